@@ -1,0 +1,396 @@
+"""The wire: every shape that travels between a client, the API and the database."""
+
+from enum import StrEnum
+from typing import Annotated, Any, Generic, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+
+Name = Annotated[str, Field(min_length=1, max_length=200)]
+Task = Literal["classification", "regression"]
+
+
+class Frozen(BaseModel):
+    """What a user writes: unknown fields are refused, numbers are finite, nothing changes afterwards."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
+
+
+class Answer(BaseModel):
+    """What the service says: fields may be added, so unknown ones are ignored; NaN travels as ``"NaN"``."""
+
+    model_config = ConfigDict(extra="ignore", ser_json_inf_nan="strings", populate_by_name=True)
+
+
+class Part(BaseModel):
+    """A named buildable piece. The catalog says which kinds there are and what each may be given."""
+
+    model_config = ConfigDict(frozen=True, extra="allow", allow_inf_nan=False)
+
+    kind: Name
+
+
+class Holdout(Frozen):
+    """Shares of the rows, drawn once with `seed`, are kept from training."""
+
+    kind: Literal["holdout"] = "holdout"
+    val: float = Field(0.1, ge=0, lt=1, description="share of rows for validation")
+    test: float = Field(0.1, ge=0, lt=1, description="share of rows for the final test")
+    stratify: bool = Field(True, description="keep the shares of the classes equal in every part")
+    seed: int = Field(0, ge=0, lt=2**32)
+
+    @model_validator(mode="after")
+    def _leaves_rows_to_train_on(self) -> "Holdout":
+        if self.val + self.test >= 1:
+            raise ValueError(f"val + test = {self.val + self.test:g} leaves no rows for training; keep it below 1")
+        return self
+
+
+class Given(Frozen):
+    """The data say it: a column whose values are train, val and test, or files of those names in a zip."""
+
+    kind: Literal["given"] = "given"
+    column: Name | None = Field(None, description="column with train, val, test; default: the files' own names")
+    val: float = Field(0.1, gt=0, lt=1, description="share of train carved out, stratified, when no val is given")
+    seed: int = Field(0, ge=0, lt=2**32)
+
+
+Split = Annotated[Holdout | Given, Field(discriminator="kind")]
+
+
+class DatasetChoice(Frozen):
+    """Which data, which columns, and how they are divided."""
+
+    id: Name = Field(description="an upload, ds_…, or the name of a built-in set")
+    task: Task | None = Field(None, description="default: what the target column suggests")
+    inputs: list[Name] | None = Field(
+        None, min_length=1, max_length=10_000, description="tables: columns to learn from"
+    )
+    input: Name | None = Field(None, description="text, images, arrays: the one column to learn from")
+    target: Name | None = Field(None, description="default: the dataset's suggested target")
+    split: Split = Field(default_factory=Holdout)
+
+    @model_validator(mode="after")
+    def _one_way_to_name_columns(self) -> "DatasetChoice":
+        if self.input is not None and self.inputs is not None:
+            raise ValueError("give input (one column) or inputs (several), not both")
+        return self
+
+
+class EarlyStopping(Frozen):
+    """Stop when `series` has not improved by `min_delta` for `patience` evaluations."""
+
+    series: Name = "val/loss"
+    mode: Literal["min", "max"] | None = Field(None, description="default: max for accuracy, f1 and r2, else min")
+    patience: int = Field(5, ge=1, le=100_000)
+    min_delta: float = Field(0.0, ge=0)
+
+
+class Hyperparameters(Frozen):
+    """How to train. What is left out follows from the architecture; the job shows what was chosen."""
+
+    epochs: int | None = Field(None, ge=1, le=100_000, description="passes over the training part")
+    steps: int | None = Field(None, ge=1, le=100_000_000, description="optimizer steps, in place of epochs")
+    batch_size: int | None = Field(None, ge=1, le=1_000_000)
+    seed: int = Field(0, ge=0, lt=2**32)
+    optimizer: Part | None = None
+    schedule: Part | None = None
+    loss: Part | None = None
+    clip_norm: float | None = Field(None, gt=0, description="largest global gradient norm")
+    precision: Literal["fp32", "bf16"] = "fp32"
+    ema: float | None = Field(None, gt=0, lt=1, description="decay of the weights' moving average; it is what is kept")
+    early_stopping: EarlyStopping | None = None
+
+    @model_validator(mode="after")
+    def _one_length(self) -> "Hyperparameters":
+        if self.epochs is not None and self.steps is not None:
+            raise ValueError("give epochs or steps, not both")
+        return self
+
+
+class CheckpointPolicy(Frozen):
+    """When checkpoints are written and which are kept."""
+
+    every_epochs: int | None = Field(None, ge=1, description="default: 1 where every_steps is not given")
+    every_steps: int | None = Field(None, ge=1)
+    keep_last: int = Field(2, ge=1, le=1000)
+    keep_best: int = Field(1, ge=0, le=1000)
+    series: Name = Field("val/loss", description="what best means")
+
+    @model_validator(mode="after")
+    def _one_cadence(self) -> "CheckpointPolicy":
+        if self.every_epochs is not None and self.every_steps is not None:
+            raise ValueError("give every_epochs or every_steps, not both")
+        return self
+
+
+class MetricsPolicy(Frozen):
+    every_steps: int = Field(1, ge=1, le=1_000_000, description="a point of each training series every so many steps")
+
+
+class Resources(Frozen):
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    devices: int = Field(1, ge=1, le=1, description="devices of one job; more than one is not offered yet")
+    priority: int = Field(0, ge=-100, le=100, description="higher is claimed first")
+    max_seconds: int = Field(86_400, ge=1, le=31_536_000, description="run time after which the job ends as failed")
+
+
+class JobSpec(Frozen):
+    """What to train, on what, and how. Only `architecture` and `dataset` must be said."""
+
+    name: Name | None = None
+    architecture: Part
+    dataset: DatasetChoice
+    hyperparameters: Hyperparameters = Field(default_factory=Hyperparameters)
+    checkpoints: CheckpointPolicy = Field(default_factory=CheckpointPolicy)
+    metrics: MetricsPolicy = Field(default_factory=MetricsPolicy)
+    resources: Resources = Field(default_factory=Resources)
+    tags: dict[Name, Annotated[str, Field(max_length=500)]] = Field(default_factory=dict, max_length=50)
+
+
+def better_is(series: str) -> Literal["min", "max"]:
+    """Which way a series improves: accuracy, f1 and r2 upwards, everything else downwards."""
+    return "max" if series.rsplit("/", 1)[-1] in {"accuracy", "f1", "r2"} else "min"
+
+
+class State(StrEnum):
+    QUEUED = "queued"
+    STARTING = "starting"
+    RUNNING = "running"
+    PAUSED = "paused"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def is_terminal(self) -> bool:
+        return self in TERMINAL
+
+
+TERMINAL = frozenset({State.SUCCEEDED, State.FAILED, State.CANCELLED})
+LEASED = frozenset({State.STARTING, State.RUNNING})
+
+
+class Plan(Answer):
+    """What a job will cost, found by building it without memory before it is queued."""
+
+    task: str
+    parameters: int
+    memory_bytes: int = Field(description="estimate of weights, gradients, optimizer state and activations")
+    train_rows: int
+    val_rows: int
+    test_rows: int
+    steps: int
+    steps_per_epoch: int
+    checkpoint_bytes: int
+    spec: dict[str, JsonValue] = Field(description="the spec with every default filled in")
+
+
+class Progress(Answer):
+    step: int = 0
+    steps: int = 0
+    epoch: float = 0.0
+    eta_seconds: float | None = None
+
+
+class Point(Answer):
+    step: int
+    value: float
+
+
+class JobError(Answer):
+    code: str
+    message: str
+    retryable: bool = False
+
+
+class Transition(Answer):
+    from_: State | None = Field(None, alias="from")
+    to: State
+    at: str
+    attempt: int
+    reason: str | None = None
+
+
+class Job(Answer):
+    id: str
+    name: str | None
+    state: State
+    is_terminal: bool
+    desired: Literal["run", "pause", "cancel"]
+    spec: dict[str, JsonValue] = Field(description="the accepted spec with every default filled in")
+    dataset_id: str
+    attempt: int
+    created_at: str
+    started_at: str | None = None
+    finished_at: str | None = None
+    progress: Progress
+    latest: dict[str, Point] = Field(default_factory=dict)
+    best: dict[str, Point] = Field(default_factory=dict)
+    bit_exact: bool = Field(True, description="false once a resume happened in a different environment")
+    error: JobError | None = None
+    transitions: list[Transition] = Field(default_factory=list)
+    tags: dict[str, str] = Field(default_factory=dict)
+
+
+class Series(Answer):
+    steps: list[int]
+    values: list[float]
+    times: list[float] = Field(description="seconds since 1970, UTC")
+
+
+class Metrics(Answer):
+    series: dict[str, Series]
+    next: int = Field(description="give it as after= to receive only newer points")
+
+
+class Event(Answer):
+    """Something that happened to a job; `seq` grows within the whole service."""
+
+    seq: int
+    job_id: str
+    attempt: int
+    at: str
+    kind: Literal["state", "checkpoint", "log", "warning"]
+    data: dict[str, Any]
+
+
+class CheckpointFile(Answer):
+    name: str
+    bytes: int
+    sha256: str
+
+
+class Checkpoint(Answer):
+    id: str
+    job_id: str
+    step: int
+    epoch: float
+    attempt: int
+    reason: Literal["cadence", "best", "final", "stop"]
+    score: float | None = Field(None, description="value of checkpoints.series at this step, where it was evaluated")
+    bytes: int
+    sha256: str = Field(description="of weights.safetensors")
+    created_at: str
+    files: list[CheckpointFile]
+
+
+class Column(Answer):
+    name: str
+    kind: Literal["number", "category", "text", "tokens", "image", "array"]
+    integer: bool = Field(False, description="number: every value is whole")
+    shape: list[int] | None = Field(None, description="image: [height, width, channels]; array: the shape of one row")
+    missing: int = 0
+    distinct: int | None = Field(None, description="None where there are too many to count")
+    classes: list[str] | None = Field(None, description="sorted values of a column with few distinct ones")
+    counts: list[int] | None = Field(None, description="rows of each class, in the order of classes")
+    min: float | None = None
+    max: float | None = None
+    mean: float | None = None
+    std: float | None = None
+    max_length: int | None = Field(None, description="text, tokens: words of the longest row")
+    vocabulary: int | None = Field(None, description="text, tokens: distinct words")
+
+
+class Schema(Answer):
+    columns: list[Column]
+    target: str | None = Field(None, description="suggested target: a column called so, or the last that can be one")
+    part: str | None = Field(None, description="column that says train, val or test, where files did")
+
+
+class Warned(Answer):
+    """Something odd that training can live with. `rows` are numbered from 1, without a header."""
+
+    code: str
+    message: str
+    rows: list[int] = Field(default_factory=list, description="the first few rows it was seen in")
+
+
+class Dataset(Answer):
+    id: str
+    name: str
+    format: str
+    rows: int
+    bytes: int
+    sha256: str = Field(description="of the uploaded bytes")
+    created_at: str
+    schema_: Schema = Field(alias="schema")
+    warnings: list[Warned] = Field(default_factory=list)
+
+
+class Preview(Answer):
+    columns: list[str]
+    rows: list[list[JsonValue]]
+
+
+class PartInfo(Answer):
+    kind: str
+    summary: str
+    description: str
+    schema_: dict[str, JsonValue] = Field(alias="schema")
+
+
+class Catalog(Answer):
+    architectures: list[PartInfo]
+    losses: list[PartInfo]
+    optimizers: list[PartInfo]
+    schedules: list[PartInfo]
+    augmentations: list[PartInfo]
+    datasets: list[PartInfo]
+
+
+class Device(Answer):
+    kind: Literal["cpu", "cuda"]
+    name: str
+    memory_bytes: int | None = None
+
+
+class Worker(Answer):
+    id: str
+    host: str
+    pid: int
+    version: str
+    mode: Literal["local", "celery"]
+    state: Literal["active", "draining", "gone"]
+    slots: int
+    devices: list[Device]
+    running: list[str] = Field(default_factory=list, description="jobs this worker holds a lease for")
+    started_at: str
+    heartbeat_at: str
+
+
+class Predictions(Answer):
+    """One answer a row. Classification: `label` and `probabilities` by class; regression: `value`."""
+
+    checkpoint_id: str
+    predictions: list[dict[str, Any]]
+
+
+class Fault(Answer):
+    """One thing wrong with a request, and where: `pointer` is an RFC 6901 JSON Pointer into the body."""
+
+    pointer: str
+    code: str
+    message: str
+    suggestion: str | None = None
+
+
+class Problem(Answer):
+    """RFC 9457 problem details, served as application/problem+json."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    code: str
+    instance: str | None = None
+    request_id: str | None = None
+    errors: list[Fault] = Field(default_factory=list)
+
+
+Item = TypeVar("Item")
+
+
+class Page(Answer, Generic[Item]):
+    data: list[Item]
+    has_more: bool
+    next: str | None = Field(None, description="give it as after= for the following page")

@@ -1,0 +1,1 @@
+"""Losses. Every file here is one loss, a mean over the rows of a batch."""

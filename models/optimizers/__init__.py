@@ -1,0 +1,1 @@
+"""Optimizers. Every file here is one update rule."""

@@ -1,0 +1,24 @@
+"""Adadelta."""
+
+from collections.abc import Iterable
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import nn
+
+from models.kinds import Optimizer
+
+
+class Adadelta(Optimizer):
+    """Steps scaled by running means of squared gradients and squared steps (Zeiler 2012)."""
+
+    kind: Literal["adadelta"] = "adadelta"
+    lr: float = Field(1.0, gt=0, le=1000)
+    rho: float = Field(0.9, ge=0, lt=1)
+    eps: float = Field(1e-6, gt=0, le=1)
+
+    def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+        return torch.optim.Adadelta(
+            parameters, lr=self.lr, rho=self.rho, eps=self.eps, weight_decay=self.weight_decay, foreach=True
+        )

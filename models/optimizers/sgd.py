@@ -1,0 +1,37 @@
+"""Stochastic gradient descent."""
+
+from collections.abc import Iterable
+from typing import ClassVar, Literal
+
+import torch
+from pydantic import Field, model_validator
+from torch import nn
+
+from models.kinds import Optimizer
+
+
+class SGD(Optimizer):
+    """Gradient descent on mini-batches, with momentum (Polyak 1964) or Nesterov's (Sutskever et al. 2013)."""
+
+    states: ClassVar[int] = 1
+
+    kind: Literal["sgd"] = "sgd"
+    lr: float = Field(0.05, gt=0, le=1000)
+    momentum: float = Field(0.9, ge=0, lt=1)
+    nesterov: bool = False
+
+    @model_validator(mode="after")
+    def _nesterov_needs_momentum(self) -> "SGD":
+        if self.nesterov and self.momentum == 0:
+            raise ValueError("nesterov needs a momentum above 0")
+        return self
+
+    def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+        return torch.optim.SGD(
+            parameters,
+            lr=self.lr,
+            momentum=self.momentum,
+            nesterov=self.nesterov,
+            weight_decay=self.weight_decay,
+            fused=True,
+        )

@@ -1,0 +1,159 @@
+"""Which columns are learned from, which is learned, and what kind of task that makes."""
+
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Literal
+
+from athanor.contract import Column, DatasetChoice, Given, Schema, Task
+from models.kinds import Architecture, InputKind, Refusal
+
+Form = Literal["vector", "array", "image", "text"]
+
+MAX_INFERRED_CLASSES = 20
+"""Whole numbers with more distinct values than this are taken for quantities, not classes, unless `task` says so."""
+
+
+@dataclass(frozen=True)
+class Roles:
+    """The columns of a job. `form` says how the inputs are encoded."""
+
+    task: Task
+    form: Form
+    inputs: list[Column]
+    target: Column
+    part: str | None
+
+    @property
+    def outputs(self) -> int:
+        """K: the classes, or one value."""
+        return len(self.target.classes or []) if self.task == "classification" else 1
+
+
+def assign(choice: DatasetChoice, schema: Schema, architecture: Architecture) -> Roles:
+    """Settle the roles, filling in what the user left open. Raises Refusal with a pointer below /dataset."""
+    target = _target(choice, schema)
+    task = _task(choice, target)
+    part = choice.split.column or schema.part if isinstance(choice.split, Given) else schema.part
+    if isinstance(choice.split, Given):
+        _check_part(part, schema)
+    form, inputs = _inputs(choice, schema, {target.name, part}, architecture)
+    return Roles(task, form, inputs, target, part)
+
+
+def _find(schema: Schema, name: str, pointer: str) -> Column:
+    for column in schema.columns:
+        if column.name == name:
+            return column
+    names = [column.name for column in schema.columns]
+    close = get_close_matches(name, names, 1)
+    raise Refusal(
+        pointer,
+        f"the dataset has no column '{name}'",
+        code="unknown_column",
+        suggestion=f"did you mean '{close[0]}'?" if close else "its columns are " + ", ".join(names[:20]),
+    )
+
+
+def _target(choice: DatasetChoice, schema: Schema) -> Column:
+    name = choice.target or schema.target
+    if name is None:
+        raise Refusal(
+            "/dataset/target",
+            "the dataset suggests no target",
+            code="missing_target",
+            suggestion="name the column to predict in dataset.target",
+        )
+    return _find(schema, name, "/dataset/target")
+
+
+def _task(choice: DatasetChoice, target: Column) -> Task:
+    if target.kind not in ("number", "category"):
+        raise Refusal(
+            "/dataset/target",
+            f"'{target.name}' is a {target.kind} column; a target is a number or a category",
+            code="wrong_column",
+        )
+    classes = target.classes or []
+    few = target.kind == "category" or (target.integer and 2 <= len(classes) <= MAX_INFERRED_CLASSES)
+    task: Task = choice.task or ("classification" if few else "regression")
+    if task == "regression" and target.kind != "number":
+        raise Refusal("/dataset/task", f"'{target.name}' is a category; regression needs numbers", code="wrong_task")
+    if task == "classification" and len(classes) < 2:
+        why = "has one value only" if classes else "has too many distinct values to be classes"
+        raise Refusal("/dataset/target", f"'{target.name}' {why}", code="wrong_target")
+    return task
+
+
+def _check_part(part: str | None, schema: Schema) -> None:
+    if part is None:
+        raise Refusal(
+            "/dataset/split/column",
+            "no column says which rows are train, val and test, and no files were named so",
+            code="missing_column",
+            suggestion="name the column in split.column, or use split.kind = holdout",
+        )
+    column = _find(schema, part, "/dataset/split/column")
+    wrong = [value for value in column.classes or [] if part_of(value) is None]
+    if column.classes is None or wrong:
+        seen = f"'{wrong[0]}'" if wrong else "too many different values"
+        raise Refusal(
+            "/dataset/split/column", f"'{part}' holds {seen}; its values must be train, val and test", code="wrong_part"
+        )
+    if not any(part_of(value) == "train" for value in column.classes):
+        raise Refusal("/dataset/split/column", f"no row of '{part}' says train", code="wrong_part")
+
+
+def part_of(value: str) -> Literal["train", "val", "test"] | None:
+    """What a cell of the split column means."""
+    match value.strip().lower():
+        case "train" | "training":
+            return "train"
+        case "val" | "valid" | "validation" | "dev":
+            return "val"
+        case "test" | "testing":
+            return "test"
+    return None
+
+
+def _inputs(
+    choice: DatasetChoice, schema: Schema, taken: set[str | None], architecture: Architecture
+) -> tuple[Form, list[Column]]:
+    if choice.input is not None:
+        named = [_find(schema, choice.input, "/dataset/input")]
+    else:
+        named = [_find(schema, name, f"/dataset/inputs/{at}") for at, name in enumerate(choice.inputs or [])]
+    if any(column.name in taken for column in named):
+        where = "/dataset/input" if choice.input is not None else "/dataset/inputs"
+        raise Refusal(where, "the target and the split column cannot be inputs", code="leak")
+    columns = named or [column for column in schema.columns if column.name not in taken]
+    forms: dict[Form, list[Column]] = {"vector": [], "array": [], "image": [], "text": []}
+    for column in columns:
+        forms[_form(column, architecture.accepts)].append(column)
+    ways: list[tuple[Form, InputKind]] = [("image", "image"), ("text", "text"), ("vector", "vector"), ("array", "vector")]
+    for form, accepted in ways:
+        found = forms[form]
+        if not found or accepted not in architecture.accepts:
+            continue
+        if named and len(found) < len(named):
+            odd = next(column for column in named if column not in found)
+            raise Refusal("/dataset/inputs", f"'{odd.name}' ({odd.kind}) does not mix with the others", code="mixed")
+        if form != "vector" and len(found) > 1:
+            several = ", ".join(column.name for column in found)
+            raise Refusal("/dataset/input", f"choose one of {several}", code="ambiguous")
+        return form, found
+    kinds = sorted({column.kind for column in columns})
+    raise Refusal(
+        "/architecture/kind",
+        f"{architecture.kind} learns from {' or '.join(sorted(architecture.accepts))} inputs; "
+        f"this dataset offers {', '.join(kinds) or 'no columns beside the target'}",
+        code="wrong_inputs",
+        suggestion="GET /v1/catalog says what each architecture takes",
+    )
+
+
+def _form(column: Column, accepts: frozenset[InputKind]) -> Form:
+    if column.kind == "array":
+        return "image" if "image" in accepts and len(column.shape or []) in (2, 3) else "array"
+    if column.kind == "image":
+        return "image"
+    return "vector" if column.kind in ("number", "category") else "text"

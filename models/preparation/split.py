@@ -1,0 +1,86 @@
+"""Training, validation and test rows: disjoint, and the same for the same seed."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from athanor.contract import Given, Split
+from models.preparation.roles import Roles, part_of
+from models.table import DataError, Table
+
+Rows = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Division:
+    """Row numbers of each part, from 0, ascending."""
+
+    train: Rows
+    val: Rows
+    test: Rows
+
+
+@dataclass(frozen=True)
+class Sizes:
+    train: int
+    val: int
+    test: int
+
+
+def sizes(split: Split, rows: int, roles: Roles, counts: dict[str, int]) -> Sizes:
+    """How many rows each part will have, without reading them. `counts` are the rows of each value of the column."""
+    known = rows - roles.target.missing
+    if not isinstance(split, Given):
+        val, test = _share(split.val, known), _share(split.test, known)
+        return Sizes(known - val - test, val, test)
+    by_part = {"train": 0, "val": 0, "test": 0}
+    for value, count in counts.items():
+        by_part[part_of(value) or "train"] += count
+    val = by_part["val"] or _share(split.val, by_part["train"])
+    return Sizes(by_part["train"] - (0 if by_part["val"] else val), val, by_part["test"])
+
+
+def divide(split: Split, table: Table, roles: Roles) -> Division:
+    """Assign every row whose target is known. Raises DataError when nothing is left to train on."""
+    labels = np.array(["" if value is None else value for value in table.strings(roles.target.name)])
+    known = np.flatnonzero(labels != "")
+    stratify = roles.task == "classification"
+    if not isinstance(split, Given):
+        strata = labels if stratify and split.stratify else np.zeros(len(labels), dtype=np.int8)
+        rng = np.random.default_rng(split.seed)
+        test, rest = _draw(known, strata, _share(split.test, len(known)), rng)
+        val, train = _draw(rest, strata, _share(split.val, len(known)), rng)
+    else:
+        assert roles.part is not None
+        said = np.array([part_of(value or "") or "" for value in table.strings(roles.part)])
+        train, val, test = (known[said[known] == part] for part in ("train", "val", "test"))
+        if not len(val):
+            strata = labels if stratify else np.zeros(len(labels), dtype=np.int8)
+            val, train = _draw(train, strata, _share(split.val, len(train)), np.random.default_rng(split.seed))
+    if not len(train):
+        raise DataError(f"no rows are left to train on: {len(known)} of {table.rows} rows have a target")
+    return Division(np.sort(train), np.sort(val), np.sort(test))
+
+
+def steps_per_epoch(rows: int, batch_size: int) -> int:
+    """Batches of one pass. A last batch of a single row is left out: batch normalisation cannot learn from it."""
+    return max(1, math.ceil(rows / batch_size) - (1 if rows % batch_size == 1 and batch_size > 1 else 0))
+
+
+def _share(share: float, rows: int) -> int:
+    """Rows that make up a share: at least one where any was asked for and there are three to divide."""
+    return max(round(share * rows), 1 if share > 0 and rows >= 3 else 0)
+
+
+def _draw(rows: Rows, strata: npt.NDArray[np.generic], wanted: int, rng: np.random.Generator) -> tuple[Rows, Rows]:
+    """Draw `wanted` rows, from each stratum in proportion (largest remainders). Returns (drawn, left)."""
+    values, stratum = np.unique(strata[rows], return_inverse=True)
+    exact = np.bincount(stratum, minlength=len(values)) * (wanted / max(1, len(rows)))
+    take = np.floor(exact).astype(np.int64)
+    order = np.argsort(-(exact - take), kind="stable")
+    take[order[: wanted - int(take.sum())]] += 1
+    drawn = [rng.permutation(rows[stratum == at])[:count] for at, count in enumerate(take)]
+    chosen = np.concatenate(drawn) if drawn else rows[:0]
+    return chosen, np.setdiff1d(rows, chosen)

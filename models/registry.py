@@ -1,0 +1,69 @@
+"""Shelves of parts that fill themselves: one file in a folder is one part, and nothing else is edited."""
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Iterator
+from typing import Annotated, Any, Generic, TypeVar, Union
+
+from pydantic import Field
+
+from athanor.contract import Part, PartInfo
+
+P = TypeVar("P", bound=Part)
+
+
+class Shelf(Generic[P]):
+    """The parts of one folder under ``models``, by kind."""
+
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+        self._parts: dict[str, type[P]] = {}
+
+    def add(self, part: type[P]) -> None:
+        """Put a part on the shelf. Raises TypeError when its kind is missing or already taken."""
+        kind = part.model_fields["kind"].default
+        if not isinstance(kind, str):
+            raise TypeError(f"{part.__module__}.{part.__name__} needs a line like: kind: Literal['x'] = 'x'")
+        taken = self._parts.get(kind)
+        if taken is not None and taken.__module__ != part.__module__:
+            raise TypeError(f"{part.__module__} claims the kind '{kind}', which {taken.__module__} has")
+        self._parts[kind] = part
+
+    def __iter__(self) -> Iterator[type[P]]:
+        self._discover()
+        return iter([self._parts[kind] for kind in sorted(self._parts)])
+
+    def __getitem__(self, kind: str) -> type[P]:
+        self._discover()
+        return self._parts[kind]
+
+    def __contains__(self, kind: object) -> bool:
+        self._discover()
+        return kind in self._parts
+
+    def _discover(self) -> None:
+        package = importlib.import_module(f"models.{self.folder}")
+        for module in pkgutil.iter_modules(package.__path__):
+            importlib.import_module(f"{package.__name__}.{module.name}")
+
+    def union(self) -> Any:
+        """The pydantic type of any part on this shelf, told apart by ``kind``."""
+        parts = tuple(self)
+        if len(parts) == 1:
+            return parts[0]
+        return Annotated[Union[parts], Field(discriminator="kind")]  # noqa: UP007 -- built at run time
+
+    def catalog(self) -> list[PartInfo]:
+        """Every part with its JSON Schema and docstring, sorted by kind."""
+        return [
+            PartInfo(
+                kind=part.model_fields["kind"].default,
+                summary=inspect.cleandoc(part.__doc__ or "").partition("\n")[0],
+                description=inspect.cleandoc(part.__doc__ or ""),
+                schema_=part.model_json_schema(),
+            )
+            for part in self
+        ]
+
+

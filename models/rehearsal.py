@@ -1,0 +1,115 @@
+"""A dry build on the meta device: what a job needs, and whether it can work at all, before it is queued.
+
+Nothing is allocated: shapes alone are computed. The bounds in each part's spec keep the build itself small.
+"""
+
+import torch
+from torch import nn
+
+from athanor.contract import JobSpec as WireSpec
+from athanor.contract import Plan, Schema
+from models.kinds import Architecture, Inputs, Refusal
+from models.preparation.roles import Roles
+from models.preparation.split import Sizes, sizes, steps_per_epoch
+from models.settings import Limits
+from models.spec import JobSpec, foreseen, settle
+
+
+def rehearse(spec: JobSpec, schema: Schema, rows: int, limits: Limits) -> Plan:
+    """Settle the spec, build it without memory, and count. Raises Refusal where it cannot work."""
+    spec, roles = settle(spec, schema)
+    parts = _sizes(spec, schema, rows, roles)
+    chosen = spec.hyperparameters
+    assert chosen.batch_size and chosen.optimizer
+    batch = min(chosen.batch_size, parts.train)
+    inputs = foreseen(roles)
+    parameters, activations = _measure(spec.architecture, inputs, roles.outputs, batch)
+    if parameters > limits.max_parameters:
+        raise Refusal(
+            "/architecture",
+            f"{parameters:,} parameters; the limit is {limits.max_parameters:,}",
+            code="over_limit",
+        )
+    # Weights and gradients, the optimizer's numbers, the average of weights, and the best weights kept for the test.
+    copies = 3 + chosen.optimizer.states + (1 if chosen.ema else 0)
+    resident = rows * inputs.features * (8 if inputs.kind == "text" else 4)
+    memory = 4 * parameters * copies + 4 * activations + resident
+    if memory > limits.max_memory_bytes:
+        raise Refusal(
+            "/hyperparameters/batch_size",
+            f"about {memory / 2**30:,.1f} GiB would be needed; the limit is {limits.max_memory_bytes / 2**30:,.1f} GiB",
+            code="over_limit",
+            suggestion="a smaller batch_size or a smaller network",
+        )
+    per_epoch = steps_per_epoch(parts.train, chosen.batch_size)
+    steps = chosen.steps or (chosen.epochs or 1) * per_epoch
+    if steps > limits.max_steps:
+        raise Refusal(
+            "/hyperparameters", f"{steps:,} steps; the limit is {limits.max_steps:,}", code="over_limit"
+        )
+    return Plan(
+        task=roles.task,
+        parameters=parameters,
+        memory_bytes=memory,
+        train_rows=parts.train,
+        val_rows=parts.val,
+        test_rows=parts.test,
+        steps=steps,
+        steps_per_epoch=per_epoch,
+        checkpoint_bytes=4 * parameters * (1 + chosen.optimizer.states + (1 if chosen.ema else 0)),
+        spec=WireSpec.model_validate(spec.model_dump(mode="json")).model_dump(mode="json"),
+    )
+
+
+def _sizes(spec: JobSpec, schema: Schema, rows: int, roles: Roles) -> Sizes:
+    column = next((column for column in schema.columns if column.name == roles.part), None)
+    counts = dict(zip(column.classes or [], column.counts or [], strict=True)) if column else {}
+    parts = sizes(spec.dataset.split, rows, roles, counts)
+    if parts.train < 2:
+        raise Refusal("/dataset/split", f"{parts.train} of {rows} rows are left to train on", code="too_few_rows")
+    stopping = spec.hyperparameters.early_stopping
+    for pointer, series in (
+        ("/hyperparameters/early_stopping/series", stopping.series if stopping else None),
+        ("/checkpoints/series", spec.checkpoints.series if "series" in spec.checkpoints.model_fields_set else None),
+    ):
+        if series is not None and series not in evaluated(roles, parts):
+            raise Refusal(
+                pointer,
+                f"no evaluation of this job gives '{series}'",
+                code="unknown_series",
+                suggestion="one of " + ", ".join(evaluated(roles, parts)) if parts.val else "give split.val a share",
+            )
+    return parts
+
+
+def evaluated(roles: Roles, parts: Sizes) -> list[str]:
+    """Names of the series that an evaluation of the validation part gives."""
+    measures = ["accuracy"] if roles.task == "classification" else ["rmse", "mae", "r2"]
+    return [f"val/{name}" for name in ("loss", *measures)] if parts.val else []
+
+
+def _measure(architecture: Architecture, inputs: Inputs, outputs: int, batch: int) -> tuple[int, int]:
+    """Parameters, and numbers that one forward pass of a batch leaves behind for the backward pass."""
+    kept = 0
+
+    def keep(_module: nn.Module, _given: object, answer: object) -> None:
+        nonlocal kept
+        if isinstance(answer, torch.Tensor):
+            kept += answer.numel()
+
+    try:
+        with torch.device("meta"):
+            module = architecture.build(inputs, outputs)
+            parameters = sum(parameter.numel() for parameter in module.parameters())
+            for child in module.modules():
+                if not list(child.children()):
+                    child.register_forward_hook(keep)
+            with torch.no_grad():
+                answer_BK = module.eval()(inputs.example(batch, "meta"))
+    except Refusal:
+        raise
+    except (RuntimeError, ValueError) as error:
+        first = str(error).splitlines()[0]
+        raise Refusal("/architecture", f"{architecture.kind} cannot be built: {first}", code="shape") from error
+    assert tuple(answer_BK.shape) == (batch, outputs), f"{architecture.kind} gave {tuple(answer_BK.shape)}"
+    return parameters, kept

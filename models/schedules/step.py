@@ -1,0 +1,18 @@
+"""Step decay."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from models.kinds import Schedule
+
+
+class StepDecay(Schedule):
+    """The rate times `gamma` after every `every_steps` steps."""
+
+    kind: Literal["step"] = "step"
+    every_steps: int = Field(1000, ge=1, le=100_000_000)
+    gamma: float = Field(0.5, gt=0, le=1)
+
+    def shape(self, step: int, steps: int) -> float:
+        return float(self.gamma ** (step // self.every_steps))

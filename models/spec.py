@@ -1,0 +1,106 @@
+"""What a job spec means: the wire's JobSpec, narrowed to the parts on the shelves, and its open choices settled."""
+
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from athanor import contract
+from athanor.contract import Column, Schema
+from models.kinds import (
+    ARCHITECTURES,
+    LOSSES,
+    OPTIMIZERS,
+    SCHEDULES,
+    Architecture,
+    Inputs,
+    Loss,
+    Optimizer,
+    Refusal,
+    Schedule,
+)
+from models.preparation.encoders import MAX_WORDS
+from models.preparation.roles import Roles, assign
+
+if TYPE_CHECKING:
+    AnyArchitecture = Architecture
+    AnyLoss = Loss
+    AnyOptimizer = Optimizer
+    AnySchedule = Schedule
+else:
+    AnyArchitecture = ARCHITECTURES.union()
+    AnyLoss = LOSSES.union()
+    AnyOptimizer = OPTIMIZERS.union()
+    AnySchedule = SCHEDULES.union()
+
+
+class Hyperparameters(contract.Hyperparameters):
+    optimizer: AnyOptimizer | None = None
+    schedule: AnySchedule | None = None
+    loss: AnyLoss | None = None
+
+
+class JobSpec(contract.JobSpec):
+    architecture: AnyArchitecture
+    hyperparameters: Hyperparameters = Field(default_factory=Hyperparameters)
+
+
+DEFAULT_LOSS = {"classification": "cross_entropy", "regression": "mse"}
+
+
+def settle(spec: JobSpec, schema: Schema) -> tuple[JobSpec, Roles]:
+    """Fill in every default that depends on the architecture or the data. Raises Refusal."""
+    roles = assign(spec.dataset, schema, spec.architecture)
+    given, recipe = spec.hyperparameters, spec.architecture.recipe
+    optimizer = given.optimizer or OPTIMIZERS[recipe.optimizer].model_validate(
+        {"lr": recipe.lr, "weight_decay": recipe.weight_decay}
+    )
+    loss = given.loss or LOSSES[DEFAULT_LOSS[roles.task]].model_validate({})
+    if roles.task not in loss.tasks:
+        fitting = [part.model_fields["kind"].default for part in LOSSES if roles.task in part.tasks]
+        raise Refusal(
+            "/hyperparameters/loss/kind",
+            f"{loss.kind} does not fit {roles.task}",
+            code="wrong_loss",
+            suggestion="use " + " or ".join(fitting),
+        )
+    settled = given.model_copy(
+        update={
+            "epochs": given.epochs or (None if given.steps else recipe.epochs),
+            "batch_size": given.batch_size or recipe.batch_size,
+            "optimizer": optimizer,
+            "schedule": given.schedule or SCHEDULES[recipe.schedule].model_validate({}),
+            "loss": loss,
+            "clip_norm": given.clip_norm or recipe.clip_norm,
+        }
+    )
+    many = roles.form == "vector"
+    dataset = spec.dataset.model_copy(
+        update={
+            "task": roles.task,
+            "target": roles.target.name,
+            "inputs": [column.name for column in roles.inputs] if many else None,
+            "input": None if many else roles.inputs[0].name,
+        }
+    )
+    checkpoints = spec.checkpoints
+    if checkpoints.every_epochs is None and checkpoints.every_steps is None:
+        checkpoints = checkpoints.model_copy(update={"every_epochs": 1})
+    filled = spec.model_copy(update={"hyperparameters": settled, "dataset": dataset, "checkpoints": checkpoints})
+    return filled, roles
+
+
+def foreseen(roles: Roles) -> Inputs:
+    """The inputs as the schema lets us expect them; a vocabulary is at most what the whole dataset has."""
+    first: Column = roles.inputs[0]
+    match roles.form:
+        case "image":
+            assert first.shape is not None
+            height, width, channels = (*first.shape, 1)[:3]
+            return Inputs("image", (channels, height, width))
+        case "array":
+            return Inputs("vector", (int(Inputs("vector", tuple(first.shape or ())).features),))
+        case "text":
+            return Inputs("text", (min(MAX_WORDS, first.max_length or 1),), vocabulary=(first.vocabulary or 0) + 2)
+        case "vector":
+            width = sum(1 if column.kind == "number" else len(column.classes or []) for column in roles.inputs)
+            return Inputs("vector", (width,))
