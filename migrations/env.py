@@ -1,0 +1,26 @@
+"""Alembic's entry: brings the database that ATHANOR_* names to the tables of models/records."""
+
+from alembic import context
+from sqlalchemy.engine import Connection
+
+from models.records.database import Database
+from models.records.tables import Base
+from models.settings import Settings
+
+
+def migrate(connection: Connection) -> None:
+    # SQLite cannot alter most of a table: batch mode makes a new one and copies.
+    context.configure(connection=connection, target_metadata=Base.metadata, render_as_batch=True, compare_type=True)
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+given: Connection | None = context.config.attributes.get("connection")
+if given is not None:
+    migrate(given)
+else:
+    database = Database(Settings().database)
+    with database.engine.connect().execution_options(writes=True) as opened:
+        migrate(opened)
+        opened.commit()
+    database.close()

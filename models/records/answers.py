@@ -1,0 +1,87 @@
+"""Jobs as the API shows them: the row, its transitions, and the state of its series."""
+
+import math
+from collections import defaultdict
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from athanor import contract
+from athanor.contract import JobError, Point, Progress, State, Transition, better_is
+from models.records.tables import Event, Job, Series, Tag
+from models.records.times import rfc3339
+
+UNRANKED = frozenset({"lr", "grad_norm", "samples_per_second"})
+"""Series of which no value is the best."""
+
+
+def job(tx: Session, job_id: str) -> contract.Job | None:
+    row = tx.scalar(select(Job).where(Job.id == job_id))
+    return _answers(tx, [row])[0] if row else None
+
+
+def version(tx: Session, job_id: str) -> int | None:
+    """A number that changes with everything a job shows; None for an unknown id."""
+    return tx.scalar(select(Job.version).where(Job.id == job_id))
+
+
+def state(tx: Session, job_id: str) -> State | None:
+    found = tx.scalar(select(Job.state).where(Job.id == job_id))
+    return State(found) if found else None
+
+
+def page(
+    tx: Session, state: State | None, tag: tuple[str, str] | None, after: str | None, limit: int
+) -> list[contract.Job]:
+    """Newest first. `tag` is (name, value)."""
+    query = select(Job).order_by(Job.id.desc()).limit(limit)
+    if state is not None:
+        query = query.where(Job.state == state)
+    if tag is not None:
+        query = query.join(Tag, Tag.job_id == Job.id).where(Tag.name == tag[0], Tag.value == tag[1])
+    if after is not None:
+        query = query.where(Job.id < after)
+    return _answers(tx, list(tx.scalars(query)))
+
+
+def _answers(tx: Session, rows: list[Job]) -> list[contract.Job]:
+    ids = [row.id for row in rows]
+    transitions: dict[str, list[Transition]] = defaultdict(list)
+    moved = select(Event).where(Event.job_id.in_(ids), Event.kind == "state").order_by(Event.seq)
+    for event in tx.scalars(moved):
+        shown = {"at": rfc3339(event.at), "attempt": event.attempt, **event.data}
+        transitions[event.job_id].append(Transition.model_validate(shown))
+    latest: dict[str, dict[str, Point]] = defaultdict(dict)
+    best: dict[str, dict[str, Point]] = defaultdict(dict)
+    for series in tx.scalars(select(Series).where(Series.job_id.in_(ids)).order_by(Series.name)):
+        value = math.nan if series.last_value is None else series.last_value
+        latest[series.job_id][series.name] = Point(step=series.last_step, value=value)
+        high = better_is(series.name) == "max"
+        step, top = (series.max_step, series.max_value) if high else (series.min_step, series.min_value)
+        if step is not None and top is not None and series.name not in UNRANKED:
+            best[series.job_id][series.name] = Point(step=step, value=top)
+    return [
+        contract.Job(
+            id=row.id,
+            name=row.name,
+            state=State(row.state),
+            is_terminal=State(row.state).is_terminal,
+            desired=row.desired,
+            spec=row.spec,
+            dataset_id=row.dataset_id,
+            attempt=row.attempt,
+            created_at=rfc3339(row.created_at),
+            started_at=rfc3339(row.started_at),
+            finished_at=rfc3339(row.finished_at),
+            progress=Progress(
+                step=row.step, steps=row.plan["steps"], epoch=row.epoch, eta_seconds=row.eta_seconds
+            ),
+            latest=latest[row.id],
+            best=best[row.id],
+            bit_exact=row.bit_exact,
+            error=JobError.model_validate(row.error) if row.error else None,
+            transitions=transitions[row.id],
+            tags=row.spec.get("tags", {}),
+        )
+        for row in rows
+    ]

@@ -1,0 +1,158 @@
+"""Checkpoints: a checkpoint exists if and only if its row does. First the bytes are safe, then comes the row."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from sqlalchemy import ColumnElement, delete, insert, select, update
+from sqlalchemy.orm import Session
+
+from athanor import contract
+from athanor.contract import CheckpointFile
+from models.records.database import now
+from models.records.ids import new_id
+from models.records.tables import Checkpoint
+from models.records.times import rfc3339
+
+WEIGHTS = "weights.safetensors"
+
+
+@dataclass(frozen=True)
+class New:
+    """Files that are in the store under `prefix`/name, waiting for their row."""
+
+    step: int
+    epoch: float
+    reason: str
+    score: float | None
+    prefix: str
+    files: list[CheckpointFile]
+
+
+@dataclass(frozen=True)
+class Stored:
+    id: str
+    step: int
+    epoch: float
+    score: float | None
+    prefix: str
+    files: list[CheckpointFile]
+
+    def key(self, name: str) -> str:
+        """Where the store keeps the file called `name`."""
+        return f"{self.prefix}/{name}"
+
+    def file(self, name: str) -> CheckpointFile:
+        return next(file for file in self.files if file.name == name)
+
+
+def insert_row(tx: Session, job_id: str, attempt: int, new: New) -> str:
+    """The commit of a checkpoint. A broken one of the same step makes way."""
+    broken = delete(Checkpoint).where(Checkpoint.job_id == job_id, Checkpoint.step == new.step)
+    tx.execute(broken.where(Checkpoint.status != "committed"))
+    checkpoint_id = new_id("ckpt")
+    tx.execute(
+        insert(Checkpoint).values(
+            id=checkpoint_id,
+            job_id=job_id,
+            step=new.step,
+            epoch=new.epoch,
+            attempt=attempt,
+            reason=new.reason,
+            score=new.score,
+            prefix=new.prefix,
+            files=[file.model_dump() for file in new.files],
+            created_at=now(),
+        )
+    )
+    return checkpoint_id
+
+
+def _committed(job_id: str) -> tuple[ColumnElement[bool], ...]:
+    return (Checkpoint.job_id == job_id, Checkpoint.status == "committed")
+
+
+def newest(tx: Session, job_id: str) -> Stored | None:
+    """The committed checkpoint of the highest step: where a resume begins."""
+    query = select(Checkpoint).where(*_committed(job_id)).order_by(Checkpoint.step.desc()).limit(1)
+    row = tx.scalar(query)
+    return _stored(row) if row else None
+
+
+def best(tx: Session, job_id: str, mode: Literal["min", "max"]) -> Stored | None:
+    """The committed checkpoint of the best score, the earliest of equals; the newest where none was scored."""
+    score = Checkpoint.score if mode == "min" else Checkpoint.score * -1
+    query = (
+        select(Checkpoint)
+        .where(*_committed(job_id), Checkpoint.score.is_not(None))
+        .order_by(score, Checkpoint.step)
+        .limit(1)
+    )
+    row = tx.scalar(query)
+    return _stored(row) if row else newest(tx, job_id)
+
+
+def by_id(tx: Session, job_id: str, checkpoint_id: str) -> Stored | None:
+    row = tx.scalar(select(Checkpoint).where(*_committed(job_id), Checkpoint.id == checkpoint_id))
+    return _stored(row) if row else None
+
+
+def page(tx: Session, job_id: str, after: str | None, limit: int) -> list[contract.Checkpoint]:
+    """Committed checkpoints in the order they were written."""
+    query = select(Checkpoint).where(*_committed(job_id)).order_by(Checkpoint.id).limit(limit)
+    if after is not None:
+        query = query.where(Checkpoint.id > after)
+    return [_answer(row) for row in tx.scalars(query)]
+
+
+def answer(tx: Session, checkpoint_id: str) -> contract.Checkpoint:
+    return _answer(tx.scalars(select(Checkpoint).where(Checkpoint.id == checkpoint_id)).one())
+
+
+def retire(tx: Session, job_id: str, keep_last: int, keep_best: int, mode: Literal["min", "max"]) -> list[Stored]:
+    """Mark what the policy no longer keeps as `deleting`. Returns those, also ones an earlier try left so marked."""
+    rows = list(tx.scalars(select(Checkpoint).where(*_committed(job_id)).order_by(Checkpoint.step.desc())))
+    sign = 1 if mode == "min" else -1
+    scored = sorted((sign * row.score, row.step, row.id) for row in rows if row.score is not None)
+    kept = {*(row.id for row in rows[:keep_last]), *(best_id for _, _, best_id in scored[:keep_best])}
+    gone = [row.id for row in rows if row.id not in kept]
+    if gone:
+        tx.execute(update(Checkpoint).where(Checkpoint.id.in_(gone)).values(status="deleting"))
+    leaving = select(Checkpoint).where(Checkpoint.job_id == job_id, Checkpoint.status == "deleting")
+    return [_stored(row) for row in tx.scalars(leaving.execution_options(populate_existing=True))]
+
+
+def forget(tx: Session, checkpoint_id: str) -> None:
+    """Remove the row of a checkpoint whose bytes are gone."""
+    tx.execute(delete(Checkpoint).where(Checkpoint.id == checkpoint_id, Checkpoint.status == "deleting"))
+
+
+def mark_corrupt(tx: Session, checkpoint_id: str) -> None:
+    """Its bytes do not match their digest: it is not to be used again."""
+    tx.execute(update(Checkpoint).where(Checkpoint.id == checkpoint_id).values(status="corrupt"))
+
+
+def prefixes(tx: Session, job_id: str) -> list[str]:
+    """Where the store keeps anything of this job."""
+    return list(tx.scalars(select(Checkpoint.prefix).where(Checkpoint.job_id == job_id)))
+
+
+def _stored(row: Checkpoint) -> Stored:
+    files = [CheckpointFile.model_validate(file) for file in row.files]
+    return Stored(row.id, row.step, row.epoch, row.score, row.prefix, files)
+
+
+def _answer(row: Checkpoint) -> contract.Checkpoint:
+    stored = _stored(row)
+    return contract.Checkpoint(
+        id=row.id,
+        job_id=row.job_id,
+        step=row.step,
+        epoch=row.epoch,
+        attempt=row.attempt,
+        reason=row.reason,
+        score=row.score,
+        bytes=sum(file.bytes for file in stored.files),
+        sha256=stored.file(WEIGHTS).sha256,
+        created_at=rfc3339(row.created_at),
+        files=stored.files,
+    )

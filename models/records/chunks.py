@@ -1,0 +1,91 @@
+"""Metric points, packed: steps and times as differences, bytes of equal weight side by side, then zlib.
+
+About 10 bytes a point against 46 to 92 for a row each. Layout before compression, all little-endian: the first step
+(int64) and the bits of the first time (float64 as int64), then for n points the differences of steps, the values, and
+the differences of the times' bits, each n × 8 bytes transposed to 8 × n.
+"""
+
+import zlib
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Points:
+    """Columns of equal length: steps (ascending), values, times in seconds since 1970."""
+
+    steps: Ints
+    values: Floats
+    times: Floats
+
+    @classmethod
+    def of(cls, steps: list[int], values: list[float], times: list[float]) -> "Points":
+        return cls(np.array(steps, np.int64), np.array(values, np.float64), np.array(times, np.float64))
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    def __getitem__(self, which: slice | npt.NDArray[np.generic]) -> "Points":
+        return Points(self.steps[which], self.values[which], self.times[which])
+
+
+def join(parts: list[Points]) -> Points:
+    """One run of points after another; no parts make no points."""
+    if not parts:
+        return Points.of([], [], [])
+    return Points(
+        np.concatenate([part.steps for part in parts]),
+        np.concatenate([part.values for part in parts]),
+        np.concatenate([part.times for part in parts]),
+    )
+
+
+def pack(points: Points) -> bytes:
+    bits = points.times.view(np.int64)
+    base = np.array([points.steps[0], bits[0]], "<i8").tobytes()
+    columns = (np.diff(points.steps, prepend=points.steps[0]), points.values, np.diff(bits, prepend=bits[0]))
+    shuffled = [np.ascontiguousarray(column.view(np.uint8).reshape(-1, 8).T).tobytes() for column in columns]
+    return zlib.compress(base + b"".join(shuffled), 1)
+
+
+def unpack(packed: bytes) -> Points:
+    raw = zlib.decompress(packed)
+    first_step, first_bits = np.frombuffer(raw[:16], "<i8")
+    n = (len(raw) - 16) // 24
+    bytes_n3 = np.frombuffer(raw, np.uint8, offset=16).reshape(3, 8, n).transpose(0, 2, 1)
+    steps, values, bits = np.ascontiguousarray(bytes_n3).view(np.int64).reshape(3, n)
+    return Points(
+        first_step + np.cumsum(steps), values.view(np.float64), (first_bits + np.cumsum(bits)).view(np.float64)
+    )
+
+
+def extremes(points: Points) -> tuple[tuple[int, float], tuple[int, float]] | None:
+    """(step, value) of the smallest and of the largest finite value, the first of equals; None where none is finite."""
+    finite = np.flatnonzero(np.isfinite(points.values))
+    if not len(finite):
+        return None
+    low = finite[np.argmin(points.values[finite])]
+    high = finite[np.argmax(points.values[finite])]
+    return (
+        (int(points.steps[low]), float(points.values[low])),
+        (int(points.steps[high]), float(points.values[high])),
+    )
+
+
+def thin(points: Points, most: int) -> Points:
+    """At most `most` points (≥ 4) that keep the first, the last, and each stretch's extremes. NaN counts as lowest."""
+    if len(points) <= most:
+        return points
+    edges = np.linspace(0, len(points), max(1, (most - 2) // 2) + 1).astype(np.int64)
+    low = np.where(np.isnan(points.values), -np.inf, points.values)
+    chosen = {0, len(points) - 1}
+    for start, stop in zip(edges[:-1], edges[1:], strict=True):
+        if stop > start:
+            chosen.add(int(start + np.argmin(low[start:stop])))
+            chosen.add(int(start + np.argmax(low[start:stop])))
+    return points[np.array(sorted(chosen))]

@@ -1,0 +1,103 @@
+"""Datasets: one row for the same bytes read the same way, and none of them goes while a job names it."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import delete, insert, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from athanor import contract
+from athanor.contract import Schema, Warned
+from models.records.database import now
+from models.records.ids import new_id
+from models.records.tables import Dataset, Job
+from models.records.times import rfc3339
+
+
+class InUse(Exception):
+    """A job names this dataset."""
+
+
+@dataclass(frozen=True)
+class New:
+    """A dataset whose rows are in the store as `blob`."""
+
+    name: str
+    format: str
+    rows: int
+    bytes: int
+    sha256: str
+    schema: Schema
+    warnings: list[Warned]
+    blob: str
+    id: str | None = None
+
+
+def add(tx: Session, new: New) -> str:
+    """Insert the row. Raises sqlalchemy.exc.IntegrityError when the same bytes came in between."""
+    dataset_id = new.id or new_id("ds")
+    tx.execute(
+        insert(Dataset).values(
+            id=dataset_id,
+            name=new.name,
+            format=new.format,
+            rows=new.rows,
+            bytes=new.bytes,
+            sha256=new.sha256,
+            schema=new.schema.model_dump(mode="json"),
+            warnings=[warning.model_dump() for warning in new.warnings],
+            blob=new.blob,
+            created_at=now(),
+        )
+    )
+    return dataset_id
+
+
+def get(tx: Session, dataset_id: str) -> contract.Dataset | None:
+    row = tx.scalar(select(Dataset).where(Dataset.id == dataset_id))
+    return _answer(row) if row else None
+
+
+def blob_of(tx: Session, dataset_id: str) -> str:
+    """Where the store keeps the rows. Raises sqlalchemy.exc.NoResultFound for an unknown id."""
+    return tx.scalars(select(Dataset.blob).where(Dataset.id == dataset_id)).one()
+
+
+def same_bytes(tx: Session, sha256: str, format_: str) -> contract.Dataset | None:
+    row = tx.scalar(select(Dataset).where(Dataset.sha256 == sha256, Dataset.format == format_))
+    return _answer(row) if row else None
+
+
+def page(tx: Session, after: str | None, limit: int) -> list[contract.Dataset]:
+    """Newest first."""
+    query = select(Dataset).order_by(Dataset.id.desc()).limit(limit)
+    if after is not None:
+        query = query.where(Dataset.id < after)
+    return [_answer(row) for row in tx.scalars(query)]
+
+
+def remove(tx: Session, dataset_id: str) -> str:
+    """Delete the row; returns where its bytes are. Raises InUse, NoResultFound."""
+    blob = blob_of(tx, dataset_id)
+    used = tx.scalar(select(Job.id).where(Job.dataset_id == dataset_id).limit(1))
+    if used is not None:
+        raise InUse(used)
+    try:
+        tx.execute(delete(Dataset).where(Dataset.id == dataset_id))
+    except IntegrityError as error:
+        raise InUse("a job submitted just now") from error
+    return blob
+
+
+def _answer(row: Dataset) -> contract.Dataset:
+    return contract.Dataset(
+        id=row.id,
+        name=row.name,
+        format=row.format,
+        rows=row.rows,
+        bytes=row.bytes,
+        sha256=row.sha256,
+        created_at=rfc3339(row.created_at),
+        schema_=Schema.model_validate(row.schema),
+        warnings=[Warned.model_validate(warning) for warning in row.warnings],
+    )

@@ -1,0 +1,11 @@
+"""Names for rows: a prefix and a UUIDv7, so that sorting by id is sorting by age (RFC 9562 §5.7)."""
+
+import secrets
+import time
+
+
+def new_id(prefix: str) -> str:
+    """For example ``job_01932c07f1b17d3c9a5e0f6b2d8c4e17``."""
+    stamp = time.time_ns() // 1_000_000
+    value = (stamp << 80) | (0x7 << 76) | (secrets.randbits(12) << 64) | (0b10 << 62) | secrets.randbits(62)
+    return f"{prefix}_{value:032x}"

@@ -1,0 +1,386 @@
+"""A job's life. Every transition is one guarded UPDATE with its event, and no other file changes a job's state.
+
+The guard names what the caller believes: the state, and for whoever holds a lease the attempt. Where the belief is
+stale no row matches, and the caller learns that it is fenced off or that the state forbids the wish.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sqlalchemy import ColumnElement, delete, func, insert, select, update
+from sqlalchemy.orm import Session
+
+from athanor.contract import JobError, State
+from models.records import checkpoints, metrics
+from models.records.database import now
+from models.records.events import note
+from models.records.ids import new_id
+from models.records.queue import claimable
+from models.records.tables import Attempt, Job, Tag
+
+MAX_LOSSES = 3
+"""Losses of an attempt without a new checkpoint in between, after which a job is given up."""
+
+Leased = (State.RUNNING, State.STARTING)
+
+
+class Fenced(Exception):
+    """This attempt no longer holds the job: another has it, or it has ended. Write nothing more, stop the trainer."""
+
+
+class Forbidden(Exception):
+    """The job's state does not allow that."""
+
+
+class KeyReused(Exception):
+    """This Idempotency-Key came with another body before."""
+
+
+@dataclass(frozen=True)
+class Submission:
+    """What the API accepted."""
+
+    key_id: str
+    spec: dict[str, Any]
+    plan: dict[str, Any]
+    dataset_id: str
+    device: str
+    priority: int
+    request_sha256: str
+    name: str | None = None
+    tags: dict[str, str] | None = None
+    idempotency_key: str | None = None
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A job in the hands of a worker, and the checkpoint to go on from."""
+
+    job_id: str
+    attempt: int
+    spec: dict[str, Any]
+    dataset_id: str
+
+
+def submit(tx: Session, wanted: Submission) -> tuple[str, bool]:
+    """T1: nothing → queued. Returns the id and whether it is new. Raises KeyReused."""
+    if wanted.idempotency_key is not None:
+        same = select(Job.id, Job.request_sha256).where(
+            Job.key_id == wanted.key_id, Job.idempotency_key == wanted.idempotency_key
+        )
+        if earlier := tx.execute(same).first():
+            if earlier.request_sha256 != wanted.request_sha256:
+                raise KeyReused
+            return earlier.id, False
+    job_id = new_id("job")
+    tx.execute(
+        insert(Job).values(
+            id=job_id,
+            key_id=wanted.key_id,
+            name=wanted.name,
+            spec=wanted.spec,
+            plan=wanted.plan,
+            dataset_id=wanted.dataset_id,
+            device=wanted.device,
+            priority=wanted.priority,
+            idempotency_key=wanted.idempotency_key,
+            request_sha256=wanted.request_sha256,
+            state=State.QUEUED,
+            not_before=now(),
+            created_at=now(),
+        )
+    )
+    for name, value in (wanted.tags or {}).items():
+        tx.execute(insert(Tag).values(job_id=job_id, name=name, value=value))
+    _record(tx, job_id, 0, None, State.QUEUED, "submitted")
+    return job_id, True
+
+
+def claim(tx: Session, worker_id: str, devices: list[str], lease: float) -> Claim | None:
+    """T2: the best queued job → starting, with the next attempt; its series end where its checkpoints do."""
+    best = (
+        select(Job.id)
+        .where(*claimable(devices))
+        .order_by(Job.priority.desc(), Job.created_at)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+        .scalar_subquery()
+    )
+    row = tx.execute(
+        update(Job)
+        .where(Job.id == best, *claimable(devices))
+        .values(
+            state=State.STARTING,
+            attempt=Job.attempt + 1,
+            lease_owner=worker_id,
+            lease_expires_at=now() + lease,
+            started_at=func.coalesce(Job.started_at, now()),
+            version=Job.version + 1,
+        )
+        .returning(Job.id, Job.attempt, Job.spec, Job.dataset_id)
+    ).first()
+    if row is None:
+        return None
+    newest = checkpoints.newest(tx, row.id)
+    step = newest.step if newest else 0
+    metrics.truncate(tx, row.id, step)
+    tx.execute(
+        update(Job).where(Job.id == row.id).values(step=step, epoch=newest.epoch if newest else 0.0, eta_seconds=None)
+    )
+    tx.execute(
+        insert(Attempt).values(
+            job_id=row.id, attempt=row.attempt, worker_id=worker_id, start_step=step, started_at=now()
+        )
+    )
+    _record(tx, row.id, row.attempt, State.QUEUED, State.STARTING, f"resumes at step {step}" if step else None)
+    return Claim(row.id, row.attempt, row.spec, row.dataset_id)
+
+
+def begin(tx: Session, job_id: str, attempt: int, pid: int, device: str, fingerprint: dict[str, Any]) -> None:
+    """T3: starting → running. A resume in another environment is no longer exact, and the job says so."""
+    before = tx.scalar(
+        select(Attempt.fingerprint)
+        .where(Attempt.job_id == job_id, Attempt.attempt < attempt, Attempt.fingerprint.is_not(None))
+        .order_by(Attempt.attempt.desc())
+        .limit(1)
+    )
+    resumed = tx.scalar(select(Attempt.start_step).where(Attempt.job_id == job_id, Attempt.attempt == attempt))
+    exact = not resumed or before is None or before == fingerprint
+    _held(tx, job_id, attempt, State.STARTING, State.RUNNING, None, {} if exact else {"bit_exact": False})
+    tx.execute(
+        update(Attempt)
+        .where(Attempt.job_id == job_id, Attempt.attempt == attempt)
+        .values(pid=pid, device=device, fingerprint=fingerprint)
+    )
+
+
+def beat(
+    tx: Session, job_id: str, attempt: int, lease: float, progress: tuple[int, float, float | None] | None = None
+) -> Literal["run", "pause", "cancel"]:
+    """T4: keep the lease and note (step, epoch, eta in seconds). Returns what the user wants. Raises Fenced.
+
+    It also locks the row, so whatever else is written in this transaction is written by the holder.
+    """
+    values: dict[str, Any] = {"lease_expires_at": now() + lease}
+    if progress is not None:
+        values |= dict(zip(("step", "epoch", "eta_seconds"), progress, strict=True)) | {"version": Job.version + 1}
+    desired: Literal["run", "pause", "cancel"] | None = tx.scalar(
+        update(Job)
+        .where(Job.id == job_id, Job.attempt == attempt, Job.state.in_(Leased))
+        .values(**values)
+        .returning(Job.desired)
+    )
+    if desired is None:
+        raise Fenced
+    return desired
+
+
+def commit_checkpoint(tx: Session, job_id: str, attempt: int, new: checkpoints.New) -> str:
+    """T5: a checkpoint whose files are safe gets its row; the job has made progress. Raises Fenced."""
+    held = update(Job).where(Job.id == job_id, Job.attempt == attempt, Job.state == State.RUNNING)
+    if tx.execute(held.values(no_progress_losses=0, version=Job.version + 1)).rowcount == 0:  # type: ignore[attr-defined]
+        raise Fenced
+    checkpoint_id = checkpoints.insert_row(tx, job_id, attempt, new)
+    note(tx, job_id, attempt, "checkpoint", {"id": checkpoint_id, "step": new.step, "reason": new.reason})
+    return checkpoint_id
+
+
+def succeed(tx: Session, job_id: str, attempt: int) -> None:
+    """T6: running → succeeded."""
+    _held(tx, job_id, attempt, State.RUNNING, State.SUCCEEDED, None, {"finished_at": now(), "eta_seconds": None})
+
+
+def lose(tx: Session, job_id: str, attempt: int, why: str) -> None:
+    """T7, or T8 once it was lost too often: the trainer died. Raises Fenced."""
+    for state in Leased:
+        if _lost(tx, job_id, state, why, (Job.attempt == attempt,), {"failures": Job.failures + 1}, "supervisor"):
+            return
+    raise Fenced
+
+
+def fail(tx: Session, job_id: str, attempt: int, error: JobError) -> None:
+    """T8: starting or running → failed."""
+    values = {"finished_at": now(), "error": error.model_dump(), "eta_seconds": None}
+    _held(tx, job_id, attempt, Leased, State.FAILED, error.code, values)
+
+
+def release(tx: Session, job_id: str, attempt: int) -> None:
+    """T11, T12, T14: the trainer stopped because it was asked to; the job goes where the user wants it by now.
+
+    Raises Fenced.
+    """
+    drained = {"preemptions": Job.preemptions + 1, "not_before": now(), "last_rung_at": None}
+    for state in Leased:
+        mine = (Job.attempt == attempt,)
+        if _as_desired(tx, job_id, state, None, mine, {}, "supervisor"):
+            return
+        if _move(tx, job_id, state, State.QUEUED, "worker drained", drained, mine, "supervisor"):
+            return
+    raise Fenced
+
+
+def reap(tx: Session) -> list[str]:
+    """T9: whatever outlived its lease goes back to the queue, or where the user wanted it. Returns the ids."""
+    expired = tx.execute(
+        select(Job.id, Job.attempt, Job.state).where(Job.lease_owner.is_not(None), Job.lease_expires_at < now())
+    ).all()
+    lost = {"worker_lost": Job.worker_lost + 1}
+    return [
+        row.id
+        for row in expired
+        if _lost(
+            tx,
+            row.id,
+            State(row.state),
+            "worker lost",
+            # Read again in the UPDATE: the holder may have come back, or finished, since.
+            (Job.attempt == row.attempt, Job.lease_expires_at < now()),
+            lost,
+            "sweep",
+        )
+    ]
+
+
+def _as_desired(
+    tx: Session,
+    job_id: str,
+    state: State,
+    why: str | None,
+    guard: tuple[ColumnElement[bool], ...],
+    values: dict[str, Any],
+    actor: str,
+) -> bool:
+    """Carry out a cancellation or a pause, where the user wants one."""
+    ended = values | {"finished_at": now(), "eta_seconds": None}
+    return _move(
+        tx, job_id, state, State.CANCELLED, why, ended, (*guard, Job.desired == "cancel"), actor
+    ) or _move(tx, job_id, state, State.PAUSED, why, values, (*guard, Job.desired == "pause"), actor)
+
+
+def _lost(
+    tx: Session,
+    job_id: str,
+    state: State,
+    why: str,
+    guard: tuple[ColumnElement[bool], ...],
+    values: dict[str, Any],
+    actor: str,
+) -> bool:
+    """An attempt is gone without a word: as the user wishes, else once more, else given up."""
+    if _as_desired(tx, job_id, state, why, guard, values, actor):
+        return True
+    losses = Job.no_progress_losses + 1
+    again = values | {"no_progress_losses": losses, "not_before": now() + losses, "last_rung_at": None}
+    if _move(tx, job_id, state, State.QUEUED, why, again, (*guard, losses < MAX_LOSSES), actor):
+        return True
+    error = JobError(
+        code="exhausted",
+        message=f"the trainer was lost {MAX_LOSSES} times without reaching a new checkpoint; the last time: {why}",
+        retryable=True,
+    )
+    given_up = values | {"no_progress_losses": losses, "finished_at": now(), "error": error.model_dump()}
+    return _move(tx, job_id, state, State.FAILED, "exhausted", given_up, (*guard, losses >= MAX_LOSSES), actor)
+
+
+def cancel(tx: Session, job_id: str) -> None:
+    """T10, or the wish that T11 fulfils. Raises Forbidden where the job has ended otherwise."""
+    for state in (State.QUEUED, State.PAUSED):
+        values = {"desired": "cancel", "finished_at": now()}
+        if _move(tx, job_id, state, State.CANCELLED, "cancelled", values, (), "user"):
+            return
+    if not _wish(tx, job_id, "cancel", Leased) and _state(tx, job_id) != State.CANCELLED:
+        raise Forbidden(f"the job has {_state(tx, job_id)} and cannot be cancelled")
+
+
+def pause(tx: Session, job_id: str) -> None:
+    """T13, or the wish that T12 fulfils. Raises Forbidden where the job has ended or is being cancelled."""
+    if _move(tx, job_id, State.QUEUED, State.PAUSED, "paused", {"desired": "pause"}, (), "user"):
+        return
+    if not _wish(tx, job_id, "pause", Leased) and _state(tx, job_id) != State.PAUSED:
+        raise Forbidden(f"the job is {_state(tx, job_id)} or being cancelled, and cannot be paused")
+
+
+def resume(tx: Session, job_id: str) -> None:
+    """T13: paused → queued; or a pause not yet carried out is taken back. Raises Forbidden where the job has ended."""
+    values = {"desired": "run", "not_before": now(), "last_rung_at": None}
+    if _move(tx, job_id, State.PAUSED, State.QUEUED, "resumed", values, (), "user"):
+        return
+    if not _wish(tx, job_id, "run", (*Leased, State.QUEUED)):
+        raise Forbidden(f"the job is {_state(tx, job_id)} or being cancelled, and cannot be resumed")
+
+
+def _wish(tx: Session, job_id: str, desired: str, states: tuple[State, ...]) -> bool:
+    """Write what the user wants of a job that someone holds. A cancellation is not taken back."""
+    guard = [Job.id == job_id, Job.state.in_(states)]
+    if desired != "cancel":
+        guard.append(Job.desired != "cancel")
+    done = tx.execute(update(Job).where(*guard).values(desired=desired, version=Job.version + 1))
+    return bool(done.rowcount)  # type: ignore[attr-defined]
+
+
+def remove(tx: Session, job_id: str) -> None:
+    """Delete an ended job with everything that hangs on it. Raises Forbidden before its end."""
+    ended = Job.state.in_((State.SUCCEEDED, State.FAILED, State.CANCELLED))
+    if tx.execute(delete(Job).where(Job.id == job_id, ended)).rowcount == 0:  # type: ignore[attr-defined]
+        raise Forbidden(f"the job is {_state(tx, job_id)}; cancel it first")
+
+
+def _state(tx: Session, job_id: str) -> str | None:
+    return tx.scalar(select(Job.state).where(Job.id == job_id))
+
+
+def _held(
+    tx: Session,
+    job_id: str,
+    attempt: int,
+    from_: State | tuple[State, ...],
+    to: State,
+    reason: str | None,
+    values: dict[str, Any],
+    guard: tuple[ColumnElement[bool], ...] = (),
+) -> None:
+    """A transition by the holder of the lease. Raises Fenced."""
+    for state in (from_,) if isinstance(from_, State) else from_:
+        if _move(tx, job_id, state, to, reason, values, (Job.attempt == attempt, *guard), "supervisor"):
+            return
+    raise Fenced
+
+
+def _move(
+    tx: Session,
+    job_id: str,
+    from_: State,
+    to: State,
+    reason: str | None,
+    values: dict[str, Any],
+    guard: tuple[ColumnElement[bool], ...],
+    actor: str,
+) -> bool:
+    """The one UPDATE of a transition, and its event. False where the guard did not hold."""
+    if to not in Leased:
+        values = values | {"lease_owner": None, "lease_expires_at": None}
+    moved = tx.execute(
+        update(Job)
+        .where(Job.id == job_id, Job.state == from_, *guard)
+        .values(state=to, version=Job.version + 1, **values)
+        .returning(Job.attempt)
+    ).first()
+    if moved is None:
+        return False
+    if to not in Leased:
+        closed = update(Attempt).where(Attempt.job_id == job_id, Attempt.attempt == moved.attempt)
+        tx.execute(closed.where(Attempt.ended_at.is_(None)).values(ended_at=now(), outcome=reason or to))
+    _record(tx, job_id, moved.attempt, from_, to, reason, actor)
+    return True
+
+
+def _record(
+    tx: Session,
+    job_id: str,
+    attempt: int,
+    from_: State | None,
+    to: State,
+    reason: str | None,
+    actor: str = "worker",
+) -> None:
+    note(tx, job_id, attempt, "state", {"from": from_, "to": to, "reason": reason, "actor": actor})

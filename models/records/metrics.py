@@ -1,0 +1,144 @@
+"""Metric series: append a batch, cut off what a resume will do again, read a window."""
+
+import numpy as np
+from sqlalchemy import delete, insert, select, update
+from sqlalchemy.orm import Session
+
+from athanor.contract import Metrics
+from athanor.contract import Series as SeriesAnswer
+from models.records.chunks import Points, extremes, join, pack, thin, unpack
+from models.records.tables import Chunk, Series
+
+SEALED = 512
+"""Points at which a chunk is closed and the next begun."""
+COMPACT = 4096
+"""Points of a chunk made of closed ones: fewer rows to read a long series from."""
+
+
+def append(tx: Session, job_id: str, batch: dict[str, Points]) -> None:
+    """Add points, each series ascending and later than what it has. The caller holds the job's row (see jobs.beat)."""
+    for name, points in batch.items():
+        if len(points):
+            _grow(tx, job_id, name, points)
+            _summarise(tx, job_id, name, points)
+
+
+def _grow(tx: Session, job_id: str, name: str, points: Points) -> None:
+    tail = tx.execute(
+        select(Chunk.first_step, Chunk.n, Chunk.packed, Chunk.last_step)
+        .where(Chunk.job_id == job_id, Chunk.series == name)
+        .order_by(Chunk.first_step.desc())
+        .limit(1)
+    ).first()
+    if tail is not None:
+        assert points.steps[0] > tail.last_step, f"{name}: step {points.steps[0]} after {tail.last_step}"
+        if tail.n < SEALED:
+            points = join([unpack(tail.packed), points])
+            _drop(tx, job_id, name, [tail.first_step])
+    for start in range(0, len(points), SEALED):
+        _write(tx, job_id, name, points[start : start + SEALED])
+    _compact(tx, job_id, name)
+
+
+def _compact(tx: Session, job_id: str, name: str) -> None:
+    closed = tx.execute(
+        select(Chunk.first_step, Chunk.packed)
+        .where(Chunk.job_id == job_id, Chunk.series == name, Chunk.n == SEALED)
+        .order_by(Chunk.first_step)
+        .limit(COMPACT // SEALED)
+    ).all()
+    if len(closed) == COMPACT // SEALED:
+        whole = join([unpack(row.packed) for row in closed])
+        _drop(tx, job_id, name, [row.first_step for row in closed])
+        _write(tx, job_id, name, whole)
+
+
+def _write(tx: Session, job_id: str, name: str, points: Points) -> None:
+    ends = extremes(points)
+    tx.execute(
+        insert(Chunk).values(
+            job_id=job_id,
+            series=name,
+            first_step=int(points.steps[0]),
+            last_step=int(points.steps[-1]),
+            n=len(points),
+            vmin=ends[0][1] if ends else None,
+            vmax=ends[1][1] if ends else None,
+            packed=pack(points),
+        )
+    )
+
+
+def _drop(tx: Session, job_id: str, name: str, first_steps: list[int]) -> None:
+    tx.execute(delete(Chunk).where(Chunk.job_id == job_id, Chunk.series == name, Chunk.first_step.in_(first_steps)))
+
+
+def _summarise(tx: Session, job_id: str, name: str, points: Points) -> None:
+    where = (Series.job_id == job_id, Series.name == name)
+    known = tx.execute(select(Series.min_value, Series.max_value).where(*where)).first()
+    new: dict[str, float | int | None] = {
+        "last_step": int(points.steps[-1]),
+        # SQLite turns NaN into NULL; so does this, for both databases to agree.
+        "last_value": None if np.isnan(points.values[-1]) else float(points.values[-1]),
+    }
+    ends = extremes(points)
+    if ends is not None:
+        (low_step, low), (high_step, high) = ends
+        if known is None or known.min_value is None or low < known.min_value:
+            new |= {"min_step": low_step, "min_value": low}
+        if known is None or known.max_value is None or high > known.max_value:
+            new |= {"max_step": high_step, "max_value": high}
+    if known is None:
+        tx.execute(insert(Series).values(job_id=job_id, name=name, **new))
+    else:
+        tx.execute(update(Series).where(*where).values(**new))
+
+
+def truncate(tx: Session, job_id: str, step: int) -> None:
+    """Forget every point after `step`: the attempt that resumes there will report it again."""
+    beyond = tx.execute(
+        select(Chunk.series, Chunk.first_step, Chunk.packed)
+        .where(Chunk.job_id == job_id, Chunk.last_step > step)
+        .order_by(Chunk.first_step)
+    ).all()
+    for row in beyond:
+        _drop(tx, job_id, row.series, [row.first_step])
+        points = unpack(row.packed)
+        kept = points[points.steps <= step]
+        if len(kept):
+            _write(tx, job_id, row.series, kept)
+    for name in {row.series for row in beyond}:
+        tx.execute(delete(Series).where(Series.job_id == job_id, Series.name == name))
+        left = _read(tx, job_id, name, None)
+        if len(left):
+            _summarise(tx, job_id, name, left)
+
+
+def read(tx: Session, job_id: str, names: list[str] | None, after: int | None, most: int | None) -> Metrics:
+    """Points later than `after` of the named series (None: all), each thinned to at most `most`."""
+    query = select(Series.name, Series.last_step).where(Series.job_id == job_id).order_by(Series.name)
+    known = [row for row in tx.execute(query) if names is None or row.name in names]
+    answer = {}
+    for name in names if names is not None else [row.name for row in known]:
+        points = _read(tx, job_id, name, after)
+        points = thin(points, most) if most else points
+        answer[name] = SeriesAnswer(
+            steps=points.steps.tolist(), values=points.values.tolist(), times=points.times.tolist()
+        )
+    return Metrics(series=answer, next=max([after or 0, *(row.last_step for row in known)]))
+
+
+def newest_step(tx: Session, job_id: str, names: list[str] | None) -> int:
+    """The last step any of the series (None: all) has a point for; 0 where there is none."""
+    query = select(Series.last_step).where(Series.job_id == job_id)
+    if names is not None:
+        query = query.where(Series.name.in_(names))
+    return max(tx.scalars(query), default=0)
+
+
+def _read(tx: Session, job_id: str, name: str, after: int | None) -> Points:
+    query = select(Chunk.packed).where(Chunk.job_id == job_id, Chunk.series == name).order_by(Chunk.first_step)
+    if after is not None:
+        query = query.where(Chunk.last_step > after)
+    points = join([unpack(packed) for packed in tx.scalars(query)])
+    return points if after is None else points[points.steps > after]

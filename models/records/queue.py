@@ -1,0 +1,58 @@
+"""The queue is the jobs table: what may be claimed, what should be rung for, and whose lease is a dead man's."""
+
+from collections.abc import Callable
+
+from sqlalchemy import ColumnElement, or_, select, update
+from sqlalchemy.orm import Session
+
+from athanor.contract import State
+from models.records.database import now
+from models.records.tables import Job, Worker
+
+EVERY_DEVICE = ["auto", "cpu", "cuda"]
+
+
+def claimable(devices: list[str]) -> tuple[ColumnElement[bool], ...]:
+    """The condition under which a worker that serves `devices` may take a job."""
+    return (Job.state == State.QUEUED, Job.desired == "run", Job.not_before <= now(), Job.device.in_(devices))
+
+
+def is_empty(tx: Session, devices: list[str]) -> bool:
+    """Whether there is nothing to claim: a read, so that an idle worker never asks for the right to write."""
+    return tx.execute(select(Job.id).where(*claimable(devices)).limit(1)).first() is None
+
+
+def to_ring(tx: Session, age: float) -> list[str]:
+    """Queued jobs nobody rang for within `age` seconds, marked as rung now."""
+    due = or_(Job.last_rung_at.is_(None), Job.last_rung_at < now() - age)
+    rung = update(Job).where(*claimable(EVERY_DEVICE), due).values(last_rung_at=now())
+    return list(tx.scalars(rung.returning(Job.id)))
+
+
+def mark_rung(tx: Session, job_id: str) -> None:
+    tx.execute(update(Job).where(Job.id == job_id, Job.state == State.QUEUED).values(last_rung_at=now()))
+
+
+def expire_dead(tx: Session, machine: str, started: Callable[[int], float | None]) -> None:
+    """End the leases of workers of this machine whose process is gone: what time would tell, sooner.
+
+    `started` gives the start time of a process id, in the unit workers enlisted with, or None for no such process.
+    """
+    held = tx.execute(
+        select(Job.id, Job.attempt, Worker.pid, Worker.pid_started)
+        .join(Worker, Worker.id == Job.lease_owner)
+        .where(Worker.machine == machine)
+    ).all()
+    for row in held:
+        if started(row.pid) != row.pid_started:
+            tx.execute(
+                update(Job)
+                .where(Job.id == row.id, Job.attempt == row.attempt, Job.lease_owner.is_not(None))
+                .values(lease_expires_at=now() - 1)
+            )
+
+
+def held(tx: Session) -> list[tuple[str, int]]:
+    """(job, attempt) of every lease."""
+    rows = tx.execute(select(Job.id, Job.attempt).where(Job.lease_owner.is_not(None)))
+    return [(row.id, row.attempt) for row in rows]

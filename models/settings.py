@@ -1,0 +1,62 @@
+"""How this installation runs: ATHANOR_* in the environment, read once into one frozen object."""
+
+from functools import cached_property
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Limits(BaseModel):
+    """The largest of everything. Each refusal names the limit it met."""
+
+    model_config = ConfigDict(frozen=True)
+
+    max_body_bytes: int = 256 * 1024
+    max_predict_bytes: int = 16 * 2**20
+    max_upload_bytes: int = 4 * 2**30
+    max_parameters: int = 2_000_000_000
+    max_memory_bytes: int = 256 * 2**30
+    max_steps: int = 100_000_000
+    max_log_lines: int = 20_000
+    intake_seconds: int = 600
+
+
+class Timing(BaseModel):
+    """Seconds that decide how soon a failure is noticed."""
+
+    model_config = ConfigDict(frozen=True)
+
+    heartbeat: float = 5.0
+    lease: float = 30.0
+    sweep: float = 5.0
+    ring_again: float = 60.0
+    poll: float = 0.05
+    flush: float = 0.5
+    stop_grace: float = 30.0
+
+
+class Settings(BaseSettings):
+    """`ATHANOR_DATABASE_URL`, `ATHANOR_REDIS_URL`, …; nested ones with two underscores: `ATHANOR_TIMING__LEASE`."""
+
+    model_config = SettingsConfigDict(env_prefix="ATHANOR_", env_nested_delimiter="__", frozen=True, extra="ignore")
+
+    data: Path = Field(Path("athanor-data"), description="folder for everything an embedded service keeps")
+    database_url: str | None = Field(None, description="default: SQLite in the data folder")
+    redis_url: str | None = Field(None, description="Celery's broker; none: local workers poll the table")
+    store: str | None = Field(None, description="where checkpoint bytes live: file:///folder or database")
+    limits: Limits = Limits()
+    timing: Timing = Timing()
+
+    @cached_property
+    def database(self) -> str:
+        return self.database_url or f"sqlite:///{self.data.absolute() / 'athanor.db'}"
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self.database.startswith("sqlite")
+
+    @property
+    def scratch(self) -> Path:
+        """Attempt folders and uploads on their way; safe to delete while nothing runs."""
+        return self.data.absolute() / "scratch"

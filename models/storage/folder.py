@@ -1,0 +1,64 @@
+"""Files in a folder, on a local disk or one that all machines share."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+PIECE = 2**20
+
+
+class FolderStore:
+    """Written under another name, synced, then renamed: a reader sees a whole file or none."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        root.mkdir(parents=True, exist_ok=True)
+
+    def _path(self, key: str) -> Path:
+        parts = PurePosixPath(key).parts
+        assert parts and not key.startswith("/") and ".." not in parts, key
+        return self.root.joinpath(*parts)
+
+    def put(self, key: str, source: Path) -> None:
+        target = self._path(key)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        partial = target.with_name(f".{target.name}.{os.getpid()}.part")
+        with source.open("rb") as reader, partial.open("wb") as writer:
+            shutil.copyfileobj(reader, writer, PIECE)
+            writer.flush()
+            os.fsync(writer.fileno())
+        partial.rename(target)
+        for folder in (target.parent, *target.parent.relative_to(self.root).parents):
+            sync_folder(self.root / folder)
+
+    def read(self, key: str, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
+        with self._path(key).open("rb") as file:
+            file.seek(start)
+            left = self.size(key) - start if stop is None else stop - start
+            while left > 0 and (piece := file.read(min(PIECE, left))):
+                left -= len(piece)
+                yield piece
+
+    def size(self, key: str) -> int:
+        return self._path(key).stat().st_size
+
+    def delete(self, prefix: str) -> None:
+        path = self._path(prefix)
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+
+    def check(self) -> None:
+        if not os.access(self.root, os.W_OK):
+            raise OSError(f"{self.root} cannot be written to")
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder survive a power cut."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

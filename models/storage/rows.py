@@ -1,0 +1,55 @@
+"""Files as rows in the database, so that API and workers need nothing else in common."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from models.records import blobs
+from models.records.blobs import PIECE
+from models.records.database import Database
+
+
+class RowStore:
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    def put(self, key: str, source: Path) -> None:
+        with source.open("rb") as file, self.database.writing() as tx:
+            blobs.remove(tx, key)
+            # An empty file has one empty piece: it is there, with nothing in it.
+            first = file.read(PIECE)
+            blobs.write(tx, key, _chain(first, iter(lambda: file.read(PIECE), b"")))
+
+    def read(self, key: str, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
+        number, skip = divmod(start, PIECE)
+        left = None if stop is None else stop - start
+        while left is None or left > 0:
+            # A transaction a piece: a slow download must not hold a connection.
+            with self.database.reading() as tx:
+                data = blobs.read_piece(tx, key, number)
+            if data is None:
+                if number == 0:
+                    raise FileNotFoundError(key)
+                return
+            piece = data[skip:] if left is None else data[skip : skip + left]
+            left = None if left is None else left - len(piece)
+            number, skip = number + 1, 0
+            yield piece
+
+    def size(self, key: str) -> int:
+        with self.database.reading() as tx:
+            size = blobs.size(tx, key)
+        if size is None:
+            raise FileNotFoundError(key)
+        return size
+
+    def delete(self, prefix: str) -> None:
+        with self.database.writing() as tx:
+            blobs.remove(tx, prefix)
+
+    def check(self) -> None:
+        """The database's own readiness is asked for elsewhere."""
+
+
+def _chain(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
+    yield first
+    yield from rest

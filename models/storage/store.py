@@ -1,0 +1,63 @@
+"""What every store can do, and which one an installation uses."""
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import unquote, urlparse
+
+from models.records.database import Database
+from models.settings import Settings
+
+
+class Corrupt(Exception):
+    """The stored bytes are not those that were put there."""
+
+
+class Store(Protocol):
+    """Files by key. A key is a relative path of ids and plain names."""
+
+    def put(self, key: str, source: Path) -> None:
+        """Keep a copy of `source`; when this returns it survives a power cut. An equal key is replaced."""
+
+    def read(self, key: str, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
+        """The bytes from `start` up to `stop`, in pieces of at most 1 MiB. Raises FileNotFoundError."""
+
+    def size(self, key: str) -> int:
+        """Bytes of the file. Raises FileNotFoundError."""
+
+    def delete(self, prefix: str) -> None:
+        """Remove the file called `prefix` and all below it. Not there is as good as removed."""
+
+    def check(self) -> None:
+        """Raises OSError where nothing could be stored."""
+
+
+def open_store(settings: Settings, database: Database) -> Store:
+    """The named store; else a folder beside SQLite, rows in PostgreSQL. Raises ValueError for a store unknown here."""
+    from models.storage.folder import FolderStore
+    from models.storage.rows import RowStore
+
+    named = settings.store
+    if named is None:
+        named = (settings.data.absolute() / "store").as_uri() if settings.is_sqlite else "database"
+    if named == "database":
+        return RowStore(database)
+    url = urlparse(named)
+    if url.scheme == "file" and url.path:
+        return FolderStore(Path(unquote(url.path)))
+    raise ValueError(f"ATHANOR_STORE is '{named}'; it can be file:///a/folder or database")
+
+
+def fetch(store: Store, key: str, destination: Path, sha256: str | None = None) -> None:
+    """Copy a stored file to `destination`. Raises Corrupt when `sha256` is given and differs, FileNotFoundError."""
+    digest = hashlib.sha256()
+    partial = destination.with_name(destination.name + ".part")
+    with partial.open("wb") as file:
+        for piece in store.read(key):
+            digest.update(piece)
+            file.write(piece)
+    if sha256 is not None and digest.hexdigest() != sha256:
+        partial.unlink()
+        raise Corrupt(f"{key}: sha256 is {digest.hexdigest()}, expected {sha256}")
+    partial.rename(destination)
