@@ -1,0 +1,1 @@
+"""The verbs on a device: claim a job, supervise a trainer, train."""

@@ -1,0 +1,49 @@
+"""The Celery application: `celery -A worker.app worker`. It hears rings; the table says what is to be done.
+
+Acknowledged early, nothing fetched ahead, no results, no remote orders, JSON alone: whatever happens to a message, the
+lease in the table decides who trains.
+"""
+
+from typing import Any
+
+from celery.signals import worker_init, worker_shutdown, worker_shutting_down
+
+from models.broker import producer
+from models.settings import Settings
+from worker.device import visible
+from worker.station import Station
+
+settings = Settings()
+app = producer(settings.redis_url or "redis://127.0.0.1:6379/0")
+app.conf.update(
+    imports=("worker.tasks",),
+    worker_pool="threads",
+    worker_concurrency=len(visible()),
+    worker_prefetch_multiplier=1,
+    worker_disable_prefetch=True,
+    task_acks_late=False,
+    worker_cancel_long_running_tasks_on_connection_loss=False,
+    worker_hijack_root_logger=False,
+    worker_redirect_stdouts=False,
+)
+
+station: Station | None = None
+
+
+@worker_init.connect
+def _open(**_: Any) -> None:
+    global station
+    station = Station(settings, "celery", app.conf.worker_concurrency)
+    station.open()
+
+
+@worker_shutting_down.connect
+def _drain(**_: Any) -> None:
+    if station is not None:
+        station.drain()
+
+
+@worker_shutdown.connect
+def _close(**_: Any) -> None:
+    if station is not None:
+        station.close()

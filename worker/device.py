@@ -1,0 +1,68 @@
+"""Devices: which there are, and how a trainer prepares the one it is given."""
+
+import os
+import platform
+import random
+import shutil
+import subprocess
+from typing import Any
+
+import numpy as np
+import torch
+
+from athanor.contract import Device
+
+
+def visible() -> list[Device]:
+    """The CUDA devices of this host, else its processor, asked of the driver's tool: this process must not touch CUDA.
+
+    `CUDA_VISIBLE_DEVICES`, where set, narrows them as it would for CUDA itself.
+    """
+    tool = shutil.which("nvidia-smi")
+    found: list[Device] = []
+    if tool is not None and os.environ.get("CUDA_VISIBLE_DEVICES") != "":
+        asked = [tool, "--query-gpu=name,memory.total", "--format=csv,noheader,nounits"]
+        listed = subprocess.run(asked, capture_output=True, text=True, timeout=30, check=False)
+        for line in listed.stdout.splitlines() if listed.returncode == 0 else []:
+            name, _, mebibytes = line.rpartition(",")
+            found.append(Device(kind="cuda", name=name.strip(), memory_bytes=int(mebibytes) * 2**20))
+    numbers = cuda_numbers(len(found))
+    return found[: len(numbers)] or [Device(kind="cpu", name=platform.processor() or platform.machine())]
+
+
+def cuda_numbers(count: int) -> list[str]:
+    """What `CUDA_VISIBLE_DEVICES` of each slot's trainer says."""
+    allowed = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if allowed is None:
+        return [str(number) for number in range(count)]
+    return [entry.strip() for entry in allowed.split(",") if entry.strip()][:count]
+
+
+def prepare(seed: int, wanted: str) -> torch.device:
+    """Settle the device, the seeds and determinism of a trainer. Raises RuntimeError where CUDA is wanted and absent."""
+    if wanted == "cuda" and not torch.cuda.is_available():
+        raise RuntimeError("the job wants a CUDA device and this worker has none")
+    device = torch.device("cuda" if wanted != "cpu" and torch.cuda.is_available() else "cpu")
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
+    # Some CUDA kernels have no deterministic form: there a warning is the most that can be had.
+    torch.use_deterministic_algorithms(True, warn_only=device.type == "cuda")
+    torch.backends.cudnn.benchmark = False
+    return device
+
+
+def fingerprint(device: torch.device) -> dict[str, Any]:
+    """What must be equal for a resume to be exact to the bit."""
+    return {
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "cpu": torch.backends.cpu.get_cpu_capability(),
+        "threads": torch.get_num_threads(),
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
+    }
+
+
+def name_of(device: torch.device) -> str:
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"

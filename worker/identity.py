@@ -1,0 +1,31 @@
+"""Who a worker process is, so that another on the same machine can tell that it is dead."""
+
+import os
+import platform
+from pathlib import Path
+
+import psutil
+
+
+def machine() -> str:
+    """Equal for two processes that can see each other's process ids, and changed by a reboot."""
+    boot = Path("/proc/sys/kernel/random/boot_id")
+    booted = boot.read_text().strip() if boot.exists() else f"{psutil.boot_time():.0f}"
+    # Two containers on one machine share the boot, not the process ids.
+    space = Path("/proc/self/ns/pid")
+    return f"{platform.node()} {booted} {os.readlink(space) if space.exists() else ''}".strip()
+
+
+def started(pid: int) -> float | None:
+    """When a process began, in a unit of this machine's own; None where there is no such process."""
+    stat = Path(f"/proc/{pid}/stat")
+    if Path("/proc/self/stat").exists():
+        try:
+            # Field 22, counted after the parenthesised name, which may hold anything.
+            return float(stat.read_text().rpartition(")")[2].split()[19])
+        except (FileNotFoundError, ProcessLookupError):
+            return None
+    try:
+        return float(psutil.Process(pid).create_time())
+    except psutil.NoSuchProcess:
+        return None

@@ -1,0 +1,241 @@
+"""The training loop: a generator of steps. It knows torch and nothing else, and stopping is not asking for more.
+
+    for step in fit(learner, train, val):
+        print(step.number, step.series)
+
+Shape letters: N rows of a part, B rows of a batch, K outputs.
+"""
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Literal
+
+import torch
+from torch import nn
+
+Tensors = dict[str, torch.Tensor]
+Criterion = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+Measure = Callable[[torch.Tensor, torch.Tensor], dict[str, float]]
+Part = tuple[torch.Tensor, torch.Tensor]
+"""Inputs x_N… and targets t_N."""
+
+EVALUATION_BATCH = 512
+
+
+class NonFinite(ArithmeticError):
+    """The loss is NaN or infinite."""
+
+    def __init__(self, step: int, loss: float, lr: float) -> None:
+        super().__init__(f"the loss became {loss} at step {step}, with a learning rate of {lr:g}")
+        self.step = step
+
+
+@dataclass(frozen=True)
+class Stopping:
+    """Stop when `series` has not improved by `min_delta` for `patience` evaluations."""
+
+    series: str
+    mode: Literal["min", "max"]
+    patience: int
+    min_delta: float
+
+
+@dataclass(frozen=True)
+class Course:
+    """What stays the same from the first step to the last."""
+
+    criterion: Criterion
+    factor: Callable[[int, int], float]
+    measure: Measure
+    steps: int
+    steps_per_epoch: int
+    batch_size: int
+    seed: int
+    clip_norm: float | None = None
+    bf16: bool = False
+    ema: float | None = None
+    stopping: Stopping | None = None
+    best_series: str | None = None
+    best_mode: Literal["min", "max"] = "min"
+    every_steps: int = 1
+
+
+@dataclass
+class Memory:
+    """What the loop remembers from step to step beside tensors. Plain numbers: it is saved as JSON."""
+
+    step: int = 0
+    best: float | None = None
+    watched: float | None = None
+    waited: int = 0
+    stopped: bool = False
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one step brought. `series` is empty between reports."""
+
+    number: int
+    epoch: float
+    series: dict[str, float]
+    score: float | None = None
+    """Value of the best-series, where this step was evaluated."""
+    improved: bool = False
+    last: bool = False
+
+
+@dataclass
+class Learner:
+    """Everything that changes while training, and nothing else: saving it all is what makes a resume exact."""
+
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+    course: Course
+    memory: Memory = field(default_factory=Memory)
+    average: Tensors | None = None
+    """The moving average of the weights, where the course has one."""
+
+    def __post_init__(self) -> None:
+        if self.course.ema is not None and self.average is None:
+            self.average = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
+        self.rates: list[float] = [group["lr"] for group in self.optimizer.param_groups]
+
+    def weights(self) -> Tensors:
+        """The weights that are evaluated and kept: the average where there is one."""
+        return self.average if self.average is not None else self.model.state_dict()
+
+
+def fit(learner: Learner, train: Part, val: Part | None) -> Iterator[Step]:
+    """Train from where `learner` stands to the end of its course. Raises NonFinite."""
+    course, memory = learner.course, learner.memory
+    x_N, t_N = train
+    order_N, epoch = torch.empty(0), -1
+    clock, counted = time.monotonic(), 0
+    while memory.step < course.steps and not memory.stopped:
+        if memory.step // course.steps_per_epoch != epoch:
+            epoch = memory.step // course.steps_per_epoch
+            order_N = _order(course.seed, epoch, len(t_N)).to(t_N.device)
+        start = memory.step % course.steps_per_epoch * course.batch_size
+        chosen_B = order_N[start : start + course.batch_size]
+        x_B, t_B = x_N.index_select(0, chosen_B), t_N.index_select(0, chosen_B)
+        factor = course.factor(memory.step, course.steps)
+        for group, rate in zip(learner.optimizer.param_groups, learner.rates, strict=True):
+            group["lr"] = rate * factor
+        loss, y_BK, norm = _step(learner, x_B, t_B)
+        memory.step += 1
+        counted += len(t_B)
+
+        last = memory.step == course.steps
+        series: dict[str, float] = {}
+        if memory.step % course.every_steps == 0 or last:
+            lr = learner.rates[0] * factor
+            series = {"train/loss": float(loss), "lr": lr, "grad_norm": float(norm)}
+            if not math.isfinite(series["train/loss"]):
+                raise NonFinite(memory.step, series["train/loss"], lr)
+            measured = course.measure(y_BK, t_B)
+            series |= {f"train/{name}": measured[name] for name in ("accuracy", "rmse") if name in measured}
+        score, improved = None, False
+        if memory.step % course.steps_per_epoch == 0 or last:
+            series["samples_per_second"] = counted / max(1e-9, time.monotonic() - clock)
+            if val is not None:
+                series |= {f"val/{name}": value for name, value in evaluate(learner, *val).items()}
+                score, improved = _judge(course, memory, series)
+            clock, counted = time.monotonic(), 0
+        yield Step(
+            memory.step,
+            memory.step / course.steps_per_epoch,
+            series,
+            score,
+            improved,
+            last or memory.stopped,
+        )
+
+
+def _order(seed: int, epoch: int, rows: int) -> torch.Tensor:
+    """The order of an epoch: a function of seed and epoch alone, so that a resume needs no memory of it."""
+    generator = torch.Generator().manual_seed((seed << 24) + epoch)
+    return torch.randperm(rows, generator=generator)
+
+
+def _step(learner: Learner, x_B: torch.Tensor, t_B: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """One update. Returns the loss, the outputs, and the norm of the gradient before clipping."""
+    course, model = learner.course, learner.model
+    model.train()
+    learner.optimizer.zero_grad(set_to_none=True)
+    with torch.autocast(x_B.device.type, torch.bfloat16, enabled=course.bf16):
+        y_BK = model(shaped(x_B))
+    y_BK = y_BK.float()
+    loss = course.criterion(y_BK, t_B)
+    loss.backward()  # type: ignore[no-untyped-call]
+    norm = nn.utils.clip_grad_norm_(model.parameters(), course.clip_norm or math.inf)
+    learner.optimizer.step()
+    if course.ema is not None and learner.average is not None:
+        with torch.no_grad():
+            for name, value in model.state_dict().items():
+                if value.is_floating_point():
+                    learner.average[name].lerp_(value, 1 - course.ema)
+                else:
+                    learner.average[name].copy_(value)
+    return loss.detach(), y_BK.detach(), norm
+
+
+def shaped(x_B: torch.Tensor) -> torch.Tensor:
+    """A batch as networks like it: images with channels last in memory, texts without columns that only pad."""
+    if x_B.dim() == 4:
+        return x_B.contiguous(memory_format=torch.channels_last)
+    if x_B.dtype == torch.int64:
+        words = int((x_B != 0).any(0).nonzero().amax()) + 1
+        return x_B[:, :words]
+    return x_B
+
+
+@torch.no_grad()
+def evaluate(learner: Learner, x_N: torch.Tensor, t_N: torch.Tensor) -> dict[str, float]:
+    """Loss and measures of the kept weights over a whole part."""
+    course, model = learner.course, learner.model
+    trained = None
+    if learner.average is not None:
+        trained = {name: value.clone() for name, value in model.state_dict().items()}
+        model.load_state_dict(learner.average)
+    y_NK = outputs(model, x_N, course.bf16)
+    if trained is not None:
+        model.load_state_dict(trained)
+    return {"loss": float(course.criterion(y_NK, t_N)), **course.measure(y_NK, t_N)}
+
+
+@torch.no_grad()
+def outputs(model: nn.Module, x_N: torch.Tensor, bf16: bool = False) -> torch.Tensor:
+    """y_NK in float32, without dropout, batch by batch."""
+    model.eval()
+    answers = []
+    for x_B in torch.split(x_N, EVALUATION_BATCH):
+        with torch.autocast(x_B.device.type, torch.bfloat16, enabled=bf16):
+            answers.append(model(shaped(x_B)).float())
+    return torch.cat(answers)
+
+
+def _judge(course: Course, memory: Memory, series: dict[str, float]) -> tuple[float | None, bool]:
+    """Whether an evaluation is the best so far, and whether it was one too many without progress."""
+    score = series.get(course.best_series or "")
+    improved = score is not None and better(score, memory.best, course.best_mode)
+    if improved:
+        memory.best = score
+    if course.stopping is not None:
+        watched = series[course.stopping.series]
+        if better(watched, memory.watched, course.stopping.mode, course.stopping.min_delta):
+            memory.watched, memory.waited = watched, 0
+        else:
+            memory.waited += 1
+            memory.stopped = memory.waited >= course.stopping.patience
+    return score, improved
+
+
+def better(new: float, old: float | None, mode: Literal["min", "max"], by: float = 0.0) -> bool:
+    """Whether `new` improves on `old` by more than `by`. NaN never does."""
+    if old is None:
+        return not math.isnan(new)
+    return new < old - by if mode == "min" else new > old + by
+
+

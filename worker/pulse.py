@@ -1,0 +1,39 @@
+"""The lease, kept by a heartbeat on a thread of its own, so that no long write lets it run out."""
+
+import logging
+import threading
+
+from sqlalchemy.exc import OperationalError
+
+from models.records import jobs
+from models.records.database import Database
+from models.settings import Timing
+
+logger = logging.getLogger(__name__)
+
+
+class Pulse(threading.Thread):
+    """Beats until stopped. `desired` is what the user wants by the last beat; `lost` is set once we are fenced off."""
+
+    def __init__(self, database: Database, timing: Timing, job_id: str, attempt: int) -> None:
+        super().__init__(name=f"pulse-{job_id}", daemon=True)
+        self.database, self.timing, self.job_id, self.attempt = database, timing, job_id, attempt
+        self.desired = "run"
+        self.lost = threading.Event()
+        self._ended = threading.Event()
+
+    def run(self) -> None:
+        while not self._ended.wait(self.timing.heartbeat):
+            try:
+                with self.database.writing() as tx:
+                    self.desired = jobs.beat(tx, self.job_id, self.attempt, self.timing.lease)
+            except jobs.Fenced:
+                self.lost.set()
+                return
+            except OperationalError as error:
+                # Nobody else can claim either while the database is away: train on, and ask again.
+                logger.warning("%s: the database is away (%s)", self.job_id, error.orig)
+
+    def end(self) -> None:
+        self._ended.set()
+        self.join()

@@ -1,0 +1,88 @@
+"""What a trainer says, as rows: points and log lines in one fenced transaction, checkpoints behind their bytes."""
+
+import shutil
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from athanor.contract import CheckpointFile, CheckpointPolicy, better_is
+from models.records import checkpoints, events, jobs, metrics
+from models.records.chunks import Points, join
+from models.records.database import Database
+from models.records.ids import new_id
+from models.settings import Settings
+from models.storage.store import Store
+
+
+
+class Report:
+    """The rows of one attempt. Everything it writes is refused once the attempt is fenced off (jobs.Fenced)."""
+
+    def __init__(
+        self, database: Database, store: Store, settings: Settings, claim: jobs.Claim, policy: CheckpointPolicy
+    ) -> None:
+        self.database, self.store, self.settings = database, store, settings
+        self.job_id, self.attempt, self.policy = claim.job_id, claim.attempt, policy
+        self.desired = "run"
+        self._points: dict[str, list[Points]] = defaultdict(list)
+        self._lines: list[str] = []
+        self._progress: tuple[int, float, float | None] | None = None
+        with database.reading() as tx:
+            self._room = settings.limits.max_log_lines - events.count(tx, self.job_id, "log")
+
+    def points(self, message: dict[str, Any]) -> None:
+        """Take a batch of points: {"step", "epoch", "eta", "series": {name: [steps, values, times]}}."""
+        self._progress = (message["step"], message["epoch"], message["eta"])
+        for name, columns in message["series"].items():
+            self._points[name].append(Points.of(*columns))
+
+    def line(self, text: str) -> None:
+        """Take a line of the trainer's output, as long as there is room for it."""
+        if self._room > 0:
+            self._lines.append(text if self._room > 1 else "… no room for further lines")
+            self._room -= 1
+
+    def flush(self) -> None:
+        """Write what has gathered. On a database error nothing is forgotten; it goes with the next flush."""
+        if not (self._points or self._lines or self._progress):
+            return
+        with self.database.writing() as tx:
+            self._write(tx)
+        self._forget()
+
+    def checkpoint(self, message: dict[str, Any]) -> None:
+        """Put the files away, then commit their row together with every point up to its step."""
+        folder, files = Path(message["folder"]), [CheckpointFile.model_validate(file) for file in message["files"]]
+        prefix = f"jobs/{self.job_id}/a{self.attempt}/{new_id('put')}"
+        for file in files:
+            self.store.put(f"{prefix}/{file.name}", folder / file.name)
+        new = checkpoints.New(message["step"], message["epoch"], message["reason"], message["score"], prefix, files)
+        with self.database.writing() as tx:
+            self._write(tx)
+            jobs.commit_checkpoint(tx, self.job_id, self.attempt, new)
+        self._forget()
+        shutil.rmtree(folder)
+        self._retire()
+
+    def _write(self, tx: Session) -> None:
+        self.desired = jobs.beat(tx, self.job_id, self.attempt, self.settings.timing.lease, self._progress)
+        metrics.append(tx, self.job_id, {name: join(parts) for name, parts in self._points.items()})
+        for line in self._lines:
+            events.note(tx, self.job_id, self.attempt, "log", {"line": line})
+
+    def _forget(self) -> None:
+        self._points.clear()
+        self._lines.clear()
+        self._progress = None
+
+    def _retire(self) -> None:
+        with self.database.writing() as tx:
+            gone = checkpoints.retire(
+                tx, self.job_id, self.policy.keep_last, self.policy.keep_best, better_is(self.policy.series)
+            )
+        for old in gone:
+            self.store.delete(old.prefix)
+            with self.database.writing() as tx:
+                checkpoints.forget(tx, old.id)

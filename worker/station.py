@@ -1,0 +1,175 @@
+"""A worker process: its slots with a warm trainer in each, its sweep, its place in the table."""
+
+import logging
+import os
+import platform
+import queue
+import random
+import shutil
+import threading
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from sqlalchemy.exc import OperationalError
+
+from athanor.contract import Device
+from models.broker import Broker
+from models.records import jobs, workers
+from models.records import queue as table
+from models.records.database import Database
+from models.records.ids import new_id
+from models.settings import Settings
+from models.storage.store import open_store
+from worker import identity
+from worker.device import cuda_numbers, visible
+from worker.process import TrainerProcess
+from worker.supervisor import Supervisor
+
+VERSION = "0.1.0"
+logger = logging.getLogger(__name__)
+
+
+@dataclass
+class Slot:
+    """A device, or a share of the processor, with the trainer that waits for the next job on it."""
+
+    cuda: str | None
+    spare: TrainerProcess | None = None
+
+    @property
+    def serves(self) -> list[str]:
+        """The values of `resources.device` that may run here."""
+        return ["auto", "cpu"] if self.cuda is None else ["auto", "cuda", "cpu"]
+
+    def warm(self) -> TrainerProcess:
+        """The waiting trainer; a new one where it died meanwhile."""
+        if self.spare is None or not self.spare.is_alive:
+            self.spare = TrainerProcess(self.cuda)
+        return self.spare
+
+
+@dataclass
+class Station:
+    """Claims and supervises in as many threads as it has slots; sweeps in one more."""
+
+    settings: Settings
+    mode: str
+    slots: int | None = None
+    id: str = field(default_factory=lambda: new_id("wrk"))
+
+    def __post_init__(self) -> None:
+        self.database = Database(self.settings.database)
+        self.store = open_store(self.settings, self.database)
+        self.broker = Broker(self.settings)
+        self.devices: list[Device] = visible()
+        numbers: list[str | None] = [None]
+        if self.devices[0].kind == "cuda":
+            numbers = [*cuda_numbers(len(self.devices))]
+        elif self.slots:
+            numbers = [None] * self.slots
+        self.all_slots = [Slot(number) for number in numbers]
+        self.free: queue.Queue[Slot] = queue.Queue()
+        for slot in self.all_slots:
+            self.free.put(slot)
+        self._ending = threading.Event()
+        self._sweeper = threading.Thread(target=self._sweep_on, name="sweep", daemon=True)
+
+    def open(self) -> None:
+        """Enlist, warm the trainers up, begin to sweep."""
+        self.settings.scratch.mkdir(parents=True, exist_ok=True)
+        with self.database.writing() as tx:
+            workers.enlist(
+                tx,
+                self.id,
+                host=platform.node(),
+                machine=identity.machine(),
+                pid=os.getpid(),
+                pid_started=identity.started(os.getpid()) or 0.0,
+                version=VERSION,
+                mode=self.mode,
+                slots=len(self.all_slots),
+                devices=self.devices,
+            )
+        for slot in self.all_slots:
+            slot.warm()
+        self._sweeper.start()
+
+    @property
+    def is_draining(self) -> bool:
+        return self._ending.is_set()
+
+    def drain(self) -> None:
+        """Take no more jobs; ask those at work to write a checkpoint and go back to the queue."""
+        self._ending.set()
+
+    def pause(self) -> None:
+        """Wait a moment before looking at the table again."""
+        self._ending.wait(self.settings.timing.poll)
+
+    def close(self) -> None:
+        """After the threads that `work` have returned."""
+        self._ending.set()
+        self._sweeper.join()
+        for slot in self.all_slots:
+            if slot.spare is not None:
+                slot.spare.kill()
+        with self.database.writing() as tx:
+            workers.beat(tx, self.id, "gone")
+        self.database.close()
+
+    def work(self, slot: Slot) -> bool:
+        """Claim the best job this slot may run and see it through. False where there was none."""
+        with self.database.reading() as tx:
+            if self.is_draining or table.is_empty(tx, slot.serves):
+                return False
+        trainer = slot.warm()
+        with self.database.writing() as tx:
+            claim = jobs.claim(tx, self.id, slot.serves, self.settings.timing.lease)
+        if claim is None:
+            return False
+        slot.spare = None
+        logger.info("%s: attempt %d", claim.job_id, claim.attempt)
+        supervisor = Supervisor(
+            self.database, self.store, self.settings, claim, trainer, lambda: self.is_draining
+        )
+        supervisor.run()
+        if not self.is_draining:
+            slot.warm()
+        return True
+
+    def _sweep_on(self) -> None:
+        pause = self.settings.timing.sweep
+        while True:
+            try:
+                self.sweep()
+            except OperationalError as error:
+                logger.warning("no sweep: the database is away (%s)", error.orig)
+            if self._ending.wait(pause * random.uniform(0.8, 1.2)):
+                return
+
+    def sweep(self) -> None:
+        """Reap what was lost, ring for what waits, say that we are here. Any number of workers may do so at once."""
+        with self.database.writing() as tx:
+            workers.beat(tx, self.id, "draining" if self.is_draining else "active")
+            table.expire_dead(tx, identity.machine(), identity.started)
+            for job_id in jobs.reap(tx):
+                logger.warning("%s: its worker was lost", job_id)
+            waiting = table.to_ring(tx, self.settings.timing.ring_again)
+        for job_id in waiting:
+            if not self.broker.ring(job_id):
+                break
+        self._tidy()
+
+    def _tidy(self) -> None:
+        """Remove attempt folders that no living attempt of this machine owns."""
+        with self.database.reading() as tx:
+            held = {(job_id, attempt) for job_id, attempt in table.held(tx)}
+        for folder in self.settings.scratch.glob("job_*/a*"):
+            owned = (folder.parent.name, int(folder.name[1:])) in held
+            # A supervisor at its end removes its own folder, and is not to be raced.
+            if not owned and time.time() - folder.stat().st_mtime > self.settings.timing.lease:
+                shutil.rmtree(folder, ignore_errors=True)
+        for parent in self.settings.scratch.glob("job_*"):
+            with suppress(OSError):
+                parent.rmdir()

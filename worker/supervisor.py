@@ -1,0 +1,226 @@
+"""One attempt, from claim to final state: hand the job to a trainer, keep its rows, see it to its end."""
+
+import logging
+import queue
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
+
+from athanor.contract import CheckpointPolicy, JobError, better_is
+from models.records import checkpoints, datasets, events, jobs, metrics
+from models.records.checkpoints import WEIGHTS, Stored
+from models.records.database import Database
+from models.settings import Settings
+from models.storage.store import Corrupt, Store, fetch
+from worker.process import TrainerProcess
+from worker.pulse import Pulse
+from worker.report import Report
+
+logger = logging.getLogger(__name__)
+
+AWAY = 600.0
+"""Seconds a supervisor holds on to a finished trainer's last word while the database is away."""
+
+
+class Supervisor:
+    """Sees one attempt through. `draining` says whether this worker is being shut down."""
+
+    def __init__(
+        self,
+        database: Database,
+        store: Store,
+        settings: Settings,
+        claim: jobs.Claim,
+        trainer: TrainerProcess,
+        draining: Callable[[], bool],
+    ) -> None:
+        self.database, self.store, self.settings = database, store, settings
+        self.claim, self.trainer, self.draining = claim, trainer, draining
+        self.folder = settings.scratch / claim.job_id / f"a{claim.attempt}"
+        self.policy = CheckpointPolicy.model_validate(claim.spec["checkpoints"])
+        self.pulse = Pulse(database, settings.timing, claim.job_id, claim.attempt)
+        self.report = Report(database, store, settings, claim, self.policy)
+        self.max_seconds: int = claim.spec["resources"]["max_seconds"]
+        self.stop_sent: str | None = None
+        self.kill_at: float | None = None
+        self.verdict: dict[str, Any] | None = None
+
+    def run(self) -> None:
+        """Returns when the trainer's process is gone and the job's row says what became of it."""
+        self.pulse.start()
+        try:
+            self.folder.mkdir(parents=True)
+            self.trainer.send({"type": "job", **self._assignment()})
+            code = self._follow()
+            self._conclude(code)
+        except jobs.Fenced:
+            logger.warning("%s: attempt %d is fenced off", self.claim.job_id, self.claim.attempt)
+        finally:
+            self.trainer.kill()
+            self.pulse.end()
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _assignment(self) -> dict[str, Any]:
+        with self.database.reading() as tx:
+            dataset = datasets.get(tx, self.claim.dataset_id)
+            blob = datasets.blob_of(tx, self.claim.dataset_id)
+        assert dataset is not None
+        rows = self.folder / "dataset.parquet"
+        fetch(self.store, blob, rows)
+        newest = self._newest_whole()
+        best = self._best(newest)
+        return {
+            "spec": self.claim.spec,
+            "schema": dataset.schema_.model_dump(mode="json"),
+            "dataset": str(rows),
+            "folder": str(self.folder),
+            "resume": str(self.folder / newest.id) if newest else None,
+            "best": str(best) if best else None,
+        }
+
+    def _newest_whole(self) -> Stored | None:
+        """The newest checkpoint whose bytes match their digests, here on disk. A broken one is marked and passed over."""
+        while True:
+            with self.database.reading() as tx:
+                newest = checkpoints.newest(tx, self.claim.job_id)
+            if newest is None:
+                return None
+            there = self.folder / newest.id
+            there.mkdir()
+            try:
+                for file in newest.files:
+                    fetch(self.store, newest.key(file.name), there / file.name, file.sha256)
+            except (Corrupt, FileNotFoundError) as error:
+                logger.error("%s: checkpoint %s is broken: %s", self.claim.job_id, newest.id, error)
+                self._pass_over(newest, str(error))
+            else:
+                return newest
+
+    def _pass_over(self, broken: Stored, why: str) -> None:
+        with self.database.writing() as tx:
+            jobs.beat(tx, self.claim.job_id, self.claim.attempt, self.settings.timing.lease)
+            checkpoints.mark_corrupt(tx, broken.id)
+            earlier = checkpoints.newest(tx, self.claim.job_id)
+            metrics.truncate(tx, self.claim.job_id, earlier.step if earlier else 0)
+            events.note(tx, self.claim.job_id, self.claim.attempt, "warning", {"checkpoint": broken.id, "message": why})
+
+    def _best(self, newest: Stored | None) -> Path | None:
+        """Weights of the best checkpoint so far, for the final test."""
+        if newest is None or self.policy.keep_best == 0:
+            return None
+        with self.database.reading() as tx:
+            best = checkpoints.best(tx, self.claim.job_id, better_is(self.policy.series))
+        if best is None or best.score is None:
+            return None
+        weights = self.folder / "best.safetensors"
+        fetch(self.store, best.key(WEIGHTS), weights, best.file(WEIGHTS).sha256)
+        return weights
+
+    def _follow(self) -> int:
+        """Take messages until the trainer is gone. Returns its exit code."""
+        flushed, began = time.monotonic(), time.monotonic()
+        while True:
+            try:
+                message = self.trainer.inbox.get(timeout=self.settings.timing.flush)
+            except queue.Empty:
+                message = {"type": "nothing"}
+            if self.pulse.lost.is_set():
+                raise jobs.Fenced
+            if message["type"] == "exit":
+                self._patiently(self.report.flush)
+                return int(message["code"])
+            self._take(message)
+            if time.monotonic() - flushed >= self.settings.timing.flush:
+                flushed = time.monotonic()
+                self._or_later(self.report.flush)
+            self._steer(time.monotonic() - began)
+
+    def _take(self, message: dict[str, Any]) -> None:
+        match message["type"]:
+            case "started":
+                device, fingerprint = message["device"], message["fingerprint"]
+                self._patiently(lambda: self._begin(device, fingerprint))
+            case "points":
+                self.report.points(message)
+            case "log":
+                self.report.line(message["line"])
+            case "checkpoint":
+                self._patiently(lambda: self.report.checkpoint(message))
+            case "finished" | "stopped" | "failed":
+                self.verdict = message
+            case "ready" | "nothing":
+                pass
+            case unknown:
+                raise AssertionError(f"a trainer sent '{unknown}'")
+
+    def _begin(self, device: str, fingerprint: dict[str, Any]) -> None:
+        with self.database.writing() as tx:
+            jobs.begin(tx, self.claim.job_id, self.claim.attempt, self.trainer.pid, device, fingerprint)
+
+    def _steer(self, seconds: float) -> None:
+        """Pass on what the user, the worker or the clock wants; insist after the grace."""
+        wish = "cancel" if "cancel" in (self.pulse.desired, self.report.desired) else None
+        wish = wish or ("pause" if "pause" in (self.pulse.desired, self.report.desired) else None)
+        wish = wish or ("drain" if self.draining() else None)
+        wish = wish or ("limit" if seconds > self.max_seconds else None)
+        if wish is not None and wish != self.stop_sent and self.stop_sent != "cancel":
+            self.trainer.send({"type": "stop", "why": wish})
+            self.stop_sent = wish
+            self.kill_at = self.kill_at or time.monotonic() + self.settings.timing.stop_grace
+        if self.kill_at is not None and time.monotonic() > self.kill_at:
+            self.trainer.kill()
+
+    def _conclude(self, code: int) -> None:
+        """The last transition. The process is gone by now."""
+        job_id, attempt = self.claim.job_id, self.claim.attempt
+        verdict = self.verdict or {"type": "lost"}
+
+        def conclude(tx: Session) -> None:
+            match verdict["type"]:
+                case "finished":
+                    jobs.succeed(tx, job_id, attempt)
+                case "failed":
+                    jobs.fail(tx, job_id, attempt, JobError.model_validate(verdict))
+                case _ if self.stop_sent == "limit":
+                    message = f"the job ran longer than resources.max_seconds = {self.max_seconds}"
+                    jobs.fail(tx, job_id, attempt, JobError(code="max_seconds", message=message))
+                case "stopped":
+                    jobs.release(tx, job_id, attempt)
+                case _ if self.stop_sent is not None:
+                    jobs.release(tx, job_id, attempt)
+                case _:
+                    jobs.lose(tx, job_id, attempt, _death(code))
+
+        def commit() -> None:
+            with self.database.writing() as tx:
+                conclude(tx)
+
+        self._patiently(commit)
+
+    def _or_later(self, write: Callable[[], None]) -> None:
+        """Try a write that the next one makes up for."""
+        try:
+            write()
+        except OperationalError as error:
+            logger.warning("%s: the database is away (%s)", self.claim.job_id, error.orig)
+
+    def _patiently(self, write: Callable[[], None]) -> None:
+        """A write that must not be lost: repeated while the database is away. The trainer works on meanwhile."""
+        until = time.monotonic() + AWAY
+        while True:
+            try:
+                return write()
+            except OperationalError as error:
+                if time.monotonic() > until:
+                    raise
+                logger.warning("%s: the database is away (%s)", self.claim.job_id, error.orig)
+                time.sleep(1)
+
+
+def _death(code: int) -> str:
+    return f"the trainer was killed by signal {-code}" if code < 0 else f"the trainer ended with exit code {code}"

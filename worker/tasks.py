@@ -1,0 +1,23 @@
+"""What a ring sets off."""
+
+import logging
+from typing import Any
+
+from models.broker import TASK
+from worker import app as celery
+
+logger = logging.getLogger(__name__)
+
+
+@celery.app.task(name=TASK)
+def train(message: dict[str, Any]) -> None:
+    """Claim the best queued job, whichever was rung for, and see it through; return at once where there is none."""
+    station = celery.station
+    assert station is not None, "a task ran before the worker was up"
+    slot = station.free.get()
+    try:
+        claimed = station.work(slot)
+    finally:
+        station.free.put(slot)
+    if not claimed:
+        logger.info("nothing to claim for the ring %s", str(message)[:200])

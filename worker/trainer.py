@@ -1,0 +1,272 @@
+"""`python -m worker.trainer`: one attempt at one job, in a process of its own.
+
+It waits warm, everything imported and nothing computed, for an assignment on its standard input; builds the parts,
+drives the loop, and tells what happens on the pipe numbered in its argument. It has no database and no broker. Its
+standard input is also its leash: when that closes, whoever supervised it is gone, and the whole process group goes too.
+"""
+
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from collections import defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch._dynamo  # optimizers import it on first use, which takes longer than many a training run
+from safetensors.torch import load_file
+
+from athanor.contract import Schema, better_is
+from models.kinds import Refusal
+from models.preparation.examples import Examples, Prepared, prepare
+from models.preparation.split import steps_per_epoch
+from models.spec import JobSpec, settle
+from models.table import DataError, Table
+from worker import device as devices
+from worker import snapshot
+from worker.loop import Course, Learner, NonFinite, Step, Stopping, Tensors, evaluate, fit
+
+REPORT_EVERY = 0.2
+"""Seconds between reports: points travel in columns, not one by one."""
+
+
+@dataclass
+class Pipe:
+    """Messages to the supervisor, one JSON object a line."""
+
+    handle: int
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def send(self, kind: str, **data: Any) -> None:
+        line = (json.dumps({"type": kind, **data}) + "\n").encode()
+        with self.lock:
+            while line:
+                line = line[os.write(self.handle, line) :]
+
+
+class Leash(threading.Thread):
+    """Reads orders. At the end of the pipe it kills the group: no trainer outlives its supervisor."""
+
+    def __init__(self) -> None:
+        super().__init__(name="leash", daemon=True)
+        self.assignment: dict[str, Any] = {}
+        self.assigned = threading.Event()
+        self.stop: str | None = None
+
+    def run(self) -> None:
+        with os.fdopen(0, "rb", closefd=False) as orders:
+            for line in orders:
+                order = json.loads(line)
+                if order["type"] == "stop":
+                    self.stop = order["why"]
+                else:
+                    self.assignment = order
+                    self.assigned.set()
+        os.killpg(os.getpgid(0), signal.SIGKILL)
+
+
+class Report:
+    """Points of the loop, gathered and sent in batches."""
+
+    def __init__(self, pipe: Pipe, learner: Learner) -> None:
+        self.pipe, self.learner = pipe, learner
+        self.first_step, self.began, self.sent = learner.memory.step, time.monotonic(), 0.0
+        self.points: dict[str, list[tuple[int, float, float]]] = defaultdict(list)
+
+    def add(self, step: Step) -> None:
+        at = time.time()
+        for name, value in step.series.items():
+            self.points[name].append((step.number, value, at))
+        if time.monotonic() - self.sent > REPORT_EVERY:
+            self.flush(step)
+
+    def flush(self, step: Step) -> None:
+        self.sent = time.monotonic()
+        pace = (self.sent - self.began) / max(1, step.number - self.first_step)
+        self.pipe.send(
+            "points",
+            step=step.number,
+            epoch=step.epoch,
+            eta=pace * (self.learner.course.steps - step.number),
+            series={name: list(zip(*points, strict=True)) for name, points in self.points.items()},
+        )
+        self.points.clear()
+
+
+class Trial:
+    """The attempt: built parts, cadence, and what is kept for the final test."""
+
+    def __init__(self, assignment: dict[str, Any], pipe: Pipe, leash: Leash) -> None:
+        self.pipe, self.leash = pipe, leash
+        self.folder = Path(assignment["folder"])
+        schema = Schema.model_validate(assignment["schema"])
+        self.spec, roles = settle(JobSpec.model_validate(assignment["spec"]), schema)
+        chosen = self.spec.hyperparameters
+        self.device = devices.prepare(chosen.seed, self.spec.resources.device)
+        pipe.send("started", device=devices.name_of(self.device), fingerprint=devices.fingerprint(self.device))
+
+        table = Table.open(Path(assignment["dataset"]), schema)
+        self.prepared = prepare(table, roles, self.spec.dataset.split)
+        self.preparation = self.prepared.preparation.model_dump_json()
+        encoder, target = self.prepared.preparation.encoder, self.prepared.preparation.target
+        model = self.spec.architecture.build(encoder.inputs(), target.outputs).to(self.device)
+        if encoder.form == "image":
+            model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        assert chosen.optimizer and chosen.loss
+        self.learner = Learner(model, chosen.optimizer.build(model.parameters()), _course(self.spec, self.prepared))
+        self.best: Tensors | None = None
+        if assignment["resume"] is not None:
+            snapshot.restore(self.learner, Path(assignment["resume"]))
+            if assignment["best"] is not None and self.learner.memory.best is not None:
+                self.best = load_file(assignment["best"])
+
+    def run(self) -> None:
+        """Train to the end, or until told to stop."""
+        train, val = self._tensors(self.prepared.train), self._tensors(self.prepared.val)
+        report = Report(self.pipe, self.learner)
+        for step in fit(self.learner, train, val if len(self.prepared.val) else None):
+            keeps_best = self.spec.checkpoints.keep_best > 0
+            if step.improved and keeps_best:
+                self.best = {name: value.detach().clone() for name, value in self.learner.weights().items()}
+            reason = self._reason(step)
+            files = self._snapshot(step) if reason else []
+            if step.last and len(self.prepared.test):
+                step.series.update(self._test())
+            report.add(step)
+            if reason:
+                report.flush(step)
+                self._announce(step, reason, files)
+            if self.leash.stop is not None and not step.last:
+                if not reason and self.leash.stop != "cancel":
+                    report.flush(step)
+                    self._announce(step, "stop", self._snapshot(step))
+                self.pipe.send("stopped")
+                return
+        self.pipe.send("finished")
+
+    def _reason(self, step: Step) -> str | None:
+        policy, per_epoch = self.spec.checkpoints, self.learner.course.steps_per_epoch
+        every = policy.every_steps or (policy.every_epochs or 1) * per_epoch
+        if step.last:
+            return "final"
+        if step.improved and policy.keep_best > 0:
+            return "best"
+        return "cadence" if step.number % every == 0 else None
+
+    def _snapshot(self, step: Step) -> list[dict[str, Any]]:
+        about = {
+            "architecture": self.spec.architecture.model_dump(mode="json"),
+            "dataset": self.spec.dataset.model_dump(mode="json"),
+            "step": step.number,
+        }
+        folder = self.folder / f"step-{step.number}"
+        return [file.model_dump() for file in snapshot.write(self.learner, folder, about, self.preparation)]
+
+    def _announce(self, step: Step, reason: str, files: list[dict[str, Any]]) -> None:
+        folder = str(self.folder / f"step-{step.number}")
+        self.pipe.send(
+            "checkpoint",
+            step=step.number,
+            epoch=step.epoch,
+            reason=reason,
+            score=step.score,
+            folder=folder,
+            files=files,
+        )
+
+    def _test(self) -> dict[str, float]:
+        """The test part, seen this once, with the best weights where something chose them."""
+        if self.best is not None:
+            snapshot.load_weights(self.learner, self.best)
+        measured = evaluate(self.learner, *self._tensors(self.prepared.test))
+        return {f"test/{name}": value for name, value in measured.items()}
+
+    def _tensors(self, part: Examples) -> tuple[torch.Tensor, torch.Tensor]:
+        there = part.to(self.device)
+        return there.x, there.t
+
+
+def _course(spec: JobSpec, prepared: Prepared) -> Course:
+    chosen, policy = spec.hyperparameters, spec.checkpoints
+    assert chosen.batch_size and chosen.loss and chosen.schedule
+    per_epoch = steps_per_epoch(len(prepared.train), chosen.batch_size)
+    stopping = chosen.early_stopping
+    return Course(
+        criterion=chosen.loss.build(),
+        factor=chosen.schedule.factor,
+        measure=prepared.preparation.target.measure,
+        steps=chosen.steps or (chosen.epochs or 1) * per_epoch,
+        steps_per_epoch=per_epoch,
+        batch_size=chosen.batch_size,
+        seed=chosen.seed,
+        clip_norm=chosen.clip_norm,
+        bf16=chosen.precision == "bf16",
+        ema=chosen.ema,
+        stopping=Stopping(
+            stopping.series, stopping.mode or better_is(stopping.series), stopping.patience, stopping.min_delta
+        )
+        if stopping
+        else None,
+        best_series=policy.series,
+        best_mode=better_is(policy.series),
+        every_steps=spec.metrics.every_steps,
+    )
+
+
+def _explain(error: Exception) -> dict[str, Any]:
+    """A failure as code, sentence, and whether trying again could help."""
+    match error:
+        case NonFinite():
+            hint = "try a lower learning rate, clip_norm, or a warm-up; look for extreme values in the data"
+            return {"code": "non_finite_loss", "message": f"{error}: {hint}", "retryable": False}
+        case DataError():
+            return {"code": "data", "message": str(error), "retryable": False}
+        case Refusal():
+            return {"code": "spec", "message": f"{error.pointer}: {error.message}", "retryable": False}
+        case torch.OutOfMemoryError() | MemoryError():
+            return _out_of_memory(str(error))
+        case RuntimeError() if "can't allocate memory" in str(error) or "not enough memory" in str(error):
+            return _out_of_memory(str(error))
+    return {"code": "internal", "message": f"{type(error).__name__}: {error}", "retryable": True}
+
+
+def _out_of_memory(said: str) -> dict[str, Any]:
+    first = said.partition("\n")[0]
+    held = ""
+    if torch.cuda.is_available():
+        free, total = torch.cuda.mem_get_info()
+        held = f" ({(total - free) / 2**30:.1f} of {total / 2**30:.1f} GiB of the device were in use)"
+    return {
+        "code": "out_of_memory",
+        "message": f"{first}{held}: use a smaller batch_size or a smaller network",
+        "retryable": False,
+    }
+
+
+def main() -> int:
+    torch.set_num_threads(1)
+    pipe, leash = Pipe(int(sys.argv[1])), Leash()
+    leash.start()
+    pipe.send("ready")
+    leash.assigned.wait()
+    try:
+        Trial(leash.assignment, pipe, leash).run()
+    except Exception as error:
+        if not isinstance(error, (NonFinite, DataError, Refusal)):
+            sys.excepthook(type(error), error, error.__traceback__)
+        pipe.send("failed", **_explain(error))
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    code = main()
+    sys.stdout.flush()
+    # Without the interpreter's farewell: the leash thread still reads, and nothing here needs closing.
+    os._exit(code)
