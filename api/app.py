@@ -1,0 +1,49 @@
+"""The application: lifespan, routers, handlers. `uvicorn api.app:app` serves it."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import APIRouter, Depends, FastAPI
+
+from api import problems
+from api.bodies import Bodies
+from api.deps import Service, authenticate
+from api.routes import catalog, checkpoints, datasets, events, health, jobs, metrics, predictions, workers
+from athanor.contract import Problem
+from models.broker import Broker
+from models.records.database import Database
+from models.settings import Settings
+from models.storage.store import open_store
+
+VERSION = "0.1.0"
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """An application over one database. Nothing is opened before its lifespan begins."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        database = Database(settings.database)
+        settings.scratch.mkdir(parents=True, exist_ok=True)
+        app.state.service = Service(settings, database, open_store(settings, database), Broker(settings))
+        yield
+        database.close()
+
+    app = FastAPI(
+        title="Athanor",
+        version=VERSION,
+        summary="Describe a model in JSON, POST it, watch it learn, download the weights.",
+        lifespan=lifespan,
+    )
+    # Deny by default: the key is asked for here, once for every route below /v1.
+    guarded = APIRouter(prefix="/v1", dependencies=[Depends(authenticate)], responses={"4XX": {"model": Problem}})
+    for room in (datasets, jobs, metrics, events, checkpoints, predictions, catalog, workers):
+        guarded.include_router(room.router)
+    app.include_router(guarded)
+    app.include_router(health.router)
+    app.add_middleware(Bodies, limits=settings.limits)
+    problems.install(app)
+    return app
+
+
+app = create_app(Settings())

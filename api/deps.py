@@ -1,0 +1,69 @@
+"""What a route asks for: the service's parts, the caller, a page."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Header, Query, Request
+
+from api.problems import Refused
+from models.broker import Broker
+from models.records import keys
+from models.records.database import Database
+from models.records.keys import Caller
+from models.settings import Settings
+from models.storage.store import Store
+
+
+@dataclass(frozen=True)
+class Service:
+    settings: Settings
+    database: Database
+    store: Store
+    broker: Broker
+
+
+def _service(request: Request) -> Service:
+    service: Service = request.app.state.service
+    return service
+
+
+Parts = Annotated[Service, Depends(_service)]
+
+
+def authenticate(service: Parts, authorization: Annotated[str | None, Header()] = None) -> Caller:
+    """The caller, by `Authorization: Bearer ath_…`. Everything under /v1 asks for it, at the router."""
+    scheme, _, presented = (authorization or "").partition(" ")
+    caller = None
+    if scheme.lower() == "bearer" and presented:
+        with service.database.reading() as tx:
+            caller = keys.find(tx, presented.strip())
+    if caller is None:
+        refused = Refused(401, "unauthorized", "send a key that is in force: Authorization: Bearer ath_…")
+        refused.headers = {"WWW-Authenticate": "Bearer"}
+        raise refused
+    return caller
+
+
+Authenticated = Annotated[Caller, Depends(authenticate)]
+
+
+@dataclass(frozen=True)
+class Window:
+    """Which page of a list."""
+
+    limit: int
+    after: str | None
+
+
+def _window(
+    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+    after: Annotated[str | None, Query(max_length=200, description="`next` of the page before")] = None,
+) -> Window:
+    return Window(limit, after)
+
+
+Paged = Annotated[Window, Depends(_window)]
+
+
+def missing(what: str, name: str) -> Refused:
+    return Refused(404, "not_found", f"there is no {what} '{name}'")

@@ -1,0 +1,133 @@
+"""Every refusal as RFC 9457 problem+json, with JSON Pointers to what was wrong."""
+
+import logging
+from difflib import get_close_matches
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from sqlalchemy.exc import OperationalError
+from starlette.exceptions import HTTPException
+
+from athanor.contract import Fault, Problem
+from models.kinds import Refusal
+from models.records.jobs import Forbidden, KeyReused
+
+logger = logging.getLogger(__name__)
+
+
+class Refused(HTTPException):
+    """A request that is turned down: a status, a code for programs, a sentence for people."""
+
+    def __init__(self, status: int, code: str, detail: str, errors: list[Fault] | None = None) -> None:
+        super().__init__(status, detail)
+        self.code, self.errors = code, errors or []
+
+
+def respond(
+    request: Request,
+    status: int,
+    code: str,
+    detail: str,
+    errors: list[Fault] | None = None,
+    headers: dict[str, str] | None = None,
+) -> JSONResponse:
+    problem = Problem(
+        title=HTTPStatus(status).phrase,
+        status=status,
+        detail=detail,
+        code=code,
+        instance=request.url.path,
+        request_id=getattr(request.state, "request_id", None),
+        errors=errors or [],
+    )
+    answer = problem.model_dump(mode="json", exclude_none=True)
+    return JSONResponse(answer, status, headers, media_type="application/problem+json")
+
+
+def pointer(loc: tuple[int | str, ...], body: Any) -> str:
+    """The JSON Pointer of a pydantic location, without the tags that tell the members of a union apart."""
+    parts, here = [], body
+    for at, part in enumerate(loc):
+        if isinstance(here, dict) and part not in here and part == here.get("kind"):
+            continue
+        if isinstance(here, dict) and part not in here and at < len(loc) - 1:
+            # A tag of a union whose kind was left out: the default was taken.
+            continue
+        parts.append(str(part).replace("~", "~0").replace("/", "~1"))
+        if isinstance(here, dict):
+            here = here.get(part)
+        elif isinstance(here, list) and isinstance(part, int) and part < len(here):
+            here = here[part]
+        else:
+            here = None
+    return "".join(f"/{part}" for part in parts)
+
+
+def _fault(error: dict[str, Any], body: Any) -> Fault:
+    where, *loc = error["loc"]
+    # Outside the body the place is a parameter's name: "?limit".
+    at = pointer(tuple(loc), body) if where == "body" else f"?{'.'.join(map(str, loc))}"
+    return Fault(pointer=at, code=error["type"], message=error["msg"], suggestion=_suggestion(error))
+
+
+def _suggestion(error: dict[str, Any]) -> str | None:
+    if error["type"] == "extra_forbidden":
+        close = get_close_matches(str(error["loc"][-1]), _field_names(), 1)
+        return f"did you mean '{close[0]}'?" if close else None
+    return None
+
+
+def _field_names() -> set[str]:
+    """Every field a job spec can have anywhere."""
+    from models.spec import JobSpec
+
+    schema = JobSpec.model_json_schema()
+    models = [schema, *schema["$defs"].values()]
+    return {name for model in models for name in model.get("properties", {})}
+
+
+def install(app: FastAPI) -> None:
+    """Answer every failure of `app` with a problem."""
+
+    @app.exception_handler(RequestValidationError)
+    def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+        found = error.errors()
+        if any(each["type"] == "json_invalid" for each in found):
+            why = found[0].get("ctx", {}).get("error", "")
+            return respond(request, 400, "malformed_json", f"the body is not JSON: {why}")
+        faults = [_fault(each, error.body) for each in found]
+        detail = f"{faults[0].pointer or 'the body'}: {faults[0].message}"
+        return respond(request, 422, "invalid", detail, faults)
+
+    @app.exception_handler(Refusal)
+    def _refused(request: Request, error: Refusal) -> JSONResponse:
+        fault = Fault(pointer=error.pointer, code=error.code, message=error.message, suggestion=error.suggestion)
+        return respond(request, 422, error.code, f"{error.pointer}: {error.message}", [fault])
+
+    @app.exception_handler(Forbidden)
+    def _forbidden(request: Request, error: Forbidden) -> JSONResponse:
+        return respond(request, 409, "wrong_state", str(error))
+
+    @app.exception_handler(KeyReused)
+    def _reused(request: Request, error: KeyReused) -> JSONResponse:
+        return respond(request, 422, "idempotency_key_reused", "this Idempotency-Key came with another body before")
+
+    @app.exception_handler(OperationalError)
+    def _away(request: Request, error: OperationalError) -> JSONResponse:
+        logger.error("the database is away: %s", error.orig)
+        return respond(request, 503, "database_away", "the database does not answer", headers={"Retry-After": "2"})
+
+    @app.exception_handler(HTTPException)
+    def _http(request: Request, error: HTTPException) -> JSONResponse:
+        code = error.code if isinstance(error, Refused) else HTTPStatus(error.status_code).name.lower()
+        errors = error.errors if isinstance(error, Refused) else []
+        headers = dict(error.headers) if error.headers else None
+        return respond(request, error.status_code, code, error.detail, errors, headers)
+
+    @app.exception_handler(Exception)
+    def _broken(request: Request, error: Exception) -> JSONResponse:
+        logger.error("%s %s failed", request.method, request.url.path, exc_info=error)
+        return respond(request, 500, "internal", "the service failed; its log says why under this request_id")

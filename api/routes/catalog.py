@@ -1,0 +1,36 @@
+"""What can be asked for: every part with its schema, and the schema of a whole spec."""
+
+from functools import cache
+from typing import Any
+
+from fastapi import APIRouter
+
+from athanor.contract import Catalog
+from models.kinds import ARCHITECTURES, DATASETS, LOSSES, OPTIMIZERS, SCHEDULES
+from models.spec import JobSpec
+
+router = APIRouter(tags=["catalog"])
+
+
+@cache
+def _catalog() -> Catalog:
+    return Catalog(
+        architectures=ARCHITECTURES.catalog(),
+        losses=LOSSES.catalog(),
+        optimizers=OPTIMIZERS.catalog(),
+        schedules=SCHEDULES.catalog(),
+        augmentations=[],
+        datasets=DATASETS.catalog(),
+    )
+
+
+@router.get("/catalog")
+def read() -> Catalog:
+    """Architectures, losses, optimizers, schedules and built-in datasets, each with its JSON Schema."""
+    return _catalog()
+
+
+@router.get("/schemas/job-spec")
+def schema() -> dict[str, Any]:
+    """JSON Schema (2020-12) of a job spec."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **JobSpec.model_json_schema()}

@@ -1,0 +1,137 @@
+"""Datasets: upload, look, delete."""
+
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+from sqlalchemy.exc import IntegrityError, NoResultFound
+from starlette.concurrency import run_in_threadpool
+
+from api import builtin
+from api.deps import Paged, Parts, Service, missing
+from api.pages import page
+from api.problems import Refused
+from api.uploads import Upload
+from athanor.contract import Dataset, Page, Preview
+from models import intake
+from models.formats import sniff
+from models.formats.limits import OverLimit
+from models.records import datasets
+from models.storage.store import fetch
+from models.table import DataError
+
+router = APIRouter(prefix="/datasets", tags=["datasets"])
+
+FORM = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["file"],
+                    "properties": {"file": {"type": "string", "format": "binary"}},
+                }
+            }
+        },
+    }
+}
+
+
+@router.post("", status_code=201, openapi_extra=FORM)
+async def create(
+    request: Request,
+    response: Response,
+    service: Parts,
+    name: Annotated[str | None, Query(min_length=1, max_length=200, description="default: the file's name")] = None,
+) -> Dataset:
+    """Upload csv, tsv, jsonl, parquet, npz, txt, or a zip of images, of IDX files, or of train, val and test files.
+
+    201 with the inferred schema; 200 where the same bytes are here already.
+    """
+    with tempfile.TemporaryDirectory(dir=service.settings.scratch) as folder:
+        upload = Upload(Path(folder) / "upload", service.settings.limits.max_upload_bytes)
+        await upload.receive(request)
+        dataset, is_new = await run_in_threadpool(_take_in, service, upload, name or upload.filename)
+    response.status_code = 201 if is_new else 200
+    response.headers["Location"] = f"/v1/datasets/{dataset.id}"
+    return dataset
+
+
+def _take_in(service: Service, upload: Upload, name: str) -> tuple[Dataset, bool]:
+    """A file on disk becomes a dataset, or a refusal that leaves nothing behind."""
+    rows = upload.path.with_name("rows.parquet")
+    try:
+        format_ = sniff(upload.filename, upload.path)
+        with service.database.reading() as tx:
+            if known := datasets.same_bytes(tx, upload.sha256, format_):
+                return known, False
+        taken = intake.run(upload.path, upload.filename, rows, seconds=service.settings.limits.intake_seconds)
+    except OverLimit as error:
+        raise Refused(413, "over_limit", str(error)) from error
+    except DataError as error:
+        raise Refused(422, "data", str(error)) from error
+    blob = f"datasets/{upload.sha256}-{format_}"
+    service.store.put(blob, rows)
+    new = datasets.New(
+        name=name,
+        format=format_,
+        rows=taken.rows,
+        bytes=upload.path.stat().st_size,
+        sha256=upload.sha256,
+        schema=taken.schema,
+        warnings=taken.warnings,
+        blob=blob,
+    )
+    try:
+        with service.database.writing() as tx:
+            datasets.add(tx, new)
+        is_new = True
+    except IntegrityError:
+        # The same bytes came by another request meanwhile, and were stored under the same name.
+        is_new = False
+    with service.database.reading() as tx:
+        dataset = datasets.same_bytes(tx, upload.sha256, format_)
+    assert dataset is not None
+    return dataset, is_new
+
+
+@router.get("")
+def index(service: Parts, window: Paged) -> Page[Dataset]:
+    """Newest first. Built-in sets appear once they have been used; the catalog names them all."""
+    with service.database.reading() as tx:
+        return page(datasets.page(tx, window.after, window.limit + 1), window.limit)
+
+
+@router.get("/{dataset_id}")
+def read(service: Parts, dataset_id: str) -> Dataset:
+    found = builtin.find(service, dataset_id)
+    if found is None:
+        raise missing("dataset", dataset_id)
+    return found
+
+
+@router.get("/{dataset_id}/preview")
+def preview(service: Parts, dataset_id: str, rows: Annotated[int, Query(ge=1, le=100)] = 10) -> Preview:
+    """The first rows as they were understood. Images are shown by their shape."""
+    found = read(service, dataset_id)
+    with service.database.reading() as tx:
+        blob = datasets.blob_of(tx, found.id)
+    with tempfile.TemporaryDirectory(dir=service.settings.scratch) as folder:
+        there = Path(folder) / "rows.parquet"
+        fetch(service.store, blob, there)
+        return intake.preview(there, rows)
+
+
+@router.delete("/{dataset_id}", status_code=204)
+def delete(service: Parts, dataset_id: str) -> None:
+    """409 while a job names it."""
+    try:
+        with service.database.writing() as tx:
+            blob = datasets.remove(tx, dataset_id)
+    except NoResultFound:
+        raise missing("dataset", dataset_id) from None
+    except datasets.InUse as error:
+        raise Refused(409, "in_use", f"the dataset is used by {error}; delete its jobs first") from error
+    service.store.delete(blob)

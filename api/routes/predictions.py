@@ -1,0 +1,58 @@
+"""Predictions from a job's best checkpoint."""
+
+import tempfile
+from pathlib import Path
+from threading import Lock
+from typing import Annotated, Any
+
+from cachetools import LRUCache
+from fastapi import APIRouter, Query
+from pydantic import Field
+
+from api.deps import Parts, Service, missing
+from api.routes.checkpoints import find
+from athanor.contract import Frozen, Predictions
+from models.prediction import MAX_ROWS, PREPARATION, WEIGHTS, Predictor
+from models.records import answers, datasets
+from models.records.checkpoints import Stored
+from models.storage.store import fetch
+
+router = APIRouter(prefix="/jobs/{job_id}/predict", tags=["predictions"])
+
+_loaded: "LRUCache[str, Predictor]" = LRUCache(maxsize=4)
+_lock = Lock()
+
+
+class Rows(Frozen):
+    """A row is an object of columns, or the bare value where the job learns from one: a sentence, words, numbers."""
+
+    rows: list[Any] = Field(min_length=1, max_length=MAX_ROWS)
+
+
+@router.post("")
+def create(
+    service: Parts,
+    job_id: str,
+    asked: Rows,
+    checkpoint: Annotated[str, Query(description="an id, best or last")] = "best",
+) -> Predictions:
+    """Labels with probabilities, or values, from rows as they were uploaded: the job's own preprocessing is applied."""
+    with service.database.reading() as tx:
+        stored = find(tx, job_id, checkpoint)
+    with _lock:
+        predictor = _loaded.get(stored.id)
+        if predictor is None:
+            predictor = _loaded[stored.id] = _load(service, job_id, stored)
+    return Predictions(checkpoint_id=stored.id, predictions=predictor.answer(asked.rows))
+
+
+def _load(service: Service, job_id: str, stored: Stored) -> Predictor:
+    with service.database.reading() as tx:
+        job = answers.job(tx, job_id)
+        dataset = datasets.get(tx, job.dataset_id) if job else None
+    if job is None or dataset is None:
+        raise missing("job", job_id)
+    with tempfile.TemporaryDirectory(dir=service.settings.scratch) as folder:
+        for name in (WEIGHTS, PREPARATION):
+            fetch(service.store, stored.key(name), Path(folder) / name, stored.file(name).sha256)
+        return Predictor.load(dict(job.spec), dataset.schema_, Path(folder))

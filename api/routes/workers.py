@@ -1,0 +1,16 @@
+"""Who trains: workers, devices, slots, heartbeats."""
+
+from fastapi import APIRouter
+
+from api.deps import Paged, Parts
+from api.pages import page
+from athanor.contract import Page, Worker
+from models.records import workers
+
+router = APIRouter(tags=["workers"])
+
+
+@router.get("/workers")
+def index(service: Parts, window: Paged) -> Page[Worker]:
+    with service.database.reading() as tx:
+        return page(workers.page(tx, window.after, window.limit + 1), window.limit)
