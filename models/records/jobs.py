@@ -92,7 +92,7 @@ def submit(tx: Session, wanted: Submission) -> tuple[str, bool]:
     )
     for name, value in (wanted.tags or {}).items():
         tx.execute(insert(Tag).values(job_id=job_id, name=name, value=value))
-    _record(tx, job_id, 0, None, State.QUEUED, "submitted")
+    _record(tx, job_id, 0, None, State.QUEUED, "submitted", "user")
     return job_id, True
 
 

@@ -1,0 +1,1 @@
+"""Datasets that come with the service: one file is one set, its kind is its id."""

@@ -1,0 +1,49 @@
+"""Rows that come twice, found by 64-bit digests."""
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+_MOST_ROWS = 2_000_000
+_MOST_CELLS = 40_000_000
+_ABSENT = 0x9E3779B97F4A7C15
+_SPREAD = np.uint64(0xBF58476D1CE4E5B9)
+_SHIFT = np.uint64(31)
+
+
+class Duplicates:
+    """Digests of the first rows, 8 bytes each: two million rows, or fewer where rows are wide."""
+
+    def __init__(self, columns: int) -> None:
+        self._most = min(_MOST_ROWS, _MOST_CELLS // max(1, columns))
+        self._digests: list[npt.NDArray[np.uint64]] = []
+        self.checked = 0
+
+    def see(self, batch: pa.RecordBatch) -> None:
+        """Note the rows of one batch, as far as there is room."""
+        batch = batch.slice(0, self._most - self.checked)
+        if not batch.num_rows:
+            return
+        digests = np.zeros(batch.num_rows, np.uint64)
+        for values in batch.columns:
+            digests = (digests ^ _numbers(values)) * _SPREAD
+            digests ^= digests >> _SHIFT
+        self._digests.append(digests)
+        self.checked += batch.num_rows
+
+    def rows(self) -> list[int]:
+        """Numbers, from 1, of the rows that are equal to an earlier one, ascending."""
+        digests = np.concatenate(self._digests) if self._digests else np.zeros(0, np.uint64)
+        order = np.argsort(digests, kind="stable")
+        again = order[1:][digests[order[1:]] == digests[order[:-1]]]
+        return [int(row) + 1 for row in np.sort(again)]
+
+
+def _numbers(values: pa.Array) -> npt.NDArray[np.uint64]:
+    if pa.types.is_integer(values.type) or pa.types.is_floating(values.type):
+        bits = pc.fill_null(values, 0).to_numpy(zero_copy_only=False).view(np.uint64)
+        present = values.is_valid().to_numpy(zero_copy_only=False)
+        return np.where(present, bits, np.uint64(_ABSENT))
+    hashes = (hash(tuple(value) if isinstance(value, list) else value) for value in values.to_pylist())
+    return np.fromiter(hashes, np.int64, len(values)).view(np.uint64)

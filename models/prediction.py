@@ -1,0 +1,109 @@
+"""Answers from a checkpoint: raw rows in, the job's own preprocessing, labels or values out."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import torch
+from safetensors.torch import load_file
+from torch import nn
+
+from athanor.contract import Column, Schema
+from models.kinds import Refusal
+from models.preparation.examples import Preparation
+from models.preparation.roles import assign
+from models.spec import JobSpec
+from models.table import Layout, Table
+
+WEIGHTS, PREPARATION = "weights.safetensors", "preparation.json"
+MAX_ROWS = 1000
+BATCH = 256
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """A trained network that is ready to answer."""
+
+    module: nn.Module
+    preparation: Preparation
+    columns: list[Column]
+
+    @classmethod
+    def load(cls, spec: dict[str, Any], schema: Schema, folder: Path) -> "Predictor":
+        """From a checkpoint's weights and preparation in `folder`."""
+        parsed = JobSpec.model_validate(spec)
+        preparation = Preparation.model_validate_json((folder / PREPARATION).read_text())
+        module = parsed.architecture.build(preparation.encoder.inputs(), preparation.target.outputs)
+        module.load_state_dict(load_file(folder / WEIGHTS))
+        return cls(module.eval(), preparation, assign(parsed.dataset, schema, parsed.architecture).inputs)
+
+    @torch.no_grad()
+    def answer(self, rows: list[Any]) -> list[dict[str, Any]]:
+        """One prediction a row. Raises Refusal with a pointer to the row that cannot be read."""
+        x = self.preparation.encoder.encode(_table(rows, self.columns))
+        y_NK = torch.cat([self.module(x_B) for x_B in torch.split(x, BATCH)])
+        return self.preparation.target.decode(y_NK)
+
+
+def _table(rows: list[Any], columns: list[Column]) -> Table:
+    """Rows as a table of the input columns. A row is {column: value}, or the value itself where there is one column."""
+    cells: dict[str, list[Any]] = {column.name: [] for column in columns}
+    for at, row in enumerate(rows):
+        if not isinstance(row, dict):
+            if len(columns) > 1:
+                names = ", ".join(column.name for column in columns[:10])
+                raise Refusal(f"/rows/{at}", f"a row is an object with the columns {names}", code="wrong_row")
+            row = {columns[0].name: row}
+        unknown = sorted(row.keys() - cells.keys())
+        if unknown:
+            raise Refusal(f"/rows/{at}/{unknown[0]}", "the job did not learn from this column", code="unknown_column")
+        for column in columns:
+            cells[column.name].append(_cell(row.get(column.name), column, f"/rows/{at}"))
+    arrays = {column.name: pa.array(cells[column.name], _type(column)) for column in columns}
+    return Table(Schema(columns=columns), pa.table(arrays))
+
+
+def _cell(value: Any, column: Column, pointer: str) -> Any:
+    if column.kind in ("image", "array"):
+        return _pixels(value, column, pointer)
+    if value is None:
+        return None
+    fits = {
+        "number": isinstance(value, int | float) and not isinstance(value, bool),
+        "category": isinstance(value, str | int | float | bool),
+        "text": isinstance(value, str),
+        "tokens": isinstance(value, list) and all(isinstance(word, str) for word in value),
+    }[column.kind]
+    if not fits:
+        wanted = {"tokens": "a list of words", "number": "a number"}.get(column.kind, "a string")
+        raise Refusal(pointer, f"'{column.name}' is {wanted}", code="wrong_value")
+    if column.kind == "category":
+        return str(value).lower() if isinstance(value, bool) else str(value)
+    return value
+
+
+def _pixels(value: Any, column: Column, pointer: str) -> bytes:
+    assert column.shape is not None
+    layout = Layout("image" if column.kind == "image" else "array", tuple(column.shape))
+    try:
+        array = np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        array = np.empty(0)
+    size = int(np.prod(layout.shape))
+    low, high = (0, 255) if layout.kind == "image" else (-np.inf, np.inf)
+    if array.size != size or not np.isfinite(array).all() or array.min() < low or array.max() > high:
+        shape = " × ".join(map(str, layout.shape))
+        kind = "numbers from 0 to 255" if layout.kind == "image" else "numbers"
+        raise Refusal(pointer, f"'{column.name}' is a list of {shape} {kind}", code="wrong_value")
+    return array.astype(layout.dtype).tobytes()
+
+
+def _type(column: Column) -> pa.DataType:
+    if column.kind in ("image", "array"):
+        assert column.shape is not None
+        return pa.binary(Layout("image" if column.kind == "image" else "array", tuple(column.shape)).width)
+    if column.kind == "number":
+        return pa.float64()
+    return pa.list_(pa.string()) if column.kind == "tokens" else pa.string()
