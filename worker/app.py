@@ -31,9 +31,9 @@ station: Station | None = None
 
 
 @worker_init.connect
-def _open(**_: Any) -> None:
-    global station
-    station = Station(settings, "celery", app.conf.worker_concurrency)
+def _open(sender: Any, **_: Any) -> None:
+    global station  # Celery calls back by signal; there is no object of ours to carry it
+    station = Station(settings, "celery", sender.concurrency)
     station.open()
 
 

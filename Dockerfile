@@ -1,0 +1,32 @@
+# One image, three commands: uvicorn api.app:app · celery -A worker.app worker · alembic upgrade head
+FROM python:3.11-slim
+
+ENV PYTHONUNBUFFERED=1 \
+    PIP_NO_CACHE_DIR=1 \
+    PIP_DISABLE_PIP_VERSION_CHECK=1 \
+    ATHANOR_DATA=/var/lib/athanor
+
+RUN useradd --system --create-home --uid 10001 athanor \
+ && install -d -o athanor -g athanor /var/lib/athanor
+
+WORKDIR /app
+
+# Before the code, so that a change of code does not install torch again.
+COPY pyproject.toml requirements.lock ./
+RUN pip install --upgrade 'pip>=25.1' \
+ && pip install --group server --constraint requirements.lock
+
+COPY athanor athanor
+COPY models models
+COPY api api
+COPY worker worker
+COPY migrations migrations
+RUN pip install --editable . --constraint requirements.lock
+
+USER athanor
+EXPOSE 8500
+
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
+  CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8500/healthz', timeout=4)"]
+
+CMD ["uvicorn", "api.app:app", "--host", "0.0.0.0", "--port", "8500"]
