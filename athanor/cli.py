@@ -1,0 +1,67 @@
+"""The command line: `athanor submit job.json --watch`.
+
+Leaves with 0 when all is well, 1 when the service said no or the job failed, 2 for a command that makes no sense, and
+130 after ^C.
+"""
+
+from typing import Any
+
+import click
+
+from athanor.commands.data import catalog, datasets, upload
+from athanor.commands.jobs import cancel, jobs, logs, pause, resume, show
+from athanor.commands.results import predict, pull
+from athanor.commands.server import demo, key, up, worker, workers
+from athanor.commands.training import submit, watch
+
+
+class Furnace(click.Group):
+    """Says what went wrong in one message and leaves with 1, where Python would print a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+            raise
+        except Exception as error:
+            from athanor.errors import AthanorError
+
+            if isinstance(error, AthanorError | OSError):
+                raise click.ClickException(str(error)) from error
+            raise
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """As they are used: start it, train, look, take."""
+        return list(self.commands)
+
+
+def _version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
+    if asked:
+        from athanor.version import __version__
+
+        click.echo(f"athanor {__version__}")
+        ctx.exit()
+
+
+@click.group(cls=Furnace, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--url", metavar="URL", help="Where the service is; default ATHANOR_URL or http://127.0.0.1:8500.")
+@click.option("--key", metavar="KEY", help="Default ATHANOR_KEY or the key file in the data folder.")
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Say which version."
+)
+@click.pass_context
+def main(ctx: click.Context, url: str | None, key: str | None) -> None:
+    """Describe a model in JSON, watch it learn, take the weights home."""
+    ctx.obj = {"url": url, "key": key}
+
+
+for command in (
+    *(up, worker, key, demo),
+    *(submit, watch, jobs, show, cancel, pause, resume, logs),
+    *(pull, predict, datasets, upload, catalog, workers),
+):
+    main.add_command(command)
+
+
+if __name__ == "__main__":
+    main(prog_name="athanor")

@@ -1,0 +1,70 @@
+"""Datasets, and the catalog of parts."""
+
+from pathlib import Path
+
+import click
+
+from athanor.commands.service import answer, as_json, connect
+
+
+@click.command()
+@click.argument("dataset", required=False)
+@click.option("--rows", type=click.IntRange(1), help="Show that many rows of DATASET.")
+@as_json
+def datasets(dataset: str | None, rows: int | None, as_json: bool) -> None:
+    """List datasets, or say all about one."""
+    from athanor import display
+
+    if rows and dataset is None:
+        raise click.UsageError("--rows needs a DATASET")
+    with connect() as client:
+        if dataset is None:
+            page = client.datasets()
+            answer(page, as_json, lambda: display.datasets(page.data))
+        elif rows:
+            preview = client.preview(dataset, rows)
+            answer(preview, as_json, lambda: display.preview(preview))
+        else:
+            found = client.dataset(dataset)
+            answer(found, as_json, lambda: display.dataset(found))
+
+
+@click.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--name", help="Default: the file's name.")
+@as_json
+def upload(file: Path, name: str | None, as_json: bool) -> None:
+    """Send a file as a dataset.
+
+    csv, tsv, jsonl, parquet, npz, txt, a zip of class folders of images, a zip of IDX files.
+    """
+    from athanor import display
+    from athanor.transfer import bar
+
+    with connect() as client, bar(file.name, hidden=as_json) as progress:
+        made = client.upload(file, name, progress)
+    answer(made, as_json, lambda: display.dataset(made))
+
+
+@click.command()
+@click.argument("kind", required=False)
+@as_json
+def catalog(kind: str | None, as_json: bool) -> None:
+    """List what a job can be made of.
+
+    With KIND, every field of that part.
+    """
+    from rich.console import Group
+
+    from athanor import display
+
+    with connect() as client:
+        shelves = client.catalog()
+    if kind is None:
+        answer(shelves, as_json, lambda: display.catalog(shelves))
+        return
+    found = display.parts(shelves, kind)
+    if not found:
+        raise click.ClickException(f"no part is called {kind}; see: athanor catalog")
+    for shelf, part in found:
+        answer(part, as_json, lambda shelf=shelf, part=part: Group(display.part(shelf, part)))  # type: ignore[misc]

@@ -1,0 +1,80 @@
+"""Jobs: find them, look at them, stop and start them."""
+
+import json
+
+import click
+
+from athanor.commands.service import answer, as_json, connect
+
+STATES = ["queued", "starting", "running", "paused", "succeeded", "failed", "cancelled"]
+
+
+@click.command()
+@click.option("--state", type=click.Choice(STATES), help="Only jobs in this state.")
+@click.option("--tag", metavar="NAME:VALUE", help="Only jobs with this tag.")
+@click.option("--limit", type=click.IntRange(1), default=20, show_default=True)
+@click.option("--after", metavar="CURSOR", help="The following page.")
+@as_json
+def jobs(state: str | None, tag: str | None, limit: int, after: str | None, as_json: bool) -> None:
+    """List jobs, newest first."""
+    from athanor import display
+
+    with connect() as client:
+        page = client.jobs(state=state, tag=tag, limit=limit, after=after)
+    answer(page, as_json, lambda: display.jobs(page.data))
+    if page.has_more and not as_json:
+        click.echo(f"More with: athanor jobs --after {page.next}", err=True)
+
+
+@click.command()
+@click.argument("job")
+@as_json
+def show(job: str, as_json: bool) -> None:
+    """Say all about one job."""
+    from athanor import display
+
+    with connect() as client:
+        found = client.job(job)
+    answer(found, as_json, lambda: display.job(found))
+
+
+@click.command()
+@click.argument("job")
+@as_json
+def cancel(job: str, as_json: bool) -> None:
+    """Stop a job for good; its checkpoints stay."""
+    _tell(job, "cancel", as_json)
+
+
+@click.command()
+@click.argument("job")
+@as_json
+def pause(job: str, as_json: bool) -> None:
+    """Stop a job so that it can go on later."""
+    _tell(job, "pause", as_json)
+
+
+@click.command()
+@click.argument("job")
+@as_json
+def resume(job: str, as_json: bool) -> None:
+    """Let a paused job go on where it stopped."""
+    _tell(job, "resume", as_json)
+
+
+@click.command()
+@click.argument("job")
+@as_json
+def logs(job: str, as_json: bool) -> None:
+    """Print what the trainer wrote."""
+    with connect() as client:
+        text = client.logs(job)
+    click.echo(json.dumps({"logs": text}) if as_json else text, nl=as_json or not text.endswith("\n"))
+
+
+def _tell(id: str, verb: str, as_json: bool) -> None:
+    from athanor import display
+
+    with connect() as client:
+        job = {"cancel": client.cancel, "pause": client.pause, "resume": client.resume}[verb](id)
+    answer(job, as_json, lambda: display.job(job))

@@ -1,0 +1,60 @@
+"""What a job made: its weights, and its answers."""
+
+import json
+from pathlib import Path
+from typing import IO, Any
+
+import click
+
+from athanor.commands.service import answer, as_json, connect
+
+
+@click.command()
+@click.argument("job")
+@click.argument("path", type=click.Path(path_type=Path), default=Path("."))
+@click.option("--which", default="best", show_default=True, help="best, last or a checkpoint's id.")
+@as_json
+def pull(job: str, path: Path, which: str, as_json: bool) -> None:
+    """Download weights and check them.
+
+    PATH is a file or a folder. Broken off, it goes on from where it was when it is called again.
+    """
+    from athanor.display import size
+    from athanor.download import sha256_of
+    from athanor.transfer import bar
+
+    with connect() as client, bar(f"{job} {which}", hidden=as_json) as progress:
+        file = client.pull(job, path, which, progress)
+    digest = sha256_of(file)
+    if as_json:
+        click.echo(json.dumps({"path": str(file), "bytes": file.stat().st_size, "sha256": digest}))
+    else:
+        click.echo(f"{file}  {size(file.stat().st_size)}  sha256 {digest} (as promised)")
+
+
+@click.command()
+@click.argument("job")
+@click.argument("file", type=click.File(encoding="utf-8"), required=False)
+@click.option("--text", "texts", multiple=True, help="A sentence; may be given again.")
+@as_json
+def predict(job: str, file: IO[str] | None, texts: tuple[str, ...], as_json: bool) -> None:
+    """Ask the best checkpoint about rows.
+
+    FILE holds a JSON list of them, - is standard input.
+    """
+    from athanor import display
+
+    rows: list[Any] = list(texts)
+    if file is not None:
+        try:
+            held = json.load(file)
+        except ValueError as error:
+            raise click.UsageError(f"{file.name} is not JSON: {error}") from error
+        if not isinstance(held, list):
+            raise click.UsageError(f"{file.name} must hold a list of rows, such as [[5.1, 3.5, 1.4, 0.2]]")
+        rows += held
+    if not rows:
+        raise click.UsageError("give a FILE of rows, or --text")
+    with connect() as client:
+        said = client.predict(job, rows)
+    answer(said, as_json, lambda: display.predictions(said, rows))

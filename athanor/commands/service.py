@@ -1,0 +1,35 @@
+"""What every command that asks the service has: a connection and a choice of table or JSON."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from athanor.client import Client
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def as_json(command: F) -> F:
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON for a program to read.")(command)
+
+
+def connect() -> "Client":
+    """A client for the address and key given before the command's name. Use it in a `with`."""
+    from athanor.client import Client
+
+    said = click.get_current_context().find_object(dict) or {}
+    return Client(url=said.get("url"), key=said.get("key"))
+
+
+def answer(said: "BaseModel", as_json: bool, table: Callable[[], Any]) -> None:
+    """Print `said` as JSON, or what `table` makes of it."""
+    from athanor import display
+
+    if as_json:
+        click.echo(display.to_json(said))
+    else:
+        display.console().print(table())

@@ -1,0 +1,116 @@
+"""Submit a job and watch it learn."""
+
+import json
+import sys
+from typing import IO, TYPE_CHECKING, Any
+
+import click
+
+from athanor.commands.service import answer, as_json, connect
+
+if TYPE_CHECKING:
+    from athanor.client import Client
+    from athanor.contract import Job
+
+
+@click.command()
+@click.argument("file", type=click.File(encoding="utf-8"), required=False)
+@click.option("--architecture", metavar="KIND", help="With --dataset, in place of a file: mlp, cnn, textcnn …")
+@click.option("--dataset", metavar="ID", help="An upload, ds_…, or a built-in set: digits, docstrings …")
+@click.option("--epochs", type=click.IntRange(1), help="Passes over the training part.")
+@click.option("--name", help="What to call the job.")
+@click.option("--plan", is_flag=True, help="Say what it would cost; queue nothing.")
+@click.option("--watch", "follow", is_flag=True, help="Stay until it has ended.")
+@as_json
+def submit(
+    file: IO[str] | None,
+    architecture: str | None,
+    dataset: str | None,
+    epochs: int | None,
+    name: str | None,
+    plan: bool,
+    follow: bool,
+    as_json: bool,
+) -> None:
+    """Queue the job that a FILE describes.
+
+    FILE is JSON, - is standard input.
+    """
+    from athanor import display
+
+    spec = _spec(file, architecture, dataset)
+    if epochs is not None:
+        chosen = {key: value for key, value in (spec.get("hyperparameters") or {}).items() if key != "steps"}
+        spec["hyperparameters"] = {**chosen, "epochs": epochs}
+    if name is not None:
+        spec["name"] = name
+    with connect() as client:
+        if plan:
+            cost = client.plan(spec)
+            answer(cost, as_json, lambda: display.plan(cost))
+            return
+        job = client.submit(spec)
+        if follow:
+            _follow(client, job.id, as_json)
+        else:
+            answer(job, as_json, lambda: display.job(job))
+            if not as_json:
+                click.echo(f"Watch it with: athanor watch {job.id}", err=True)
+
+
+@click.command()
+@click.argument("job")
+@as_json
+def watch(job: str, as_json: bool) -> None:
+    """Show a job's progress until it has ended.
+
+    With --json, a line of the job and its new metrics at a time. ^C leaves the job running.
+    """
+    with connect() as client:
+        _follow(client, job, as_json)
+
+
+def _spec(file: IO[str] | None, architecture: str | None, dataset: str | None) -> dict[str, Any]:
+    if file is None:
+        if not (architecture and dataset):
+            raise click.UsageError("give a FILE, or both --architecture and --dataset")
+        return {"architecture": {"kind": architecture}, "dataset": {"id": dataset}}
+    if architecture or dataset:
+        raise click.UsageError("give a FILE, or --architecture and --dataset, not both")
+    try:
+        spec = json.load(file)
+    except ValueError as error:
+        raise click.UsageError(f"{file.name} is not JSON: {error}") from error
+    if not isinstance(spec, dict):
+        raise click.UsageError(f"{file.name} holds a JSON {type(spec).__name__}; a spec is an object")
+    return spec
+
+
+def _follow(client: "Client", id: str, as_json: bool) -> None:
+    try:
+        job = _print_lines(client, id) if as_json else _show_board(client, id)
+    except KeyboardInterrupt:
+        click.echo(f"\n{id} goes on without you; come back with: athanor watch {id}", err=True)
+        sys.exit(130)
+    if job.state != "succeeded":
+        from athanor.errors import JobFailed
+
+        raise JobFailed(job) if job.state == "failed" else click.ClickException(f"{id} was {job.state}")
+
+
+def _print_lines(client: "Client", id: str) -> "Job":
+    for job, points in client.watch(id):
+        click.echo(f'{{"job": {job.model_dump_json(by_alias=True)}, "metrics": {points.model_dump_json()}}}')
+    return job
+
+
+def _show_board(client: "Client", id: str) -> "Job":
+    from athanor import display
+    from athanor.live import Board
+
+    console = display.console()
+    with Board(console) as board:
+        for job, points in client.watch(id, wait=2.0):
+            board.update(job, points)
+    console.print(display.job(job))
+    return job

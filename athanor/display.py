@@ -1,0 +1,265 @@
+"""Answers as tables for a terminal."""
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from pydantic import BaseModel
+from rich.box import SIMPLE_HEAD
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from athanor.contract import Catalog, Dataset, Job, PartInfo, Plan, Predictions, Preview, State, Worker
+
+COLOURS = {
+    State.QUEUED: "cyan",
+    State.STARTING: "yellow",
+    State.RUNNING: "yellow",
+    State.PAUSED: "magenta",
+    State.SUCCEEDED: "green",
+    State.FAILED: "red",
+    State.CANCELLED: "magenta",
+}
+
+
+def console() -> Console:
+    """A pipe has no width, so nothing is cut for it."""
+    return Console(highlight=False, width=None if sys.stdout.isatty() else 200)
+
+
+def to_json(answer: BaseModel | dict[str, Any]) -> str:
+    if isinstance(answer, BaseModel):
+        return answer.model_dump_json(by_alias=True, indent=2)
+    return json.dumps(answer, indent=2, ensure_ascii=False)
+
+
+def coloured(state: State) -> Text:
+    return Text(str(state), style=COLOURS[state])
+
+
+def number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.4g}"
+
+
+def size(count: float) -> str:
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if count < 1024:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1024
+    return f"{count:.1f} TiB"
+
+
+def duration(seconds: float | None) -> str:
+    """At most two units: 42 s, 3 min 05 s, 2 h 10 min."""
+    if seconds is None:
+        return "–"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02} min"
+
+
+def ago(at: str) -> str:
+    """How long since an RFC 3339 time."""
+    return duration(max(0.0, (datetime.now(UTC) - datetime.fromisoformat(at)).total_seconds())) + " ago"
+
+
+def jobs(answers: Iterable[Job]) -> Table:
+    table = _table("id", "name", "architecture", "dataset", "state", "step", "loss", "created")
+    for job in answers:
+        loss = job.latest.get("val/loss") or job.latest.get("train/loss")
+        table.add_row(
+            Text(job.id),
+            Text(job.name or "–"),
+            Text(kind(job)),
+            Text(job.dataset_id),
+            coloured(job.state),
+            f"{job.progress.step}/{job.progress.steps}",
+            number(loss.value if loss else None),
+            ago(job.created_at),
+        )
+    return table
+
+
+def kind(job: Job) -> str:
+    """The architecture's kind."""
+    part = job.spec.get("architecture")
+    return str(part.get("kind", "?")) if isinstance(part, dict) else "?"
+
+
+def job(answer: Job) -> RenderableType:
+    facts = _facts()
+    facts.add_row("job", Text(answer.id))
+    facts.add_row("name", Text(answer.name or "–"))
+    facts.add_row("trains", Text(f"{kind(answer)} on {answer.dataset_id}"))
+    facts.add_row("state", coloured(answer.state))
+    if not answer.is_terminal and answer.desired != "run":
+        facts.add_row("asked to", answer.desired)
+    if answer.error:
+        facts.add_row("error", Text(f"{answer.error.message} ({answer.error.code})", style="red"))
+    at = answer.progress
+    facts.add_row("progress", f"step {at.step} of {at.steps}, epoch {at.epoch:.1f}, eta {duration(at.eta_seconds)}")
+    facts.add_row("attempt", str(answer.attempt))
+    facts.add_row("created", f"{answer.created_at} ({ago(answer.created_at)})")
+    if answer.finished_at:
+        facts.add_row("finished", answer.finished_at)
+    if not answer.bit_exact:
+        facts.add_row("resumed", "in a different environment: not exact to the bit")
+    for name, value in answer.tags.items():
+        facts.add_row("tag", Text(f"{name}: {value}"))
+    return Group(facts, readings(answer)) if answer.latest else facts
+
+
+def readings(answer: Job) -> Table:
+    """Latest and best of every series."""
+    table = _table("series", "latest", "best", "at step")
+    for name, point in sorted(answer.latest.items()):
+        best = answer.best.get(name)
+        table.add_row(
+            Text(name), number(point.value), number(best.value) if best else "–", str(best.step) if best else "–"
+        )
+    return table
+
+
+def plan(answer: Plan) -> Table:
+    facts = _facts()
+    facts.add_row("task", answer.task)
+    facts.add_row("parameters", f"{answer.parameters:,}")
+    facts.add_row("memory", f"about {size(answer.memory_bytes)}")
+    facts.add_row("rows", f"{answer.train_rows:,} train, {answer.val_rows:,} val, {answer.test_rows:,} test")
+    facts.add_row("steps", f"{answer.steps:,} ({answer.steps_per_epoch:,} an epoch)")
+    facts.add_row("a checkpoint", size(answer.checkpoint_bytes))
+    return facts
+
+
+def datasets(answers: Iterable[Dataset]) -> Table:
+    table = _table("id", "name", "format", "rows", "bytes", "columns", "target")
+    for one in answers:
+        table.add_row(
+            Text(one.id),
+            Text(one.name),
+            one.format,
+            f"{one.rows:,}",
+            size(one.bytes),
+            str(len(one.schema_.columns)),
+            Text(one.schema_.target or "–"),
+        )
+    return table
+
+
+def dataset(answer: Dataset) -> RenderableType:
+    table = _table("column", "kind", "missing", "distinct", "what is in it")
+    for column in answer.schema_.columns:
+        inside = ""
+        if column.classes and column.counts:
+            pairs = list(zip(column.classes, column.counts, strict=True))
+            inside = ", ".join(f"{name} {count}" for name, count in pairs[:8]) + (" …" if len(pairs) > 8 else "")
+        elif column.shape:
+            inside = " × ".join(map(str, column.shape))
+        elif column.mean is not None:
+            inside = f"{number(column.min)} to {number(column.max)}, mean {number(column.mean)}"
+        elif column.vocabulary is not None:
+            inside = f"{column.vocabulary:,} words, up to {column.max_length} in a row"
+        mark = " (target)" if column.name == answer.schema_.target else ""
+        distinct = "many" if column.distinct is None else str(column.distinct)
+        table.add_row(Text(column.name + mark), column.kind, str(column.missing), distinct, Text(inside))
+    warnings = [Text(f"warning: {one.message}", style="yellow") for one in answer.warnings]
+    return Group(datasets([answer]), table, *warnings)
+
+
+def preview(answer: Preview) -> Table:
+    table = _table(*answer.columns)
+    for row in answer.rows:
+        table.add_row(*(Text(cell if isinstance(cell, str) else json.dumps(cell), overflow="ellipsis") for cell in row))
+    return table
+
+
+def catalog(answer: Catalog) -> Table:
+    table = _table("shelf", "kind", "what it is")
+    for shelf, parts in _shelves(answer):
+        for place, part in enumerate(parts):
+            table.add_row(Text("" if place else shelf, style="bold"), Text(part.kind), Text(part.summary))
+        if parts:
+            table.add_section()
+    return table
+
+
+def parts(answer: Catalog, kind: str) -> list[tuple[str, PartInfo]]:
+    """The parts of one kind; a kind may be on more than one shelf."""
+    return [(shelf, part) for shelf, parts in _shelves(answer) for part in parts if part.kind == kind]
+
+
+def part(shelf: str, answer: PartInfo) -> RenderableType:
+    table = _table("field", "type", "default", "what it does")
+    properties = answer.schema_.get("properties")
+    for name, field in (properties if isinstance(properties, dict) else {}).items():
+        if name != "kind" and isinstance(field, dict):
+            default = json.dumps(field["default"]) if "default" in field else "must be given"
+            table.add_row(Text(name), Text(_type(field)), Text(default), Text(str(field.get("description", ""))))
+    return Group(Text(f"{answer.kind}, one of the {shelf}", style="bold"), Text(answer.description), table)
+
+
+def workers(answers: Iterable[Worker]) -> Table:
+    table = _table("id", "host", "state", "devices", "slots", "running", "heartbeat")
+    for one in answers:
+        devices = ", ".join(device.name for device in one.devices)
+        running = ", ".join(one.running) or "–"
+        table.add_row(
+            Text(one.id),
+            Text(one.host),
+            Text(one.state, style="green" if one.state == "active" else "yellow"),
+            Text(devices),
+            str(one.slots),
+            Text(running),
+            ago(one.heartbeat_at),
+        )
+    return table
+
+
+def predictions(answer: Predictions, rows: Sequence[Any]) -> Table:
+    table = _table("row", "answer", "how sure")
+    for row, said in zip(rows, answer.predictions, strict=False):
+        shown = row if isinstance(row, str) else json.dumps(row)
+        verdict = said["label"] if "label" in said else number(said.get("value"))
+        sure = said.get("probabilities", {}).get(said.get("label"))
+        table.add_row(
+            Text(shown if len(shown) <= 60 else shown[:59] + "…"),
+            Text(str(verdict), style="bold"),
+            "" if sure is None else f"{sure:.0%}",
+        )
+    return table
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    for name in columns:
+        # An id is there to be copied, so it is never cut.
+        table.add_column(Text(name), no_wrap=name in {"id", "kind", "state"}, overflow="fold")
+    return table
+
+
+def _facts() -> Table:
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    return table
+
+
+def _shelves(answer: Catalog) -> list[tuple[str, list[PartInfo]]]:
+    return [(name, getattr(answer, name)) for name in Catalog.model_fields]
+
+
+def _type(field: dict[str, Any]) -> str:
+    """A JSON Schema type in a few words."""
+    if "enum" in field:
+        return " | ".join(map(str, field["enum"]))
+    if "anyOf" in field:
+        return " | ".join(_type(one) for one in field["anyOf"])
+    if field.get("type") == "array":
+        return f"list of {_type(field['items'])}" if isinstance(field.get("items"), dict) else "list"
+    return str(field.get("const", field.get("type", field.get("$ref", "any").rsplit("/", 1)[-1])))

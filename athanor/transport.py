@@ -1,0 +1,102 @@
+"""One connection to the service: asks, asks again where that is safe, and turns refusals into exceptions."""
+
+import random
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import IO, Any
+
+import httpx
+
+from athanor.address import is_local
+from athanor.errors import AthanorError, Unreachable, refusal
+from athanor.version import __version__
+
+ATTEMPTS = 4
+PATIENT = 10
+UNSENT = (httpx.ConnectError, httpx.ConnectTimeout)
+BUSY = frozenset({429, 502, 503, 504})
+
+
+def backoff(attempt: int) -> float:
+    """Seconds before try `attempt` + 1: doubling from a tenth to five, with jitter so that clients do not march."""
+    return min(5.0, 0.1 * 2.0**attempt) * random.uniform(0.5, 1.0)
+
+
+class Transport:
+    """Safe to share between threads."""
+
+    def __init__(self, url: str, key: str | None, timeout: float) -> None:
+        self.url = url
+        self.timeout = timeout
+        headers = {"User-Agent": f"athanor/{__version__}"}
+        if key:
+            headers["Authorization"] = f"Bearer {key}"
+        try:
+            # A proxy set for the outside world would swallow a call to this machine.
+            self._http = httpx.Client(base_url=url, headers=headers, timeout=timeout, trust_env=not is_local(url))
+        except (httpx.InvalidURL, ValueError) as error:
+            raise AthanorError(f"{url} with this key cannot be asked: {error}") from error
+
+    def close(self) -> None:
+        self._http.close()
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        json: Any = None,
+        files: Mapping[str, tuple[str, IO[bytes]]] | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout: float | None = None,
+        repeatable: bool | None = None,
+        attempts: int = ATTEMPTS,
+    ) -> httpx.Response:
+        """A whole answer, always a success.
+
+        Reads are repeated when the connection breaks or the service is busy; anything else only where `repeatable`
+        says that twice is as good as once, or where nothing can have been sent.
+        """
+        again = method in {"GET", "HEAD"} if repeatable is None else repeatable
+        asked = {name: value for name, value in (params or {}).items() if value is not None}
+        for attempt in range(attempts):
+            last = attempt + 1 == attempts
+            try:
+                response = self._http.request(
+                    method, path, params=asked, json=json, files=files, headers=headers, timeout=timeout or self.timeout
+                )
+            except httpx.RequestError as error:
+                unsent = isinstance(error, UNSENT)
+                if last or not (again or unsent):
+                    raise self._unreachable(error) from error
+                time.sleep(backoff(attempt))
+                continue
+            if response.is_success:
+                return response
+            if last or not (again and response.status_code in BUSY):
+                raise refusal(response.status_code, response.content)
+            time.sleep(_retry_after(response) or backoff(attempt))
+        raise AssertionError("attempts is at least one")
+
+    @contextmanager
+    def open(self, path: str, *, headers: Mapping[str, str], timeout: float | None = None) -> Iterator[httpx.Response]:
+        """An answer to be read as it comes. A break on the way, even inside the block, is Unreachable."""
+        try:
+            with self._http.stream("GET", path, headers=headers, timeout=timeout or self.timeout) as response:
+                if not response.is_success:
+                    raise refusal(response.status_code, response.read())
+                yield response
+        except httpx.RequestError as error:
+            raise self._unreachable(error) from error
+
+    def _unreachable(self, error: httpx.RequestError) -> Unreachable:
+        return Unreachable(self.url, str(error) or type(error).__name__, refused=isinstance(error, UNSENT))
+
+
+def _retry_after(response: httpx.Response) -> float:
+    try:
+        return min(10.0, max(0.0, float(response.headers.get("Retry-After", "0"))))
+    except ValueError:
+        return 0.0

@@ -1,0 +1,21 @@
+"""A file on its way up, read from disk as it is sent."""
+
+import io
+from pathlib import Path
+
+from athanor.download import Progress
+
+
+class Upload(io.FileIO):
+    """Counts what is read, so that an upload of any size has a progress bar and costs no memory."""
+
+    def __init__(self, path: Path, progress: Progress | None) -> None:
+        super().__init__(path, "rb")
+        self._progress = progress
+        self._total = path.stat().st_size
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        chunk = super().read(-1 if size is None else size) or b""
+        if self._progress is not None and chunk:
+            self._progress(self.tell(), self._total)
+        return chunk

@@ -1,0 +1,8 @@
+"""Which Athanor this is."""
+
+from importlib.metadata import PackageNotFoundError, version
+
+try:
+    __version__ = version("athanor")
+except PackageNotFoundError:
+    __version__ = "0.1.0"
