@@ -5,6 +5,7 @@ import platform
 import random
 import shutil
 import subprocess
+from itertools import takewhile
 from typing import Any
 
 import numpy as np
@@ -35,11 +36,13 @@ def cuda_numbers(count: int) -> list[str]:
     allowed = os.environ.get("CUDA_VISIBLE_DEVICES")
     if allowed is None:
         return [str(number) for number in range(count)]
-    return [entry.strip() for entry in allowed.split(",") if entry.strip()][:count]
+    entries = [entry.strip() for entry in allowed.split(",") if entry.strip()]
+    # As CUDA reads it: an invalid number, of which -1 is the customary one, hides itself and all that follow.
+    return list(takewhile(lambda entry: not entry.startswith("-"), entries))[:count]
 
 
 def prepare(seed: int, wanted: str) -> torch.device:
-    """Settle the device, the seeds and determinism of a trainer. Raises RuntimeError where CUDA is wanted and absent."""
+    """Settle the device, seeds and determinism of a trainer. Raises RuntimeError where CUDA is wanted and absent."""
     if wanted == "cuda" and not torch.cuda.is_available():
         raise RuntimeError("the job wants a CUDA device and this worker has none")
     device = torch.device("cuda" if wanted != "cpu" and torch.cuda.is_available() else "cpu")

@@ -17,12 +17,13 @@ def machine() -> str:
 
 
 def started(pid: int) -> float | None:
-    """When a process began, in a unit of this machine's own; None where there is no such process."""
+    """When a process began, in a unit of this machine's own; None where it is gone, reaped by its parent or not."""
     stat = Path(f"/proc/{pid}/stat")
     if Path("/proc/self/stat").exists():
         try:
-            # Field 22, counted after the parenthesised name, which may hold anything.
-            return float(stat.read_text().rpartition(")")[2].split()[19])
+            # Fields 3 and 22, counted after the parenthesised name, which may hold anything.
+            fields = stat.read_text().rpartition(")")[2].split()
+            return None if fields[0] == "Z" else float(fields[19])
         except (FileNotFoundError, ProcessLookupError):
             return None
     try:

@@ -223,7 +223,8 @@ def _judge(course: Course, memory: Memory, series: dict[str, float]) -> tuple[fl
     if improved:
         memory.best = score
     if course.stopping is not None:
-        watched = series[course.stopping.series]
+        # Absent where it is undefined, as r2 is for targets that are all equal: no progress.
+        watched = series.get(course.stopping.series, math.nan)
         if better(watched, memory.watched, course.stopping.mode, course.stopping.min_delta):
             memory.watched, memory.waited = watched, 0
         else:
@@ -237,5 +238,3 @@ def better(new: float, old: float | None, mode: Literal["min", "max"], by: float
     if old is None:
         return not math.isnan(new)
     return new < old - by if mode == "min" else new > old + by
-
-

@@ -1,0 +1,175 @@
+"""Trainers, workers and whole services killed from outside: the job goes on as if nothing had happened."""
+
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from athanor import Client
+from athanor.contract import Job, State
+from tests.services import Embedded
+
+pytestmark = pytest.mark.timeout(240)
+
+SPEC: dict[str, Any] = {
+    "architecture": {"kind": "cnn", "channels": [8, 16], "hidden": [32], "dropout": 0.3},
+    "dataset": {"id": "digits"},
+    "hyperparameters": {
+        "epochs": 16,
+        "batch_size": 16,
+        "seed": 5,
+        "ema": 0.99,
+        "schedule": {"kind": "cosine", "warmup_steps": 50},
+    },
+    "checkpoints": {"every_steps": 40, "keep_last": 2},
+}
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedded]:
+    with Embedded(tmp_path_factory.mktemp("service") / "data") as running:
+        yield running
+
+
+@pytest.fixture
+def client(service: Embedded) -> Iterator[Client]:
+    with service.client() as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def calm(service: Embedded) -> tuple[str, list[int], list[float]]:
+    """Digest and history of the job that nobody touches."""
+    with service.client() as client:
+        return outcome(client, client.wait(client.submit(SPEC).id, timeout=120))
+
+
+def outcome(client: Client, job: Job) -> tuple[str, list[int], list[float]]:
+    assert job.state is State.SUCCEEDED
+    loss = client.metrics(job.id, "train/loss").series["train/loss"]
+    return client.checkpoint(job.id, "last").sha256, loss.steps, loss.values
+
+
+def reach(client: Client, job_id: str, step: int) -> None:
+    """Wait until a job has got so far."""
+    until = time.monotonic() + 60
+    while client.job(job_id).progress.step < step:
+        assert time.monotonic() < until, client.job(job_id)
+        time.sleep(0.02)
+
+
+def busy_trainer(service: Embedded) -> psutil.Process:
+    """The trainer that computes; the spare beside it only waits."""
+    return max(service.descendants("worker.trainer"), key=lambda process: process.cpu_percent(0.2))
+
+
+def await_end(process: psutil.Process, seconds: float) -> None:
+    """Until it runs no more. Its new parent may take its time to bury it."""
+    until = time.monotonic() + seconds
+    while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+        assert time.monotonic() < until, f"{process} still runs after {seconds} s"
+        time.sleep(0.005)
+
+
+def test_a_killed_trainer_is_replaced(
+    service: Embedded, client: Client, calm: tuple[str, list[int], list[float]]
+) -> None:
+    job = client.submit(SPEC)
+    for step in (300, 900):
+        reach(client, job.id, step)
+        busy_trainer(service).kill()
+        killed = time.monotonic()
+        attempt = client.job(job.id).attempt
+        while client.job(job.id).attempt == attempt:
+            assert time.monotonic() - killed < 10, "the supervisor is alive, and should have noticed"
+            time.sleep(0.02)
+    job = client.wait(job.id, timeout=120)
+    assert outcome(client, job) == calm
+    assert job.attempt == 3 and job.bit_exact
+    reasons = [step.reason for step in job.transitions if step.to is State.QUEUED]
+    assert reasons[1:] == ["the trainer was killed by signal 9"] * 2
+
+
+def test_a_killed_service_goes_on_when_it_is_back(
+    service: Embedded, client: Client, calm: tuple[str, list[int], list[float]]
+) -> None:
+    job = client.submit(SPEC)
+    reach(client, job.id, 500)
+    trainers = service.descendants("worker.trainer")
+    service.kill()
+    for trainer in trainers:
+        await_end(trainer, 1)
+    service.start()
+    job = client.wait(job.id, timeout=120)
+    assert outcome(client, job) == calm
+    assert any(step.reason == "worker lost" for step in job.transitions)
+
+
+def test_an_orphaned_trainer_is_gone_at_once(service: Embedded, client: Client) -> None:
+    job = client.submit({**SPEC, "hyperparameters": {**SPEC["hyperparameters"], "epochs": 5000}})
+    reach(client, job.id, 200)
+    trainer = busy_trainer(service)
+    (worker,) = service.descendants("worker.local")
+    worker.kill()
+    await_end(trainer, 0.5)
+    service.kill()
+    service.start()
+    client.cancel(job.id)
+    assert client.wait(job.id, timeout=60).state is State.CANCELLED
+
+
+def test_a_drained_job_loses_no_step(
+    service: Embedded, client: Client, calm: tuple[str, list[int], list[float]]
+) -> None:
+    job = client.submit(SPEC)
+    reach(client, job.id, 700)
+    service.stop()
+    service.start()
+    job = client.wait(job.id, timeout=120)
+    assert outcome(client, job) == calm
+    (back,) = [step for step in job.transitions if step.from_ is State.RUNNING and step.to is State.QUEUED]
+    (again,) = [step for step in job.transitions if step.to is State.STARTING and step.attempt == 2]
+    assert back.reason == "worker drained"
+    assert again.reason is not None and int(again.reason.rsplit(" ", 1)[1]) >= 700
+
+
+def test_pause_and_resume_change_nothing(
+    service: Embedded, client: Client, calm: tuple[str, list[int], list[float]]
+) -> None:
+    job = client.submit(SPEC)
+    reach(client, job.id, 400)
+    client.pause(job.id)
+    until = time.monotonic() + 30
+    while client.job(job.id).state is not State.PAUSED:
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    client.resume(job.id)
+    assert outcome(client, client.wait(job.id, timeout=120)) == calm
+
+
+def test_a_frozen_worker_that_wakes_writes_nothing(tmp_path: Path) -> None:
+    quick = {"ATHANOR_TIMING__LEASE": "2", "ATHANOR_TIMING__HEARTBEAT": "0.5", "ATHANOR_TIMING__SWEEP": "0.5"}
+    with Embedded(tmp_path / "data", **quick) as service, service.client() as client:
+        job = client.submit({**SPEC, "hyperparameters": {**SPEC["hyperparameters"], "epochs": 2000}})
+        reach(client, job.id, 200)
+        (first,) = service.descendants("worker.local")
+        trainer = busy_trainer(service)
+        first.send_signal(signal.SIGSTOP)
+        # Another worker over the same table: it reaps the lease, and its own attempt takes over.
+        service._spawn("worker.local", "--slots", "1")
+        until = time.monotonic() + 30
+        while client.job(job.id).attempt < 2:
+            assert time.monotonic() < until
+            time.sleep(0.1)
+        first.send_signal(signal.SIGCONT)
+        await_end(trainer, 10)
+        reach(client, job.id, 400)
+        steps = client.metrics(job.id, "train/loss").series["train/loss"].steps
+        assert steps == list(range(1, len(steps) + 1)), "no point twice, none left out"
+        assert client.job(job.id).attempt == 2
+        client.cancel(job.id)
+        client.wait(job.id, timeout=60)
