@@ -1,0 +1,18 @@
+"""`python -m benchmarks [name …]`: every benchmark, or those named."""
+
+import sys
+
+from benchmarks import points, result, start
+
+BENCHMARKS = {"start": start.measure, "points": points.measure}
+
+
+def main() -> None:
+    for name in sys.argv[1:] or BENCHMARKS:
+        if name not in BENCHMARKS:
+            sys.exit(f"there is no benchmark '{name}'; there are {', '.join(BENCHMARKS)}")
+        result.write(name, BENCHMARKS[name]())
+
+
+if __name__ == "__main__":
+    main()
