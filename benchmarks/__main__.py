@@ -2,7 +2,7 @@
 
 import sys
 
-from benchmarks import points, result, start
+from benchmarks import points, readme, result, start
 
 BENCHMARKS = {"start": start.measure, "points": points.measure}
 
@@ -12,6 +12,7 @@ def main() -> None:
         if name not in BENCHMARKS:
             sys.exit(f"there is no benchmark '{name}'; there are {', '.join(BENCHMARKS)}")
         result.write(name, BENCHMARKS[name]())
+    readme.rewrite()
 
 
 if __name__ == "__main__":

@@ -37,6 +37,10 @@ def _poll(station: Station, slot: Slot) -> None:
         except OperationalError as error:
             logger.warning("the database is away (%s)", error.orig)
             busy = False
+        except Exception:
+            # One attempt's trouble must not cost the slot its thread.
+            logger.exception("an attempt failed outside its supervisor")
+            busy = False
         if not busy:
             station.pause()
 

@@ -11,7 +11,6 @@ from athanor.contract import CheckpointFile, CheckpointPolicy, better_is
 from models.records import checkpoints, events, jobs, metrics
 from models.records.chunks import Points, join
 from models.records.database import Database
-from models.records.ids import new_id
 from models.settings import Settings
 from models.storage.store import Store
 
@@ -55,7 +54,7 @@ class Report:
     def checkpoint(self, message: dict[str, Any]) -> None:
         """Put the files away, then commit their row together with every point up to its step."""
         folder, files = Path(message["folder"]), [CheckpointFile.model_validate(file) for file in message["files"]]
-        prefix = f"jobs/{self.job_id}/a{self.attempt}/{new_id('put')}"
+        prefix = f"jobs/{self.job_id}/a{self.attempt}/step-{message['step']}"
         for file in files:
             self.store.put(f"{prefix}/{file.name}", folder / file.name)
         new = checkpoints.New(message["step"], message["epoch"], message["reason"], message["score"], prefix, files)
@@ -63,7 +62,7 @@ class Report:
             self._write(tx)
             jobs.commit_checkpoint(tx, self.job_id, self.attempt, new)
         self._forget()
-        shutil.rmtree(folder)
+        shutil.rmtree(folder, ignore_errors=True)
         self._retire()
 
     def _write(self, tx: Session) -> None:

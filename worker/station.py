@@ -73,6 +73,7 @@ class Station:
         for slot in self.all_slots:
             self.free.put(slot)
         self._ending = threading.Event()
+        self._amnesty_until = 0.0
         self._sweeper = threading.Thread(target=self._sweep_on, name="sweep", daemon=True)
 
     def open(self) -> None:
@@ -142,19 +143,24 @@ class Station:
         pause = self.settings.timing.sweep
         while True:
             try:
-                self.sweep()
+                self.sweep(reaps=time.monotonic() >= self._amnesty_until)
             except OperationalError as error:
                 logger.warning("no sweep: the database is away (%s)", error.orig)
+                # Nobody could renew a lease meanwhile: everyone gets the time to do it.
+                self._amnesty_until = time.monotonic() + self.settings.timing.lease
+            except Exception:
+                logger.exception("a sweep failed; the next one tries again")
             if self._ending.wait(pause * random.uniform(0.8, 1.2)):
                 return
 
-    def sweep(self) -> None:
+    def sweep(self, reaps: bool = True) -> None:
         """Reap what was lost, ring for what waits, say that we are here. Any number of workers may do so at once."""
         with self.database.writing() as tx:
             workers.beat(tx, self.id, "draining" if self.is_draining else "active")
-            table.expire_dead(tx, identity.machine(), identity.started)
-            for job_id in jobs.reap(tx):
-                logger.warning("%s: its worker was lost", job_id)
+            if reaps:
+                table.expire_dead(tx, identity.machine(), identity.started)
+                for job_id in jobs.reap(tx):
+                    logger.warning("%s: its worker was lost", job_id)
             waiting = table.to_ring(tx, self.settings.timing.ring_again)
         for job_id in waiting:
             if not self.broker.ring(job_id):

@@ -5,14 +5,15 @@ import queue
 import shutil
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from athanor.contract import CheckpointPolicy, JobError, better_is
-from models.records import checkpoints, datasets, events, jobs, metrics
+from models.records import attempts, checkpoints, datasets, events, jobs, metrics
 from models.records.checkpoints import WEIGHTS, Stored
 from models.records.database import Database
 from models.settings import Settings
@@ -46,6 +47,8 @@ class Supervisor:
         self.pulse = Pulse(database, settings.timing, claim.job_id, claim.attempt)
         self.report = Report(database, store, settings, claim, self.policy)
         self.max_seconds: int = claim.spec["resources"]["max_seconds"]
+        with database.reading() as tx:
+            self.seconds_before = attempts.seconds_spent(tx, claim.job_id)
         self.stop_sent: str | None = None
         self.kill_at: float | None = None
         self.verdict: dict[str, Any] | None = None
@@ -60,10 +63,25 @@ class Supervisor:
             self._conclude(code)
         except jobs.Fenced:
             logger.warning("%s: attempt %d is fenced off", self.claim.job_id, self.claim.attempt)
+        except Exception as error:
+            # A full disk, a store that is away: an attempt lost like any other, and a slot that lives on.
+            logger.exception("%s: attempt %d cannot go on", self.claim.job_id, self.claim.attempt)
+            self.trainer.kill()
+            self._give_up(f"{type(error).__name__}: {error}")
         finally:
             self.trainer.kill()
             self.pulse.end()
             shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _give_up(self, why: str) -> None:
+        """Say that this attempt is lost. Where not even that can be written, its lease runs out."""
+
+        def lose() -> None:
+            with self.database.writing() as tx:
+                jobs.lose(tx, self.claim.job_id, self.claim.attempt, why)
+
+        with suppress(jobs.Fenced, SQLAlchemyError):
+            self._patiently(lose)
 
     def _assignment(self) -> dict[str, Any]:
         with self.database.reading() as tx:
@@ -138,7 +156,7 @@ class Supervisor:
             if time.monotonic() - flushed >= self.settings.timing.flush:
                 flushed = time.monotonic()
                 self._or_later(self.report.flush)
-            self._steer(time.monotonic() - began)
+            self._steer(self.seconds_before + time.monotonic() - began)
 
     def _take(self, message: dict[str, Any]) -> None:
         match message["type"]:
@@ -184,6 +202,8 @@ class Supervisor:
             match verdict["type"]:
                 case "finished":
                     jobs.succeed(tx, job_id, attempt)
+                case "failed" if verdict["retryable"]:
+                    jobs.lose(tx, job_id, attempt, verdict["message"])
                 case "failed":
                     jobs.fail(tx, job_id, attempt, JobError.model_validate(verdict))
                 case _ if self.stop_sent == "limit":

@@ -231,7 +231,11 @@ def _explain(error: Exception) -> dict[str, Any]:
             return _out_of_memory(str(error))
         case RuntimeError() if "can't allocate memory" in str(error) or "not enough memory" in str(error):
             return _out_of_memory(str(error))
-    return {"code": "internal", "message": f"{type(error).__name__}: {error}", "retryable": True}
+        case OSError():
+            # A full disk, say: another attempt may find room.
+            return {"code": "storage", "message": str(error), "retryable": True}
+    said = f"{type(error).__name__}: {error}"
+    return {"code": "internal", "message": f"a fault of the service: {said}; its log has more", "retryable": False}
 
 
 def _out_of_memory(said: str) -> dict[str, Any]:

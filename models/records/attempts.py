@@ -1,0 +1,12 @@
+"""Attempts: each worker's try at a job."""
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from models.records.tables import Attempt
+
+
+def seconds_spent(tx: Session, job_id: str) -> float:
+    """Time that ended attempts took: waiting and pausing cost a job nothing."""
+    spent = select(func.sum(Attempt.ended_at - Attempt.started_at)).where(Attempt.job_id == job_id)
+    return tx.scalar(spent) or 0.0
