@@ -29,9 +29,11 @@ def service(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
             yield embedded
         return
     redis_url = request.getfixturevalue("redis_url")
-    with fresh_database(request.getfixturevalue("postgres_url")) as database_url:
-        with Production(data, database_url, redis_url) as production:
-            yield production
+    with (
+        fresh_database(request.getfixturevalue("postgres_url")) as database_url,
+        Production(data, database_url, redis_url) as production,
+    ):
+        yield production
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""`python -m worker.local`: the embedded worker. The same supervisor as under Celery, and no broker: it looks itself."""
+"""`python -m worker.local`: the embedded worker. The supervisor is Celery's too; it needs no broker."""
 
 import argparse
 import logging

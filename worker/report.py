@@ -15,7 +15,6 @@ from models.settings import Settings
 from models.storage.store import Store
 
 
-
 class Report:
     """The rows of one attempt. Everything it writes is refused once the attempt is fenced off (jobs.Fenced)."""
 

@@ -131,9 +131,7 @@ class Station:
             return False
         slot.spare = None
         logger.info("%s: attempt %d", claim.job_id, claim.attempt)
-        supervisor = Supervisor(
-            self.database, self.store, self.settings, claim, trainer, lambda: self.is_draining
-        )
+        supervisor = Supervisor(self.database, self.store, self.settings, claim, trainer, lambda: self.is_draining)
         supervisor.run()
         if not self.is_draining:
             slot.warm()

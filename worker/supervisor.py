@@ -102,7 +102,7 @@ class Supervisor:
         }
 
     def _newest_whole(self) -> Stored | None:
-        """The newest checkpoint whose bytes match their digests, here on disk. A broken one is marked and passed over."""
+        """The newest checkpoint with bytes as promised, here on disk. Broken ones are marked and passed over."""
         while True:
             with self.database.reading() as tx:
                 newest = checkpoints.newest(tx, self.claim.job_id)

@@ -5,14 +5,11 @@ drives the loop, and tells what happens on the pipe numbered in its argument. It
 standard input is also its leash: when that closes, whoever supervised it is gone, and the whole process group goes too.
 """
 
-import json
 import os
 import signal
 import sys
-import threading
 import time
 from collections import defaultdict
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,45 +25,12 @@ from models.spec import JobSpec, settle
 from models.table import DataError, Table
 from worker import device as devices
 from worker import snapshot
+from worker.failures import explain
+from worker.leash import Leash, Pipe
 from worker.loop import Course, Learner, NonFinite, Step, Stopping, Tensors, evaluate, fit
 
 REPORT_EVERY = 0.2
 """Seconds between reports: points travel in columns, not one by one."""
-
-
-@dataclass
-class Pipe:
-    """Messages to the supervisor, one JSON object a line."""
-
-    handle: int
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def send(self, kind: str, **data: Any) -> None:
-        line = (json.dumps({"type": kind, **data}) + "\n").encode()
-        with self.lock:
-            while line:
-                line = line[os.write(self.handle, line) :]
-
-
-class Leash(threading.Thread):
-    """Reads orders. At the end of the pipe it kills the group: no trainer outlives its supervisor."""
-
-    def __init__(self) -> None:
-        super().__init__(name="leash", daemon=True)
-        self.assignment: dict[str, Any] = {}
-        self.assigned = threading.Event()
-        self.stop: str | None = None
-
-    def run(self) -> None:
-        with os.fdopen(0, "rb", closefd=False) as orders:
-            for line in orders:
-                order = json.loads(line)
-                if order["type"] == "stop":
-                    self.stop = order["why"]
-                else:
-                    self.assignment = order
-                    self.assigned.set()
-        os.killpg(os.getpgid(0), signal.SIGKILL)
 
 
 class Report:
@@ -217,40 +181,6 @@ def _course(spec: JobSpec, prepared: Prepared) -> Course:
     )
 
 
-def _explain(error: Exception) -> dict[str, Any]:
-    """A failure as code, sentence, and whether trying again could help."""
-    match error:
-        case NonFinite():
-            hint = "try a lower learning rate, clip_norm, or a warm-up; look for extreme values in the data"
-            return {"code": "non_finite_loss", "message": f"{error}: {hint}", "retryable": False}
-        case DataError():
-            return {"code": "data", "message": str(error), "retryable": False}
-        case Refusal():
-            return {"code": "spec", "message": f"{error.pointer}: {error.message}", "retryable": False}
-        case torch.OutOfMemoryError() | MemoryError():
-            return _out_of_memory(str(error))
-        case RuntimeError() if "can't allocate memory" in str(error) or "not enough memory" in str(error):
-            return _out_of_memory(str(error))
-        case OSError():
-            # A full disk, say: another attempt may find room.
-            return {"code": "storage", "message": str(error), "retryable": True}
-    said = f"{type(error).__name__}: {error}"
-    return {"code": "internal", "message": f"a fault of the service: {said}; its log has more", "retryable": False}
-
-
-def _out_of_memory(said: str) -> dict[str, Any]:
-    first = said.partition("\n")[0]
-    held = ""
-    if torch.cuda.is_available():
-        free, total = torch.cuda.mem_get_info()
-        held = f" ({(total - free) / 2**30:.1f} of {total / 2**30:.1f} GiB of the device were in use)"
-    return {
-        "code": "out_of_memory",
-        "message": f"{first}{held}: use a smaller batch_size or a smaller network",
-        "retryable": False,
-    }
-
-
 def main() -> int:
     torch.set_num_threads(1)
     pipe, leash = Pipe(int(sys.argv[1])), Leash()
@@ -262,7 +192,7 @@ def main() -> int:
     except Exception as error:
         if not isinstance(error, (NonFinite, DataError, Refusal)):
             sys.excepthook(type(error), error, error.__traceback__)
-        pipe.send("failed", **_explain(error))
+        pipe.send("failed", **explain(error))
         return 1
     return 0
 
