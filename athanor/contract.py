@@ -131,7 +131,7 @@ class Resources(Frozen):
     device: Literal["auto", "cpu", "cuda"] = "auto"
     devices: int = Field(1, ge=1, le=1, description="devices of one job; more than one is not offered yet")
     priority: int = Field(0, ge=-100, le=100, description="higher is claimed first")
-    max_seconds: int = Field(86_400, ge=1, le=31_536_000, description="run time, over all attempts, after which it ends")
+    max_seconds: int = Field(86_400, ge=1, le=31_536_000, description="of run time, all attempts together")
 
 
 class JobSpec(Frozen):

@@ -12,6 +12,9 @@ def migrate(connection: Connection) -> None:
     # SQLite cannot alter most of a table: batch mode makes a new one and copies.
     context.configure(connection=connection, target_metadata=Base.metadata, render_as_batch=True, compare_type=True)
     with context.begin_transaction():
+        if connection.dialect.name == "postgresql":
+            # Two processes that start at once: the second waits, then finds nothing left to do.
+            connection.exec_driver_sql("SELECT pg_advisory_xact_lock(5026418)")
         context.run_migrations()
 
 

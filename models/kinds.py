@@ -100,7 +100,7 @@ class Optimizer(Buildable, ABC):
     """A rule that turns gradients into steps."""
 
     lr: float = Field(gt=0, le=1000, description="learning rate at the top of the schedule")
-    weight_decay: float = Field(0.0, ge=0, le=1000)
+    weight_decay: float = Field(0.0, ge=0, le=1000, description="pull of every weight towards 0")
     states: ClassVar[int] = 2
     """Numbers kept per parameter, for the memory estimate."""
 

@@ -20,6 +20,7 @@ from models.table import Layout, Table
 WEIGHTS, PREPARATION = "weights.safetensors", "preparation.json"
 MAX_ROWS = 1000
 BATCH = 256
+LARGEST, LARGEST_FLOAT32 = float(np.finfo(np.float64).max), float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,8 @@ def _table(rows: list[Any], columns: list[Column]) -> Table:
             row = {columns[0].name: row}
         unknown = sorted(row.keys() - cells.keys())
         if unknown:
-            raise Refusal(f"/rows/{at}/{unknown[0]}", "the job did not learn from this column", code="unknown_column")
+            name = unknown[0].replace("~", "~0").replace("/", "~1")
+            raise Refusal(f"/rows/{at}/{name}", "the job did not learn from this column", code="unknown_column")
         for column in columns:
             cells[column.name].append(_cell(row.get(column.name), column, f"/rows/{at}"))
     arrays = {column.name: pa.array(cells[column.name], _type(column)) for column in columns}
@@ -71,13 +73,13 @@ def _cell(value: Any, column: Column, pointer: str) -> Any:
     if value is None:
         return None
     fits = {
-        "number": isinstance(value, int | float) and not isinstance(value, bool),
+        "number": isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST,
         "category": isinstance(value, str | int | float | bool),
         "text": isinstance(value, str),
         "tokens": isinstance(value, list) and all(isinstance(word, str) for word in value),
     }[column.kind]
     if not fits:
-        wanted = {"tokens": "a list of words", "number": "a number"}.get(column.kind, "a string")
+        wanted = {"tokens": "a list of words", "number": "a finite number"}.get(column.kind, "a string")
         raise Refusal(pointer, f"'{column.name}' is {wanted}", code="wrong_value")
     if column.kind == "category":
         return str(value).lower() if isinstance(value, bool) else str(value)
@@ -89,10 +91,10 @@ def _pixels(value: Any, column: Column, pointer: str) -> bytes:
     layout = Layout("image" if column.kind == "image" else "array", tuple(column.shape))
     try:
         array = np.asarray(value, dtype=np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         array = np.empty(0)
     size = int(np.prod(layout.shape))
-    low, high = (0, 255) if layout.kind == "image" else (-np.inf, np.inf)
+    low, high = (0, 255) if layout.kind == "image" else (-LARGEST_FLOAT32, LARGEST_FLOAT32)
     if array.size != size or not np.isfinite(array).all() or array.min() < low or array.max() > high:
         shape = " × ".join(map(str, layout.shape))
         kind = "numbers from 0 to 255" if layout.kind == "image" else "numbers"

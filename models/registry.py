@@ -65,5 +65,3 @@ class Shelf(Generic[P]):
             )
             for part in self
         ]
-
-

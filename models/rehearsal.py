@@ -44,9 +44,7 @@ def rehearse(spec: JobSpec, schema: Schema, rows: int, limits: Limits) -> Plan:
     per_epoch = steps_per_epoch(parts.train, chosen.batch_size)
     steps = chosen.steps or (chosen.epochs or 1) * per_epoch
     if steps > limits.max_steps:
-        raise Refusal(
-            "/hyperparameters", f"{steps:,} steps; the limit is {limits.max_steps:,}", code="over_limit"
-        )
+        raise Refusal("/hyperparameters", f"{steps:,} steps; the limit is {limits.max_steps:,}", code="over_limit")
     return Plan(
         task=roles.task,
         parameters=parameters,

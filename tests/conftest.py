@@ -1,6 +1,8 @@
-"""Servers and empty databases for every test."""
+"""Servers and fresh databases for every test."""
 
+import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
@@ -9,6 +11,9 @@ import pytest
 from psycopg import sql
 from sqlalchemy import make_url
 
+from api.schema import upgrade
+from models.records.database import Database
+from models.records.tables import Base
 from tests import servers
 
 
@@ -27,13 +32,90 @@ def redis_url() -> Iterator[str]:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """A fresh, empty database: once SQLite, once PostgreSQL."""
-    if request.param == "sqlite":
+def dialect(request: pytest.FixtureRequest) -> str:
+    """The kind of database a test runs on: once SQLite, once PostgreSQL."""
+    return str(request.param)
+
+
+@pytest.fixture
+def database_url(dialect: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A fresh, empty database."""
+    if dialect == "sqlite":
         yield f"sqlite:///{tmp_path / 'athanor.db'}"
         return
     # Asked for here, so that a run over SQLite alone starts no server.
-    cluster = make_url(request.getfixturevalue("postgres_url"))
+    with _created(request.getfixturevalue("postgres_url")) as url:
+        yield url
+
+
+@pytest.fixture
+def migrated_url(dialect: str, request: pytest.FixtureRequest) -> str:
+    """A database with every table and no rows, for tests that hand its address to another process."""
+    if dialect == "postgresql":
+        url: str = request.getfixturevalue("migrated_postgres")
+        _empty(url)
+        return url
+    template: Path = request.getfixturevalue("migrated_sqlite")
+    path = template.with_name("migrated.db")
+    for leftover in template.parent.glob(f"{path.name}*"):
+        leftover.unlink()
+    shutil.copyfile(template, path)
+    return f"sqlite:///{path}"
+
+
+@pytest.fixture
+def database(migrated_url: str, databases: dict[str, Database]) -> Iterator[Database]:
+    """A database with every table and no rows."""
+    opened = databases.setdefault(migrated_url, Database(migrated_url))
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="session")
+def databases() -> dict[str, Database]:
+    """Kept for the whole run, closed in between: what they have learned to compile makes a test five times as fast."""
+    return {}
+
+
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of which `migrated_url` is a copy."""
+    path = tmp_path_factory.mktemp("template") / "athanor.db"
+    _migrate(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def migrated_postgres(postgres_url: str) -> Iterator[str]:
+    """The one database that `migrated_url` empties for each test: a copy for each takes ten times as long."""
+    with _created(postgres_url) as url:
+        _migrate(url)
+        yield url
+
+
+def _migrate(url: str) -> None:
+    database = Database(url)
+    upgrade(database)
+    database.close()
+
+
+def _empty(url: str) -> None:
+    """Remove every row, and whoever an earlier test left behind."""
+    with psycopg.connect(
+        make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+    ) as connection:
+        others = "datname = current_database() AND pid <> pg_backend_pid()"
+        connection.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}")
+        # DELETE, not TRUNCATE: that makes new files for tables which hold a handful of rows.
+        for table in reversed(Base.metadata.sorted_tables):
+            connection.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(table.name)))
+        connection.execute("ALTER SEQUENCE events_seq_seq RESTART")
+
+
+@contextmanager
+def _created(cluster_url: str) -> Iterator[str]:
+    """A new database, dropped at the end."""
+    cluster = make_url(cluster_url)
     name = f"test_{uuid4().hex}"
     address = cluster.set(drivername="postgresql").render_as_string(hide_password=False)
     with psycopg.connect(address, autocommit=True) as connection:

@@ -101,7 +101,7 @@ class Running(ABC):
             except httpx.TransportError:
                 pass
             dead = [process for process in self.processes if process.poll() is not None]
-            assert not dead, f"{dead[0].args} ended: {(self.data.parent / 'service.log').read_text()[-2000:]}"
+            assert not dead, f"{dead[0].args!r} ended: {(self.data.parent / 'service.log').read_text()[-2000:]}"
             time.sleep(0.05)
         raise AssertionError(f"not ready within {PATIENCE} s: {(self.data.parent / 'service.log').read_text()[-2000:]}")
 

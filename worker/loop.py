@@ -129,15 +129,17 @@ def fit(learner: Learner, train: Part, val: Part | None) -> Iterator[Step]:
 
         last = memory.step == course.steps
         series: dict[str, float] = {}
-        if memory.step % course.every_steps == 0 or last:
-            lr = learner.rates[0] * factor
-            series = {"train/loss": float(loss), "lr": lr, "grad_norm": float(norm)}
-            if not math.isfinite(series["train/loss"]):
-                raise NonFinite(memory.step, series["train/loss"], lr)
+        reports = memory.step % course.every_steps == 0 or last
+        ends_epoch = memory.step % course.steps_per_epoch == 0 or last
+        # To look at a number on a GPU is to wait for it; between reports that is left out.
+        if (reports or ends_epoch or not loss.is_cuda) and not math.isfinite(loss):
+            raise NonFinite(memory.step, float(loss), learner.rates[0] * factor)
+        if reports:
+            series = {"train/loss": float(loss), "lr": learner.rates[0] * factor, "grad_norm": float(norm)}
             measured = course.measure(y_BK, t_B)
             series |= {f"train/{name}": measured[name] for name in ("accuracy", "rmse") if name in measured}
         score, improved = None, False
-        if memory.step % course.steps_per_epoch == 0 or last:
+        if ends_epoch:
             series["samples_per_second"] = counted / max(1e-9, time.monotonic() - clock)
             if val is not None:
                 series |= {f"val/{name}": value for name, value in evaluate(learner, *val).items()}

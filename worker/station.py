@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from sqlalchemy.exc import OperationalError
 
 from athanor.contract import Device
+from athanor.version import __version__
 from models.broker import Broker
 from models.records import jobs, workers
 from models.records import queue as table
@@ -26,7 +27,6 @@ from worker.device import cuda_numbers, visible
 from worker.process import TrainerProcess
 from worker.supervisor import Supervisor
 
-VERSION = "0.1.0"
 logger = logging.getLogger(__name__)
 
 
@@ -87,7 +87,7 @@ class Station:
                 machine=identity.machine(),
                 pid=os.getpid(),
                 pid_started=identity.started(os.getpid()) or 0.0,
-                version=VERSION,
+                version=__version__,
                 mode=self.mode,
                 slots=len(self.all_slots),
                 devices=self.devices,

@@ -25,9 +25,9 @@ class CNN(Architecture):
     channels: list[Annotated[int, Field(ge=1, le=4096)]] = Field(
         [32, 64], min_length=1, max_length=32, description="channels of each block"
     )
-    kernel: Literal[1, 3, 5, 7, 9, 11] = 3
-    normalisation: Literal["batch", "none"] = "batch"
-    activation: Activation = "relu"
+    kernel: Literal[1, 3, 5, 7, 9, 11] = Field(3, description="height and width of the filters")
+    normalisation: Literal["batch", "none"] = Field("batch", description="after each convolution")
+    activation: Activation = Field("relu", description="of blocks and hidden layers")
     pool: Literal["flatten", "global"] = Field("flatten", description="how the last block meets the head")
     hidden: list[Annotated[int, Field(ge=1, le=65_536)]] = Field(
         [128], max_length=16, description="units of the head's hidden layers"

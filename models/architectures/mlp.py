@@ -24,8 +24,8 @@ class MLP(Architecture):
     hidden: list[Annotated[int, Field(ge=1, le=65_536)]] = Field(
         [128, 64], min_length=1, max_length=64, description="units of each hidden layer"
     )
-    activation: Activation = "relu"
-    dropout: float = Field(0.1, ge=0, lt=1)
+    activation: Activation = Field("relu", description="after each hidden layer")
+    dropout: float = Field(0.1, ge=0, lt=1, description="share of hidden units left out of a training step")
 
     def build(self, inputs: Inputs, outputs: int) -> nn.Module:
         return Perceptron(inputs.features, self.hidden, outputs, self.activation, self.dropout)

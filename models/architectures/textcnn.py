@@ -27,7 +27,7 @@ class TextCNN(Architecture):
     )
     channels: int = Field(100, ge=1, le=8192, description="filters of each width")
     embedding: int = Field(300, ge=1, le=8192, description="numbers a word")
-    dropout: float = Field(0.5, ge=0, lt=1)
+    dropout: float = Field(0.5, ge=0, lt=1, description="share of the answers left out of a training step")
 
     def build(self, inputs: Inputs, outputs: int) -> nn.Module:
         return SentenceCNN(self, inputs.vocabulary, outputs)

@@ -1,3 +1,5 @@
+"""Breast cancer."""
+
 from typing import Literal
 
 import pyarrow as pa

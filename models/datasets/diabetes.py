@@ -1,3 +1,5 @@
+"""Diabetes."""
+
 from typing import Literal
 
 import pyarrow as pa

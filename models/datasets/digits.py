@@ -1,3 +1,5 @@
+"""Handwritten digits."""
+
 from typing import Literal
 
 import numpy as np

@@ -1,3 +1,5 @@
+"""Iris flowers."""
+
 from typing import Literal
 
 import pyarrow as pa

@@ -1,3 +1,5 @@
+"""Wine."""
+
 from typing import Literal
 
 import pyarrow as pa

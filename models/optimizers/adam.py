@@ -14,10 +14,10 @@ class Adam(Optimizer):
     """Adam (Kingma and Ba 2015); weight decay, where asked for, is L2 in the gradient."""
 
     kind: Literal["adam"] = "adam"
-    lr: float = Field(1e-3, gt=0, le=1000)
-    beta1: float = Field(0.9, ge=0, lt=1)
-    beta2: float = Field(0.999, ge=0, lt=1)
-    eps: float = Field(1e-8, gt=0, le=1)
+    lr: float = Field(1e-3, gt=0, le=1000, description="learning rate at the top of the schedule")
+    beta1: float = Field(0.9, ge=0, lt=1, description="decay of the mean of gradients")
+    beta2: float = Field(0.999, ge=0, lt=1, description="decay of the mean of squared gradients")
+    eps: float = Field(1e-8, gt=0, le=1, description="added to the divisor, so that it is never 0")
 
     def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
         return torch.optim.Adam(

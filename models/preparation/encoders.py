@@ -130,8 +130,8 @@ class ImageEncoder(Learned):
     def encode(self, table: Table) -> torch.Tensor:
         """x_NCHW, float32."""
         channels, height, width = self.shape
-        x_NHWC = table.arrays(self.name).reshape(table.rows, height, width, channels).astype(np.float32)
-        x_NHWC = (x_NHWC - np.asarray(self.mean, np.float32)) / np.asarray(self.std, np.float32)
+        pixels_NHWC = table.arrays(self.name).reshape(table.rows, height, width, channels).astype(np.float32)
+        x_NHWC = (pixels_NHWC - np.asarray(self.mean, np.float32)) / np.asarray(self.std, np.float32)
         return torch.from_numpy(np.ascontiguousarray(x_NHWC.transpose(0, 3, 1, 2)))
 
 

@@ -129,7 +129,12 @@ def _inputs(
     forms: dict[Form, list[Column]] = {"vector": [], "array": [], "image": [], "text": []}
     for column in columns:
         forms[_form(column, architecture.accepts)].append(column)
-    ways: list[tuple[Form, InputKind]] = [("image", "image"), ("text", "text"), ("vector", "vector"), ("array", "vector")]
+    ways: list[tuple[Form, InputKind]] = [
+        ("image", "image"),
+        ("text", "text"),
+        ("vector", "vector"),
+        ("array", "vector"),
+    ]
     for form, accepted in ways:
         found = forms[form]
         if not found or accepted not in architecture.accepts:

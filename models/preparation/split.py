@@ -33,7 +33,8 @@ def sizes(split: Split, rows: int, roles: Roles, counts: dict[str, int]) -> Size
     """How many rows each part will have, without reading them. `counts` are the rows of each value of the column."""
     known = rows - roles.target.missing
     if not isinstance(split, Given):
-        val, test = _share(split.val, known), _share(split.test, known)
+        test = _share(split.test, known)
+        val = min(_share(split.val, known), known - test)
         return Sizes(known - val - test, val, test)
     by_part = {"train": 0, "val": 0, "test": 0}
     for value, count in counts.items():
@@ -44,14 +45,15 @@ def sizes(split: Split, rows: int, roles: Roles, counts: dict[str, int]) -> Size
 
 def divide(split: Split, table: Table, roles: Roles) -> Division:
     """Assign every row whose target is known. Raises DataError when nothing is left to train on."""
-    labels = np.array(["" if value is None else value for value in table.strings(roles.target.name)])
-    known = np.flatnonzero(labels != "")
+    targets = table.strings(roles.target.name)
+    labels = np.array(["" if value is None else value for value in targets])
+    known = np.flatnonzero([value is not None for value in targets])
     stratify = roles.task == "classification"
     if not isinstance(split, Given):
         strata = labels if stratify and split.stratify else np.zeros(len(labels), dtype=np.int8)
         rng = np.random.default_rng(split.seed)
         test, rest = _draw(known, strata, _share(split.test, len(known)), rng)
-        val, train = _draw(rest, strata, _share(split.val, len(known)), rng)
+        val, train = _draw(rest, strata, min(_share(split.val, len(known)), len(rest)), rng)
     else:
         assert roles.part is not None
         said = np.array([part_of(value or "") or "" for value in table.strings(roles.part)])

@@ -73,9 +73,7 @@ def _answers(tx: Session, rows: list[Job]) -> list[contract.Job]:
             created_at=rfc3339(row.created_at),
             started_at=rfc3339(row.started_at),
             finished_at=rfc3339(row.finished_at),
-            progress=Progress(
-                step=row.step, steps=row.plan["steps"], epoch=row.epoch, eta_seconds=row.eta_seconds
-            ),
+            progress=Progress(step=row.step, steps=row.plan["steps"], epoch=row.epoch, eta_seconds=row.eta_seconds),
             latest=latest[row.id],
             best=best[row.id],
             bit_exact=row.bit_exact,

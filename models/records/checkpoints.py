@@ -45,8 +45,14 @@ class Stored:
         return next(file for file in self.files if file.name == name)
 
 
-def insert_row(tx: Session, job_id: str, attempt: int, new: New) -> str:
-    """The commit of a checkpoint. A broken one of the same step makes way."""
+def insert_row(tx: Session, job_id: str, attempt: int, new: New) -> tuple[str, bool]:
+    """The commit of a checkpoint: its id, and whether it is new, not of a try before whose answer was lost.
+
+    A broken one of the same step makes way.
+    """
+    same = select(Checkpoint.id).where(*_committed(job_id), Checkpoint.prefix == new.prefix)
+    if known := tx.scalar(same):
+        return known, False
     broken = delete(Checkpoint).where(Checkpoint.job_id == job_id, Checkpoint.step == new.step)
     tx.execute(broken.where(Checkpoint.status != "committed"))
     checkpoint_id = new_id("ckpt")
@@ -64,7 +70,7 @@ def insert_row(tx: Session, job_id: str, attempt: int, new: New) -> str:
             created_at=now(),
         )
     )
-    return checkpoint_id
+    return checkpoint_id, True
 
 
 def _committed(job_id: str) -> tuple[ColumnElement[bool], ...]:

@@ -7,6 +7,7 @@ the differences of the times' bits, each n × 8 bytes transposed to 8 × n.
 
 import zlib
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -84,7 +85,7 @@ def thin(points: Points, most: int) -> Points:
     edges = np.linspace(0, len(points), max(1, (most - 2) // 2) + 1).astype(np.int64)
     low = np.where(np.isnan(points.values), -np.inf, points.values)
     chosen = {0, len(points) - 1}
-    for start, stop in zip(edges[:-1], edges[1:], strict=True):
+    for start, stop in pairwise(edges):
         if stop > start:
             chosen.add(int(start + np.argmin(low[start:stop])))
             chosen.add(int(start + np.argmax(low[start:stop])))

@@ -10,7 +10,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Session
 
 
-class now(Function[float]):  # noqa: N801 -- reads as SQL
+class now(Function[float]):
     """The database's clock in seconds since 1970, read when the row is touched: leases trust no other clock."""
 
     inherit_cache = True
@@ -33,11 +33,14 @@ def _postgresql_now(element: now, compiler: Any, **_: Any) -> str:
 class Database:
     def __init__(self, url: str) -> None:
         self.engine = _engine(url)
+        # SQLite reads from a snapshot as it is; PostgreSQL would look anew at every statement.
+        snapshot = {} if url.startswith("sqlite") else {"isolation_level": "REPEATABLE READ"}
+        self._readers = self.engine.execution_options(**snapshot)
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
         """A consistent view; nothing is kept."""
-        with Session(self.engine) as session:
+        with Session(self._readers) as session:
             yield session
 
     @contextmanager

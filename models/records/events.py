@@ -18,9 +18,7 @@ def note(tx: Session, job_id: str, attempt: int, kind: str, data: dict[str, Any]
 
 def since(tx: Session, job_id: str, after: int, limit: int) -> list[contract.Event]:
     """The first `limit` events of a job later than the one numbered `after`."""
-    rows = tx.scalars(
-        select(Event).where(Event.job_id == job_id, Event.seq > after).order_by(Event.seq).limit(limit)
-    )
+    rows = tx.scalars(select(Event).where(Event.job_id == job_id, Event.seq > after).order_by(Event.seq).limit(limit))
     return [
         contract.Event(
             seq=row.seq,

@@ -180,14 +180,15 @@ def commit_checkpoint(tx: Session, job_id: str, attempt: int, new: checkpoints.N
     held = update(Job).where(Job.id == job_id, Job.attempt == attempt, Job.state == State.RUNNING)
     if tx.execute(held.values(no_progress_losses=0, version=Job.version + 1)).rowcount == 0:  # type: ignore[attr-defined]
         raise Fenced
-    checkpoint_id = checkpoints.insert_row(tx, job_id, attempt, new)
-    note(tx, job_id, attempt, "checkpoint", {"id": checkpoint_id, "step": new.step, "reason": new.reason})
+    checkpoint_id, is_new = checkpoints.insert_row(tx, job_id, attempt, new)
+    if is_new:
+        note(tx, job_id, attempt, "checkpoint", {"id": checkpoint_id, "step": new.step, "reason": new.reason})
     return checkpoint_id
 
 
 def succeed(tx: Session, job_id: str, attempt: int) -> None:
     """T6: running → succeeded."""
-    _held(tx, job_id, attempt, State.RUNNING, State.SUCCEEDED, None, {"finished_at": now(), "eta_seconds": None})
+    _held(tx, job_id, attempt, State.RUNNING, State.SUCCEEDED, None, {"finished_at": now()})
 
 
 def lose(tx: Session, job_id: str, attempt: int, why: str) -> None:
@@ -200,7 +201,7 @@ def lose(tx: Session, job_id: str, attempt: int, why: str) -> None:
 
 def fail(tx: Session, job_id: str, attempt: int, error: JobError) -> None:
     """T8: starting or running → failed."""
-    values = {"finished_at": now(), "error": error.model_dump(), "eta_seconds": None}
+    values = {"finished_at": now(), "error": error.model_dump()}
     _held(tx, job_id, attempt, Leased, State.FAILED, error.code, values)
 
 
@@ -209,6 +210,7 @@ def release(tx: Session, job_id: str, attempt: int) -> None:
 
     Raises Fenced.
     """
+    _lock(tx, job_id)
     drained = {"preemptions": Job.preemptions + 1, "not_before": now(), "last_rung_at": None}
     for state in Leased:
         mine = (Job.attempt == attempt,)
@@ -222,7 +224,9 @@ def release(tx: Session, job_id: str, attempt: int) -> None:
 def reap(tx: Session) -> list[str]:
     """T9: whatever outlived its lease goes back to the queue, or where the user wanted it. Returns the ids."""
     expired = tx.execute(
-        select(Job.id, Job.attempt, Job.state).where(Job.lease_owner.is_not(None), Job.lease_expires_at < now())
+        select(Job.id, Job.attempt, Job.state)
+        .where(Job.lease_owner.is_not(None), Job.lease_expires_at < now())
+        .order_by(Job.id)  # one order for every sweep: two of them must not wait for each other
     ).all()
     lost = {"worker_lost": Job.worker_lost + 1}
     return [
@@ -251,10 +255,10 @@ def _as_desired(
     actor: str,
 ) -> bool:
     """Carry out a cancellation or a pause, where the user wants one."""
-    ended = values | {"finished_at": now(), "eta_seconds": None}
-    return _move(
-        tx, job_id, state, State.CANCELLED, why, ended, (*guard, Job.desired == "cancel"), actor
-    ) or _move(tx, job_id, state, State.PAUSED, why, values, (*guard, Job.desired == "pause"), actor)
+    ended = values | {"finished_at": now()}
+    return _move(tx, job_id, state, State.CANCELLED, why, ended, (*guard, Job.desired == "cancel"), actor) or _move(
+        tx, job_id, state, State.PAUSED, why, values, (*guard, Job.desired == "pause"), actor
+    )
 
 
 def _lost(
@@ -267,6 +271,7 @@ def _lost(
     actor: str,
 ) -> bool:
     """An attempt is gone without a word: as the user wishes, else once more, else given up."""
+    _lock(tx, job_id)
     if _as_desired(tx, job_id, state, why, guard, values, actor):
         return True
     losses = Job.no_progress_losses + 1
@@ -284,6 +289,7 @@ def _lost(
 
 def cancel(tx: Session, job_id: str) -> None:
     """T10, or the wish that T11 fulfils. Raises Forbidden where the job has ended otherwise."""
+    _lock(tx, job_id)
     for state in (State.QUEUED, State.PAUSED):
         values = {"desired": "cancel", "finished_at": now()}
         if _move(tx, job_id, state, State.CANCELLED, "cancelled", values, (), "user"):
@@ -294,6 +300,7 @@ def cancel(tx: Session, job_id: str) -> None:
 
 def pause(tx: Session, job_id: str) -> None:
     """T13, or the wish that T12 fulfils. Raises Forbidden where the job has ended or is being cancelled."""
+    _lock(tx, job_id)
     if _move(tx, job_id, State.QUEUED, State.PAUSED, "paused", {"desired": "pause"}, (), "user"):
         return
     if not _wish(tx, job_id, "pause", Leased) and _state(tx, job_id) != State.PAUSED:
@@ -302,6 +309,7 @@ def pause(tx: Session, job_id: str) -> None:
 
 def resume(tx: Session, job_id: str) -> None:
     """T13: paused → queued; or a pause not yet carried out is taken back. Raises Forbidden where the job has ended."""
+    _lock(tx, job_id)
     values = {"desired": "run", "not_before": now(), "last_rung_at": None}
     if _move(tx, job_id, State.PAUSED, State.QUEUED, "resumed", values, (), "user"):
         return
@@ -323,6 +331,11 @@ def remove(tx: Session, job_id: str) -> None:
     ended = Job.state.in_((State.SUCCEEDED, State.FAILED, State.CANCELLED))
     if tx.execute(delete(Job).where(Job.id == job_id, ended)).rowcount == 0:  # type: ignore[attr-defined]
         raise Forbidden(f"the job is {_state(tx, job_id)}; cancel it first")
+
+
+def _lock(tx: Session, job_id: str) -> None:
+    """Hold the row where one UPDATE after another is tried: a wish committed between two of them would be lost."""
+    tx.execute(select(Job.id).where(Job.id == job_id).with_for_update())
 
 
 def _state(tx: Session, job_id: str) -> str | None:
@@ -358,7 +371,7 @@ def _move(
 ) -> bool:
     """The one UPDATE of a transition, and its event. False where the guard did not hold."""
     if to not in Leased:
-        values = values | {"lease_owner": None, "lease_expires_at": None}
+        values = values | {"lease_owner": None, "lease_expires_at": None, "eta_seconds": None}
     moved = tx.execute(
         update(Job)
         .where(Job.id == job_id, Job.state == from_, *guard)

@@ -29,6 +29,8 @@ def create(tx: Session, name: str) -> str:
 
 def find(tx: Session, presented: str) -> Caller | None:
     """The caller a key belongs to, or None. Takes as long for a wrong secret as for a right one."""
+    if not (presented.isascii() and presented.isprintable()):
+        return None  # no key of ours, and PostgreSQL refuses to be asked for some of these
     prefix, _, rest = presented.partition("_")
     key_id, _, secret = rest.partition("_")
     row = tx.execute(select(Key.name, Key.sha256).where(Key.id == key_id, Key.revoked_at.is_(None))).first()

@@ -16,25 +16,32 @@ COMPACT = 4096
 
 
 def append(tx: Session, job_id: str, batch: dict[str, Points]) -> None:
-    """Add points, each series ascending and later than what it has. The caller holds the job's row (see jobs.beat)."""
+    """Add points, each series ascending. The caller holds the job's row (see jobs.beat).
+
+    Steps that are there already are passed over: a commit whose answer was lost is tried again.
+    """
     for name, points in batch.items():
-        if len(points):
-            _grow(tx, job_id, name, points)
-            _summarise(tx, job_id, name, points)
+        later = _later(tx, job_id, name, points)
+        if len(later):
+            _grow(tx, job_id, name, later)
+            _summarise(tx, job_id, name, later)
+
+
+def _later(tx: Session, job_id: str, name: str, points: Points) -> Points:
+    last = tx.scalar(select(Series.last_step).where(Series.job_id == job_id, Series.name == name))
+    return points if last is None else points[points.steps > last]
 
 
 def _grow(tx: Session, job_id: str, name: str, points: Points) -> None:
     tail = tx.execute(
-        select(Chunk.first_step, Chunk.n, Chunk.packed, Chunk.last_step)
+        select(Chunk.first_step, Chunk.n, Chunk.packed)
         .where(Chunk.job_id == job_id, Chunk.series == name)
         .order_by(Chunk.first_step.desc())
         .limit(1)
     ).first()
-    if tail is not None:
-        assert points.steps[0] > tail.last_step, f"{name}: step {points.steps[0]} after {tail.last_step}"
-        if tail.n < SEALED:
-            points = join([unpack(tail.packed), points])
-            _drop(tx, job_id, name, [tail.first_step])
+    if tail is not None and tail.n < SEALED:
+        points = join([unpack(tail.packed), points])
+        _drop(tx, job_id, name, [tail.first_step])
     for start in range(0, len(points), SEALED):
         _write(tx, job_id, name, points[start : start + SEALED])
     _compact(tx, job_id, name)

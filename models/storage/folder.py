@@ -1,6 +1,7 @@
 """Files in a folder, on a local disk or one that all machines share."""
 
 import os
+import secrets
 import shutil
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
@@ -12,7 +13,7 @@ class FolderStore:
     """Written under another name, synced, then renamed: a reader sees a whole file or none."""
 
     def __init__(self, root: Path) -> None:
-        self.root = root
+        self.root = root.absolute()
         root.mkdir(parents=True, exist_ok=True)
 
     def _path(self, key: str) -> Path:
@@ -23,12 +24,15 @@ class FolderStore:
     def put(self, key: str, source: Path) -> None:
         target = self._path(key)
         target.parent.mkdir(parents=True, exist_ok=True)
-        partial = target.with_name(f".{target.name}.{os.getpid()}.part")
-        with source.open("rb") as reader, partial.open("wb") as writer:
-            shutil.copyfileobj(reader, writer, PIECE)
-            writer.flush()
-            os.fsync(writer.fileno())
-        partial.rename(target)
+        partial = target.with_name(f".{target.name}.{secrets.token_hex(8)}.part")
+        try:
+            with source.open("rb") as reader, partial.open("wb") as writer:
+                shutil.copyfileobj(reader, writer, PIECE)
+                writer.flush()
+                os.fsync(writer.fileno())
+            partial.rename(target)
+        finally:
+            partial.unlink(missing_ok=True)
         for folder in (target.parent, *target.parent.relative_to(self.root).parents):
             sync_folder(self.root / folder)
 

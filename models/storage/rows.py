@@ -21,17 +21,16 @@ class RowStore:
 
     def read(self, key: str, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
         number, skip = divmod(start, PIECE)
-        left = None if stop is None else stop - start
-        while left is None or left > 0:
+        size = self.size(key)
+        left = (size if stop is None else min(stop, size)) - start
+        while left > 0:
             # A transaction a piece: a slow download must not hold a connection.
             with self.database.reading() as tx:
                 data = blobs.read_piece(tx, key, number)
             if data is None:
-                if number == 0:
-                    raise FileNotFoundError(key)
-                return
-            piece = data[skip:] if left is None else data[skip : skip + left]
-            left = None if left is None else left - len(piece)
+                raise FileNotFoundError(key)
+            piece = data[skip : skip + left]
+            left -= len(piece)
             number, skip = number + 1, 0
             yield piece
 

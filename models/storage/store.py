@@ -53,11 +53,13 @@ def fetch(store: Store, key: str, destination: Path, sha256: str | None = None) 
     """Copy a stored file to `destination`. Raises Corrupt when `sha256` is given and differs, FileNotFoundError."""
     digest = hashlib.sha256()
     partial = destination.with_name(destination.name + ".part")
-    with partial.open("wb") as file:
-        for piece in store.read(key):
-            digest.update(piece)
-            file.write(piece)
-    if sha256 is not None and digest.hexdigest() != sha256:
-        partial.unlink()
-        raise Corrupt(f"{key}: sha256 is {digest.hexdigest()}, expected {sha256}")
-    partial.rename(destination)
+    try:
+        with partial.open("wb") as file:
+            for piece in store.read(key):
+                digest.update(piece)
+                file.write(piece)
+        if sha256 is not None and digest.hexdigest() != sha256:
+            raise Corrupt(f"{key}: sha256 is {digest.hexdigest()}, expected {sha256}")
+        partial.rename(destination)
+    finally:
+        partial.unlink(missing_ok=True)

@@ -1,0 +1,109 @@
+"""Answers from a checkpoint."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from models.kinds import InputKind, Refusal
+from models.losses.mse import MSE
+from models.optimizers.adam import Adam
+from models.prediction import Predictor
+from models.preparation.examples import prepare
+from models.spec import JobSpec, settle
+from models.table import Table
+from tests import small
+from worker import device, loop, snapshot
+from worker.loop import Course, Learner
+
+SPECS: dict[InputKind, dict[str, Any]] = {
+    "vector": {"kind": "mlp", "hidden": [4]},
+    "image": {"kind": "cnn", "channels": [4], "hidden": [4]},
+    "text": {"kind": "textcnn", "embedding": 4, "channels": 4, "widths": [2]},
+}
+
+
+def _trained(kind: InputKind, folder: Path, task: str = "classification") -> tuple[Table, Predictor, torch.Tensor]:
+    """A table, a predictor loaded from disk, and what the loop itself answers for every row."""
+    table = small.table(kind, folder / "table", task=task)
+    spec, roles = settle(JobSpec.model_validate({"architecture": SPECS[kind], "dataset": {"id": "x"}}), table.schema)
+    prepared = prepare(table, roles, spec.dataset.split)
+    device.prepare(0, "cpu")
+    encoder, target = prepared.preparation.encoder, prepared.preparation.target
+    model = spec.architecture.build(encoder.inputs(), target.outputs)
+    criterion = spec.hyperparameters.loss.build() if spec.hyperparameters.loss else MSE().build()
+    course = Course(criterion, lambda step, steps: 1.0, target.measure, 6, 2, 16, 0)
+    learner = Learner(model, Adam(lr=0.01).build(model.parameters()), course)
+    list(loop.fit(learner, (prepared.train.x, prepared.train.t), None))
+    snapshot.write(learner, folder / "s", {}, prepared.preparation.model_dump_json())
+    predictor = Predictor.load(spec.model_dump(mode="json"), table.schema, folder / "s")
+    return table, predictor, loop.outputs(model, encoder.encode(table))
+
+
+def _rows(table: Table, columns: list[str]) -> list[dict[str, Any]]:
+    if columns == ["image"]:
+        return [{"image": image.tolist()} for image in table.arrays("image")]
+    rows: list[dict[str, Any]] = table.data.select(columns).to_pylist()
+    return rows
+
+
+@pytest.mark.parametrize("kind", SPECS)
+def test_it_answers_as_the_loop_would(kind: InputKind, tmp_path: Path) -> None:
+    table, predictor, y_NK = _trained(kind, tmp_path)
+    answers = predictor.answer(_rows(table, [column.name for column in predictor.columns]))
+    expected = predictor.preparation.target.decode(y_NK)
+    assert [answer["label"] for answer in answers] == [answer["label"] for answer in expected]
+    for found, wanted in zip(answers, expected, strict=True):
+        assert found["probabilities"] == pytest.approx(wanted["probabilities"], abs=1e-5)
+
+
+def test_values_come_in_the_targets_own_unit(tmp_path: Path) -> None:
+    table, predictor, y_N1 = _trained("vector", tmp_path, "regression")
+    answers = predictor.answer(_rows(table, ["height", "width", "colour"]))
+    target = predictor.preparation.target
+    assert target.task == "regression"
+    expected = (y_N1.squeeze(1).double() * target.std + target.mean).tolist()
+    assert [answer["value"] for answer in answers] == pytest.approx(expected, abs=1e-5)
+
+
+def test_a_row_may_leave_things_out(tmp_path: Path) -> None:
+    _, predictor, _ = _trained("vector", tmp_path)
+    rows = [{"height": 1}, {"height": 1, "width": None, "colour": "mauve"}, {}]
+    one, other, _ = predictor.answer(rows)
+    assert one == other
+
+
+def test_the_value_itself_where_there_is_one_column(tmp_path: Path) -> None:
+    _, predictor, _ = _trained("text", tmp_path)
+    assert predictor.answer(["iron and coal"]) == predictor.answer([{"text": "iron and coal"}])
+    assert len(predictor.answer([""])) == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "row", "pointer", "code"),
+    [
+        ("vector", [1, 2, "red"], "/rows/1", "wrong_row"),
+        ("vector", {"height": "tall"}, "/rows/1", "wrong_value"),
+        ("vector", {"height": True}, "/rows/1", "wrong_value"),
+        ("vector", {"height": float("nan")}, "/rows/1", "wrong_value"),
+        ("vector", {"height": float("inf")}, "/rows/1", "wrong_value"),
+        ("vector", {"height": 10**400}, "/rows/1", "wrong_value"),
+        ("vector", {"colour": ["red"]}, "/rows/1", "wrong_value"),
+        ("vector", {"target": "ash"}, "/rows/1/target", "unknown_column"),
+        ("vector", {"a/b~c": 1}, "/rows/1/a~1b~0c", "unknown_column"),
+        ("text", 3, "/rows/1", "wrong_value"),
+        ("image", None, "/rows/1", "wrong_value"),
+        ("image", [[1, 2], [3, 4]], "/rows/1", "wrong_value"),
+        ("image", [[1, 2], [3]], "/rows/1", "wrong_value"),
+        ("image", "cat.png", "/rows/1", "wrong_value"),
+        ("image", [256] * 768, "/rows/1", "wrong_value"),
+        ("image", [10**400] * 768, "/rows/1", "wrong_value"),
+    ],
+)
+def test_rows_that_cannot_be_read(kind: InputKind, row: Any, pointer: str, code: str, tmp_path: Path) -> None:
+    table, predictor, _ = _trained(kind, tmp_path)
+    good = _rows(table, [column.name for column in predictor.columns])[0]
+    with pytest.raises(Refusal) as refused:
+        predictor.answer([good, row])
+    assert (refused.value.pointer, refused.value.code) == (pointer, code)

@@ -1,0 +1,78 @@
+"""Shelves."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+from pydantic import Field, TypeAdapter, ValidationError, create_model
+
+from athanor.contract import Part
+from models.kinds import ARCHITECTURES, SCHEDULES
+from models.registry import Shelf
+
+ROOT = Path(__file__).parents[2]
+
+
+class Crucible(Part):
+    """Melts.
+
+    At length.
+    """
+
+    kind: Literal["crucible"] = "crucible"
+    heat: int = Field(3, ge=0)
+
+
+def _claim(module: str, kind: Any) -> type[Part]:
+    return create_model("Claim", __base__=Part, __module__=module, kind=kind)
+
+
+def test_a_kind_is_claimed_once() -> None:
+    shelf: Shelf[Part] = Shelf("schedules")
+    shelf.add(Crucible)
+    shelf.add(Crucible)
+    with pytest.raises(TypeError, match=r"^elsewhere claims the kind 'crucible', which .*test_registry has$"):
+        shelf.add(_claim("elsewhere", (Literal["crucible"], "crucible")))
+
+
+def test_a_part_needs_a_kind() -> None:
+    shelf: Shelf[Part] = Shelf("schedules")
+    with pytest.raises(TypeError, match=r"elsewhere\.Claim needs a line like: kind"):
+        shelf.add(_claim("elsewhere", (str, ...)))
+
+
+def test_a_shelf_fills_itself_from_its_folder() -> None:
+    files = sorted(path.stem for path in (ROOT / "models" / "schedules").glob("[!_]*.py"))
+    assert [part.model_fields["kind"].default for part in SCHEDULES] == files
+    assert "cosine" in SCHEDULES and "sine" not in SCHEDULES
+    assert SCHEDULES["step"].__module__ == "models.schedules.step"
+    with pytest.raises(KeyError):
+        SCHEDULES["sine"]
+
+
+def test_a_union_tells_parts_apart_by_kind() -> None:
+    adapter: TypeAdapter[Any] = TypeAdapter(ARCHITECTURES.union())
+    assert type(adapter.validate_python({"kind": "mlp"})) is ARCHITECTURES["mlp"]
+    kinds = [part.model_fields["kind"].default for part in ARCHITECTURES]
+    with pytest.raises(ValidationError, match="expected tags: " + ", ".join(map(repr, kinds))):
+        adapter.validate_python({"kind": "perceptron"})
+    with pytest.raises(ValidationError) as refused:
+        adapter.validate_python({"kind": "mlp", "hiden": [3]})
+    assert refused.value.errors()[0]["loc"] == ("mlp", "hiden")
+    schema = adapter.json_schema()
+    assert set(schema["discriminator"]["mapping"]) == set(kinds)
+
+
+def test_a_union_of_one_is_that_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    shelf: Shelf[Part] = Shelf("schedules")
+    monkeypatch.setattr(shelf, "_discover", lambda: None)
+    shelf.add(Crucible)
+    assert TypeAdapter(shelf.union()).validate_python({"kind": "crucible", "heat": 4}) == Crucible(heat=4)
+
+
+def test_a_catalog_entry() -> None:
+    shelf: Shelf[Part] = Shelf("schedules")
+    shelf.add(Crucible)
+    (entry,) = shelf.catalog()
+    assert (entry.kind, entry.summary, entry.description) == ("crucible", "Melts.", "Melts.\n\nAt length.")
+    assert entry.schema_["properties"]["heat"]["minimum"] == 0  # type: ignore[index, call-overload]

@@ -1,0 +1,140 @@
+"""The dry build: what a job needs, or why it cannot work."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from athanor.contract import JobSpec as WireSpec
+from models.kinds import ARCHITECTURES, InputKind, Refusal
+from models.preparation.examples import prepare
+from models.rehearsal import rehearse
+from models.settings import Limits
+from models.spec import JobSpec, settle
+from models.table import Table
+from tests import small
+
+
+def _spec(architecture: dict[str, Any], **rest: Any) -> JobSpec:
+    return JobSpec.model_validate({"architecture": architecture, "dataset": {"id": "x"}, **rest})
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Table:
+    return small.table("vector", tmp_path / "t")
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Table:
+    return small.table("image", tmp_path / "p")
+
+
+@pytest.mark.parametrize("kind", ["vector", "image"])
+def test_the_count_is_that_of_the_built_network(kind: InputKind, tmp_path: Path) -> None:
+    table = small.table(kind, tmp_path / "t")
+    for part in ARCHITECTURES:
+        if kind in part.accepts:
+            spec = _spec({"kind": part.model_fields["kind"].default})
+            settled, roles = settle(spec, table.schema)
+            prepared = prepare(table, roles, settled.dataset.split)
+            built = settled.architecture.build(prepared.preparation.encoder.inputs(), roles.outputs)
+            plan = rehearse(spec, table.schema, table.rows, Limits())
+            assert plan.parameters == sum(parameter.numel() for parameter in built.parameters())
+            assert (plan.train_rows, plan.val_rows, plan.test_rows) == (
+                len(prepared.train),
+                len(prepared.val),
+                len(prepared.test),
+            )
+
+
+def test_steps(table: Table) -> None:
+    # 32 rows to train on; a last batch of one is left out.
+    for said, steps, per_epoch in [
+        ({"epochs": 3, "batch_size": 5}, 21, 7),
+        ({"epochs": 2, "batch_size": 31}, 2, 1),
+        ({"steps": 11, "batch_size": 8}, 11, 4),
+    ]:
+        plan = rehearse(_spec({"kind": "linear"}, hyperparameters=said), table.schema, table.rows, Limits())
+        assert (plan.steps, plan.steps_per_epoch) == (steps, per_epoch)
+
+
+def test_the_plan_carries_the_settled_spec(table: Table) -> None:
+    spec = _spec({"kind": "mlp"})
+    plan = rehearse(spec, table.schema, table.rows, Limits())
+    settled, _ = settle(spec, table.schema)
+    assert plan.spec == WireSpec.model_validate(settled.model_dump(mode="json")).model_dump(mode="json")
+    assert JobSpec.model_validate(plan.spec) == settled
+
+
+def test_memory_and_checkpoints_grow_with_what_is_kept(table: Table) -> None:
+    def plan(**said: Any) -> tuple[int, int]:
+        made = rehearse(_spec({"kind": "mlp"}, hyperparameters=said), table.schema, table.rows, Limits())
+        return made.memory_bytes, made.checkpoint_bytes
+
+    sgd, adam = plan(optimizer={"kind": "sgd"}), plan(optimizer={"kind": "adam"})
+    average = plan(optimizer={"kind": "adam"}, ema=0.9)
+    assert sgd < adam < average
+    assert sgd[1] * 3 == adam[1] * 2 and adam[1] * 4 == average[1] * 3
+    assert plan(batch_size=2)[0] < plan(batch_size=32)[0] == plan(batch_size=10_000)[0]
+
+
+@pytest.mark.parametrize(
+    ("architecture", "limits", "pointer"),
+    [
+        ({"kind": "mlp", "hidden": [65_536] * 8}, {}, "/architecture"),
+        ({"kind": "mlp", "hidden": [100]}, {"max_parameters": 500}, "/architecture"),
+        ({"kind": "mlp"}, {"max_memory_bytes": 1000}, "/hyperparameters/batch_size"),
+        ({"kind": "mlp"}, {"max_steps": 3}, "/hyperparameters"),
+    ],
+)
+def test_limits(architecture: dict[str, Any], limits: dict[str, int], pointer: str, table: Table) -> None:
+    began = time.monotonic()
+    with pytest.raises(Refusal) as refused:
+        rehearse(_spec(architecture), table.schema, table.rows, Limits(**limits))
+    assert (refused.value.pointer, refused.value.code) == (pointer, "over_limit")
+    assert "the limit is" in refused.value.message
+    assert time.monotonic() - began < 5, "something was truly built"
+
+
+@pytest.mark.parametrize(
+    ("spec", "pointer", "code"),
+    [
+        ({"architecture": {"kind": "cnn", "channels": [4] * 5}}, "/architecture/channels", "shape"),
+        ({"architecture": {"kind": "textcnn"}}, "/architecture/kind", "wrong_inputs"),
+        ({"dataset": {"id": "x", "target": "no"}}, "/dataset/target", "unknown_column"),
+        ({"dataset": {"id": "x", "split": {"val": 0.5, "test": 0.49}}}, "/dataset/split", "too_few_rows"),
+        (
+            {"hyperparameters": {"early_stopping": {"series": "val/f1"}}},
+            "/hyperparameters/early_stopping/series",
+            "unknown_series",
+        ),
+        ({"checkpoints": {"series": "val/rmse"}}, "/checkpoints/series", "unknown_series"),
+        (
+            {"dataset": {"id": "x", "split": {"val": 0}}, "checkpoints": {"series": "val/loss"}},
+            "/checkpoints/series",
+            "unknown_series",
+        ),
+    ],
+)
+def test_refusals(spec: dict[str, Any], pointer: str, code: str, pictures: Table) -> None:
+    whole = {"architecture": {"kind": "cnn"}, "dataset": {"id": "x"}, **spec}
+    if "split" in whole["dataset"]:
+        whole["dataset"] = {**whole["dataset"], "split": {"kind": "holdout", **whole["dataset"]["split"]}}
+    with pytest.raises(Refusal) as refused:
+        rehearse(JobSpec.model_validate(whole), pictures.schema, 40 if code != "too_few_rows" else 3, Limits())
+    assert (refused.value.pointer, refused.value.code) == (pointer, code)
+
+
+def test_a_default_series_without_a_validation_part_is_no_fault(table: Table) -> None:
+    spec = _spec({"kind": "mlp"}, dataset={"id": "x", "split": {"kind": "holdout", "val": 0}})
+    assert rehearse(spec, table.schema, table.rows, Limits()).val_rows == 0
+
+
+@pytest.mark.parametrize("series", ["val/loss", "val/rmse", "val/mae", "val/r2"])
+def test_series_of_a_regression(series: str, tmp_path: Path) -> None:
+    table = small.table("vector", tmp_path / "r", task="regression")
+    said = {"early_stopping": {"series": series}}
+    assert rehearse(_spec({"kind": "mlp"}, hyperparameters=said), table.schema, table.rows, Limits()).task == (
+        "regression"
+    )

@@ -1,0 +1,135 @@
+"""Problems small enough to train on in a moment, one for each kind of input."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import torch
+
+from athanor.contract import Schema
+from models.intake import ingest
+from models.kinds import Architecture, InputKind, Inputs, Loss, Optimizer, Schedule
+from models.losses.cross_entropy import CrossEntropy
+from models.preparation.targets import Classes, Values
+from models.schedules.constant import Constant
+from models.table import Layout, Source, Table
+from worker import device
+from worker.loop import Course, Learner, Part, Step
+
+# As in a trainer; and threads on so little work only wait for each other.
+torch.set_num_threads(1)
+
+SHAPES: dict[InputKind, Inputs] = {
+    "vector": Inputs("vector", (5,)),
+    "image": Inputs("image", (3, 16, 16)),
+    "text": Inputs("text", (7,), vocabulary=12),
+}
+ROWS, CLASSES = 22, 3
+WORDS = ["ash", "bone", "coal", "dross", "ember", "flux", "glass", "heat", "iron", "jar"]
+
+
+def inputs(kind: InputKind, rows: int = ROWS, seed: int = 0) -> torch.Tensor:
+    """x_N… with something to learn in it."""
+    rng = np.random.default_rng(seed)
+    shape = SHAPES[kind].shape
+    if kind != "text":
+        return torch.from_numpy(rng.standard_normal((rows, *shape)).astype(np.float32))
+    x_NT = rng.integers(2, SHAPES[kind].vocabulary, (rows, *shape))
+    # Sentences of every length, padded on the right.
+    x_NT[np.arange(shape[0]) >= rng.integers(1, shape[0] + 1, (rows, 1))] = 0
+    return torch.from_numpy(x_NT)
+
+
+def problem(kind: InputKind, rows: int = ROWS, seed: int = 0, task: str = "classification") -> Part:
+    """Inputs, and targets that follow from them."""
+    x_N = inputs(kind, rows, seed)
+    first_N = x_N.flatten(1)[:, :3].double()
+    if task == "regression":
+        return x_N, (first_N.sum(1) / first_N.sum(1).std()).float()
+    return x_N, (first_N[:, 0] % CLASSES).long() if kind == "text" else first_N.argmax(1)
+
+
+def learner(
+    architecture: Architecture,
+    optimizer: Optimizer,
+    kind: InputKind,
+    *,
+    seed: int = 0,
+    rows: int = ROWS,
+    loss: Loss | None = None,
+    schedule: Schedule | None = None,
+    **course: Any,
+) -> Learner:
+    """A freshly built learner for `problem(kind)`, as the trainer would build it."""
+    device.prepare(seed, "cpu")
+    loss = loss or CrossEntropy()
+    outputs = CLASSES if "classification" in loss.tasks else 1
+    model = architecture.build(SHAPES[kind], outputs)
+    if kind == "image":
+        model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    measure = Classes(name="t", classes=WORDS[:outputs]) if outputs > 1 else Values(name="t", mean=0.0, std=1.0)
+    size = course.setdefault("batch_size", 4)
+    plan: dict[str, Any] = {
+        "criterion": loss.build(),
+        "factor": (schedule or Constant()).factor,
+        "measure": measure.measure,
+        "steps": 6,
+        "steps_per_epoch": -(-rows // size),
+        "seed": 0,
+    }
+    return Learner(model, optimizer.build(model.parameters()), Course(**{**plan, **course}))
+
+
+def timeless(steps: Iterator[Step]) -> list[Step]:
+    """The steps, without the one series that a clock makes."""
+    kept = list(steps)
+    for step in kept:
+        step.series.pop("samples_per_second", None)
+    return kept
+
+
+def ingested(
+    path: Path,
+    columns: dict[str, Any],
+    layouts: dict[str, Layout] | None = None,
+    target: str | None = "target",
+    part: str | None = None,
+) -> Table:
+    """Columns through intake, as an upload would go."""
+    batch = pa.record_batch(columns)
+    intake = ingest(Source(iter([batch]), layouts or {}, target=target, part=part), path)
+    return Table.open(path, intake.schema)
+
+
+def pictures(pixels: npt.NDArray[np.uint8]) -> pa.Array:
+    """Images [N, H, W, C] as a column."""
+    return pa.array([image.tobytes() for image in pixels], pa.binary(int(np.prod(pixels.shape[1:]))))
+
+
+def table(kind: InputKind, path: Path, rows: int = 40, task: str = "classification") -> Table:
+    """A dataset with inputs of a kind, and a target column."""
+    rng = np.random.default_rng(3)
+    targets: Any = rng.standard_normal(rows) if task == "regression" else [WORDS[at % CLASSES] for at in range(rows)]
+    layouts: dict[str, Layout] = {}
+    match kind:
+        case "vector":
+            columns: dict[str, Any] = {
+                "height": rng.standard_normal(rows),
+                "width": rng.standard_normal(rows) * 7 + 3,
+                "colour": [("red", "blue")[at % 2] for at in range(rows)],
+            }
+        case "image":
+            layouts["image"] = Layout("image", (16, 16, 3))
+            columns = {"image": pictures(rng.integers(0, 256, (rows, 16, 16, 3), dtype=np.uint8))}
+        case "text":
+            texts = [" ".join(rng.choice(WORDS, rng.integers(2, 9))) + f" number {at}" for at in range(rows)]
+            columns = {"text": texts}
+    return ingested(path, {**columns, "target": pa.array(targets)}, layouts)
+
+
+def plain(columns: dict[str, pa.Array], schema: Schema) -> Table:
+    """A table as it is given, with no intake to improve on it."""
+    return Table(schema, pa.table(columns))

@@ -1,0 +1,93 @@
+"""The examples in CONTRIBUTING.md work as they stand: files dropped into a copy of the tree, and no other edit."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+EXAMPLES = dict(
+    re.findall(r"`([\w/]+\.py)`:\n\n```python\n(.*?)```", (ROOT / "CONTRIBUTING.md").read_text(), re.DOTALL)
+)
+
+SCRIPT = """
+import json
+from api.app import create_app
+from api.routes.catalog import read
+from athanor.contract import Column, Schema
+from models.rehearsal import rehearse
+from models.settings import Limits, Settings
+from models.spec import JobSpec
+
+spec = JobSpec.model_validate({
+    "architecture": {"kind": "highway", "width": 5, "layers": 2},
+    "dataset": {"id": "ds_1"},
+    "hyperparameters": {"loss": {"kind": "log_cosh"}},
+})
+schema = Schema(target="t", columns=[Column(name=name, kind="number") for name in "abt"])
+schemas = JobSpec.model_json_schema()
+catalog = read()
+print(json.dumps({
+    "parameters": rehearse(spec, schema, 100, Limits()).parameters,
+    "union": sorted(schemas["properties"]["architecture"]["discriminator"]["mapping"]),
+    "architectures": {part.kind: part.summary for part in catalog.architectures},
+    "losses": [part.kind for part in catalog.losses],
+    "openapi": json.dumps(create_app(Settings()).openapi()),
+}))
+"""
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the code with the examples in their places."""
+    tree = tmp_path_factory.mktemp("tree")
+    for folder in ("athanor", "api", "worker", "models", "tests"):
+        shutil.copytree(ROOT / folder, tree / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", tree)
+    for path, text in EXAMPLES.items():
+        assert not (tree / path).exists(), f"{path} is there already: choose another example"
+        (tree / path).write_text(text)
+    return tree
+
+
+def _run(tree: Path, *command: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"}
+    return subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_there_are_examples() -> None:
+    assert list(EXAMPLES) == [
+        "models/architectures/highway.py",
+        "models/losses/log_cosh.py",
+        "tests/models/losses/test_log_cosh.py",
+    ]
+
+
+def test_a_dropped_file_is_a_part(tree: Path) -> None:
+    ran = _run(tree, sys.executable, "-c", SCRIPT)
+    assert ran.returncode == 0, ran.stderr
+    told = json.loads(ran.stdout)
+    assert told["parameters"] == (2 * 5 + 5) + 2 * 2 * (5 * 5 + 5) + (5 + 1)
+    assert "highway" in told["union"]
+    assert told["architectures"]["highway"].startswith("Layers that carry")
+    assert "log_cosh" in told["losses"]
+    assert '"highway"' in told["openapi"] and '"log_cosh"' in told["openapi"]
+
+
+def test_a_dropped_file_brings_its_tests(tree: Path) -> None:
+    chosen = ["tests/test_every_part.py", "tests/models/losses/test_log_cosh.py", "-k", "highway or log_cosh"]
+    ran = _run(tree, sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *chosen)
+    assert ran.returncode == 0, ran.stdout
+    passed = re.search(r"(\d+) passed", ran.stdout)
+    assert passed is not None and int(passed[1]) >= 20
+
+
+def test_the_examples_keep_the_style(tree: Path) -> None:
+    for command in (["check"], ["format", "--check"]):
+        ran = _run(tree, sys.executable, "-m", "ruff", *command, "--no-cache", *EXAMPLES)
+        assert ran.returncode == 0, ran.stdout

@@ -1,0 +1,239 @@
+"""Every part on every shelf keeps the promises of its kind. A new file in a folder is tested here with no edit."""
+
+import inspect
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from athanor.contract import DatasetChoice
+from models.intake import ingest
+from models.kinds import ARCHITECTURES, DATASETS, LOSSES, OPTIMIZERS, SCHEDULES, Architecture, InputKind
+from models.losses.mse import MSE
+from models.optimizers.sgd import SGD
+from models.preparation.roles import assign
+from models.rehearsal import rehearse
+from models.settings import Limits
+from models.spec import JobSpec
+from tests import small
+from worker import loop
+
+SHELVES = {shelf.folder: shelf for shelf in (ARCHITECTURES, LOSSES, OPTIMIZERS, SCHEDULES, DATASETS)}
+PARTS: list[tuple[str, Any]] = [(folder, part) for folder, shelf in SHELVES.items() for part in shelf]
+KINDS: tuple[InputKind, ...] = ("vector", "image", "text")
+FITTING = [(part, kind) for part in ARCHITECTURES for kind in KINDS if kind in part.accepts]
+
+every_part = pytest.mark.parametrize(
+    ("folder", "part"), PARTS, ids=[f"{folder}-{_.model_fields['kind'].default}" for folder, _ in PARTS]
+)
+every_fit = pytest.mark.parametrize(
+    ("part", "kind"), FITTING, ids=[f"{_.model_fields['kind'].default}-{kind}" for _, kind in FITTING]
+)
+
+
+def _kinds(folder: str) -> list[str]:
+    return [part.model_fields["kind"].default for shelf, part in PARTS if shelf == folder]
+
+
+def _example(folder: str, kind: str) -> Any:
+    return SHELVES[folder][kind].model_validate({"kind": kind})
+
+
+@every_part
+def test_it_says_what_it_is(folder: str, part: Any) -> None:
+    (told,) = [info for info in SHELVES[folder].catalog() if info.kind == part.model_fields["kind"].default]
+    assert part.__doc__ is not None, "the docstring is what people read in the catalog"
+    assert told.summary[:1].isupper() and told.summary.endswith((".", "?"))
+    assert told.description.startswith(told.summary)
+    if folder in ("architectures", "losses"):
+        assert "Shapes:" in told.description and "_B" in told.description
+
+
+@every_part
+def test_its_schema_describes_and_bounds_every_field(folder: str, part: Any) -> None:
+    schema = part.model_json_schema()
+    assert schema["additionalProperties"] is False
+    assert schema["properties"]["kind"]["const"] == schema["properties"]["kind"]["default"]
+    for name, described in schema["properties"].items():
+        if name != "kind":
+            assert "default" in described, f"{name} has no default"
+            assert described.get("description"), f"{name} has no description"
+            assert not list(_unbounded(described)), f"{name} is unbounded"
+
+
+def _unbounded(described: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The parts of a JSON Schema that set no limit. A rehearsal builds what a stranger asks for."""
+    for choice in described.get("anyOf", []):
+        yield from _unbounded(choice)
+    if "enum" in described or "const" in described:
+        return
+    match described.get("type"):
+        case "integer" | "number":
+            low, high = {"minimum", "exclusiveMinimum"}, {"maximum", "exclusiveMaximum"}
+            if not (low & described.keys() and high & described.keys()):
+                yield described
+        case "array":
+            if "maxItems" not in described:
+                yield described
+            yield from _unbounded(described.get("items", {}))
+        case "string":
+            if "maxLength" not in described:
+                yield described
+
+
+@every_part
+def test_file_literal_and_default_agree(folder: str, part: Any) -> None:
+    kind = part.model_fields["kind"].default
+    assert kind == Path(inspect.getfile(part)).stem
+    assert part.model_validate({}).kind == kind
+    assert part.model_validate(part.model_validate({}).model_dump(mode="json")) == part.model_validate({})
+
+
+@every_fit
+def test_an_architecture_passes_its_rehearsal(part: type[Architecture], kind: InputKind, tmp_path: Path) -> None:
+    table = small.table(kind, tmp_path / "table")
+    spec = JobSpec.model_validate({"architecture": {"kind": part.model_fields["kind"].default}, "dataset": {"id": "x"}})
+    plan = rehearse(spec, table.schema, table.rows, Limits())
+    assert plan.parameters > 0 and plan.steps > 0 and plan.memory_bytes > 4 * plan.parameters
+    assert (plan.train_rows, plan.val_rows, plan.test_rows) == (32, 4, 4)
+
+
+@every_fit
+@pytest.mark.parametrize("task", ["classification", "regression"])
+def test_one_step_of_an_architecture(part: type[Architecture], kind: InputKind, task: str) -> None:
+    loss = MSE() if task == "regression" else None
+    learner = small.learner(part.model_validate({}), SGD(lr=0.1), kind, loss=loss, steps=1)
+    before = {name: value.clone() for name, value in learner.model.named_parameters()}
+    (step,) = loop.fit(learner, small.problem(kind, task=task), small.problem(kind, 6, seed=1, task=task))
+    assert step.last and step.series["train/loss"] > 0
+    assert all(torch.isfinite(torch.tensor(value)) for value in step.series.values())
+    assert any(not torch.equal(value, before[name]) for name, value in learner.model.named_parameters())
+
+
+@every_fit
+def test_an_architecture_answers_in_shape(part: type[Architecture], kind: InputKind) -> None:
+    module = part.model_validate({}).build(small.SHAPES[kind], 4).eval()
+    for rows in (1, 3):
+        y_BK = module(small.inputs(kind, rows))
+        assert y_BK.shape == (rows, 4) and y_BK.dtype == torch.float32
+
+
+@every_fit
+def test_rows_of_a_batch_do_not_touch_each_other(part: type[Architecture], kind: InputKind) -> None:
+    module = part.model_validate({}).build(small.SHAPES[kind], 3).eval()
+    x_BN = small.inputs(kind, 5)
+    with torch.no_grad():
+        alone = torch.cat([module(x_BN[row : row + 1]) for row in range(5)])
+        torch.testing.assert_close(module(x_BN), alone)
+
+
+@every_fit
+def test_weights_go_out_and_in(part: type[Architecture], kind: InputKind) -> None:
+    spec, inputs = part.model_validate({}), small.SHAPES[kind]
+    torch.manual_seed(1)
+    one = spec.build(inputs, 3).eval()
+    other = spec.build(inputs, 3).eval()
+    other.load_state_dict({name: value.clone() for name, value in one.state_dict().items()})
+    x = small.inputs(kind, 3)
+    assert torch.equal(one(x), other(x))
+
+
+@every_fit
+def test_one_seed_gives_one_network(part: type[Architecture], kind: InputKind) -> None:
+    built = []
+    for seed in (7, 7, 8):
+        torch.manual_seed(seed)
+        built.append(part.model_validate({}).build(small.SHAPES[kind], 3).state_dict())
+    first, again, other = ([value.numpy().tobytes() for value in state.values()] for state in built)
+    assert first == again
+    assert first != other
+
+
+@pytest.mark.parametrize("kind", _kinds("architectures"))
+def test_a_recipe_names_parts_that_exist(kind: str) -> None:
+    recipe = ARCHITECTURES[kind].recipe
+    assert ARCHITECTURES[kind].accepts <= set(KINDS) and ARCHITECTURES[kind].accepts
+    OPTIMIZERS[recipe.optimizer].model_validate({"lr": recipe.lr, "weight_decay": recipe.weight_decay})
+    SCHEDULES[recipe.schedule].model_validate({})
+
+
+@pytest.mark.parametrize("kind", _kinds("optimizers"))
+def test_every_optimizer_makes_the_loss_smaller(kind: str) -> None:
+    optimizer = _example("optimizers", kind)
+    learner = small.learner(_example("architectures", "linear"), optimizer, "vector", steps=120, batch_size=22)
+    losses = [step.series["train/loss"] for step in loop.fit(learner, small.problem("vector"), None)]
+    assert losses[-1] < losses[0] - 0.01
+    assert sum(later <= earlier for earlier, later in pairwise(losses)) > 100
+    kept = max(
+        sum(isinstance(value, torch.Tensor) and value.shape == parameter.shape for value in state.values())
+        for parameter, state in learner.optimizer.state.items()
+    )
+    assert kept == optimizer.states, "the memory estimate counts another number"
+
+
+@pytest.mark.parametrize("kind", _kinds("schedules"))
+@settings(deadline=None)
+@given(steps=st.integers(1, 10_000), warmup=st.integers(0, 12_000), data=st.data())
+def test_every_schedule_stays_within_its_rate(kind: str, steps: int, warmup: int, data: st.DataObject) -> None:
+    schedule = SCHEDULES[kind].model_validate({"warmup_steps": warmup})
+    step = data.draw(st.integers(0, steps - 1))
+    assert 0 <= schedule.factor(step, steps) <= 1
+    if step < warmup:
+        assert schedule.factor(step, steps) == pytest.approx((step + 1) / warmup)
+    if 0 < warmup <= steps:
+        assert schedule.factor(warmup - 1, steps) == 1
+
+
+def _losing(kind: str, rows: int, dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tensor]:
+    """Outputs and targets of a task that the loss is for."""
+    generator = torch.Generator().manual_seed(0)
+    if "classification" in LOSSES[kind].tasks:
+        y_BK = torch.randn(rows, 3, dtype=dtype, generator=generator)
+        return y_BK, torch.randint(0, 3, (rows,), generator=generator)
+    return torch.randn(rows, 1, dtype=dtype, generator=generator), torch.randn(rows, dtype=dtype, generator=generator)
+
+
+@pytest.mark.parametrize("kind", _kinds("losses"))
+def test_the_gradient_of_every_loss(kind: str) -> None:
+    criterion = _example("losses", kind).build()
+    y_BK, t_B = _losing(kind, 6, torch.float64)
+    assert torch.autograd.gradcheck(lambda y: criterion(y, t_B), (y_BK.requires_grad_(),))
+
+
+@pytest.mark.parametrize("kind", _kinds("losses"))
+def test_every_loss_is_a_mean_over_rows(kind: str) -> None:
+    criterion = _example("losses", kind).build()
+    y_BK, t_B = _losing(kind, 6, torch.float64)
+    whole = criterion(y_BK, t_B)
+    assert whole.shape == () and torch.isfinite(whole)
+    torch.testing.assert_close(whole, (2 * criterion(y_BK[:2], t_B[:2]) + 4 * criterion(y_BK[2:], t_B[2:])) / 6)
+
+
+@pytest.mark.parametrize("kind", _kinds("losses"))
+def test_every_loss_bears_confident_outputs(kind: str) -> None:
+    y_BK, t_B = _losing(kind, 6, torch.float32)
+    y_BK = (1e4 * y_BK).requires_grad_()
+    loss = _example("losses", kind).build()(y_BK, t_B)
+    loss.backward()
+    assert torch.isfinite(loss) and y_BK.grad is not None and torch.isfinite(y_BK.grad).all()
+
+
+@pytest.mark.parametrize("kind", _kinds("datasets"))
+def test_every_dataset_opens_and_can_be_learned(kind: str, tmp_path: Path) -> None:
+    intake = ingest(_example("datasets", kind).source(), tmp_path / "table")
+    assert intake.rows >= 100
+    target = next(column for column in intake.schema.columns if column.name == intake.schema.target)
+    assert target.missing == 0
+    assert target.kind == "number" or len(target.classes or []) >= 2
+    choice, fits = DatasetChoice(id=kind), []
+    for part in ARCHITECTURES:
+        try:
+            fits.append(assign(choice, intake.schema, part.model_validate({})))
+        except ValueError:
+            continue
+    assert fits, "no architecture learns from it"

@@ -1,0 +1,144 @@
+"""The migrations make the tables that the code knows, and take them away again."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, inspect, text
+
+from api.schema import MIGRATIONS, upgrade
+from models.records.database import Database
+from models.records.tables import Base
+
+ROOT = Path(__file__).parents[1]
+UPGRADE = """
+import sys
+from api.schema import upgrade
+from models.records.database import Database
+
+database = Database(sys.argv[1])
+sys.stdin.readline()
+upgrade(database)
+database.close()
+"""
+
+
+@pytest.fixture
+def empty(database_url: str) -> Iterator[Database]:
+    """A database without a table."""
+    database = Database(database_url)
+    yield database
+    database.close()
+
+
+def config() -> Config:
+    found = Config()
+    found.set_main_option("script_location", str(MIGRATIONS))
+    return found
+
+
+def run(database: Database, connection_config: Config, revision: str) -> None:
+    with database.engine.connect().execution_options(writes=True) as connection, connection.begin():
+        connection_config.attributes["connection"] = connection
+        command.downgrade(connection_config, revision)
+
+
+def differences(connection: Connection) -> list[Any]:
+    context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+    return list(compare_metadata(context, Base.metadata))
+
+
+def definitions(database: Database) -> dict[str, str]:
+    """Indexes and checks in the database's own words: what a comparison of the metadata passes over."""
+    queries = {
+        "sqlite": "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL",
+        "postgresql": """
+            SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'
+            UNION SELECT conrelid::regclass || '.' || conname, pg_get_constraintdef(oid)
+            FROM pg_constraint WHERE connamespace = 'public'::regnamespace
+        """,
+    }
+    with database.engine.connect() as connection:
+        rows = connection.execute(text(queries[database.engine.dialect.name])).all()
+    # The order and the white space within CREATE TABLE depend on who wrote it.
+    lines = {name: sorted(line.strip(" ,\t") for line in sql.splitlines()) for name, sql in rows}
+    return {name: "\n".join(line for line in parts if line) for name, parts in lines.items() if "alembic" not in name}
+
+
+def test_the_migrations_make_the_tables_the_code_knows(empty: Database) -> None:
+    upgrade(empty)
+    with empty.engine.connect() as connection:
+        assert differences(connection) == []
+
+
+def test_indexes_and_checks_are_those_of_the_code(empty: Database) -> None:
+    upgrade(empty)
+    migrated = definitions(empty)
+    run(empty, config(), "base")
+    with empty.engine.connect().execution_options(writes=True) as connection, connection.begin():
+        Base.metadata.create_all(connection)
+    created = definitions(empty)
+    assert migrated == created
+    assert "priority DESC" in migrated["ix_jobs_queue"]
+    assert "queued" in migrated["ix_jobs_queue"]
+
+
+def test_down_and_up_again(empty: Database) -> None:
+    for _ in range(2):
+        upgrade(empty)
+        assert set(inspect(empty.engine).get_table_names()) == {*Base.metadata.tables, "alembic_version"}
+        run(empty, config(), "base")
+        assert inspect(empty.engine).get_table_names() == ["alembic_version"]
+
+
+def test_an_upgrade_of_what_is_new_does_nothing(empty: Database) -> None:
+    upgrade(empty)
+    before = definitions(empty)
+    upgrade(empty)
+    assert definitions(empty) == before
+
+
+def test_there_is_one_head() -> None:
+    assert len(ScriptDirectory.from_config(config()).get_heads()) == 1
+
+
+def test_two_processes_may_start_at_once(database_url: str, empty: Database) -> None:
+    starting = [
+        subprocess.Popen([sys.executable, "-c", UPGRADE, database_url], cwd=ROOT, stdin=subprocess.PIPE)
+        for _ in range(2)
+    ]
+    for process in starting:
+        assert process.stdin is not None
+        process.stdin.write(b"\n")
+        process.stdin.close()
+    assert [process.wait(60) for process in starting] == [0, 0]
+    with empty.engine.connect() as connection:
+        assert differences(connection) == []
+
+
+def test_the_command_line_migrates_what_the_environment_names(database_url: str, empty: Database) -> None:
+    for words in (["upgrade", "head"], ["check"], ["downgrade", "base"]):
+        subprocess.run(
+            [sys.executable, "-m", "alembic", *words],
+            cwd=ROOT,
+            env={"ATHANOR_DATABASE_URL": database_url, "PATH": "/usr/bin:/bin"},
+            check=True,
+            capture_output=True,
+        )
+        names = set(inspect(empty.engine).get_table_names())
+        assert names == ({"alembic_version"} if "downgrade" in words else {*Base.metadata.tables, "alembic_version"})
+
+
+def test_packed_columns_are_not_compressed_twice(database: Database, dialect: str) -> None:
+    if dialect == "postgresql":
+        with database.engine.connect() as connection:
+            query = "SELECT attname FROM pg_attribute WHERE attstorage = 'e' AND attname IN ('packed', 'data')"
+            assert sorted(connection.execute(text(query)).scalars()) == ["data", "packed"]

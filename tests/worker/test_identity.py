@@ -1,0 +1,54 @@
+"""Telling living processes from dead ones."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from worker import identity
+
+ROOT = Path(__file__).parents[2]
+linux = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="there is no /proc here")
+
+
+def test_two_processes_of_one_machine_agree() -> None:
+    script = (
+        "import os; from worker import identity; print(identity.machine(), identity.started(os.getppid()), sep='|')"
+    )
+    ran = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == f"{identity.machine()}|{identity.started(os.getpid())}"
+
+
+def test_a_start_is_constant_and_differs_from_a_later_one() -> None:
+    own = identity.started(os.getpid())
+    assert own is not None and own == identity.started(os.getpid())
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as later:
+        began = identity.started(later.pid)
+        assert began is not None and began > own
+        later.communicate(b"\n")
+    assert identity.started(later.pid) is None
+
+
+@linux
+def test_a_process_that_nobody_reaped_is_gone() -> None:
+    child = os.posix_spawn("/bin/true", ["true"], {})
+    os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
+    assert Path(f"/proc/{child}/stat").exists()
+    assert identity.started(child) is None
+    os.waitpid(child, 0)
+
+
+@linux
+def test_a_name_with_spaces_and_parentheses(tmp_path: Path) -> None:
+    odd = tmp_path / "a) b (c"
+    odd.symlink_to("/bin/sleep")
+    with subprocess.Popen([odd, "30"]) as child:
+        began, own = identity.started(child.pid), identity.started(os.getpid())
+        assert began is not None and own is not None and began >= own
+        child.kill()
+
+
+def test_no_such_process() -> None:
+    assert identity.started(2**22 + 1) is None

@@ -1,0 +1,131 @@
+"""Snapshots on disk. That a resume from one is exact is shown in test_resume.py."""
+
+import hashlib
+import json
+import os
+import struct
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from models.architectures.cnn import CNN
+from models.architectures.mlp import MLP
+from models.kinds import Architecture, InputKind
+from models.optimizers.adam import Adam
+from models.optimizers.sgd import SGD
+from tests import small
+from worker import snapshot
+from worker.loop import Learner, fit
+
+NAMES = ["weights.safetensors", "state.safetensors", "state.json", "preparation.json"]
+
+
+def _trained(architecture: Architecture | None = None, kind: InputKind = "vector", **course: Any) -> Learner:
+    learner = small.learner(architecture or MLP(hidden=[4]), Adam(), kind, steps=2, **course)
+    list(fit(learner, small.problem(kind), None))
+    return learner
+
+
+def test_files_and_digests(tmp_path: Path) -> None:
+    files = snapshot.write(_trained(), tmp_path / "step-2", {"step": 2}, '{"encoder": null}')
+    assert [file.name for file in files] == NAMES
+    assert sorted(path.name for path in (tmp_path / "step-2").iterdir()) == sorted(NAMES)
+    for file in files:
+        data = (tmp_path / "step-2" / file.name).read_bytes()
+        assert (file.bytes, file.sha256) == (len(data), hashlib.sha256(data).hexdigest())
+    assert (tmp_path / "step-2" / "preparation.json").read_text() == '{"encoder": null}'
+    assert [path.name for path in tmp_path.iterdir()] == ["step-2"]
+
+
+def test_weights_say_what_they_are_of(tmp_path: Path) -> None:
+    about = {"step": 2, "architecture": {"kind": "mlp"}}
+    learner = _trained()
+    snapshot.write(learner, tmp_path / "s", about, "{}")
+    data = (tmp_path / "s" / "weights.safetensors").read_bytes()
+    (length,) = struct.unpack("<Q", data[:8])
+    header = json.loads(data[8 : 8 + length])
+    assert json.loads(header["__metadata__"]["athanor"]) == about
+    assert load_file(tmp_path / "s" / "weights.safetensors").keys() == learner.model.state_dict().keys()
+
+
+def test_the_average_is_what_people_download(tmp_path: Path) -> None:
+    learner = _trained(ema=0.9)
+    snapshot.write(learner, tmp_path / "s", {}, "{}")
+    assert learner.average is not None
+    weights, state = load_file(tmp_path / "s" / snapshot.WEIGHTS), load_file(tmp_path / "s" / snapshot.STATE)
+    for name, value in learner.model.state_dict().items():
+        assert torch.equal(weights[name], learner.average[name])
+        assert torch.equal(state[f"model.{name}"], value)
+        assert not torch.equal(weights[name], value)
+
+
+def test_weights_do_not_tell_in_which_layout_they_were_trained(tmp_path: Path) -> None:
+    learner = _trained(CNN(channels=[4, 6], hidden=[]), "image")
+    snapshot.write(learner, tmp_path / "s", {}, "{}")
+    convolution = learner.model.state_dict()["blocks.4.weight"]
+    assert convolution.is_contiguous(memory_format=torch.channels_last) and not convolution.is_contiguous()
+    saved = load_file(tmp_path / "s" / snapshot.WEIGHTS)["blocks.4.weight"]
+    assert torch.equal(saved, convolution) and saved.is_contiguous()
+
+
+@pytest.mark.parametrize("fails_at", range(1, 5))
+def test_a_half_written_snapshot_never_has_its_name(
+    fails_at: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = fails_at
+    truly = os.fsync
+
+    def fsync(handle: int) -> None:
+        nonlocal left
+        left -= 1
+        if left == 0:
+            raise OSError(28, "No space left on device")
+        truly(handle)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with pytest.raises(OSError, match="No space"):
+        snapshot.write(_trained(), tmp_path / "step-2", {}, "{}")
+    assert not (tmp_path / "step-2").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["step-2.part"]
+
+
+def test_every_file_is_synced_before_the_rename(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[str] = []
+    truly, renames = os.fsync, Path.rename
+
+    def fsync(handle: int) -> None:
+        done.append("sync")
+        truly(handle)
+
+    def rename(path: Path, to: Path) -> Path:
+        done.append("rename")
+        return renames(path, to)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(Path, "rename", rename)
+    snapshot.write(_trained(), tmp_path / "s", {}, "{}")
+    assert done == ["sync"] * 4 + ["rename"]
+
+
+def test_a_snapshot_of_another_network_is_not_taken(tmp_path: Path) -> None:
+    snapshot.write(_trained(), tmp_path / "s", {}, "{}")
+    other = small.learner(MLP(hidden=[4, 4]), Adam(), "vector")
+    with pytest.raises(AssertionError, match=r"layers\.6"):
+        snapshot.restore(other, tmp_path / "s")
+
+
+def test_no_state_where_the_optimizer_keeps_none(tmp_path: Path) -> None:
+    learner = small.learner(MLP(hidden=[4]), SGD(momentum=0.0), "vector", steps=2)
+    list(fit(learner, small.problem("vector"), None))
+    snapshot.write(learner, tmp_path / "s", {}, "{}")
+    assert set(load_file(tmp_path / "s" / snapshot.STATE)) == {"rng.torch", "rng.numpy"}
+
+
+def test_load_weights_makes_them_the_evaluated_ones() -> None:
+    learner = _trained(ema=0.9)
+    best = {name: torch.ones_like(value) for name, value in learner.weights().items()}
+    snapshot.load_weights(learner, best)
+    assert all(torch.equal(value, torch.ones_like(value)) for value in learner.weights().values())
