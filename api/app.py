@@ -8,14 +8,14 @@ from fastapi import APIRouter, Depends, FastAPI
 from api import problems
 from api.bodies import Bodies
 from api.deps import Service, authenticate
+from api.gate import Gate
 from api.routes import catalog, checkpoints, datasets, events, health, jobs, metrics, predictions, workers
 from athanor.contract import Problem
+from athanor.version import __version__
 from models.broker import Broker
 from models.records.database import Database
 from models.settings import Settings
 from models.storage.store import open_store
-
-VERSION = "0.1.0"
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -31,7 +31,7 @@ def create_app(settings: Settings) -> FastAPI:
 
     app = FastAPI(
         title="Athanor",
-        version=VERSION,
+        version=__version__,
         summary="Describe a model in JSON, POST it, watch it learn, download the weights.",
         lifespan=lifespan,
     )
@@ -41,6 +41,8 @@ def create_app(settings: Settings) -> FastAPI:
         guarded.include_router(room.router)
     app.include_router(guarded)
     app.include_router(health.router)
+    # The last added is the outermost: a body is counted and a request named before the key is looked at.
+    app.add_middleware(Gate)
     app.add_middleware(Bodies, limits=settings.limits)
     problems.install(app)
     return app

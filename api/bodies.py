@@ -53,7 +53,7 @@ class Bodies:
             await send(message)
 
         declared = request.headers.get("content-length", "")
-        if declared.isdigit() and int(declared) > limit:
+        if declared.isdecimal() and int(declared) > limit:
             refused = refusal()
             answer = respond(request, 413, refused.code, refused.detail, headers={"Connection": "close"})
             return await answer(scope, receive, named)

@@ -12,6 +12,7 @@ from athanor.contract import Dataset
 from models import intake
 from models.kinds import DATASETS
 from models.records import datasets
+from models.records.ids import new_id
 
 _one_at_a_time = threading.Lock()
 
@@ -34,7 +35,8 @@ def _write_down(service: Service, kind: str) -> Dataset | None:
         rows = Path(folder) / "rows.parquet"
         taken = intake.ingest(DATASETS[kind].model_validate({}).source(), rows)
         sha256 = hashlib.sha256(rows.read_bytes()).hexdigest()
-        blob = f"datasets/{kind}/{sha256}"
+        # A name of its own: a deletion of the same set, in progress meanwhile, does not reach it.
+        blob = f"datasets/{kind}/{new_id('put')}"
         service.store.put(blob, rows)
         size = rows.stat().st_size
     new = datasets.New(
@@ -53,6 +55,6 @@ def _write_down(service: Service, kind: str) -> Dataset | None:
             datasets.add(tx, new)
     except IntegrityError:
         # Another process of the API wrote the same set down first.
-        pass
+        service.store.delete(blob)
     with service.database.reading() as tx:
         return datasets.get(tx, kind)

@@ -3,6 +3,7 @@
 import argparse
 import sys
 
+from api import schema
 from models.records import keys
 from models.records.database import Database
 from models.settings import Settings
@@ -15,7 +16,12 @@ def main() -> int:
     verbs.add_parser("list", help="public ids and names of the keys in force")
     verbs.add_parser("revoke", help="end a key").add_argument("id", help="its public id")
     chosen = parser.parse_args()
-    database = Database(Settings().database)
+    settings = Settings()
+    database = Database(settings.database)
+    if settings.is_sqlite:
+        # Also before the first start of an embedded service; PostgreSQL has its own step for this.
+        settings.data.mkdir(parents=True, exist_ok=True)
+        schema.upgrade(database)
     with database.writing() as tx:
         match chosen.verb:
             case "new":

@@ -2,13 +2,14 @@
 
 import logging
 from difflib import get_close_matches
+from functools import cache
 from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DataError, OperationalError
 from starlette.exceptions import HTTPException
 
 from athanor.contract import Fault, Problem
@@ -16,6 +17,9 @@ from models.kinds import Refusal
 from models.records.jobs import Forbidden, KeyReused
 
 logger = logging.getLogger(__name__)
+
+MOST_FAULTS = 50
+"""Faults of one request that are shown: a body can hold many thousands."""
 
 
 class Refused(HTTPException):
@@ -44,7 +48,9 @@ def respond(
         errors=errors or [],
     )
     answer = problem.model_dump(mode="json", exclude_none=True)
-    return JSONResponse(answer, status, headers, media_type="application/problem+json")
+    # Here too: the answer to an unforeseen failure is sent from outside the middleware that names requests.
+    named = {"X-Request-Id": problem.request_id} if problem.request_id else {}
+    return JSONResponse(answer, status, named | (headers or {}), media_type="application/problem+json")
 
 
 def pointer(loc: tuple[int | str, ...], body: Any) -> str:
@@ -80,13 +86,14 @@ def _suggestion(error: dict[str, Any]) -> str | None:
     return None
 
 
-def _field_names() -> set[str]:
+@cache
+def _field_names() -> frozenset[str]:
     """Every field a job spec can have anywhere."""
     from models.spec import JobSpec
 
     schema = JobSpec.model_json_schema()
     models = [schema, *schema["$defs"].values()]
-    return {name for model in models for name in model.get("properties", {})}
+    return frozenset(name for model in models for name in model.get("properties", {}))
 
 
 def install(app: FastAPI) -> None:
@@ -98,7 +105,7 @@ def install(app: FastAPI) -> None:
         if any(each["type"] == "json_invalid" for each in found):
             why = found[0].get("ctx", {}).get("error", "")
             return respond(request, 400, "malformed_json", f"the body is not JSON: {why}")
-        faults = [_fault(each, error.body) for each in found]
+        faults = [_fault(each, error.body) for each in found[:MOST_FAULTS]]
         detail = f"{faults[0].pointer or 'the body'}: {faults[0].message}"
         return respond(request, 422, "invalid", detail, faults)
 
@@ -119,6 +126,10 @@ def install(app: FastAPI) -> None:
     def _away(request: Request, error: OperationalError) -> JSONResponse:
         logger.error("the database is away: %s", error.orig)
         return respond(request, 503, "database_away", "the database does not answer", headers={"Retry-After": "2"})
+
+    @app.exception_handler(DataError)
+    def _unstorable(request: Request, error: DataError) -> JSONResponse:
+        return respond(request, 422, "invalid", f"a value cannot be stored: {error.orig}")
 
     @app.exception_handler(HTTPException)
     def _http(request: Request, error: HTTPException) -> JSONResponse:

@@ -2,7 +2,7 @@
 
 import re
 
-_ONE = re.compile(r"bytes=(\d*)-(\d*)$")
+_ONE = re.compile(r"bytes=([0-9]{0,19})-([0-9]{0,19})")
 
 
 class Unsatisfiable(ValueError):
@@ -14,7 +14,7 @@ def parse(header: str | None, size: int) -> tuple[int, int] | None:
 
     Raises Unsatisfiable.
     """
-    found = _ONE.match((header or "").replace(" ", ""))
+    found = _ONE.fullmatch((header or "").replace(" ", ""))
     if found is None or found.groups() == ("", ""):
         return None
     first, last = found.groups()

@@ -55,6 +55,7 @@ def admin_key(database: Database, data: Path, host: str) -> None:
         key = keys.create(tx, "admin")
         # Inside the transaction: a key that could not be written down is not made.
         handle = os.open(data / KEY_FILE, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        os.fchmod(handle, 0o600)
         with os.fdopen(handle, "w") as file:
             file.write(key + "\n")
 
@@ -71,6 +72,8 @@ def main() -> None:
     data.mkdir(parents=True, exist_ok=True)
     os.environ["ATHANOR_DATA"] = str(data)
     settings = Settings()
+    # uvicorn raises the signal again once it has shut down: without this, nobody would wait for the worker.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     held = lock(data)
     database = Database(settings.database)
     schema.upgrade(database)

@@ -1,14 +1,45 @@
 """A multipart upload to a file on disk, piece by piece, with its digest."""
 
+import hashlib
 from pathlib import Path
+from typing import BinaryIO
 
 from fastapi import Request
 from starlette.concurrency import run_in_threadpool
 from streaming_form_data import StreamingFormDataParser
-from streaming_form_data.targets import FileTarget, SHA256Target
+from streaming_form_data.targets import BaseTarget
 from streaming_form_data.validators import MaxSizeValidator, ValidationError
 
 from api.problems import Refused
+
+LONGEST_NAME = 200
+
+
+class _Kept(BaseTarget):  # type: ignore[misc]  # untyped
+    """One file of a form, written and digested as it comes."""
+
+    def __init__(self, path: Path, limit: int) -> None:
+        super().__init__(MaxSizeValidator(limit))
+        self.path, self.digest, self.is_whole = path, hashlib.sha256(), False
+        self.file: BinaryIO | None = None
+
+    def on_start(self) -> None:
+        if self.file is not None:
+            raise Refused(400, "several_files", "the form has several files; send each by itself")
+        self.file = self.path.open("wb")
+
+    def on_data_received(self, chunk: bytes) -> None:
+        assert self.file is not None
+        self.digest.update(chunk)
+        self.file.write(chunk)
+
+    def on_finish(self) -> None:
+        self.close()
+        self.is_whole = True
+
+    def close(self) -> None:
+        if self.file is not None:
+            self.file.close()
 
 
 class Upload:
@@ -16,32 +47,35 @@ class Upload:
 
     def __init__(self, path: Path, limit: int) -> None:
         self.path, self.limit = path, limit
-        self._file = FileTarget(str(path), validator=MaxSizeValidator(limit))
-        self._digest = SHA256Target()
+        self._kept = _Kept(path, limit)
 
     async def receive(self, request: Request) -> None:
         """Write the body to disk as it comes. Raises Refused."""
         try:
             parser = StreamingFormDataParser(headers=request.headers)
-            parser.register("file", self._file)
-            parser.register("file", self._digest)
+            parser.register("file", self._kept)
             async for piece in request.stream():
                 await run_in_threadpool(parser.data_received, piece)
         except ValidationError as error:
             raise Refused(
                 413, "over_limit", f"the file is larger than max_upload_bytes = {self.limit:,} bytes"
             ) from error
+        except Refused:
+            raise
         except Exception as error:
-            if isinstance(error, Refused):
-                raise
             raise Refused(400, "malformed_form", "send multipart/form-data with the data in a field 'file'") from error
+        finally:
+            self._kept.close()
         if not self.filename:
             raise Refused(400, "missing_file", "the form has no file in a field 'file'")
+        # A body may end early without an error: half a file is not taken for the whole.
+        if not self._kept.is_whole:
+            raise Refused(400, "malformed_form", "the form breaks off: its closing boundary is missing")
 
     @property
     def filename(self) -> str:
-        return Path(self._file.multipart_filename or "").name
+        return Path(self._kept.multipart_filename or "").name[-LONGEST_NAME:]
 
     @property
     def sha256(self) -> str:
-        return str(self._digest.value)
+        return self._kept.digest.hexdigest()

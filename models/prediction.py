@@ -74,16 +74,21 @@ def _cell(value: Any, column: Column, pointer: str) -> Any:
         return None
     fits = {
         "number": isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST,
-        "category": isinstance(value, str | int | float | bool),
-        "text": isinstance(value, str),
-        "tokens": isinstance(value, list) and all(isinstance(word, str) for word in value),
+        "category": _is_text(value) or isinstance(value, int | float | bool),
+        "text": _is_text(value),
+        "tokens": isinstance(value, list) and all(_is_text(word) for word in value),
     }[column.kind]
     if not fits:
         wanted = {"tokens": "a list of words", "number": "a finite number"}.get(column.kind, "a string")
         raise Refusal(pointer, f"'{column.name}' is {wanted}", code="wrong_value")
     if column.kind == "category":
         return str(value).lower() if isinstance(value, bool) else str(value)
-    return value
+    return float(value) if column.kind == "number" else value
+
+
+def _is_text(value: Any) -> bool:
+    """A string that UTF-8 can hold: JSON can also write half of a surrogate pair."""
+    return isinstance(value, str) and not any("\ud800" <= letter <= "\udfff" for letter in value)
 
 
 def _pixels(value: Any, column: Column, pointer: str) -> bytes:

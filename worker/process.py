@@ -77,6 +77,9 @@ class TrainerProcess:
         with suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
         self.process.wait()
+        assert self.process.stdin is not None
+        with suppress(BrokenPipeError):
+            self.process.stdin.close()
 
     def _read_messages(self, pipe: BinaryIO) -> None:
         with pipe:

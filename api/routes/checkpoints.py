@@ -8,6 +8,7 @@ from fastapi.responses import Response, StreamingResponse
 from sqlalchemy.orm import Session
 
 from api.deps import Paged, Parts, Service, missing
+from api.etags import known
 from api.pages import page
 from api.problems import respond
 from api.ranges import Unsatisfiable, parse
@@ -76,10 +77,12 @@ def weights(
         "Cache-Control": "private, no-cache",
         "X-Content-Type-Options": "nosniff",
     }
-    if if_none_match is not None and etag in if_none_match:
+    if known(if_none_match, etag):
         return Response(status_code=304, headers=headers)
     try:
-        part = parse(range_, file.bytes) if if_range in (None, etag) else None
+        # RFC 9110 §14.2: a range is asked for by GET alone.
+        wanted = range_ if request.method == "GET" and if_range in (None, etag) else None
+        part = parse(wanted, file.bytes)
     except Unsatisfiable:
         outside = {"Content-Range": f"bytes */{file.bytes}"}
         detail = f"the file has {file.bytes} bytes"

@@ -18,6 +18,7 @@ from models import intake
 from models.formats import sniff
 from models.formats.limits import OverLimit
 from models.records import datasets
+from models.records.ids import new_id
 from models.storage.store import fetch
 from models.table import DataError
 
@@ -72,9 +73,12 @@ def _take_in(service: Service, upload: Upload, name: str) -> tuple[Dataset, bool
         raise Refused(413, "over_limit", str(error)) from error
     except DataError as error:
         raise Refused(422, "data", str(error)) from error
-    blob = f"datasets/{upload.sha256}-{format_}"
+    # A name of its own: a deletion of the same bytes, in progress meanwhile, does not reach it.
+    dataset_id = new_id("ds")
+    blob = f"datasets/{dataset_id}"
     service.store.put(blob, rows)
     new = datasets.New(
+        id=dataset_id,
         name=name,
         format=format_,
         rows=taken.rows,
@@ -89,7 +93,8 @@ def _take_in(service: Service, upload: Upload, name: str) -> tuple[Dataset, bool
             datasets.add(tx, new)
         is_new = True
     except IntegrityError:
-        # The same bytes came by another request meanwhile, and were stored under the same name.
+        # The same bytes came by another request meanwhile.
+        service.store.delete(blob)
         is_new = False
     with service.database.reading() as tx:
         dataset = datasets.same_bytes(tx, upload.sha256, format_)

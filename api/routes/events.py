@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import time
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
@@ -10,7 +11,8 @@ from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
-from api.deps import Parts, Service, missing
+from api.deps import LAST, Parts, Service, missing
+from api.problems import Refused
 from athanor.contract import TERMINAL, Event, Metrics, Page
 from models.records import answers, events, metrics
 
@@ -28,7 +30,7 @@ async def index(
     service: Parts,
     job_id: str,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
-    after: Annotated[int, Query(ge=0, description="`next` of the page before")] = 0,
+    after: Annotated[int, Query(ge=0, le=LAST, description="`next` of the page before")] = 0,
     last_event_id: Annotated[str | None, Header()] = None,
 ) -> Page[Event] | Response:
     """States, checkpoints, warnings and log lines in order; with `Accept: text/event-stream` as they happen.
@@ -59,8 +61,9 @@ def logs(service: Parts, job_id: str) -> PlainTextResponse:
 
 def _cursor(last_event_id: str) -> tuple[int, int]:
     """(event, step) from an id this stream gave; anything else begins at the beginning."""
-    seq, _, step = last_event_id.partition("-")
-    return (int(seq), int(step)) if seq.isdigit() and step.isdigit() else (0, 0)
+    found = re.fullmatch(r"([0-9]{1,19})-([0-9]{1,19})", last_event_id)
+    seq, step = (int(number) for number in found.groups()) if found else (0, 0)
+    return (seq, step) if max(seq, step) <= LAST else (0, 0)
 
 
 def _look(
@@ -86,7 +89,11 @@ async def _stream(service: Service, job_id: str, cursor: tuple[int, int]) -> Asy
     # An id before anything has happened: a client that loses this connection can still say where it was.
     yield f"retry: 2000\nid: {seq}-{step}\ndata:\n\n"
     while True:
-        found, points, is_over = await run_in_threadpool(_look, service, job_id, (seq, step))
+        try:
+            found, points, is_over = await run_in_threadpool(_look, service, job_id, (seq, step))
+        except Refused:
+            # Deleted while somebody was listening: there is nothing more to tell.
+            found, points, is_over = [], None, True
         for event in found:
             seq = event.seq
             yield _frame(event.kind, f"{seq}-{step}", event.model_dump(mode="json"))

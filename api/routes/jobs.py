@@ -5,10 +5,12 @@ from collections.abc import Callable
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Response
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from api import builtin
 from api.deps import Authenticated, Paged, Parts, Service, missing
+from api.etags import known
 from api.pages import page
 from api.problems import Refused
 from athanor.contract import Job, Page, Plan, State
@@ -50,8 +52,14 @@ def create(
         tags=spec.tags,
         idempotency_key=idempotency_key,
     )
-    with service.database.writing() as tx:
-        job_id, is_new = jobs.submit(tx, wanted)
+    try:
+        with service.database.writing() as tx:
+            job_id, is_new = jobs.submit(tx, wanted)
+    except IntegrityError:
+        # The same key came by another request at this moment, or the dataset went: now both can be seen.
+        _plan(service, spec)
+        with service.database.writing() as tx:
+            job_id, is_new = jobs.submit(tx, wanted)
     # Only now: a worker that hears the ring must find the row.
     if is_new and service.broker.ring(job_id):
         with service.database.writing() as tx:
@@ -105,7 +113,7 @@ def read(
     with service.database.reading() as tx:
         version = answers.version(tx, job_id)
     etag = f'"{version}"'
-    if version is not None and if_none_match is not None and etag in if_none_match:
+    if version is not None and known(if_none_match, etag):
         return Response(status_code=304, headers={"ETag": etag})
     response.headers["ETag"] = etag
     return _job(service, job_id)
@@ -145,5 +153,3 @@ def _wish(service: Service, job_id: str, wish: Callable[[Session, str], None]) -
     with service.database.writing() as tx:
         wish(tx, job_id)
     return _job(service, job_id)
-
-

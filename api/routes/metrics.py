@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from starlette.concurrency import run_in_threadpool
 
-from api.deps import Parts, Service, missing
+from api.deps import LAST, Parts, Service, missing
 from athanor.contract import TERMINAL, Metrics
 from models.records import answers, metrics
 
@@ -22,7 +22,7 @@ async def read(
     service: Parts,
     job_id: str,
     series: Annotated[list[str] | None, Query(description="names, repeated or with commas; default: all")] = None,
-    after: Annotated[int | None, Query(ge=0, description="points of later steps only")] = None,
+    after: Annotated[int | None, Query(ge=0, le=LAST, description="points of later steps only")] = None,
     max_points: Annotated[int | None, Query(ge=4, le=100_000, description="thin each series; extremes stay")] = None,
     wait: Annotated[float, Query(ge=0, le=60, description="seconds to wait for a point later than `after`")] = 0,
 ) -> Metrics:

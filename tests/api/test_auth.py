@@ -1,0 +1,90 @@
+"""Who may ask: every route under /v1 wants a key, and what is open to all is named here."""
+
+import httpx
+import pytest
+
+from models.records import keys
+from tests.api import kit
+from tests.api.kit import Installation
+
+PUBLIC = {"/healthz", "/readyz", "/openapi.json", "/docs", "/docs/oauth2-redirect", "/redoc"}
+
+MALFORMED = [
+    "",
+    "Bearer",
+    "Bearer ",
+    "Bearer nonsense",
+    "Bearer ath_",
+    "Bearer ath__",
+    "Bearer ath_00000000_secret",
+    "Basic YXRoOmF0aA==",
+    "Bearer " + "x" * 5000,
+]
+
+
+def refused(client: httpx.Client, method: str, path: str, presented: str | None) -> None:
+    request = client.build_request(method, kit.filled(path))
+    # The client's own key must not be sent along.
+    del request.headers["Authorization"]
+    if presented is not None:
+        request.headers["Authorization"] = presented
+    answer = client.send(request)
+    assert answer.headers.get("WWW-Authenticate") == "Bearer", (method, path, answer.status_code)
+    if method == "HEAD":
+        assert answer.status_code == 401
+    else:
+        kit.problem(answer, 401, "unauthorized")
+
+
+def test_what_is_public_is_named_here(shared: Installation) -> None:
+    assert {path for _, path in kit.routes(shared.app) if not path.startswith("/v1/")} == PUBLIC
+
+
+@pytest.mark.parametrize("kind", ["none", "malformed", "wrong secret", "wrong prefix", "revoked"])
+def test_every_route_wants_a_key(shared: Installation, api: httpx.Client, kind: str) -> None:
+    guarded = [(method, path) for method, path in kit.routes(shared.app) if path.startswith("/v1/")]
+    assert len(guarded) >= 20
+    with shared.database.writing() as tx:
+        other = keys.create(tx, "revoked")
+        keys.revoke(tx, other.split("_")[1])
+    presented: dict[str, list[str | None]] = {
+        "none": [None],
+        "malformed": [*MALFORMED],
+        "wrong secret": [f"Bearer {shared.key[:-2]}AA", f"Bearer {shared.key}x"],
+        "wrong prefix": [f"Bearer {shared.key.replace('ath_', 'abc_')}"],
+        "revoked": [f"Bearer {other}"],
+    }
+    for each in presented[kind]:
+        for method, path in guarded:
+            refused(api, method, path, each)
+
+
+def test_a_refused_caller_does_not_learn_what_exists(shared: Installation, api: httpx.Client) -> None:
+    job_id = kit.submit(api)
+    answers = []
+    for wanted in (job_id, "job_none"):
+        request = api.build_request("GET", f"/v1/jobs/{wanted}")
+        del request.headers["Authorization"]
+        found = api.send(request).json()
+        answers.append((found["status"], found["detail"], found["code"]))
+    assert answers[0] == answers[1]
+
+
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
+def test_the_scheme_has_no_case(shared: Installation, api: httpx.Client, scheme: str) -> None:
+    assert api.get("/v1/jobs", headers={"Authorization": f"{scheme} {shared.key}"}).status_code == 200
+
+
+@pytest.mark.parametrize("path", sorted(PUBLIC))
+def test_public_routes_ask_for_none(shared: Installation, api: httpx.Client, path: str) -> None:
+    request = api.build_request("GET", path)
+    del request.headers["Authorization"]
+    assert api.send(request).status_code == 200
+
+
+def test_no_body_is_read_for_a_stranger(shared: Installation, api: httpx.Client) -> None:
+    """The key comes first: malformed JSON without one is 401, not 400."""
+    for path in ("/v1/jobs", "/v1/jobs/job_0/predict", "/v1/datasets"):
+        request = api.build_request("POST", path, content=b"{", headers={"Content-Type": "application/json"})
+        del request.headers["Authorization"]
+        kit.problem(api.send(request), 401, "unauthorized")

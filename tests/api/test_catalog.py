@@ -1,0 +1,137 @@
+"""What can be asked for, the schema of it, and whether the service is ready."""
+
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+from psycopg import sql
+from sqlalchemy import make_url
+
+import models
+from models.settings import Settings
+from models.storage.folder import FolderStore
+from tests.api import kit
+from tests.api.kit import Installation
+
+SHELVES = ("architectures", "losses", "optimizers", "schedules", "datasets")
+TYPES = {"string", "number", "integer", "boolean", "array", "object", "null"}
+
+
+def check_schema(schema: Any, whole: dict[str, Any]) -> None:
+    """The structure that JSON Schema 2020-12 asks of the keywords pydantic writes."""
+    assert isinstance(schema, dict), schema
+    if "$ref" in schema:
+        place, _, name = schema["$ref"].rpartition("/")
+        assert place == "#/$defs" and name in whole["$defs"], schema["$ref"]
+    assert schema.get("type", "object") in TYPES
+    for name in ("anyOf", "oneOf", "allOf", "prefixItems"):
+        for each in schema.get(name, []):
+            check_schema(each, whole)
+    for name in ("properties", "$defs"):
+        for each in schema.get(name, {}).values():
+            check_schema(each, whole)
+    for name in ("items", "additionalProperties"):
+        if isinstance(schema.get(name), dict):
+            check_schema(schema[name], whole)
+    assert set(schema.get("required", [])) <= schema.get("properties", {}).keys()
+    for name in ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "minItems", "maxItems", "maxLength"):
+        assert isinstance(schema.get(name, 0), int | float)
+    assert isinstance(schema.get("enum", []), list)
+
+
+def test_every_part_is_listed(api: httpx.Client) -> None:
+    catalog = api.get("/v1/catalog").json()
+    assert catalog.keys() == {*SHELVES, "augmentations"}
+    for shelf in SHELVES:
+        folder = Path(next(iter(models.__path__))) / shelf
+        files = {path.stem for path in folder.glob("*.py") if path.stem != "__init__"}
+        assert [part["kind"] for part in catalog[shelf]] == sorted(files)
+        for part in catalog[shelf]:
+            assert part["summary"] and part["description"].startswith(part["summary"])
+            assert part["schema"]["properties"]["kind"]["const"] == part["kind"]
+            assert part["schema"]["additionalProperties"] is False
+            check_schema(part["schema"], part["schema"])
+
+
+def test_the_schema_of_a_spec(api: httpx.Client) -> None:
+    schema = api.get("/v1/schemas/job-spec").json()
+    assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+    assert schema["required"] == ["architecture", "dataset"] and schema["additionalProperties"] is False
+    check_schema(schema, schema)
+    kinds = {part["kind"] for part in api.get("/v1/catalog").json()["architectures"]}
+    assert schema["properties"]["architecture"]["discriminator"]["mapping"].keys() == kinds
+
+
+def test_every_built_in_dataset_can_be_read(api: httpx.Client) -> None:
+    for part in api.get("/v1/catalog").json()["datasets"]:
+        assert api.get(f"/v1/datasets/{part['kind']}").json()["rows"] > 100
+
+
+def test_open_api_names_every_route(shared: Installation, api: httpx.Client) -> None:
+    document = api.get("/openapi.json").json()
+    assert document["openapi"].startswith("3.1")
+    told = {(method.upper(), path) for path, methods in document["paths"].items() for method in methods}
+    served = {each for each in kit.routes(shared.app) if each[1].startswith("/v1/")}
+    assert {each for each in served if each[0] != "HEAD"} <= told
+    for schema in document["components"]["schemas"].values():
+        for each in schema.get("properties", {}).values():
+            for reference in (each.get("$ref", ""), *(one.get("$ref", "") for one in each.get("anyOf", []))):
+                assert not reference or reference.rpartition("/")[2] in document["components"]["schemas"]
+    assert "multipart/form-data" in document["paths"]["/v1/datasets"]["post"]["requestBody"]["content"]
+
+
+def test_alive_and_ready(api: httpx.Client) -> None:
+    assert api.get("/healthz").json() == {"status": "ok"}
+    answer = api.get("/readyz")
+    assert (answer.status_code, answer.json()) == (200, {"database": "ok", "storage": "ok", "broker": "ok"})
+
+
+def test_not_ready_without_a_database(postgres_url: str, tmp_path: Path) -> None:
+    cluster = make_url(postgres_url)
+    address = cluster.set(drivername="postgresql").render_as_string(hide_password=False)
+    name = sql.Identifier("leaves_and_returns")
+    there = cluster.set(database="leaves_and_returns").render_as_string(hide_password=False)
+    with psycopg.connect(address, autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(name))
+        try:
+            with kit.installation(tmp_path / "data", there) as house, house.client(raises=False) as client:
+                assert client.get("/readyz").status_code == 200
+                connection.execute(sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS false").format(name))
+                connection.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", ["leaves_and_returns"]
+                )
+                answer = client.get("/readyz")
+                assert answer.status_code == 503 and answer.json()["database"].startswith("away")
+                assert client.get("/healthz").status_code == 200
+                refused = client.get("/v1/jobs")
+                kit.problem(refused, 503, "database_away")
+                assert refused.headers["Retry-After"]
+                connection.execute(sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS true").format(name))
+                assert client.get("/readyz").status_code == 200
+                assert client.get("/v1/jobs").status_code == 200
+        finally:
+            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
+
+
+def test_not_ready_without_a_store(house: Installation, client: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: FolderStore) -> None:
+        raise OSError("no space left on the device")
+
+    monkeypatch.setattr(FolderStore, "check", full)
+    answer = client.get("/readyz")
+    assert answer.status_code == 503 and answer.json()["storage"] == "away: OSError"
+
+
+def test_redis_away_delays_no_more(tmp_path: Path) -> None:
+    with kit.installation(tmp_path) as house:
+        away = house.settings.model_copy(update={"redis_url": f"redis://127.0.0.1:{kit.free_port()}/0"})
+        assert isinstance(away, Settings)
+        from api.app import create_app
+
+        house.app = create_app(away)
+        with house.client() as client:
+            answer = client.get("/readyz")
+            assert answer.status_code == 200 and answer.json()["broker"].startswith("away")
+            assert client.post("/v1/jobs", json=kit.spec("linear")).status_code == 201

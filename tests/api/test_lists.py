@@ -1,0 +1,115 @@
+"""Lists: a page at a time, with nothing left out and nothing twice, however the list grows meanwhile."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+from athanor.contract import Device
+from models.records import workers
+from models.records.ids import new_id
+from tests.api import kit
+from tests.api.kit import Installation
+
+
+def pages(client: httpx.Client, path: str, **query: Any) -> list[list[str]]:
+    """The ids on every page, by following `next`."""
+    found, after = [], None
+    while True:
+        answer = client.get(path, params=query | ({"after": after} if after else {}))
+        assert answer.status_code == 200, answer.text
+        page = answer.json()
+        found.append([each["id"] for each in page["data"]])
+        assert page["has_more"] == (page["next"] is not None)
+        if not page["has_more"]:
+            return found
+        assert len(page["data"]) == query["limit"] and page["next"] == page["data"][-1]["id"]
+        after = page["next"]
+
+
+@pytest.mark.parametrize("limit", [1, 3, 4, 7, 11, 12, 13, 100])
+def test_jobs_newest_first(client: httpx.Client, limit: int) -> None:
+    made = [kit.submit(client) for _ in range(12)]
+    found = pages(client, "/v1/jobs", limit=limit)
+    assert [each for page in found for each in page] == sorted(made, reverse=True)
+    assert all(found)
+
+
+def test_the_default_page_has_twenty(client: httpx.Client) -> None:
+    made = sorted((kit.submit(client) for _ in range(21)), reverse=True)
+    page = client.get("/v1/jobs").json()
+    assert [each["id"] for each in page["data"]] == made[:20] and page["has_more"]
+
+
+def test_what_comes_and_goes_meanwhile_disturbs_no_page(client: httpx.Client) -> None:
+    made = sorted((kit.submit(client) for _ in range(6)), reverse=True)
+    first = client.get("/v1/jobs?limit=2").json()
+    kit.submit(client)
+    # Even the job that the cursor names may go.
+    client.post(f"/v1/jobs/{first['next']}/cancel")
+    assert client.delete(f"/v1/jobs/{first['next']}").status_code == 204
+    second = client.get("/v1/jobs", params={"limit": 2, "after": first["next"]}).json()
+    assert [each["id"] for each in (*first["data"], *second["data"])] == made[:4]
+
+
+def test_an_empty_list(client: httpx.Client) -> None:
+    for path in ("/v1/jobs", "/v1/datasets", "/v1/workers"):
+        assert client.get(path).json() == {"data": [], "has_more": False, "next": None}
+
+
+def test_jobs_by_state(client: httpx.Client) -> None:
+    made = [kit.submit(client) for _ in range(4)]
+    client.post(f"/v1/jobs/{made[0]}/cancel")
+    client.post(f"/v1/jobs/{made[1]}/pause")
+    assert pages(client, "/v1/jobs", limit=10, state="cancelled") == [[made[0]]]
+    assert pages(client, "/v1/jobs", limit=10, state="paused") == [[made[1]]]
+    assert pages(client, "/v1/jobs", limit=1, state="queued") == [[made[3]], [made[2]]]
+    assert pages(client, "/v1/jobs", limit=10, state="failed") == [[]]
+
+
+def test_jobs_by_tag(client: httpx.Client) -> None:
+    red = [kit.submit(client, kit.spec(tags={"colour": "red", "n": str(at)})) for at in range(3)]
+    blue = kit.submit(client, kit.spec(tags={"colour": "blue"}))
+    odd = kit.submit(client, kit.spec(tags={"colour": "a:b"}))
+    assert pages(client, "/v1/jobs", limit=2, tag="colour:red") == [[red[2], red[1]], [red[0]]]
+    assert pages(client, "/v1/jobs", limit=5, tag="colour:blue") == [[blue]]
+    assert pages(client, "/v1/jobs", limit=5, tag="colour:a:b") == [[odd]]
+    assert pages(client, "/v1/jobs", limit=5, tag="n:1") == [[red[1]]]
+    assert pages(client, "/v1/jobs", limit=5, tag="colour:re") == [[]]
+    client.post(f"/v1/jobs/{red[0]}/cancel")
+    assert pages(client, "/v1/jobs", limit=5, tag="colour:red", state="cancelled") == [[red[0]]]
+    kit.problem(client.get("/v1/jobs?tag=colour"), 422, "invalid")
+
+
+def test_datasets(client: httpx.Client) -> None:
+    made = [kit.upload(client, f"{at}.csv", b"a,b\n1,2\n3,%d\n" % at)["id"] for at in range(5)]
+    assert pages(client, "/v1/datasets", limit=2) == [[made[4], made[3]], [made[2], made[1]], [made[0]]]
+
+
+def test_workers(house: Installation, client: httpx.Client) -> None:
+    ids = [new_id("wrk") for _ in range(3)]
+    for at, worker_id in enumerate(ids):
+        with house.database.writing() as tx:
+            workers.enlist(
+                tx,
+                worker_id,
+                host=f"host-{at}",
+                machine="m",
+                pid=1,
+                pid_started=0.0,
+                version="0.1.0",
+                mode="local",
+                slots=2,
+                devices=[Device(kind="cpu", name="a processor")],
+            )
+    assert pages(client, "/v1/workers", limit=2) == [sorted(ids, reverse=True)[:2], sorted(ids, reverse=True)[2:]]
+    shown = client.get("/v1/workers?limit=1").json()["data"][0]
+    assert (shown["state"], shown["slots"], shown["running"]) == ("active", 2, [])
+    assert shown["devices"] == [{"kind": "cpu", "name": "a processor", "memory_bytes": None}]
+
+
+def test_checkpoints_in_the_order_they_were_written(trained: Any) -> None:
+    path = f"/v1/jobs/{trained.table}/checkpoints"
+    whole = pages(trained.client, path, limit=100)[0]
+    assert len(whole) >= 2
+    assert [each for page in pages(trained.client, path, limit=1) for each in page] == whole == sorted(whole)

@@ -1,0 +1,104 @@
+"""Predictions: rows as their owner has them, and mistakes in them pointed at."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.api import kit
+from tests.api.conftest import Trained
+
+COLUMNS = ["sepal length (cm)", "sepal width (cm)", "petal length (cm)", "petal width (cm)"]
+FLOWER = dict(zip(COLUMNS, [5.1, 3.5, 1.4, 0.2], strict=True))
+
+
+def ask(trained: Trained, job_id: str, rows: list[Any], **query: str) -> httpx.Response:
+    return trained.client.post(f"/v1/jobs/{job_id}/predict", json={"rows": rows}, params=query)
+
+
+def labels(answer: httpx.Response, classes: int) -> list[str]:
+    """The label of each row, after a look at its probabilities."""
+    assert answer.status_code == 200, answer.text
+    found = answer.json()
+    assert found["checkpoint_id"].startswith("ckpt_")
+    for each in found["predictions"]:
+        chances = each["probabilities"]
+        assert len(chances) == classes and sum(chances.values()) == pytest.approx(1)
+        assert chances[each["label"]] == max(chances.values())
+    return [each["label"] for each in found["predictions"]]
+
+
+def test_rows_of_a_table(trained: Trained) -> None:
+    other = dict(zip(COLUMNS, [7.7, 2.6, 6.9, 2.3], strict=True))
+    found = labels(ask(trained, trained.table, [FLOWER, other, FLOWER]), 3)
+    assert found[0] == found[2]
+
+
+def test_images(trained: Trained) -> None:
+    assert len(labels(ask(trained, trained.image, [[[0] * 8] * 8, [255] * 64]), 10)) == 2
+
+
+def test_sentences(trained: Trained) -> None:
+    rows = ["this film was good", {"text": "every song felt poor"}, "words never seen"]
+    assert {*labels(ask(trained, trained.text, rows), 2)} <= {"yes", "no"}
+
+
+def test_values(trained: Trained) -> None:
+    columns = trained.client.get(f"/v1/jobs/{trained.regression}").json()["spec"]["dataset"]["inputs"]
+    answer = ask(trained, trained.regression, [dict.fromkeys(columns, 0.01)])
+    assert isinstance(answer.json()["predictions"][0]["value"], float)
+
+
+def test_from_a_checkpoint_by_name(trained: Trained) -> None:
+    last = trained.client.get(f"/v1/jobs/{trained.table}/checkpoints/last").json()["id"]
+    assert ask(trained, trained.table, [FLOWER], checkpoint="last").json()["checkpoint_id"] == last
+    assert ask(trained, trained.table, [FLOWER], checkpoint=last).json()["checkpoint_id"] == last
+    kit.problem(ask(trained, trained.table, [FLOWER], checkpoint="ckpt_none"), 404, "not_found")
+
+
+def test_a_row_does_not_depend_on_its_neighbours(trained: Trained) -> None:
+    alone = ask(trained, trained.text, ["this film was good"]).json()["predictions"][0]["probabilities"]
+    long = "every song felt poor " * 20
+    among = ask(trained, trained.text, [long, "this film was good"]).json()["predictions"][1]["probabilities"]
+    assert among == pytest.approx(alone, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("job", "rows", "pointer"),
+    [
+        ("table", [FLOWER, FLOWER | {"petal width (cm)": "wide"}], "/rows/1"),
+        ("table", [FLOWER, FLOWER, FLOWER | {"petal width (cm)": True}], "/rows/2"),
+        ("table", [FLOWER, FLOWER | {"colour": 1}], "/rows/1/colour"),
+        ("table", [FLOWER, [5.1, 3.5, 1.4, 0.2]], "/rows/1"),
+        ("table", [3], "/rows/0"),
+        ("image", [[[0] * 8] * 8, [0] * 63], "/rows/1"),
+        ("image", [[[0] * 8] * 8, [[0] * 8] * 7 + [[0] * 7]], "/rows/1"),
+        ("image", [[256] * 64], "/rows/0"),
+        ("image", [[-1] * 64], "/rows/0"),
+        ("image", [["x"] * 64], "/rows/0"),
+        ("image", [None], "/rows/0"),
+        ("text", ["fine", 5], "/rows/1"),
+        ("text", ["fine", ["a", "b"]], "/rows/1"),
+    ],
+)
+def test_a_wrong_row(trained: Trained, job: str, rows: list[Any], pointer: str) -> None:
+    kit.fault(ask(trained, getattr(trained, job), rows), pointer)
+
+
+def test_how_many_rows(trained: Trained) -> None:
+    assert len(labels(ask(trained, trained.table, [FLOWER] * 1000), 3)) == 1000
+    kit.fault(ask(trained, trained.table, [FLOWER] * 1001), "/rows", "too_long")
+    kit.fault(ask(trained, trained.table, []), "/rows", "too_short")
+
+
+def test_the_body(trained: Trained) -> None:
+    path = f"/v1/jobs/{trained.table}/predict"
+    kit.fault(trained.client.post(path, json={}), "/rows", "missing")
+    kit.fault(trained.client.post(path, json={"rows": 3}), "/rows", "list_type")
+    kit.fault(trained.client.post(path, json={"rows": [FLOWER], "row": 1}), "/row", "extra_forbidden")
+    kit.problem(trained.client.post(path, content=b" " * (16 * 2**20 + 1), headers=kit.JSON), 413, "over_limit")
+
+
+def test_a_job_without_a_checkpoint(client: httpx.Client) -> None:
+    answer = client.post(f"/v1/jobs/{kit.submit(client)}/predict", json={"rows": [FLOWER]})
+    kit.problem(answer, 404, "not_found")

@@ -1,0 +1,217 @@
+"""Refusals: what was wrong and where, in one form, and quickly."""
+
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from models.records import answers
+from tests.api import kit
+from tests.api.kit import JSON, Installation
+
+LIMIT = 256 * 1024
+
+
+def deep(path: str, value: Any) -> dict[str, Any]:
+    """A valid spec in which one field is something else."""
+    whole: dict[str, Any] = kit.spec("mlp", "iris")
+    here = whole
+    *way, last = path.split(".")
+    for name in way:
+        here = here.setdefault(name, {})
+    here[last] = value
+    return whole
+
+
+def test_an_unknown_field_is_pointed_at_with_its_likely_name(api: httpx.Client) -> None:
+    found = kit.fault(api.post("/v1/jobs", json=deep("architecture.hiden", [3])), "/architecture/hiden")
+    assert found["code"] == "extra_forbidden"
+    assert found["suggestion"] == "did you mean 'hidden'?"
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "pointer", "code"),
+    [
+        ("architecture.dropout", "much", "/architecture/dropout", "float_parsing"),
+        ("architecture.dropout", 1.0, "/architecture/dropout", "less_than"),
+        ("architecture.hidden", [], "/architecture/hidden", "too_short"),
+        ("architecture.hidden", [8, "x"], "/architecture/hidden/1", "int_parsing"),
+        ("architecture.hidden", [8, 8, 0], "/architecture/hidden/2", "greater_than_equal"),
+        ("architecture.hidden", [10**12], "/architecture/hidden/0", "less_than_equal"),
+        ("architecture.hidden", [10**400], "/architecture/hidden/0", None),
+        ("hyperparameters.epochs", 0, "/hyperparameters/epochs", "greater_than_equal"),
+        ("hyperparameters.epochs", 1.5, "/hyperparameters/epochs", "int_from_float"),
+        ("hyperparameters.optimizer", {"kind": "adam", "lr": -1}, "/hyperparameters/optimizer/lr", "greater_than"),
+        ("dataset", {"target": "target"}, "/dataset/id", "missing"),
+        ("dataset.id", None, "/dataset/id", "string_type"),
+        ("dataset.split", {"kind": "holdout", "val": 2}, "/dataset/split/val", "less_than"),
+        ("dataset.inputs", ["a", 3], "/dataset/inputs/1", "string_type"),
+        ("resources.devices", 2, "/resources/devices", "less_than_equal"),
+        ("tags", {"a/b~c": 3}, "/tags/a~1b~0c", "string_type"),
+        ("name", "x" * 201, "/name", "string_too_long"),
+        ("nonsense", 1, "/nonsense", "extra_forbidden"),
+    ],
+)
+def test_pointers(api: httpx.Client, path: str, value: Any, pointer: str, code: str | None) -> None:
+    body = json.dumps(deep(path, value))
+    kit.fault(api.post("/v1/jobs", content=body, headers=JSON), pointer, code)
+
+
+def test_an_unknown_architecture_lists_the_known_ones(api: httpx.Client) -> None:
+    found = kit.fault(api.post("/v1/jobs", json=kit.spec("mpl")), "/architecture", "union_tag_invalid")
+    assert all(kind in found["message"] for kind in ("cnn", "linear", "mlp", "textcnn"))
+
+
+def test_a_missing_field_and_several_faults_at_once(api: httpx.Client) -> None:
+    faults = kit.problem(api.post("/v1/jobs", json={"nmae": "x"}), 422, "invalid")["errors"]
+    pointers = {each["pointer"]: each["code"] for each in faults}
+    assert pointers == {"/architecture": "missing", "/dataset": "missing", "/nmae": "extra_forbidden"}
+    assert next(each for each in faults if each["pointer"] == "/nmae")["suggestion"] == "did you mean 'name'?"
+
+
+@pytest.mark.parametrize("body", ["{nope", '{"architecture": ', "{'a': 1}", "[1,", "nul"])
+def test_what_is_not_json(api: httpx.Client, body: str) -> None:
+    kit.problem(api.post("/v1/jobs", content=body, headers=JSON), 400, "malformed_json")
+
+
+@pytest.mark.parametrize("body", [b"\xff\xfe{", b'{"name": "\xff"}', b"9" * 5000])
+def test_what_cannot_even_be_read(api: httpx.Client, body: bytes) -> None:
+    kit.problem(api.post("/v1/jobs", content=body, headers=JSON), 400)
+
+
+@pytest.mark.parametrize("body", ["", "[]", "5", '"mlp"', "true", "null", "[{}]"])
+def test_what_is_no_object(api: httpx.Client, body: str) -> None:
+    found = kit.problem(api.post("/v1/jobs", content=body, headers=JSON), 422, "invalid")
+    assert found["errors"][0]["pointer"] == ""
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
+def test_numbers_that_are_none(api: httpx.Client, number: str) -> None:
+    body = '{"architecture": {"kind": "mlp", "dropout": %s}, "dataset": {"id": "iris"}}' % number  # noqa: UP031
+    kit.fault(api.post("/v1/jobs", content=body, headers=JSON), "/architecture/dropout", "finite_number")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "[" * 100_000,
+        "[" * 100_000 + "]" * 100_000,
+        '{"a":' * 40_000 + "1" + "}" * 40_000,
+        '{"architecture":{"kind":"mlp","x":' + "[" * 900 + "]" * 900 + '},"dataset":{"id":"iris"}}',
+        '{"architecture":' + '{"kind":' * 900 + "1" + "}" * 900 + ',"dataset":{"id":"iris"}}',
+        json.dumps({f"epoch{number}": 0 for number in range(15_000)}),
+        json.dumps({"architecture": {"kind": "mlp", "hidden": ["x"] * 50_000}, "dataset": {"id": "iris"}}),
+        json.dumps({"x" * 250_000: 0}),
+        '{"\\ud800": 1}',
+        '{"name": "\\ud800", "architecture": {"kind": "mlp"}, "dataset": {"id": "iris"}}',
+        '{"dataset": {"id": "\\ud800"}, "architecture": {"kind": "mlp"}}',
+    ],
+)
+def test_bombs_do_no_harm(api: httpx.Client, body: str) -> None:
+    assert len(body) <= LIMIT
+    began = time.monotonic()
+    answer = api.post("/v1/jobs", content=body, headers=JSON)
+    assert time.monotonic() - began < 3
+    assert len(kit.problem(answer, answer.status_code)["errors"]) <= 50
+    assert answer.status_code in (400, 422)
+
+
+def unannounced(size: int) -> Iterator[bytes]:
+    for _ in range(size // 1024):
+        yield b" " * 1024
+
+
+def test_a_body_over_the_limit(api: httpx.Client) -> None:
+    found = kit.problem(api.post("/v1/jobs", content=b" " * (LIMIT + 1), headers=JSON), 413, "over_limit")
+    assert "max_body_bytes = 262,144" in found["detail"]
+    kit.problem(api.post("/v1/jobs", content=unannounced(LIMIT + 1024), headers=JSON), 413, "over_limit")
+
+
+def test_a_body_at_the_limit(api: httpx.Client) -> None:
+    body = json.dumps(kit.spec()).encode()
+    answer = api.post("/v1/jobs?validate_only=true", content=body + b" " * (LIMIT - len(body)), headers=JSON)
+    assert answer.status_code == 200
+
+
+def test_a_body_over_the_limit_by_wire(live: httpx.Client) -> None:
+    kit.problem(live.post("/v1/jobs", content=b" " * (LIMIT + 1), headers=JSON), 413, "over_limit")
+    kit.problem(live.post("/v1/jobs", content=unannounced(LIMIT + 1024), headers=JSON), 413, "over_limit")
+    assert live.get("/v1/jobs").status_code == 200
+
+
+def test_unknown_ids_are_not_found(shared: Installation, api: httpx.Client) -> None:
+    named = [(method, path) for method, path in kit.routes(shared.app) if "{" in path]
+    assert len(named) >= 15
+    for method, path in named:
+        body = {"rows": [1]} if path.endswith("/predict") else None
+        answer = api.request(method, kit.filled(path), json=body)
+        if method == "HEAD":
+            assert answer.status_code == 404
+        else:
+            kit.problem(answer, 404, "not_found")
+
+
+def test_unknown_checkpoints_are_not_found(shared: Installation, api: httpx.Client) -> None:
+    job_id = kit.submit(api)
+    for which in ("ckpt_none", "best", "last", "%2e%2e", "..%2f..%2fathanor.db"):
+        for tail in ("", "/weights"):
+            kit.problem(api.get(f"/v1/jobs/{job_id}/checkpoints/{which}{tail}"), 404, "not_found")
+    kit.problem(api.post(f"/v1/jobs/{job_id}/predict", json={"rows": [[1, 2, 3, 4]]}), 404, "not_found")
+
+
+@pytest.mark.parametrize("path", ["/v1/nope", "/nope", "/v1/jobs/a/b/c", "/v1/jobs/%ff", "/v1/jobs/%00"])
+def test_unknown_paths_are_not_found(api: httpx.Client, path: str) -> None:
+    kit.problem(api.get(path), 404)
+
+
+def test_wrong_methods(shared: Installation, api: httpx.Client) -> None:
+    served: dict[str, set[str]] = {}
+    for method, path in kit.routes(shared.app):
+        served.setdefault(path, set()).add(method)
+    for path, methods in served.items():
+        if path.startswith("/v1/"):
+            for method in {"GET", "POST", "PUT", "PATCH", "DELETE"} - methods:
+                answer = api.request(method, kit.filled(path))
+                kit.problem(answer, 405, "method_not_allowed")
+                assert answer.headers["Allow"]
+
+
+@pytest.mark.parametrize(
+    ("query", "pointer"),
+    [
+        ("/v1/jobs?limit=0", "?limit"),
+        ("/v1/jobs?limit=101", "?limit"),
+        ("/v1/jobs?limit=ten", "?limit"),
+        ("/v1/jobs?state=lost", "?state"),
+        ("/v1/jobs/{job}/metrics?wait=61", "?wait"),
+        ("/v1/jobs/{job}/metrics?wait=nan", "?wait"),
+        ("/v1/jobs/{job}/metrics?wait=inf", "?wait"),
+        ("/v1/jobs/{job}/metrics?max_points=3", "?max_points"),
+        ("/v1/jobs/{job}/metrics?after=-1", "?after"),
+        ("/v1/jobs/{job}/metrics?after=9223372036854775808", "?after"),
+        ("/v1/jobs/{job}/events?after=9223372036854775808", "?after"),
+        ("/v1/jobs/{job}/events?limit=1001", "?limit"),
+        ("/v1/datasets/iris/preview?rows=101", "?rows"),
+    ],
+)
+def test_queries(api: httpx.Client, query: str, pointer: str) -> None:
+    kit.fault(api.get(query.format(job=kit.submit(api))), pointer)
+
+
+def test_an_unforeseen_failure(house: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("a secret of the service")
+
+    monkeypatch.setattr(answers, "page", broken)
+    with house.client(raises=False) as client:
+        answer = client.get("/v1/jobs")
+    kit.problem(answer, 500, "internal")
+    assert "secret" not in answer.text
+
+
+def test_every_answer_has_a_name_of_its_own(api: httpx.Client) -> None:
+    names = {api.get(path).headers["X-Request-Id"] for path in ("/healthz", "/v1/jobs", "/v1/jobs", "/nope")}
+    assert len(names) == 4

@@ -1,0 +1,117 @@
+"""Specs that cannot work are turned down before anything is queued, at the place where the mistake is."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from models.settings import Limits
+from tests.api import kit
+
+SERIES: dict[str, Any] = {"hyperparameters": {"early_stopping": {"series": "val/f1"}}}
+NOTHING_TO_STOP_BY: dict[str, Any] = {
+    "choice": {"split": {"kind": "holdout", "val": 0, "test": 0.2}},
+    "hyperparameters": {"early_stopping": {"series": "val/loss"}},
+}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "pointer", "code"),
+    [
+        (kit.spec("cnn", "iris"), "/architecture/kind", "wrong_inputs"),
+        (kit.spec("textcnn", "digits"), "/architecture/kind", "wrong_inputs"),
+        (kit.spec("cnn", "digits", architecture={"channels": [4] * 4}), "/architecture/channels", "shape"),
+        (kit.spec(hyperparameters={"loss": {"kind": "mse"}}), "/hyperparameters/loss/kind", "wrong_loss"),
+        (
+            kit.spec("mlp", "diabetes", hyperparameters={"loss": {"kind": "bce"}}),
+            "/hyperparameters/loss/kind",
+            "wrong_loss",
+        ),
+        (kit.spec(choice={"target": "tarhet"}), "/dataset/target", "unknown_column"),
+        (kit.spec(choice={"inputs": ["petal length (cm)", "petal lenght"]}), "/dataset/inputs/1", "unknown_column"),
+        (kit.spec(choice={"inputs": ["target"]}), "/dataset/inputs", "leak"),
+        (kit.spec(choice={"task": "regression"}), "/dataset/task", "wrong_task"),
+        (kit.spec(choice={"split": {"kind": "holdout", "val": 0.5, "test": 0.5}}), "/dataset/split", "value_error"),
+        (
+            kit.spec(choice={"split": {"kind": "holdout", "val": 0.6, "test": 0.395}}),
+            "/dataset/split",
+            "too_few_rows",
+        ),
+        (kit.spec(choice={"split": {"kind": "given"}}), "/dataset/split/column", "missing_column"),
+        (kit.spec(choice={"split": {"kind": "given", "column": "target"}}), "/dataset/split/column", "wrong_part"),
+        (kit.spec(choice={"split": {"kind": "folds", "n": 5}}), "/dataset/split", "union_tag_invalid"),
+        (kit.spec(**SERIES), "/hyperparameters/early_stopping/series", "unknown_series"),
+        (kit.spec(**NOTHING_TO_STOP_BY), "/hyperparameters/early_stopping/series", "unknown_series"),
+        (kit.spec(checkpoints={"series": "train/loss"}), "/checkpoints/series", "unknown_series"),
+        (kit.spec(architecture={"hidden": [65_536] * 64}), "/architecture", "over_limit"),
+        (kit.spec(architecture={"hidden": [10**12]}), "/architecture/hidden/0", "less_than_equal"),
+        (kit.spec("cnn", "digits", architecture={"channels": [10**12]}), "/architecture/channels/0", None),
+        (kit.spec(hyperparameters={"batch_size": 10**12}), "/hyperparameters/batch_size", "less_than_equal"),
+        (kit.spec(hyperparameters={"epochs": 100_000, "batch_size": 1}), None, None),
+        (kit.spec(hyperparameters={"epochs": 1, "steps": 1}), "/hyperparameters", "value_error"),
+        (kit.spec(dataset="iriss"), "/dataset/id", "unknown_dataset"),
+        (kit.spec(dataset="ds_" + "0" * 32), "/dataset/id", "unknown_dataset"),
+    ],
+)
+def test_it_is_refused(api: httpx.Client, wanted: dict[str, Any], pointer: str | None, code: str | None) -> None:
+    before = api.get("/v1/jobs").json()
+    answer = api.post("/v1/jobs", json=wanted)
+    if pointer is None:
+        assert answer.status_code == 201
+        return
+    kit.fault(answer, pointer, code)
+    kit.fault(api.post("/v1/jobs?validate_only=true", json=wanted), pointer, code)
+    assert api.get("/v1/jobs").json() == before
+
+
+@pytest.mark.parametrize(
+    ("wanted", "suggestion"),
+    [
+        (kit.spec(choice={"target": "tarhet"}), "did you mean 'target'?"),
+        (kit.spec(choice={"inputs": ["petal lenght (cm)"]}), "did you mean 'petal length (cm)'?"),
+        (kit.spec("cnn", "digits", architecture={"channels": [4] * 4}), "at most 3 blocks"),
+        (kit.spec(hyperparameters={"loss": {"kind": "mse"}}), "use bce or cross_entropy"),
+        (kit.spec(**NOTHING_TO_STOP_BY), "give split.val a share"),
+        (kit.spec(**SERIES), "one of val/loss, val/accuracy"),
+    ],
+)
+def test_it_says_what_would_work(api: httpx.Client, wanted: dict[str, Any], suggestion: str) -> None:
+    assert kit.problem(api.post("/v1/jobs", json=wanted), 422)["errors"][0]["suggestion"] == suggestion
+
+
+def test_a_dataset_without_a_target(api: httpx.Client) -> None:
+    dataset = kit.upload(api, "sayings.txt", b"".join(b"saying number %d\n" % at for at in range(30)))
+    assert dataset["schema"]["target"] is None
+    kit.fault(api.post("/v1/jobs", json=kit.spec("textcnn", dataset["id"])), "/dataset/target", "missing_target")
+
+
+@pytest.fixture(scope="module")
+def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    limits = Limits(max_parameters=10_000, max_memory_bytes=1_000_000, max_steps=1000)
+    with kit.installation(tmp_path_factory.mktemp("strict"), limits=limits) as house, house.client() as client:
+        yield client
+
+
+@pytest.mark.parametrize(
+    ("wanted", "pointer"),
+    [
+        (kit.spec(architecture={"hidden": [1000, 10]}), "/architecture"),
+        (kit.spec("cnn", "digits", hyperparameters={"batch_size": 1024}), "/architecture"),
+        (
+            kit.spec(
+                "cnn", "digits", architecture={"channels": [8], "hidden": []}, hyperparameters={"batch_size": 10**6}
+            ),
+            "/hyperparameters/batch_size",
+        ),
+        (kit.spec(hyperparameters={"steps": 1001}), "/hyperparameters"),
+    ],
+)
+def test_each_limit_is_named(strict: httpx.Client, wanted: dict[str, Any], pointer: str) -> None:
+    found = kit.fault(strict.post("/v1/jobs", json=wanted), pointer, "over_limit")
+    assert "the limit is" in found["message"]
+
+
+def test_a_limit_is_not_met_by_what_is_just_below(strict: httpx.Client, tmp_path: Path) -> None:
+    assert strict.post("/v1/jobs", json=kit.spec(hyperparameters={"steps": 1000})).status_code == 201
