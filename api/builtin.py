@@ -5,14 +5,12 @@ import tempfile
 import threading
 from pathlib import Path
 
-from sqlalchemy.exc import IntegrityError
-
 from api.deps import Service
+from api.shelving import shelve
 from athanor.contract import Dataset
 from models import intake
 from models.kinds import DATASETS
 from models.records import datasets
-from models.records.ids import new_id
 
 _one_at_a_time = threading.Lock()
 
@@ -35,26 +33,7 @@ def _write_down(service: Service, kind: str) -> Dataset | None:
         rows = Path(folder) / "rows.parquet"
         taken = intake.ingest(DATASETS[kind].model_validate({}).source(), rows)
         sha256 = hashlib.sha256(rows.read_bytes()).hexdigest()
-        # A name of its own: a deletion of the same set, in progress meanwhile, does not reach it.
-        blob = f"datasets/{kind}/{new_id('put')}"
-        service.store.put(blob, rows)
         size = rows.stat().st_size
-    new = datasets.New(
-        id=kind,
-        name=kind,
-        format="built-in",
-        rows=taken.rows,
-        bytes=size,
-        sha256=sha256,
-        schema=taken.schema,
-        warnings=taken.warnings,
-        blob=blob,
-    )
-    try:
-        with service.database.writing() as tx:
-            datasets.add(tx, new)
-    except IntegrityError:
-        # Another process of the API wrote the same set down first.
-        service.store.delete(blob)
+        shelve(service, taken, rows, id=kind, name=kind, format="built-in", size=size, sha256=sha256)
     with service.database.reading() as tx:
         return datasets.get(tx, kind)

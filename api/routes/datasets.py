@@ -5,13 +5,14 @@ from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
-from sqlalchemy.exc import IntegrityError, NoResultFound
+from sqlalchemy.exc import NoResultFound
 from starlette.concurrency import run_in_threadpool
 
 from api import builtin
 from api.deps import Paged, Parts, Service, missing
 from api.pages import page
 from api.problems import Refused
+from api.shelving import shelve
 from api.uploads import Upload
 from athanor.contract import Dataset, Page, Preview
 from models import intake
@@ -73,29 +74,8 @@ def _take_in(service: Service, upload: Upload, name: str) -> tuple[Dataset, bool
         raise Refused(413, "over_limit", str(error)) from error
     except DataError as error:
         raise Refused(422, "data", str(error)) from error
-    # A name of its own: a deletion of the same bytes, in progress meanwhile, does not reach it.
-    dataset_id = new_id("ds")
-    blob = f"datasets/{dataset_id}"
-    service.store.put(blob, rows)
-    new = datasets.New(
-        id=dataset_id,
-        name=name,
-        format=format_,
-        rows=taken.rows,
-        bytes=upload.path.stat().st_size,
-        sha256=upload.sha256,
-        schema=taken.schema,
-        warnings=taken.warnings,
-        blob=blob,
-    )
-    try:
-        with service.database.writing() as tx:
-            datasets.add(tx, new)
-        is_new = True
-    except IntegrityError:
-        # The same bytes came by another request meanwhile.
-        service.store.delete(blob)
-        is_new = False
+    size = upload.path.stat().st_size
+    is_new = shelve(service, taken, rows, id=new_id("ds"), name=name, format=format_, size=size, sha256=upload.sha256)
     with service.database.reading() as tx:
         dataset = datasets.same_bytes(tx, upload.sha256, format_)
     assert dataset is not None

@@ -9,7 +9,6 @@ from sqlalchemy.orm import Session
 from athanor import contract
 from athanor.contract import Schema, Warned
 from models.records.database import now
-from models.records.ids import new_id
 from models.records.tables import Dataset, Job
 from models.records.times import rfc3339
 
@@ -22,6 +21,7 @@ class InUse(Exception):
 class New:
     """A dataset whose rows are in the store as `blob`."""
 
+    id: str
     name: str
     format: str
     rows: int
@@ -30,15 +30,13 @@ class New:
     schema: Schema
     warnings: list[Warned]
     blob: str
-    id: str | None = None
 
 
 def add(tx: Session, new: New) -> str:
-    """Insert the row. Raises sqlalchemy.exc.IntegrityError when the same bytes came in between."""
-    dataset_id = new.id or new_id("ds")
+    """Insert the row; its id. Raises sqlalchemy.exc.IntegrityError when the same bytes came in between."""
     tx.execute(
         insert(Dataset).values(
-            id=dataset_id,
+            id=new.id,
             name=new.name,
             format=new.format,
             rows=new.rows,
@@ -50,7 +48,7 @@ def add(tx: Session, new: New) -> str:
             created_at=now(),
         )
     )
-    return dataset_id
+    return new.id
 
 
 def get(tx: Session, dataset_id: str) -> contract.Dataset | None:
