@@ -19,6 +19,9 @@ class Broker:
 
     def __init__(self, settings: Settings) -> None:
         self._celery = producer(settings.redis_url) if settings.redis_url else None
+        if self._celery is not None:
+            # No request waits for the broker to come back, which it would for seconds: a sweep rings again.
+            self._celery.conf.broker_transport_options |= {"max_retries": 0}
 
     def ring(self, job_id: str) -> bool:
         """Wake a worker. False when the broker is away: the sweep of any worker rings later."""

@@ -37,6 +37,7 @@ def a_dataset(
     blob: str = "datasets/flowers",
 ) -> str:
     new = datasets.New(
+        id=new_id("ds"),
         name=name,
         format=format_,
         rows=150,

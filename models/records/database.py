@@ -1,5 +1,7 @@
 """One engine, two ways in: reading, and writing in one transaction. SQLite and PostgreSQL from the same code."""
 
+import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -8,6 +10,9 @@ from sqlalchemy import Connection, Float, Function, create_engine, event, text
 from sqlalchemy.engine import Engine
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Session
+
+BUSY = 30.0
+"""Seconds for which a writer of SQLite waits for another."""
 
 
 class now(Function[float]):
@@ -58,16 +63,30 @@ class Database:
         self.engine.dispose()
 
 
+def _keep_a_log(connection: sqlite3.Connection) -> None:
+    """Switch the file to WAL, once and for all. The driver's patience does not cover two that switch a new file."""
+    deadline = time.monotonic() + BUSY
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if not error.sqlite_errorname.startswith("SQLITE_BUSY") or time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+
+
 def _engine(url: str) -> Engine:
     if not url.startswith("sqlite"):
         return create_engine(url, pool_size=10, max_overflow=20, pool_pre_ping=True)
-    engine = create_engine(url, connect_args={"timeout": 30, "check_same_thread": False})
+    engine = create_engine(url, connect_args={"timeout": BUSY, "check_same_thread": False})
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, _record: Any) -> None:
         # The driver's own implicit BEGIN is switched off: it would start a read and fail to become a write.
         connection.isolation_level = None
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        _keep_a_log(connection)
+        for pragma in ("synchronous=FULL", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")

@@ -35,7 +35,6 @@ def test_a_ring_is_a_message_in_json(redis: Redis, redis_url: str) -> None:
     message = json.loads(raw)
     assert message["content-type"] == "application/json"
     assert message["headers"]["task"] == TASK == "worker.tasks.train"
-    assert message["headers"]["ignore_result"] is True
     args, kwargs, embedded = json.loads(base64.b64decode(message["body"]))
     assert (args, kwargs) == ([], {"message": {"v": 1, "job_id": "job_1"}})
     assert not any(embedded.values())

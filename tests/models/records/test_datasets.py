@@ -1,0 +1,74 @@
+"""Datasets: known by their bytes, kept while a job names them."""
+
+import pytest
+from sqlalchemy.exc import IntegrityError, NoResultFound
+
+from athanor.contract import Schema, State, Warned
+from models.records import datasets, jobs
+from models.records.database import Database
+from tests.factories import a_dataset, a_job
+from tests.rows import counts
+
+
+def test_a_dataset_shows_what_was_added(database: Database) -> None:
+    new = datasets.New(
+        name="Blüten",
+        format="csv",
+        rows=3,
+        bytes=2**40,
+        sha256="b" * 64,
+        schema=Schema(columns=[], target=None),
+        warnings=[Warned(code="odd", message="a row is odd", rows=[2])],
+        blob="datasets/b",
+        id="iris",
+    )
+    with database.writing() as tx:
+        assert datasets.add(tx, new) == "iris"
+        shown = datasets.get(tx, "iris")
+        assert shown is not None
+        assert (shown.name, shown.rows, shown.bytes, shown.sha256) == ("Blüten", 3, 2**40, "b" * 64)
+        assert (shown.schema_, shown.warnings) == (new.schema, new.warnings)
+        assert datasets.blob_of(tx, "iris") == "datasets/b"
+        assert datasets.get(tx, "ds_unknown") is None
+        with pytest.raises(NoResultFound):
+            datasets.blob_of(tx, "ds_unknown")
+
+
+def test_the_same_bytes_read_the_same_way_are_one_dataset(database: Database) -> None:
+    with database.writing() as tx:
+        dataset_id = a_dataset(tx, sha256="c" * 64, format_="csv")
+        otherwise = a_dataset(tx, sha256="c" * 64, format_="text")
+        found, other = datasets.same_bytes(tx, "c" * 64, "csv"), datasets.same_bytes(tx, "c" * 64, "text")
+        assert found is not None
+        assert other is not None
+        assert (found.id, other.id) == (dataset_id, otherwise)
+        assert datasets.same_bytes(tx, "d" * 64, "csv") is None
+    with pytest.raises(IntegrityError), database.writing() as tx:
+        a_dataset(tx, sha256="c" * 64, format_="csv")
+
+
+@pytest.mark.parametrize("state", [State.QUEUED, State.RUNNING, State.SUCCEEDED])
+def test_a_dataset_stays_while_a_job_names_it(database: Database, state: State) -> None:
+    with database.writing() as tx:
+        dataset_id = a_dataset(tx)
+        job_id = a_job(tx, state=state, dataset_id=dataset_id)
+        with pytest.raises(datasets.InUse, match=job_id):
+            datasets.remove(tx, dataset_id)
+        assert datasets.get(tx, dataset_id) is not None
+        if state == State.SUCCEEDED:
+            jobs.remove(tx, job_id)
+            assert datasets.remove(tx, dataset_id) == "datasets/flowers"
+            assert "datasets" not in counts(tx)
+
+
+def test_what_is_not_there_cannot_be_removed(database: Database) -> None:
+    with pytest.raises(NoResultFound), database.writing() as tx:
+        datasets.remove(tx, "ds_unknown")
+
+
+def test_pages_begin_with_the_newest(database: Database) -> None:
+    with database.writing() as tx:
+        ids = sorted((a_dataset(tx) for _ in range(5)), reverse=True)
+        first = [each.id for each in datasets.page(tx, None, 3)]
+        rest = [each.id for each in datasets.page(tx, first[-1], 3)]
+    assert first + rest == ids

@@ -1,0 +1,195 @@
+"""Series: appended in any pieces, cut anywhere, read as one."""
+
+import math
+import random
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from athanor.contract import Series as SeriesAnswer
+from athanor.contract import State
+from models.records import metrics
+from models.records.chunks import Points, extremes, join
+from models.records.database import Database
+from models.records.tables import Chunk, Series
+from tests.factories import NOW, a_job, some_points
+
+LOSS = "train/loss"
+VALUES = st.one_of(st.floats(-10, 10, width=16), st.sampled_from([math.nan, math.inf, -math.inf]))
+
+
+def columns(points: Points | SeriesAnswer) -> tuple[list[int], bytes, bytes]:
+    """Equal only where every bit is, NaN included."""
+    return list(points.steps), np.array(points.values).tobytes(), np.array(points.times).tobytes()
+
+
+def read(tx: Session, job_id: str, name: str = LOSS, after: int | None = None) -> SeriesAnswer:
+    return metrics.read(tx, job_id, [name], after, None).series[name]
+
+
+def check(tx: Session, job_id: str, expected: Points, name: str = LOSS) -> None:
+    """The points are there, and what the series says of itself follows from them."""
+    assert columns(read(tx, job_id, name)) == columns(expected)
+    series = tx.scalar(select(Series).where(Series.job_id == job_id, Series.name == name))
+    if not len(expected):
+        assert series is None
+        return
+    assert series is not None
+    last = float(expected.values[-1])
+    assert (series.last_step, series.last_value) == (int(expected.steps[-1]), None if math.isnan(last) else last)
+    found = extremes(expected) or ((None, None), (None, None))
+    assert ((series.min_step, series.min_value), (series.max_step, series.max_value)) == found
+
+
+def noisy(start: int, stop: int) -> Points:
+    draw = random.Random(start)
+    return some_points(start=start, stop=stop, values=[draw.gauss(0, 1) for _ in range(start, stop)])
+
+
+def shape(tx: Session, job_id: str) -> list[int]:
+    """Points of each chunk."""
+    return list(tx.scalars(select(Chunk.n).where(Chunk.job_id == job_id).order_by(Chunk.first_step)))
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_pieces_appended_and_cut_read_as_one(database: Database, data: st.DataObject) -> None:
+    step, expected = 1, join([])
+    with database.writing() as tx:
+        job_id = a_job(tx, state=State.RUNNING)
+    for _ in range(data.draw(st.integers(1, 6))):
+        values = data.draw(st.lists(VALUES, max_size=5)) * data.draw(st.sampled_from([1, 1, 40, 150]))
+        piece = some_points(start=step, stop=step + len(values), values=values)
+        with database.writing() as tx:
+            metrics.append(tx, job_id, {LOSS: piece})
+            step, expected = step + len(values), join([expected, piece])
+            if data.draw(st.booleans()):
+                cut = data.draw(st.integers(0, step))
+                metrics.truncate(tx, job_id, cut)
+                expected = expected[expected.steps <= cut]
+                step = cut + 1
+            check(tx, job_id, expected)
+
+
+@pytest.mark.parametrize("piece", [1000, 513, 97])
+def test_a_long_series_is_compacted(database: Database, piece: int) -> None:
+    with database.writing() as tx:
+        job_id = a_job(tx, state=State.RUNNING)
+        for start in range(1, 10_001, piece):
+            metrics.append(tx, job_id, {LOSS: noisy(start, min(start + piece, 10_001))})
+        sizes = shape(tx, job_id)
+        assert sizes[0] == metrics.COMPACT
+        assert sum(sizes) == 10_000
+        assert len(sizes) <= 1 + 10_000 // metrics.COMPACT + metrics.COMPACT // metrics.SEALED
+        assert read(tx, job_id).steps == list(range(1, 10_001))
+
+
+@pytest.mark.parametrize("cut", [0, 1, 511, 512, 513, 2048, 4095, 4096, 4097, 4700, 5199, 5200, 9999])
+def test_a_compacted_series_can_be_cut_anywhere_and_grow_again(database: Database, cut: int) -> None:
+    whole = join([noisy(1, 2601), noisy(2601, 5201)])
+    with database.writing() as tx:
+        job_id = a_job(tx, state=State.RUNNING)
+        for start in range(0, 5200, 650):
+            metrics.append(tx, job_id, {LOSS: whole[start : start + 650]})
+        metrics.truncate(tx, job_id, cut)
+        check(tx, job_id, whole[:cut])
+        kept = min(cut, 5200)
+        again = [noisy(start, start + 600) for start in range(kept + 1, kept + 6000, 600)]
+        for piece in again:
+            metrics.append(tx, job_id, {LOSS: piece})
+        check(tx, job_id, join([whole[:cut], *again]))
+        for row in tx.scalars(select(Chunk).where(Chunk.job_id == job_id)):
+            assert row.n <= metrics.COMPACT
+        assert len(shape(tx, job_id)) <= 16
+
+
+def test_series_are_cut_together_and_each_job_alone(database: Database) -> None:
+    with database.writing() as tx:
+        job_id, other = a_job(tx, state=State.RUNNING), a_job(tx, state=State.RUNNING)
+        for each in (job_id, other):
+            metrics.append(tx, each, {LOSS: noisy(1, 21), "val/loss": noisy(10, 11), "val/late": noisy(18, 19)})
+        metrics.truncate(tx, job_id, 15)
+        check(tx, job_id, noisy(1, 21)[:15])
+        check(tx, job_id, noisy(10, 11), "val/loss")
+        check(tx, job_id, join([]), "val/late")
+        check(tx, other, noisy(1, 21))
+
+
+@pytest.mark.parametrize(
+    ("values", "summary"),
+    [
+        ([math.nan, math.nan], (None, None, None)),
+        ([math.nan, 2.0, 1.0, math.nan], (None, 1.0, 2.0)),
+        ([1.0, math.inf], (math.inf, 1.0, 1.0)),
+        ([-math.inf, 3.0], (3.0, 3.0, 3.0)),
+    ],
+)
+def test_what_is_not_finite_reads_the_same_from_both_databases(
+    database: Database, values: list[float], summary: tuple[Any, ...]
+) -> None:
+    points = some_points(start=1, stop=1 + len(values), values=values)
+    with database.writing() as tx:
+        job_id = a_job(tx, state=State.RUNNING)
+        for start in range(len(values)):
+            metrics.append(tx, job_id, {LOSS: points[start : start + 1]})
+        check(tx, job_id, points)
+    with database.reading() as tx:
+        assert tx.execute(select(Series.last_value, Series.min_value, Series.max_value)).one() == summary
+        assert tx.scalar(select(func.count()).select_from(Chunk)) == 1
+
+
+def test_reading_later_than_a_step(database: Database) -> None:
+    with database.writing() as tx:
+        job_id = a_job(tx, state=State.RUNNING)
+        metrics.append(tx, job_id, {LOSS: noisy(1, 1301), "val/loss": noisy(600, 601)})
+    with database.reading() as tx:
+        for after in (0, 511, 512, 513, 1299):
+            assert read(tx, job_id, after=after).steps == list(range(after + 1, 1301))
+        late = metrics.read(tx, job_id, None, 1300, None)
+        assert ({name: each.steps for name, each in late.series.items()}, late.next) == (
+            {LOSS: [], "val/loss": []},
+            1300,
+        )
+        assert metrics.read(tx, job_id, ["val/loss"], None, None).next == 600
+        assert metrics.read(tx, job_id, ["val/loss"], 700, None).next == 700
+        assert metrics.read(tx, job_id, ["none"], None, None).series["none"].steps == []
+        assert metrics.newest_step(tx, job_id, None) == 1300
+        assert metrics.newest_step(tx, job_id, ["val/loss"]) == 600
+        assert metrics.newest_step(tx, job_id, ["none"]) == 0
+
+
+def test_reading_thinned(database: Database) -> None:
+    with database.writing() as tx:
+        job_id = a_job(tx, state=State.RUNNING)
+        metrics.append(tx, job_id, {LOSS: noisy(1, 1301), "val/loss": noisy(600, 601)})
+    with database.reading() as tx:
+        answer = metrics.read(tx, job_id, None, None, 100)
+    assert 50 < len(answer.series[LOSS].steps) <= 100
+    assert answer.series["val/loss"].steps == [600]
+    assert answer.next == 1300
+
+
+@pytest.mark.parametrize("length", [11, 513, 700])
+def test_what_is_sent_again_is_not_written_again(database: Database, length: int) -> None:
+    whole = noisy(1, length)
+    with database.writing() as tx:
+        job_id = a_job(tx, state=State.RUNNING)
+        metrics.append(tx, job_id, {LOSS: whole[:-1], "empty": join([])})
+        for again in (whole[:-1], whole[:5], whole[3:-1]):
+            metrics.append(tx, job_id, {LOSS: again})
+            check(tx, job_id, whole[:-1])
+        metrics.append(tx, job_id, {LOSS: whole})
+        check(tx, job_id, whole)
+        assert metrics.read(tx, job_id, None, None, None).series.keys() == {LOSS}
+
+
+def test_times_are_kept(database: Database) -> None:
+    with database.writing() as tx:
+        job_id = a_job(tx, state=State.RUNNING)
+        metrics.append(tx, job_id, {LOSS: some_points(start=1, stop=3)})
+        assert read(tx, job_id).times == [NOW + 0.125, NOW + 0.25]

@@ -1,0 +1,64 @@
+"""What is rung for, and whose lease ends before its time."""
+
+from collections.abc import Callable
+
+import pytest
+from sqlalchemy import update
+
+from athanor.contract import State
+from models.records import jobs, queue
+from models.records.database import Database, now
+from models.records.tables import Job
+from tests.factories import a_claim, a_job, a_worker
+
+
+def test_an_empty_queue_is_seen_without_writing(database: Database) -> None:
+    with database.writing() as tx:
+        a_job(tx, state=State.RUNNING)
+        a_job(tx, device="cuda")
+    with database.reading() as tx:
+        assert queue.is_empty(tx, ["auto", "cpu"])
+        assert not queue.is_empty(tx, ["auto", "cuda"])
+
+
+def test_a_job_is_rung_for_once_in_a_while(database: Database) -> None:
+    with database.writing() as tx:
+        waiting, rung = a_job(tx), a_job(tx, device="cuda")
+        for state in State:
+            if state != State.QUEUED:
+                a_job(tx, state=state)
+        not_yet = a_job(tx)
+        tx.execute(update(Job).where(Job.id == not_yet).values(not_before=now() + 60))
+        queue.mark_rung(tx, rung)
+        assert queue.to_ring(tx, 60) == [waiting]
+        assert queue.to_ring(tx, 60) == []
+        tx.execute(update(Job).where(Job.id == rung).values(last_rung_at=now() - 61))
+        assert queue.to_ring(tx, 60) == [rung]
+
+
+@pytest.mark.parametrize("back", [lambda tx, job_id: jobs.release(tx, job_id, 1), jobs.pause], ids=["drain", "pause"])
+def test_a_job_that_comes_back_is_rung_for_at_once(database: Database, back: Callable[..., None]) -> None:
+    with database.writing() as tx:
+        job_id = a_job(tx)
+        queue.mark_rung(tx, job_id)
+        if back is jobs.pause:
+            jobs.pause(tx, job_id)
+            jobs.resume(tx, job_id)
+        else:
+            a_claim(tx)
+            back(tx, job_id)
+        assert queue.to_ring(tx, 60) == [job_id]
+
+
+def test_the_leases_of_the_dead_of_this_machine_end(database: Database) -> None:
+    with database.writing() as tx:
+        pids = {"alive": 10, "gone": 11, "replaced": 12}
+        held = {
+            name: a_job(tx, state=State.RUNNING, worker_id=a_worker(tx, machine="here", pid=pid, pid_started=5.25))
+            for name, pid in pids.items()
+        }
+        held["elsewhere"] = a_job(tx, state=State.RUNNING, worker_id=a_worker(tx, machine="there", pid=11))
+        assert sorted(queue.held(tx)) == sorted((job_id, 1) for job_id in held.values())
+        queue.expire_dead(tx, "here", {10: 5.25, 12: 8.5}.get)
+        assert set(jobs.reap(tx)) == {held["gone"], held["replaced"]}
+        assert sorted(queue.held(tx)) == sorted([(held["alive"], 1), (held["elsewhere"], 1)])
