@@ -6,7 +6,7 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 Name = Annotated[str, Field(min_length=1, max_length=200)]
-Task = Literal["classification", "regression"]
+Task = Literal["classification", "regression", "tagging"]
 
 
 class Frozen(BaseModel):

@@ -35,6 +35,10 @@ class Inputs:
     kind: InputKind
     shape: tuple[int, ...]
     vocabulary: int = 0
+    rare: int = 2**31
+    """Words from this number on were seen once in training."""
+    per_word: bool = False
+    """One answer a word, y_BTK, instead of one a row."""
 
     @property
     def features(self) -> int:
@@ -71,11 +75,15 @@ class Architecture(Buildable, ABC):
     """A network: from inputs to K outputs a row (classes, or one value)."""
 
     accepts: ClassVar[frozenset[InputKind]]
+    tasks: ClassVar[frozenset[str]] = frozenset({"classification", "regression"})
     recipe: ClassVar[Recipe]
 
     @abstractmethod
     def build(self, inputs: Inputs, outputs: int) -> nn.Module:
-        """A module from x_B… to y_BK, initialised from torch's global generator. Raises Refusal."""
+        """A module from x_B… to y_BK, or to y_BTK where inputs.per_word. Raises Refusal.
+
+        Its weights are drawn from torch's global generator.
+        """
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:

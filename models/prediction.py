@@ -36,7 +36,7 @@ class Predictor:
         """From a checkpoint's weights and preparation in `folder`."""
         parsed = JobSpec.model_validate(spec)
         preparation = Preparation.model_validate_json((folder / PREPARATION).read_text())
-        module = parsed.architecture.build(preparation.encoder.inputs(), preparation.target.outputs)
+        module = parsed.architecture.build(preparation.inputs(), preparation.target.outputs)
         module.load_state_dict(load_file(folder / WEIGHTS))
         return cls(module.eval(), preparation, assign(parsed.dataset, schema, parsed.architecture).inputs)
 
@@ -45,7 +45,7 @@ class Predictor:
         """One prediction a row. Raises Refusal with a pointer to the row that cannot be read."""
         x = self.preparation.encoder.encode(_table(rows, self.columns))
         y_NK = torch.cat([self.module(x_B) for x_B in torch.split(x, BATCH)])
-        return self.preparation.target.decode(y_NK)
+        return self.preparation.target.decode(y_NK, x)
 
 
 def _table(rows: list[Any], columns: list[Column]) -> Table:

@@ -82,7 +82,11 @@ def _sizes(spec: JobSpec, schema: Schema, rows: int, roles: Roles) -> Sizes:
 
 def evaluated(roles: Roles, parts: Sizes) -> list[str]:
     """Names of the series that an evaluation of the validation part gives."""
-    measures = ["accuracy"] if roles.task == "classification" else ["rmse", "mae", "r2"]
+    measures = {
+        "classification": ["accuracy"],
+        "regression": ["rmse", "mae", "r2"],
+        "tagging": ["accuracy", "f1"],
+    }[roles.task]
     return [f"val/{name}" for name in ("loss", *measures)] if parts.val else []
 
 
@@ -109,5 +113,6 @@ def _measure(architecture: Architecture, inputs: Inputs, outputs: int, batch: in
     except (RuntimeError, ValueError) as error:
         first = str(error).splitlines()[0]
         raise Refusal("/architecture", f"{architecture.kind} cannot be built: {first}", code="shape") from error
-    assert tuple(answer_BK.shape) == (batch, outputs), f"{architecture.kind} gave {tuple(answer_BK.shape)}"
+    shape = (batch, *inputs.shape, outputs) if inputs.per_word else (batch, outputs)
+    assert tuple(answer_BK.shape) == shape, f"{architecture.kind} gave {tuple(answer_BK.shape)}"
     return parameters, kept

@@ -44,7 +44,7 @@ class JobSpec(contract.JobSpec):
     hyperparameters: Hyperparameters = Field(default_factory=Hyperparameters)
 
 
-DEFAULT_LOSS = {"classification": "cross_entropy", "regression": "mse"}
+DEFAULT_LOSS = {"classification": "cross_entropy", "regression": "mse", "tagging": "cross_entropy"}
 
 
 def settle(spec: JobSpec, schema: Schema) -> tuple[JobSpec, Roles]:
@@ -83,6 +83,9 @@ def settle(spec: JobSpec, schema: Schema) -> tuple[JobSpec, Roles]:
         }
     )
     checkpoints = spec.checkpoints
+    if roles.task == "tagging" and "series" not in checkpoints.model_fields_set:
+        # The loss of a tagger rises long before it stops finding more entities.
+        checkpoints = checkpoints.model_copy(update={"series": "val/f1"})
     if checkpoints.every_epochs is None and checkpoints.every_steps is None:
         checkpoints = checkpoints.model_copy(update={"every_epochs": 1})
     filled = spec.model_copy(update={"hyperparameters": settled, "dataset": dataset, "checkpoints": checkpoints})
@@ -100,7 +103,12 @@ def foreseen(roles: Roles) -> Inputs:
         case "array":
             return Inputs("vector", (int(Inputs("vector", tuple(first.shape or ())).features),))
         case "text":
-            return Inputs("text", (min(MAX_WORDS, first.max_length or 1),), vocabulary=(first.vocabulary or 0) + 2)
+            return Inputs(
+                "text",
+                (min(MAX_WORDS, first.max_length or 1),),
+                vocabulary=(first.vocabulary or 0) + 2,
+                per_word=roles.task == "tagging",
+            )
         case "vector":
             width = sum(1 if column.kind == "number" else len(column.classes or []) for column in roles.inputs)
             return Inputs("vector", (width,))

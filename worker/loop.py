@@ -209,12 +209,16 @@ def evaluate(learner: Learner, x_N: torch.Tensor, t_N: torch.Tensor) -> dict[str
 
 @torch.no_grad()
 def outputs(model: nn.Module, x_N: torch.Tensor, bf16: bool = False) -> torch.Tensor:
-    """y_NK in float32, without dropout, batch by batch."""
+    """y_NK, or y_NTK, in float32, without dropout, batch by batch."""
     model.eval()
     answers = []
     for x_B in torch.split(x_N, EVALUATION_BATCH):
         with torch.autocast(x_B.device.type, torch.bfloat16, enabled=bf16):
-            answers.append(model(shaped(x_B)).float())
+            y_B = model(shaped(x_B)).float()
+        if y_B.dim() == 3:
+            # Batches were cut to their longest sentences.
+            y_B = nn.functional.pad(y_B, (0, 0, 0, x_N.shape[1] - y_B.shape[1]))
+        answers.append(y_B)
     return torch.cat(answers)
 
 

@@ -77,7 +77,7 @@ class Trial:
         self.prepared = prepare(table, roles, self.spec.dataset.split)
         self.preparation = self.prepared.preparation.model_dump_json()
         encoder, target = self.prepared.preparation.encoder, self.prepared.preparation.target
-        model = self.spec.architecture.build(encoder.inputs(), target.outputs).to(self.device)
+        model = self.spec.architecture.build(self.prepared.preparation.inputs(), target.outputs).to(self.device)
         if encoder.form == "image":
             model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         assert chosen.optimizer and chosen.loss
@@ -160,7 +160,7 @@ def _course(spec: JobSpec, prepared: Prepared) -> Course:
     per_epoch = steps_per_epoch(len(prepared.train), chosen.batch_size)
     stopping = chosen.early_stopping
     return Course(
-        criterion=chosen.loss.build(),
+        criterion=prepared.preparation.target.criterion(chosen.loss.build()),
         factor=chosen.schedule.factor,
         measure=prepared.preparation.target.measure,
         steps=chosen.steps or (chosen.epochs or 1) * per_epoch,

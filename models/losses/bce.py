@@ -14,7 +14,7 @@ class BCE(Loss):
     Shapes: y_BK and class numbers t_B to a scalar.
     """
 
-    tasks: ClassVar[frozenset[str]] = frozenset({"classification"})
+    tasks: ClassVar[frozenset[str]] = frozenset({"classification", "tagging"})
 
     kind: Literal["bce"] = "bce"
 

@@ -143,6 +143,7 @@ class TextEncoder(Learned):
     split: bool = Field(description="rows are sentences to be cut into words, not lists of words")
     length: int
     words: list[str] = Field(description="the word numbered i + 2, most frequent first")
+    rare: int = Field(description="number of the first word that was seen once")
 
     @classmethod
     def fit(cls, table: Table, roles: Roles, train: Rows) -> "TextEncoder":
@@ -152,10 +153,11 @@ class TextEncoder(Learned):
         # Ties by spelling: the order must not hang on which row came first.
         ordered = sorted(counts, key=lambda word: (-counts[word], word))
         length = min(MAX_WORDS, max((len(rows[row]) for row in train), default=1) or 1)
-        return cls(name=column.name, split=column.kind == "text", length=length, words=ordered)
+        rare = 2 + sum(1 for word in ordered if counts[word] > 1)
+        return cls(name=column.name, split=column.kind == "text", length=length, words=ordered, rare=rare)
 
     def inputs(self) -> Inputs:
-        return Inputs("text", (self.length,), vocabulary=len(self.words) + 2)
+        return Inputs("text", (self.length,), vocabulary=len(self.words) + 2, rare=self.rare)
 
     def encode(self, table: Table) -> torch.Tensor:
         """x_NT, int64; an empty row is one unknown word."""

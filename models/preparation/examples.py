@@ -1,10 +1,11 @@
 """A job's data, ready for the loop: tensors of each part, and what is needed to treat new rows the same way."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
 from athanor.contract import Split
+from models.kinds import Inputs
 from models.preparation import encoders, targets
 from models.preparation.encoders import Encoder, Learned
 from models.preparation.roles import Roles
@@ -18,6 +19,10 @@ class Preparation(Learned):
 
     encoder: Encoder
     target: Target
+
+    def inputs(self) -> Inputs:
+        """What the network is built for."""
+        return replace(self.encoder.inputs(), per_word=self.target.task == "tagging")
 
 
 @dataclass(frozen=True)
@@ -45,9 +50,8 @@ class Prepared:
 def prepare(table: Table, roles: Roles, split: Split) -> Prepared:
     """Divide the rows, learn the encoders from the training part, encode all. Raises DataError."""
     division = divide(split, table, roles)
-    preparation = Preparation(
-        encoder=encoders.fit(table, roles, division.train), target=targets.fit(table, roles, division.train)
-    )
+    encoder = encoders.fit(table, roles, division.train)
+    preparation = Preparation(encoder=encoder, target=targets.fit(table, roles, division.train, encoder))
     x = preparation.encoder.encode(table)
 
     def part(rows: Rows) -> Examples:

@@ -25,7 +25,9 @@ class Roles:
 
     @property
     def outputs(self) -> int:
-        """K: the classes, or one value."""
+        """K: the classes, the tags, or one value."""
+        if self.task == "tagging":
+            return self.target.vocabulary or 1
         return len(self.target.classes or []) if self.task == "classification" else 1
 
 
@@ -37,6 +39,16 @@ def assign(choice: DatasetChoice, schema: Schema, architecture: Architecture) ->
     if isinstance(choice.split, Given):
         _check_part(part, schema)
     form, inputs = _inputs(choice, schema, {target.name, part}, architecture)
+    if task not in architecture.tasks:
+        raise Refusal(
+            "/architecture/kind",
+            f"{architecture.kind} does {' and '.join(sorted(architecture.tasks))}; this is {task}",
+            code="wrong_task",
+        )
+    if task == "tagging" and inputs[0].kind != "tokens":
+        raise Refusal(
+            "/dataset/input", f"'{inputs[0].name}' is not a list of words, as long as its tags", code="wrong_column"
+        )
     return Roles(task, form, inputs, target, part)
 
 
@@ -67,6 +79,14 @@ def _target(choice: DatasetChoice, schema: Schema) -> Column:
 
 
 def _task(choice: DatasetChoice, target: Column) -> Task:
+    if target.kind == "tokens" and choice.task in (None, "tagging"):
+        return "tagging"
+    if choice.task == "tagging":
+        raise Refusal(
+            "/dataset/task",
+            f"'{target.name}' is a {target.kind} column; tagging needs a list of tags in each row",
+            code="wrong_task",
+        )
     if target.kind not in ("number", "category"):
         raise Refusal(
             "/dataset/target",

@@ -9,10 +9,12 @@ import numpy as np
 import torch
 from pydantic import Field
 
-from models.preparation.encoders import Learned
+from models.kinds import Criterion
+from models.preparation.encoders import Encoder, Learned
 from models.preparation.roles import Roles
+from models.preparation.spans import f1
 from models.preparation.split import Rows
-from models.table import Table
+from models.table import DataError, Table
 
 
 class Classes(Learned):
@@ -36,7 +38,10 @@ class Classes(Learned):
         """Share of rows whose largest output is the true class."""
         return {"accuracy": float((y_NK.argmax(1) == t_N).double().mean())}
 
-    def decode(self, y_NK: torch.Tensor) -> list[dict[str, Any]]:
+    def criterion(self, loss: Criterion) -> Criterion:
+        return loss
+
+    def decode(self, y_NK: torch.Tensor, x_N: torch.Tensor) -> list[dict[str, Any]]:
         """Label and probabilities of each row."""
         answers = []
         for p_K in torch.softmax(y_NK.double(), 1).tolist():
@@ -70,16 +75,80 @@ class Values(Learned):
         measured = {"rmse": squared**0.5 * self.std, "mae": float(error_N.abs().mean()) * self.std}
         return measured | ({"r2": 1 - squared / spread} if spread > 0 else {})
 
-    def decode(self, y_NK: torch.Tensor) -> list[dict[str, Any]]:
+    def criterion(self, loss: Criterion) -> Criterion:
+        return loss
+
+    def decode(self, y_NK: torch.Tensor, x_N: torch.Tensor) -> list[dict[str, Any]]:
         """The value of each row, in the target's own unit."""
         return [{"value": value * self.std + self.mean} for value in y_NK.squeeze(1).double().tolist()]
 
 
-Target = Annotated[Classes | Values, Field(discriminator="task")]
+class Tags(Learned):
+    """A tag for each word of a row."""
+
+    task: Literal["tagging"] = "tagging"
+    name: str
+    words: str = Field(description="the column of words the tags belong to")
+    tags: list[str]
+    length: int
+
+    @property
+    def outputs(self) -> int:
+        return len(self.tags)
+
+    def encode(self, table: Table, rows: Rows) -> torch.Tensor:
+        """t_NT, int64; -1 where there is no word. Raises DataError for a row with more tags than words, or fewer."""
+        place = {tag: at for at, tag in enumerate(self.tags)}
+        words, tags = table.tokens(self.words), table.tokens(self.name)
+        t_NT = torch.full((len(rows), self.length), -1)
+        for at, row in enumerate(rows):
+            here = tags[row] or []
+            if len(here) != len(words[row] or []):
+                raise DataError(
+                    f"row {row + 1} has {len(words[row] or [])} words in '{self.words}' and {len(here)} tags in "
+                    f"'{self.name}'; give every word its tag"
+                )
+            kept = here[: self.length]
+            t_NT[at, : len(kept)] = torch.tensor([place[tag] for tag in kept])
+        return t_NT
+
+    def criterion(self, loss: Criterion) -> Criterion:
+        """The loss over words alone."""
+
+        def over_words(y_BTK: torch.Tensor, t_BT: torch.Tensor) -> torch.Tensor:
+            t_BT = t_BT[:, : y_BTK.shape[1]]
+            return loss(y_BTK[t_BT >= 0], t_BT[t_BT >= 0])
+
+        return over_words
+
+    def measure(self, y_NTK: torch.Tensor, t_NT: torch.Tensor) -> dict[str, float]:
+        """Share of words with the right tag, and F1 over entities as conlleval counts them."""
+        t_NT = t_NT[:, : y_NTK.shape[1]]
+        guess_NT = y_NTK.argmax(2)
+        right = (guess_NT == t_NT)[t_NT >= 0].double().mean()
+        pairs = (
+            ([self.tags[tag] for tag in t_T[t_T >= 0].tolist()], [self.tags[tag] for tag in guess_T[t_T >= 0].tolist()])
+            for t_T, guess_T in zip(t_NT.cpu(), guess_NT.cpu(), strict=True)
+        )
+        return {"accuracy": float(right), "f1": f1(pairs)}
+
+    def decode(self, y_NTK: torch.Tensor, x_NT: torch.Tensor) -> list[dict[str, Any]]:
+        """The tag of each word, as far as the network reads."""
+        return [
+            {"tags": [self.tags[tag] for tag in tag_T[: int((x_T != 0).sum())].tolist()]}
+            for tag_T, x_T in zip(y_NTK.argmax(2), x_NT, strict=True)
+        ]
 
 
-def fit(table: Table, roles: Roles, train: Rows) -> Target:
-    """Learn the target's encoding: classes from the schema, scale from the training rows."""
+Target = Annotated[Classes | Values | Tags, Field(discriminator="task")]
+
+
+def fit(table: Table, roles: Roles, train: Rows, encoder: Encoder) -> Target:
+    """Learn the target's encoding: classes and tags from all rows, scale from the training rows."""
+    if roles.task == "tagging":
+        assert encoder.form == "text"
+        known = {tag for tags in table.tokens(roles.target.name) for tag in tags or []}
+        return Tags(name=roles.target.name, words=encoder.name, tags=sorted(known), length=encoder.length)
     if roles.task == "classification":
         return Classes(name=roles.target.name, classes=roles.target.classes or [])
     values = table.numbers(roles.target.name)[train]

@@ -52,7 +52,7 @@ def _rows(table: Table, columns: list[str]) -> list[dict[str, Any]]:
 def test_it_answers_as_the_loop_would(kind: InputKind, tmp_path: Path) -> None:
     table, predictor, y_NK = _trained(kind, tmp_path)
     answers = predictor.answer(_rows(table, [column.name for column in predictor.columns]))
-    expected = predictor.preparation.target.decode(y_NK)
+    expected = predictor.preparation.target.decode(y_NK, torch.empty(0))
     assert [answer["label"] for answer in answers] == [answer["label"] for answer in expected]
     for found, wanted in zip(answers, expected, strict=True):
         assert found["probabilities"] == pytest.approx(wanted["probabilities"], abs=1e-5)
