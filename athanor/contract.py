@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Task = Literal["classification", "regression"]
+MAX_BATCH = 1_000_000
 
 
 class Frozen(BaseModel):
@@ -90,7 +91,7 @@ class Hyperparameters(Frozen):
 
     epochs: int | None = Field(None, ge=1, le=100_000, description="passes over the training part")
     steps: int | None = Field(None, ge=1, le=100_000_000, description="optimizer steps, in place of epochs")
-    batch_size: int | None = Field(None, ge=1, le=1_000_000)
+    batch_size: int | None = Field(None, ge=1, le=MAX_BATCH)
     seed: int = Field(0, ge=0, lt=2**32)
     optimizer: Part | None = None
     schedule: Part | None = None

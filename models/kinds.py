@@ -4,13 +4,14 @@ Shape letters: B rows of a batch, F features, C channels, H height, W width, T w
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import torch
 from pydantic import ConfigDict, Field
 from torch import nn
+from torch.optim.optimizer import ParamsT
 
 from athanor.contract import Part
 from models.registry import Shelf
@@ -101,12 +102,25 @@ class Optimizer(Buildable, ABC):
 
     lr: float = Field(gt=0, le=1000, description="learning rate at the top of the schedule")
     weight_decay: float = Field(0.0, ge=0, le=1000, description="pull of every weight towards 0")
-    states: ClassVar[int] = 2
-    """Numbers kept per parameter, for the memory estimate."""
+    full_batch: ClassVar[bool] = False
+    """Whether a step is made from the whole training part, whatever batch_size says."""
+
+    @property
+    def states(self) -> int:
+        """Numbers kept per parameter, for the memory estimate."""
+        return 2
 
     @abstractmethod
-    def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
-        """The torch optimizer over `parameters`."""
+    def build(self, parameters: ParamsT) -> torch.optim.Optimizer:
+        """The torch optimizer over `parameters`, or over groups of them."""
+
+    def groups(self, model: nn.Module) -> list[dict[str, Any]]:
+        """The parameters of a network, for `build`: one group, where the rule treats all of them alike."""
+        return [{"params": list(model.parameters())}]
+
+    def over(self, model: nn.Module) -> torch.optim.Optimizer:
+        """The torch optimizer over a whole network."""
+        return self.build(self.groups(model))
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:

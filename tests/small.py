@@ -80,7 +80,7 @@ def learner(
         "steps_per_epoch": -(-rows // size),
         "seed": 0,
     }
-    return Learner(model, optimizer.build(model.parameters()), Course(**{**plan, **course}))
+    return Learner(model, optimizer.over(model), Course(**{**plan, **course}))
 
 
 def timeless(steps: Iterator[Step]) -> list[Step]:

@@ -81,7 +81,7 @@ class Trial:
         if encoder.form == "image":
             model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         assert chosen.optimizer and chosen.loss
-        self.learner = Learner(model, chosen.optimizer.build(model.parameters()), _course(self.spec, self.prepared))
+        self.learner = Learner(model, chosen.optimizer.over(model), _course(self.spec, self.prepared))
         self.best: Tensors | None = None
         if assignment["resume"] is not None:
             snapshot.restore(self.learner, Path(assignment["resume"]))
