@@ -81,7 +81,7 @@ class Trial:
         if encoder.form == "image":
             model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         assert chosen.optimizer and chosen.loss
-        self.learner = Learner(model, chosen.optimizer.over(model), _course(self.spec, self.prepared))
+        self.learner = Learner(model, chosen.optimizer.over(model), _course(self.spec, self.prepared, self.device))
         self.best: Tensors | None = None
         if assignment["resume"] is not None:
             snapshot.restore(self.learner, Path(assignment["resume"]))
@@ -154,15 +154,18 @@ class Trial:
         return there.x, there.t
 
 
-def _course(spec: JobSpec, prepared: Prepared) -> Course:
+def _course(spec: JobSpec, prepared: Prepared, device: torch.device) -> Course:
     chosen, policy = spec.hyperparameters, spec.checkpoints
     assert chosen.batch_size and chosen.loss and chosen.schedule
     per_epoch = steps_per_epoch(len(prepared.train), chosen.batch_size)
     stopping = chosen.early_stopping
+    target, counts_K = prepared.preparation.target, None
+    if target.task == "classification":
+        counts_K = torch.bincount(prepared.train.t, minlength=target.outputs).to(device)
     return Course(
-        criterion=chosen.loss.build(),
+        criterion=chosen.loss.build_for(counts_K),
         factor=chosen.schedule.factor,
-        measure=prepared.preparation.target.measure,
+        measure=target.measure,
         steps=chosen.steps or (chosen.epochs or 1) * per_epoch,
         steps_per_epoch=per_epoch,
         batch_size=chosen.batch_size,
