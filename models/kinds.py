@@ -137,8 +137,22 @@ class Optimizer(Buildable, ABC):
         OPTIMIZERS.add(cls)
 
 
+@dataclass(frozen=True)
+class Standstill:
+    """What happens to the rate when an evaluation does not improve by more than `threshold`."""
+
+    factor: float
+    patience: int
+    threshold: float
+    least: float
+
+
 class Schedule(Buildable, ABC):
-    """The learning rate over time, as a factor of the optimizer's: a function of the step, with no memory."""
+    """The learning rate over time, as a factor of the optimizer's: a function of the step, with no memory.
+
+    What depends on how training goes is not in the function: a schedule says by `standstill` that it wants it, and the
+    loop remembers.
+    """
 
     warmup_steps: int = Field(0, ge=0, le=100_000_000, description="steps over which the rate rises from 0, linearly")
 
@@ -151,6 +165,10 @@ class Schedule(Buildable, ABC):
         if step < self.warmup_steps:
             return (step + 1) / self.warmup_steps
         return self.shape(step - self.warmup_steps, max(1, steps - self.warmup_steps))
+
+    def standstill(self) -> Standstill | None:
+        """How the rate falls where the evaluation stands still, if it does."""
+        return None
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:

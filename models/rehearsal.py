@@ -75,9 +75,12 @@ def _sizes(spec: JobSpec, schema: Schema, rows: int, roles: Roles) -> Sizes:
     if parts.train < 2:
         raise Refusal("/dataset/split", f"{parts.train} of {rows} rows are left to train on", code="too_few_rows")
     stopping = spec.hyperparameters.early_stopping
+    falls = spec.hyperparameters.schedule is not None and spec.hyperparameters.schedule.standstill() is not None
     for pointer, series in (
         ("/hyperparameters/early_stopping/series", stopping.series if stopping else None),
         ("/checkpoints/series", spec.checkpoints.series if "series" in spec.checkpoints.model_fields_set else None),
+        # The default series is no fault in itself, but where there is none the rate would never fall.
+        ("/hyperparameters/schedule/kind", spec.checkpoints.series if falls else None),
     ):
         if series is not None and series not in evaluated(roles, parts):
             raise Refusal(

@@ -10,6 +10,7 @@ import signal
 import sys
 import time
 from collections import defaultdict
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from worker import device as devices
 from worker import snapshot
 from worker.failures import explain
 from worker.leash import Leash, Pipe
-from worker.loop import Course, Learner, NonFinite, Step, Stopping, Tensors, evaluate, fit
+from worker.loop import Course, Learner, NonFinite, Plateau, Step, Stopping, Tensors, evaluate, fit
 
 REPORT_EVERY = 0.2
 """Seconds between reports: points travel in columns, not one by one."""
@@ -158,7 +159,7 @@ def _course(spec: JobSpec, prepared: Prepared, device: torch.device) -> Course:
     chosen, policy = spec.hyperparameters, spec.checkpoints
     assert chosen.batch_size and chosen.loss and chosen.schedule
     per_epoch = steps_per_epoch(len(prepared.train), chosen.batch_size)
-    stopping = chosen.early_stopping
+    stopping, standstill = chosen.early_stopping, chosen.schedule.standstill()
     target, counts_K = prepared.preparation.target, None
     if target.task == "classification":
         counts_K = torch.bincount(prepared.train.t, minlength=target.outputs).to(device)
@@ -178,6 +179,7 @@ def _course(spec: JobSpec, prepared: Prepared, device: torch.device) -> Course:
         )
         if stopping
         else None,
+        plateau=Plateau(policy.series, better_is(policy.series), **asdict(standstill)) if standstill else None,
         best_series=policy.series,
         best_mode=better_is(policy.series),
         every_steps=spec.metrics.every_steps,

@@ -11,7 +11,7 @@ from models.preparation.examples import Prepared, prepare
 from models.spec import JobSpec, settle
 from models.table import Table
 from tests import small
-from worker.loop import Course
+from worker.loop import Course, Plateau
 from worker.trainer import _course
 
 
@@ -48,3 +48,10 @@ def test_gradient_descent_has_one_step_an_epoch(table: Table) -> None:
     course, prepared = _made(table, optimizer={"kind": "gd"}, epochs=4, batch_size=5)
     assert (course.steps, course.steps_per_epoch) == (4, 1)
     assert course.batch_size >= len(prepared.train)
+
+
+def test_a_plateau_watches_what_is_best(table: Table) -> None:
+    said = {"kind": "plateau", "gamma": 0.3, "patience": 2, "threshold": 0.5, "min": 0.1}
+    course, _ = _made(table, schedule=said)
+    assert course.plateau == Plateau("val/loss", "min", factor=0.3, patience=2, threshold=0.5, least=0.1)
+    assert _made(table, schedule={"kind": "cosine"})[0].plateau is None
