@@ -1,155 +1,37 @@
 """The wire: every shape that travels between a client, the API and the database."""
 
 from enum import StrEnum
-from typing import Annotated, Any, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-Name = Annotated[str, Field(min_length=1, max_length=200)]
-Task = Literal["classification", "regression", "tagging"]
-
-
-class Frozen(BaseModel):
-    """What a user writes: unknown fields are refused, numbers are finite, nothing changes afterwards."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
+# One list, not a statement for every name.
+# isort: off
+from athanor.jobspec import (
+    MAX_BATCH as MAX_BATCH,
+    CheckpointPolicy as CheckpointPolicy,
+    DatasetChoice as DatasetChoice,
+    EarlyStopping as EarlyStopping,
+    Frozen as Frozen,
+    Given as Given,
+    Holdout as Holdout,
+    Hyperparameters as Hyperparameters,
+    JobSpec as JobSpec,
+    MetricsPolicy as MetricsPolicy,
+    Name as Name,
+    Part as Part,
+    Resources as Resources,
+    Split as Split,
+    Task as Task,
+    better_is as better_is,
+)
+# isort: on
 
 
 class Answer(BaseModel):
     """What the service says: fields may be added, so unknown ones are ignored; NaN travels as ``"NaN"``."""
 
     model_config = ConfigDict(extra="ignore", ser_json_inf_nan="strings", populate_by_name=True)
-
-
-class Part(BaseModel):
-    """A named buildable piece. The catalog says which kinds there are and what each may be given."""
-
-    model_config = ConfigDict(frozen=True, extra="allow", allow_inf_nan=False)
-
-    kind: Name
-
-
-class Holdout(Frozen):
-    """Shares of the rows, drawn once with `seed`, are kept from training."""
-
-    kind: Literal["holdout"] = "holdout"
-    val: float = Field(0.1, ge=0, lt=1, description="share of rows for validation")
-    test: float = Field(0.1, ge=0, lt=1, description="share of rows for the final test")
-    stratify: bool = Field(True, description="keep the shares of the classes equal in every part")
-    seed: int = Field(0, ge=0, lt=2**32)
-
-    @model_validator(mode="after")
-    def _leaves_rows_to_train_on(self) -> "Holdout":
-        if self.val + self.test >= 1:
-            raise ValueError(f"val + test = {self.val + self.test:g} leaves no rows for training; keep it below 1")
-        return self
-
-
-class Given(Frozen):
-    """The data say it: a column whose values are train, val and test, or files of those names in a zip."""
-
-    kind: Literal["given"] = "given"
-    column: Name | None = Field(None, description="column with train, val, test; default: the files' own names")
-    val: float = Field(0.1, gt=0, lt=1, description="share of train carved out, stratified, when no val is given")
-    seed: int = Field(0, ge=0, lt=2**32)
-
-
-Split = Annotated[Holdout | Given, Field(discriminator="kind")]
-
-
-class DatasetChoice(Frozen):
-    """Which data, which columns, and how they are divided."""
-
-    id: Name = Field(description="an upload, ds_…, or the name of a built-in set")
-    task: Task | None = Field(None, description="default: what the target column suggests")
-    inputs: list[Name] | None = Field(
-        None, min_length=1, max_length=10_000, description="tables: columns to learn from"
-    )
-    input: Name | None = Field(None, description="text, images, arrays: the one column to learn from")
-    target: Name | None = Field(None, description="default: the dataset's suggested target")
-    split: Split = Field(default_factory=Holdout)
-
-    @model_validator(mode="after")
-    def _one_way_to_name_columns(self) -> "DatasetChoice":
-        if self.input is not None and self.inputs is not None:
-            raise ValueError("give input (one column) or inputs (several), not both")
-        return self
-
-
-class EarlyStopping(Frozen):
-    """Stop when `series` has not improved by `min_delta` for `patience` evaluations."""
-
-    series: Name = "val/loss"
-    mode: Literal["min", "max"] | None = Field(None, description="default: max for accuracy, f1 and r2, else min")
-    patience: int = Field(5, ge=1, le=100_000)
-    min_delta: float = Field(0.0, ge=0)
-
-
-class Hyperparameters(Frozen):
-    """How to train. What is left out follows from the architecture; the job shows what was chosen."""
-
-    epochs: int | None = Field(None, ge=1, le=100_000, description="passes over the training part")
-    steps: int | None = Field(None, ge=1, le=100_000_000, description="optimizer steps, in place of epochs")
-    batch_size: int | None = Field(None, ge=1, le=1_000_000)
-    seed: int = Field(0, ge=0, lt=2**32)
-    optimizer: Part | None = None
-    schedule: Part | None = None
-    loss: Part | None = None
-    clip_norm: float | None = Field(None, gt=0, description="largest global gradient norm")
-    precision: Literal["fp32", "bf16"] = "fp32"
-    ema: float | None = Field(None, gt=0, lt=1, description="decay of the weights' moving average; it is what is kept")
-    early_stopping: EarlyStopping | None = None
-
-    @model_validator(mode="after")
-    def _one_length(self) -> "Hyperparameters":
-        if self.epochs is not None and self.steps is not None:
-            raise ValueError("give epochs or steps, not both")
-        return self
-
-
-class CheckpointPolicy(Frozen):
-    """When checkpoints are written and which are kept."""
-
-    every_epochs: int | None = Field(None, ge=1, description="default: 1 where every_steps is not given")
-    every_steps: int | None = Field(None, ge=1)
-    keep_last: int = Field(2, ge=1, le=1000)
-    keep_best: int = Field(1, ge=0, le=1000)
-    series: Name = Field("val/loss", description="what best means")
-
-    @model_validator(mode="after")
-    def _one_cadence(self) -> "CheckpointPolicy":
-        if self.every_epochs is not None and self.every_steps is not None:
-            raise ValueError("give every_epochs or every_steps, not both")
-        return self
-
-
-class MetricsPolicy(Frozen):
-    every_steps: int = Field(1, ge=1, le=1_000_000, description="a point of each training series every so many steps")
-
-
-class Resources(Frozen):
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    devices: int = Field(1, ge=1, le=1, description="devices of one job; more than one is not offered yet")
-    priority: int = Field(0, ge=-100, le=100, description="higher is claimed first")
-    max_seconds: int = Field(86_400, ge=1, le=31_536_000, description="of run time, all attempts together")
-
-
-class JobSpec(Frozen):
-    """What to train, on what, and how. Only `architecture` and `dataset` must be said."""
-
-    name: Name | None = None
-    architecture: Part
-    dataset: DatasetChoice
-    hyperparameters: Hyperparameters = Field(default_factory=Hyperparameters)
-    checkpoints: CheckpointPolicy = Field(default_factory=CheckpointPolicy)
-    metrics: MetricsPolicy = Field(default_factory=MetricsPolicy)
-    resources: Resources = Field(default_factory=Resources)
-    tags: dict[Name, Annotated[str, Field(max_length=500)]] = Field(default_factory=dict, max_length=50)
-
-
-def better_is(series: str) -> Literal["min", "max"]:
-    """Which way a series improves: accuracy, f1 and r2 upwards, everything else downwards."""
-    return "max" if series.rsplit("/", 1)[-1] in {"accuracy", "f1", "r2"} else "min"
 
 
 class State(StrEnum):

@@ -37,7 +37,7 @@ def data(inputs: Inputs) -> Part:
 def losses(architecture: Architecture, inputs: Inputs, device: torch.device) -> list[float]:
     torch.manual_seed(0)
     model = architecture.build(inputs, CLASSES).to(device)
-    optimizer = OPTIMIZERS["sgd"].model_validate({"lr": 0.01}).build(model.parameters())
+    optimizer = OPTIMIZERS["sgd"].model_validate({"lr": 0.01}).over(model)
     course = Course(
         criterion=LOSSES["cross_entropy"].model_validate({}).build(),
         factor=SCHEDULES["constant"].model_validate({}).factor,

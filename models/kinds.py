@@ -4,13 +4,14 @@ Shape letters: B rows of a batch, F features, C channels, H height, W width, T w
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import torch
 from pydantic import ConfigDict, Field
 from torch import nn
+from torch.optim.optimizer import ParamsT
 
 from athanor.contract import Part
 from models.registry import Shelf
@@ -99,9 +100,19 @@ class Loss(Buildable, ABC):
     def build(self) -> Criterion:
         """From outputs y_BK and targets (class numbers t_B, or values t_B) to a scalar, the mean over rows."""
 
+    def build_for(self, counts_K: torch.Tensor | None) -> Criterion:
+        """The same for a training part with so many rows of each class, for the losses that weigh classes by them."""
+        return self.build()
+
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
         LOSSES.add(cls)
+
+
+def balance(counts_K: torch.Tensor | None) -> torch.Tensor:
+    """Weights w_K that make all classes count the same: N / (K n_k) (King and Zeng 2001). No row counts as one."""
+    assert counts_K is not None, "class weights follow from the training part"
+    return counts_K.sum() / (len(counts_K) * counts_K.clamp(min=1))
 
 
 class Optimizer(Buildable, ABC):
@@ -109,20 +120,47 @@ class Optimizer(Buildable, ABC):
 
     lr: float = Field(gt=0, le=1000, description="learning rate at the top of the schedule")
     weight_decay: float = Field(0.0, ge=0, le=1000, description="pull of every weight towards 0")
-    states: ClassVar[int] = 2
-    """Numbers kept per parameter, for the memory estimate."""
+    full_batch: ClassVar[bool] = False
+    """Whether a step is made from the whole training part, whatever batch_size says."""
+
+    @property
+    def states(self) -> int:
+        """Numbers kept per parameter, for the memory estimate."""
+        return 2
 
     @abstractmethod
-    def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
-        """The torch optimizer over `parameters`."""
+    def build(self, parameters: ParamsT) -> torch.optim.Optimizer:
+        """The torch optimizer over `parameters`, or over groups of them."""
+
+    def groups(self, model: nn.Module) -> list[dict[str, Any]]:
+        """The parameters of a network, for `build`: one group, where the rule treats all of them alike."""
+        return [{"params": list(model.parameters())}]
+
+    def over(self, model: nn.Module) -> torch.optim.Optimizer:
+        """The torch optimizer over a whole network."""
+        return self.build(self.groups(model))
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
         OPTIMIZERS.add(cls)
 
 
+@dataclass(frozen=True)
+class Standstill:
+    """What happens to the rate when an evaluation does not improve by more than `threshold`."""
+
+    factor: float
+    patience: int
+    threshold: float
+    least: float
+
+
 class Schedule(Buildable, ABC):
-    """The learning rate over time, as a factor of the optimizer's: a function of the step, with no memory."""
+    """The learning rate over time, as a factor of the optimizer's: a function of the step, with no memory.
+
+    What depends on how training goes is not in the function: a schedule says by `standstill` that it wants it, and the
+    loop remembers.
+    """
 
     warmup_steps: int = Field(0, ge=0, le=100_000_000, description="steps over which the rate rises from 0, linearly")
 
@@ -135,6 +173,10 @@ class Schedule(Buildable, ABC):
         if step < self.warmup_steps:
             return (step + 1) / self.warmup_steps
         return self.shape(step - self.warmup_steps, max(1, steps - self.warmup_steps))
+
+    def standstill(self) -> Standstill | None:
+        """How the rate falls where the evaluation stands still, if it does."""
+        return None
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:

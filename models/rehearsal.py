@@ -21,6 +21,15 @@ def rehearse(spec: JobSpec, schema: Schema, rows: int, limits: Limits) -> Plan:
     parts = _sizes(spec, schema, rows, roles)
     chosen = spec.hyperparameters
     assert chosen.batch_size and chosen.optimizer
+    whole = chosen.optimizer.full_batch
+    if whole and parts.train > chosen.batch_size:
+        raise Refusal(
+            "/hyperparameters/optimizer/kind",
+            f"{parts.train:,} rows to train on; {chosen.optimizer.kind} takes them in one batch of at most "
+            f"{chosen.batch_size:,}",
+            code="over_limit",
+            suggestion="sgd, whose batches are smaller",
+        )
     batch = min(chosen.batch_size, parts.train)
     inputs = foreseen(roles)
     parameters, activations = _measure(spec.architecture, inputs, roles.outputs, batch)
@@ -36,10 +45,10 @@ def rehearse(spec: JobSpec, schema: Schema, rows: int, limits: Limits) -> Plan:
     memory = 4 * parameters * copies + 4 * activations + resident
     if memory > limits.max_memory_bytes:
         raise Refusal(
-            "/hyperparameters/batch_size",
+            "/hyperparameters/optimizer/kind" if whole else "/hyperparameters/batch_size",
             f"about {memory / 2**30:,.1f} GiB would be needed; the limit is {limits.max_memory_bytes / 2**30:,.1f} GiB",
             code="over_limit",
-            suggestion="a smaller batch_size or a smaller network",
+            suggestion=f"{'sgd, whose batches are smaller,' if whole else 'a smaller batch_size'} or a smaller network",
         )
     per_epoch = steps_per_epoch(parts.train, chosen.batch_size)
     steps = chosen.steps or (chosen.epochs or 1) * per_epoch
@@ -66,9 +75,12 @@ def _sizes(spec: JobSpec, schema: Schema, rows: int, roles: Roles) -> Sizes:
     if parts.train < 2:
         raise Refusal("/dataset/split", f"{parts.train} of {rows} rows are left to train on", code="too_few_rows")
     stopping = spec.hyperparameters.early_stopping
+    falls = spec.hyperparameters.schedule is not None and spec.hyperparameters.schedule.standstill() is not None
     for pointer, series in (
         ("/hyperparameters/early_stopping/series", stopping.series if stopping else None),
         ("/checkpoints/series", spec.checkpoints.series if "series" in spec.checkpoints.model_fields_set else None),
+        # The default series is no fault in itself, but where there is none the rate would never fall.
+        ("/hyperparameters/schedule/kind", spec.checkpoints.series if falls else None),
     ):
         if series is not None and series not in evaluated(roles, parts):
             raise Refusal(

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from athanor import contract
-from athanor.contract import Column, Schema
+from athanor.contract import MAX_BATCH, Column, Schema
 from models.kinds import (
     ARCHITECTURES,
     LOSSES,
@@ -66,7 +66,7 @@ def settle(spec: JobSpec, schema: Schema) -> tuple[JobSpec, Roles]:
     settled = given.model_copy(
         update={
             "epochs": given.epochs or (None if given.steps else recipe.epochs),
-            "batch_size": given.batch_size or recipe.batch_size,
+            "batch_size": MAX_BATCH if optimizer.full_batch else given.batch_size or recipe.batch_size,
             "optimizer": optimizer,
             "schedule": given.schedule or SCHEDULES[recipe.schedule].model_validate({}),
             "loss": loss,

@@ -70,17 +70,18 @@ def learner(
     model = architecture.build(SHAPES[kind], outputs)
     if kind == "image":
         model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    counts = torch.bincount(problem(kind, rows)[1], minlength=CLASSES) if outputs > 1 else None
     measure = Classes(name="t", classes=WORDS[:outputs]) if outputs > 1 else Values(name="t", mean=0.0, std=1.0)
     size = course.setdefault("batch_size", 4)
     plan: dict[str, Any] = {
-        "criterion": loss.build(),
+        "criterion": loss.build_for(counts),
         "factor": (schedule or Constant()).factor,
         "measure": measure.measure,
         "steps": 6,
         "steps_per_epoch": -(-rows // size),
         "seed": 0,
     }
-    return Learner(model, optimizer.build(model.parameters()), Course(**{**plan, **course}))
+    return Learner(model, optimizer.over(model), Course(**{**plan, **course}))
 
 
 def timeless(steps: Iterator[Step]) -> list[Step]:

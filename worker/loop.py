@@ -43,6 +43,21 @@ class Stopping:
 
 
 @dataclass(frozen=True)
+class Plateau:
+    """Multiply the rate by `factor`, down to `least`, when `series` stood still for more than `patience` evaluations.
+
+    To stand still is not to improve on the best by more than `threshold`.
+    """
+
+    series: str
+    mode: Literal["min", "max"]
+    factor: float
+    patience: int
+    threshold: float
+    least: float
+
+
+@dataclass(frozen=True)
 class Course:
     """What stays the same from the first step to the last."""
 
@@ -57,6 +72,7 @@ class Course:
     bf16: bool = False
     ema: float | None = None
     stopping: Stopping | None = None
+    plateau: Plateau | None = None
     best_series: str | None = None
     best_mode: Literal["min", "max"] = "min"
     every_steps: int = 1
@@ -71,6 +87,11 @@ class Memory:
     watched: float | None = None
     waited: int = 0
     stopped: bool = False
+    scale: float = 1.0
+    """What falls have left of the rate."""
+    height: float | None = None
+    """The best of the plateau's series."""
+    still: int = 0
 
 
 @dataclass(frozen=True)
@@ -120,7 +141,7 @@ def fit(learner: Learner, train: Part, val: Part | None) -> Iterator[Step]:
         start = memory.step % course.steps_per_epoch * course.batch_size
         chosen_B = order_N[start : start + course.batch_size]
         x_B, t_B = x_N.index_select(0, chosen_B), t_N.index_select(0, chosen_B)
-        factor = course.factor(memory.step, course.steps)
+        factor = course.factor(memory.step, course.steps) * memory.scale
         for group, rate in zip(learner.optimizer.param_groups, learner.rates, strict=True):
             group["lr"] = rate * factor
         loss, y_BK, norm = _step(learner, x_B, t_B)
@@ -236,7 +257,19 @@ def _judge(course: Course, memory: Memory, series: dict[str, float]) -> tuple[fl
         else:
             memory.waited += 1
             memory.stopped = memory.waited >= course.stopping.patience
+    if course.plateau is not None:
+        _descend(course.plateau, memory, series.get(course.plateau.series, math.nan))
     return score, improved
+
+
+def _descend(plateau: Plateau, memory: Memory, value: float) -> None:
+    """Lower the rate where an evaluation was one too many without progress."""
+    if better(value, memory.height, plateau.mode, plateau.threshold):
+        memory.height, memory.still = value, 0
+    else:
+        memory.still += 1
+    if memory.still > plateau.patience:
+        memory.scale, memory.still = max(plateau.least, memory.scale * plateau.factor), 0
 
 
 def better(new: float, old: float | None, mode: Literal["min", "max"], by: float = 0.0) -> bool:

@@ -10,6 +10,7 @@ import signal
 import sys
 import time
 from collections import defaultdict
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from worker import device as devices
 from worker import snapshot
 from worker.failures import explain
 from worker.leash import Leash, Pipe
-from worker.loop import Course, Learner, NonFinite, Step, Stopping, Tensors, evaluate, fit
+from worker.loop import Course, Learner, NonFinite, Plateau, Step, Stopping, Tensors, evaluate, fit
 
 REPORT_EVERY = 0.2
 """Seconds between reports: points travel in columns, not one by one."""
@@ -81,7 +82,7 @@ class Trial:
         if encoder.form == "image":
             model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         assert chosen.optimizer and chosen.loss
-        self.learner = Learner(model, chosen.optimizer.build(model.parameters()), _course(self.spec, self.prepared))
+        self.learner = Learner(model, chosen.optimizer.over(model), _course(self.spec, self.prepared, self.device))
         self.best: Tensors | None = None
         if assignment["resume"] is not None:
             snapshot.restore(self.learner, Path(assignment["resume"]))
@@ -154,15 +155,18 @@ class Trial:
         return there.x, there.t
 
 
-def _course(spec: JobSpec, prepared: Prepared) -> Course:
+def _course(spec: JobSpec, prepared: Prepared, device: torch.device) -> Course:
     chosen, policy = spec.hyperparameters, spec.checkpoints
     assert chosen.batch_size and chosen.loss and chosen.schedule
     per_epoch = steps_per_epoch(len(prepared.train), chosen.batch_size)
-    stopping = chosen.early_stopping
+    stopping, standstill = chosen.early_stopping, chosen.schedule.standstill()
+    target, counts_K = prepared.preparation.target, None
+    if target.task == "classification":
+        counts_K = torch.bincount(prepared.train.t, minlength=target.outputs).to(device)
     return Course(
-        criterion=prepared.preparation.target.criterion(chosen.loss.build()),
+        criterion=target.criterion(chosen.loss.build_for(counts_K)),
         factor=chosen.schedule.factor,
-        measure=prepared.preparation.target.measure,
+        measure=target.measure,
         steps=chosen.steps or (chosen.epochs or 1) * per_epoch,
         steps_per_epoch=per_epoch,
         batch_size=chosen.batch_size,
@@ -175,6 +179,7 @@ def _course(spec: JobSpec, prepared: Prepared) -> Course:
         )
         if stopping
         else None,
+        plateau=Plateau(policy.series, better_is(policy.series), **asdict(standstill)) if standstill else None,
         best_series=policy.series,
         best_mode=better_is(policy.series),
         every_steps=spec.metrics.every_steps,

@@ -1,11 +1,10 @@
 """Adadelta."""
 
-from collections.abc import Iterable
 from typing import Literal
 
 import torch
 from pydantic import Field
-from torch import nn
+from torch.optim.optimizer import ParamsT
 
 from models.kinds import Optimizer
 
@@ -18,7 +17,7 @@ class Adadelta(Optimizer):
     rho: float = Field(0.9, ge=0, lt=1, description="decay of both running means")
     eps: float = Field(1e-6, gt=0, le=1, description="added under both roots; it sets the first steps' size")
 
-    def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+    def build(self, parameters: ParamsT) -> torch.optim.Optimizer:
         return torch.optim.Adadelta(
             parameters, lr=self.lr, rho=self.rho, eps=self.eps, weight_decay=self.weight_decay, foreach=True
         )

@@ -1,11 +1,10 @@
 """AdamW."""
 
-from collections.abc import Iterable
 from typing import Literal
 
 import torch
 from pydantic import Field
-from torch import nn
+from torch.optim.optimizer import ParamsT
 
 from models.kinds import Optimizer
 
@@ -20,7 +19,7 @@ class AdamW(Optimizer):
     beta2: float = Field(0.999, ge=0, lt=1, description="decay of the mean of squared gradients")
     eps: float = Field(1e-8, gt=0, le=1, description="added to the divisor, so that it is never 0")
 
-    def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+    def build(self, parameters: ParamsT) -> torch.optim.Optimizer:
         return torch.optim.AdamW(
             parameters,
             lr=self.lr,

@@ -1,19 +1,16 @@
 """Stochastic gradient descent."""
 
-from collections.abc import Iterable
-from typing import ClassVar, Literal
+from typing import Literal
 
 import torch
 from pydantic import Field, model_validator
-from torch import nn
+from torch.optim.optimizer import ParamsT
 
 from models.kinds import Optimizer
 
 
 class SGD(Optimizer):
     """Gradient descent on mini-batches, with momentum (Polyak 1964) or Nesterov's (Sutskever et al. 2013)."""
-
-    states: ClassVar[int] = 1
 
     kind: Literal["sgd"] = "sgd"
     lr: float = Field(0.05, gt=0, le=1000, description="learning rate at the top of the schedule")
@@ -26,7 +23,11 @@ class SGD(Optimizer):
             raise ValueError("nesterov needs a momentum above 0")
         return self
 
-    def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+    @property
+    def states(self) -> int:
+        return 1 if self.momentum else 0
+
+    def build(self, parameters: ParamsT) -> torch.optim.Optimizer:
         return torch.optim.SGD(
             parameters,
             lr=self.lr,

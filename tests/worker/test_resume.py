@@ -19,7 +19,7 @@ from models.optimizers.sgd import SGD
 from models.schedules.cosine import Cosine
 from tests import small
 from worker import snapshot
-from worker.loop import Learner, Memory, Stopping, fit
+from worker.loop import Learner, Memory, Plateau, Stopping, fit
 
 ROOT = Path(__file__).parents[2]
 STEPS, ROWS, SEED = 14, 14, 4
@@ -43,6 +43,11 @@ COURSES: dict[str, dict[str, Any]] = {
         "stopping": Stopping("val/loss", "min", patience=2, min_delta=1e9),
         "schedule": Cosine(warmup_steps=3),
     },
+    "falling": {
+        "best_series": "val/loss",
+        # Falls at the ends of the second and the third epoch.
+        "plateau": Plateau("val/loss", "min", factor=0.3, patience=0, threshold=1e9, least=0.0),
+    },
 }
 
 
@@ -63,7 +68,11 @@ ALL = [
         (SGD(momentum=0.0), "-no-momentum"),
         (SGD(momentum=0.8, nesterov=True, weight_decay=0.01), "-nesterov"),
     ]
-    for course in COURSES
+    for course in ("plain", "everything")
+] + [
+    pytest.param(kind, Adam(), course, id=f"{kind}-adam-{course}")
+    for kind in (part.model_fields["kind"].default for part in ARCHITECTURES)
+    for course in sorted(COURSES.keys() - {"plain", "everything"})
 ]
 
 
@@ -141,6 +150,14 @@ def _forget_memory(learner: Learner) -> None:
     learner.memory = Memory(step=learner.memory.step)
 
 
+def _forget_falls(learner: Learner) -> None:
+    learner.memory.scale = 1.0
+
+
+def _forget_height(learner: Learner) -> None:
+    learner.memory.height = None
+
+
 def _forget_weights(learner: Learner) -> None:
     for parameter in learner.model.parameters():
         torch.nn.init.normal_(parameter, std=0.1, generator=torch.Generator().manual_seed(1))
@@ -169,6 +186,25 @@ def test_whatever_a_restore_forgets_is_noticed(forgotten: str, tmp_path: Path) -
     if forgotten not in ("numpy's generator", "python's generator"):
         # The loop itself draws from neither of these two; parts yet to come may.
         assert history != straight[0]
+
+
+IN_COURSE: dict[str, tuple[str, Callable[[Learner], Any]]] = {
+    "the falls of the rate": ("falling", _forget_falls),
+    "the best before a fall": ("falling", _forget_height),
+}
+"""What only some courses remember."""
+
+
+@pytest.mark.parametrize("forgotten", IN_COURSE)
+def test_whatever_a_course_alone_remembers_is_noticed(forgotten: str, tmp_path: Path) -> None:
+    course, spoil = IN_COURSE[forgotten]
+
+    def build(seed: int) -> Learner:
+        return _build(_architecture("mlp"), Adam(lr=0.01), "vector", course, seed)
+
+    straight, _ = _run(build, "vector", tmp_path / "straight", STEPS)
+    assert _run(build, "vector", tmp_path / "cut", 9)[0] == straight
+    assert _run(build, "vector", tmp_path / "spoiled", 9, spoil)[0] != straight
 
 
 SCRIPT = """

@@ -14,7 +14,7 @@ Rule = Callable[[Array, Array], Array]
 """From weights and gradient to weights; it remembers what it needs."""
 
 
-def assert_follows(optimizer: Optimizer, rule: Rule, steps: int = 6) -> None:
+def assert_follows(optimizer: Optimizer, rule: Rule, steps: int = 6, atol: float = 1e-12) -> None:
     """The optimizer and the rule, given the same gradients, walk the same way."""
     rng = np.random.default_rng(0)
     expected = rng.standard_normal((3, 4))
@@ -25,4 +25,4 @@ def assert_follows(optimizer: Optimizer, rule: Rule, steps: int = 6) -> None:
         weights.grad = torch.from_numpy(gradient.copy())
         built.step()
         expected = rule(expected, gradient)
-        np.testing.assert_allclose(weights.detach().numpy(), expected, rtol=1e-9, atol=1e-12)
+        np.testing.assert_allclose(weights.detach().numpy(), expected, rtol=1e-9, atol=atol)

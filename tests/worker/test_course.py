@@ -1,0 +1,57 @@
+"""What a trainer makes of a spec: the course it gives to the loop."""
+
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+import torch
+
+from models.preparation.examples import Prepared, prepare
+from models.spec import JobSpec, settle
+from models.table import Table
+from tests import small
+from worker.loop import Course, Plateau
+from worker.trainer import _course
+
+
+def _made(table: Table, **chosen: Any) -> tuple[Course, Prepared]:
+    said = {"architecture": {"kind": "linear"}, "dataset": {"id": "x"}, "hyperparameters": chosen}
+    spec, roles = settle(JobSpec.model_validate(said), table.schema)
+    prepared = prepare(table, roles, spec.dataset.split)
+    return _course(spec, prepared, torch.device("cpu")), prepared
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Table:
+    return small.table("vector", tmp_path / "t")
+
+
+@pytest.mark.parametrize("kind", ["cross_entropy", "focal"])
+def test_class_weights_follow_from_the_training_part(kind: str, tmp_path: Path) -> None:
+    labels = ["common"] * 30 + ["rare"] * 10
+    columns = {"x": pa.array([float(at) for at in range(40)]), "target": pa.array(labels)}
+    table = small.ingested(tmp_path / "t", columns)
+    weighted, prepared = _made(table, loss={"kind": kind, "class_weights": "balanced"})
+    plain, _ = _made(table, loss={"kind": kind})
+    rows = torch.bincount(prepared.train.t)
+    assert rows.tolist() == [24, 8]
+    y_1K = torch.tensor([[0.3, -0.2]])
+    for number in (0, 1):
+        t_1 = torch.tensor([number])
+        assert float(weighted.criterion(y_1K, t_1)) == pytest.approx(
+            float(plain.criterion(y_1K, t_1)) * 32 / (2 * int(rows[number]))
+        )
+
+
+def test_gradient_descent_has_one_step_an_epoch(table: Table) -> None:
+    course, prepared = _made(table, optimizer={"kind": "gd"}, epochs=4, batch_size=5)
+    assert (course.steps, course.steps_per_epoch) == (4, 1)
+    assert course.batch_size >= len(prepared.train)
+
+
+def test_a_plateau_watches_what_is_best(table: Table) -> None:
+    said = {"kind": "plateau", "gamma": 0.3, "patience": 2, "threshold": 0.5, "min": 0.1}
+    course, _ = _made(table, schedule=said)
+    assert course.plateau == Plateau("val/loss", "min", factor=0.3, patience=2, threshold=0.5, least=0.1)
+    assert _made(table, schedule={"kind": "cosine"})[0].plateau is None
