@@ -29,7 +29,11 @@ History = list[tuple[int, dict[str, float], float | None, bool, bool]]
 SMALLER: dict[str, dict[str, Any]] = {
     "mlp": {"hidden": [8, 6], "dropout": 0.4},
     "cnn": {"channels": [4, 6], "hidden": [8], "dropout": 0.4},
+    "fourier_mlp": {"features": 6, "hidden": [8, 6]},
+    "resnet": {"stages": [4, 6], "blocks": 1},
+    "stn_cnn": {"localiser": [3], "localiser_hidden": 5, "channels": [4, 6], "hidden": [8], "dropout": 0.4},
     "textcnn": {"embedding": 8, "channels": 4, "widths": [2, 3], "dropout": 0.4},
+    "transformer": {"width": 8, "heads": 2, "feedforward": 6, "dropout": 0.4},
 }
 """Where the defaults would take a while."""
 
