@@ -183,7 +183,7 @@ from tests.worker.test_resume import _architecture, _build, _fitting, _run
 from pathlib import Path
 
 torch.set_num_threads(1)
-for kind in ("mlp", "cnn", "textcnn"):
+for kind in ("mlp", "cnn", "textcnn", "transformer"):
     way = _fitting(kind)
     adam = OPTIMIZERS["adam"].model_validate({})
     build = lambda seed: _build(_architecture(kind), adam, way, "everything", seed)
@@ -206,4 +206,4 @@ def test_two_processes_make_the_same_bytes(tmp_path: Path) -> None:
         )
         printed.append(ran.stdout)
     assert printed[0] == printed[1]
-    assert len(printed[0].splitlines()) == 3
+    assert len(printed[0].splitlines()) == 4
