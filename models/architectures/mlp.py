@@ -6,7 +6,7 @@ import torch
 from pydantic import Field
 from torch import nn
 
-from models.activations import Activation, activation
+from models.activations import DenseActivation, activation, lanes
 from models.kinds import Architecture, InputKind, Inputs, Recipe
 
 
@@ -14,7 +14,7 @@ class MLP(Architecture):
     """Fully connected layers with an activation and dropout after each but the last.
 
     Shapes: x_BF (an image is flattened) through `hidden` to y_BK. Rumelhart, Hinton and Williams 1986; dropout:
-    Srivastava et al. 2014.
+    Srivastava et al. 2014; swiglu: Shazeer 2020.
     """
 
     accepts: ClassVar[frozenset[InputKind]] = frozenset({"vector", "image"})
@@ -24,7 +24,9 @@ class MLP(Architecture):
     hidden: list[Annotated[int, Field(ge=1, le=65_536)]] = Field(
         [128, 64], min_length=1, max_length=64, description="units of each hidden layer"
     )
-    activation: Activation = Field("relu", description="after each hidden layer")
+    activation: DenseActivation = Field(
+        "relu", description="after each hidden layer; swiglu has a gate, and so twice the weights"
+    )
     dropout: float = Field(0.1, ge=0, lt=1, description="share of hidden units left out of a training step")
 
     def build(self, inputs: Inputs, outputs: int) -> nn.Module:
@@ -32,11 +34,11 @@ class MLP(Architecture):
 
 
 class Perceptron(nn.Module):
-    def __init__(self, features: int, hidden: list[int], outputs: int, name: Activation, dropout: float) -> None:
+    def __init__(self, features: int, hidden: list[int], outputs: int, name: DenseActivation, dropout: float) -> None:
         super().__init__()
         layers: list[nn.Module] = []
         for width_in, width_out in zip([features, *hidden], hidden, strict=False):
-            layers += [nn.Linear(width_in, width_out), activation(name), nn.Dropout(dropout)]
+            layers += [nn.Linear(width_in, width_out * lanes(name)), activation(name), nn.Dropout(dropout)]
         self.layers = nn.Sequential(*layers, nn.Linear(hidden[-1], outputs))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:

@@ -29,7 +29,11 @@ History = list[tuple[int, dict[str, float], float | None, bool, bool]]
 SMALLER: dict[str, dict[str, Any]] = {
     "mlp": {"hidden": [8, 6], "dropout": 0.4},
     "cnn": {"channels": [4, 6], "hidden": [8], "dropout": 0.4},
+    "fourier_mlp": {"features": 6, "hidden": [8, 6]},
+    "resnet": {"stages": [4, 6], "blocks": 1},
+    "stn_cnn": {"localiser": [3], "localiser_hidden": 5, "channels": [4, 6], "hidden": [8], "dropout": 0.4},
     "textcnn": {"embedding": 8, "channels": 4, "widths": [2, 3], "dropout": 0.4},
+    "transformer": {"width": 8, "heads": 2, "feedforward": 6, "dropout": 0.4},
 }
 """Where the defaults would take a while."""
 
@@ -215,7 +219,7 @@ from tests.worker.test_resume import _architecture, _build, _fitting, _run
 from pathlib import Path
 
 torch.set_num_threads(1)
-for kind in ("mlp", "cnn", "textcnn"):
+for kind in ("mlp", "cnn", "textcnn", "transformer"):
     way = _fitting(kind)
     adam = OPTIMIZERS["adam"].model_validate({})
     build = lambda seed: _build(_architecture(kind), adam, way, "everything", seed)
@@ -238,4 +242,4 @@ def test_two_processes_make_the_same_bytes(tmp_path: Path) -> None:
         )
         printed.append(ran.stdout)
     assert printed[0] == printed[1]
-    assert len(printed[0].splitlines()) == 3
+    assert len(printed[0].splitlines()) == 4
