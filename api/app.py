@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from anyio import CapacityLimiter
 from fastapi import APIRouter, Depends, FastAPI
 
 from api import problems
@@ -10,6 +11,7 @@ from api.bodies import Bodies
 from api.deps import Service, authenticate
 from api.gate import Gate
 from api.routes import catalog, checkpoints, datasets, events, health, jobs, metrics, predictions, workers
+from api.uploads import ABANDONED, tidy
 from athanor.contract import Problem
 from athanor.version import __version__
 from models.broker import Broker
@@ -25,7 +27,9 @@ def create_app(settings: Settings) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         database = Database(settings.database)
         settings.scratch.mkdir(parents=True, exist_ok=True)
-        app.state.service = Service(settings, database, open_store(settings, database), Broker(settings))
+        tidy(settings.scratch, ABANDONED)
+        store, intakes = open_store(settings, database), CapacityLimiter(settings.limits.max_intakes)
+        app.state.service = Service(settings, database, store, Broker(settings), intakes)
         yield
         database.close()
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated
 
+from anyio import CapacityLimiter
 from fastapi import Depends, Query, Request
 
 from api.problems import Refused
@@ -19,6 +20,8 @@ class Service:
     database: Database
     store: Store
     broker: Broker
+    intakes: CapacityLimiter
+    """How many uploads are read at once: each may take a processor and gibibytes."""
 
 
 def _service(request: Request) -> Service:

@@ -21,6 +21,12 @@ logger = logging.getLogger(__name__)
 MOST_FAULTS = 50
 """Faults of one request that are shown: a body can hold many thousands."""
 
+SPECS = "/v1/jobs"
+"""Where a body is a job spec."""
+QUOTE = "'"
+NO_OBJECT = ("model_type", "model_attributes_type", "dict_type")
+"""What pydantic calls a value that should have been an object."""
+
 
 class Refused(HTTPException):
     """A request that is turned down: a status, a code for programs, a sentence for people."""
@@ -72,28 +78,76 @@ def pointer(loc: tuple[int | str, ...], body: Any) -> str:
     return "".join(f"/{part}" for part in parts)
 
 
-def _fault(error: dict[str, Any], body: Any) -> Fault:
+def _fault(error: dict[str, Any], body: Any, is_spec: bool) -> Fault:
     where, *loc = error["loc"]
-    # Outside the body the place is a parameter's name: "?limit".
-    at = pointer(tuple(loc), body) if where == "body" else f"?{'.'.join(map(str, loc))}"
-    return Fault(pointer=at, code=error["type"], message=error["msg"], suggestion=_suggestion(error))
+    kind, context, message = error["type"], error.get("ctx", {}), _plain(error)
+    if len(loc) > 1 and loc[-1] == "[key]" and error["input"] == loc[-2]:
+        # The name of a member is wrong, not its value: no pointer leads to a name.
+        message, loc = f"the key {str(loc[-2])[:50]!r}: {message}", loc[:-2]
+    if where != "body":
+        # Outside the body the place is a parameter's name: "?limit".
+        return Fault(pointer=f"?{'.'.join(map(str, loc))}", code=kind, message=message)
+    at = pointer(tuple(loc), body)
+    suggestion = None
+    if kind == "union_tag_invalid":
+        at += f"/{context['discriminator'].strip(QUOTE)}"
+        suggestion = _known_kind(context["tag"], context["expected_tags"])
+    elif kind == "extra_forbidden" and is_spec:
+        suggestion = _known_field(at.strip("/").split("/")[:-1], [str(part) for part in loc])
+    return Fault(pointer=at, code=kind, message=message, suggestion=suggestion)
 
 
-def _suggestion(error: dict[str, Any]) -> str | None:
-    if error["type"] == "extra_forbidden":
-        close = get_close_matches(str(error["loc"][-1]), _field_names(), 1)
-        return f"did you mean '{close[0]}'?" if close else None
+def _plain(error: dict[str, Any]) -> str:
+    """What pydantic says, in words that do not speak of Python."""
+    if error["type"] in NO_OBJECT:
+        return "should be an object"
+    return str(error["msg"]).removeprefix("Value error, ")
+
+
+def _known_kind(said: str, expected: str) -> str:
+    kinds = [kind.strip(QUOTE) for kind in expected.split(", ")]
+    close = get_close_matches(said, kinds, 1)
+    return f"did you mean '{close[0]}'?" if close else f"one of {', '.join(kinds)}"
+
+
+def _known_field(parents: list[str], loc: list[str]) -> str | None:
+    """Where a field that is not known here belongs, or what it may have been meant to be."""
+    place, name, fields = ".".join(parents), loc[-1], _fields()
+    if homes := fields.get(name):
+        if kinds := sorted(kind for there, kind in homes if there == place and kind):
+            return f"'{name}' is a field of {' and '.join(kinds)}"
+        return f"'{name}' belongs in {' or '.join(sorted({there or 'the spec itself' for there, _ in homes}))}"
+    # The tag of a union, where there is one, stands before the field's name.
+    mine = {(place, None), *[(place, tag) for tag in loc[-2:-1]]}
+    here = [known for known, homes in fields.items() if mine & homes]
+    if close := get_close_matches(name, here, 1):
+        return f"did you mean '{close[0]}'?"
+    if close := get_close_matches(name, fields, 1):
+        homes = fields[close[0]]
+        return f"did you mean '{close[0]}' in {' or '.join(sorted({there or 'the spec itself' for there, _ in homes}))}?"
     return None
 
 
 @cache
-def _field_names() -> frozenset[str]:
-    """Every field a job spec can have anywhere."""
+def _fields() -> dict[str, set[tuple[str, str | None]]]:
+    """Every field that a job spec can have: in which part, and of which kind where the part has kinds."""
     from models.spec import JobSpec
 
     schema = JobSpec.model_json_schema()
-    models = [schema, *schema["$defs"].values()]
-    return frozenset(name for model in models for name in model.get("properties", {}))
+    found: dict[str, set[tuple[str, str | None]]] = {}
+
+    def walk(node: dict[str, Any], place: str) -> None:
+        if "$ref" in node:
+            walk(schema["$defs"][node["$ref"].rpartition("/")[2]], place)
+        for member in (*node.get("anyOf", ()), *node.get("oneOf", ())):
+            walk(member, place)
+        fields = node.get("properties", {})
+        for name, field in fields.items():
+            found.setdefault(name, set()).add((place, fields.get("kind", {}).get("const")))
+            walk(field, f"{place}.{name}".lstrip("."))
+
+    walk(schema, "")
+    return found
 
 
 def install(app: FastAPI) -> None:
@@ -105,7 +159,8 @@ def install(app: FastAPI) -> None:
         if any(each["type"] == "json_invalid" for each in found):
             why = found[0].get("ctx", {}).get("error", "")
             return respond(request, 400, "malformed_json", f"the body is not JSON: {why}")
-        faults = [_fault(each, error.body) for each in found[:MOST_FAULTS]]
+        is_spec = request.url.path == SPECS
+        faults = [_fault(each, error.body, is_spec) for each in found[:MOST_FAULTS]]
         detail = f"{faults[0].pointer or 'the body'}: {faults[0].message}"
         return respond(request, 422, "invalid", detail, faults)
 
@@ -140,5 +195,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     def _broken(request: Request, error: Exception) -> JSONResponse:
-        logger.error("%s %s failed", request.method, request.url.path, exc_info=error)
+        # Starlette raises it again and the server logs it with its notes: a second traceback here would be one too many.
+        named = getattr(request.state, "request_id", None)
+        error.add_note(f"while answering {request.method} {request.url.path}, request_id {named}")
         return respond(request, 500, "internal", "the service failed; its log says why under this request_id")

@@ -5,6 +5,7 @@ import fcntl
 import ipaddress
 import os
 import signal
+import socket
 import subprocess
 import sys
 from contextlib import suppress
@@ -14,6 +15,7 @@ from typing import IO
 import uvicorn
 
 from api import schema
+from api.uploads import tidy
 from models.records import keys
 from models.records.database import Database
 from models.settings import Settings
@@ -68,8 +70,19 @@ def is_loopback(host: str) -> bool:
 
 def main() -> None:
     chosen = arguments()
+    config = uvicorn.Config(
+        "api.app:app",
+        host=chosen.host,
+        port=chosen.port,
+        log_level="warning",
+        access_log=False,
+        timeout_graceful_shutdown=3,
+    )
+    # First of all: where the port is taken, nothing has been made yet.
+    listening = config.bind_socket()
+    port = listening.getsockname()[1]
     data = chosen.data.absolute()
-    data.mkdir(parents=True, exist_ok=True)
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
     os.environ["ATHANOR_DATA"] = str(data)
     settings = Settings()
     # uvicorn raises the signal again once it has shut down: without this, nobody would wait for the worker.
@@ -79,25 +92,31 @@ def main() -> None:
     schema.upgrade(database)
     admin_key(database, data, chosen.host)
     database.close()
-    print(f"Athanor on http://{chosen.host}:{chosen.port}\nkey in {data / KEY_FILE}", flush=True)
+    tidy(settings.scratch, 0.0)
     worker = subprocess.Popen(
         [sys.executable, "-m", "worker.local", "--leashed", "--slots", str(chosen.workers)],
         cwd=Path(__file__).parents[1],
         stdin=subprocess.PIPE,
     )
     try:
-        uvicorn.run(
-            "api.app:app",
-            host=chosen.host,
-            port=chosen.port,
-            log_level="warning",
-            access_log=False,
-            timeout_graceful_shutdown=3,
-        )
+        Announced(config, f"Athanor on http://{chosen.host}:{port}\nkey in {data / KEY_FILE}").run([listening])
     finally:
         worker.send_signal(signal.SIGTERM)
         worker.wait()
         held.close()
+
+
+class Announced(uvicorn.Server):
+    """A server that says where it is once it can be asked."""
+
+    def __init__(self, config: uvicorn.Config, words: str) -> None:
+        super().__init__(config)
+        self.words = words
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            print(self.words, flush=True)
 
 
 if __name__ == "__main__":

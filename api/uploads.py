@@ -1,6 +1,9 @@
 """A multipart upload to a file on disk, piece by piece, with its digest."""
 
 import hashlib
+import shutil
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -13,6 +16,16 @@ from streaming_form_data.validators import MaxSizeValidator, ValidationError
 from api.problems import Refused
 
 LONGEST_NAME = 200
+ABANDONED = 24 * 3600.0
+"""Seconds after which a folder of an upload is nobody's: its process was killed."""
+
+
+def tidy(scratch: Path, age: float) -> None:
+    """Remove what killed requests left behind, where it is older than `age` seconds."""
+    for folder in scratch.glob("tmp*"):
+        with suppress(FileNotFoundError):
+            if time.time() - folder.stat().st_mtime > age:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 class _Kept(BaseTarget):  # type: ignore[misc]  # untyped

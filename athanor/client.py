@@ -295,7 +295,7 @@ def _weights(id: str, which: str) -> str:
 
 
 def _json(spec: Spec) -> Any:
-    return spec.model_dump(mode="json") if isinstance(spec, JobSpec) else dict(spec)
+    return spec.model_dump(mode="json", exclude_unset=True) if isinstance(spec, JobSpec) else dict(spec)
 
 
 def _read(answer: type[M], response: httpx.Response) -> M:

@@ -20,6 +20,7 @@ class Limits(BaseModel):
     max_steps: int = 100_000_000
     max_log_lines: int = 20_000
     intake_seconds: int = 600
+    max_intakes: int = 2
 
 
 class Timing(BaseModel):

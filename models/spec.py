@@ -49,6 +49,9 @@ DEFAULT_LOSS = {"classification": "cross_entropy", "regression": "mse", "tagging
 
 def settle(spec: JobSpec, schema: Schema) -> tuple[JobSpec, Roles]:
     """Fill in every default that depends on the architecture or the data. Raises Refusal."""
+    if schema.part is not None and "split" not in spec.dataset.model_fields_set:
+        # The files themselves said which rows are for testing.
+        spec = spec.model_copy(update={"dataset": spec.dataset.model_copy(update={"split": contract.Given()})})
     roles = assign(spec.dataset, schema, spec.architecture)
     given, recipe = spec.hyperparameters, spec.architecture.recipe
     optimizer = given.optimizer or OPTIMIZERS[recipe.optimizer].model_validate(

@@ -53,7 +53,7 @@ def _watch(station: Station) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="athanor worker", description="Claim jobs from the table and train them.")
-    parser.add_argument("--slots", type=int, help="jobs at once on a processor; with CUDA, one a device")
+    parser.add_argument("--slots", type=int, default=1, help="jobs at once on a processor; with CUDA, one a device")
     parser.add_argument("--leashed", action="store_true", help="end when standard input does")
     chosen = parser.parse_args()
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s worker: %(message)s")

@@ -246,6 +246,7 @@ def outputs(model: nn.Module, x_N: torch.Tensor, bf16: bool = False) -> torch.Te
 def _judge(course: Course, memory: Memory, series: dict[str, float]) -> tuple[float | None, bool]:
     """Whether an evaluation is the best so far, and whether it was one too many without progress."""
     score = series.get(course.best_series or "")
+    score = score if score is not None and math.isfinite(score) else None
     improved = score is not None and better(score, memory.best, course.best_mode)
     if improved:
         memory.best = score

@@ -1,10 +1,12 @@
 """What a trainer says, as rows: points and log lines in one fenced transaction, checkpoints behind their bytes."""
 
+import logging
 import shutil
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from athanor.contract import CheckpointFile, CheckpointPolicy, better_is
@@ -13,6 +15,8 @@ from models.records.chunks import Points, join
 from models.records.database import Database
 from models.settings import Settings
 from models.storage.store import Store
+
+logger = logging.getLogger(__name__)
 
 
 class Report:
@@ -62,7 +66,11 @@ class Report:
             jobs.commit_checkpoint(tx, self.job_id, self.attempt, new)
         self._forget()
         shutil.rmtree(folder, ignore_errors=True)
-        self._retire()
+        try:
+            self._retire()
+        except (OSError, SQLAlchemyError) as error:
+            # The new one is safe; the old ones are marked, and go with the next.
+            logger.warning("%s: old checkpoints stay for now: %s", self.job_id, error)
 
     def _write(self, tx: Session) -> None:
         self.desired = jobs.beat(tx, self.job_id, self.attempt, self.settings.timing.lease, self._progress)

@@ -36,6 +36,7 @@ class Slot:
 
     cuda: str | None
     spare: TrainerProcess | None = None
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def serves(self) -> list[str]:
@@ -44,9 +45,16 @@ class Slot:
 
     def warm(self) -> TrainerProcess:
         """The waiting trainer; a new one where it died meanwhile."""
-        if self.spare is None or not self.spare.is_alive:
-            self.spare = TrainerProcess(self.cuda)
-        return self.spare
+        with self.lock:
+            if self.spare is None or not self.spare.is_alive:
+                self.spare = TrainerProcess(self.cuda)
+            return self.spare
+
+    def take(self) -> TrainerProcess:
+        """The waiting trainer, for a job."""
+        trainer = self.warm()
+        self.spare = None
+        return trainer
 
 
 @dataclass
@@ -66,8 +74,8 @@ class Station:
         numbers: list[str | None] = [None]
         if self.devices[0].kind == "cuda":
             numbers = [*cuda_numbers(len(self.devices))]
-        elif self.slots:
-            numbers = [None] * self.slots
+        elif self.slots is not None:
+            numbers = [None] * max(1, self.slots)
         self.all_slots = [Slot(number) for number in numbers]
         self.free: queue.Queue[Slot] = queue.Queue()
         for slot in self.all_slots:
@@ -124,18 +132,30 @@ class Station:
         with self.database.reading() as tx:
             if self.is_draining or table.is_empty(tx, slot.serves):
                 return False
-        trainer = slot.warm()
+        slot.warm()
         with self.database.writing() as tx:
             claim = jobs.claim(tx, self.id, slot.serves, self.settings.timing.lease)
         if claim is None:
             return False
-        slot.spare = None
+        trainer, done = slot.take(), threading.Event()
         logger.info("%s: attempt %d", claim.job_id, claim.attempt)
         supervisor = Supervisor(self.database, self.store, self.settings, claim, trainer, lambda: self.is_draining)
-        supervisor.run()
+        threading.Thread(target=self._warm_for_the_next, args=(slot, done), daemon=True).start()
+        try:
+            supervisor.run()
+        finally:
+            done.set()
         if not self.is_draining:
             slot.warm()
         return True
+
+    def _warm_for_the_next(self, slot: Slot, done: threading.Event) -> None:
+        """While a job runs, start the trainer of the next one as soon as there is one: importing takes seconds."""
+        while not done.wait(1.0) and not self.is_draining:
+            with suppress(OperationalError), self.database.reading() as tx:
+                if not table.is_empty(tx, slot.serves):
+                    slot.warm()
+                    return
 
     def _sweep_on(self) -> None:
         pause = self.settings.timing.sweep
@@ -159,7 +179,8 @@ class Station:
                 table.expire_dead(tx, identity.machine(), identity.started)
                 for job_id in jobs.reap(tx):
                     logger.warning("%s: its worker was lost", job_id)
-            waiting = table.to_ring(tx, self.settings.timing.ring_again)
+            # No more rings than hands: they would pile up behind a long job.
+            waiting = table.to_ring(tx, self.settings.timing.ring_again, self.free.qsize())
         for job_id in waiting:
             if not self.broker.ring(job_id):
                 break

@@ -51,6 +51,7 @@ class Supervisor:
             self.seconds_before = attempts.seconds_spent(tx, claim.job_id)
         self.stop_sent: str | None = None
         self.kill_at: float | None = None
+        self.began: float | None = None
         self.verdict: dict[str, Any] | None = None
 
     def run(self) -> None:
@@ -114,12 +115,13 @@ class Supervisor:
                 for file in newest.files:
                     fetch(self.store, newest.key(file.name), there / file.name, file.sha256)
             except (Corrupt, FileNotFoundError) as error:
-                logger.error("%s: checkpoint %s is broken: %s", self.claim.job_id, newest.id, error)
-                self._pass_over(newest, str(error))
+                self._mark(newest, str(error))
             else:
                 return newest
 
-    def _pass_over(self, broken: Stored, why: str) -> None:
+    def _mark(self, broken: Stored, why: str) -> None:
+        """Set a broken checkpoint aside; the series then end where the newest whole one does."""
+        logger.error("%s: checkpoint %s is broken: %s", self.claim.job_id, broken.id, why)
         with self.database.writing() as tx:
             jobs.beat(tx, self.claim.job_id, self.claim.attempt, self.settings.timing.lease)
             checkpoints.mark_corrupt(tx, broken.id)
@@ -131,17 +133,22 @@ class Supervisor:
         """Weights of the best checkpoint so far, for the final test."""
         if newest is None or self.policy.keep_best == 0:
             return None
-        with self.database.reading() as tx:
-            best = checkpoints.best(tx, self.claim.job_id, better_is(self.policy.series))
-        if best is None or best.score is None:
-            return None
         weights = self.folder / "best.safetensors"
-        fetch(self.store, best.key(WEIGHTS), weights, best.file(WEIGHTS).sha256)
-        return weights
+        while True:
+            with self.database.reading() as tx:
+                best = checkpoints.best(tx, self.claim.job_id, better_is(self.policy.series))
+            if best is None or best.score is None:
+                return None
+            try:
+                fetch(self.store, best.key(WEIGHTS), weights, best.file(WEIGHTS).sha256)
+            except (Corrupt, FileNotFoundError) as error:
+                self._mark(best, str(error))
+            else:
+                return weights
 
     def _follow(self) -> int:
         """Take messages until the trainer is gone. Returns its exit code."""
-        flushed, began = time.monotonic(), time.monotonic()
+        flushed = time.monotonic()
         while True:
             try:
                 message = self.trainer.inbox.get(timeout=self.settings.timing.flush)
@@ -156,11 +163,13 @@ class Supervisor:
             if time.monotonic() - flushed >= self.settings.timing.flush:
                 flushed = time.monotonic()
                 self._or_later(self.report.flush)
-            self._steer(self.seconds_before + time.monotonic() - began)
+            ran = time.monotonic() - self.began if self.began is not None else 0.0
+            self._steer(self.seconds_before + ran)
 
     def _take(self, message: dict[str, Any]) -> None:
         match message["type"]:
             case "started":
+                self.began = time.monotonic()
                 device, fingerprint = message["device"], message["fingerprint"]
                 self._patiently(lambda: self._begin(device, fingerprint))
             case "points":

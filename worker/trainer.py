@@ -10,6 +10,7 @@ import signal
 import sys
 import time
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,18 @@ class Report:
             self.points[name].append((step.number, value, at))
         if time.monotonic() - self.sent > REPORT_EVERY:
             self.flush(step)
+
+    def to_the_end_of(self, steps: Iterator[Step]) -> Iterator[Step]:
+        """Pass steps on; where they end in an error, send what led to it before it goes on its way."""
+        latest = None
+        try:
+            for step in steps:
+                latest = step
+                yield step
+        except Exception:
+            if latest is not None:
+                self.flush(latest)
+            raise
 
     def flush(self, step: Step) -> None:
         self.sent = time.monotonic()
@@ -93,7 +106,8 @@ class Trial:
         """Train to the end, or until told to stop."""
         train, val = self._tensors(self.prepared.train), self._tensors(self.prepared.val)
         report = Report(self.pipe, self.learner)
-        for step in fit(self.learner, train, val if len(self.prepared.val) else None):
+        steps = fit(self.learner, train, val if len(self.prepared.val) else None)
+        for step in report.to_the_end_of(steps):
             keeps_best = self.spec.checkpoints.keep_best > 0
             if step.improved and keeps_best:
                 self.best = {name: value.detach().clone() for name, value in self.learner.weights().items()}

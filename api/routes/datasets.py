@@ -4,9 +4,9 @@ import tempfile
 from pathlib import Path
 from typing import Annotated
 
+from anyio import to_thread
 from fastapi import APIRouter, Query, Request, Response
 from sqlalchemy.exc import NoResultFound
-from starlette.concurrency import run_in_threadpool
 
 from api import builtin
 from api.deps import Paged, Parts, Service, missing
@@ -55,7 +55,9 @@ async def create(
     with tempfile.TemporaryDirectory(dir=service.settings.scratch) as folder:
         upload = Upload(Path(folder) / "upload", service.settings.limits.max_upload_bytes)
         await upload.receive(request)
-        dataset, is_new = await run_in_threadpool(_take_in, service, upload, name or upload.filename)
+        dataset, is_new = await to_thread.run_sync(
+            _take_in, service, upload, name or upload.filename, limiter=service.intakes
+        )
     response.status_code = 201 if is_new else 200
     response.headers["Location"] = f"/v1/datasets/{dataset.id}"
     return dataset

@@ -5,6 +5,7 @@ import json
 import re
 import time
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request
@@ -13,7 +14,7 @@ from starlette.concurrency import run_in_threadpool
 
 from api.deps import LAST, Parts, Service, missing
 from api.problems import Refused
-from athanor.contract import TERMINAL, Event, Metrics, Page
+from athanor.contract import TERMINAL, Event, Page
 from models.records import answers, events, metrics
 
 router = APIRouter(prefix="/jobs/{job_id}", tags=["events"])
@@ -22,6 +23,8 @@ LOOK_EVERY = 0.25
 SILENCE = 10.0
 """Seconds after which a comment keeps the connection alive."""
 BATCH = 500
+STEPS = 2000
+"""Steps whose points travel in one frame."""
 
 
 @router.get("/events", response_model=Page[Event])
@@ -39,11 +42,11 @@ async def index(
     """
     if "text/event-stream" in request.headers.get("accept", ""):
         cursor = _cursor(last_event_id) if last_event_id else (after, 0)
-        await run_in_threadpool(_look, service, job_id, cursor)
+        await run_in_threadpool(_look, service, job_id, cursor[0], None)
         return StreamingResponse(
             _stream(service, job_id, cursor), media_type="text/event-stream", headers={"Cache-Control": "no-store"}
         )
-    found, _, _ = await run_in_threadpool(_look, service, job_id, (after, None), limit + 1)
+    found = (await run_in_threadpool(_look, service, job_id, after, None, limit + 1)).events
     data, more = found[:limit], len(found) > limit
     return Page(data=data, has_more=more, next=str(data[-1].seq) if more else None)
 
@@ -66,21 +69,31 @@ def _cursor(last_event_id: str) -> tuple[int, int]:
     return (seq, step) if max(seq, step) <= LAST else (0, 0)
 
 
-def _look(
-    service: Service, job_id: str, cursor: tuple[int, int | None], limit: int = BATCH
-) -> tuple[list[Event], Metrics | None, bool]:
-    """Events and points past the cursor, and whether there will be no more."""
-    seq, step = cursor
+@dataclass(frozen=True)
+class News:
+    """What is past a cursor. The points are a finished frame: to write thousands of numbers takes a while."""
+
+    events: list[Event]
+    step: int
+    points: str | None
+    is_over: bool
+
+
+def _look(service: Service, job_id: str, seq: int, step: int | None, limit: int = BATCH) -> News:
+    """Events after `seq`, and points of the next steps after `step`; without a step, events alone."""
     with service.database.reading() as tx:
         # The state first: what comes after it is read is read by the next look.
         state = answers.state(tx, job_id)
         if state is None:
             raise missing("job", job_id)
         found = events.since(tx, job_id, seq, limit)
-        points = None
-        if step is not None and metrics.newest_step(tx, job_id, None) > step:
-            points = metrics.read(tx, job_id, None, step, None)
-    return found, points, state in TERMINAL and len(found) < limit
+        is_over = state in TERMINAL and len(found) < limit
+        newest = 0 if step is None else metrics.newest_step(tx, job_id, None)
+        if step is None or newest <= step:
+            return News(found, step or 0, None, is_over)
+        points = metrics.read(tx, job_id, None, step, None, upto=step + STEPS)
+    frame = f"event: metrics\ndata: {points.model_dump_json()}\n\n" if points.series else None
+    return News(found, points.next, frame, is_over and points.next >= newest)
 
 
 async def _stream(service: Service, job_id: str, cursor: tuple[int, int]) -> AsyncIterator[str]:
@@ -90,25 +103,25 @@ async def _stream(service: Service, job_id: str, cursor: tuple[int, int]) -> Asy
     yield f"retry: 2000\nid: {seq}-{step}\ndata:\n\n"
     while True:
         try:
-            found, points, is_over = await run_in_threadpool(_look, service, job_id, (seq, step))
+            news = await run_in_threadpool(_look, service, job_id, seq, step)
         except Refused:
             # Deleted while somebody was listening: there is nothing more to tell.
-            found, points, is_over = [], None, True
-        for event in found:
+            news = News([], step, None, True)
+        for event in news.events:
             seq = event.seq
             yield _frame(event.kind, f"{seq}-{step}", event.model_dump(mode="json"))
-        if points is not None:
-            step = points.next
-            yield _frame("metrics", f"{seq}-{step}", json.loads(points.model_dump_json()))
-        if is_over:
+        behind, step = news.step > step, news.step
+        if news.points is not None:
+            yield f"id: {seq}-{step}\n{news.points}"
+        if news.is_over:
             yield _frame("end", f"{seq}-{step}", {})
             return
-        if found or points:
+        if news.events or news.points:
             spoke = time.monotonic()
         elif time.monotonic() - spoke > SILENCE:
             spoke = time.monotonic()
             yield ": still here\n\n"
-        await asyncio.sleep(LOOK_EVERY)
+        await asyncio.sleep(0 if behind else LOOK_EVERY)
 
 
 def _frame(event: str, cursor: str, data: dict[str, Any]) -> str:

@@ -5,6 +5,7 @@ import time
 from typing import Annotated
 
 from fastapi import APIRouter, Query
+from fastapi.responses import Response
 from starlette.concurrency import run_in_threadpool
 
 from api.deps import LAST, Parts, Service, missing
@@ -17,7 +18,7 @@ LOOK_EVERY = 0.2
 """Seconds between looks while a caller waits."""
 
 
-@router.get("")
+@router.get("", response_model=Metrics)
 async def read(
     service: Parts,
     job_id: str,
@@ -25,25 +26,28 @@ async def read(
     after: Annotated[int | None, Query(ge=0, le=LAST, description="points of later steps only")] = None,
     max_points: Annotated[int | None, Query(ge=4, le=100_000, description="thin each series; extremes stay")] = None,
     wait: Annotated[float, Query(ge=0, le=60, description="seconds to wait for a point later than `after`")] = 0,
-) -> Metrics:
+) -> Response:
     """Points of a job's series. Poll with `after=next`; with `wait` the answer comes as soon as there is something."""
     names = [name for given in series for name in given.split(",") if name] if series else None
     until = time.monotonic() + wait
     while True:
         answer = await run_in_threadpool(_look, service, job_id, names, after, max_points, time.monotonic() >= until)
         if answer is not None:
-            return answer
+            return Response(answer, media_type="application/json")
         await asyncio.sleep(LOOK_EVERY)
 
 
 def _look(
     service: Service, job_id: str, names: list[str] | None, after: int | None, most: int | None, is_last: bool
-) -> Metrics | None:
-    """The answer, or None where waiting could still bring something."""
+) -> str | None:
+    """The answer as JSON, or None where waiting could still bring something.
+
+    Written here, on a thread: a long series takes a while, and the event loop has others to serve.
+    """
     with service.database.reading() as tx:
         state = answers.state(tx, job_id)
         if state is None:
             raise missing("job", job_id)
         if not is_last and state not in TERMINAL and metrics.newest_step(tx, job_id, names) <= (after or 0):
             return None
-        return metrics.read(tx, job_id, names, after, most)
+        return metrics.read(tx, job_id, names, after, most).model_dump_json()

@@ -10,12 +10,13 @@ from fastapi import APIRouter, Query
 from pydantic import Field
 
 from api.deps import Parts, Service, missing
+from api.problems import Refused
 from api.routes.checkpoints import find
 from athanor.contract import Frozen, Predictions
 from models.prediction import MAX_ROWS, PREPARATION, WEIGHTS, Predictor
 from models.records import answers, datasets
 from models.records.checkpoints import Stored
-from models.storage.store import fetch
+from models.storage.store import Corrupt, fetch
 
 router = APIRouter(prefix="/jobs/{job_id}/predict", tags=["predictions"])
 
@@ -53,6 +54,10 @@ def _load(service: Service, job_id: str, stored: Stored) -> Predictor:
     if job is None or dataset is None:
         raise missing("job", job_id)
     with tempfile.TemporaryDirectory(dir=service.settings.scratch) as folder:
-        for name in (WEIGHTS, PREPARATION):
-            fetch(service.store, stored.key(name), Path(folder) / name, stored.file(name).sha256)
+        try:
+            for name in (WEIGHTS, PREPARATION):
+                fetch(service.store, stored.key(name), Path(folder) / name, stored.file(name).sha256)
+        except (Corrupt, FileNotFoundError) as error:
+            detail = f"checkpoint {stored.id} is broken; ask for another with ?checkpoint="
+            raise Refused(409, "corrupt_checkpoint", detail) from error
         return Predictor.load(dict(job.spec), dataset.schema_, Path(folder))

@@ -17,7 +17,7 @@ PASS_ON = {"ignore_unknown_options": True, "help_option_names": []}
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", type=click.IntRange(0, 65535), default=8500, show_default=True)
 @click.option("--data", envvar="ATHANOR_DATA", default="./athanor-data", show_default=True, help="Made if missing.")
-@click.option("--workers", type=click.IntRange(0), default=1, show_default=True, help="Jobs that train at once.")
+@click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Jobs that train at once.")
 def up(host: str, port: int, data: str, workers: int) -> None:
     """Start the service here, with its worker; ^C stops both."""
     options = {"--host": host, "--port": port, "--data": data, "--workers": workers}

@@ -145,7 +145,7 @@ def _inputs(
     if any(column.name in taken for column in named):
         where = "/dataset/input" if choice.input is not None else "/dataset/inputs"
         raise Refusal(where, "the target and the split column cannot be inputs", code="leak")
-    columns = named or [column for column in schema.columns if column.name not in taken]
+    columns = named or [column for column in schema.columns if column.name not in taken and not _counts_rows(column)]
     forms: dict[Form, list[Column]] = {"vector": [], "array": [], "image": [], "text": []}
     for column in columns:
         forms[_form(column, architecture.accepts)].append(column)
@@ -174,6 +174,12 @@ def _inputs(
         code="wrong_inputs",
         suggestion="GET /v1/catalog says what each architecture takes",
     )
+
+
+def _counts_rows(column: Column) -> bool:
+    """A column that numbers the rows: where they are sorted it gives the target away, so only its name brings it in."""
+    numbers = column.kind == "number" and column.integer and column.classes is None
+    return numbers and column.name.strip().lower() in {"id", "index", "idx", "row", "unnamed: 0"}
 
 
 def _form(column: Column, accepts: frozenset[InputKind]) -> Form:

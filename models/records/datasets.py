@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, insert, select, tuple_
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -68,9 +68,11 @@ def same_bytes(tx: Session, sha256: str, format_: str) -> contract.Dataset | Non
 
 def page(tx: Session, after: str | None, limit: int) -> list[contract.Dataset]:
     """Newest first."""
-    query = select(Dataset).order_by(Dataset.id.desc()).limit(limit)
+    query = select(Dataset).order_by(Dataset.created_at.desc(), Dataset.id.desc()).limit(limit)
     if after is not None:
-        query = query.where(Dataset.id < after)
+        # By both: the id of a built-in set is its name, and says nothing of its age.
+        before = select(Dataset.created_at).where(Dataset.id == after).scalar_subquery()
+        query = query.where(tuple_(Dataset.created_at, Dataset.id) < tuple_(before, after))
     return [_answer(row) for row in tx.scalars(query)]
 
 

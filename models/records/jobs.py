@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from athanor.contract import JobError, State
-from models.records import checkpoints, metrics
+from models.records import answers, checkpoints, metrics
 from models.records.database import now
 from models.records.events import note
 from models.records.ids import new_id
@@ -294,8 +294,8 @@ def cancel(tx: Session, job_id: str) -> None:
         values = {"desired": "cancel", "finished_at": now()}
         if _move(tx, job_id, state, State.CANCELLED, "cancelled", values, (), "user"):
             return
-    if not _wish(tx, job_id, "cancel", Leased) and _state(tx, job_id) != State.CANCELLED:
-        raise Forbidden(f"the job has {_state(tx, job_id)} and cannot be cancelled")
+    if not _wish(tx, job_id, "cancel", Leased) and answers.state(tx, job_id) != State.CANCELLED:
+        raise _forbidden(tx, job_id, "cancelled")
 
 
 def pause(tx: Session, job_id: str) -> None:
@@ -303,8 +303,8 @@ def pause(tx: Session, job_id: str) -> None:
     _lock(tx, job_id)
     if _move(tx, job_id, State.QUEUED, State.PAUSED, "paused", {"desired": "pause"}, (), "user"):
         return
-    if not _wish(tx, job_id, "pause", Leased) and _state(tx, job_id) != State.PAUSED:
-        raise Forbidden(f"the job is {_state(tx, job_id)} or being cancelled, and cannot be paused")
+    if not _wish(tx, job_id, "pause", Leased) and answers.state(tx, job_id) != State.PAUSED:
+        raise _forbidden(tx, job_id, "paused")
 
 
 def resume(tx: Session, job_id: str) -> None:
@@ -314,7 +314,7 @@ def resume(tx: Session, job_id: str) -> None:
     if _move(tx, job_id, State.PAUSED, State.QUEUED, "resumed", values, (), "user"):
         return
     if not _wish(tx, job_id, "run", (*Leased, State.QUEUED)):
-        raise Forbidden(f"the job is {_state(tx, job_id)} or being cancelled, and cannot be resumed")
+        raise _forbidden(tx, job_id, "resumed")
 
 
 def _wish(tx: Session, job_id: str, desired: str, states: tuple[State, ...]) -> bool:
@@ -330,16 +330,17 @@ def remove(tx: Session, job_id: str) -> None:
     """Delete an ended job with everything that hangs on it. Raises Forbidden before its end."""
     ended = Job.state.in_((State.SUCCEEDED, State.FAILED, State.CANCELLED))
     if tx.execute(delete(Job).where(Job.id == job_id, ended)).rowcount == 0:  # type: ignore[attr-defined]
-        raise Forbidden(f"the job is {_state(tx, job_id)}; cancel it first")
+        raise Forbidden(f"the job is {answers.state(tx, job_id)}; cancel it first")
+
+
+def _forbidden(tx: Session, job_id: str, wish: str) -> Forbidden:
+    state = answers.state(tx, job_id)
+    return Forbidden(f"the job is {'being cancelled' if state in Leased else state} and cannot be {wish}")
 
 
 def _lock(tx: Session, job_id: str) -> None:
     """Hold the row where one UPDATE after another is tried: a wish committed between two of them would be lost."""
     tx.execute(select(Job.id).where(Job.id == job_id).with_for_update())
-
-
-def _state(tx: Session, job_id: str) -> str | None:
-    return tx.scalar(select(Job.state).where(Job.id == job_id))
 
 
 def _held(

@@ -121,18 +121,27 @@ def truncate(tx: Session, job_id: str, step: int) -> None:
             _summarise(tx, job_id, name, left)
 
 
-def read(tx: Session, job_id: str, names: list[str] | None, after: int | None, most: int | None) -> Metrics:
-    """Points later than `after` of the named series (None: all), each thinned to at most `most`."""
+def read(
+    tx: Session, job_id: str, names: list[str] | None, after: int | None, most: int | None, upto: int | None = None
+) -> Metrics:
+    """Points later than `after` of the named series, each thinned to at most `most`; None: of all that have any.
+
+    With `upto`, none later than that step either; `next` then says where to go on.
+    """
     query = select(Series.name, Series.last_step).where(Series.job_id == job_id).order_by(Series.name)
     known = [row for row in tx.execute(query) if names is None or row.name in names]
     answer = {}
     for name in names if names is not None else [row.name for row in known]:
         points = _read(tx, job_id, name, after)
+        points = points if upto is None else points[points.steps <= upto]
+        if names is None and not len(points):
+            continue
         points = thin(points, most) if most else points
         answer[name] = SeriesAnswer(
             steps=points.steps.tolist(), values=points.values.tolist(), times=points.times.tolist()
         )
-    return Metrics(series=answer, next=max([after or 0, *(row.last_step for row in known)]))
+    last = max([after or 0, *(row.last_step for row in known)])
+    return Metrics(series=answer, next=last if upto is None else min(last, upto))
 
 
 def newest_step(tx: Session, job_id: str, names: list[str] | None) -> int:

@@ -22,10 +22,13 @@ def is_empty(tx: Session, devices: list[str]) -> bool:
     return tx.execute(select(Job.id).where(*claimable(devices)).limit(1)).first() is None
 
 
-def to_ring(tx: Session, age: float) -> list[str]:
-    """Queued jobs nobody rang for within `age` seconds, marked as rung now."""
+def to_ring(tx: Session, age: float, limit: int) -> list[str]:
+    """The first `limit` queued jobs nobody rang for within `age` seconds, marked as rung now."""
     due = or_(Job.last_rung_at.is_(None), Job.last_rung_at < now() - age)
-    rung = update(Job).where(*claimable(EVERY_DEVICE), due).values(last_rung_at=now())
+    first = select(Job.id).where(*claimable(EVERY_DEVICE), due).order_by(Job.priority.desc(), Job.created_at)
+    rung = (
+        update(Job).where(Job.id.in_(first.limit(limit).with_for_update(skip_locked=True))).values(last_rung_at=now())
+    )
     return list(tx.scalars(rung.returning(Job.id)))
 
 

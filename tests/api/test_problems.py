@@ -60,9 +60,57 @@ def test_pointers(api: httpx.Client, path: str, value: Any, pointer: str, code: 
     kit.fault(api.post("/v1/jobs", content=body, headers=JSON), pointer, code)
 
 
-def test_an_unknown_architecture_lists_the_known_ones(api: httpx.Client) -> None:
-    found = kit.fault(api.post("/v1/jobs", json=kit.spec("mpl")), "/architecture", "union_tag_invalid")
-    assert all(kind in found["message"] for kind in ("cnn", "linear", "mlp", "textcnn"))
+@pytest.mark.parametrize(
+    ("path", "suggestion"),
+    [
+        ("hyperparameters.lr", "'lr' belongs in hyperparameters.optimizer"),
+        ("architecture.epochs", "'epochs' belongs in hyperparameters"),
+        ("hyperparameters.tags", "'tags' belongs in the spec itself"),
+        ("architecture.vocabularyyy", None),
+        ("lrr", "did you mean 'lr' in hyperparameters.optimizer?"),
+        ("hyperparameters.epoch", "did you mean 'epochs'?"),
+    ],
+)
+def test_an_unknown_field_is_shown_its_place(api: httpx.Client, path: str, suggestion: str | None) -> None:
+    found = kit.fault(api.post("/v1/jobs", json=deep(path, 1)), "/" + path.replace(".", "/"), "extra_forbidden")
+    assert found.get("suggestion") == suggestion
+
+
+def test_a_field_of_another_kind_is_shown_its_kinds(api: httpx.Client) -> None:
+    body = kit.spec("linear", architecture={"hidden": [3]})
+    said = kit.fault(api.post("/v1/jobs", json=body), "/architecture/hidden")["suggestion"]
+    assert said.startswith("'hidden' is a field of ") and "mlp" in said and "linear" not in said
+
+
+def test_only_a_spec_is_given_the_fields_of_a_spec(api: httpx.Client) -> None:
+    answer = api.post("/v1/jobs/job_none/predict", json={"rows": [1], "epoch": 3})
+    assert all("suggestion" not in each for each in answer.json().get("errors", []))
+
+
+def test_an_unknown_kind_is_given_the_nearest_or_all(api: httpx.Client) -> None:
+    found = kit.fault(api.post("/v1/jobs", json=kit.spec("cnnn")), "/architecture/kind", "union_tag_invalid")
+    assert found["suggestion"] == "did you mean 'cnn'?"
+    found = kit.fault(api.post("/v1/jobs", json=kit.spec("§")), "/architecture/kind", "union_tag_invalid")
+    for said in (found["message"], found["suggestion"]):
+        assert all(kind in said for kind in ("cnn", "linear", "mlp", "textcnn"))
+
+
+@pytest.mark.parametrize("path", ["architecture", "dataset", "hyperparameters", "hyperparameters.optimizer", "tags"])
+def test_what_should_be_an_object(api: httpx.Client, path: str) -> None:
+    found = kit.fault(api.post("/v1/jobs", json=deep(path, 5)), "/" + path.replace(".", "/"))
+    assert found["message"] == "should be an object"
+
+
+def test_a_bad_key_is_pointed_at_by_its_object(api: httpx.Client) -> None:
+    found = kit.fault(api.post("/v1/jobs", json=deep("tags", {"": "x"})), "/tags", "string_too_short")
+    assert found["message"].startswith("the key '': ")
+    kit.fault(api.post("/v1/jobs", json=deep("tags", {"[key]": 3})), "/tags/[key]", "string_type")
+
+
+def test_a_message_of_ours_has_no_prefix(api: httpx.Client) -> None:
+    body = kit.spec(hyperparameters={"epochs": 1, "steps": 1})
+    faults = kit.problem(api.post("/v1/jobs", json=body), 422)["errors"]
+    assert faults and not any("Value error" in each["message"] for each in faults)
 
 
 def test_a_missing_field_and_several_faults_at_once(api: httpx.Client) -> None:
@@ -210,6 +258,20 @@ def test_an_unforeseen_failure(house: Installation, monkeypatch: pytest.MonkeyPa
         answer = client.get("/v1/jobs")
     kit.problem(answer, 500, "internal")
     assert "secret" not in answer.text
+
+
+def test_the_log_says_why_once_under_the_request_id(
+    house: Installation, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("a secret of the service")
+
+    monkeypatch.setattr(answers, "page", broken)
+    with kit.served(house) as client:
+        found = kit.problem(client.get("/v1/jobs"), 500, "internal")
+    logged = capsys.readouterr().err
+    assert logged.count("RuntimeError: a secret of the service") == 1
+    assert f"while answering GET /v1/jobs, request_id {found['request_id']}" in logged
 
 
 def test_every_answer_has_a_name_of_its_own(api: httpx.Client) -> None:

@@ -88,7 +88,7 @@ def answers(client: httpx.Client, path: str) -> Callable[[], bool]:
 
 
 def test_not_for_others_without_a_key(tmp_path: Path) -> None:
-    for host in ("0.0.0.0", "::", "192.0.2.1"):
+    for host in ("0.0.0.0", "::"):
         done = command("api.up", "--host", host, "--port", str(kit.free_port()), "--data", str(tmp_path))
         assert done.returncode != 0 and "no key yet" in done.stderr and "Traceback" not in done.stderr
     assert not (tmp_path / "admin.key").exists()

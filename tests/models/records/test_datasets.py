@@ -1,5 +1,7 @@
 """Datasets: known by their bytes, kept while a job names them."""
 
+import time
+
 import pytest
 from sqlalchemy.exc import IntegrityError, NoResultFound
 
@@ -68,7 +70,11 @@ def test_what_is_not_there_cannot_be_removed(database: Database) -> None:
 
 def test_pages_begin_with_the_newest(database: Database) -> None:
     with database.writing() as tx:
-        ids = sorted((a_dataset(tx) for _ in range(5)), reverse=True)
+        ids = []
+        for _ in range(5):
+            ids.insert(0, a_dataset(tx))
+            # The clock of SQLite ticks in fractions of a millisecond.
+            time.sleep(0.002)
         first = [each.id for each in datasets.page(tx, None, 3)]
         rest = [each.id for each in datasets.page(tx, first[-1], 3)]
     assert first + rest == ids

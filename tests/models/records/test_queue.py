@@ -30,10 +30,10 @@ def test_a_job_is_rung_for_once_in_a_while(database: Database) -> None:
         not_yet = a_job(tx)
         tx.execute(update(Job).where(Job.id == not_yet).values(not_before=now() + 60))
         queue.mark_rung(tx, rung)
-        assert queue.to_ring(tx, 60) == [waiting]
-        assert queue.to_ring(tx, 60) == []
+        assert queue.to_ring(tx, 60, 10) == [waiting]
+        assert queue.to_ring(tx, 60, 10) == []
         tx.execute(update(Job).where(Job.id == rung).values(last_rung_at=now() - 61))
-        assert queue.to_ring(tx, 60) == [rung]
+        assert queue.to_ring(tx, 60, 10) == [rung]
 
 
 @pytest.mark.parametrize("back", [lambda tx, job_id: jobs.release(tx, job_id, 1), jobs.pause], ids=["drain", "pause"])
@@ -47,7 +47,7 @@ def test_a_job_that_comes_back_is_rung_for_at_once(database: Database, back: Cal
         else:
             a_claim(tx)
             back(tx, job_id)
-        assert queue.to_ring(tx, 60) == [job_id]
+        assert queue.to_ring(tx, 60, 10) == [job_id]
 
 
 def test_the_leases_of_the_dead_of_this_machine_end(database: Database) -> None:
