@@ -124,7 +124,9 @@ def _known_field(parents: list[str], loc: list[str]) -> str | None:
         return f"did you mean '{close[0]}'?"
     if close := get_close_matches(name, fields, 1):
         homes = fields[close[0]]
-        return f"did you mean '{close[0]}' in {' or '.join(sorted({there or 'the spec itself' for there, _ in homes}))}?"
+        return (
+            f"did you mean '{close[0]}' in {' or '.join(sorted({there or 'the spec itself' for there, _ in homes}))}?"
+        )
     return None
 
 

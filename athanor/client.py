@@ -196,7 +196,7 @@ class Client:
         return self._get(Preview, _path("datasets", id, "preview"), {"rows": rows})
 
     def delete_dataset(self, id: str) -> None:
-        """Raises Conflict while a job that has not ended needs it."""
+        """Raises Conflict while any job names it, an ended one too: delete its jobs first."""
         self._transport.send("DELETE", _path("datasets", id))
 
     def catalog(self) -> Catalog:

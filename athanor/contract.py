@@ -16,6 +16,7 @@ from athanor.jobspec import (
     Given as Given,
     Holdout as Holdout,
     Hyperparameters as Hyperparameters,
+    Initialisation as Initialisation,
     JobSpec as JobSpec,
     MetricsPolicy as MetricsPolicy,
     Name as Name,
@@ -23,6 +24,7 @@ from athanor.jobspec import (
     Resources as Resources,
     Split as Split,
     Task as Task,
+    WeightAveraging as WeightAveraging,
     better_is as better_is,
 )
 # isort: on

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Task = Literal["classification", "regression", "tagging"]
 MAX_BATCH = 1_000_000
+Initialisation = Literal["default", "xavier", "kaiming", "orthogonal"]
 
 
 class Frozen(BaseModel):
@@ -79,6 +80,16 @@ class EarlyStopping(Frozen):
     min_delta: float = Field(0.0, ge=0)
 
 
+class WeightAveraging(Frozen):
+    """The equal average of the weights at the ends of epochs (Izmailov et al. 2018).
+
+    It is what is evaluated and kept, once there is one. Running statistics of batch normalisation are averaged as the
+    weights are: near those of the averaged network, not the same as recomputing them over the training part.
+    """
+
+    start: float = Field(0.75, ge=0, lt=1, description="share of the run after which epochs count")
+
+
 class Hyperparameters(Frozen):
     """How to train. What is left out follows from the architecture; the job shows what was chosen."""
 
@@ -91,13 +102,29 @@ class Hyperparameters(Frozen):
     loss: Part | None = None
     clip_norm: float | None = Field(None, gt=0, description="largest global gradient norm")
     precision: Literal["fp32", "bf16"] = "fp32"
+    clip_value: float | None = Field(
+        None, gt=0, le=1e6, description="largest size of any one number of the gradient, after clip_norm"
+    )
+    l1: float = Field(0.0, ge=0, le=1000, description="pull of every weight but biases and normalisation, by its sign")
+    decay_biases: bool = Field(True, description="whether weight_decay pulls at biases and normalisation too")
+    max_norm: float | None = Field(
+        None, gt=0, le=1e6, description="largest norm of a row of the last affine map, kept to after every step"
+    )
+    init: Initialisation = Field("default", description="of affine maps and convolutions; default: the architecture's")
     ema: float | None = Field(None, gt=0, lt=1, description="decay of the weights' moving average; it is what is kept")
+    swa: WeightAveraging | None = Field(None, description="average the weights of the last epochs; not with ema")
     early_stopping: EarlyStopping | None = None
 
     @model_validator(mode="after")
     def _one_length(self) -> "Hyperparameters":
         if self.epochs is not None and self.steps is not None:
             raise ValueError("give epochs or steps, not both")
+        return self
+
+    @model_validator(mode="after")
+    def _one_average(self) -> "Hyperparameters":
+        if self.ema is not None and self.swa is not None:
+            raise ValueError("give ema or swa, not both: one average of the weights is kept")
         return self
 
 

@@ -136,13 +136,22 @@ class Optimizer(Buildable, ABC):
         """The parameters of a network, for `build`: one group, where the rule treats all of them alike."""
         return [{"params": list(model.parameters())}]
 
-    def over(self, model: nn.Module) -> torch.optim.Optimizer:
-        """The torch optimizer over a whole network."""
-        return self.build(self.groups(model))
+    def over(self, model: nn.Module, *, decay_biases: bool = True) -> torch.optim.Optimizer:
+        """The torch optimizer over a whole network. Biases and normalisation are what has at most one dimension."""
+        groups = self.groups(model)
+        return self.build(groups if decay_biases else [half for group in groups for half in _halves(group)])
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
         OPTIMIZERS.add(cls)
+
+
+def _halves(group: dict[str, Any]) -> list[dict[str, Any]]:
+    """The parameters of a group that weight decay pulls at, and those that it leaves alone."""
+    pulled = [parameter for parameter in group["params"] if parameter.dim() > 1]
+    left = [parameter for parameter in group["params"] if parameter.dim() <= 1]
+    halves = [{**group, "params": pulled}, {**group, "params": left, "weight_decay": 0.0}]
+    return [half for half in halves if half["params"]]
 
 
 @dataclass(frozen=True)

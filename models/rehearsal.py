@@ -8,6 +8,7 @@ from torch import nn
 
 from athanor.contract import JobSpec as WireSpec
 from athanor.contract import Plan, Schema
+from models.anatomy import head
 from models.kinds import Architecture, Inputs, Refusal
 from models.preparation.roles import Roles
 from models.preparation.split import Sizes, sizes, steps_per_epoch
@@ -32,7 +33,11 @@ def rehearse(spec: JobSpec, schema: Schema, rows: int, limits: Limits) -> Plan:
         )
     batch = min(chosen.batch_size, parts.train)
     inputs = foreseen(roles)
-    parameters, activations = _measure(spec.architecture, inputs, roles.outputs, batch)
+    model, parameters, activations = _measure(spec.architecture, inputs, roles.outputs, batch)
+    if chosen.max_norm is not None and head(model) is None:
+        raise Refusal(
+            "/hyperparameters/max_norm", f"{spec.architecture.kind} has no affine map to bound", code="no_head"
+        )
     if parameters > limits.max_parameters:
         raise Refusal(
             "/architecture",
@@ -40,7 +45,8 @@ def rehearse(spec: JobSpec, schema: Schema, rows: int, limits: Limits) -> Plan:
             code="over_limit",
         )
     # Weights and gradients, the optimizer's numbers, the average of weights, and the best weights kept for the test.
-    copies = 3 + chosen.optimizer.states + (1 if chosen.ema else 0)
+    averages = 1 if chosen.ema or chosen.swa else 0
+    copies = 3 + chosen.optimizer.states + averages
     resident = rows * inputs.features * (8 if inputs.kind == "text" else 4)
     memory = 4 * parameters * copies + 4 * activations + resident
     if memory > limits.max_memory_bytes:
@@ -63,7 +69,7 @@ def rehearse(spec: JobSpec, schema: Schema, rows: int, limits: Limits) -> Plan:
         test_rows=parts.test,
         steps=steps,
         steps_per_epoch=per_epoch,
-        checkpoint_bytes=4 * parameters * (1 + chosen.optimizer.states + (1 if chosen.ema else 0)),
+        checkpoint_bytes=4 * parameters * (1 + chosen.optimizer.states + averages),
         spec=WireSpec.model_validate(spec.model_dump(mode="json")).model_dump(mode="json"),
     )
 
@@ -102,8 +108,8 @@ def evaluated(roles: Roles, parts: Sizes) -> list[str]:
     return [f"val/{name}" for name in ("loss", *measures)] if parts.val else []
 
 
-def _measure(architecture: Architecture, inputs: Inputs, outputs: int, batch: int) -> tuple[int, int]:
-    """Parameters, and numbers that one forward pass of a batch leaves behind for the backward pass."""
+def _measure(architecture: Architecture, inputs: Inputs, outputs: int, batch: int) -> tuple[nn.Module, int, int]:
+    """The network without its numbers, how many they are, and how many a forward pass leaves for the backward pass."""
     kept = 0
 
     def keep(_module: nn.Module, _given: object, answer: object) -> None:
@@ -127,4 +133,4 @@ def _measure(architecture: Architecture, inputs: Inputs, outputs: int, batch: in
         raise Refusal("/architecture", f"{architecture.kind} cannot be built: {first}", code="shape") from error
     shape = (batch, *inputs.shape, outputs) if inputs.per_word else (batch, outputs)
     assert tuple(answer_BK.shape) == shape, f"{architecture.kind} gave {tuple(answer_BK.shape)}"
-    return parameters, kept
+    return module, parameters, kept

@@ -64,7 +64,7 @@ def settle(spec: JobSpec, schema: Schema) -> tuple[JobSpec, Roles]:
             "/hyperparameters/loss/kind",
             f"{loss.kind} does not fit {roles.task}",
             code="wrong_loss",
-            suggestion="use " + " or ".join(fitting),
+            suggestion="use one of " + ", ".join(fitting),
         )
     settled = given.model_copy(
         update={

@@ -61,6 +61,7 @@ def learner(
     rows: int = ROWS,
     loss: Loss | None = None,
     schedule: Schedule | None = None,
+    decay_biases: bool = True,
     **course: Any,
 ) -> Learner:
     """A freshly built learner for `problem(kind)`, as the trainer would build it."""
@@ -81,7 +82,7 @@ def learner(
         "steps_per_epoch": -(-rows // size),
         "seed": 0,
     }
-    return Learner(model, optimizer.over(model), Course(**{**plan, **course}))
+    return Learner(model, optimizer.over(model, decay_biases=decay_biases), Course(**{**plan, **course}))
 
 
 def timeless(steps: Iterator[Step]) -> list[Step]:

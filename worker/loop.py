@@ -1,4 +1,4 @@
-"""The training loop: a generator of steps. It knows torch and nothing else, and stopping is not asking for more.
+"""The training loop: a generator of steps. It knows torch and networks, and stopping is not asking for more.
 
     for step in fit(learner, train, val):
         print(step.number, step.series)
@@ -14,6 +14,8 @@ from typing import Literal
 
 import torch
 from torch import nn
+
+from models.anatomy import head
 
 Tensors = dict[str, torch.Tensor]
 Criterion = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
@@ -69,8 +71,13 @@ class Course:
     batch_size: int
     seed: int
     clip_norm: float | None = None
+    clip_value: float | None = None
+    l1: float = 0.0
+    max_norm: float | None = None
     bf16: bool = False
     ema: float | None = None
+    swa: float | None = None
+    """The share of the run after which the weights at the ends of epochs are averaged."""
     stopping: Stopping | None = None
     plateau: Plateau | None = None
     best_series: str | None = None
@@ -92,6 +99,8 @@ class Memory:
     height: float | None = None
     """The best of the plateau's series."""
     still: int = 0
+    averaged: int = 0
+    """Epochs whose weights are in the equal average."""
 
 
 @dataclass(frozen=True)
@@ -116,11 +125,12 @@ class Learner:
     course: Course
     memory: Memory = field(default_factory=Memory)
     average: Tensors | None = None
-    """The moving average of the weights, where the course has one."""
+    """The moving or the equal average of the weights, where the course has one and it has begun."""
 
     def __post_init__(self) -> None:
         if self.course.ema is not None and self.average is None:
             self.average = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
+        self.head = head(self.model) if self.course.max_norm is not None else None
         self.rates: list[float] = [group["lr"] for group in self.optimizer.param_groups]
 
     def weights(self) -> Tensors:
@@ -161,6 +171,7 @@ def fit(learner: Learner, train: Part, val: Part | None) -> Iterator[Step]:
             series |= {f"train/{name}": measured[name] for name in ("accuracy", "rmse") if name in measured}
         score, improved = None, False
         if ends_epoch:
+            _gather(learner)
             series["samples_per_second"] = counted / max(1e-9, time.monotonic() - clock)
             if val is not None:
                 series |= {f"val/{name}": value for name, value in evaluate(learner, *val).items()}
@@ -192,8 +203,14 @@ def _step(learner: Learner, x_B: torch.Tensor, t_B: torch.Tensor) -> tuple[torch
     y_BK = y_BK.float()
     loss = course.criterion(y_BK, t_B)
     loss.backward()  # type: ignore[no-untyped-call]
+    if course.l1:
+        _pull(model, course.l1)
     norm = nn.utils.clip_grad_norm_(model.parameters(), course.clip_norm or math.inf)
+    if course.clip_value is not None:
+        nn.utils.clip_grad_value_(model.parameters(), course.clip_value)
     learner.optimizer.step()
+    if course.max_norm is not None and learner.head is not None:
+        _shorten(learner.head.weight, course.max_norm)
     if course.ema is not None and learner.average is not None:
         with torch.no_grad():
             for name, value in model.state_dict().items():
@@ -202,6 +219,36 @@ def _step(learner: Learner, x_B: torch.Tensor, t_B: torch.Tensor) -> tuple[torch
                 else:
                     learner.average[name].copy_(value)
     return loss.detach(), y_BK.detach(), norm
+
+
+@torch.no_grad()
+def _pull(model: nn.Module, l1: float) -> None:
+    """Add the gradient of l1 · Σ|w| over all that has more than one dimension; at 0 it is 0."""
+    for parameter in model.parameters():
+        if parameter.grad is not None and parameter.dim() > 1:
+            parameter.grad.add_(parameter.sign(), alpha=l1)
+
+
+@torch.no_grad()
+def _shorten(w_KF: torch.Tensor, max_norm: float) -> None:
+    """Scale every row that is longer than `max_norm` back to it (Kim 2014, section 3.1)."""
+    w_KF.mul_((max_norm / w_KF.norm(dim=1, keepdim=True)).clamp(max=1))
+
+
+def _gather(learner: Learner) -> None:
+    """Take the weights at the end of an epoch into their equal average, once the course says so."""
+    course, memory = learner.course, learner.memory
+    if course.swa is None or memory.step < course.swa * course.steps:
+        return
+    memory.averaged += 1
+    values = learner.model.state_dict()
+    if learner.average is None:
+        learner.average = {name: value.detach().clone() for name, value in values.items()}
+    for name, value in values.items():
+        if value.is_floating_point():
+            learner.average[name].lerp_(value, 1 / memory.averaged)
+        else:
+            learner.average[name].copy_(value)
 
 
 def shaped(x_B: torch.Tensor) -> torch.Tensor:

@@ -48,9 +48,12 @@ def restore(learner: Learner, folder: Path) -> None:
     arrays = load_file(folder / STATE)
     scalars = json.loads((folder / SCALARS).read_text())
     weights = load_file(folder / WEIGHTS)
-    if learner.average is not None:
+    if trained := _below(arrays, "model."):
+        # An equal average begins in the middle of a run: a fresh learner has none yet.
+        if learner.average is None:
+            learner.average = {name: value.detach().clone() for name, value in learner.model.state_dict().items()}
         _fill(learner.average, weights)
-        _fill(learner.model.state_dict(), _below(arrays, "model."))
+        _fill(learner.model.state_dict(), trained)
     else:
         _fill(learner.model.state_dict(), weights)
     _restore_optimizer(learner.optimizer, _below(arrays, "optimizer."), scalars["optimizer"])

@@ -20,6 +20,7 @@ import torch._dynamo  # optimizers import it on first use, which takes longer th
 from safetensors.torch import load_file
 
 from athanor.contract import Schema, better_is
+from models.initialisation import initialise
 from models.kinds import Refusal
 from models.preparation.examples import Examples, Prepared, prepare
 from models.preparation.split import steps_per_epoch
@@ -91,11 +92,14 @@ class Trial:
         self.prepared = prepare(table, roles, self.spec.dataset.split)
         self.preparation = self.prepared.preparation.model_dump_json()
         encoder, target = self.prepared.preparation.encoder, self.prepared.preparation.target
-        model = self.spec.architecture.build(self.prepared.preparation.inputs(), target.outputs).to(self.device)
+        model = self.spec.architecture.build(self.prepared.preparation.inputs(), target.outputs)
+        initialise(model, chosen.init)
+        model = model.to(self.device)
         if encoder.form == "image":
             model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         assert chosen.optimizer and chosen.loss
-        self.learner = Learner(model, chosen.optimizer.over(model), _course(self.spec, self.prepared, self.device))
+        optimizer = chosen.optimizer.over(model, decay_biases=chosen.decay_biases)
+        self.learner = Learner(model, optimizer, _course(self.spec, self.prepared, self.device))
         self.best: Tensors | None = None
         if assignment["resume"] is not None:
             snapshot.restore(self.learner, Path(assignment["resume"]))
@@ -186,8 +190,12 @@ def _course(spec: JobSpec, prepared: Prepared, device: torch.device) -> Course:
         batch_size=chosen.batch_size,
         seed=chosen.seed,
         clip_norm=chosen.clip_norm,
+        clip_value=chosen.clip_value,
+        l1=chosen.l1,
+        max_norm=chosen.max_norm,
         bf16=chosen.precision == "bf16",
         ema=chosen.ema,
+        swa=chosen.swa.start if chosen.swa else None,
         stopping=Stopping(
             stopping.series, stopping.mode or better_is(stopping.series), stopping.patience, stopping.min_delta
         )

@@ -10,17 +10,22 @@ from athanor.commands.service import answer, as_json, connect
 @click.command()
 @click.argument("dataset", required=False)
 @click.option("--rows", type=click.IntRange(1), help="Show that many rows of DATASET.")
+@click.option("--after", metavar="CURSOR", help="The following page of the list.")
 @as_json
-def datasets(dataset: str | None, rows: int | None, as_json: bool) -> None:
+def datasets(dataset: str | None, rows: int | None, after: str | None, as_json: bool) -> None:
     """List datasets, or say all about one."""
     from athanor import display
 
     if rows and dataset is None:
         raise click.UsageError("--rows needs a DATASET")
+    if after and dataset is not None:
+        raise click.UsageError("--after goes with the list, not with one DATASET")
     with connect() as client:
         if dataset is None:
-            page = client.datasets()
+            page = client.datasets(after=after)
             answer(page, as_json, lambda: display.datasets(page.data))
+            if page.has_more and not as_json:
+                click.echo(f"More with: athanor datasets --after {page.next}", err=True)
         elif rows:
             preview = client.preview(dataset, rows)
             answer(preview, as_json, lambda: display.preview(preview))

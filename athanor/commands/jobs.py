@@ -7,12 +7,14 @@ import click
 from athanor.commands.service import answer, as_json, connect
 
 STATES = ["queued", "starting", "running", "paused", "succeeded", "failed", "cancelled"]
+LONGEST_PAGE = 100
+"""Rows of a list that the service gives in one answer."""
 
 
 @click.command()
 @click.option("--state", type=click.Choice(STATES), help="Only jobs in this state.")
 @click.option("--tag", metavar="NAME:VALUE", help="Only jobs with this tag.")
-@click.option("--limit", type=click.IntRange(1), default=20, show_default=True)
+@click.option("--limit", type=click.IntRange(1, LONGEST_PAGE), default=20, show_default=True)
 @click.option("--after", metavar="CURSOR", help="The following page.")
 @as_json
 def jobs(state: str | None, tag: str | None, limit: int, after: str | None, as_json: bool) -> None:
@@ -70,6 +72,15 @@ def logs(job: str, as_json: bool) -> None:
     with connect() as client:
         text = client.logs(job)
     click.echo(json.dumps({"logs": text}) if as_json else text, nl=as_json or not text.endswith("\n"))
+
+
+@click.command()
+@click.argument("id", metavar="JOB|DATASET")
+def delete(id: str) -> None:
+    """Remove an ended job with its weights, or a dataset no job names."""
+    with connect() as client:
+        (client.delete_job if id.startswith("job_") else client.delete_dataset)(id)
+    click.echo(f"{id} is deleted", err=True)
 
 
 def _tell(id: str, verb: str, as_json: bool) -> None:

@@ -41,7 +41,7 @@ NOTHING_TO_STOP_BY: dict[str, Any] = {
         ),
         (kit.spec(choice={"split": {"kind": "given"}}), "/dataset/split/column", "missing_column"),
         (kit.spec(choice={"split": {"kind": "given", "column": "target"}}), "/dataset/split/column", "wrong_part"),
-        (kit.spec(choice={"split": {"kind": "folds", "n": 5}}), "/dataset/split", "union_tag_invalid"),
+        (kit.spec(choice={"split": {"kind": "folds", "n": 5}}), "/dataset/split/kind", "union_tag_invalid"),
         (kit.spec(**SERIES), "/hyperparameters/early_stopping/series", "unknown_series"),
         (kit.spec(**NOTHING_TO_STOP_BY), "/hyperparameters/early_stopping/series", "unknown_series"),
         (kit.spec(checkpoints={"series": "train/loss"}), "/checkpoints/series", "unknown_series"),
@@ -51,6 +51,15 @@ NOTHING_TO_STOP_BY: dict[str, Any] = {
         (kit.spec(hyperparameters={"batch_size": 10**12}), "/hyperparameters/batch_size", "less_than_equal"),
         (kit.spec(hyperparameters={"epochs": 100_000, "batch_size": 1}), None, None),
         (kit.spec(hyperparameters={"epochs": 1, "steps": 1}), "/hyperparameters", "value_error"),
+        (kit.spec(hyperparameters={"ema": 0.9, "swa": {"start": 0.5}}), "/hyperparameters", "value_error"),
+        (kit.spec(hyperparameters={"swa": {"start": 1.0}}), "/hyperparameters/swa/start", "less_than"),
+        (
+            kit.spec(
+                choice={"split": {"kind": "holdout", "val": 0}}, hyperparameters={"schedule": {"kind": "plateau"}}
+            ),
+            "/hyperparameters/schedule/kind",
+            "unknown_series",
+        ),
         (kit.spec(dataset="iriss"), "/dataset/id", "unknown_dataset"),
         (kit.spec(dataset="ds_" + "0" * 32), "/dataset/id", "unknown_dataset"),
     ],
@@ -72,7 +81,10 @@ def test_it_is_refused(api: httpx.Client, wanted: dict[str, Any], pointer: str |
         (kit.spec(choice={"target": "tarhet"}), "did you mean 'target'?"),
         (kit.spec(choice={"inputs": ["petal lenght (cm)"]}), "did you mean 'petal length (cm)'?"),
         (kit.spec("cnn", "digits", architecture={"channels": [4] * 4}), "at most 3 blocks"),
-        (kit.spec(hyperparameters={"loss": {"kind": "mse"}}), "use bce or cross_entropy"),
+        (
+            kit.spec(hyperparameters={"loss": {"kind": "mse"}}),
+            "use one of bce, cosine, cross_entropy, focal, hinge, kl_div",
+        ),
         (kit.spec(**NOTHING_TO_STOP_BY), "give split.val a share"),
         (kit.spec(**SERIES), "one of val/loss, val/accuracy"),
     ],

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 
 from athanor.cli import main
 from tests.athanor.answers import a_checkpoint, a_dataset, a_job, a_page, points
-from tests.athanor.stub import Stub, as_json, in_turn, problem, weights
+from tests.athanor.stub import Reply, Stub, as_json, in_turn, problem, weights
 
 CHECKOUT = Path(__file__).parents[2]
 CATALOG: dict[str, list[dict[str, Any]]] = {
@@ -106,6 +106,21 @@ def test_json_uses_the_names_of_the_wire(service: Stub) -> None:
     assert "schema" in json.loads(_run(service, "datasets", "ds_1", "--json").stdout)
 
 
+def test_a_longer_list_says_how_to_go_on(stub: Stub) -> None:
+    for words, row in (("jobs", a_job()), ("datasets", a_dataset())):
+        stub.on("GET", f"/v1/{words}", as_json(a_page(row) | {"has_more": True, "next": "c2"}))
+        assert f"More with: athanor {words} --after c2" in _run(stub, words).stderr
+        _run(stub, words, "--after", "c2")
+        assert stub.asked[-1].query["after"] == ["c2"]
+
+
+def test_delete_knows_a_job_from_a_dataset(stub: Stub) -> None:
+    for id, path in {"job_1": "/v1/jobs/job_1", "ds_1": "/v1/datasets/ds_1", "iris": "/v1/datasets/iris"}.items():
+        stub.on("DELETE", path, Reply(204))
+        assert _run(stub, "delete", id).exit_code == 0
+        assert (stub.asked[-1].method, stub.asked[-1].path) == ("DELETE", path)
+
+
 def test_an_unknown_kind_is_said(service: Stub) -> None:
     result = _run(service, "catalog", "mlpp")
     assert result.exit_code == 1
@@ -149,6 +164,8 @@ def test_submit_plan_queues_nothing(stub: Stub) -> None:
         (["predict", "job_1"], None),
         (["predict", "job_1", "-"], "{}"),
         (["datasets", "--rows", "3"], None),
+        (["datasets", "ds_1", "--after", "ds_2"], None),
+        (["jobs", "--limit", "101"], None),
         (["nonsense"], None),
     ],
 )

@@ -75,6 +75,7 @@ def test_memory_and_checkpoints_grow_with_what_is_kept(table: Table) -> None:
     sgd, adam = plan(optimizer={"kind": "sgd"}), plan(optimizer={"kind": "adam"})
     average = plan(optimizer={"kind": "adam"}, ema=0.9)
     assert sgd < adam < average
+    assert plan(optimizer={"kind": "adam"}, swa={"start": 0.5}) == average
     assert sgd[1] * 3 == adam[1] * 2 and adam[1] * 4 == average[1] * 3
     assert plan(batch_size=2)[0] < plan(batch_size=32)[0] == plan(batch_size=10_000)[0]
 
@@ -124,6 +125,15 @@ def test_refusals(spec: dict[str, Any], pointer: str, code: str, pictures: Table
     with pytest.raises(Refusal) as refused:
         rehearse(JobSpec.model_validate(whole), pictures.schema, 40 if code != "too_few_rows" else 3, Limits())
     assert (refused.value.pointer, refused.value.code) == (pointer, code)
+
+
+def test_a_bound_needs_something_to_bound(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = _spec({"kind": "mlp"}, hyperparameters={"max_norm": 3.0})
+    assert rehearse(spec, table.schema, table.rows, Limits()).parameters > 0
+    monkeypatch.setattr("models.rehearsal.head", lambda model: None)
+    with pytest.raises(Refusal) as refused:
+        rehearse(spec, table.schema, table.rows, Limits())
+    assert (refused.value.pointer, refused.value.code) == ("/hyperparameters/max_norm", "no_head")
 
 
 def test_a_default_series_without_a_validation_part_is_no_fault(table: Table) -> None:

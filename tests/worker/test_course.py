@@ -11,8 +11,9 @@ from models.preparation.examples import Prepared, prepare
 from models.spec import JobSpec, settle
 from models.table import Table
 from tests import small
+from worker.leash import Leash, Pipe
 from worker.loop import Course, Plateau
-from worker.trainer import _course
+from worker.trainer import Trial, _course
 
 
 def _made(table: Table, **chosen: Any) -> tuple[Course, Prepared]:
@@ -55,3 +56,43 @@ def test_a_plateau_watches_what_is_best(table: Table) -> None:
     course, _ = _made(table, schedule=said)
     assert course.plateau == Plateau("val/loss", "min", factor=0.3, patience=2, threshold=0.5, least=0.1)
     assert _made(table, schedule={"kind": "cosine"})[0].plateau is None
+
+
+def test_every_term_reaches_the_learner(table: Table, tmp_path: Path) -> None:
+    """The attempt as the supervisor assigns it, up to its first step."""
+    chosen = {
+        "optimizer": {"kind": "adamw", "weight_decay": 0.3},
+        "clip_value": 0.25,
+        "l1": 0.125,
+        "decay_biases": False,
+        "max_norm": 3.0,
+        "init": "orthogonal",
+        "swa": {"start": 0.5},
+    }
+    architecture = {"kind": "mlp", "hidden": [6]}
+    said = {"architecture": architecture, "dataset": {"id": "x"}, "hyperparameters": chosen}
+    assignment = {
+        "folder": str(tmp_path),
+        "schema": table.schema.model_dump(mode="json", by_alias=True),
+        "spec": said,
+        "dataset": str(tmp_path / "t"),
+        "resume": None,
+    }
+    learner = Trial(assignment, Mute(), Leash()).learner
+    course = learner.course
+    assert (course.clip_value, course.l1, course.max_norm, course.swa) == (0.25, 0.125, 3.0, 0.5)
+    assert course.ema is None and learner.average is None and learner.head is not None
+    assert [group["weight_decay"] for group in learner.optimizer.param_groups] == [0.3, 0.0]
+    first = learner.model.state_dict()["layers.0.weight"]
+    few = first if len(first) <= first.shape[1] else first.T
+    torch.testing.assert_close(few @ few.T, torch.eye(len(few)), atol=1e-5, rtol=0)
+
+
+class Mute(Pipe):
+    """A pipe that nobody reads."""
+
+    def __init__(self) -> None:
+        pass
+
+    def send(self, kind: str, **data: Any) -> None:
+        pass

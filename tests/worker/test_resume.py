@@ -52,6 +52,15 @@ COURSES: dict[str, dict[str, Any]] = {
         # Falls at the ends of the second and the third epoch.
         "plateau": Plateau("val/loss", "min", factor=0.3, patience=0, threshold=1e9, least=0.0),
     },
+    "averaging": {
+        # From the end of the second epoch, at step 8.
+        "swa": 0.4,
+        "l1": 1e-3,
+        "clip_value": 0.05,
+        "max_norm": 0.5,
+        "decay_biases": False,
+        "best_series": "val/loss",
+    },
 }
 
 
@@ -162,6 +171,14 @@ def _forget_height(learner: Learner) -> None:
     learner.memory.height = None
 
 
+def _forget_epochs(learner: Learner) -> None:
+    learner.memory.averaged = 0
+
+
+def _forget_equal_average(learner: Learner) -> None:
+    learner.average = None
+
+
 def _forget_weights(learner: Learner) -> None:
     for parameter in learner.model.parameters():
         torch.nn.init.normal_(parameter, std=0.1, generator=torch.Generator().manual_seed(1))
@@ -195,6 +212,8 @@ def test_whatever_a_restore_forgets_is_noticed(forgotten: str, tmp_path: Path) -
 IN_COURSE: dict[str, tuple[str, Callable[[Learner], Any]]] = {
     "the falls of the rate": ("falling", _forget_falls),
     "the best before a fall": ("falling", _forget_height),
+    "the equal average": ("averaging", _forget_equal_average),
+    "how many epochs are in it": ("averaging", _forget_epochs),
 }
 """What only some courses remember."""
 

@@ -70,7 +70,7 @@ def test_what_is_not_there_cannot_be_removed(database: Database) -> None:
 
 def test_pages_begin_with_the_newest(database: Database) -> None:
     with database.writing() as tx:
-        ids = []
+        ids: list[str] = []
         for _ in range(5):
             ids.insert(0, a_dataset(tx))
             # The clock of SQLite ticks in fractions of a millisecond.
