@@ -1,6 +1,6 @@
 """`python -m benchmarks.gpu_check`: every architecture on CUDA and on the processor, side by side.
 
-The same seed, the same batches, no dropout: after some steps the losses must agree to rounding. Writes
+The same seed, the same batches, no dropout: the first losses must agree to rounding, and the last be smaller. Writes
 benchmarks/results/gpu.json. Without a CUDA device it checks nothing and says so with exit code 2.
 """
 
@@ -14,8 +14,12 @@ from models.kinds import ARCHITECTURES, LOSSES, OPTIMIZERS, SCHEDULES, Architect
 from worker.loop import Course, Learner, Part, fit
 
 STEPS, ROWS, BATCH, CLASSES = 50, 256, 32, 4
+COMPARED = 5
+"""Steps whose losses must agree. Training itself makes more of rounding: on one processor, a change of a weight's last
+digit moves the fiftieth loss of resnet by some per cent, and that of stn_cnn, which starts on the kinks of its sampler,
+many times over."""
 TOLERANCE = 0.02
-"""Largest relative difference of a loss: rounding differs between devices, and grows from step to step."""
+"""Largest relative difference of a loss."""
 EXAMPLES = {
     "vector": Inputs("vector", (16,)),
     "image": Inputs("image", (1, 16, 16)),
@@ -60,7 +64,7 @@ def check(kind: str) -> dict[str, Any]:
     inputs = EXAMPLES[sorted(architecture.accepts)[0]]
     there = losses(architecture, inputs, torch.device("cuda"))
     here = losses(architecture, inputs, torch.device("cpu"))
-    apart = max(abs(a - b) / max(1e-6, abs(b)) for a, b in zip(there, here, strict=True))
+    apart = max(abs(a - b) / max(1e-6, abs(b)) for a, b in zip(there[:COMPARED], here[:COMPARED], strict=True))
     learned = there[-1] < there[0]
     return {
         "first_loss": there[0],

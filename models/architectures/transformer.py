@@ -20,16 +20,16 @@ BASE = 10_000.0
 class Transformer(Architecture):
     """Layers in which every word looks at all others, then the mean over the words and one affine map.
 
-    Shapes: x_BT of word numbers to h_BTW; each layer adds attention(norm(h)) and then feedforward(norm(h)); the mean
-    over real words gives y_BK. Padding is neither looked at nor averaged, so an answer does not depend on the other
-    sentences of its batch. Vaswani et al. 2017, with normalisation first as in Xiong et al. 2020. A head scores with
-    q·k / √D (`dot`) or v·tanh(q + k) (`additive`: Bahdanau, Cho and Bengio 2015). `rotary` (Su et al. 2021) turns
+    Shapes: x_BT of word numbers to h_BTW; each layer adds attention(norm(h)) and then feedforward(norm(h)); the norm of
+    the mean over real words gives y_BK. Padding is neither looked at nor averaged, so an answer does not depend on the
+    other sentences of its batch. Vaswani et al. 2017, with normalisation first as in Xiong et al. 2020. A head scores
+    with q·k / √D (`dot`) or v·tanh(q + k) (`additive`: Bahdanau, Cho and Bengio 2015). `rotary` (Su et al. 2021) turns
     keys by their distance from the query before they are scored. swiglu: Shazeer 2020.
     """
 
     accepts: ClassVar[frozenset[InputKind]] = frozenset({"text"})
     recipe: ClassVar[Recipe] = Recipe(
-        "adamw", lr=5e-4, epochs=10, batch_size=32, schedule="cosine", weight_decay=0.01, clip_norm=1.0
+        "adamw", lr=5e-4, epochs=5, batch_size=32, schedule="cosine", weight_decay=0.01, clip_norm=1.0
     )
 
     kind: Literal["transformer"] = "transformer"
@@ -92,9 +92,10 @@ class Encoder(nn.Module):
         h_BTW = self.dropout(h_BTW)
         for layer in self.layers:
             h_BTW = layer(h_BTW, real_BT)
-        h_BTW = self.norm(h_BTW) * real_BT.unsqueeze(2)
-        mean_BW = h_BTW.sum(1) / real_BT.sum(1, keepdim=True)
-        y_BK: torch.Tensor = self.head(self.dropout(mean_BW))
+        mean_BW = (h_BTW * real_BT.unsqueeze(2)).sum(1) / real_BT.sum(1, keepdim=True)
+        # The mean is normalised, not each word: dropout makes words longer than they are without it, their mean hardly,
+        # and a normalisation before the mean would turn that into answers that are too sure.
+        y_BK: torch.Tensor = self.head(self.dropout(self.norm(mean_BW)))
         return y_BK
 
 

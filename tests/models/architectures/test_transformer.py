@@ -144,7 +144,7 @@ def test_forward(activation: Literal["relu", "swiglu"]) -> None:
             if activation == "swiglu":
                 f_TF = f_TF[:, :10] / (1 + np.exp(-f_TF[:, :10])) * f_TF[:, 10:]
             h_TW = h_TW + affine(np.maximum(f_TF, 0) if activation == "relu" else f_TF, f"{layer}.think.3")
-        expected.append(affine(norm(h_TW, "norm").mean(0, keepdims=True), "head")[0])
+        expected.append(affine(norm(h_TW.mean(0, keepdims=True), "norm"), "head")[0])
     np.testing.assert_allclose(module(_words(rows, 5)).detach().numpy(), np.array(expected), atol=1e-5)
 
 
