@@ -16,7 +16,7 @@ class Linear(Architecture):
     """
 
     accepts: ClassVar[frozenset[InputKind]] = frozenset({"vector", "image"})
-    recipe: ClassVar[Recipe] = Recipe("adamw", lr=0.01, epochs=60, batch_size=32, schedule="cosine")
+    recipe: ClassVar[Recipe] = Recipe("adamw", lr=0.05, epochs=100, batch_size=32, schedule="cosine")
 
     kind: Literal["linear"] = "linear"
 
