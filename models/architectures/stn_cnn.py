@@ -14,23 +14,23 @@ from models.kinds import Architecture, InputKind, Inputs, Recipe, Refusal
 class STNCNN(Architecture):
     """A spatial transformer in front of the blocks and the head of `cnn`: it learns where to look.
 
-    Shapes: a localiser (5×5 convolutions, relu and 2×2 max-pooling, then one hidden layer) reads x_BCHW and gives an
-    affine map a_B23 from places in the output to places in the input, both in [-1, 1]; there the image is sampled
-    bilinearly, with its edge continued beyond it; the x_BCHW so straightened goes through `cnn` to y_BK. The localiser
-    starts at the identity, so that training begins as that of a plain `cnn`, and it learns at the full rate: with less
-    it does not leave the identity in time. Jaderberg, Simonyan, Zisserman and Kavukcuoglu 2015, "Spatial Transformer
-    Networks".
+    Shapes: a localiser (5×5 convolutions, relu and 2×2 max-pooling, then one hidden layer with tanh) reads x_BCHW and
+    gives an affine map a_B23 from places in the output to places in the input, both in [-1, 1]; there the image is
+    sampled bilinearly, with its edge continued beyond it; the x_BCHW so straightened goes through `cnn` to y_BK. The
+    localiser starts at the identity, so that training begins as that of a plain `cnn`, and it learns at the full rate:
+    with less it does not leave the identity in time. Jaderberg, Simonyan, Zisserman and Kavukcuoglu 2015, "Spatial
+    Transformer Networks".
     """
 
     accepts: ClassVar[frozenset[InputKind]] = frozenset({"image"})
-    recipe: ClassVar[Recipe] = Recipe("adamw", lr=2e-3, epochs=25, batch_size=64, schedule="cosine", weight_decay=0.01)
+    recipe: ClassVar[Recipe] = Recipe("adamw", lr=1e-3, epochs=25, batch_size=64, schedule="cosine", weight_decay=0.01)
 
     kind: Literal["stn_cnn"] = "stn_cnn"
     transform: Literal["affine"] = Field("affine", description="the family of maps the localiser chooses from")
     localiser: list[Annotated[int, Field(ge=1, le=4096)]] = Field(
         [16, 32], max_length=32, description="channels of the localiser's convolutions"
     )
-    localiser_hidden: int = Field(64, ge=1, le=65_536, description="units of the localiser's hidden layer")
+    localiser_hidden: int = Field(32, ge=1, le=65_536, description="units of the localiser's hidden layer")
     channels: list[Annotated[int, Field(ge=1, le=4096)]] = Field(
         [32, 64], min_length=1, max_length=32, description="channels of each block"
     )
@@ -76,8 +76,10 @@ class Straightening(nn.Module):
         with torch.no_grad():
             place.weight.zero_()
             place.bias.copy_(torch.tensor([1.0, 0.0, 0.0, 0.0, 1.0, 0.0]))
+        # Few units, and bounded: adaptive optimizers move each weight by the rate whatever its gradient, so many large
+        # units throw the view out of the picture in a few steps, and from there no gradient leads back.
         self.localiser = nn.Sequential(
-            *looks, nn.Flatten(), nn.Linear(localised, spec.localiser_hidden), nn.ReLU(), place
+            *looks, nn.Flatten(), nn.Linear(localised, spec.localiser_hidden), nn.Tanh(), place
         )
         blocks: list[nn.Module] = []
         for channels_in, channels_out in zip([channels, *spec.channels], spec.channels, strict=False):

@@ -119,6 +119,16 @@ def test_the_localiser_learns_from_the_first_step_and_the_same_every_time() -> N
     assert all(torch.equal(value, ends[1][name]) for name, value in ends[0].items())
 
 
+def test_the_view_stays_in_the_picture_at_the_recipe_rate() -> None:
+    recipe = STNCNN.recipe
+    learner = small.learner(STNCNN(), AdamW(lr=recipe.lr), "image", seed=1, steps=30)
+    list(fit(learner, small.problem("image"), None))
+    assert isinstance(learner.model, Straightening)
+    with torch.no_grad():
+        moved = learner.model.eval().localiser(small.inputs("image")) - torch.tensor([1.0, 0, 0, 0, 1, 0])
+    assert 0 < float(moved.abs().max()) < 0.5
+
+
 def test_places_keep_their_digits_under_autocast() -> None:
     module = _network(STNCNN(), Inputs("image", (1, 28, 28)))
     x_BCHW = torch.randn(2, 1, 28, 28)
