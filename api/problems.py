@@ -197,7 +197,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     def _broken(request: Request, error: Exception) -> JSONResponse:
-        # Starlette raises it again and the server logs it with its notes: a second traceback here would be one too many.
+        # Starlette raises it again, and the server logs it with its notes: a traceback from here would be a second.
         named = getattr(request.state, "request_id", None)
         error.add_note(f"while answering {request.method} {request.url.path}, request_id {named}")
         return respond(request, 500, "internal", "the service failed; its log says why under this request_id")

@@ -44,7 +44,7 @@ def test_the_examples_work(tmp_path: Path) -> None:
         lines = ran.stdout.splitlines()
         assert lines[-2].startswith("succeeded ")
         assert "val/accuracy" in ran.stdout
-        assert re.search(r"label='(yes|no)'", lines[-1])
+        assert re.search(r"'label': '(yes|no)'", lines[-1])
         with safe_open(here / "reviews.safetensors", framework="np") as file:
             assert list(file.keys())
         with service.client() as client:

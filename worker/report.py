@@ -18,6 +18,9 @@ from models.storage.store import Store
 
 logger = logging.getLogger(__name__)
 
+MOST_GATHERED = 1_000_000
+"""Points held back while the database is away; then the trainer waits, its pipe being full."""
+
 
 class Report:
     """The rows of one attempt. Everything it writes is refused once the attempt is fenced off (jobs.Fenced)."""
@@ -29,6 +32,7 @@ class Report:
         self.job_id, self.attempt, self.policy = claim.job_id, claim.attempt, policy
         self.desired = "run"
         self._points: dict[str, list[Points]] = defaultdict(list)
+        self._gathered = 0
         self._lines: list[str] = []
         self._progress: tuple[int, float, float | None] | None = None
         with database.reading() as tx:
@@ -39,6 +43,12 @@ class Report:
         self._progress = (message["step"], message["epoch"], message["eta"])
         for name, columns in message["series"].items():
             self._points[name].append(Points.of(*columns))
+            self._gathered += len(columns[0])
+
+    @property
+    def is_full(self) -> bool:
+        """So much has gathered that nothing more should be taken in before it is written."""
+        return self._gathered > MOST_GATHERED
 
     def line(self, text: str) -> None:
         """Take a line of the trainer's output, as long as there is room for it."""
@@ -80,6 +90,7 @@ class Report:
 
     def _forget(self) -> None:
         self._points.clear()
+        self._gathered = 0
         self._lines.clear()
         self._progress = None
 

@@ -160,6 +160,8 @@ class Supervisor:
                 self._patiently(self.report.flush)
                 return int(message["code"])
             self._take(message)
+            if self.report.is_full:
+                self._patiently(self.report.flush)
             if time.monotonic() - flushed >= self.settings.timing.flush:
                 flushed = time.monotonic()
                 self._or_later(self.report.flush)

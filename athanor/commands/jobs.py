@@ -76,11 +76,12 @@ def logs(job: str, as_json: bool) -> None:
 
 @click.command()
 @click.argument("id", metavar="JOB|DATASET")
-def delete(id: str) -> None:
+@as_json
+def delete(id: str, as_json: bool) -> None:
     """Remove an ended job with its weights, or a dataset no job names."""
     with connect() as client:
         (client.delete_job if id.startswith("job_") else client.delete_dataset)(id)
-    click.echo(f"{id} is deleted", err=True)
+    click.echo(json.dumps({"deleted": id}) if as_json else f"{id} is deleted")
 
 
 def _tell(id: str, verb: str, as_json: bool) -> None:

@@ -117,7 +117,8 @@ def test_a_longer_list_says_how_to_go_on(stub: Stub) -> None:
 def test_delete_knows_a_job_from_a_dataset(stub: Stub) -> None:
     for id, path in {"job_1": "/v1/jobs/job_1", "ds_1": "/v1/datasets/ds_1", "iris": "/v1/datasets/iris"}.items():
         stub.on("DELETE", path, Reply(204))
-        assert _run(stub, "delete", id).exit_code == 0
+        assert _run(stub, "delete", id).stdout == f"{id} is deleted\n"
+        assert json.loads(_run(stub, "delete", id, "--json").stdout) == {"deleted": id}
         assert (stub.asked[-1].method, stub.asked[-1].path) == ("DELETE", path)
 
 
