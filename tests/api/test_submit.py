@@ -59,9 +59,9 @@ def test_the_plan_of_a_linear_model(api: httpx.Client) -> None:
     found = plan(api, kit.spec("linear", "iris"))
     assert found["parameters"] == 4 * 3 + 3
     assert (found["train_rows"], found["val_rows"], found["test_rows"]) == (120, 15, 15)
-    assert (found["steps_per_epoch"], found["steps"]) == (4, 240)
+    assert (found["steps_per_epoch"], found["steps"]) == (4, 400)
     assert found["checkpoint_bytes"] >= 4 * 15 and found["memory_bytes"] > 0
-    assert found["task"] == "classification" and found["spec"]["hyperparameters"]["epochs"] == 60
+    assert found["task"] == "classification" and found["spec"]["hyperparameters"]["epochs"] == 100
 
 
 def test_the_plan_of_a_regression(api: httpx.Client) -> None:
