@@ -5,14 +5,13 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
-Name = Annotated[str, Field(min_length=1, max_length=200)]
-Task = Literal["classification", "regression", "tagging"]
+from athanor.splits import Frozen as Frozen
+from athanor.splits import Given as Given
+from athanor.splits import Holdout as Holdout
+from athanor.splits import Name as Name
+from athanor.splits import Split as Split
 
-
-class Frozen(BaseModel):
-    """What a user writes: unknown fields are refused, numbers are finite, nothing changes afterwards."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
+Task = Literal["classification", "regression", "tagging", "language_modeling"]
 
 
 class Answer(BaseModel):
@@ -29,34 +28,6 @@ class Part(BaseModel):
     kind: Name
 
 
-class Holdout(Frozen):
-    """Shares of the rows, drawn once with `seed`, are kept from training."""
-
-    kind: Literal["holdout"] = "holdout"
-    val: float = Field(0.1, ge=0, lt=1, description="share of rows for validation")
-    test: float = Field(0.1, ge=0, lt=1, description="share of rows for the final test")
-    stratify: bool = Field(True, description="keep the shares of the classes equal in every part")
-    seed: int = Field(0, ge=0, lt=2**32)
-
-    @model_validator(mode="after")
-    def _leaves_rows_to_train_on(self) -> "Holdout":
-        if self.val + self.test >= 1:
-            raise ValueError(f"val + test = {self.val + self.test:g} leaves no rows for training; keep it below 1")
-        return self
-
-
-class Given(Frozen):
-    """The data say it: a column whose values are train, val and test, or files of those names in a zip."""
-
-    kind: Literal["given"] = "given"
-    column: Name | None = Field(None, description="column with train, val, test; default: the files' own names")
-    val: float = Field(0.1, gt=0, lt=1, description="share of train carved out, stratified, when no val is given")
-    seed: int = Field(0, ge=0, lt=2**32)
-
-
-Split = Annotated[Holdout | Given, Field(discriminator="kind")]
-
-
 class DatasetChoice(Frozen):
     """Which data, which columns, and how they are divided."""
 
@@ -68,6 +39,13 @@ class DatasetChoice(Frozen):
     input: Name | None = Field(None, description="text, images, arrays: the one column to learn from")
     target: Name | None = Field(None, description="default: the dataset's suggested target")
     split: Split = Field(default_factory=Holdout)
+    tokens: Literal["characters", "words"] | None = Field(
+        None, description="language modeling: what is foretold, one at a time; default characters"
+    )
+    documents: Literal["stream", "lines"] | None = Field(
+        None, description="language modeling: all rows as one text, the default, or each row as a text with an end"
+    )
+    context: int | None = Field(None, ge=2, le=4096, description="language modeling: tokens seen at once; default 64")
 
     @model_validator(mode="after")
     def _one_way_to_name_columns(self) -> "DatasetChoice":
@@ -289,6 +267,9 @@ class Column(Answer):
     std: float | None = None
     max_length: int | None = Field(None, description="text, tokens: words of the longest row")
     vocabulary: int | None = Field(None, description="text, tokens: distinct words")
+    words: int | None = Field(None, description="text: words of all rows")
+    characters: int | None = Field(None, description="text: characters of all rows")
+    alphabet: int | None = Field(None, description="text: distinct characters")
 
 
 class Schema(Answer):
@@ -358,8 +339,17 @@ class Worker(Answer):
     heartbeat_at: str
 
 
+class Generation(Frozen):
+    """How a language model goes on from a prompt."""
+
+    max_new_tokens: int = Field(100, ge=1, le=2048)
+    temperature: float = Field(1.0, gt=0, le=100, description="below 1 the likely becomes likelier")
+    top_k: int | None = Field(None, ge=1, le=1_000_000, description="choose among so many; 1 takes the likeliest")
+    seed: int = Field(0, ge=0, lt=2**32)
+
+
 class Predictions(Answer):
-    """One answer a row. Classification: `label` and `probabilities` by class; regression: `value`."""
+    """An answer a row. Classification: `label` and `probabilities` by class; regression: `value`; languages: `text`."""
 
     checkpoint_id: str
     predictions: list[dict[str, Any]]

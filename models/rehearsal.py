@@ -32,7 +32,8 @@ def rehearse(spec: JobSpec, schema: Schema, rows: int, limits: Limits) -> Plan:
         )
     # Weights and gradients, the optimizer's numbers, the average of weights, and the best weights kept for the test.
     copies = 3 + chosen.optimizer.states + (1 if chosen.ema else 0)
-    resident = rows * inputs.features * (8 if inputs.kind == "text" else 4)
+    held = parts.train + parts.val + parts.test if roles.language else rows
+    resident = held * inputs.features * (8 if inputs.kind == "text" else 4)
     memory = 4 * parameters * copies + 4 * activations + resident
     if memory > limits.max_memory_bytes:
         raise Refusal(
@@ -64,7 +65,8 @@ def _sizes(spec: JobSpec, schema: Schema, rows: int, roles: Roles) -> Sizes:
     counts = dict(zip(column.classes or [], column.counts or [], strict=True)) if column else {}
     parts = sizes(spec.dataset.split, rows, roles, counts)
     if parts.train < 2:
-        raise Refusal("/dataset/split", f"{parts.train} of {rows} rows are left to train on", code="too_few_rows")
+        what = f"windows of {roles.language.context} tokens" if roles.language else f"of {rows} rows"
+        raise Refusal("/dataset/split", f"{parts.train} {what} are left to train on", code="too_few_rows")
     stopping = spec.hyperparameters.early_stopping
     for pointer, series in (
         ("/hyperparameters/early_stopping/series", stopping.series if stopping else None),
@@ -86,6 +88,7 @@ def evaluated(roles: Roles, parts: Sizes) -> list[str]:
         "classification": ["accuracy"],
         "regression": ["rmse", "mae", "r2"],
         "tagging": ["accuracy", "f1"],
+        "language_modeling": ["accuracy", "perplexity"],
     }[roles.task]
     return [f"val/{name}" for name in ("loss", *measures)] if parts.val else []
 

@@ -27,7 +27,7 @@ from worker import device as devices
 from worker import snapshot
 from worker.failures import explain
 from worker.leash import Leash, Pipe
-from worker.loop import Course, Learner, NonFinite, Step, Stopping, Tensors, evaluate, fit
+from worker.loop import Course, Learner, NonFinite, Step, Stopping, Tally, Tensors, evaluate, fit
 
 REPORT_EVERY = 0.2
 """Seconds between reports: points travel in columns, not one by one."""
@@ -90,9 +90,10 @@ class Trial:
 
     def run(self) -> None:
         """Train to the end, or until told to stop."""
-        train, val = self._tensors(self.prepared.train), self._tensors(self.prepared.val)
+        source, seed = self.prepared.train.to(self.device), self.learner.course.seed
+        val = self._tensors(self.prepared.val)
         report = Report(self.pipe, self.learner)
-        for step in fit(self.learner, train, val if len(self.prepared.val) else None):
+        for step in fit(self.learner, lambda epoch: source.epoch(seed, epoch), val if len(self.prepared.val) else None):
             keeps_best = self.spec.checkpoints.keep_best > 0
             if step.improved and keeps_best:
                 self.best = {name: value.detach().clone() for name, value in self.learner.weights().items()}
@@ -158,7 +159,7 @@ def _course(spec: JobSpec, prepared: Prepared) -> Course:
     chosen, policy = spec.hyperparameters, spec.checkpoints
     assert chosen.batch_size and chosen.loss and chosen.schedule
     per_epoch = steps_per_epoch(len(prepared.train), chosen.batch_size)
-    stopping = chosen.early_stopping
+    stopping, target = chosen.early_stopping, prepared.preparation.target
     return Course(
         criterion=prepared.preparation.target.criterion(chosen.loss.build()),
         factor=chosen.schedule.factor,
@@ -178,6 +179,7 @@ def _course(spec: JobSpec, prepared: Prepared) -> Course:
         best_series=policy.series,
         best_mode=better_is(policy.series),
         every_steps=spec.metrics.every_steps,
+        tally=Tally(target.count, target.conclude) if target.task == "language_modeling" else None,
     )
 
 

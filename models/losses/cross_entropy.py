@@ -15,7 +15,7 @@ class CrossEntropy(Loss):
     Shapes: y_BK and class numbers t_B to a scalar. Label smoothing: Szegedy et al. 2016.
     """
 
-    tasks: ClassVar[frozenset[str]] = frozenset({"classification", "tagging"})
+    tasks: ClassVar[frozenset[str]] = frozenset({"classification", "tagging", "language_modeling"})
 
     kind: Literal["cross_entropy"] = "cross_entropy"
     label_smoothing: float = Field(0.0, ge=0, lt=1, description="share of the target spread over all classes")

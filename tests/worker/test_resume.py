@@ -29,6 +29,7 @@ History = list[tuple[int, dict[str, float], float | None, bool, bool]]
 SMALLER: dict[str, dict[str, Any]] = {
     "mlp": {"hidden": [8, 6], "dropout": 0.4},
     "cnn": {"channels": [4, 6], "hidden": [8], "dropout": 0.4},
+    "transformer_lm": {"layers": 2, "heads": 2, "width": 8, "dropout": 0.4},
     "textcnn": {"embedding": 8, "channels": 4, "widths": [2, 3], "dropout": 0.4},
 }
 """Where the defaults would take a while."""
@@ -81,6 +82,8 @@ def _run(
     """Train to the end, through a snapshot and a stranger's learner after every so many steps."""
     train, val = small.problem(kind, ROWS), small.problem(kind, 7, seed=1)
     learner: Learner = build(SEED)
+    if learner.course.tally is not None:
+        train, val = small.text(ROWS), small.text(7, seed=1)
     history: History = []
     folder.mkdir(parents=True)
     while learner.memory.step < STEPS and not learner.memory.stopped:
