@@ -173,6 +173,9 @@ class Column(Answer):
     std: float | None = None
     max_length: int | None = Field(None, description="text, tokens: words of the longest row")
     vocabulary: int | None = Field(None, description="text, tokens: distinct words")
+    words: int | None = Field(None, description="text: words of all rows")
+    characters: int | None = Field(None, description="text: characters of all rows")
+    alphabet: int | None = Field(None, description="text: distinct characters")
 
 
 class Schema(Answer):
@@ -242,8 +245,17 @@ class Worker(Answer):
     heartbeat_at: str
 
 
+class Generation(Frozen):
+    """How a language model goes on from a prompt."""
+
+    max_new_tokens: int = Field(100, ge=1, le=2048)
+    temperature: float = Field(1.0, gt=0, le=100, description="below 1 the likely becomes likelier")
+    top_k: int | None = Field(None, ge=1, le=1_000_000, description="choose among so many; 1 takes the likeliest")
+    seed: int = Field(0, ge=0, lt=2**32)
+
+
 class Predictions(Answer):
-    """One answer a row. Classification: `label` and `probabilities` by class; regression: `value`."""
+    """An answer a row. Classification: `label` and `probabilities` by class; regression: `value`; languages: `text`."""
 
     checkpoint_id: str
     predictions: list[dict[str, Any]]

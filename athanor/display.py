@@ -225,7 +225,7 @@ def predictions(answer: Predictions, rows: Sequence[Any]) -> Table:
     table = _table("row", "answer", "how sure")
     for row, said in zip(rows, answer.predictions, strict=False):
         shown = row if isinstance(row, str) else json.dumps(row)
-        verdict = said["label"] if "label" in said else number(said.get("value"))
+        verdict = said.get("label") or said.get("text") or number(said.get("value"))
         sure = said.get("probabilities", {}).get(said.get("label"))
         table.add_row(
             Text(shown if len(shown) <= 60 else shown[:59] + "…"),

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Name = Annotated[str, Field(min_length=1, max_length=200)]
-Task = Literal["classification", "regression", "tagging"]
+Task = Literal["classification", "regression", "tagging", "language_modeling"]
 MAX_BATCH = 1_000_000
 Initialisation = Literal["default", "xavier", "kaiming", "orthogonal"]
 
@@ -63,6 +63,13 @@ class DatasetChoice(Frozen):
     input: Name | None = Field(None, description="text, images, arrays: the one column to learn from")
     target: Name | None = Field(None, description="default: the dataset's suggested target")
     split: Split = Field(default_factory=Holdout)
+    tokens: Literal["characters", "words"] | None = Field(
+        None, description="language modeling: what is foretold, one at a time; default characters"
+    )
+    documents: Literal["stream", "lines"] | None = Field(
+        None, description="language modeling: all rows as one text, the default, or each row as a text with an end"
+    )
+    context: int | None = Field(None, ge=2, le=4096, description="language modeling: tokens seen at once; default 64")
 
     @model_validator(mode="after")
     def _one_way_to_name_columns(self) -> "DatasetChoice":

@@ -40,6 +40,8 @@ class Inputs:
     """Words from this number on were seen once in training."""
     per_word: bool = False
     """One answer a word, y_BTK, instead of one a row."""
+    causal: bool = False
+    """No answer may depend on later words: the next word is what is asked for."""
 
     @property
     def features(self) -> int:

@@ -10,15 +10,17 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from athanor.contract import Column, Schema
+from athanor.contract import Column, Generation, Schema
 from models.kinds import Refusal
 from models.preparation.examples import Preparation
 from models.preparation.roles import assign
+from models.preparation.stream import generate
 from models.spec import JobSpec
 from models.table import Layout, Table
 
 WEIGHTS, PREPARATION = "weights.safetensors", "preparation.json"
 MAX_ROWS = 1000
+MAX_TOKENS = 4096
 BATCH = 256
 LARGEST, LARGEST_FLOAT32 = float(np.finfo(np.float64).max), float(np.finfo(np.float32).max)
 
@@ -41,11 +43,31 @@ class Predictor:
         return cls(module.eval(), preparation, assign(parsed.dataset, schema, parsed.architecture).inputs)
 
     @torch.no_grad()
-    def answer(self, rows: list[Any]) -> list[dict[str, Any]]:
-        """One prediction a row. Raises Refusal with a pointer to the row that cannot be read."""
+    def answer(self, rows: list[Any], how: Generation | None = None) -> list[dict[str, Any]]:
+        """One prediction a row; `how` is for languages. Raises Refusal with a pointer to what cannot be read."""
+        encoder = self.preparation.encoder
+        if encoder.form == "stream":
+            return self._continue(rows, how or Generation())
+        if how is not None and how.model_fields_set:
+            name = min(how.model_fields_set)
+            raise Refusal(f"/{name}", f"{name} is for language models; this job is not one", code="wrong_task")
         x = self.preparation.encoder.encode(_table(rows, self.columns))
         y_NK = torch.cat([self.module(x_B) for x_B in torch.split(x, BATCH)])
         return self.preparation.target.decode(y_NK, x)
+
+    def _continue(self, rows: list[Any], how: Generation) -> list[dict[str, Any]]:
+        """What follows each prompt. Every row has a generator of its own, and does not depend on its neighbours."""
+        if len(rows) * how.max_new_tokens > MAX_TOKENS:
+            raise Refusal(
+                "/max_new_tokens",
+                f"{len(rows)} rows of {how.max_new_tokens} tokens; one request makes {MAX_TOKENS} at most",
+                code="over_limit",
+            )
+        encoder = self.preparation.encoder
+        assert encoder.form == "stream"
+        prompts = _table(rows, self.columns).strings(encoder.name)
+        settings = how.max_new_tokens, how.temperature, how.top_k, how.seed
+        return [{"text": generate(self.module, encoder, prompt or "", *settings)} for prompt in prompts]
 
 
 def _table(rows: list[Any], columns: list[Column]) -> Table:

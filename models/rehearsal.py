@@ -47,7 +47,8 @@ def rehearse(spec: JobSpec, schema: Schema, rows: int, limits: Limits) -> Plan:
     # Weights and gradients, the optimizer's numbers, the average of weights, and the best weights kept for the test.
     averages = 1 if chosen.ema or chosen.swa else 0
     copies = 3 + chosen.optimizer.states + averages
-    resident = rows * inputs.features * (8 if inputs.kind == "text" else 4)
+    held = parts.train + parts.val + parts.test if roles.language else rows
+    resident = held * inputs.features * (8 if inputs.kind == "text" else 4)
     memory = 4 * parameters * copies + 4 * activations + resident
     if memory > limits.max_memory_bytes:
         raise Refusal(
@@ -79,7 +80,8 @@ def _sizes(spec: JobSpec, schema: Schema, rows: int, roles: Roles) -> Sizes:
     counts = dict(zip(column.classes or [], column.counts or [], strict=True)) if column else {}
     parts = sizes(spec.dataset.split, rows, roles, counts)
     if parts.train < 2:
-        raise Refusal("/dataset/split", f"{parts.train} of {rows} rows are left to train on", code="too_few_rows")
+        what = f"windows of {roles.language.context} tokens" if roles.language else f"of {rows} rows"
+        raise Refusal("/dataset/split", f"{parts.train} {what} are left to train on", code="too_few_rows")
     stopping = spec.hyperparameters.early_stopping
     falls = spec.hyperparameters.schedule is not None and spec.hyperparameters.schedule.standstill() is not None
     for pointer, series in (
@@ -104,6 +106,7 @@ def evaluated(roles: Roles, parts: Sizes) -> list[str]:
         "classification": ["accuracy"],
         "regression": ["rmse", "mae", "r2"],
         "tagging": ["accuracy", "f1"],
+        "language_modeling": ["accuracy", "perplexity"],
     }[roles.task]
     return [f"val/{name}" for name in ("loss", *measures)] if parts.val else []
 

@@ -45,6 +45,7 @@ class JobSpec(contract.JobSpec):
 
 
 DEFAULT_LOSS = {"classification": "cross_entropy", "regression": "mse", "tagging": "cross_entropy"}
+DEFAULT_LOSS["language_modeling"] = "cross_entropy"
 
 
 def settle(spec: JobSpec, schema: Schema) -> tuple[JobSpec, Roles]:
@@ -76,11 +77,14 @@ def settle(spec: JobSpec, schema: Schema) -> tuple[JobSpec, Roles]:
             "clip_norm": given.clip_norm or recipe.clip_norm,
         }
     )
-    many = roles.form == "vector"
+    many, language = roles.form == "vector", roles.language
     dataset = spec.dataset.model_copy(
         update={
             "task": roles.task,
-            "target": roles.target.name,
+            "target": None if language else roles.target.name,
+            "tokens": language.tokens if language else None,
+            "documents": language.documents if language else None,
+            "context": language.context if language else None,
             "inputs": [column.name for column in roles.inputs] if many else None,
             "input": None if many else roles.inputs[0].name,
         }
@@ -112,6 +116,9 @@ def foreseen(roles: Roles) -> Inputs:
                 vocabulary=(first.vocabulary or 0) + 2,
                 per_word=roles.task == "tagging",
             )
+        case "stream":
+            assert roles.language is not None
+            return Inputs("text", (roles.language.context,), vocabulary=roles.outputs, per_word=True, causal=True)
         case "vector":
             width = sum(1 if column.kind == "number" else len(column.classes or []) for column in roles.inputs)
             return Inputs("vector", (width,))

@@ -13,11 +13,12 @@ from athanor.contract import Schema
 from models.intake import ingest
 from models.kinds import Architecture, InputKind, Inputs, Loss, Optimizer, Schedule
 from models.losses.cross_entropy import CrossEntropy
+from models.preparation.stream import NextToken
 from models.preparation.targets import Classes, Values
 from models.schedules.constant import Constant
 from models.table import Layout, Source, Table
 from worker import device
-from worker.loop import Course, Learner, Part, Step
+from worker.loop import Course, Learner, Part, Step, Tally
 
 # As in a trainer; and threads on so little work only wait for each other.
 torch.set_num_threads(1)
@@ -27,6 +28,7 @@ SHAPES: dict[InputKind, Inputs] = {
     "image": Inputs("image", (3, 16, 16)),
     "text": Inputs("text", (7,), vocabulary=12),
 }
+LANGUAGE = Inputs("text", (7,), vocabulary=12, per_word=True, causal=True)
 ROWS, CLASSES = 22, 3
 WORDS = ["ash", "bone", "coal", "dross", "ember", "flux", "glass", "heat", "iron", "jar"]
 
@@ -52,6 +54,21 @@ def problem(kind: InputKind, rows: int = ROWS, seed: int = 0, task: str = "class
     return x_N, (first_N[:, 0] % CLASSES).long() if kind == "text" else first_N.argmax(1)
 
 
+def shape(architecture: type[Architecture] | Architecture, kind: InputKind) -> Inputs:
+    """What an architecture is built for here: those that do nothing else foretell the next word."""
+    return LANGUAGE if architecture.tasks == {"language_modeling"} else SHAPES[kind]
+
+
+def text(rows: int = ROWS, seed: int = 0) -> Part:
+    """Sentences, and the next word at each place of them."""
+    x_NT = inputs("text", rows, seed)
+    t_NT = torch.cat([x_NT[:, 1:], torch.zeros(rows, 1, dtype=torch.int64)], 1)
+    t_NT[t_NT == 0] = -1
+    t_NT[x_NT == 0] = -1
+    t_NT[:, 0] = t_NT[:, 0].clamp(min=2)
+    return x_NT, t_NT
+
+
 def learner(
     architecture: Architecture,
     optimizer: Optimizer,
@@ -68,16 +85,22 @@ def learner(
     device.prepare(seed, "cpu")
     loss = loss or CrossEntropy()
     outputs = CLASSES if "classification" in loss.tasks else 1
-    model = architecture.build(SHAPES[kind], outputs)
+    inputs = shape(architecture, kind)
+    model = architecture.build(inputs, inputs.vocabulary if inputs.causal else outputs)
     if kind == "image":
         model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     counts = torch.bincount(problem(kind, rows)[1], minlength=CLASSES) if outputs > 1 else None
     measure = Classes(name="t", classes=WORDS[:outputs]) if outputs > 1 else Values(name="t", mean=0.0, std=1.0)
+    criterion = loss.build_for(counts)
+    if inputs.causal:
+        language = NextToken(outputs=inputs.vocabulary)
+        criterion = language.criterion(criterion)
+        course = {"tally": Tally(language.count, language.conclude), **course}
     size = course.setdefault("batch_size", 4)
     plan: dict[str, Any] = {
-        "criterion": loss.build_for(counts),
+        "criterion": criterion,
         "factor": (schedule or Constant()).factor,
-        "measure": measure.measure,
+        "measure": language.measure if inputs.causal else measure.measure,
         "steps": 6,
         "steps_per_epoch": -(-rows // size),
         "seed": 0,

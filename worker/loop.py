@@ -23,6 +23,9 @@ Measure = Callable[[torch.Tensor, torch.Tensor], dict[str, float]]
 Part = tuple[torch.Tensor, torch.Tensor]
 """Inputs x_N… and targets t_N."""
 
+Supply = Callable[[int], Part]
+"""The training part of each epoch, by its number: always as many rows, and a function of nothing else."""
+
 EVALUATION_BATCH = 512
 
 
@@ -60,6 +63,14 @@ class Plateau:
 
 
 @dataclass(frozen=True)
+class Tally:
+    """Measures made of sums, for outputs that are too large to be held together. The first sum counts the targets."""
+
+    count: Callable[[torch.Tensor, torch.Tensor], list[float]]
+    conclude: Callable[[list[float]], dict[str, float]]
+
+
+@dataclass(frozen=True)
 class Course:
     """What stays the same from the first step to the last."""
 
@@ -83,6 +94,7 @@ class Course:
     best_series: str | None = None
     best_mode: Literal["min", "max"] = "min"
     every_steps: int = 1
+    tally: Tally | None = None
 
 
 @dataclass
@@ -138,15 +150,15 @@ class Learner:
         return self.average if self.average is not None else self.model.state_dict()
 
 
-def fit(learner: Learner, train: Part, val: Part | None) -> Iterator[Step]:
+def fit(learner: Learner, train: Part | Supply, val: Part | None) -> Iterator[Step]:
     """Train from where `learner` stands to the end of its course. Raises NonFinite."""
     course, memory = learner.course, learner.memory
-    x_N, t_N = train
-    order_N, epoch = torch.empty(0), -1
+    x_N, t_N, order_N, epoch = torch.empty(0), torch.empty(0), torch.empty(0), -1
     clock, counted = time.monotonic(), 0
     while memory.step < course.steps and not memory.stopped:
         if memory.step // course.steps_per_epoch != epoch:
             epoch = memory.step // course.steps_per_epoch
+            x_N, t_N = train(epoch) if callable(train) else train
             order_N = _order(course.seed, epoch, len(t_N)).to(t_N.device)
         start = memory.step % course.steps_per_epoch * course.batch_size
         chosen_B = order_N[start : start + course.batch_size]
@@ -269,10 +281,25 @@ def evaluate(learner: Learner, x_N: torch.Tensor, t_N: torch.Tensor) -> dict[str
     if learner.average is not None:
         trained = {name: value.clone() for name, value in model.state_dict().items()}
         model.load_state_dict(learner.average)
-    y_NK = outputs(model, x_N, course.bf16)
+    if course.tally is not None:
+        measured = _tallied(course, course.tally, model, x_N, t_N)
+    else:
+        y_NK = outputs(model, x_N, course.bf16)
+        measured = {"loss": float(course.criterion(y_NK, t_N)), **course.measure(y_NK, t_N)}
     if trained is not None:
         model.load_state_dict(trained)
-    return {"loss": float(course.criterion(y_NK, t_N)), **course.measure(y_NK, t_N)}
+    return measured
+
+
+def _tallied(course: Course, tally: Tally, model: nn.Module, x_N: torch.Tensor, t_N: torch.Tensor) -> dict[str, float]:
+    """Batches no larger than those of training: whoever could train can evaluate."""
+    loss, sums = 0.0, [0.0]
+    for x_B, t_B in zip(torch.split(x_N, course.batch_size), torch.split(t_N, course.batch_size), strict=True):
+        y_B = outputs(model, x_B, course.bf16)
+        here = tally.count(y_B, t_B)
+        loss += here[0] * float(course.criterion(y_B, t_B))
+        sums = [one + other for one, other in zip(sums if len(sums) > 1 else [0.0] * len(here), here, strict=True)]
+    return {"loss": loss / sums[0], **tally.conclude(sums)}
 
 
 @torch.no_grad()

@@ -30,7 +30,7 @@ from worker import device as devices
 from worker import snapshot
 from worker.failures import explain
 from worker.leash import Leash, Pipe
-from worker.loop import Course, Learner, NonFinite, Plateau, Step, Stopping, Tensors, evaluate, fit
+from worker.loop import Course, Learner, NonFinite, Plateau, Step, Stopping, Tally, Tensors, evaluate, fit
 
 REPORT_EVERY = 0.2
 """Seconds between reports: points travel in columns, not one by one."""
@@ -108,9 +108,10 @@ class Trial:
 
     def run(self) -> None:
         """Train to the end, or until told to stop."""
-        train, val = self._tensors(self.prepared.train), self._tensors(self.prepared.val)
+        source, seed = self.prepared.train.to(self.device), self.learner.course.seed
+        val = self._tensors(self.prepared.val)
         report = Report(self.pipe, self.learner)
-        steps = fit(self.learner, train, val if len(self.prepared.val) else None)
+        steps = fit(self.learner, lambda epoch: source.epoch(seed, epoch), val if len(self.prepared.val) else None)
         for step in report.to_the_end_of(steps):
             keeps_best = self.spec.checkpoints.keep_best > 0
             if step.improved and keeps_best:
@@ -205,6 +206,7 @@ def _course(spec: JobSpec, prepared: Prepared, device: torch.device) -> Course:
         best_series=policy.series,
         best_mode=better_is(policy.series),
         every_steps=spec.metrics.every_steps,
+        tally=Tally(target.count, target.conclude) if target.task == "language_modeling" else None,
     )
 
 

@@ -12,7 +12,7 @@ from pydantic import Field
 from api.deps import Parts, Service, missing
 from api.problems import Refused
 from api.routes.checkpoints import find
-from athanor.contract import Frozen, Predictions
+from athanor.contract import Generation, Predictions
 from models.prediction import MAX_ROWS, PREPARATION, WEIGHTS, Predictor
 from models.records import answers, datasets
 from models.records.checkpoints import Stored
@@ -24,10 +24,16 @@ _loaded: "LRUCache[str, Predictor]" = LRUCache(maxsize=4)
 _lock = Lock()
 
 
-class Rows(Frozen):
-    """A row is an object of columns, or the bare value where the job learns from one: a sentence, words, numbers."""
+class Rows(Generation):
+    """A row is an object of columns, or the bare value where the job learns from one: a sentence, words, numbers.
+
+    A language model goes on from each row; the other fields are for it alone.
+    """
 
     rows: list[Any] = Field(min_length=1, max_length=MAX_ROWS)
+
+    def generation(self) -> Generation:
+        return Generation.model_validate(self.model_dump(include=self.model_fields_set - {"rows"}))
 
 
 @router.post("")
@@ -44,7 +50,7 @@ def create(
         predictor = _loaded.get(stored.id)
         if predictor is None:
             predictor = _loaded[stored.id] = _load(service, job_id, stored)
-    return Predictions(checkpoint_id=stored.id, predictions=predictor.answer(asked.rows))
+    return Predictions(checkpoint_id=stored.id, predictions=predictor.answer(asked.rows, asked.generation()))
 
 
 def _load(service: Service, job_id: str, stored: Stored) -> Predictor:

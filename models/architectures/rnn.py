@@ -22,7 +22,7 @@ class RNN(Architecture):
     """
 
     accepts: ClassVar[frozenset[InputKind]] = frozenset({"text"})
-    tasks: ClassVar[frozenset[str]] = frozenset({"classification", "regression", "tagging"})
+    tasks: ClassVar[frozenset[str]] = frozenset({"classification", "regression", "tagging", "language_modeling"})
     recipe: ClassVar[Recipe] = Recipe("adam", lr=2e-3, epochs=15, batch_size=16, schedule="cosine", clip_norm=5.0)
 
     kind: Literal["rnn"] = "rnn"
@@ -40,6 +40,10 @@ class RNN(Architecture):
     def build(self, inputs: Inputs, outputs: int) -> nn.Module:
         if self.window % 2 == 0:
             raise Refusal("/architecture/window", "a window has its word in the middle: give an odd number")
+        if inputs.causal and self.bidirectional:
+            raise Refusal("/architecture/bidirectional", "backwards, the next word would be seen before it is foretold")
+        if inputs.causal and self.window > 1:
+            raise Refusal("/architecture/window", "a window would show the next word: give 1 to foretell it")
         if self.cell == "jordan" and self.layers > 1:
             raise Refusal("/architecture/layers", "a jordan network feeds its one output back: give layers 1")
         return Recurrent(self, inputs, outputs)

@@ -34,6 +34,8 @@ class Summary:
         self._min, self._max = math.inf, -math.inf
         self._longest = 0
         self._vocabulary: set[str] | None = set()
+        self._words, self._characters = 0, 0
+        self._alphabet: set[str] = set()
 
     def see(self, values: pa.Array, start: int) -> None:
         """Learn from a batch whose first row is number `start` of the kept rows. Raises DataError for infinities."""
@@ -55,7 +57,10 @@ class Summary:
         elif self.kind == "tokens":
             self._see_words(present.to_pylist())
         elif self.kind == "text":
-            self._see_words([tokenize(text) for text in present.to_pylist()])
+            texts = present.to_pylist()
+            self._characters += sum(map(len, texts))
+            self._alphabet.update(*texts)
+            self._see_words([tokenize(text) for text in texts])
 
     def _tally(self, values: pa.Array) -> None:
         assert self._counts is not None
@@ -88,6 +93,7 @@ class Summary:
 
     def _see_words(self, rows: Sequence[Sequence[str]]) -> None:
         self._longest = max(self._longest, max(map(len, rows), default=0))
+        self._words += sum(map(len, rows))
         if self._vocabulary is not None:
             self._vocabulary.update(*rows)
             if len(self._vocabulary) > _MOST_WORDS:
@@ -110,6 +116,8 @@ class Summary:
         if self.kind in ("text", "tokens"):
             column.max_length = self._longest
             column.vocabulary = None if self._vocabulary is None else len(self._vocabulary)
+        if self.kind == "text":
+            column.words, column.characters, column.alphabet = self._words, self._characters, len(self._alphabet)
         few = self.kind == "category" or (self.integer and len(self._counts or {}) <= _INTEGER_CLASSES)
         if few and self._counts is not None:
             classes = in_order([str(value) for value in self._counts])

@@ -17,7 +17,7 @@ class CrossEntropy(Loss):
     their weights: over the training part these have mean 1.
     """
 
-    tasks: ClassVar[frozenset[str]] = frozenset({"classification", "tagging"})
+    tasks: ClassVar[frozenset[str]] = frozenset({"classification", "tagging", "language_modeling"})
 
     kind: Literal["cross_entropy"] = "cross_entropy"
     label_smoothing: float = Field(0.0, ge=0, lt=1, description="share of the target spread over all classes")

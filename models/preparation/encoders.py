@@ -8,20 +8,18 @@ from typing import Annotated, Literal
 
 import numpy as np
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from models.kinds import Inputs
+from models.preparation.encoded import Learned as Learned
 from models.preparation.roles import Roles
 from models.preparation.split import Rows
+from models.preparation.stream import TokenEncoder
 from models.table import Table
 from models.words import tokenize
 
 MAX_WORDS = 512
 """Longer texts are cut: the tail of a few long rows would set the cost of all."""
-
-
-class Learned(BaseModel):
-    model_config = ConfigDict(frozen=True)
 
 
 class NumberScale(Learned):
@@ -175,7 +173,9 @@ def _words(table: Table, name: str, split: bool) -> list[list[str]]:
     return [words or [] for words in table.tokens(name)]
 
 
-Encoder = Annotated[VectorEncoder | ArrayEncoder | ImageEncoder | TextEncoder, Field(discriminator="form")]
+Encoder = Annotated[
+    VectorEncoder | ArrayEncoder | ImageEncoder | TextEncoder | TokenEncoder, Field(discriminator="form")
+]
 
 
 def fit(table: Table, roles: Roles, train: Rows) -> Encoder:
@@ -189,3 +189,6 @@ def fit(table: Table, roles: Roles, train: Rows) -> Encoder:
             return ImageEncoder.fit(table, roles, train)
         case "text":
             return TextEncoder.fit(table, roles, train)
+        case "stream":
+            assert roles.language is not None
+            return TokenEncoder.fit(table, roles.target.name, roles.language, train)

@@ -6,9 +6,9 @@ import torch
 
 from athanor.contract import Split
 from models.kinds import Inputs
-from models.preparation import encoders, targets
+from models.preparation import encoders, stream, targets
 from models.preparation.encoders import Encoder, Learned
-from models.preparation.roles import Roles
+from models.preparation.roles import Language, Roles
 from models.preparation.split import Rows, divide
 from models.preparation.targets import Target
 from models.table import Table
@@ -22,7 +22,7 @@ class Preparation(Learned):
 
     def inputs(self) -> Inputs:
         """What the network is built for."""
-        return replace(self.encoder.inputs(), per_word=self.target.task == "tagging")
+        return replace(self.encoder.inputs(), per_word=self.target.task in ("tagging", "language_modeling"))
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,27 @@ class Examples:
     def to(self, device: torch.device) -> "Examples":
         return Examples(self.x.to(device), self.t.to(device))
 
+    def epoch(self, seed: int, number: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Inputs and targets of an epoch: always the same number of them, a function of seed and epoch alone."""
+        return self.x, self.t
+
+
+@dataclass(frozen=True)
+class Stream(Examples):
+    """Windows on a text, which start elsewhere in each epoch. `x` and `t` are the windows from the text's start."""
+
+    tokens: torch.Tensor
+
+    def to(self, device: torch.device) -> "Stream":
+        return Stream(self.x.to(device), self.t.to(device), self.tokens.to(device))
+
+    def epoch(self, seed: int, number: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Windows from an offset drawn from (seed, number); a last window that the text does not fill is padded."""
+        context = self.x.shape[1]
+        generator = torch.Generator().manual_seed((seed << 24) + number)
+        offset = int(torch.randint(min(context, len(self.tokens) - 1), (), generator=generator))
+        return stream.windows(self.tokens, context, len(self), offset)
+
 
 @dataclass(frozen=True)
 class Prepared:
@@ -49,6 +70,8 @@ class Prepared:
 
 def prepare(table: Table, roles: Roles, split: Split) -> Prepared:
     """Divide the rows, learn the encoders from the training part, encode all. Raises DataError."""
+    if roles.language is not None:
+        return _prepare_language(table, roles, roles.language, split)
     division = divide(split, table, roles)
     encoder = encoders.fit(table, roles, division.train)
     preparation = Preparation(encoder=encoder, target=targets.fit(table, roles, division.train, encoder))
@@ -58,3 +81,22 @@ def prepare(table: Table, roles: Roles, split: Split) -> Prepared:
         return Examples(x[torch.from_numpy(rows)], preparation.target.encode(table, rows))
 
     return Prepared(preparation, part(division.train), part(division.val), part(division.test))
+
+
+def _prepare_language(table: Table, roles: Roles, language: Language, split: Split) -> Prepared:
+    if language.documents == "lines":
+        division = divide(split, table, roles)
+        encoder = stream.TokenEncoder.fit(table, roles.target.name, language, division.train)
+        preparation = Preparation(encoder=encoder, target=stream.NextToken.of(encoder))
+
+        def part(rows: Rows) -> Examples:
+            return Examples(*encoder.lines(table, rows))
+
+        return Prepared(preparation, part(division.train), part(division.val), part(division.test))
+    encoder, train, val, test = stream.read(table, roles.target.name, language, split)
+    moving = Stream(*stream.windows(train, language.context, stream.windows_of(len(train), language.context)), train)
+    held = [
+        Examples(*stream.windows(each, language.context, -(-max(0, len(each) - 1) // language.context)))
+        for each in (val, test)
+    ]
+    return Prepared(Preparation(encoder=encoder, target=stream.NextToken.of(encoder)), moving, *held)

@@ -7,10 +7,19 @@ from typing import Literal
 from athanor.contract import Column, DatasetChoice, Given, Schema, Task
 from models.kinds import Architecture, InputKind, Refusal
 
-Form = Literal["vector", "array", "image", "text"]
+Form = Literal["vector", "array", "image", "text", "stream"]
 
 MAX_INFERRED_CLASSES = 20
 """Whole numbers with more distinct values than this are taken for quantities, not classes, unless `task` says so."""
+
+
+@dataclass(frozen=True)
+class Language:
+    """How a text is read for its next token. Numbers 0 to 2 pad, are unknown, and end a document."""
+
+    tokens: Literal["characters", "words"]
+    documents: Literal["stream", "lines"]
+    context: int
 
 
 @dataclass(frozen=True)
@@ -22,10 +31,16 @@ class Roles:
     inputs: list[Column]
     target: Column
     part: str | None
+    language: Language | None = None
 
     @property
     def outputs(self) -> int:
         """K: the classes, the tags, or one value."""
+        if self.language is not None:
+            column = self.target
+            known = column.alphabet if self.language.tokens == "characters" else column.vocabulary
+            # A stream has line breaks between its rows.
+            return (known or 0) + 3 + (1 if self.language.documents == "stream" else 0)
         if self.task == "tagging":
             return self.target.vocabulary or 1
         return len(self.target.classes or []) if self.task == "classification" else 1
@@ -33,23 +48,64 @@ class Roles:
 
 def assign(choice: DatasetChoice, schema: Schema, architecture: Architecture) -> Roles:
     """Settle the roles, filling in what the user left open. Raises Refusal with a pointer below /dataset."""
+    if choice.task == "language_modeling" or (choice.task is None and architecture.tasks == {"language_modeling"}):
+        return _read(choice, schema, architecture)
+    for name in ("tokens", "documents", "context"):
+        if getattr(choice, name) is not None:
+            raise Refusal(f"/dataset/{name}", f"{name} is for language modeling alone", code="wrong_task")
     target = _target(choice, schema)
     task = _task(choice, target)
     part = choice.split.column or schema.part if isinstance(choice.split, Given) else schema.part
     if isinstance(choice.split, Given):
         _check_part(part, schema)
     form, inputs = _inputs(choice, schema, {target.name, part}, architecture)
+    _check_task(task, architecture)
+    if task == "tagging" and inputs[0].kind != "tokens":
+        raise Refusal(
+            "/dataset/input", f"'{inputs[0].name}' is not a list of words, as long as its tags", code="wrong_column"
+        )
+    return Roles(task, form, inputs, target, part)
+
+
+def _check_task(task: Task, architecture: Architecture) -> None:
     if task not in architecture.tasks:
         raise Refusal(
             "/architecture/kind",
             f"{architecture.kind} does {' and '.join(sorted(architecture.tasks))}; this is {task}",
             code="wrong_task",
         )
-    if task == "tagging" and inputs[0].kind != "tokens":
-        raise Refusal(
-            "/dataset/input", f"'{inputs[0].name}' is not a list of words, as long as its tags", code="wrong_column"
-        )
-    return Roles(task, form, inputs, target, part)
+
+
+def _read(choice: DatasetChoice, schema: Schema, architecture: Architecture) -> Roles:
+    """The roles of language modeling: one column of text, which is its own target."""
+    _check_task("language_modeling", architecture)
+    for name in ("target", "inputs"):
+        if getattr(choice, name) is not None:
+            raise Refusal(
+                f"/dataset/{name}", "a language is learned from one text: name it in input", code="wrong_task"
+            )
+    language = Language(choice.tokens or "characters", choice.documents or "stream", choice.context or 64)
+    part = schema.part
+    if isinstance(choice.split, Given):
+        if language.documents == "stream":
+            raise Refusal(
+                "/dataset/split/kind",
+                "a stream is cut into train, val and test where it stands",
+                code="wrong_split",
+                suggestion="use split.kind = holdout, or documents = lines",
+            )
+        part = choice.split.column or part
+        _check_part(part, schema)
+    texts = [column for column in schema.columns if column.kind == "text"]
+    if choice.input is not None:
+        texts = [_find(schema, choice.input, "/dataset/input")]
+    if len(texts) > 1:
+        names = ", ".join(column.name for column in texts)
+        raise Refusal("/dataset/input", f"choose one of {names}", code="ambiguous")
+    if not texts or texts[0].kind != "text" or texts[0].characters is None:
+        found = f"'{texts[0].name}' is a {texts[0].kind} column" if texts else "the dataset has none"
+        raise Refusal("/dataset/input", f"a language is learned from a column of text; {found}", code="wrong_column")
+    return Roles("language_modeling", "stream", texts, texts[0], part, language)
 
 
 def _find(schema: Schema, name: str, pointer: str) -> Column:

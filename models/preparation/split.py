@@ -8,9 +8,10 @@ import numpy.typing as npt
 
 from athanor.contract import Given, Split
 from models.preparation.roles import Roles, part_of
+from models.preparation.shares import Rows as Rows
+from models.preparation.shares import share
+from models.preparation.stream import parts, windows_of
 from models.table import DataError, Table
-
-Rows = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -31,36 +32,43 @@ class Sizes:
 
 def sizes(split: Split, rows: int, roles: Roles, counts: dict[str, int]) -> Sizes:
     """How many rows each part will have, without reading them. `counts` are the rows of each value of the column."""
-    known = rows - roles.target.missing
+    known, language = rows - roles.target.missing, roles.language
+    if language is not None and language.documents == "stream":
+        assert not isinstance(split, Given)
+        column = roles.target
+        tokens = ((column.characters if language.tokens == "characters" else column.words) or 0) + rows - 1
+        train, *held = parts(tokens, split.val, split.test)
+        val, test = (-(-max(0, part - 1) // language.context) for part in held)
+        return Sizes(windows_of(train, language.context) if train > 1 else 0, val, test)
     if not isinstance(split, Given):
-        test = _share(split.test, known)
-        val = min(_share(split.val, known), known - test)
+        test = share(split.test, known)
+        val = min(share(split.val, known), known - test)
         return Sizes(known - val - test, val, test)
     by_part = {"train": 0, "val": 0, "test": 0}
     for value, count in counts.items():
         by_part[part_of(value) or "train"] += count
-    val = by_part["val"] or _share(split.val, by_part["train"])
+    val = by_part["val"] or share(split.val, by_part["train"])
     return Sizes(by_part["train"] - (0 if by_part["val"] else val), val, by_part["test"])
 
 
 def divide(split: Split, table: Table, roles: Roles) -> Division:
     """Assign every row whose target is known. Raises DataError when nothing is left to train on."""
     targets = table.strings(roles.target.name)
-    labels = np.array(["" if value is None else value for value in targets])
     known = np.flatnonzero([value is not None for value in targets])
     stratify = roles.task == "classification"
+    labels = np.array(["" if value is None or not stratify else value for value in targets])
     if not isinstance(split, Given):
         strata = labels if stratify and split.stratify else np.zeros(len(labels), dtype=np.int8)
         rng = np.random.default_rng(split.seed)
-        test, rest = _draw(known, strata, _share(split.test, len(known)), rng)
-        val, train = _draw(rest, strata, min(_share(split.val, len(known)), len(rest)), rng)
+        test, rest = _draw(known, strata, share(split.test, len(known)), rng)
+        val, train = _draw(rest, strata, min(share(split.val, len(known)), len(rest)), rng)
     else:
         assert roles.part is not None
         said = np.array([part_of(value or "") or "" for value in table.strings(roles.part)])
         train, val, test = (known[said[known] == part] for part in ("train", "val", "test"))
         if not len(val):
             strata = labels if stratify else np.zeros(len(labels), dtype=np.int8)
-            val, train = _draw(train, strata, _share(split.val, len(train)), np.random.default_rng(split.seed))
+            val, train = _draw(train, strata, share(split.val, len(train)), np.random.default_rng(split.seed))
     if not len(train):
         raise DataError(f"no rows are left to train on: {len(known)} of {table.rows} rows have a target")
     return Division(np.sort(train), np.sort(val), np.sort(test))
@@ -69,11 +77,6 @@ def divide(split: Split, table: Table, roles: Roles) -> Division:
 def steps_per_epoch(rows: int, batch_size: int) -> int:
     """Batches of one pass. A last batch of a single row is left out: batch normalisation cannot learn from it."""
     return max(1, math.ceil(rows / batch_size) - (1 if rows % batch_size == 1 and batch_size > 1 else 0))
-
-
-def _share(share: float, rows: int) -> int:
-    """Rows that make up a share: at least one where any was asked for and there are three to divide."""
-    return max(round(share * rows), 1 if share > 0 and rows >= 3 else 0)
 
 
 def _draw(rows: Rows, strata: npt.NDArray[np.generic], wanted: int, rng: np.random.Generator) -> tuple[Rows, Rows]:

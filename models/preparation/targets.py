@@ -14,6 +14,7 @@ from models.preparation.encoders import Encoder, Learned
 from models.preparation.roles import Roles
 from models.preparation.spans import f1
 from models.preparation.split import Rows
+from models.preparation.stream import NextToken
 from models.table import DataError, Table
 
 
@@ -140,7 +141,7 @@ class Tags(Learned):
         ]
 
 
-Target = Annotated[Classes | Values | Tags, Field(discriminator="task")]
+Target = Annotated[Classes | Values | Tags | NextToken, Field(discriminator="task")]
 
 
 def fit(table: Table, roles: Roles, train: Rows, encoder: Encoder) -> Target:

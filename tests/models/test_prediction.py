@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import torch
 
+from athanor.contract import Generation
 from models.kinds import InputKind, Refusal
 from models.losses.mse import MSE
 from models.optimizers.adam import Adam
@@ -107,3 +108,45 @@ def test_rows_that_cannot_be_read(kind: InputKind, row: Any, pointer: str, code:
     with pytest.raises(Refusal) as refused:
         predictor.answer([good, row])
     assert (refused.value.pointer, refused.value.code) == (pointer, code)
+
+
+def _chatter(folder: Path) -> Predictor:
+    """A language model, loaded from what a few steps of it left on disk."""
+    table = small.table("text", folder / "table")
+    architecture = {"kind": "transformer_lm", "layers": 1, "heads": 2, "width": 8}
+    chosen = {"architecture": architecture, "dataset": {"id": "x", "context": 8}}
+    spec, roles = settle(JobSpec.model_validate(chosen), table.schema)
+    prepared = prepare(table, roles, spec.dataset.split)
+    target = prepared.preparation.target
+    device.prepare(0, "cpu")
+    model = spec.architecture.build(prepared.preparation.inputs(), target.outputs)
+    assert spec.hyperparameters.loss is not None
+    criterion = target.criterion(spec.hyperparameters.loss.build())
+    course = Course(criterion, lambda step, steps: 1.0, target.measure, 6, 3, 16, 0)
+    learner = Learner(model, Adam(lr=0.01).build(model.parameters()), course)
+    list(loop.fit(learner, lambda epoch: prepared.train.epoch(0, epoch), None))
+    snapshot.write(learner, folder / "s", {}, prepared.preparation.model_dump_json())
+    return Predictor.load(spec.model_dump(mode="json"), table.schema, folder / "s")
+
+
+def test_a_language_model_goes_on(tmp_path: Path) -> None:
+    predictor = _chatter(tmp_path)
+    how = Generation(max_new_tokens=12, seed=5)
+    answers = predictor.answer(["iron", {"text": "coal and"}, "", "iron"], how)
+    assert [len(answer["text"]) for answer in answers] == [12] * 4
+    assert answers[0] == answers[3] == predictor.answer(["iron"], how)[0], "neighbours change nothing"
+    assert predictor.answer(["iron"], Generation(max_new_tokens=12, seed=6)) != answers[:1]
+    assert len(predictor.answer(["iron"])[0]["text"]) == 100
+
+
+def test_how_much_is_said_at_once(tmp_path: Path) -> None:
+    with pytest.raises(Refusal, match="4096 at most") as refused:
+        _chatter(tmp_path).answer(["iron"] * 3, Generation(max_new_tokens=2048))
+    assert (refused.value.pointer, refused.value.code) == ("/max_new_tokens", "over_limit")
+
+
+def test_only_a_language_model_goes_on(tmp_path: Path) -> None:
+    _, predictor, _ = _trained("text", tmp_path)
+    with pytest.raises(Refusal) as refused:
+        predictor.answer(["iron"], Generation(top_k=3))
+    assert (refused.value.pointer, refused.value.code) == ("/top_k", "wrong_task")

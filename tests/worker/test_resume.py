@@ -32,6 +32,7 @@ SMALLER: dict[str, dict[str, Any]] = {
     "fourier_mlp": {"features": 6, "hidden": [8, 6]},
     "resnet": {"stages": [4, 6], "blocks": 1},
     "stn_cnn": {"localiser": [3], "localiser_hidden": 5, "channels": [4, 6], "hidden": [8], "dropout": 0.4},
+    "transformer_lm": {"layers": 2, "heads": 2, "width": 8, "dropout": 0.4},
     "textcnn": {"embedding": 8, "channels": 4, "widths": [2, 3], "dropout": 0.4},
     "transformer": {"width": 8, "heads": 2, "feedforward": 6, "dropout": 0.4},
 }
@@ -103,6 +104,8 @@ def _run(
     """Train to the end, through a snapshot and a stranger's learner after every so many steps."""
     train, val = small.problem(kind, ROWS), small.problem(kind, 7, seed=1)
     learner: Learner = build(SEED)
+    if learner.course.tally is not None:
+        train, val = small.text(ROWS), small.text(7, seed=1)
     history: History = []
     folder.mkdir(parents=True)
     while learner.memory.step < STEPS and not learner.memory.stopped:
