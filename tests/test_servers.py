@@ -45,9 +45,10 @@ def test_postgres_answers_and_keeps_rows_over_a_stop_and_a_kill(route: Route, mo
         for n, end in enumerate([server.stop, server.kill, server.kill], 1):
             with psycopg.connect(plain(server.url), autocommit=True) as connection:
                 connection.execute("INSERT INTO kept VALUES (%s)", [n])
-                end()
-                with pytest.raises(psycopg.OperationalError):
-                    connection.execute("SELECT 1")
+            end()
+            # A session that was open may answer a moment longer than the server that took it in.
+            with pytest.raises(psycopg.OperationalError):
+                psycopg.connect(plain(server.url), connect_timeout=2)
             server.start()
         with psycopg.connect(plain(server.url)) as connection:
             assert connection.execute("SELECT n FROM kept ORDER BY n").fetchall() == [(1,), (2,), (3,)]
