@@ -18,10 +18,15 @@ from models.spec import JobSpec, foreseen, settle
 
 def rehearse(spec: JobSpec, schema: Schema, rows: int, limits: Limits) -> Plan:
     """Settle the spec, build it without memory, and count. Raises Refusal where it cannot work."""
+    said = spec.hyperparameters
     spec, roles = settle(spec, schema)
     parts = _sizes(spec, schema, rows, roles)
     chosen = spec.hyperparameters
     assert chosen.batch_size and chosen.optimizer
+    per_epoch = steps_per_epoch(parts.train, chosen.batch_size)
+    if said.epochs is None and said.steps is None:
+        chosen = chosen.model_copy(update={"epochs": spec.architecture.recipe.epochs_of(per_epoch)})
+        spec = spec.model_copy(update={"hyperparameters": chosen})
     whole = chosen.optimizer.full_batch
     if whole and parts.train > chosen.batch_size:
         raise Refusal(
@@ -57,7 +62,6 @@ def rehearse(spec: JobSpec, schema: Schema, rows: int, limits: Limits) -> Plan:
             code="over_limit",
             suggestion=f"{'sgd, whose batches are smaller,' if whole else 'a smaller batch_size'} or a smaller network",
         )
-    per_epoch = steps_per_epoch(parts.train, chosen.batch_size)
     steps = chosen.steps or (chosen.epochs or 1) * per_epoch
     if steps > limits.max_steps:
         raise Refusal("/hyperparameters", f"{steps:,} steps; the limit is {limits.max_steps:,}", code="over_limit")

@@ -54,7 +54,7 @@ def _measure(lab: Lab) -> list[Row]:
                     "target": "brightness",
                     "split": {"kind": "holdout", "val": 0.0, "test": 0.0},
                 },
-                "hyperparameters": {"epochs": 30, "batch_size": 64, "seed": seed},
+                "hyperparameters": {"epochs": 100, "batch_size": 64, "seed": seed},
             }
             for seed in SEEDS
         ]

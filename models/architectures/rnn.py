@@ -8,6 +8,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from models.kinds import Architecture, InputKind, Inputs, Recipe, Refusal
+from models.unknown import hide
 
 Cell = Literal["elman", "jordan", "lstm", "gru"]
 
@@ -68,8 +69,7 @@ class Recurrent(nn.Module):
     def forward(self, x_BT: torch.Tensor) -> torch.Tensor:
         real_BT = x_BT != 0
         if self.training and self.unknown > 0:
-            hidden_BT = (x_BT >= self.rare) & (torch.rand(x_BT.shape, device=x_BT.device) < self.unknown)
-            x_BT = x_BT.masked_fill(hidden_BT, 1)
+            x_BT = hide(x_BT, self.rare, self.unknown)
         h_BTE = self._windows(self.dropout(self.embedding(x_BT)))
         turned_BT = _turned(real_BT)
         for number, onwards in enumerate(self.forwards):
