@@ -37,7 +37,7 @@ def _measure(lab: Lab) -> list[Row]:
             {
                 "architecture": network,
                 "dataset": {"id": digits, "split": {"kind": "holdout", "val": 0.0, "test": 0.2, "seed": seed}},
-                "hyperparameters": {"epochs": 20, "seed": seed},
+                "hyperparameters": {"epochs": 12, "seed": seed},
             }
             for seed in SEEDS
         ]
