@@ -24,7 +24,9 @@ class RNN(Architecture):
 
     accepts: ClassVar[frozenset[InputKind]] = frozenset({"text"})
     tasks: ClassVar[frozenset[str]] = frozenset({"classification", "regression", "tagging", "language_modeling"})
-    recipe: ClassVar[Recipe] = Recipe("adam", lr=2e-3, epochs=15, batch_size=16, schedule="cosine", clip_norm=5.0)
+    recipe: ClassVar[Recipe] = Recipe(
+        "adam", lr=2e-3, epochs=15, batch_size=16, schedule="cosine", clip_norm=5.0, least_steps=1000
+    )
 
     kind: Literal["rnn"] = "rnn"
     cell: Cell = Field("lstm", description="what is fed back: jordan the output, the others their state")

@@ -20,7 +20,7 @@ class TextCNN(Architecture):
     """
 
     accepts: ClassVar[frozenset[InputKind]] = frozenset({"text"})
-    recipe: ClassVar[Recipe] = Recipe("adam", lr=1e-3, epochs=6, batch_size=50)
+    recipe: ClassVar[Recipe] = Recipe("adam", lr=1e-3, epochs=6, batch_size=50, least_steps=300)
 
     kind: Literal["textcnn"] = "textcnn"
     widths: list[Annotated[int, Field(ge=1, le=64)]] = Field(
