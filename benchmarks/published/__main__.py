@@ -53,7 +53,8 @@ def _run(name: str, study: Study, data: Path) -> None:
 
 
 def _line(row: Row) -> dict[str, object]:
-    return {**asdict(row), "mean": row.mean, "reached": row.reached}
+    values = [round(value, 6) for value in row.values]
+    return {**asdict(row), "values": values, "mean": round(row.mean, 6), "reached": row.reached}
 
 
 if __name__ == "__main__":
