@@ -50,7 +50,7 @@ class Row:
     bar: float
     unit: Literal["%", "F1", "nats", "dB", "of the error", "R²"]
     better: Literal["more", "less"] = "more"
-    digits: int = 1
+    digits: int = 2
     """After the point, where it is printed."""
     beside: dict[str, list[float]] = field(default_factory=dict)
     """What `values` were made from or are compared with."""
