@@ -28,6 +28,7 @@ from models.spec import JobSpec, settle
 from models.table import DataError, Table
 from worker import device as devices
 from worker import snapshot
+from worker.batch import Views
 from worker.failures import explain
 from worker.leash import Leash, Pipe
 from worker.loop import Course, Learner, NonFinite, Plateau, Step, Stopping, Tally, Tensors, evaluate, fit
@@ -207,6 +208,9 @@ def _course(spec: JobSpec, prepared: Prepared, device: torch.device) -> Course:
         best_mode=better_is(policy.series),
         every_steps=spec.metrics.every_steps,
         tally=Tally(target.count, target.conclude) if target.task == "language_modeling" else None,
+        augment=Views(chosen.augmentations, prepared.preparation.inputs(), chosen.seed)
+        if chosen.augmentations
+        else None,
     )
 
 
