@@ -114,7 +114,6 @@ def _check_augmentations(augmentations: Sequence[Augmentation], roles: Roles) ->
     for place, each in enumerate(augmentations):
         where = f"/hyperparameters/augmentations/{place}"
         if inputs.kind not in each.accepts or roles.task not in each.tasks:
-            fits = f"{' and '.join(sorted(each.accepts))} inputs and {' and '.join(sorted(each.tasks))}"
             fitting = [
                 part.model_fields["kind"].default
                 for part in AUGMENTATIONS
@@ -122,7 +121,8 @@ def _check_augmentations(augmentations: Sequence[Augmentation], roles: Roles) ->
             ]
             raise Refusal(
                 f"{where}/kind",
-                f"{each.kind} is for {fits}; this job has {inputs.kind} inputs and is {roles.task}",
+                f"{each.kind} is for {' or '.join(sorted(each.accepts))} inputs in {' or '.join(sorted(each.tasks))}; "
+                f"this is {roles.task} from {inputs.kind} inputs",
                 code="wrong_augmentation",
                 suggestion="use one of " + ", ".join(fitting) if fitting else None,
             )

@@ -252,7 +252,8 @@ def test_every_loss_bears_confident_outputs(kind: str) -> None:
 @pytest.mark.parametrize("kind", _kinds("losses"))
 def test_every_loss_of_mixed_rows_is_each_rows_share_of_both(kind: str) -> None:
     y_BK, t_B = _losing(kind, 6, torch.float64)
-    criterion = _example("losses", kind).build_for(torch.tensor([3, 2, 1]))
+    weighed = {"class_weights": "balanced"} if "class_weights" in LOSSES[kind].model_fields else {}
+    criterion = LOSSES[kind].model_validate(weighed).build_for(torch.tensor([3, 2, 1]))
     other_B, share_B = t_B.roll(1), torch.linspace(0, 1, 6, dtype=torch.float64)
     given = y_BK.clone().requires_grad_()
     loss = Batch(torch.empty(0), t_B, other_B, share_B).loss(criterion, given)

@@ -135,7 +135,7 @@ def test_tags_keep_their_words_in_their_places(tmp_path: Path) -> None:
             settled, _ = settle(spec, table.schema)
             assert settled.hyperparameters.augmentations == (TokenDropout(),)
         else:
-            with pytest.raises(Refusal, match="this job has text inputs and is tagging") as refused:
+            with pytest.raises(Refusal, match="this is tagging from text inputs") as refused:
                 settle(spec, table.schema)
             assert refused.value.pointer == "/hyperparameters/augmentations/0/kind"
             assert refused.value.suggestion == "use one of token_dropout"
