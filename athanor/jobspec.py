@@ -135,6 +135,9 @@ class Hyperparameters(Frozen):
     ema: float | None = Field(None, gt=0, lt=1, description="decay of the weights' moving average; it is what is kept")
     swa: WeightAveraging | None = Field(None, description="average the weights of the last epochs; not with ema")
     early_stopping: EarlyStopping | None = None
+    augmentations: tuple[Part, ...] = Field(
+        (), max_length=16, description="changes of training examples, in this order, drawn anew in each epoch"
+    )
 
     @model_validator(mode="after")
     def _one_length(self) -> "Hyperparameters":
