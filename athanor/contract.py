@@ -59,6 +59,7 @@ class Plan(Answer):
 
     task: str
     parameters: int
+    trainable: int = Field(description="parameters that are not frozen")
     memory_bytes: int = Field(description="estimate of weights, gradients, optimizer state and activations")
     train_rows: int
     val_rows: int
@@ -66,6 +67,13 @@ class Plan(Answer):
     steps: int
     steps_per_epoch: int
     checkpoint_bytes: int
+    shapes: dict[str, list[int]] = Field(
+        default_factory=dict,
+        description="parameters by name, the first 1,000; freeze takes starts of their names",
+    )
+    fresh: list[str] = Field(
+        default_factory=list, description="a fork: tensors drawn anew, since its answers are not its parent's"
+    )
     spec: dict[str, JsonValue] = Field(description="the spec with every default filled in")
 
 

@@ -129,7 +129,10 @@ def readings(answer: Job) -> Table:
 def plan(answer: Plan) -> Table:
     facts = _facts()
     facts.add_row("task", answer.task)
-    facts.add_row("parameters", f"{answer.parameters:,}")
+    frozen = answer.parameters - answer.trainable
+    facts.add_row("parameters", f"{answer.parameters:,}" + (f", {frozen:,} of them frozen" if frozen else ""))
+    if answer.fresh:
+        facts.add_row("drawn anew", Text(", ".join(answer.fresh)))
     facts.add_row("memory", f"about {size(answer.memory_bytes)}")
     facts.add_row("rows", f"{answer.train_rows:,} train, {answer.val_rows:,} val, {answer.test_rows:,} test")
     facts.add_row("steps", f"{answer.steps:,} ({answer.steps_per_epoch:,} an epoch)")

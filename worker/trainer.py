@@ -20,6 +20,7 @@ import torch._dynamo  # optimizers import it on first use, which takes longer th
 from safetensors.torch import load_file
 
 from athanor.contract import Schema, better_is
+from models.freezing import freeze
 from models.initialisation import initialise
 from models.kinds import Refusal
 from models.preparation.examples import Examples, Prepared, prepare
@@ -97,6 +98,7 @@ class Trial:
         model = model.to(self.device)
         if encoder.form == "image":
             model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        freeze(model, chosen.freeze)
         assert chosen.optimizer and chosen.loss
         optimizer = chosen.optimizer.over(model, decay_biases=chosen.decay_biases)
         self.learner = Learner(model, optimizer, _course(self.spec, self.prepared, self.device))

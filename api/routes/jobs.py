@@ -43,7 +43,7 @@ def create(
     wanted = jobs.Submission(
         key_id=caller.key_id,
         spec=dict(plan.spec),
-        plan=plan.model_dump(mode="json", exclude={"spec"}),
+        plan=plan.model_dump(mode="json", exclude={"spec", "shapes"}),
         dataset_id=spec.dataset.id,
         device=spec.resources.device,
         priority=spec.resources.priority,

@@ -146,7 +146,9 @@ def test_submit_from_a_file_standard_input_or_two_words(stub: Stub, tmp_path: Pa
 
 
 def test_submit_plan_queues_nothing(stub: Stub) -> None:
-    counts = dict.fromkeys(("parameters", "memory_bytes", "train_rows", "val_rows", "test_rows", "steps"), 100)
+    counts = dict.fromkeys(
+        ("parameters", "trainable", "memory_bytes", "train_rows", "val_rows", "test_rows", "steps"), 100
+    )
     plan = counts | {"task": "classification", "steps_per_epoch": 10, "checkpoint_bytes": 2048, "spec": {}}
     stub.on("POST", "/v1/jobs", as_json(plan))
     result = _run(stub, "submit", "--architecture", "mlp", "--dataset", "digits", "--plan")
