@@ -12,6 +12,7 @@ from athanor.jobspec import (
     CheckpointPolicy as CheckpointPolicy,
     DatasetChoice as DatasetChoice,
     EarlyStopping as EarlyStopping,
+    Fork as Fork,
     Frozen as Frozen,
     Given as Given,
     Holdout as Holdout,
@@ -95,6 +96,17 @@ class JobError(Answer):
     retryable: bool = False
 
 
+class Origin(Answer):
+    """The checkpoint that a fork starts from."""
+
+    job_id: str
+    checkpoint_id: str
+    step: int
+    fresh: list[str] = Field(
+        default_factory=list, description="tensors drawn anew, since the answers are not the parent's"
+    )
+
+
 class Transition(Answer):
     from_: State | None = Field(None, alias="from")
     to: State
@@ -111,6 +123,7 @@ class Job(Answer):
     desired: Literal["run", "pause", "cancel"]
     spec: dict[str, JsonValue] = Field(description="the accepted spec with every default filled in")
     dataset_id: str
+    origin: Origin | None = Field(None, description="of a fork")
     attempt: int
     created_at: str
     started_at: str | None = None
@@ -173,7 +186,7 @@ class Column(Answer):
     shape: list[int] | None = Field(None, description="image: [height, width, channels]; array: the shape of one row")
     missing: int = 0
     distinct: int | None = Field(None, description="None where there are too many to count")
-    classes: list[str] | None = Field(None, description="sorted values of a column with few distinct ones")
+    classes: list[str] | None = Field(None, description="sorted values, or words of lists, where few are distinct")
     counts: list[int] | None = Field(None, description="rows of each class, in the order of classes")
     min: float | None = None
     max: float | None = None

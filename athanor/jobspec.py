@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Task = Literal["classification", "regression", "tagging", "language_modeling"]
@@ -176,6 +176,17 @@ class JobSpec(Frozen):
     metrics: MetricsPolicy = Field(default_factory=MetricsPolicy)
     resources: Resources = Field(default_factory=Resources)
     tags: dict[Name, Annotated[str, Field(max_length=500)]] = Field(default_factory=dict, max_length=50)
+
+
+class Fork(Frozen):
+    """A job that starts with the weights of another's checkpoint, under that job's spec with changes."""
+
+    checkpoint: Name = Field("best", description="an id, best or last")
+    spec: dict[str, JsonValue] = Field(
+        default_factory=dict,
+        description="changes to the parent's spec as a JSON merge patch (RFC 7396); another kind takes the whole place "
+        "of a part, null goes back to the default",
+    )
 
 
 def better_is(series: str) -> Literal["min", "max"]:

@@ -28,6 +28,10 @@ class Refusal(ValueError):
         super().__init__(message)
         self.pointer, self.message, self.code, self.suggestion = pointer, message, code, suggestion
 
+    def below(self, place: str) -> "Refusal":
+        """The same of a spec that is not a whole body but stands at `place` in it."""
+        return Refusal(place + self.pointer, self.message, code=self.code, suggestion=self.suggestion)
+
 
 @dataclass(frozen=True)
 class Inputs:

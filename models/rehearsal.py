@@ -17,14 +17,18 @@ from models.preparation.roles import Roles
 from models.preparation.split import Sizes, sizes, steps_per_epoch
 from models.settings import Limits
 from models.spec import JobSpec, foreseen, settle
+from models.transfer import Start
 
 SHOWN = 1000
 """Parameters that a plan names."""
 
 
-def rehearse(spec: JobSpec, schema: Schema, rows: int, limits: Limits) -> Plan:
-    """Settle the spec, build it without memory, and count. Raises Refusal where it cannot work."""
-    spec, roles = settle(spec, schema)
+def rehearse(spec: JobSpec, schema: Schema, rows: int, limits: Limits, start: Start | None = None) -> Plan:
+    """Settle the spec, build it without memory, and count. Raises Refusal where it cannot work.
+
+    `start` is the checkpoint that training begins with, where it does not begin with chance.
+    """
+    spec, roles = settle(start.choose(spec, schema) if start else spec, schema)
     parts = _sizes(spec, schema, rows, roles)
     chosen = spec.hyperparameters
     assert chosen.batch_size and chosen.optimizer
@@ -38,8 +42,10 @@ def rehearse(spec: JobSpec, schema: Schema, rows: int, limits: Limits) -> Plan:
             suggestion="sgd, whose batches are smaller",
         )
     batch = min(chosen.batch_size, parts.train)
-    inputs = foreseen(roles)
-    model, parameters, activations = _measure(spec.architecture, inputs, roles.outputs, batch)
+    inputs, same_answers = start.reads(roles) if start else (foreseen(roles), False)
+    # A language model has an answer for every token that it reads.
+    outputs = inputs.vocabulary if inputs.causal else roles.outputs
+    model, parameters, activations = _measure(spec.architecture, inputs, outputs, batch)
     freeze(model, chosen.freeze)
     _check_bound(spec, model)
     if parameters > limits.max_parameters:
@@ -79,6 +85,7 @@ def rehearse(spec: JobSpec, schema: Schema, rows: int, limits: Limits) -> Plan:
         steps_per_epoch=per_epoch,
         checkpoint_bytes=4 * ((1 + averages) * parameters + chosen.optimizer.states * trainable),
         shapes={name: list(each.shape) for name, each in islice(model.named_parameters(), SHOWN)},
+        fresh=start.fresh(spec.architecture, inputs, outputs, same_answers) if start else [],
         spec=WireSpec.model_validate(spec.model_dump(mode="json")).model_dump(mode="json"),
     )
 

@@ -23,10 +23,11 @@ from athanor.contract import Schema, better_is
 from models.freezing import freeze
 from models.initialisation import initialise
 from models.kinds import Refusal
-from models.preparation.examples import Examples, Prepared, prepare
+from models.preparation.examples import Examples, Preparation, Prepared, prepare
 from models.preparation.split import steps_per_epoch
 from models.spec import JobSpec, settle
 from models.table import DataError, Table
+from models.transfer import take_over
 from worker import device as devices
 from worker import snapshot
 from worker.failures import explain
@@ -90,11 +91,15 @@ class Trial:
         pipe.send("started", device=devices.name_of(self.device), fingerprint=devices.fingerprint(self.device))
 
         table = Table.open(Path(assignment["dataset"]), schema)
-        self.prepared = prepare(table, roles, self.spec.dataset.split)
+        origin = assignment["origin"]
+        kept = Preparation.model_validate_json(Path(origin["preparation"]).read_text()) if origin else None
+        self.prepared = prepare(table, roles, self.spec.dataset.split, kept)
         self.preparation = self.prepared.preparation.model_dump_json()
         encoder, target = self.prepared.preparation.encoder, self.prepared.preparation.target
         model = self.spec.architecture.build(self.prepared.preparation.inputs(), target.outputs)
         initialise(model, chosen.init)
+        if origin:
+            take_over(model, load_file(origin["weights"]), origin["fresh"])
         model = model.to(self.device)
         if encoder.form == "image":
             model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -7,7 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from athanor import contract
-from athanor.contract import JobError, Point, Progress, State, Transition, better_is
+from athanor.contract import JobError, Origin, Point, Progress, State, Transition, better_is
 from models.records.tables import Event, Job, Series, Tag
 from models.records.times import rfc3339
 
@@ -69,6 +69,7 @@ def _answers(tx: Session, rows: list[Job]) -> list[contract.Job]:
             desired=row.desired,
             spec=row.spec,
             dataset_id=row.dataset_id,
+            origin=Origin.model_validate(row.origin) if row.origin else None,
             attempt=row.attempt,
             created_at=rfc3339(row.created_at),
             started_at=rfc3339(row.started_at),

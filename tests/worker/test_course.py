@@ -77,6 +77,7 @@ def test_every_term_reaches_the_learner(table: Table, tmp_path: Path) -> None:
         "spec": said,
         "dataset": str(tmp_path / "t"),
         "resume": None,
+        "origin": None,
     }
     learner = Trial(assignment, Mute(), Leash()).learner
     course = learner.course
