@@ -97,6 +97,8 @@ def job(answer: Job) -> RenderableType:
     facts.add_row("job", Text(answer.id))
     facts.add_row("name", Text(answer.name or "–"))
     facts.add_row("trains", Text(f"{kind(answer)} on {answer.dataset_id}"))
+    if answer.origin:
+        facts.add_row("forked from", Text(f"{answer.origin.job_id} at step {answer.origin.step}"))
     facts.add_row("state", coloured(answer.state))
     if not answer.is_terminal and answer.desired != "run":
         facts.add_row("asked to", answer.desired)

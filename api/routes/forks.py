@@ -70,10 +70,10 @@ def create(
         job = submission.accept(service, response, replace(new, origin=origin), lambda: _plan(service, spec, start))
     except (KeyReused, Refusal):
         # Of any other failure it is not known whether there is a row by now.
-        service.store.delete(origin.prefix)
+        service.store.delete(f"jobs/{new.id}")
         raise
     if job.id != new.id:
-        service.store.delete(origin.prefix)
+        service.store.delete(f"jobs/{new.id}")
     return job
 
 
