@@ -3,6 +3,8 @@
 from typing import Any
 
 from athanor.contract import MAX_BATCH
+from models.kinds import LOSSES
+from models.spec import DEFAULT_LOSS, default_series
 
 RIVALS = {
     name: other
@@ -13,6 +15,9 @@ RIVALS = {
 
 OF_THE_DATA = frozenset({"task", "inputs", "input", "target", "split"})
 """Choices made for one dataset, which say nothing of another."""
+
+OF_THE_TASK = frozenset({"id", "task", "target"})
+"""Choices that may make another task of a job."""
 
 OF_A_LANGUAGE = frozenset({"tokens", "documents", "context"})
 
@@ -35,6 +40,8 @@ def patched(spec: dict[str, Any], patch: dict[str, Any]) -> dict[str, Any]:
     standing = {name: _standing(value, patch.get(name)) if name != "tags" else value for name, value in spec.items()}
     if isinstance(choice := patch.get("dataset"), dict):
         standing["dataset"] = _without(standing["dataset"], _outdated(spec["dataset"], choice))
+        if any(choice.get(name, old) != old for name, old in spec["dataset"].items() if name in OF_THE_TASK):
+            standing = _open(standing, spec["dataset"]["task"])
     how, change = spec["hyperparameters"], patch.get("hyperparameters")
     optimizer = change.get("optimizer") if isinstance(change, dict) else None
     if how.get("batch_size") == MAX_BATCH and isinstance(optimizer, dict) and "kind" in optimizer:
@@ -65,6 +72,17 @@ def _outdated(old: dict[str, Any], choice: dict[str, Any]) -> frozenset[str]:
         # What a language model does is not read off the columns.
         gone = gone - {"task"} if choice.get("task") in (None, old["task"]) else gone | OF_A_LANGUAGE
     return gone
+
+
+def _open(spec: dict[str, Any], task: str) -> dict[str, Any]:
+    """A spec without what followed from its task and nobody chose: it follows from the next one."""
+    usual = LOSSES[DEFAULT_LOSS[task]].model_validate({}).model_dump(mode="json")
+    how, policy = spec["hyperparameters"], spec["checkpoints"]
+    return {
+        **spec,
+        "hyperparameters": _without(how, {"loss"}) if how.get("loss") == usual else how,
+        "checkpoints": _without(policy, {"series"}) if policy.get("series") == default_series(task) else policy,
+    }
 
 
 def _without(part: dict[str, Any], names: frozenset[str] | set[str]) -> dict[str, Any]:

@@ -162,6 +162,17 @@ def test_words_keep_their_numbers_and_other_classes_get_a_head_of_their_own(
     assert answer["predictions"][0]["probabilities"].keys() == {"calm", "glad", "sad"}
 
 
+def test_another_task_brings_its_own_loss(parents: dict[str, str], client: httpx.Client) -> None:
+    scores = "review,score\n" + "".join(f"film {at} was good,{at + 0.5}\n" for at in range(40))
+    changes = {"dataset": {"id": kit.upload(client, "scores.csv", scores.encode())["id"]}}
+    path = f"/v1/jobs/{parents['text']}/fork"
+    plan = client.post(path, params={"validate_only": True}, json={"spec": changes}).json()
+    assert (plan["task"], plan["fresh"]) == ("regression", ["head.weight", "head.bias"])
+    assert plan["spec"]["hyperparameters"]["loss"]["kind"] == "mse"
+    hinge = {**changes, "hyperparameters": {"loss": {"kind": "hinge"}}}
+    kit.fault(client.post(path, json={"spec": hinge}), "/spec/hyperparameters/loss/kind", "wrong_loss")
+
+
 def test_a_fork_outlives_its_parent(house: Installation, client: httpx.Client) -> None:
     parent = kit.submit(client, kit.spec("linear", "iris", **SHORT))
     kit.train(house.settings)

@@ -95,8 +95,9 @@ SPEC: dict[str, Any] = {
         "optimizer": {"kind": "adam", "lr": 0.1, "beta1": 0.9},
         "ema": 0.9,
         "swa": None,
+        "loss": {"kind": "cross_entropy", "label_smoothing": 0.0, "class_weights": None},
     },
-    "checkpoints": {"every_epochs": 1, "every_steps": None, "keep_last": 2},
+    "checkpoints": {"every_epochs": 1, "every_steps": None, "keep_last": 2, "series": "val/loss"},
     "tags": {"kind": "first", "team": "nlp"},
 }
 LM = {**SPEC, "dataset": {"id": "d", "task": "language_modeling", "input": "text", "tokens": "words", "context": 9}}
@@ -122,7 +123,7 @@ def _at(spec: dict[str, Any], path: str) -> Any:
         ({"dataset": {"split": {"kind": "given", "column": "p"}}}, "dataset.split", {"kind": "given", "column": "p"}),
         ({"dataset": {"split": {"val": 0.5}}}, "dataset.split.seed", 3),
         ({"tags": {"kind": "second"}}, "tags", {"kind": "second", "team": "nlp"}),
-        ({"checkpoints": {"every_steps": 5}}, "checkpoints", {"every_steps": 5, "keep_last": 2}),
+        ({"checkpoints": {"every_steps": 5}}, "checkpoints", {"every_steps": 5, "keep_last": 2, "series": "val/loss"}),
     ],
 )
 def test_another_kind_takes_the_place_of_a_part(patch: dict[str, Any], path: str, expected: Any) -> None:
@@ -159,6 +160,17 @@ def test_other_data_bring_other_columns() -> None:
     assert patched(SPEC, {"dataset": {"id": "iris"}}) == SPEC
     other = patched(SPEC, {"dataset": {"target": "a"}})["dataset"]
     assert "task" not in other and other["inputs"] == ["a", "b"]
+
+
+@pytest.mark.parametrize("choice", [{"id": "wine"}, {"target": "a"}, {"task": "regression"}])
+def test_what_followed_from_the_task_follows_from_the_next(choice: dict[str, Any]) -> None:
+    other = patched(SPEC, {"dataset": choice})
+    assert "loss" not in other["hyperparameters"] and "series" not in other["checkpoints"]
+    chosen = merge(SPEC, {"hyperparameters": {"loss": {"label_smoothing": 0.1}}, "checkpoints": {"series": "val/f1"}})
+    other = patched(chosen, {"dataset": choice})
+    assert (other["hyperparameters"], other["checkpoints"]) == (chosen["hyperparameters"], chosen["checkpoints"])
+    other = patched(SPEC, {"dataset": choice, "hyperparameters": {"loss": {"kind": "hinge"}}})
+    assert other["hyperparameters"]["loss"] == {"kind": "hinge"}
 
 
 def test_a_language_model_remains_one() -> None:
