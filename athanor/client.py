@@ -91,6 +91,37 @@ class Client:
         )
         return _read(Plan, response)
 
+    def fork(
+        self,
+        id: str,
+        spec: Mapping[str, Any] | None = None,
+        checkpoint: str = "best",
+        idempotency_key: str | None = None,
+    ) -> Job:
+        """Queue a job that starts with the weights of another's checkpoint: an id, `best` or `last`.
+
+        `spec` is what changes in the other's spec, a JSON merge patch: {"hyperparameters": {"epochs": 3}}.
+        """
+        response = self._transport.send(
+            "POST",
+            _path("jobs", id, "fork"),
+            json={"checkpoint": checkpoint, "spec": dict(spec or {})},
+            headers={"Idempotency-Key": idempotency_key or str(uuid.uuid4())},
+            repeatable=True,
+        )
+        return _read(Job, response)
+
+    def plan_fork(self, id: str, spec: Mapping[str, Any] | None = None, checkpoint: str = "best") -> Plan:
+        """What a fork would cost, and which tensors it would draw anew; nothing is queued."""
+        response = self._transport.send(
+            "POST",
+            _path("jobs", id, "fork"),
+            params={"validate_only": "true"},
+            json={"checkpoint": checkpoint, "spec": dict(spec or {})},
+            repeatable=True,
+        )
+        return _read(Plan, response)
+
     def job(self, id: str) -> Job:
         return self._get(Job, _path("jobs", id))
 

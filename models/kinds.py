@@ -31,6 +31,10 @@ class Refusal(ValueError):
         super().__init__(message)
         self.pointer, self.message, self.code, self.suggestion = pointer, message, code, suggestion
 
+    def below(self, place: str) -> "Refusal":
+        """The same of a spec that is not a whole body but stands at `place` in it."""
+        return Refusal(place + self.pointer, self.message, code=self.code, suggestion=self.suggestion)
+
 
 @dataclass(frozen=True)
 class Inputs:
@@ -148,13 +152,18 @@ class Optimizer(Buildable, ABC):
         return [{"params": list(model.parameters())}]
 
     def over(self, model: nn.Module, *, decay_biases: bool = True) -> torch.optim.Optimizer:
-        """The torch optimizer over a whole network. Biases and normalisation are what has at most one dimension."""
-        groups = self.groups(model)
+        """The torch optimizer over what is trained. Biases and normalisation are what has at most one dimension."""
+        groups = [group for group in map(_trained, self.groups(model)) if group["params"]]
         return self.build(groups if decay_biases else [half for group in groups for half in _halves(group)])
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
         OPTIMIZERS.add(cls)
+
+
+def _trained(group: dict[str, Any]) -> dict[str, Any]:
+    """A group without its frozen parameters: they are neither decayed nor given a state."""
+    return {**group, "params": [parameter for parameter in group["params"] if parameter.requires_grad]}
 
 
 def _halves(group: dict[str, Any]) -> list[dict[str, Any]]:

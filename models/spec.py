@@ -56,6 +56,11 @@ DEFAULT_LOSS = {"classification": "cross_entropy", "regression": "mse", "tagging
 DEFAULT_LOSS["language_modeling"] = "cross_entropy"
 
 
+def default_series(task: str) -> str:
+    """What best means. The loss of a tagger rises long before it stops finding more entities."""
+    return "val/f1" if task == "tagging" else "val/loss"
+
+
 def settle(spec: JobSpec, schema: Schema) -> tuple[JobSpec, Roles]:
     """Fill in every default that depends on the architecture or the data. Raises Refusal."""
     if schema.part is not None and "split" not in spec.dataset.model_fields_set:
@@ -99,9 +104,8 @@ def settle(spec: JobSpec, schema: Schema) -> tuple[JobSpec, Roles]:
         }
     )
     checkpoints = spec.checkpoints
-    if roles.task == "tagging" and "series" not in checkpoints.model_fields_set:
-        # The loss of a tagger rises long before it stops finding more entities.
-        checkpoints = checkpoints.model_copy(update={"series": "val/f1"})
+    if "series" not in checkpoints.model_fields_set and default_series(roles.task) != checkpoints.series:
+        checkpoints = checkpoints.model_copy(update={"series": default_series(roles.task)})
     if checkpoints.every_epochs is None and checkpoints.every_steps is None:
         checkpoints = checkpoints.model_copy(update={"every_epochs": 1})
     filled = spec.model_copy(update={"hyperparameters": settled, "dataset": dataset, "checkpoints": checkpoints})

@@ -15,7 +15,7 @@ from typing import Literal
 import torch
 from torch import nn
 
-from models.anatomy import head
+from models.anatomy import head, still
 from worker.batch import Batch
 
 Tensors = dict[str, torch.Tensor]
@@ -148,6 +148,7 @@ class Learner:
         if self.course.ema is not None and self.average is None:
             self.average = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
         self.head = head(self.model) if self.course.max_norm is not None else None
+        self.still = still(self.model)
         self.rates: list[float] = [group["lr"] for group in self.optimizer.param_groups]
 
     def weights(self) -> Tensors:
@@ -217,6 +218,8 @@ def _step(learner: Learner, batch: Batch) -> tuple[torch.Tensor, torch.Tensor, t
     """One update. Returns the loss, the outputs, and the norm of the gradient before clipping."""
     course, model = learner.course, learner.model
     model.train()
+    for module in learner.still:
+        module.training = False
     learner.optimizer.zero_grad(set_to_none=True)
     with torch.autocast(batch.x.device.type, torch.bfloat16, enabled=course.bf16):
         y_BK = model(shaped(batch.x))

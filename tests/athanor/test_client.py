@@ -114,6 +114,13 @@ def test_two_submits_have_two_keys(stub: Stub, client: Client) -> None:
     assert third == "mine"
 
 
+def test_a_fork_broken_off_is_repeated_under_one_key(stub: Stub, client: Client) -> None:
+    stub.on("POST", "/v1/jobs/job_0/fork", in_turn(Reply(201, b"{", promised=100), as_json(a_job(), 201)))
+    assert client.fork("job_0", {"name": "again"}, checkpoint="last").id == "job_1"
+    assert len({asked.headers["idempotency-key"] for asked in stub.asked}) == 1
+    assert stub.asked[1].json == {"checkpoint": "last", "spec": {"name": "again"}}
+
+
 def test_delete_is_not_repeated(stub: Stub, client: Client) -> None:
     stub.on("DELETE", "/v1/jobs/job_1", Reply(204))
     client.delete_job("job_1")
