@@ -188,3 +188,12 @@ def test_a_frozen_map_is_not_bounded(table: Table) -> None:
     with pytest.raises(Refusal) as refused:
         rehearse(spec, table.schema, table.rows, Limits())
     assert (refused.value.pointer, refused.value.code) == ("/hyperparameters/max_norm", "frozen")
+
+
+def test_batch_normalisation_of_single_rows_is_refused(pictures: Table) -> None:
+    said = {"hyperparameters": {"batch_size": 1}}
+    with pytest.raises(Refusal, match="single row") as refused:
+        rehearse(_spec({"kind": "cnn"}, **said), pictures.schema, pictures.rows, Limits())
+    assert refused.value.pointer == "/hyperparameters/batch_size"
+    assert rehearse(_spec({"kind": "cnn", "normalisation": "none"}, **said), pictures.schema, pictures.rows, Limits())
+    assert rehearse(_spec({"kind": "cnn", "hidden": []}, **said), pictures.schema, pictures.rows, Limits())
