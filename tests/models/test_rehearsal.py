@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from athanor.contract import JobSpec as WireSpec
-from models.kinds import ARCHITECTURES, InputKind, Recipe, Refusal
+from models.kinds import ARCHITECTURES, MANY_EPOCHS, InputKind, Recipe, Refusal
 from models.preparation.examples import prepare
 from models.rehearsal import rehearse
 from models.settings import Limits
@@ -56,6 +56,7 @@ def test_few_rows_are_learned_for_as_many_steps_as_the_recipe_wants(
     for said, epochs, steps in [
         ({}, 6, 24),
         ({"batch_size": 1}, 3, 96),
+        ({"batch_size": 32}, 22, 22),
         ({"epochs": 2}, 2, 8),
         ({"steps": 5}, None, 5),
     ]:
@@ -63,6 +64,8 @@ def test_few_rows_are_learned_for_as_many_steps_as_the_recipe_wants(
         assert (plan.spec["hyperparameters"]["epochs"], plan.steps) == (epochs, steps)
         again = JobSpec.model_validate(plan.spec)
         assert rehearse(again, table.schema, table.rows, Limits()) == plan
+    endless = Recipe("adam", lr=0.1, epochs=3, batch_size=32, least_steps=10**6)
+    assert endless.epochs_of(1) == MANY_EPOCHS
 
 
 def test_steps(table: Table) -> None:
@@ -77,7 +80,7 @@ def test_steps(table: Table) -> None:
 
 
 def test_the_plan_carries_the_settled_spec(table: Table) -> None:
-    spec = _spec({"kind": "mlp"})
+    spec = _spec({"kind": "mlp"}, hyperparameters={"epochs": 3})
     plan = rehearse(spec, table.schema, table.rows, Limits())
     settled, _ = settle(spec, table.schema)
     assert plan.spec == WireSpec.model_validate(settled.model_dump(mode="json")).model_dump(mode="json")
