@@ -301,5 +301,11 @@ def test_a_patch_as_deep_as_the_sea_is_refused(parents: dict[str, str], client: 
         assert answer.status_code in (400, 422), (levels, answer.status_code)
 
 
+def test_a_fork_may_change_nothing(parents: dict[str, str], client: httpx.Client) -> None:
+    answer = client.post(f"/v1/jobs/{parents['table']}/fork")
+    assert answer.status_code == 201
+    assert answer.json()["spec"] == client.get(f"/v1/jobs/{parents['table']}").json()["spec"]
+
+
 def test_there_is_nothing_to_fork(client: httpx.Client) -> None:
     kit.problem(client.post("/v1/jobs/job_none/fork", json={}), 404, "not_found")
