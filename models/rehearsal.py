@@ -47,6 +47,9 @@ def rehearse(spec: JobSpec, schema: Schema, rows: int, limits: Limits, start: St
     outputs = inputs.vocabulary if inputs.causal else roles.outputs
     model, parameters, activations = _measure(spec.architecture, inputs, outputs, batch)
     freeze(model, chosen.freeze)
+    fresh = start.fresh(spec.architecture, inputs, outputs, same_answers) if start else []
+    if stuck := [name for name, each in model.named_parameters() if name in fresh and not each.requires_grad]:
+        raise Refusal("/hyperparameters/freeze", f"{stuck[0]} is drawn anew here; frozen it would learn nothing")
     _check_bound(spec, model)
     if parameters > limits.max_parameters:
         raise Refusal(
@@ -85,7 +88,7 @@ def rehearse(spec: JobSpec, schema: Schema, rows: int, limits: Limits, start: St
         steps_per_epoch=per_epoch,
         checkpoint_bytes=4 * ((1 + averages) * parameters + chosen.optimizer.states * trainable),
         shapes={name: list(each.shape) for name, each in islice(model.named_parameters(), SHOWN)},
-        fresh=start.fresh(spec.architecture, inputs, outputs, same_answers) if start else [],
+        fresh=fresh,
         spec=WireSpec.model_validate(spec.model_dump(mode="json")).model_dump(mode="json"),
     )
 
