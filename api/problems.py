@@ -94,7 +94,8 @@ def _fault(error: dict[str, Any], body: Any, is_spec: bool) -> Fault:
         at += f"/{context['discriminator'].strip(QUOTE)}"
         suggestion = _known_kind(context["tag"], context["expected_tags"])
     elif kind == "extra_forbidden" and is_spec:
-        suggestion = _known_field(at.strip("/").split("/")[:-1], [str(part) for part in loc])
+        parents = [part for part in at.strip("/").split("/")[:-1] if not part.isdecimal()]
+        suggestion = _known_field(parents, [str(part) for part in loc])
     return Fault(pointer=at, code=kind, message=message, suggestion=suggestion)
 
 
@@ -142,6 +143,8 @@ def _fields() -> dict[str, set[tuple[str, str | None]]]:
     def walk(node: dict[str, Any], place: str) -> None:
         if "$ref" in node:
             walk(schema["$defs"][node["$ref"].rpartition("/")[2]], place)
+        if "items" in node:
+            walk(node["items"], place)
         for member in (*node.get("anyOf", ()), *node.get("oneOf", ())):
             walk(member, place)
         fields = node.get("properties", {})

@@ -1,5 +1,6 @@
 """The service as a Python object: one method per endpoint, answers typed by the contract."""
 
+import base64
 import time
 import uuid
 from bisect import bisect_right
@@ -201,9 +202,9 @@ class Client:
         """One answer a row from the best checkpoint.
 
         A row is a string (text), a list (array, image, tokens) or an object of columns (table); a NumPy array may
-        stand for lists.
+        stand for lists, and the bytes of a PNG, JPEG or WebP file for an image.
         """
-        body = {"rows": [row.tolist() if hasattr(row, "tolist") else row for row in rows]}
+        body = {"rows": [_row(row) for row in rows]}
         response = self._transport.send("POST", _path("jobs", id, "predict"), json=body, repeatable=True)
         return _read(Predictions, response)
 
@@ -323,6 +324,12 @@ def _path(*parts: str) -> str:
 
 def _weights(id: str, which: str) -> str:
     return _path("jobs", id, "checkpoints", which, "weights")
+
+
+def _row(row: Any) -> Any:
+    if isinstance(row, bytes):
+        return base64.b64encode(row).decode()
+    return row.tolist() if hasattr(row, "tolist") else row
 
 
 def _json(spec: Spec) -> Any:

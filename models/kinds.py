@@ -1,4 +1,4 @@
-"""The five kinds of part side by side, and the shapes on which they agree.
+"""The six kinds of part side by side, and the shapes on which they agree.
 
 Shape letters: B rows of a batch, F features, C channels, H height, W width, T words, K outputs.
 """
@@ -14,11 +14,13 @@ from torch import nn
 from torch.optim.optimizer import ParamsT
 
 from athanor.contract import Part
+from models.draws import Draws
 from models.registry import Shelf
 from models.table import Source
 
 InputKind = Literal["vector", "image", "text"]
 Criterion = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+Change = Callable[[torch.Tensor, Draws], torch.Tensor]
 
 
 class Refusal(ValueError):
@@ -203,6 +205,27 @@ class Schedule(Buildable, ABC):
         SCHEDULES.add(cls)
 
 
+class Augmentation(Buildable, ABC):
+    """A change of training examples, drawn anew in each epoch. Validation, test and prediction never see it."""
+
+    accepts: ClassVar[frozenset[InputKind]]
+    tasks: ClassVar[frozenset[str]] = frozenset({"classification", "regression"})
+    mixes: ClassVar[bool] = False
+    """Whether an example becomes partly another one, its partner, with a share of the partner's target."""
+
+    @abstractmethod
+    def build(self, inputs: Inputs) -> Change:
+        """From encoded inputs x_B… to changed ones of the same shape, each row by its own draws.
+
+        What mixes answers with keep_B…, of a shape that fits x_B…: the share, from 0 to 1, that is left of every
+        number; the rest is the partner's. Raises Refusal with a pointer that starts at the augmentation.
+        """
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        AUGMENTATIONS.add(cls)
+
+
 class BuiltIn(Buildable, ABC):
     """A dataset that comes with the service. Its id is its kind."""
 
@@ -219,4 +242,5 @@ ARCHITECTURES: Shelf[Architecture] = Shelf("architectures")
 LOSSES: Shelf[Loss] = Shelf("losses")
 OPTIMIZERS: Shelf[Optimizer] = Shelf("optimizers")
 SCHEDULES: Shelf[Schedule] = Shelf("schedules")
+AUGMENTATIONS: Shelf[Augmentation] = Shelf("augmentations")
 DATASETS: Shelf[BuiltIn] = Shelf("datasets")

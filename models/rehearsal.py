@@ -8,13 +8,13 @@ from itertools import islice
 import torch
 from torch import nn
 
+from athanor.contract import Folds, Plan, Schema
 from athanor.contract import JobSpec as WireSpec
-from athanor.contract import Plan, Schema
 from models.anatomy import head
 from models.freezing import freeze
 from models.kinds import Architecture, Inputs, Refusal
 from models.preparation.roles import Roles
-from models.preparation.split import Sizes, sizes, steps_per_epoch
+from models.preparation.split import Sizes, rounds, sizes, steps_per_epoch
 from models.settings import Limits
 from models.spec import JobSpec, foreseen, settle
 from models.transfer import Start
@@ -29,7 +29,8 @@ def rehearse(spec: JobSpec, schema: Schema, rows: int, limits: Limits, start: St
     `start` is the checkpoint that training begins with, where it does not begin with chance.
     """
     spec, roles = settle(start.choose(spec, schema) if start else spec, schema)
-    parts = _sizes(spec, schema, rows, roles)
+    folds = _sizes(spec, schema, rows, roles)
+    parts = folds[0]
     chosen = spec.hyperparameters
     assert chosen.batch_size and chosen.optimizer
     whole = chosen.optimizer.full_batch
@@ -73,7 +74,7 @@ def rehearse(spec: JobSpec, schema: Schema, rows: int, limits: Limits, start: St
             suggestion=f"{'sgd, whose batches are smaller,' if whole else 'a smaller batch_size'} or a smaller network",
         )
     per_epoch = steps_per_epoch(parts.train, chosen.batch_size)
-    steps = chosen.steps or (chosen.epochs or 1) * per_epoch
+    steps = sum(chosen.steps or (chosen.epochs or 1) * steps_per_epoch(fold.train, chosen.batch_size) for fold in folds)
     if steps > limits.max_steps:
         raise Refusal("/hyperparameters", f"{steps:,} steps; the limit is {limits.max_steps:,}", code="over_limit")
     return Plan(
@@ -105,10 +106,15 @@ def _check_bound(spec: JobSpec, model: nn.Module) -> None:
         raise Refusal("/hyperparameters/max_norm", "the last affine map is frozen, and so is its norm", code="frozen")
 
 
-def _sizes(spec: JobSpec, schema: Schema, rows: int, roles: Roles) -> Sizes:
+def _sizes(spec: JobSpec, schema: Schema, rows: int, roles: Roles) -> list[Sizes]:
+    """Rows of each part, of every training that the job is made of."""
     column = next((column for column in schema.columns if column.name == roles.part), None)
     counts = dict(zip(column.classes or [], column.counts or [], strict=True)) if column else {}
-    parts = sizes(spec.dataset.split, rows, roles, counts)
+    split = spec.dataset.split
+    folds = [sizes(split, rows, roles, counts, fold) for fold in range(rounds(split))]
+    if isinstance(split, Folds) and not folds[-1].test:
+        raise Refusal("/dataset/split/n", f"{rows} rows do not make {split.n} folds", code="too_few_rows")
+    parts = folds[0]
     if parts.train < 2:
         what = f"windows of {roles.language.context} tokens" if roles.language else f"of {rows} rows"
         raise Refusal("/dataset/split", f"{parts.train} {what} are left to train on", code="too_few_rows")
@@ -127,7 +133,7 @@ def _sizes(spec: JobSpec, schema: Schema, rows: int, roles: Roles) -> Sizes:
                 code="unknown_series",
                 suggestion="one of " + ", ".join(evaluated(roles, parts)) if parts.val else "give split.val a share",
             )
-    return parts
+    return folds
 
 
 def evaluated(roles: Roles, parts: Sizes) -> list[str]:

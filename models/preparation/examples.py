@@ -68,14 +68,14 @@ class Prepared:
     test: Examples
 
 
-def prepare(table: Table, roles: Roles, split: Split, kept: Preparation | None = None) -> Prepared:
+def prepare(table: Table, roles: Roles, split: Split, fold: int = 0, kept: Preparation | None = None) -> Prepared:
     """Divide the rows, learn the encoders from the training part, encode all. Raises DataError.
 
     What was `kept` from a training before is not learned again.
     """
     if roles.language is not None:
-        return _prepare_language(table, roles, roles.language, split, kept)
-    division = divide(split, table, roles)
+        return _prepare_language(table, roles, roles.language, split, fold, kept)
+    division = divide(split, table, roles, fold)
     encoder = carry.encoder(kept.encoder, roles) if kept else encoders.fit(table, roles, division.train)
     target = carry.target(kept.target, roles, roles.inputs[0].name) if kept else None
     target = target or targets.fit(table, roles, division.train, encoder)
@@ -89,12 +89,12 @@ def prepare(table: Table, roles: Roles, split: Split, kept: Preparation | None =
 
 
 def _prepare_language(
-    table: Table, roles: Roles, language: Language, split: Split, kept: Preparation | None
+    table: Table, roles: Roles, language: Language, split: Split, fold: int, kept: Preparation | None
 ) -> Prepared:
     known = carry.encoder(kept.encoder, roles) if kept else None
     assert known is None or known.form == "stream"
     if language.documents == "lines":
-        division = divide(split, table, roles)
+        division = divide(split, table, roles, fold)
         encoder = known or stream.TokenEncoder.fit(table, roles.target.name, language, division.train)
         preparation = Preparation(encoder=encoder, target=stream.NextToken.of(encoder))
 

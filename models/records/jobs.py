@@ -10,7 +10,7 @@ from typing import Any, Literal
 from sqlalchemy import ColumnElement, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
-from athanor.contract import JobError, State
+from athanor.contract import Baseline, JobError, State
 from models.records import answers, checkpoints, metrics
 from models.records.database import now
 from models.records.events import note
@@ -155,6 +155,14 @@ def begin(tx: Session, job_id: str, attempt: int, pid: int, device: str, fingerp
         .where(Attempt.job_id == job_id, Attempt.attempt == attempt)
         .values(pid=pid, device=device, fingerprint=fingerprint)
     )
+
+
+def note_baseline(tx: Session, job_id: str, attempt: int, baseline: Baseline) -> None:
+    """What the job's result is to be held against. Raises Fenced."""
+    held = update(Job).where(Job.id == job_id, Job.attempt == attempt, Job.state == State.RUNNING)
+    noted = held.values(baseline=baseline.model_dump(), version=Job.version + 1)
+    if tx.execute(noted).rowcount == 0:  # type: ignore[attr-defined]
+        raise Fenced
 
 
 def beat(

@@ -26,7 +26,7 @@ def _spec(kind: str, **dataset: Any) -> JobSpec:
 
 def _prepared(spec: JobSpec, table: Table, kept: Preparation | None = None) -> Prepared:
     settled, roles = settle(spec, table.schema)
-    return prepare(table, roles, settled.dataset.split, kept)
+    return prepare(table, roles, settled.dataset.split, kept=kept)
 
 
 def _start(spec: JobSpec, table: Table, folder: Path) -> Start:
