@@ -21,6 +21,10 @@ class Limits(BaseModel):
     max_log_lines: int = 20_000
     intake_seconds: int = 600
     max_intakes: int = 2
+    export_seconds: int = 600
+    max_export_memory_bytes: int = 16 * 2**30
+    max_exports: int = 1
+    max_export_difference: float = 1e-4
 
 
 class Timing(BaseModel):
