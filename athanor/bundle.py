@@ -5,15 +5,11 @@ it is larger than the file itself.
 """
 
 import hashlib
-import json
 import os
 import re
 import shutil
 import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from athanor.errors import AthanorError
 
@@ -33,7 +29,7 @@ MEMBERS = (*ALWAYS, MODEL)
 MAX_DIFFERENCE = 1e-4
 """The largest absolute difference of an output that counts as the same."""
 MOST_DIGESTS = 4096
-MOST_JSON = 256 * 2**20
+"""Bytes of DIGESTS."""
 
 
 class Broken(AthanorError):
@@ -61,36 +57,25 @@ def _entry(name: str) -> zipfile.ZipInfo:
     return entry
 
 
-@contextmanager
-def opened(path: Path) -> Iterator[zipfile.ZipFile]:
-    """The zip, with every digest checked. Raises Broken."""
+def unpack(path: Path, folder: Path) -> None:
+    """Write the members of a bundle into an empty folder, every digest checked. Raises Broken."""
     try:
         with zipfile.ZipFile(path) as archive:
-            _check(archive, path.stat().st_size)
-            yield archive
+            wanted = _digests(archive, path.stat().st_size)
+            for name, sha256 in wanted.items():
+                found = hashlib.sha256()
+                with archive.open(name) as member, (folder / name).open("wb") as file:
+                    while piece := member.read(2**20):
+                        found.update(piece)
+                        file.write(piece)
+                if found.hexdigest() != sha256:
+                    raise Broken(f"{name} has the sha256 {found.hexdigest()}, and {DIGESTS} says {sha256}")
     except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, UnicodeDecodeError) as error:
         raise Broken(f"{path.name} is no bundle, or a damaged one: {error}") from error
 
 
-def read_json(archive: zipfile.ZipFile, name: str) -> Any:
-    """A JSON member of an `opened` bundle. Raises Broken."""
-    if archive.getinfo(name).file_size > MOST_JSON:
-        raise Broken(f"{name} has more than {MOST_JSON:,} bytes")
-    try:
-        return json.loads(archive.read(name))
-    except ValueError as error:
-        raise Broken(f"{name} is not JSON: {error}") from error
-
-
-def extract(archive: zipfile.ZipFile, name: str, folder: Path) -> Path:
-    """A member of an `opened` bundle as a file in `folder`."""
-    assert name in MEMBERS
-    with archive.open(name) as source, (folder / name).open("wb") as file:
-        shutil.copyfileobj(source, file, 2**20)
-    return folder / name
-
-
-def _check(archive: zipfile.ZipFile, size: int) -> None:
+def _digests(archive: zipfile.ZipFile, size: int) -> dict[str, str]:
+    """The sha256 of each other member, once it is sure that the members are those of a bundle."""
     entries = archive.infolist()
     names = [entry.filename for entry in entries]
     if len(set(names)) < len(names) or {*names} - {MODEL} != {*ALWAYS, DIGESTS}:
@@ -106,10 +91,4 @@ def _check(archive: zipfile.ZipFile, size: int) -> None:
     wanted = {line[2]: line[1] for line in named if line is not None}
     if len(lines) != len(wanted) or {*wanted} != {*names} - {DIGESTS}:
         raise Broken(f"{DIGESTS} does not name the files that are there")
-    for name, sha256 in wanted.items():
-        with archive.open(name) as member:
-            found = hashlib.sha256()
-            while piece := member.read(2**20):
-                found.update(piece)
-        if found.hexdigest() != sha256:
-            raise Broken(f"{name}: its sha256 is {found.hexdigest()}, and {DIGESTS} says {sha256}")
+    return wanted
