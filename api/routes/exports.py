@@ -33,7 +33,9 @@ async def read(
     job_id: str,
     checkpoint_id: str,
     conditions: Conditional,
-    format: Annotated[ExportFormat, Query(description="onnx, torch.export's pt2, or a bundle: a zip of all there is")],
+    format: Annotated[
+        ExportFormat, Query(description="pt2 is torch.export's, bundle a zip of all there is")
+    ] = "bundle",
 ) -> Response:
     """The network for use elsewhere, with preprocessing, vocabulary and label map inside.
 
