@@ -12,6 +12,7 @@ from athanor.jobspec import (
     CheckpointPolicy as CheckpointPolicy,
     DatasetChoice as DatasetChoice,
     EarlyStopping as EarlyStopping,
+    Folds as Folds,
     Frozen as Frozen,
     Given as Given,
     Holdout as Holdout,
@@ -87,6 +88,33 @@ class JobError(Answer):
     retryable: bool = False
 
 
+class Baseline(Answer):
+    """What takes no learning: a result means as much as it is better.
+
+    `majority` is the largest class; `mean` the mean of the target; `unigram` each word's own commonest tag or, of a
+    language, how often each token is met.
+    """
+
+    kind: Literal["majority", "mean", "unigram"]
+    values: dict[str, float] = Field(description="by series: val/accuracy, test/rmse, …; of folds, the mean so far")
+
+
+class Spread(Answer):
+    """The same measure over the folds that are done, in their order."""
+
+    mean: float
+    std: float | None = Field(None, description="sample standard deviation (n - 1); None of a single fold")
+    values: list[float]
+
+
+class CrossValidation(Answer):
+    n: int
+    done: int
+    series: dict[str, Spread] = Field(
+        description="test/accuracy and its like; each fold's own are folds/1/…, folds/2/…"
+    )
+
+
 class Transition(Answer):
     from_: State | None = Field(None, alias="from")
     to: State
@@ -110,6 +138,8 @@ class Job(Answer):
     progress: Progress
     latest: dict[str, Point] = Field(default_factory=dict)
     best: dict[str, Point] = Field(default_factory=dict)
+    baseline: Baseline | None = Field(None, description="what no learning reaches, on the same rows")
+    folds: CrossValidation | None = Field(None, description="results of a job with split.kind = folds")
     bit_exact: bool = Field(True, description="false once a resume happened in a different environment")
     error: JobError | None = None
     transitions: list[Transition] = Field(default_factory=list)
@@ -149,6 +179,7 @@ class Checkpoint(Answer):
     job_id: str
     step: int
     epoch: float
+    fold: int | None = Field(None, description="cross-validation: the fold that it has not seen, from 1")
     attempt: int
     reason: Literal["cadence", "best", "final", "stop"]
     score: float | None = Field(None, description="value of checkpoints.series at this step, where it was evaluated")

@@ -49,7 +49,21 @@ class Given(Frozen):
     seed: int = Field(0, ge=0, lt=2**32)
 
 
-Split = Annotated[Holdout | Given, Field(discriminator="kind")]
+class Folds(Frozen):
+    """Cross-validation: as many trainings as folds, each tested on a fold that it did not see.
+
+    `val` is carved out of the other folds for what is chosen on the way: the best epoch, an early stop. So no choice
+    ever sees the rows of a result.
+    """
+
+    kind: Literal["folds"] = "folds"
+    n: int = Field(5, ge=2, le=100, description="folds, and trainings; the job takes so many times as long")
+    val: float = Field(0.1, ge=0, lt=1, description="share of the other folds kept for validation")
+    stratify: bool = Field(True, description="keep the shares of the classes equal in every fold")
+    seed: int = Field(0, ge=0, lt=2**32)
+
+
+Split = Annotated[Holdout | Given | Folds, Field(discriminator="kind")]
 
 
 class DatasetChoice(Frozen):

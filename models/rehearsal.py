@@ -6,12 +6,12 @@ Nothing is allocated: shapes alone are computed. The bounds in each part's spec 
 import torch
 from torch import nn
 
+from athanor.contract import Folds, Plan, Schema
 from athanor.contract import JobSpec as WireSpec
-from athanor.contract import Plan, Schema
 from models.anatomy import head
 from models.kinds import Architecture, Inputs, Refusal
 from models.preparation.roles import Roles
-from models.preparation.split import Sizes, sizes, steps_per_epoch
+from models.preparation.split import Sizes, rounds, sizes, steps_per_epoch
 from models.settings import Limits
 from models.spec import JobSpec, foreseen, settle
 
@@ -19,7 +19,8 @@ from models.spec import JobSpec, foreseen, settle
 def rehearse(spec: JobSpec, schema: Schema, rows: int, limits: Limits) -> Plan:
     """Settle the spec, build it without memory, and count. Raises Refusal where it cannot work."""
     spec, roles = settle(spec, schema)
-    parts = _sizes(spec, schema, rows, roles)
+    folds = _sizes(spec, schema, rows, roles)
+    parts = folds[0]
     chosen = spec.hyperparameters
     assert chosen.batch_size and chosen.optimizer
     whole = chosen.optimizer.full_batch
@@ -58,7 +59,7 @@ def rehearse(spec: JobSpec, schema: Schema, rows: int, limits: Limits) -> Plan:
             suggestion=f"{'sgd, whose batches are smaller,' if whole else 'a smaller batch_size'} or a smaller network",
         )
     per_epoch = steps_per_epoch(parts.train, chosen.batch_size)
-    steps = chosen.steps or (chosen.epochs or 1) * per_epoch
+    steps = sum(chosen.steps or (chosen.epochs or 1) * steps_per_epoch(fold.train, chosen.batch_size) for fold in folds)
     if steps > limits.max_steps:
         raise Refusal("/hyperparameters", f"{steps:,} steps; the limit is {limits.max_steps:,}", code="over_limit")
     return Plan(
@@ -75,10 +76,15 @@ def rehearse(spec: JobSpec, schema: Schema, rows: int, limits: Limits) -> Plan:
     )
 
 
-def _sizes(spec: JobSpec, schema: Schema, rows: int, roles: Roles) -> Sizes:
+def _sizes(spec: JobSpec, schema: Schema, rows: int, roles: Roles) -> list[Sizes]:
+    """Rows of each part, of every training that the job is made of."""
     column = next((column for column in schema.columns if column.name == roles.part), None)
     counts = dict(zip(column.classes or [], column.counts or [], strict=True)) if column else {}
-    parts = sizes(spec.dataset.split, rows, roles, counts)
+    split = spec.dataset.split
+    folds = [sizes(split, rows, roles, counts, fold) for fold in range(rounds(split))]
+    if isinstance(split, Folds) and not folds[-1].test:
+        raise Refusal("/dataset/split/n", f"{rows} rows do not make {split.n} folds", code="too_few_rows")
+    parts = folds[0]
     if parts.train < 2:
         what = f"windows of {roles.language.context} tokens" if roles.language else f"of {rows} rows"
         raise Refusal("/dataset/split", f"{parts.train} {what} are left to train on", code="too_few_rows")
@@ -97,7 +103,7 @@ def _sizes(spec: JobSpec, schema: Schema, rows: int, roles: Roles) -> Sizes:
                 code="unknown_series",
                 suggestion="one of " + ", ".join(evaluated(roles, parts)) if parts.val else "give split.val a share",
             )
-    return parts
+    return folds
 
 
 def evaluated(roles: Roles, parts: Sizes) -> list[str]:

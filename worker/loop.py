@@ -274,13 +274,16 @@ def shaped(x_B: torch.Tensor) -> torch.Tensor:
 
 
 @torch.no_grad()
-def evaluate(learner: Learner, x_N: torch.Tensor, t_N: torch.Tensor) -> dict[str, float]:
-    """Loss and measures of the kept weights over a whole part."""
+def evaluate(
+    learner: Learner, x_N: torch.Tensor, t_N: torch.Tensor, weights: Tensors | None = None
+) -> dict[str, float]:
+    """Loss and measures over a whole part, of the given weights or else of the kept ones."""
     course, model = learner.course, learner.model
+    weights = learner.average if weights is None else weights
     trained = None
-    if learner.average is not None:
+    if weights is not None:
         trained = {name: value.clone() for name, value in model.state_dict().items()}
-        model.load_state_dict(learner.average)
+        model.load_state_dict(weights)
     if course.tally is not None:
         measured = _tallied(course, course.tally, model, x_N, t_N)
     else:

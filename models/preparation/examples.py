@@ -68,11 +68,11 @@ class Prepared:
     test: Examples
 
 
-def prepare(table: Table, roles: Roles, split: Split) -> Prepared:
+def prepare(table: Table, roles: Roles, split: Split, fold: int = 0) -> Prepared:
     """Divide the rows, learn the encoders from the training part, encode all. Raises DataError."""
     if roles.language is not None:
-        return _prepare_language(table, roles, roles.language, split)
-    division = divide(split, table, roles)
+        return _prepare_language(table, roles, roles.language, split, fold)
+    division = divide(split, table, roles, fold)
     encoder = encoders.fit(table, roles, division.train)
     preparation = Preparation(encoder=encoder, target=targets.fit(table, roles, division.train, encoder))
     x = preparation.encoder.encode(table)
@@ -83,9 +83,9 @@ def prepare(table: Table, roles: Roles, split: Split) -> Prepared:
     return Prepared(preparation, part(division.train), part(division.val), part(division.test))
 
 
-def _prepare_language(table: Table, roles: Roles, language: Language, split: Split) -> Prepared:
+def _prepare_language(table: Table, roles: Roles, language: Language, split: Split, fold: int) -> Prepared:
     if language.documents == "lines":
-        division = divide(split, table, roles)
+        division = divide(split, table, roles, fold)
         encoder = stream.TokenEncoder.fit(table, roles.target.name, language, division.train)
         preparation = Preparation(encoder=encoder, target=stream.NextToken.of(encoder))
 

@@ -12,7 +12,7 @@ import torch
 from pydantic import Field
 from torch.nn import functional as F
 
-from athanor.contract import Given, Split
+from athanor.contract import Holdout, Split
 from models.kinds import Criterion, Inputs
 from models.preparation.encoded import Learned
 from models.preparation.roles import Language
@@ -111,7 +111,7 @@ def read(
     part, the `val` share before it is the validation part (with test = 0 it is the end of the text), and what comes
     before is for training. Nothing is drawn. Raises DataError where two tokens are not left to train on.
     """
-    assert not isinstance(split, Given)
+    assert isinstance(split, Holdout)
     tokens = cut("\n".join(text or "" for text in table.strings(name)), language.tokens)
     train, val, _ = parts(len(tokens), split.val, split.test)
     if train < 2:

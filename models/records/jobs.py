@@ -1,4 +1,4 @@
-"""A job's life. Every transition is one guarded UPDATE with its event, and no other file changes a job's state.
+"""A job's life: every change of its state that there is, and no other file makes one.
 
 The guard names what the caller believes: the state, and for whoever holds a lease the attempt. Where the belief is
 stale no row matches, and the caller learns that it is fenced off or that the state forbids the wish.
@@ -10,22 +10,18 @@ from typing import Any, Literal
 from sqlalchemy import ColumnElement, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
-from athanor.contract import JobError, State
+from athanor.contract import Baseline, JobError, State
 from models.records import answers, checkpoints, metrics
 from models.records.database import now
 from models.records.events import note
 from models.records.ids import new_id
 from models.records.queue import claimable
 from models.records.tables import Attempt, Job, Tag
+from models.records.transitions import Fenced as Fenced
+from models.records.transitions import Leased, held, lock, move, record
 
 MAX_LOSSES = 3
 """Losses of an attempt without a new checkpoint in between, after which a job is given up."""
-
-Leased = (State.RUNNING, State.STARTING)
-
-
-class Fenced(Exception):
-    """This attempt no longer holds the job: another has it, or it has ended. Write nothing more, stop the trainer."""
 
 
 class Forbidden(Exception):
@@ -92,7 +88,7 @@ def submit(tx: Session, wanted: Submission) -> tuple[str, bool]:
     )
     for name, value in (wanted.tags or {}).items():
         tx.execute(insert(Tag).values(job_id=job_id, name=name, value=value))
-    _record(tx, job_id, 0, None, State.QUEUED, "submitted", "user")
+    record(tx, job_id, 0, None, State.QUEUED, "submitted", "user")
     return job_id, True
 
 
@@ -132,7 +128,7 @@ def claim(tx: Session, worker_id: str, devices: list[str], lease: float) -> Clai
             job_id=row.id, attempt=row.attempt, worker_id=worker_id, start_step=step, started_at=now()
         )
     )
-    _record(tx, row.id, row.attempt, State.QUEUED, State.STARTING, f"resumes at step {step}" if step else None)
+    record(tx, row.id, row.attempt, State.QUEUED, State.STARTING, f"resumes at step {step}" if step else None)
     return Claim(row.id, row.attempt, row.spec, row.dataset_id)
 
 
@@ -146,12 +142,20 @@ def begin(tx: Session, job_id: str, attempt: int, pid: int, device: str, fingerp
     )
     resumed = tx.scalar(select(Attempt.start_step).where(Attempt.job_id == job_id, Attempt.attempt == attempt))
     exact = not resumed or before is None or before == fingerprint
-    _held(tx, job_id, attempt, State.STARTING, State.RUNNING, None, {} if exact else {"bit_exact": False})
+    held(tx, job_id, attempt, State.STARTING, State.RUNNING, None, {} if exact else {"bit_exact": False})
     tx.execute(
         update(Attempt)
         .where(Attempt.job_id == job_id, Attempt.attempt == attempt)
         .values(pid=pid, device=device, fingerprint=fingerprint)
     )
+
+
+def note_baseline(tx: Session, job_id: str, attempt: int, baseline: Baseline) -> None:
+    """What the job's result is to be held against. Raises Fenced."""
+    held = update(Job).where(Job.id == job_id, Job.attempt == attempt, Job.state == State.RUNNING)
+    noted = held.values(baseline=baseline.model_dump(), version=Job.version + 1)
+    if tx.execute(noted).rowcount == 0:  # type: ignore[attr-defined]
+        raise Fenced
 
 
 def beat(
@@ -177,8 +181,8 @@ def beat(
 
 def commit_checkpoint(tx: Session, job_id: str, attempt: int, new: checkpoints.New) -> str:
     """T5: a checkpoint whose files are safe gets its row; the job has made progress. Raises Fenced."""
-    held = update(Job).where(Job.id == job_id, Job.attempt == attempt, Job.state == State.RUNNING)
-    if tx.execute(held.values(no_progress_losses=0, version=Job.version + 1)).rowcount == 0:  # type: ignore[attr-defined]
+    running = update(Job).where(Job.id == job_id, Job.attempt == attempt, Job.state == State.RUNNING)
+    if tx.execute(running.values(no_progress_losses=0, version=Job.version + 1)).rowcount == 0:  # type: ignore[attr-defined]
         raise Fenced
     checkpoint_id, is_new = checkpoints.insert_row(tx, job_id, attempt, new)
     if is_new:
@@ -188,7 +192,7 @@ def commit_checkpoint(tx: Session, job_id: str, attempt: int, new: checkpoints.N
 
 def succeed(tx: Session, job_id: str, attempt: int) -> None:
     """T6: running → succeeded."""
-    _held(tx, job_id, attempt, State.RUNNING, State.SUCCEEDED, None, {"finished_at": now()})
+    held(tx, job_id, attempt, State.RUNNING, State.SUCCEEDED, None, {"finished_at": now()})
 
 
 def lose(tx: Session, job_id: str, attempt: int, why: str) -> None:
@@ -202,7 +206,7 @@ def lose(tx: Session, job_id: str, attempt: int, why: str) -> None:
 def fail(tx: Session, job_id: str, attempt: int, error: JobError) -> None:
     """T8: starting or running → failed."""
     values = {"finished_at": now(), "error": error.model_dump()}
-    _held(tx, job_id, attempt, Leased, State.FAILED, error.code, values)
+    held(tx, job_id, attempt, Leased, State.FAILED, error.code, values)
 
 
 def release(tx: Session, job_id: str, attempt: int) -> None:
@@ -210,13 +214,13 @@ def release(tx: Session, job_id: str, attempt: int) -> None:
 
     Raises Fenced.
     """
-    _lock(tx, job_id)
+    lock(tx, job_id)
     drained = {"preemptions": Job.preemptions + 1, "not_before": now(), "last_rung_at": None}
     for state in Leased:
         mine = (Job.attempt == attempt,)
         if _as_desired(tx, job_id, state, None, mine, {}, "supervisor"):
             return
-        if _move(tx, job_id, state, State.QUEUED, "worker drained", drained, mine, "supervisor"):
+        if move(tx, job_id, state, State.QUEUED, "worker drained", drained, mine, "supervisor"):
             return
     raise Fenced
 
@@ -256,7 +260,7 @@ def _as_desired(
 ) -> bool:
     """Carry out a cancellation or a pause, where the user wants one."""
     ended = values | {"finished_at": now()}
-    return _move(tx, job_id, state, State.CANCELLED, why, ended, (*guard, Job.desired == "cancel"), actor) or _move(
+    return move(tx, job_id, state, State.CANCELLED, why, ended, (*guard, Job.desired == "cancel"), actor) or move(
         tx, job_id, state, State.PAUSED, why, values, (*guard, Job.desired == "pause"), actor
     )
 
@@ -271,12 +275,12 @@ def _lost(
     actor: str,
 ) -> bool:
     """An attempt is gone without a word: as the user wishes, else once more, else given up."""
-    _lock(tx, job_id)
+    lock(tx, job_id)
     if _as_desired(tx, job_id, state, why, guard, values, actor):
         return True
     losses = Job.no_progress_losses + 1
     again = values | {"no_progress_losses": losses, "not_before": now() + losses, "last_rung_at": None}
-    if _move(tx, job_id, state, State.QUEUED, why, again, (*guard, losses < MAX_LOSSES), actor):
+    if move(tx, job_id, state, State.QUEUED, why, again, (*guard, losses < MAX_LOSSES), actor):
         return True
     error = JobError(
         code="exhausted",
@@ -284,15 +288,15 @@ def _lost(
         retryable=True,
     )
     given_up = values | {"no_progress_losses": losses, "finished_at": now(), "error": error.model_dump()}
-    return _move(tx, job_id, state, State.FAILED, "exhausted", given_up, (*guard, losses >= MAX_LOSSES), actor)
+    return move(tx, job_id, state, State.FAILED, "exhausted", given_up, (*guard, losses >= MAX_LOSSES), actor)
 
 
 def cancel(tx: Session, job_id: str) -> None:
     """T10, or the wish that T11 fulfils. Raises Forbidden where the job has ended otherwise."""
-    _lock(tx, job_id)
+    lock(tx, job_id)
     for state in (State.QUEUED, State.PAUSED):
         values = {"desired": "cancel", "finished_at": now()}
-        if _move(tx, job_id, state, State.CANCELLED, "cancelled", values, (), "user"):
+        if move(tx, job_id, state, State.CANCELLED, "cancelled", values, (), "user"):
             return
     if not _wish(tx, job_id, "cancel", Leased) and answers.state(tx, job_id) != State.CANCELLED:
         raise _forbidden(tx, job_id, "cancelled")
@@ -300,8 +304,8 @@ def cancel(tx: Session, job_id: str) -> None:
 
 def pause(tx: Session, job_id: str) -> None:
     """T13, or the wish that T12 fulfils. Raises Forbidden where the job has ended or is being cancelled."""
-    _lock(tx, job_id)
-    if _move(tx, job_id, State.QUEUED, State.PAUSED, "paused", {"desired": "pause"}, (), "user"):
+    lock(tx, job_id)
+    if move(tx, job_id, State.QUEUED, State.PAUSED, "paused", {"desired": "pause"}, (), "user"):
         return
     if not _wish(tx, job_id, "pause", Leased) and answers.state(tx, job_id) != State.PAUSED:
         raise _forbidden(tx, job_id, "paused")
@@ -309,9 +313,9 @@ def pause(tx: Session, job_id: str) -> None:
 
 def resume(tx: Session, job_id: str) -> None:
     """T13: paused → queued; or a pause not yet carried out is taken back. Raises Forbidden where the job has ended."""
-    _lock(tx, job_id)
+    lock(tx, job_id)
     values = {"desired": "run", "not_before": now(), "last_rung_at": None}
-    if _move(tx, job_id, State.PAUSED, State.QUEUED, "resumed", values, (), "user"):
+    if move(tx, job_id, State.PAUSED, State.QUEUED, "resumed", values, (), "user"):
         return
     if not _wish(tx, job_id, "run", (*Leased, State.QUEUED)):
         raise _forbidden(tx, job_id, "resumed")
@@ -336,65 +340,3 @@ def remove(tx: Session, job_id: str) -> None:
 def _forbidden(tx: Session, job_id: str, wish: str) -> Forbidden:
     state = answers.state(tx, job_id)
     return Forbidden(f"the job is {'being cancelled' if state in Leased else state} and cannot be {wish}")
-
-
-def _lock(tx: Session, job_id: str) -> None:
-    """Hold the row where one UPDATE after another is tried: a wish committed between two of them would be lost."""
-    tx.execute(select(Job.id).where(Job.id == job_id).with_for_update())
-
-
-def _held(
-    tx: Session,
-    job_id: str,
-    attempt: int,
-    from_: State | tuple[State, ...],
-    to: State,
-    reason: str | None,
-    values: dict[str, Any],
-    guard: tuple[ColumnElement[bool], ...] = (),
-) -> None:
-    """A transition by the holder of the lease. Raises Fenced."""
-    for state in (from_,) if isinstance(from_, State) else from_:
-        if _move(tx, job_id, state, to, reason, values, (Job.attempt == attempt, *guard), "supervisor"):
-            return
-    raise Fenced
-
-
-def _move(
-    tx: Session,
-    job_id: str,
-    from_: State,
-    to: State,
-    reason: str | None,
-    values: dict[str, Any],
-    guard: tuple[ColumnElement[bool], ...],
-    actor: str,
-) -> bool:
-    """The one UPDATE of a transition, and its event. False where the guard did not hold."""
-    if to not in Leased:
-        values = values | {"lease_owner": None, "lease_expires_at": None, "eta_seconds": None}
-    moved = tx.execute(
-        update(Job)
-        .where(Job.id == job_id, Job.state == from_, *guard)
-        .values(state=to, version=Job.version + 1, **values)
-        .returning(Job.attempt)
-    ).first()
-    if moved is None:
-        return False
-    if to not in Leased:
-        closed = update(Attempt).where(Attempt.job_id == job_id, Attempt.attempt == moved.attempt)
-        tx.execute(closed.where(Attempt.ended_at.is_(None)).values(ended_at=now(), outcome=reason or to))
-    _record(tx, job_id, moved.attempt, from_, to, reason, actor)
-    return True
-
-
-def _record(
-    tx: Session,
-    job_id: str,
-    attempt: int,
-    from_: State | None,
-    to: State,
-    reason: str | None,
-    actor: str = "worker",
-) -> None:
-    note(tx, job_id, attempt, "state", {"from": from_, "to": to, "reason": reason, "actor": actor})

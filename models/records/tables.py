@@ -104,6 +104,8 @@ class Job(Base):
     spec: Mapped[dict[str, Any]]
     plan: Mapped[dict[str, Any]]
     dataset_id: Mapped[str] = mapped_column(ForeignKey("datasets.id"), index=True)
+    origin: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    baseline: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     idempotency_key: Mapped[str | None]
     request_sha256: Mapped[str] = mapped_column(String(64))
 
@@ -214,6 +216,7 @@ class Checkpoint(Base):
     job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"))
     step: Mapped[int] = mapped_column(BigInteger)
     epoch: Mapped[float]
+    fold: Mapped[int | None]
     attempt: Mapped[int]
     reason: Mapped[str] = mapped_column(String(20))
     score: Mapped[float | None]

@@ -11,16 +11,18 @@ from models.preparation.examples import Prepared, prepare
 from models.spec import JobSpec, settle
 from models.table import Table
 from tests import small
+from worker.course import chart
 from worker.leash import Leash, Pipe
 from worker.loop import Course, Plateau
-from worker.trainer import Trial, _course
+from worker.past import Past
+from worker.trial import Trial, Work
 
 
 def _made(table: Table, **chosen: Any) -> tuple[Course, Prepared]:
     said = {"architecture": {"kind": "linear"}, "dataset": {"id": "x"}, "hyperparameters": chosen}
     spec, roles = settle(JobSpec.model_validate(said), table.schema)
     prepared = prepare(table, roles, spec.dataset.split)
-    return _course(spec, prepared, torch.device("cpu")), prepared
+    return chart(spec, prepared, torch.device("cpu")), prepared
 
 
 @pytest.fixture
@@ -59,7 +61,7 @@ def test_a_plateau_watches_what_is_best(table: Table) -> None:
 
 
 def test_every_term_reaches_the_learner(table: Table, tmp_path: Path) -> None:
-    """The attempt as the supervisor assigns it, up to its first step."""
+    """A training as the trainer builds it, up to its first step."""
     chosen = {
         "optimizer": {"kind": "adamw", "weight_decay": 0.3},
         "clip_value": 0.25,
@@ -71,14 +73,9 @@ def test_every_term_reaches_the_learner(table: Table, tmp_path: Path) -> None:
     }
     architecture = {"kind": "mlp", "hidden": [6]}
     said = {"architecture": architecture, "dataset": {"id": "x"}, "hyperparameters": chosen}
-    assignment = {
-        "folder": str(tmp_path),
-        "schema": table.schema.model_dump(mode="json", by_alias=True),
-        "spec": said,
-        "dataset": str(tmp_path / "t"),
-        "resume": None,
-    }
-    learner = Trial(assignment, Mute(), Leash()).learner
+    spec, roles = settle(JobSpec.model_validate(said), table.schema)
+    work = Work(spec, roles, table, torch.device("cpu"), tmp_path)
+    learner = Trial(work, Past(), Mute(), Leash()).learner
     course = learner.course
     assert (course.clip_value, course.l1, course.max_norm, course.swa) == (0.25, 0.125, 3.0, 0.5)
     assert course.ema is None and learner.average is None and learner.head is not None

@@ -1,0 +1,80 @@
+"""The one way a job's state changes: a guarded UPDATE with its event. jobs.py says which changes there are."""
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, select, update
+from sqlalchemy.orm import Session
+
+from athanor.contract import State
+from models.records.database import now
+from models.records.events import note
+from models.records.tables import Attempt, Job
+
+Leased = (State.RUNNING, State.STARTING)
+
+
+class Fenced(Exception):
+    """This attempt no longer holds the job: another has it, or it has ended. Write nothing more, stop the trainer."""
+
+
+def lock(tx: Session, job_id: str) -> None:
+    """Hold the row where one UPDATE after another is tried: a wish committed between two of them would be lost."""
+    tx.execute(select(Job.id).where(Job.id == job_id).with_for_update())
+
+
+def held(
+    tx: Session,
+    job_id: str,
+    attempt: int,
+    from_: State | tuple[State, ...],
+    to: State,
+    reason: str | None,
+    values: dict[str, Any],
+    guard: tuple[ColumnElement[bool], ...] = (),
+) -> None:
+    """A transition by the holder of the lease. Raises Fenced."""
+    for state in (from_,) if isinstance(from_, State) else from_:
+        if move(tx, job_id, state, to, reason, values, (Job.attempt == attempt, *guard), "supervisor"):
+            return
+    raise Fenced
+
+
+def move(
+    tx: Session,
+    job_id: str,
+    from_: State,
+    to: State,
+    reason: str | None,
+    values: dict[str, Any],
+    guard: tuple[ColumnElement[bool], ...],
+    actor: str,
+) -> bool:
+    """The one UPDATE of a transition, and its event. False where the guard did not hold."""
+    if to not in Leased:
+        values = values | {"lease_owner": None, "lease_expires_at": None, "eta_seconds": None}
+    moved = tx.execute(
+        update(Job)
+        .where(Job.id == job_id, Job.state == from_, *guard)
+        .values(state=to, version=Job.version + 1, **values)
+        .returning(Job.attempt)
+    ).first()
+    if moved is None:
+        return False
+    if to not in Leased:
+        closed = update(Attempt).where(Attempt.job_id == job_id, Attempt.attempt == moved.attempt)
+        tx.execute(closed.where(Attempt.ended_at.is_(None)).values(ended_at=now(), outcome=reason or to))
+    record(tx, job_id, moved.attempt, from_, to, reason, actor)
+    return True
+
+
+def record(
+    tx: Session,
+    job_id: str,
+    attempt: int,
+    from_: State | None,
+    to: State,
+    reason: str | None,
+    actor: str = "worker",
+) -> None:
+    """The event of a transition."""
+    note(tx, job_id, attempt, "state", {"from": from_, "to": to, "reason": reason, "actor": actor})
