@@ -37,6 +37,7 @@ def origin(order: Order) -> dict[str, Any]:
         "checkpoint": order.checkpoint.id,
         "step": order.checkpoint.step,
         "epoch": order.checkpoint.epoch,
+        "fold": order.checkpoint.fold,
         "weights_sha256": order.checkpoint.sha256,
         "dataset": dataset,
     }

@@ -5,7 +5,7 @@ Sections as in Mitchell et al. 2019, "Model Cards for Model Reporting"; what onl
 
 from typing import Any
 
-from athanor.contract import Point
+from athanor.contract import Job
 from models.exports.order import Order
 from models.exports.program import INPUT, OUTPUT
 from models.prediction import Predictor
@@ -51,9 +51,10 @@ def write(order: Order, predictor: Predictor, no_onnx: str | None, environment: 
         "",
         "## Results",
         "",
-        *_results(job.latest, job.best),
+        *_results(job),
         "",
-        "`test/*` is of rows that were never learned from nor chosen by.",
+        "`test/*` is of rows that were never learned from nor chosen by."
+        + (f" These weights have not seen fold {checkpoint.fold}." if checkpoint.fold is not None else ""),
         "",
         "## Training",
         "",
@@ -78,12 +79,21 @@ def _listed(names: list[str]) -> str:
     return shown + (f" and {len(names) - 20} more" if len(names) > 20 else "")
 
 
-def _results(latest: dict[str, Point], best: dict[str, Point]) -> list[str]:
-    lines = ["| series | last | best | at step |", "|---|---|---|---|"]
-    for name, point in sorted(latest.items()):
-        if name in best:
-            top = best[name]
-            lines.append(f"| {name} | {point.value:.6g} | {top.value:.6g} | {top.step} |")
+def _results(job: Job) -> list[str]:
+    """Each series that can be better or worse, beside what takes no learning."""
+    trivial = job.baseline.values if job.baseline else {}
+    lines = [
+        f"| series | last | best | at step | {job.baseline.kind if job.baseline else 'baseline'} |",
+        "|---|---|---|---|---|",
+    ]
+    for name, point in sorted(job.latest.items()):
+        if name in job.best:
+            best = job.best[name]
+            beside = f"{trivial[name]:.6g}" if name in trivial else ""
+            lines.append(f"| {name} | {point.value:.6g} | {best.value:.6g} | {best.step} | {beside} |")
+    for name, spread in sorted(job.folds.series.items() if job.folds else ()):
+        deviation = "" if spread.std is None else f" ± {spread.std:.6g}"
+        lines.append(f"| {name}, of {len(spread.values)} folds | {spread.mean:.6g}{deviation} | | | |")
     return lines
 
 

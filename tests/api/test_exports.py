@@ -18,18 +18,24 @@ import torch
 
 import api.routes.exports
 from athanor import bundle
-from athanor.contract import Column
+from athanor.contract import CheckpointFile, Column
 from models.architectures.linear import Linear
 from models.exports import Exported, Order
 from models.exports.export import export
 from models.exports.sandbox import SUFFIXES
 from models.kinds import ARCHITECTURES
 from models.prediction import Predictor
+from models.records import checkpoints, datasets, jobs
 from models.settings import Limits
 from models.spec import JobSpec
+from models.storage.store import fetch, open_store
+from tests import factories
 from tests.api import kit
 from tests.api.conftest import REVIEWS, Trained
 from tests.api.kit import Installation
+from worker import device as devices
+from worker.leash import Leash, Pipe
+from worker.trainer import attempt
 
 ROOT = Path(__file__).parents[2]
 STEPS = {"hyperparameters": {"steps": 2}}
@@ -50,6 +56,56 @@ SMALL: dict[str, dict[str, Any]] = {
 KINDS = [part.model_fields["kind"].default for part in ARCHITECTURES]
 
 
+class Heard(Pipe):
+    """The pipe of a trainer, with its far end in the same process."""
+
+    def __init__(self) -> None:
+        self.messages: list[tuple[str, dict[str, Any]]] = []
+
+    def send(self, kind: str, **data: Any) -> None:
+        self.messages.append((kind, data))
+
+
+def _train(house: Installation, folder: Path) -> None:
+    """Do every queued job as a trainer would, in this process, and keep its checkpoints as a supervisor would."""
+    store = open_store(house.settings, house.database)
+    with house.database.writing() as tx:
+        worker = factories.a_worker(tx)
+    while True:
+        with house.database.writing() as tx:
+            claim = jobs.claim(tx, worker, ["auto", "cpu"], 600.0)
+        if claim is None:
+            return
+        with house.database.writing() as tx:
+            jobs.begin(tx, claim.job_id, claim.attempt, 1, "cpu", devices.fingerprint(torch.device("cpu")))
+            dataset, blob = datasets.get(tx, claim.dataset_id), datasets.blob_of(tx, claim.dataset_id)
+        assert dataset is not None
+        here = folder / claim.job_id
+        here.mkdir(parents=True)
+        fetch(store, blob, here / "dataset.parquet")
+        assignment = {
+            "spec": claim.spec,
+            "schema": dataset.schema_.model_dump(mode="json"),
+            "dataset": str(here / "dataset.parquet"),
+            "folder": str(here),
+            "resume": None,
+            "best": None,
+        }
+        heard = Heard()
+        attempt(assignment, heard, Leash())
+        for kind, said in heard.messages:
+            if kind == "checkpoint":
+                prefix = f"{claim.job_id}/{said['step']}"
+                for path in Path(said["folder"]).iterdir():
+                    store.put(f"{prefix}/{path.name}", path)
+                files = [CheckpointFile.model_validate(file) for file in said["files"]]
+                new = checkpoints.New(said["step"], said["epoch"], said["reason"], said["score"], prefix, files)
+                with house.database.writing() as tx:
+                    jobs.commit_checkpoint(tx, claim.job_id, claim.attempt, new)
+        with house.database.writing() as tx:
+            jobs.succeed(tx, claim.job_id, claim.attempt)
+
+
 @pytest.fixture
 def at_home(monkeypatch: pytest.MonkeyPatch) -> None:
     """Exports are made in this process: most of their time is that of importing torch's exporters."""
@@ -63,7 +119,7 @@ def at_home(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def jobs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[httpx.Client, dict[str, str]]]:
+def every(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[httpx.Client, dict[str, str]]]:
     """A job of every architecture, trained for two steps."""
     with kit.installation(tmp_path_factory.mktemp("exports")) as house, house.client() as client:
         texts = kit.upload(client, "reviews.csv", REVIEWS.encode())["id"]
@@ -80,7 +136,7 @@ def jobs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[httpx.Clien
                     choice = {"context": 9}
             wanted = kit.spec(kind, dataset, architecture=SMALL.get(kind, {}), choice=choice, **STEPS)
             made[kind] = kit.submit(client, wanted)
-        kit.train(house.settings)
+        _train(house, tmp_path_factory.mktemp("trained-at-home"))
         yield client, made
 
 
@@ -136,8 +192,8 @@ def _inputs(predictor: Predictor) -> Iterator[torch.Tensor]:
 
 @pytest.mark.usefixtures("at_home")
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_bundle_of_every_architecture(jobs: tuple[httpx.Client, dict[str, str]], kind: str, tmp_path: Path) -> None:
-    client, made = jobs
+def test_a_bundle_of_every_architecture(every: tuple[httpx.Client, dict[str, str]], kind: str, tmp_path: Path) -> None:
+    client, made = every
     answer = _export(client, made[kind], "bundle")
     assert answer.status_code == 200, answer.text
     there = _unpacked(answer.content, tmp_path)
@@ -269,7 +325,7 @@ def strict(tmp_path: Path) -> Iterator[tuple[Installation, httpx.Client, str]]:
     limits = Limits(max_export_difference=0.0)
     with kit.installation(tmp_path / "data", limits=limits) as house, house.client() as client:
         job_id = kit.submit(client, kit.spec("linear", "iris", **STEPS))
-        kit.train(house.settings)
+        _train(house, tmp_path / "trained")
         yield house, client, job_id
 
 
