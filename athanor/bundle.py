@@ -26,6 +26,9 @@ ALWAYS = (CARD, ABOUT, SPEC, PREPARATION, ENVIRONMENT, GOLDENS, TENSORS, WEIGHTS
 MEMBERS = (*ALWAYS, MODEL)
 """What DIGESTS has a line for; MODEL where the network could be exported."""
 
+INPUT, OUTPUT = "inputs", "outputs"
+"""What goes into the network and comes out, in MODEL and in TENSORS."""
+
 MAX_DIFFERENCE = 1e-4
 """The largest absolute difference of an output that counts as the same."""
 MOST_DIGESTS = 4096

@@ -14,12 +14,11 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from athanor.bundle import MAX_DIFFERENCE, MODEL, TENSORS, Broken, unpack
+from athanor.bundle import INPUT, MAX_DIFFERENCE, MODEL, OUTPUT, TENSORS, Broken, unpack
 from athanor.errors import AthanorError
 
 PATIENCE = 900
 RUNNER = Path("exports", "verification.py")
-INPUT, OUTPUT = "inputs", "outputs"
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,6 @@ from athanor.version import __version__
 from models.exports import card
 from models.exports.goldens import Goldens
 from models.exports.order import Order
-from models.exports.program import INPUT, OUTPUT
 from models.prediction import Predictor
 
 FORMAT = 1
@@ -68,7 +67,7 @@ def write(
     for name, value in said.items():
         (folder / name).write_text(json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n", "utf-8")
     (folder / bundle.CARD).write_text(card.write(order, predictor, model.missing, environment), "utf-8")
-    save_file({INPUT: golden.x.contiguous(), OUTPUT: golden.y.contiguous()}, folder / bundle.TENSORS)
+    save_file({bundle.INPUT: golden.x.contiguous(), bundle.OUTPUT: golden.y.contiguous()}, folder / bundle.TENSORS)
     if model.written is not None:
         (folder / bundle.MODEL).write_bytes(model.written)
     bundle.write(destination, {name: folder / name for name in bundle.MEMBERS if (folder / name).exists()})

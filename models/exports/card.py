@@ -5,9 +5,9 @@ Sections as in Mitchell et al. 2019, "Model Cards for Model Reporting"; what onl
 
 from typing import Any
 
+from athanor.bundle import INPUT, OUTPUT
 from athanor.contract import Job
 from models.exports.order import Order
-from models.exports.program import INPUT, OUTPUT
 from models.prediction import Predictor
 
 READS = {

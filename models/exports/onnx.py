@@ -7,7 +7,8 @@ from typing import Any
 import onnxruntime
 import torch
 
-from models.exports.program import INPUT, OUTPUT, Traced, check, difference
+from athanor.bundle import INPUT, OUTPUT
+from models.exports.program import Traced, check, difference
 from models.kinds import Refusal
 
 OPSET = 20

@@ -12,7 +12,6 @@ from torch.export import Dim, ExportedProgram
 
 from models.kinds import Inputs, Refusal
 
-INPUT, OUTPUT = "inputs", "outputs"
 PLACES = {"stack_trace", "nn_module_stack", "source_fn_stack", "torch_fn", "from_node"}
 """What torch notes of each operation about where it stood in the code: no use elsewhere, and it names our folders."""
 

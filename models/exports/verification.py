@@ -11,10 +11,10 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file
 
-from athanor.bundle import ABOUT, GOLDENS, SPEC, TENSORS, WEIGHTS
+from athanor.bundle import ABOUT, GOLDENS, INPUT, OUTPUT, SPEC, TENSORS, WEIGHTS
 from athanor.contract import Column
 from models.confinement import confine
-from models.exports.program import INPUT, OUTPUT, difference
+from models.exports.program import difference
 from models.prediction import PREPARATION, Predictor
 from models.preparation.examples import Preparation
 from models.spec import JobSpec
