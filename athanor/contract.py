@@ -13,6 +13,7 @@ from athanor.jobspec import (
     DatasetChoice as DatasetChoice,
     EarlyStopping as EarlyStopping,
     Folds as Folds,
+    Fork as Fork,
     Frozen as Frozen,
     Given as Given,
     Holdout as Holdout,
@@ -60,6 +61,7 @@ class Plan(Answer):
 
     task: str
     parameters: int
+    trainable: int = Field(description="parameters that are not frozen")
     memory_bytes: int = Field(description="estimate of weights, gradients, optimizer state and activations")
     train_rows: int
     val_rows: int
@@ -67,6 +69,13 @@ class Plan(Answer):
     steps: int
     steps_per_epoch: int
     checkpoint_bytes: int
+    shapes: dict[str, list[int]] = Field(
+        default_factory=dict,
+        description="parameters by name, the first 1,000; freeze takes starts of their names",
+    )
+    fresh: list[str] = Field(
+        default_factory=list, description="a fork: tensors drawn anew, since its answers are not its parent's"
+    )
     spec: dict[str, JsonValue] = Field(description="the spec with every default filled in")
 
 
@@ -115,6 +124,17 @@ class CrossValidation(Answer):
     )
 
 
+class Origin(Answer):
+    """The checkpoint that a fork starts from."""
+
+    job_id: str
+    checkpoint_id: str
+    step: int
+    fresh: list[str] = Field(
+        default_factory=list, description="tensors drawn anew, since the answers are not the parent's"
+    )
+
+
 class Transition(Answer):
     from_: State | None = Field(None, alias="from")
     to: State
@@ -131,6 +151,7 @@ class Job(Answer):
     desired: Literal["run", "pause", "cancel"]
     spec: dict[str, JsonValue] = Field(description="the accepted spec with every default filled in")
     dataset_id: str
+    origin: Origin | None = Field(None, description="of a fork")
     attempt: int
     created_at: str
     started_at: str | None = None
@@ -196,7 +217,7 @@ class Column(Answer):
     shape: list[int] | None = Field(None, description="image: [height, width, channels]; array: the shape of one row")
     missing: int = 0
     distinct: int | None = Field(None, description="None where there are too many to count")
-    classes: list[str] | None = Field(None, description="sorted values of a column with few distinct ones")
+    classes: list[str] | None = Field(None, description="sorted values, or words of lists, where few are distinct")
     counts: list[int] | None = Field(None, description="rows of each class, in the order of classes")
     min: float | None = None
     max: float | None = None

@@ -97,6 +97,8 @@ def job(answer: Job) -> RenderableType:
     facts.add_row("job", Text(answer.id))
     facts.add_row("name", Text(answer.name or "–"))
     facts.add_row("trains", Text(f"{kind(answer)} on {answer.dataset_id}"))
+    if answer.origin:
+        facts.add_row("forked from", Text(f"{answer.origin.job_id} at step {answer.origin.step}"))
     facts.add_row("state", coloured(answer.state))
     if not answer.is_terminal and answer.desired != "run":
         facts.add_row("asked to", answer.desired)
@@ -147,7 +149,10 @@ def spreads(answer: CrossValidation) -> Table:
 def plan(answer: Plan) -> Table:
     facts = _facts()
     facts.add_row("task", answer.task)
-    facts.add_row("parameters", f"{answer.parameters:,}")
+    frozen = answer.parameters - answer.trainable
+    facts.add_row("parameters", f"{answer.parameters:,}" + (f", {frozen:,} of them frozen" if frozen else ""))
+    if answer.fresh:
+        facts.add_row("drawn anew", Text(", ".join(answer.fresh)))
     facts.add_row("memory", f"about {size(answer.memory_bytes)}")
     facts.add_row("rows", f"{answer.train_rows:,} train, {answer.val_rows:,} val, {answer.test_rows:,} test")
     facts.add_row("steps", f"{answer.steps:,} ({answer.steps_per_epoch:,} an epoch)")

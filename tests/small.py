@@ -1,6 +1,6 @@
 """Problems small enough to train on in a moment, one for each kind of input."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import pyarrow as pa
 import torch
 
 from athanor.contract import Schema
+from models.freezing import freeze
 from models.intake import ingest
 from models.kinds import Architecture, InputKind, Inputs, Loss, Optimizer, Schedule
 from models.losses.cross_entropy import CrossEntropy
@@ -79,6 +80,7 @@ def learner(
     loss: Loss | None = None,
     schedule: Schedule | None = None,
     decay_biases: bool = True,
+    frozen: Sequence[str] = (),
     **course: Any,
 ) -> Learner:
     """A freshly built learner for `problem(kind)`, as the trainer would build it."""
@@ -89,6 +91,7 @@ def learner(
     model = architecture.build(inputs, inputs.vocabulary if inputs.causal else outputs)
     if kind == "image":
         model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    freeze(model, list(frozen))
     counts = torch.bincount(problem(kind, rows)[1], minlength=CLASSES) if outputs > 1 else None
     measure = Classes(name="t", classes=WORDS[:outputs]) if outputs > 1 else Values(name="t", mean=0.0, std=1.0)
     criterion = loss.build_for(counts)

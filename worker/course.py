@@ -8,6 +8,7 @@ from athanor.contract import better_is
 from models.preparation.examples import Prepared
 from models.preparation.split import steps_per_epoch
 from models.spec import JobSpec
+from worker.batch import Views
 from worker.loop import Course, Plateau, Stopping, Tally
 
 
@@ -44,4 +45,7 @@ def chart(spec: JobSpec, prepared: Prepared, device: torch.device) -> Course:
         best_mode=better_is(policy.series),
         every_steps=spec.metrics.every_steps,
         tally=Tally(target.count, target.conclude) if target.task == "language_modeling" else None,
+        augment=Views(chosen.augmentations, prepared.preparation.inputs(), chosen.seed)
+        if chosen.augmentations
+        else None,
     )

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from athanor.contract import Baseline, CheckpointPolicy, JobError, better_is
 from models.records import attempts, checkpoints, datasets, events, jobs, metrics
-from models.records.checkpoints import WEIGHTS, Stored
+from models.records.checkpoints import PREPARATION, WEIGHTS, Stored
 from models.records.database import Database
 from models.settings import Settings
 from models.storage.store import Corrupt, Store, fetch
@@ -100,7 +100,20 @@ class Supervisor:
             "folder": str(self.folder),
             "resume": str(self.folder / newest.id) if newest else None,
             "best": str(best) if best else None,
+            "origin": self._origin(),
         }
+
+    def _origin(self) -> dict[str, Any] | None:
+        """What a fork starts with, here on disk. Raises Corrupt, FileNotFoundError."""
+        origin = self.claim.origin
+        if origin is None:
+            return None
+        there = self.folder / "origin"
+        there.mkdir()
+        for file in origin.files:
+            fetch(self.store, origin.key(file.name), there / file.name, file.sha256)
+        paths = {"weights": str(there / WEIGHTS), "preparation": str(there / PREPARATION)}
+        return paths | {"fresh": origin.fresh}
 
     def _newest_whole(self) -> Stored | None:
         """The newest checkpoint with bytes as promised, here on disk. Broken ones are marked and passed over."""

@@ -24,7 +24,7 @@ from worker.failures import explain
 from worker.leash import Leash, Pipe
 from worker.loop import NonFinite
 from worker.past import Past
-from worker.trial import Trial, Work
+from worker.trial import Origin, Trial, Work
 
 
 def attempt(assignment: dict[str, Any], pipe: Pipe, leash: Leash) -> None:
@@ -34,7 +34,8 @@ def attempt(assignment: dict[str, Any], pipe: Pipe, leash: Leash) -> None:
     device = devices.prepare(spec.hyperparameters.seed, spec.resources.device)
     pipe.send("started", device=devices.name_of(device), fingerprint=devices.fingerprint(device))
     table = Table.open(Path(assignment["dataset"]), schema)
-    work = Work(spec, roles, table, device, Path(assignment["folder"]))
+    origin = Origin.read(**assignment["origin"]) if assignment["origin"] else None
+    work = Work(spec, roles, table, device, Path(assignment["folder"]), origin)
     resume, best = (Path(assignment[name]) if assignment[name] is not None else None for name in ("resume", "best"))
     past = snapshot.past(resume) if resume is not None else Past()
     while past.folds < work.rounds:

@@ -11,13 +11,15 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 
+from models.freezing import freeze
 from models.initialisation import initialise
 from models.preparation import baselines
-from models.preparation.examples import Examples, prepare
+from models.preparation.examples import Examples, Preparation, prepare
 from models.preparation.roles import Roles
 from models.preparation.split import rounds
 from models.spec import JobSpec
 from models.table import Table
+from models.transfer import take_over
 from worker import device as devices
 from worker import snapshot
 from worker.course import chart
@@ -25,6 +27,20 @@ from worker.leash import Leash, Pipe
 from worker.loop import Learner, Step, Tensors, evaluate, fit
 from worker.past import Past, mean
 from worker.points import Points
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a fork starts with: weights, all but those that are drawn afresh, and how rows become tensors."""
+
+    weights: Tensors
+    preparation: Preparation
+    fresh: list[str]
+
+    @classmethod
+    def read(cls, weights: str, preparation: str, fresh: list[str]) -> "Origin":
+        """From the paths of its files."""
+        return cls(load_file(weights), Preparation.model_validate_json(Path(preparation).read_text()), fresh)
 
 
 @dataclass(frozen=True)
@@ -36,6 +52,7 @@ class Work:
     table: Table
     device: torch.device
     folder: Path
+    origin: Origin | None = None
 
     @property
     def rounds(self) -> int:
@@ -52,14 +69,19 @@ class Trial:
         spec = work.spec
         chosen = spec.hyperparameters
         devices.prepare(chosen.seed, spec.resources.device)
-        self.prepared = prepare(work.table, work.roles, spec.dataset.split, past.folds)
+        origin = work.origin
+        kept = origin.preparation if origin else None
+        self.prepared = prepare(work.table, work.roles, spec.dataset.split, past.folds, kept)
         self.preparation = self.prepared.preparation.model_dump_json()
         encoder, target = self.prepared.preparation.encoder, self.prepared.preparation.target
         model = spec.architecture.build(self.prepared.preparation.inputs(), target.outputs)
         initialise(model, chosen.init)
+        if origin:
+            take_over(model, origin.weights, origin.fresh)
         model = model.to(work.device)
         if encoder.form == "image":
             model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        freeze(model, chosen.freeze)
         assert chosen.optimizer
         optimizer = chosen.optimizer.over(model, decay_biases=chosen.decay_biases)
         self.learner = Learner(model, optimizer, chart(spec, self.prepared, work.device))

@@ -103,7 +103,7 @@ def cut(text: str, tokens: Literal["characters", "words"]) -> list[str]:
 
 
 def read(
-    table: Table, name: str, language: Language, split: Split
+    table: Table, name: str, language: Language, split: Split, known: TokenEncoder | None = None
 ) -> tuple[TokenEncoder, torch.Tensor, torch.Tensor, torch.Tensor]:
     """An encoder, and the tokens of train, val and test.
 
@@ -116,7 +116,7 @@ def read(
     train, val, _ = parts(len(tokens), split.val, split.test)
     if train < 2:
         raise DataError(f"{train} of {len(tokens)} tokens are left to train on; give more text")
-    encoder = TokenEncoder.learn(name, language, tokens[:train])
+    encoder = known or TokenEncoder.learn(name, language, tokens[:train])
     numbers_n = encoder.numbers(tokens)
     return encoder, numbers_n[:train], numbers_n[train : train + val], numbers_n[train + val :]
 

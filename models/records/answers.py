@@ -9,7 +9,18 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from athanor import contract
-from athanor.contract import Baseline, CrossValidation, JobError, Point, Progress, Spread, State, Transition, better_is
+from athanor.contract import (
+    Baseline,
+    CrossValidation,
+    JobError,
+    Origin,
+    Point,
+    Progress,
+    Spread,
+    State,
+    Transition,
+    better_is,
+)
 from models.records.tables import Event, Job, Series, Tag
 from models.records.times import rfc3339
 
@@ -71,6 +82,7 @@ def _answers(tx: Session, rows: list[Job]) -> list[contract.Job]:
             desired=row.desired,
             spec=row.spec,
             dataset_id=row.dataset_id,
+            origin=Origin.model_validate(row.origin) if row.origin else None,
             attempt=row.attempt,
             created_at=rfc3339(row.created_at),
             started_at=rfc3339(row.started_at),

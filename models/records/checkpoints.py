@@ -13,7 +13,7 @@ from models.records.ids import new_id
 from models.records.tables import Checkpoint
 from models.records.times import rfc3339
 
-WEIGHTS = "weights.safetensors"
+WEIGHTS, PREPARATION = "weights.safetensors", "preparation.json"
 
 
 @dataclass(frozen=True)

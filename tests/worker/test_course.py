@@ -7,10 +7,13 @@ import pyarrow as pa
 import pytest
 import torch
 
+from models.augmentations.mixup import Mixup
+from models.augmentations.noise import Noise
 from models.preparation.examples import Prepared, prepare
 from models.spec import JobSpec, settle
 from models.table import Table
 from tests import small
+from worker.batch import Views
 from worker.course import chart
 from worker.leash import Leash, Pipe
 from worker.loop import Course, Plateau
@@ -58,6 +61,16 @@ def test_a_plateau_watches_what_is_best(table: Table) -> None:
     course, _ = _made(table, schedule=said)
     assert course.plateau == Plateau("val/loss", "min", factor=0.3, patience=2, threshold=0.5, least=0.1)
     assert _made(table, schedule={"kind": "cosine"})[0].plateau is None
+
+
+def test_augmentations_are_for_training_batches(table: Table) -> None:
+    course, prepared = _made(table, augmentations=[{"kind": "noise", "std": 0.5}, {"kind": "mixup"}], seed=3)
+    assert course.augment is not None
+    rows_B, part = torch.arange(8), prepared.train
+    batch = course.augment(part.x, part.t, rows_B, 2)
+    expected = Views([Noise(std=0.5), Mixup()], prepared.preparation.inputs(), 3)(part.x, part.t, rows_B, 2)
+    assert torch.equal(batch.x, expected.x) and not torch.equal(batch.x, part.x[:8])
+    assert _made(table)[0].augment is None
 
 
 def test_every_term_reaches_the_learner(table: Table, tmp_path: Path) -> None:

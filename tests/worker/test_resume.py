@@ -13,12 +13,13 @@ import numpy as np
 import pytest
 import torch
 
-from models.kinds import ARCHITECTURES, OPTIMIZERS, Architecture, InputKind, Optimizer
+from models.kinds import ARCHITECTURES, AUGMENTATIONS, OPTIMIZERS, Architecture, InputKind, Optimizer
 from models.optimizers.adam import Adam
 from models.optimizers.sgd import SGD
 from models.schedules.cosine import Cosine
 from tests import small
 from worker import snapshot
+from worker.batch import Views
 from worker.loop import Learner, Memory, Plateau, Stopping, fit
 
 ROOT = Path(__file__).parents[2]
@@ -62,6 +63,7 @@ COURSES: dict[str, dict[str, Any]] = {
         "decay_biases": False,
         "best_series": "val/loss",
     },
+    "augmented": {"best_series": "val/loss"},
 }
 
 
@@ -91,7 +93,14 @@ ALL = [
 
 
 def _build(architecture: Architecture, optimizer: Optimizer, kind: InputKind, course: str, seed: int) -> Learner:
-    return small.learner(architecture, optimizer, kind, seed=seed, rows=ROWS, steps=STEPS, **COURSES[course])
+    chosen = dict(COURSES[course])
+    if course == "augmented":
+        # Every one that fits; of those that mix, the last, after all that comes before it.
+        task = "language_modeling" if architecture.tasks == {"language_modeling"} else "classification"
+        fitting = [part for part in AUGMENTATIONS if kind in part.accepts and task in part.tasks]
+        chain = [part for part in fitting if not part.mixes] + [part for part in fitting if part.mixes][-1:]
+        chosen["augment"] = Views([part.model_validate({}) for part in chain], small.shape(architecture, kind), SEED)
+    return small.learner(architecture, optimizer, kind, seed=seed, rows=ROWS, steps=STEPS, **chosen)
 
 
 def _run(

@@ -60,7 +60,7 @@ class Job:
         leash = Leash()
         pipe = Listening(leash, self.every)
         resume, best = (newest["folder"], self._best(newest["fold"])) if newest else (None, None)
-        attempt({**self.assignment, "folder": str(folder), "resume": resume, "best": best}, pipe, leash)
+        attempt({**self.assignment, "folder": str(folder), "resume": resume, "best": best, "origin": None}, pipe, leash)
         for message in pipe.heard:
             match message["type"]:
                 case "checkpoint":

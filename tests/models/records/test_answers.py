@@ -74,9 +74,9 @@ def test_the_folds_of_a_cross_validation(database: Database) -> None:
                 assert folds.series["test/loss"] == Spread(mean=0.5, std=None, values=[0.5])
         job = shown(tx, job_id)
         assert job.folds is not None and set(job.folds.series) == {"test/loss", "test/r2"}
-        loss = job.folds.series["test/loss"]
-        assert (loss.mean, loss.values) == (0.625, [0.5, 0.75])
-        assert loss.std == pytest.approx(statistics.stdev(loss.values))
+        spread = job.folds.series["test/loss"]
+        assert (spread.mean, spread.values) == (0.625, [0.5, 0.75])
+        assert spread.std == pytest.approx(statistics.stdev(spread.values))
         undefined = job.folds.series["test/r2"]
         assert math.isnan(undefined.mean) and undefined.std is not None and math.isnan(undefined.std)
         assert "folds/1/lr" in job.latest and "folds/1/lr" not in job.best
