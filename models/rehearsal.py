@@ -28,11 +28,15 @@ def rehearse(spec: JobSpec, schema: Schema, rows: int, limits: Limits, start: St
 
     `start` is the checkpoint that training begins with, where it does not begin with chance.
     """
+    said = spec.hyperparameters
     spec, roles = settle(start.choose(spec, schema) if start else spec, schema)
     folds = _sizes(spec, schema, rows, roles)
     parts = folds[0]
+    if said.epochs is None and said.steps is None:
+        spec = _long_enough(spec, parts.train)
     chosen = spec.hyperparameters
     assert chosen.batch_size and chosen.optimizer
+    per_epoch = steps_per_epoch(parts.train, chosen.batch_size)
     whole = chosen.optimizer.full_batch
     if whole and parts.train > chosen.batch_size:
         raise Refusal(
@@ -73,7 +77,6 @@ def rehearse(spec: JobSpec, schema: Schema, rows: int, limits: Limits, start: St
             code="over_limit",
             suggestion=f"{'sgd, whose batches are smaller,' if whole else 'a smaller batch_size'} or a smaller network",
         )
-    per_epoch = steps_per_epoch(parts.train, chosen.batch_size)
     steps = sum(chosen.steps or (chosen.epochs or 1) * steps_per_epoch(fold.train, chosen.batch_size) for fold in folds)
     if steps > limits.max_steps:
         raise Refusal("/hyperparameters", f"{steps:,} steps; the limit is {limits.max_steps:,}", code="over_limit")
@@ -92,6 +95,13 @@ def rehearse(spec: JobSpec, schema: Schema, rows: int, limits: Limits, start: St
         fresh=fresh,
         spec=WireSpec.model_validate(spec.model_dump(mode="json")).model_dump(mode="json"),
     )
+
+
+def _long_enough(spec: JobSpec, rows: int) -> JobSpec:
+    """The spec with as many epochs as its recipe wants for so many rows to train on."""
+    chosen, recipe = spec.hyperparameters, spec.architecture.recipe
+    epochs = recipe.epochs_of(steps_per_epoch(rows, chosen.batch_size or recipe.batch_size))
+    return spec.model_copy(update={"hyperparameters": chosen.model_copy(update={"epochs": epochs})})
 
 
 def _check_bound(spec: JobSpec, model: nn.Module) -> None:
