@@ -9,7 +9,7 @@ from torch import nn
 from athanor.contract import JobSpec as WireSpec
 from athanor.contract import Plan, Schema
 from models.anatomy import head
-from models.kinds import Architecture, Inputs, Refusal
+from models.kinds import Architecture, Counted, Inputs, Refusal
 from models.preparation.roles import Roles
 from models.preparation.split import Sizes, sizes, steps_per_epoch
 from models.settings import Limits
@@ -21,9 +21,9 @@ def rehearse(spec: JobSpec, schema: Schema, rows: int, limits: Limits) -> Plan:
     spec, roles = settle(spec, schema)
     parts = _sizes(spec, schema, rows, roles)
     chosen = spec.hyperparameters
-    assert chosen.batch_size and chosen.optimizer
-    whole = chosen.optimizer.full_batch
-    if whole and parts.train > chosen.batch_size:
+    assert chosen.batch_size
+    whole = chosen.optimizer is not None and chosen.optimizer.full_batch
+    if chosen.optimizer and whole and parts.train > chosen.batch_size:
         raise Refusal(
             "/hyperparameters/optimizer/kind",
             f"{parts.train:,} rows to train on; {chosen.optimizer.kind} takes them in one batch of at most "
@@ -34,6 +34,10 @@ def rehearse(spec: JobSpec, schema: Schema, rows: int, limits: Limits) -> Plan:
     batch = min(chosen.batch_size, parts.train)
     inputs = foreseen(roles)
     model, parameters, activations = _measure(spec.architecture, inputs, roles.outputs, batch)
+    if isinstance(model, Counted):
+        # The whole text at most, with a mark at either end. To sort it takes eight numbers of eight bytes a token.
+        tokens = roles.tokens(rows) + 2
+        parameters, activations = model.most(tokens), activations + 16 * tokens
     if chosen.max_norm is not None and head(model) is None:
         raise Refusal(
             "/hyperparameters/max_norm", f"{spec.architecture.kind} has no affine map to bound", code="no_head"
@@ -46,7 +50,9 @@ def rehearse(spec: JobSpec, schema: Schema, rows: int, limits: Limits) -> Plan:
         )
     # Weights and gradients, the optimizer's numbers, the average of weights, and the best weights kept for the test.
     averages = 1 if chosen.ema or chosen.swa else 0
-    copies = 3 + chosen.optimizer.states + averages
+    # What is counted has no state, but eight bytes a number.
+    states = chosen.optimizer.states if chosen.optimizer else 1
+    copies = 3 + states + averages
     held = parts.train + parts.val + parts.test if roles.language else rows
     resident = held * inputs.features * (8 if inputs.kind == "text" else 4)
     memory = 4 * parameters * copies + 4 * activations + resident
@@ -57,7 +63,7 @@ def rehearse(spec: JobSpec, schema: Schema, rows: int, limits: Limits) -> Plan:
             code="over_limit",
             suggestion=f"{'sgd, whose batches are smaller,' if whole else 'a smaller batch_size'} or a smaller network",
         )
-    per_epoch = steps_per_epoch(parts.train, chosen.batch_size)
+    per_epoch = 1 if isinstance(model, Counted) else steps_per_epoch(parts.train, chosen.batch_size)
     steps = chosen.steps or (chosen.epochs or 1) * per_epoch
     if steps > limits.max_steps:
         raise Refusal("/hyperparameters", f"{steps:,} steps; the limit is {limits.max_steps:,}", code="over_limit")
@@ -70,7 +76,7 @@ def rehearse(spec: JobSpec, schema: Schema, rows: int, limits: Limits) -> Plan:
         test_rows=parts.test,
         steps=steps,
         steps_per_epoch=per_epoch,
-        checkpoint_bytes=4 * parameters * (1 + chosen.optimizer.states + averages),
+        checkpoint_bytes=4 * parameters * (1 + states + averages),
         spec=WireSpec.model_validate(spec.model_dump(mode="json")).model_dump(mode="json"),
     )
 
@@ -123,6 +129,9 @@ def _measure(architecture: Architecture, inputs: Inputs, outputs: int, batch: in
     try:
         with torch.device("meta"):
             module = architecture.build(inputs, outputs)
+            if isinstance(module, Counted):
+                # What it answers depends on what it counted. A few copies of the chances are made on the way.
+                return module, 0, 6 * batch * (inputs.features + architecture.reach) * outputs
             parameters = sum(parameter.numel() for parameter in module.parameters())
             for child in module.modules():
                 if not list(child.children()):

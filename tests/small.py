@@ -11,14 +11,15 @@ import torch
 
 from athanor.contract import Schema
 from models.intake import ingest
-from models.kinds import Architecture, InputKind, Inputs, Loss, Optimizer, Schedule
+from models.kinds import Architecture, Counted, InputKind, Inputs, Loss, Optimizer, Schedule
 from models.losses.cross_entropy import CrossEntropy
 from models.preparation.stream import NextToken
 from models.preparation.targets import Classes, Values
 from models.schedules.constant import Constant
 from models.table import Layout, Source, Table
 from worker import device
-from worker.loop import Course, Learner, Part, Step, Tally
+from worker.counting import count
+from worker.loop import Course, Learner, Part, Step, Tally, fit
 
 # As in a trainer; and threads on so little work only wait for each other.
 torch.set_num_threads(1)
@@ -106,6 +107,14 @@ def learner(
         "seed": 0,
     }
     return Learner(model, optimizer.over(model, decay_biases=decay_biases), Course(**{**plan, **course}))
+
+
+def steps(learner: Learner, train: Part, val: Part | None) -> Iterator[Step]:
+    """Training, by descent or by counting."""
+    if not isinstance(learner.model, Counted):
+        return fit(learner, train, val)
+    tokens = [torch.cat([x_T[:1], t_T[t_T >= 0]]) for x_T, t_T in zip(*train, strict=True)]
+    return count(learner, torch.cat(tokens), len(tokens), val)
 
 
 def timeless(steps: Iterator[Step]) -> list[Step]:

@@ -21,13 +21,15 @@ from safetensors.torch import load_file
 
 from athanor.contract import Schema, better_is
 from models.initialisation import initialise
-from models.kinds import Refusal
-from models.preparation.examples import Examples, Prepared, prepare
+from models.kinds import Counted, Refusal
+from models.preparation.examples import Examples, Prepared, Text, prepare
 from models.preparation.split import steps_per_epoch
+from models.schedules.constant import Constant
 from models.spec import JobSpec, settle
 from models.table import DataError, Table
 from worker import device as devices
 from worker import snapshot
+from worker.counting import count
 from worker.failures import explain
 from worker.leash import Leash, Pipe
 from worker.loop import Course, Learner, NonFinite, Plateau, Step, Stopping, Tally, Tensors, evaluate, fit
@@ -97,8 +99,11 @@ class Trial:
         model = model.to(self.device)
         if encoder.form == "image":
             model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        assert chosen.optimizer and chosen.loss
-        optimizer = chosen.optimizer.over(model, decay_biases=chosen.decay_biases)
+        if chosen.optimizer:
+            optimizer = chosen.optimizer.over(model, decay_biases=chosen.decay_biases)
+        else:
+            # What is counted has nothing that a step could move.
+            optimizer = torch.optim.SGD([{"params": []}])
         self.learner = Learner(model, optimizer, _course(self.spec, self.prepared, self.device))
         self.best: Tensors | None = None
         if assignment["resume"] is not None:
@@ -108,11 +113,8 @@ class Trial:
 
     def run(self) -> None:
         """Train to the end, or until told to stop."""
-        source, seed = self.prepared.train.to(self.device), self.learner.course.seed
-        val = self._tensors(self.prepared.val)
         report = Report(self.pipe, self.learner)
-        steps = fit(self.learner, lambda epoch: source.epoch(seed, epoch), val if len(self.prepared.val) else None)
-        for step in report.to_the_end_of(steps):
+        for step in report.to_the_end_of(self._steps()):
             keeps_best = self.spec.checkpoints.keep_best > 0
             if step.improved and keeps_best:
                 self.best = {name: value.detach().clone() for name, value in self.learner.weights().items()}
@@ -131,6 +133,13 @@ class Trial:
                 self.pipe.send("stopped")
                 return
         self.pipe.send("finished")
+
+    def _steps(self) -> Iterator[Step]:
+        source, seed = self.prepared.train.to(self.device), self.learner.course.seed
+        val = self._tensors(self.prepared.val) if len(self.prepared.val) else None
+        if isinstance(source, Text) and isinstance(self.learner.model, Counted):
+            return count(self.learner, source.tokens, len(source), val)
+        return fit(self.learner, lambda epoch: source.epoch(seed, epoch), val)
 
     def _reason(self, step: Step) -> str | None:
         policy, per_epoch = self.spec.checkpoints, self.learner.course.steps_per_epoch
@@ -176,15 +185,16 @@ class Trial:
 
 def _course(spec: JobSpec, prepared: Prepared, device: torch.device) -> Course:
     chosen, policy = spec.hyperparameters, spec.checkpoints
-    assert chosen.batch_size and chosen.loss and chosen.schedule
+    assert chosen.batch_size and chosen.loss
     per_epoch = steps_per_epoch(len(prepared.train), chosen.batch_size)
-    stopping, standstill = chosen.early_stopping, chosen.schedule.standstill()
+    stopping, schedule = chosen.early_stopping, chosen.schedule or Constant()
+    standstill = schedule.standstill()
     target, counts_K = prepared.preparation.target, None
     if target.task == "classification":
         counts_K = torch.bincount(prepared.train.t, minlength=target.outputs).to(device)
     return Course(
         criterion=target.criterion(chosen.loss.build_for(counts_K)),
-        factor=chosen.schedule.factor,
+        factor=schedule.factor,
         measure=target.measure,
         steps=chosen.steps or (chosen.epochs or 1) * per_epoch,
         steps_per_epoch=per_epoch,

@@ -35,9 +35,7 @@ def sizes(split: Split, rows: int, roles: Roles, counts: dict[str, int]) -> Size
     known, language = rows - roles.target.missing, roles.language
     if language is not None and language.documents == "stream":
         assert not isinstance(split, Given)
-        column = roles.target
-        tokens = ((column.characters if language.tokens == "characters" else column.words) or 0) + rows - 1
-        train, *held = parts(tokens, split.val, split.test)
+        train, *held = parts(roles.tokens(rows), split.val, split.test)
         val, test = (-(-max(0, part - 1) // language.context) for part in held)
         return Sizes(windows_of(train, language.context) if train > 1 else 0, val, test)
     if not isinstance(split, Given):

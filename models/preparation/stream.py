@@ -76,17 +76,22 @@ class TokenEncoder(Learned):
             numbers_n = self.numbers(["\n"])
         return numbers_n[-self.context :]
 
-    def lines(self, table: Table, rows: Rows) -> tuple[torch.Tensor, torch.Tensor]:
-        """x_NT and t_NT, a document each: from the end mark to the end mark. A longer document is cut at `context`."""
+    def lines(self, table: Table, rows: Rows) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """x_NT and t_NT, a document each: from the end mark to the end mark. A longer document is cut at `context`.
+
+        And tokens_n, all documents whole, one after the other with an end mark between.
+        """
         texts = table.strings(self.name)
         x_NT = torch.zeros(len(rows), self.context, dtype=torch.int64)
         t_NT = torch.full((len(rows), self.context), -1)
         place = {token: at for at, token in enumerate(self.vocabulary, FIRST)}
+        whole = [torch.tensor([END])]
         for at, row in enumerate(rows):
             text = [place.get(token, UNKNOWN) for token in cut(texts[row] or "", self.tokens)]
+            whole.append(torch.tensor([*text, END]))
             here = torch.tensor([END, *text, END][: self.context + 1])
             x_NT[at, : len(here) - 1], t_NT[at, : len(here) - 1] = here[:-1], here[1:]
-        return x_NT, t_NT
+        return x_NT, t_NT, torch.cat(whole)
 
     def spell(self, numbers: list[int]) -> str:
         """Tokens as text again: words with spaces between them."""
@@ -133,15 +138,23 @@ def windows_of(tokens: int, context: int) -> int:
     return max(1, (tokens - 1) // context)
 
 
-def windows(tokens_n: torch.Tensor, context: int, rows: int, offset: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
-    """x_NT and the next tokens t_NT of windows side by side; beyond the text x is 0 and t is -1."""
+def windows(
+    tokens_n: torch.Tensor, context: int, rows: int, offset: int = 0, reach: int = 0
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """x_NT and the next tokens t_NT of windows side by side, each after the `reach` tokens before it.
+
+    Outside the text x is 0; t is -1 there, and before a window.
+    """
+    size = reach + context
     if not rows:
-        empty_NT = tokens_n.new_zeros(0, context)
+        empty_NT = tokens_n.new_zeros(0, size)
         return empty_NT, empty_NT
     end = offset + rows * context
     beyond = max(0, end - (len(tokens_n) - 1))
-    x_n, t_n = F.pad(tokens_n[:-1], (0, beyond)), F.pad(tokens_n[1:], (0, beyond), value=-1)
-    return x_n[offset:end].view(rows, context), t_n[offset:end].view(rows, context)
+    x_n, t_n = F.pad(tokens_n[:-1], (reach, beyond)), F.pad(tokens_n[1:], (reach, beyond), value=-1)
+    x_NT, t_NT = (all_n[offset : end + reach].unfold(0, size, context).contiguous() for all_n in (x_n, t_n))
+    t_NT[:, :reach] = -1
+    return x_NT, t_NT
 
 
 class NextToken(Learned):
