@@ -35,9 +35,9 @@ def rehearse(spec: JobSpec, schema: Schema, rows: int, limits: Limits) -> Plan:
     inputs = foreseen(roles)
     model, parameters, activations = _measure(spec.architecture, inputs, roles.outputs, batch)
     if isinstance(model, Counted):
-        # The whole text at most, with a mark at either end. To sort it takes eight numbers of eight bytes a token.
+        # The whole text at most, with a mark at either end. To sort it takes about 250 bytes a token, as measured.
         tokens = roles.tokens(rows) + 2
-        parameters, activations = model.most(tokens), activations + 16 * tokens
+        parameters, activations = model.most(tokens), activations + 64 * tokens
     if chosen.max_norm is not None and head(model) is None:
         raise Refusal(
             "/hyperparameters/max_norm", f"{spec.architecture.kind} has no affine map to bound", code="no_head"

@@ -80,13 +80,14 @@ def learner(
     loss: Loss | None = None,
     schedule: Schedule | None = None,
     decay_biases: bool = True,
+    language: bool = False,
     **course: Any,
 ) -> Learner:
-    """A freshly built learner for `problem(kind)`, as the trainer would build it."""
+    """A freshly built learner for `problem(kind)`, or for `text`, as the trainer would build it."""
     device.prepare(seed, "cpu")
     loss = loss or CrossEntropy()
     outputs = CLASSES if "classification" in loss.tasks else 1
-    inputs = shape(architecture, kind)
+    inputs = LANGUAGE if language else shape(architecture, kind)
     model = architecture.build(inputs, inputs.vocabulary if inputs.causal else outputs)
     if kind == "image":
         model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -94,14 +95,14 @@ def learner(
     measure = Classes(name="t", classes=WORDS[:outputs]) if outputs > 1 else Values(name="t", mean=0.0, std=1.0)
     criterion = loss.build_for(counts)
     if inputs.causal:
-        language = NextToken(outputs=inputs.vocabulary)
-        criterion = language.criterion(criterion)
-        course = {"tally": Tally(language.count, language.conclude), **course}
+        following = NextToken(outputs=inputs.vocabulary)
+        criterion = following.criterion(criterion)
+        course = {"tally": Tally(following.count, following.conclude), **course}
     size = course.setdefault("batch_size", 4)
     plan: dict[str, Any] = {
         "criterion": criterion,
         "factor": (schedule or Constant()).factor,
-        "measure": language.measure if inputs.causal else measure.measure,
+        "measure": following.measure if inputs.causal else measure.measure,
         "steps": 6,
         "steps_per_epoch": -(-rows // size),
         "seed": 0,

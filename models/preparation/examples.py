@@ -105,7 +105,7 @@ def _prepare_language(table: Table, roles: Roles, language: Language, split: Spl
             return Text(*encoder.lines(table, rows))
 
         return Prepared(preparation, part(division.train), part(division.val), part(division.test))
-    encoder, train, val, test = stream.read(table, roles.target.name, language, split)
+    encoder, train, val, test = stream.read(table, roles, language, split)
     context, reach = language.context, language.reach
     held = [
         Examples(*stream.windows(each, context, -(-max(0, len(each) - 1) // context), reach=reach))

@@ -31,20 +31,28 @@ class Sizes:
 
 
 def sizes(split: Split, rows: int, roles: Roles, counts: dict[str, int]) -> Sizes:
-    """How many rows each part will have, without reading them. `counts` are the rows of each value of the column."""
+    """How many rows each part will have, without reading them. `counts` are the rows of each value of the column.
+
+    Of a stream, how many windows: where a column says whose its rows are, they are taken to be equally long.
+    """
     known, language = rows - roles.target.missing, roles.language
+    by_part = {"train": 0, "val": 0, "test": 0}
+    for value, count in counts.items():
+        by_part[part_of(value) or "train"] += count
     if language is not None and language.documents == "stream":
-        assert not isinstance(split, Given)
-        train, *held = parts(roles.tokens(rows), split.val, split.test)
-        val, test = (-(-max(0, part - 1) // language.context) for part in held)
+        tokens = roles.tokens(rows)
+        if isinstance(split, Given):
+            train, val, test = (round(tokens * part / rows) for part in by_part.values())
+            if not val:
+                train, val, _ = parts(train, split.val, 0)
+        else:
+            train, val, test = parts(tokens, split.val, split.test)
+        val, test = (-(-max(0, part - 1) // language.context) for part in (val, test))
         return Sizes(windows_of(train, language.context) if train > 1 else 0, val, test)
     if not isinstance(split, Given):
         test = share(split.test, known)
         val = min(share(split.val, known), known - test)
         return Sizes(known - val - test, val, test)
-    by_part = {"train": 0, "val": 0, "test": 0}
-    for value, count in counts.items():
-        by_part[part_of(value) or "train"] += count
     val = by_part["val"] or share(split.val, by_part["train"])
     return Sizes(by_part["train"] - (0 if by_part["val"] else val), val, by_part["test"])
 

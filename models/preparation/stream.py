@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from athanor.contract import Given, Split
 from models.kinds import Criterion, Inputs
 from models.preparation.encoded import Learned
-from models.preparation.roles import Language
+from models.preparation.roles import Language, Roles, part_of
 from models.preparation.shares import Rows, share
 from models.table import DataError, Table
 from models.words import tokenize
@@ -27,7 +27,8 @@ UNKNOWN, END, FIRST = 1, 2, 3
 class TokenEncoder(Learned):
     """Characters or words to numbers: 0 pads, 1 is unknown, 2 is the end of a document and the start of the next.
 
-    Words that the training part has once count as unknown, so that what is unknown has a chance of its own.
+    A word that the training part has once counts as unknown: those words stand for all that it does not have, and what
+    is unknown gets a chance of its own. A perplexity over words is of this vocabulary. Every character is known.
     """
 
     form: Literal["stream"] = "stream"
@@ -108,22 +109,35 @@ def cut(text: str, tokens: Literal["characters", "words"]) -> list[str]:
 
 
 def read(
-    table: Table, name: str, language: Language, split: Split
+    table: Table, roles: Roles, language: Language, split: Split
 ) -> tuple[TokenEncoder, torch.Tensor, torch.Tensor, torch.Tensor]:
     """An encoder, and the tokens of train, val and test.
 
     The rows are joined by line breaks and divided where they stand: the last `test` share of the tokens is the test
     part, the `val` share before it is the validation part (with test = 0 it is the end of the text), and what comes
-    before is for training. Nothing is drawn. Raises DataError where two tokens are not left to train on.
+    before is for training. Nothing is drawn. A given split joins the rows of each part; without any for validation,
+    that is the end of the training text. Raises DataError where two tokens are not left to train on.
     """
-    assert not isinstance(split, Given)
-    tokens = cut("\n".join(text or "" for text in table.strings(name)), language.tokens)
-    train, val, _ = parts(len(tokens), split.val, split.test)
-    if train < 2:
-        raise DataError(f"{train} of {len(tokens)} tokens are left to train on; give more text")
-    encoder = TokenEncoder.learn(name, language, tokens[:train])
-    numbers_n = encoder.numbers(tokens)
-    return encoder, numbers_n[:train], numbers_n[train : train + val], numbers_n[train + val :]
+    name = roles.target.name
+    texts = [text or "" for text in table.strings(name)]
+    if isinstance(split, Given):
+        assert roles.part is not None
+        said = [part_of(value or "") for value in table.strings(roles.part)]
+        train, val, test = (
+            cut("\n".join(text for text, part in zip(texts, said, strict=True) if part == wanted), language.tokens)
+            for wanted in ("train", "val", "test")
+        )
+        if "val" not in said:
+            kept, *_ = parts(len(train), split.val, 0)
+            train, val = train[:kept], train[kept:]
+    else:
+        tokens = cut("\n".join(texts), language.tokens)
+        kept, held, _ = parts(len(tokens), split.val, split.test)
+        train, val, test = tokens[:kept], tokens[kept : kept + held], tokens[kept + held :]
+    if len(train) < 2:
+        raise DataError(f"{len(train)} of {len(train + val + test)} tokens are left to train on; give more text")
+    encoder = TokenEncoder.learn(name, language, train)
+    return encoder, encoder.numbers(train), encoder.numbers(val), encoder.numbers(test)
 
 
 def parts(tokens: int, val: float, test: float) -> tuple[int, int, int]:
