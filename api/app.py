@@ -10,7 +10,7 @@ from api import problems
 from api.bodies import Bodies
 from api.deps import Service, authenticate
 from api.gate import Gate
-from api.routes import catalog, checkpoints, datasets, events, health, jobs, metrics, predictions, workers
+from api.routes import catalog, checkpoints, datasets, events, forks, health, jobs, metrics, predictions, workers
 from api.uploads import ABANDONED, tidy
 from athanor.contract import Problem
 from athanor.version import __version__
@@ -41,7 +41,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     # Deny by default: the key is asked for here, once for every route below /v1.
     guarded = APIRouter(prefix="/v1", dependencies=[Depends(authenticate)], responses={"4XX": {"model": Problem}})
-    for room in (datasets, jobs, metrics, events, checkpoints, predictions, catalog, workers):
+    for room in (datasets, jobs, forks, metrics, events, checkpoints, predictions, catalog, workers):
         guarded.include_router(room.router)
     app.include_router(guarded)
     app.include_router(health.router)

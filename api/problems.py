@@ -9,6 +9,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from pydantic import ValidationError
 from sqlalchemy.exc import DataError, OperationalError
 from starlette.exceptions import HTTPException
 
@@ -93,7 +94,8 @@ def _fault(error: dict[str, Any], body: Any, is_spec: bool) -> Fault:
         at += f"/{context['discriminator'].strip(QUOTE)}"
         suggestion = _known_kind(context["tag"], context["expected_tags"])
     elif kind == "extra_forbidden" and is_spec:
-        suggestion = _known_field(at.strip("/").split("/")[:-1], [str(part) for part in loc])
+        parents = [part for part in at.strip("/").split("/")[:-1] if not part.isdecimal()]
+        suggestion = _known_field(parents, [str(part) for part in loc])
     return Fault(pointer=at, code=kind, message=message, suggestion=suggestion)
 
 
@@ -141,6 +143,8 @@ def _fields() -> dict[str, set[tuple[str, str | None]]]:
     def walk(node: dict[str, Any], place: str) -> None:
         if "$ref" in node:
             walk(schema["$defs"][node["$ref"].rpartition("/")[2]], place)
+        if "items" in node:
+            walk(node["items"], place)
         for member in (*node.get("anyOf", ()), *node.get("oneOf", ())):
             walk(member, place)
         fields = node.get("properties", {})
@@ -150,6 +154,14 @@ def _fields() -> dict[str, set[tuple[str, str | None]]]:
 
     walk(schema, "")
     return found
+
+
+def invalid_spec(error: ValidationError, spec: Any, place: str) -> Refused:
+    """The refusal of a spec that was not the whole body: its faults are shown below `place`."""
+    located = ({**each, "loc": ("body", *each["loc"])} for each in error.errors()[:MOST_FAULTS])
+    found = [_fault(each, spec, True) for each in located]
+    faults = [fault.model_copy(update={"pointer": place + fault.pointer}) for fault in found]
+    return Refused(422, "invalid", f"{faults[0].pointer}: {faults[0].message}", faults)
 
 
 def install(app: FastAPI) -> None:

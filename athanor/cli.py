@@ -12,7 +12,7 @@ from athanor.commands.data import catalog, datasets, upload
 from athanor.commands.jobs import cancel, delete, jobs, logs, pause, resume, show
 from athanor.commands.results import predict, pull
 from athanor.commands.server import demo, key, up, worker, workers
-from athanor.commands.training import submit, watch
+from athanor.commands.training import fork, submit, watch
 
 
 class Furnace(click.Group):
@@ -57,7 +57,7 @@ def main(ctx: click.Context, url: str | None, key: str | None) -> None:
 
 for command in (
     *(up, worker, key, demo),
-    *(submit, watch, jobs, show, cancel, pause, resume, logs, delete),
+    *(submit, fork, watch, jobs, show, cancel, pause, resume, logs, delete),
     *(pull, predict, datasets, upload, catalog, workers),
 ):
     main.add_command(command)

@@ -1,5 +1,6 @@
 """The service as a Python object: one method per endpoint, answers typed by the contract."""
 
+import base64
 import time
 import uuid
 from bisect import bisect_right
@@ -87,6 +88,37 @@ class Client:
         """What a job would cost, or why it cannot work; nothing is queued."""
         response = self._transport.send(
             "POST", "/v1/jobs", params={"validate_only": "true"}, json=_json(spec), repeatable=True
+        )
+        return _read(Plan, response)
+
+    def fork(
+        self,
+        id: str,
+        spec: Mapping[str, Any] | None = None,
+        checkpoint: str = "best",
+        idempotency_key: str | None = None,
+    ) -> Job:
+        """Queue a job that starts with the weights of another's checkpoint: an id, `best` or `last`.
+
+        `spec` is what changes in the other's spec, a JSON merge patch: {"hyperparameters": {"epochs": 3}}.
+        """
+        response = self._transport.send(
+            "POST",
+            _path("jobs", id, "fork"),
+            json={"checkpoint": checkpoint, "spec": dict(spec or {})},
+            headers={"Idempotency-Key": idempotency_key or str(uuid.uuid4())},
+            repeatable=True,
+        )
+        return _read(Job, response)
+
+    def plan_fork(self, id: str, spec: Mapping[str, Any] | None = None, checkpoint: str = "best") -> Plan:
+        """What a fork would cost, and which tensors it would draw anew; nothing is queued."""
+        response = self._transport.send(
+            "POST",
+            _path("jobs", id, "fork"),
+            params={"validate_only": "true"},
+            json={"checkpoint": checkpoint, "spec": dict(spec or {})},
+            repeatable=True,
         )
         return _read(Plan, response)
 
@@ -179,12 +211,13 @@ class Client:
         """One answer a row from the best checkpoint.
 
         A row is a string (text), a list (array, image, tokens) or an object of columns (table); a NumPy array may
-        stand for lists. A language model goes on from each string, and the other arguments are for it alone: `top_k`
-        is how many tokens it chooses among, and a `seed` says the same each time.
+        stand for lists, and the bytes of a PNG, JPEG or WebP file for an image. A language model goes on from each
+        string, and the other arguments are for it alone: `top_k` is how many tokens it chooses among, and a `seed` says
+        the same each time.
         """
         how = {"max_new_tokens": max_new_tokens, "temperature": temperature, "top_k": top_k, "seed": seed}
         body = {
-            "rows": [row.tolist() if hasattr(row, "tolist") else row for row in rows],
+            "rows": [_row(row) for row in rows],
             **{name: value for name, value in how.items() if value is not None},
         }
         response = self._transport.send("POST", _path("jobs", id, "predict"), json=body, repeatable=True)
@@ -306,6 +339,12 @@ def _path(*parts: str) -> str:
 
 def _weights(id: str, which: str) -> str:
     return _path("jobs", id, "checkpoints", which, "weights")
+
+
+def _row(row: Any) -> Any:
+    if isinstance(row, bytes):
+        return base64.b64encode(row).decode()
+    return row.tolist() if hasattr(row, "tolist") else row
 
 
 def _json(spec: Spec) -> Any:

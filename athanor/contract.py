@@ -12,6 +12,8 @@ from athanor.jobspec import (
     CheckpointPolicy as CheckpointPolicy,
     DatasetChoice as DatasetChoice,
     EarlyStopping as EarlyStopping,
+    Folds as Folds,
+    Fork as Fork,
     Frozen as Frozen,
     Given as Given,
     Holdout as Holdout,
@@ -59,6 +61,7 @@ class Plan(Answer):
 
     task: str
     parameters: int = Field(description="of a network that is counted: the most that so long a text can hold")
+    trainable: int = Field(description="parameters that are not frozen")
     memory_bytes: int = Field(description="estimate of weights, gradients, optimizer state and activations")
     train_rows: int = Field(description="a stream: windows; of rows given to its parts, as if all were equally long")
     val_rows: int
@@ -66,6 +69,13 @@ class Plan(Answer):
     steps: int
     steps_per_epoch: int
     checkpoint_bytes: int
+    shapes: dict[str, list[int]] = Field(
+        default_factory=dict,
+        description="parameters by name, the first 1,000; freeze takes starts of their names",
+    )
+    fresh: list[str] = Field(
+        default_factory=list, description="a fork: tensors drawn anew, since its answers are not its parent's"
+    )
     spec: dict[str, JsonValue] = Field(description="the spec with every default filled in")
 
 
@@ -87,6 +97,44 @@ class JobError(Answer):
     retryable: bool = False
 
 
+class Baseline(Answer):
+    """What takes no learning: a result means as much as it is better.
+
+    `majority` is the largest class; `mean` the mean of the target; `unigram` each word's own commonest tag or, of a
+    language, how often each token is met.
+    """
+
+    kind: Literal["majority", "mean", "unigram"]
+    values: dict[str, float] = Field(description="by series: val/accuracy, test/rmse, …; of folds, the mean so far")
+
+
+class Spread(Answer):
+    """The same measure over the folds that are done, in their order."""
+
+    mean: float
+    std: float | None = Field(None, description="sample standard deviation (n - 1); None of a single fold")
+    values: list[float]
+
+
+class CrossValidation(Answer):
+    n: int
+    done: int
+    series: dict[str, Spread] = Field(
+        description="test/accuracy and its like; each fold's own are folds/1/…, folds/2/…"
+    )
+
+
+class Origin(Answer):
+    """The checkpoint that a fork starts from."""
+
+    job_id: str
+    checkpoint_id: str
+    step: int
+    fresh: list[str] = Field(
+        default_factory=list, description="tensors drawn anew, since the answers are not the parent's"
+    )
+
+
 class Transition(Answer):
     from_: State | None = Field(None, alias="from")
     to: State
@@ -103,6 +151,7 @@ class Job(Answer):
     desired: Literal["run", "pause", "cancel"]
     spec: dict[str, JsonValue] = Field(description="the accepted spec with every default filled in")
     dataset_id: str
+    origin: Origin | None = Field(None, description="of a fork")
     attempt: int
     created_at: str
     started_at: str | None = None
@@ -110,6 +159,8 @@ class Job(Answer):
     progress: Progress
     latest: dict[str, Point] = Field(default_factory=dict)
     best: dict[str, Point] = Field(default_factory=dict)
+    baseline: Baseline | None = Field(None, description="what no learning reaches, on the same rows")
+    folds: CrossValidation | None = Field(None, description="results of a job with split.kind = folds")
     bit_exact: bool = Field(True, description="false once a resume happened in a different environment")
     error: JobError | None = None
     transitions: list[Transition] = Field(default_factory=list)
@@ -149,6 +200,7 @@ class Checkpoint(Answer):
     job_id: str
     step: int
     epoch: float
+    fold: int | None = Field(None, description="cross-validation: the fold that it has not seen, from 1")
     attempt: int
     reason: Literal["cadence", "best", "final", "stop"]
     score: float | None = Field(None, description="value of checkpoints.series at this step, where it was evaluated")
@@ -165,7 +217,7 @@ class Column(Answer):
     shape: list[int] | None = Field(None, description="image: [height, width, channels]; array: the shape of one row")
     missing: int = 0
     distinct: int | None = Field(None, description="None where there are too many to count")
-    classes: list[str] | None = Field(None, description="sorted values of a column with few distinct ones")
+    classes: list[str] | None = Field(None, description="sorted values, or words of lists, where few are distinct")
     counts: list[int] | None = Field(None, description="rows of each class, in the order of classes")
     min: float | None = None
     max: float | None = None

@@ -12,7 +12,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from athanor.contract import Catalog, Dataset, Job, PartInfo, Plan, Predictions, Preview, State, Worker
+from athanor.contract import Catalog, CrossValidation, Dataset, Job, PartInfo, Plan, Predictions, Preview, State, Worker
 
 COLOURS = {
     State.QUEUED: "cyan",
@@ -97,6 +97,8 @@ def job(answer: Job) -> RenderableType:
     facts.add_row("job", Text(answer.id))
     facts.add_row("name", Text(answer.name or "–"))
     facts.add_row("trains", Text(f"{kind(answer)} on {answer.dataset_id}"))
+    if answer.origin:
+        facts.add_row("forked from", Text(f"{answer.origin.job_id} at step {answer.origin.step}"))
     facts.add_row("state", coloured(answer.state))
     if not answer.is_terminal and answer.desired != "run":
         facts.add_row("asked to", answer.desired)
@@ -112,24 +114,45 @@ def job(answer: Job) -> RenderableType:
         facts.add_row("resumed", "in a different environment: not exact to the bit")
     for name, value in answer.tags.items():
         facts.add_row("tag", Text(f"{name}: {value}"))
-    return Group(facts, readings(answer)) if answer.latest else facts
+    tables = [readings(answer)] if answer.latest else []
+    if answer.folds is not None and answer.folds.done:
+        tables.append(spreads(answer.folds))
+    return Group(facts, *tables)
 
 
 def readings(answer: Job) -> Table:
-    """Latest and best of every series."""
-    table = _table("series", "latest", "best", "at step")
+    """Latest and best of every series, and what no learning reaches; not those of single folds."""
+    known = answer.baseline
+    table = _table("series", "latest", "best", "at step", *([f"{known.kind} alone"] if known else []))
     for name, point in sorted(answer.latest.items()):
+        if name.startswith("folds/"):
+            continue
         best = answer.best.get(name)
         table.add_row(
-            Text(name), number(point.value), number(best.value) if best else "–", str(best.step) if best else "–"
+            Text(name),
+            number(point.value),
+            number(best.value) if best else "–",
+            str(best.step) if best else "–",
+            *([number(known.values.get(name))] if known else []),
         )
+    return table
+
+
+def spreads(answer: CrossValidation) -> Table:
+    """Results over the folds that are done."""
+    table = _table(f"{answer.done} of {answer.n} folds", "mean", "std", "each")
+    for name, spread in sorted(answer.series.items()):
+        table.add_row(Text(name), number(spread.mean), number(spread.std), "  ".join(map(number, spread.values)))
     return table
 
 
 def plan(answer: Plan) -> Table:
     facts = _facts()
     facts.add_row("task", answer.task)
-    facts.add_row("parameters", f"{answer.parameters:,}")
+    frozen = answer.parameters - answer.trainable
+    facts.add_row("parameters", f"{answer.parameters:,}" + (f", {frozen:,} of them frozen" if frozen else ""))
+    if answer.fresh:
+        facts.add_row("drawn anew", Text(", ".join(answer.fresh)))
     facts.add_row("memory", f"about {size(answer.memory_bytes)}")
     facts.add_row("rows", f"{answer.train_rows:,} train, {answer.val_rows:,} val, {answer.test_rows:,} test")
     facts.add_row("steps", f"{answer.steps:,} ({answer.steps_per_epoch:,} an epoch)")

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Task = Literal["classification", "regression", "tagging", "language_modeling"]
@@ -49,7 +49,21 @@ class Given(Frozen):
     seed: int = Field(0, ge=0, lt=2**32)
 
 
-Split = Annotated[Holdout | Given, Field(discriminator="kind")]
+class Folds(Frozen):
+    """Cross-validation: as many trainings as folds, each tested on a fold that it did not see.
+
+    `val` is carved out of the other folds for what is chosen on the way: the best epoch, an early stop. So no choice
+    ever sees the rows of a result.
+    """
+
+    kind: Literal["folds"] = "folds"
+    n: int = Field(5, ge=2, le=100, description="folds, and trainings; the job takes so many times as long")
+    val: float = Field(0.1, ge=0, lt=1, description="share of the other folds kept for validation")
+    stratify: bool = Field(True, description="keep the shares of the classes equal in every fold")
+    seed: int = Field(0, ge=0, lt=2**32)
+
+
+Split = Annotated[Holdout | Given | Folds, Field(discriminator="kind")]
 
 
 class DatasetChoice(Frozen):
@@ -119,10 +133,16 @@ class Hyperparameters(Frozen):
     max_norm: float | None = Field(
         None, gt=0, le=1e6, description="largest norm of a row of the last affine map, kept to after every step"
     )
+    freeze: list[Name] = Field(
+        default_factory=list, max_length=100, description="parameters left as they are, by the start of their names"
+    )
     init: Initialisation = Field("default", description="of affine maps and convolutions; default: the architecture's")
     ema: float | None = Field(None, gt=0, lt=1, description="decay of the weights' moving average; it is what is kept")
     swa: WeightAveraging | None = Field(None, description="average the weights of the last epochs; not with ema")
     early_stopping: EarlyStopping | None = None
+    augmentations: tuple[Part, ...] = Field(
+        (), max_length=16, description="changes of training examples, in this order, drawn anew in each epoch"
+    )
 
     @model_validator(mode="after")
     def _one_length(self) -> "Hyperparameters":
@@ -175,6 +195,17 @@ class JobSpec(Frozen):
     metrics: MetricsPolicy = Field(default_factory=MetricsPolicy)
     resources: Resources = Field(default_factory=Resources)
     tags: dict[Name, Annotated[str, Field(max_length=500)]] = Field(default_factory=dict, max_length=50)
+
+
+class Fork(Frozen):
+    """A job that starts with the weights of another's checkpoint, under that job's spec with changes."""
+
+    checkpoint: Name = Field("best", description="an id, best or last")
+    spec: dict[str, JsonValue] = Field(
+        default_factory=dict,
+        description="changes to the parent's spec as a JSON merge patch (RFC 7396); another kind takes the whole place "
+        "of a part, null goes back to the default",
+    )
 
 
 def better_is(series: str) -> Literal["min", "max"]:

@@ -100,6 +100,9 @@ def _column(text: str, justify: str = "left", style: str = "none") -> TextColumn
 
 
 def _keep(points: dict[str, Point], name: str, point: Point) -> None:
+    if name.startswith("folds/"):
+        # The steps of one fold come after those of another: the newest is the fold that is on.
+        name = name.split("/", 2)[2]
     if name not in points or point.step >= points[name].step:
         points[name] = point
 

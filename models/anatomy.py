@@ -14,3 +14,17 @@ def hidden_matrices(model: nn.Module) -> list[nn.Parameter]:
     last = head(model)
     outer = {id(module.weight) for module in model.modules() if isinstance(module, nn.Embedding) or module is last}
     return [parameter for parameter in model.parameters() if parameter.dim() == 2 and id(parameter) not in outer]
+
+
+def still(model: nn.Module) -> list[nn.Module]:
+    """The modules whose parameters are all frozen, with what lies within them: what they remember stays as it is.
+
+    Without recurrent layers: they remember nothing, and cuDNN gives no gradient through one that is not in training.
+    """
+    frozen = []
+    for module in model.modules():
+        parameters = list(module.parameters())
+        if parameters and not any(parameter.requires_grad for parameter in parameters):
+            frozen.append(module)
+    parts = dict.fromkeys(part for module in frozen for part in module.modules())
+    return [part for part in parts if not isinstance(part, nn.RNNBase)]

@@ -1,4 +1,4 @@
-"""The five kinds of part side by side, and the shapes on which they agree.
+"""The six kinds of part side by side, and the shapes on which they agree.
 
 Shape letters: B rows of a batch, F features, C channels, H height, W width, T words, K outputs.
 """
@@ -14,11 +14,13 @@ from torch import nn
 from torch.optim.optimizer import ParamsT
 
 from athanor.contract import Part
+from models.draws import Draws
 from models.registry import Shelf
 from models.table import Source
 
 InputKind = Literal["vector", "image", "text"]
 Criterion = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+Change = Callable[[torch.Tensor, Draws], torch.Tensor]
 
 
 class Refusal(ValueError):
@@ -27,6 +29,10 @@ class Refusal(ValueError):
     def __init__(self, pointer: str, message: str, *, code: str = "cannot_work", suggestion: str | None = None) -> None:
         super().__init__(message)
         self.pointer, self.message, self.code, self.suggestion = pointer, message, code, suggestion
+
+    def below(self, place: str) -> "Refusal":
+        """The same of a spec that is not a whole body but stands at `place` in it."""
+        return Refusal(place + self.pointer, self.message, code=self.code, suggestion=self.suggestion)
 
 
 @dataclass(frozen=True)
@@ -172,13 +178,18 @@ class Optimizer(Buildable, ABC):
         return [{"params": list(model.parameters())}]
 
     def over(self, model: nn.Module, *, decay_biases: bool = True) -> torch.optim.Optimizer:
-        """The torch optimizer over a whole network. Biases and normalisation are what has at most one dimension."""
-        groups = self.groups(model)
+        """The torch optimizer over what is trained. Biases and normalisation are what has at most one dimension."""
+        groups = [group for group in map(_trained, self.groups(model)) if group["params"]]
         return self.build(groups if decay_biases else [half for group in groups for half in _halves(group)])
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
         OPTIMIZERS.add(cls)
+
+
+def _trained(group: dict[str, Any]) -> dict[str, Any]:
+    """A group without its frozen parameters: they are neither decayed nor given a state."""
+    return {**group, "params": [parameter for parameter in group["params"] if parameter.requires_grad]}
 
 
 def _halves(group: dict[str, Any]) -> list[dict[str, Any]]:
@@ -227,6 +238,27 @@ class Schedule(Buildable, ABC):
         SCHEDULES.add(cls)
 
 
+class Augmentation(Buildable, ABC):
+    """A change of training examples, drawn anew in each epoch. Validation, test and prediction never see it."""
+
+    accepts: ClassVar[frozenset[InputKind]]
+    tasks: ClassVar[frozenset[str]] = frozenset({"classification", "regression"})
+    mixes: ClassVar[bool] = False
+    """Whether an example becomes partly another one, its partner, with a share of the partner's target."""
+
+    @abstractmethod
+    def build(self, inputs: Inputs) -> Change:
+        """From encoded inputs x_B… to changed ones of the same shape, each row by its own draws.
+
+        What mixes answers with keep_B…, of a shape that fits x_B…: the share, from 0 to 1, that is left of every
+        number; the rest is the partner's. Raises Refusal with a pointer that starts at the augmentation.
+        """
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        AUGMENTATIONS.add(cls)
+
+
 class BuiltIn(Buildable, ABC):
     """A dataset that comes with the service. Its id is its kind."""
 
@@ -243,4 +275,5 @@ ARCHITECTURES: Shelf[Architecture] = Shelf("architectures")
 LOSSES: Shelf[Loss] = Shelf("losses")
 OPTIMIZERS: Shelf[Optimizer] = Shelf("optimizers")
 SCHEDULES: Shelf[Schedule] = Shelf("schedules")
+AUGMENTATIONS: Shelf[Augmentation] = Shelf("augmentations")
 DATASETS: Shelf[BuiltIn] = Shelf("datasets")

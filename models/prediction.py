@@ -1,5 +1,6 @@
 """Answers from a checkpoint: raw rows in, the job's own preprocessing, labels or values out."""
 
+import base64
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,13 @@ from safetensors.torch import load_file
 from torch import nn
 
 from athanor.contract import Column, Generation, Schema
+from models.formats import pictures
 from models.kinds import Refusal
 from models.preparation.examples import Preparation
 from models.preparation.roles import assign
 from models.preparation.stream import generate
 from models.spec import JobSpec
-from models.table import Layout, Table
+from models.table import DataError, Layout, Table
 
 WEIGHTS, PREPARATION = "weights.safetensors", "preparation.json"
 MAX_ROWS = 1000
@@ -116,6 +118,8 @@ def _is_text(value: Any) -> bool:
 def _pixels(value: Any, column: Column, pointer: str) -> bytes:
     assert column.shape is not None
     layout = Layout("image" if column.kind == "image" else "array", tuple(column.shape))
+    if isinstance(value, str) and layout.kind == "image":
+        return _picture(value, layout, column.name, pointer)
     try:
         array = np.asarray(value, dtype=np.float64)
     except (TypeError, ValueError, OverflowError):
@@ -124,9 +128,25 @@ def _pixels(value: Any, column: Column, pointer: str) -> bytes:
     low, high = (0, 255) if layout.kind == "image" else (-LARGEST_FLOAT32, LARGEST_FLOAT32)
     if array.size != size or not np.isfinite(array).all() or array.min() < low or array.max() > high:
         shape = " × ".join(map(str, layout.shape))
-        kind = "numbers from 0 to 255" if layout.kind == "image" else "numbers"
+        kind = "numbers from 0 to 255, or an image file in base64" if layout.kind == "image" else "numbers"
         raise Refusal(pointer, f"'{column.name}' is a list of {shape} {kind}", code="wrong_value")
     return array.astype(layout.dtype).tobytes()
+
+
+def _picture(text: str, layout: Layout, name: str, pointer: str) -> bytes:
+    """The pixels of an image file in base64, with or without the head of a data: URL."""
+    head, comma, body = text.partition(",") if text.startswith("data:") else ("", "", text)
+    try:
+        if comma and not head.endswith(";base64"):
+            raise DataError("its data: URL is not in base64")
+        try:
+            data = base64.b64decode("".join(body.split()), validate=True)
+        except ValueError as error:
+            raise DataError("it is not base64") from error
+        height, width, channels = (*layout.shape, 1)[:3]
+        return pictures.decode(data, (height, width, channels)).tobytes()
+    except DataError as error:
+        raise Refusal(pointer, f"'{name}' cannot be read: {error}", code="wrong_value") from error
 
 
 def _type(column: Column) -> pa.DataType:

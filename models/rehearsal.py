@@ -3,23 +3,34 @@
 Nothing is allocated: shapes alone are computed. The bounds in each part's spec keep the build itself small.
 """
 
+from itertools import islice
+
 import torch
 from torch import nn
 
+from athanor.contract import Folds, Plan, Schema
 from athanor.contract import JobSpec as WireSpec
-from athanor.contract import Plan, Schema
 from models.anatomy import head
+from models.freezing import freeze
 from models.kinds import Architecture, Counted, Inputs, Refusal
 from models.preparation.roles import Roles
-from models.preparation.split import Sizes, sizes, steps_per_epoch
+from models.preparation.split import Sizes, rounds, sizes, steps_per_epoch
 from models.settings import Limits
 from models.spec import JobSpec, foreseen, settle
+from models.transfer import Start
+
+SHOWN = 1000
+"""Parameters that a plan names."""
 
 
-def rehearse(spec: JobSpec, schema: Schema, rows: int, limits: Limits) -> Plan:
-    """Settle the spec, build it without memory, and count. Raises Refusal where it cannot work."""
-    spec, roles = settle(spec, schema)
-    parts = _sizes(spec, schema, rows, roles)
+def rehearse(spec: JobSpec, schema: Schema, rows: int, limits: Limits, start: Start | None = None) -> Plan:
+    """Settle the spec, build it without memory, and count. Raises Refusal where it cannot work.
+
+    `start` is the checkpoint that training begins with, where it does not begin with chance.
+    """
+    spec, roles = settle(start.choose(spec, schema) if start else spec, schema)
+    folds = _sizes(spec, schema, rows, roles)
+    parts = folds[0]
     chosen = spec.hyperparameters
     assert chosen.batch_size
     whole = chosen.optimizer is not None and chosen.optimizer.full_batch
@@ -32,30 +43,35 @@ def rehearse(spec: JobSpec, schema: Schema, rows: int, limits: Limits) -> Plan:
             suggestion="sgd, whose batches are smaller",
         )
     batch = min(chosen.batch_size, parts.train)
-    inputs = foreseen(roles)
-    model, parameters, activations = _measure(spec.architecture, inputs, roles.outputs, batch)
+    inputs, same_answers = start.reads(roles) if start else (foreseen(roles), False)
+    # A language model has an answer for every token that it reads.
+    outputs = inputs.vocabulary if inputs.causal else roles.outputs
+    model, parameters, activations = _measure(spec.architecture, inputs, outputs, batch)
     if isinstance(model, Counted):
         # The whole text at most, with a mark at either end. To sort it takes about 250 bytes a token, as measured.
         tokens = roles.tokens(rows) + 2
         parameters, activations = model.most(tokens), activations + 64 * tokens
-    if chosen.max_norm is not None and head(model) is None:
-        raise Refusal(
-            "/hyperparameters/max_norm", f"{spec.architecture.kind} has no affine map to bound", code="no_head"
-        )
+    freeze(model, chosen.freeze)
+    _check_bound(spec, model)
     if parameters > limits.max_parameters:
         raise Refusal(
             "/architecture",
             f"{parameters:,} parameters; the limit is {limits.max_parameters:,}",
             code="over_limit",
         )
-    # Weights and gradients, the optimizer's numbers, the average of weights, and the best weights kept for the test.
+    # Of what is trained also gradients and the optimizer's numbers; of all the weights, their average, and the best of
+    # them kept for the test.
+    trainable = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
     averages = 1 if chosen.ema or chosen.swa else 0
-    # What is counted has no state, but eight bytes a number.
-    states = chosen.optimizer.states if chosen.optimizer else 1
-    copies = 3 + states + averages
+    states = chosen.optimizer.states if chosen.optimizer else 0
+    numbers = (2 + averages) * parameters + (1 + states) * trainable
+    kept = (1 + averages) * parameters + states * trainable
+    if isinstance(model, Counted):
+        # Whole numbers, of eight bytes.
+        numbers, kept = 2 * numbers, 2 * kept
     held = parts.train + parts.val + parts.test if roles.language else rows
     resident = held * inputs.features * (8 if inputs.kind == "text" else 4)
-    memory = 4 * parameters * copies + 4 * activations + resident
+    memory = 4 * numbers + 4 * activations + resident
     if memory > limits.max_memory_bytes:
         raise Refusal(
             "/hyperparameters/optimizer/kind" if whole else "/hyperparameters/batch_size",
@@ -64,27 +80,47 @@ def rehearse(spec: JobSpec, schema: Schema, rows: int, limits: Limits) -> Plan:
             suggestion=f"{'sgd, whose batches are smaller,' if whole else 'a smaller batch_size'} or a smaller network",
         )
     per_epoch = 1 if isinstance(model, Counted) else steps_per_epoch(parts.train, chosen.batch_size)
-    steps = chosen.steps or (chosen.epochs or 1) * per_epoch
+    steps = sum(chosen.steps or (chosen.epochs or 1) * steps_per_epoch(fold.train, chosen.batch_size) for fold in folds)
     if steps > limits.max_steps:
         raise Refusal("/hyperparameters", f"{steps:,} steps; the limit is {limits.max_steps:,}", code="over_limit")
     return Plan(
         task=roles.task,
         parameters=parameters,
+        trainable=trainable,
         memory_bytes=memory,
         train_rows=parts.train,
         val_rows=parts.val,
         test_rows=parts.test,
         steps=steps,
         steps_per_epoch=per_epoch,
-        checkpoint_bytes=4 * parameters * (1 + states + averages),
+        checkpoint_bytes=4 * kept,
+        shapes={name: list(each.shape) for name, each in islice(model.named_parameters(), SHOWN)},
+        fresh=start.fresh(spec.architecture, inputs, outputs, same_answers) if start else [],
         spec=WireSpec.model_validate(spec.model_dump(mode="json")).model_dump(mode="json"),
     )
 
 
-def _sizes(spec: JobSpec, schema: Schema, rows: int, roles: Roles) -> Sizes:
+def _check_bound(spec: JobSpec, model: nn.Module) -> None:
+    """Whether there is a last affine map to bound, where max_norm is to."""
+    if spec.hyperparameters.max_norm is None:
+        return
+    last = head(model)
+    if last is None:
+        what = f"{spec.architecture.kind} has no affine map to bound"
+        raise Refusal("/hyperparameters/max_norm", what, code="no_head")
+    if not last.weight.requires_grad:
+        raise Refusal("/hyperparameters/max_norm", "the last affine map is frozen, and so is its norm", code="frozen")
+
+
+def _sizes(spec: JobSpec, schema: Schema, rows: int, roles: Roles) -> list[Sizes]:
+    """Rows of each part, of every training that the job is made of."""
     column = next((column for column in schema.columns if column.name == roles.part), None)
     counts = dict(zip(column.classes or [], column.counts or [], strict=True)) if column else {}
-    parts = sizes(spec.dataset.split, rows, roles, counts)
+    split = spec.dataset.split
+    folds = [sizes(split, rows, roles, counts, fold) for fold in range(rounds(split))]
+    if isinstance(split, Folds) and not folds[-1].test:
+        raise Refusal("/dataset/split/n", f"{rows} rows do not make {split.n} folds", code="too_few_rows")
+    parts = folds[0]
     if parts.train < 2:
         what = f"windows of {roles.language.context} tokens" if roles.language else f"of {rows} rows"
         raise Refusal("/dataset/split", f"{parts.train} {what} are left to train on", code="too_few_rows")
@@ -103,7 +139,7 @@ def _sizes(spec: JobSpec, schema: Schema, rows: int, roles: Roles) -> Sizes:
                 code="unknown_series",
                 suggestion="one of " + ", ".join(evaluated(roles, parts)) if parts.val else "give split.val a share",
             )
-    return parts
+    return folds
 
 
 def evaluated(roles: Roles, parts: Sizes) -> list[str]:

@@ -1,5 +1,6 @@
 """What a job spec means: the wire's JobSpec, narrowed to the parts on the shelves, and its open choices settled."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
@@ -8,11 +9,13 @@ from athanor import contract
 from athanor.contract import MAX_BATCH, Column, Schema
 from models.kinds import (
     ARCHITECTURES,
+    AUGMENTATIONS,
     COUNTED,
     LOSSES,
     OPTIMIZERS,
     SCHEDULES,
     Architecture,
+    Augmentation,
     Inputs,
     Loss,
     Optimizer,
@@ -28,17 +31,22 @@ if TYPE_CHECKING:
     AnyLoss = Loss
     AnyOptimizer = Optimizer
     AnySchedule = Schedule
+    AnyAugmentation = Augmentation
 else:
     AnyArchitecture = ARCHITECTURES.union()
     AnyLoss = LOSSES.union()
     AnyOptimizer = OPTIMIZERS.union()
     AnySchedule = SCHEDULES.union()
+    AnyAugmentation = AUGMENTATIONS.union()
 
 
 class Hyperparameters(contract.Hyperparameters):
     optimizer: AnyOptimizer | None = None
     schedule: AnySchedule | None = None
     loss: AnyLoss | None = None
+    augmentations: tuple[AnyAugmentation, ...] = Field(
+        (), max_length=16, description=contract.Hyperparameters.model_fields["augmentations"].description
+    )
 
 
 class JobSpec(contract.JobSpec):
@@ -48,6 +56,11 @@ class JobSpec(contract.JobSpec):
 
 DEFAULT_LOSS = {"classification": "cross_entropy", "regression": "mse", "tagging": "cross_entropy"}
 DEFAULT_LOSS["language_modeling"] = "cross_entropy"
+
+
+def default_series(task: str) -> str:
+    """What best means. The loss of a tagger rises long before it stops finding more entities."""
+    return "val/f1" if task == "tagging" else "val/loss"
 
 
 def settle(spec: JobSpec, schema: Schema) -> tuple[JobSpec, Roles]:
@@ -66,6 +79,7 @@ def settle(spec: JobSpec, schema: Schema) -> tuple[JobSpec, Roles]:
             code="wrong_loss",
             suggestion="use one of " + ", ".join(fitting),
         )
+    _check_augmentations(given.augmentations, roles)
     course = _descent(given, recipe) if recipe is not COUNTED else _counting(given, spec.architecture)
     settled = given.model_copy(update={**course, "loss": loss})
     many, language = roles.form == "vector", roles.language
@@ -81,9 +95,8 @@ def settle(spec: JobSpec, schema: Schema) -> tuple[JobSpec, Roles]:
         }
     )
     checkpoints = spec.checkpoints
-    if roles.task == "tagging" and "series" not in checkpoints.model_fields_set:
-        # The loss of a tagger rises long before it stops finding more entities.
-        checkpoints = checkpoints.model_copy(update={"series": "val/f1"})
+    if "series" not in checkpoints.model_fields_set and default_series(roles.task) != checkpoints.series:
+        checkpoints = checkpoints.model_copy(update={"series": default_series(roles.task)})
     if checkpoints.every_epochs is None and checkpoints.every_steps is None:
         checkpoints = checkpoints.model_copy(update={"every_epochs": 1})
     filled = spec.model_copy(update={"hyperparameters": settled, "dataset": dataset, "checkpoints": checkpoints})
@@ -117,6 +130,37 @@ def _counting(given: Hyperparameters, architecture: Architecture) -> dict[str, A
                 suggestion=f"leave {name} out",
             )
     return {"epochs": None, "steps": 1, "batch_size": given.batch_size or COUNTED.batch_size}
+
+
+def _check_augmentations(augmentations: Sequence[Augmentation], roles: Roles) -> None:
+    """Refuse what cannot change these inputs, or would change what is asked of them."""
+    inputs, mixed = foreseen(roles), None
+    for place, each in enumerate(augmentations):
+        where = f"/hyperparameters/augmentations/{place}"
+        if inputs.kind not in each.accepts or roles.task not in each.tasks:
+            fitting = [
+                part.model_fields["kind"].default
+                for part in AUGMENTATIONS
+                if inputs.kind in part.accepts and roles.task in part.tasks
+            ]
+            raise Refusal(
+                f"{where}/kind",
+                f"{each.kind} is for {' or '.join(sorted(each.accepts))} inputs in {' or '.join(sorted(each.tasks))}; "
+                f"this is {roles.task} from {inputs.kind} inputs",
+                code="wrong_augmentation",
+                suggestion="use one of " + ", ".join(fitting) if fitting else None,
+            )
+        if each.mixes and mixed is not None:
+            raise Refusal(
+                f"{where}/kind", f"{mixed} mixes the examples already; once is all", code="wrong_augmentation"
+            )
+        mixed = each.kind if each.mixes else mixed
+        try:
+            each.build(inputs)
+        except Refusal as refusal:
+            raise Refusal(
+                where + refusal.pointer, refusal.message, code=refusal.code, suggestion=refusal.suggestion
+            ) from refusal
 
 
 def foreseen(roles: Roles) -> Inputs:

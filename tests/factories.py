@@ -178,11 +178,16 @@ def a_claim(tx: Session, *, worker_id: str | None = None, devices: Sequence[str]
 
 
 def a_new_checkpoint(
-    *, step: int, score: float | None = None, reason: str = "cadence", prefix: str | None = None
+    *,
+    step: int,
+    score: float | None = None,
+    reason: str = "cadence",
+    prefix: str | None = None,
+    fold: int | None = None,
 ) -> checkpoints.New:
     """What `jobs.commit_checkpoint` takes."""
     files = [CheckpointFile(name=checkpoints.WEIGHTS, bytes=10, sha256="a" * 64)]
-    return checkpoints.New(step, step / 10, reason, score, prefix or f"jobs/x/{step}", files)
+    return checkpoints.New(step, step / 10, reason, score, prefix or f"jobs/x/{step}", files, fold)
 
 
 def a_checkpoint(tx: Session, *, job_id: str, step: int, score: float | None = None, reason: str = "cadence") -> str:

@@ -1,6 +1,6 @@
 """Problems small enough to train on in a moment, one for each kind of input."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import pyarrow as pa
 import torch
 
 from athanor.contract import Schema
+from models.freezing import freeze
 from models.intake import ingest
 from models.kinds import Architecture, Counted, InputKind, Inputs, Loss, Optimizer, Schedule
 from models.losses.cross_entropy import CrossEntropy
@@ -18,7 +19,7 @@ from models.preparation.targets import Classes, Values
 from models.schedules.constant import Constant
 from models.table import Layout, Source, Table
 from worker import device
-from worker.counting import count
+from worker.counting import count, nothing_to_move
 from worker.loop import Course, Learner, Part, Step, Tally, fit
 
 # As in a trainer; and threads on so little work only wait for each other.
@@ -81,6 +82,7 @@ def learner(
     schedule: Schedule | None = None,
     decay_biases: bool = True,
     language: bool = False,
+    frozen: Sequence[str] = (),
     **course: Any,
 ) -> Learner:
     """A freshly built learner for `problem(kind)`, or for `text`, as the trainer would build it."""
@@ -91,6 +93,7 @@ def learner(
     model = architecture.build(inputs, inputs.vocabulary if inputs.causal else outputs)
     if kind == "image":
         model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    freeze(model, list(frozen))
     counts = torch.bincount(problem(kind, rows)[1], minlength=CLASSES) if outputs > 1 else None
     measure = Classes(name="t", classes=WORDS[:outputs]) if outputs > 1 else Values(name="t", mean=0.0, std=1.0)
     criterion = loss.build_for(counts)
@@ -107,7 +110,9 @@ def learner(
         "steps_per_epoch": -(-rows // size),
         "seed": 0,
     }
-    return Learner(model, optimizer.over(model, decay_biases=decay_biases), Course(**{**plan, **course}))
+    counted = isinstance(model, Counted)
+    rule = nothing_to_move() if counted else optimizer.over(model, decay_biases=decay_biases)
+    return Learner(model, rule, Course(**{**plan, **course}))
 
 
 def steps(learner: Learner, train: Part, val: Part | None) -> Iterator[Step]:

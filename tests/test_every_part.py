@@ -13,7 +13,18 @@ from hypothesis import strategies as st
 
 from athanor.contract import DatasetChoice
 from models.intake import ingest
-from models.kinds import ARCHITECTURES, COUNTED, DATASETS, LOSSES, OPTIMIZERS, SCHEDULES, Architecture, InputKind
+from models.kinds import (
+    ARCHITECTURES,
+    AUGMENTATIONS,
+    COUNTED,
+    DATASETS,
+    LOSSES,
+    OPTIMIZERS,
+    SCHEDULES,
+    Architecture,
+    Augmentation,
+    InputKind,
+)
 from models.losses.mse import MSE
 from models.optimizers.sgd import SGD
 from models.preparation.roles import assign
@@ -22,10 +33,12 @@ from models.settings import Limits
 from models.spec import JobSpec
 from tests import small
 from worker import loop
+from worker.batch import Batch, Views
 
-SHELVES = {shelf.folder: shelf for shelf in (ARCHITECTURES, LOSSES, OPTIMIZERS, SCHEDULES, DATASETS)}
+SHELVES = {shelf.folder: shelf for shelf in (ARCHITECTURES, LOSSES, OPTIMIZERS, SCHEDULES, AUGMENTATIONS, DATASETS)}
 PARTS: list[tuple[str, Any]] = [(folder, part) for folder, shelf in SHELVES.items() for part in shelf]
 KINDS: tuple[InputKind, ...] = ("vector", "image", "text")
+CHANGING = [(part, kind) for part in AUGMENTATIONS for kind in KINDS if kind in part.accepts]
 FITTING = [(part, kind) for part in ARCHITECTURES for kind in KINDS if kind in part.accepts]
 
 every_part = pytest.mark.parametrize(
@@ -33,6 +46,9 @@ every_part = pytest.mark.parametrize(
 )
 every_fit = pytest.mark.parametrize(
     ("part", "kind"), FITTING, ids=[f"{_.model_fields['kind'].default}-{kind}" for _, kind in FITTING]
+)
+every_change = pytest.mark.parametrize(
+    ("part", "kind"), CHANGING, ids=[f"{_.model_fields['kind'].default}-{kind}" for _, kind in CHANGING]
 )
 
 
@@ -50,7 +66,7 @@ def test_it_says_what_it_is(folder: str, part: Any) -> None:
     assert part.__doc__ is not None, "the docstring is what people read in the catalog"
     assert told.summary[:1].isupper() and told.summary.endswith((".", "?"))
     assert told.description.startswith(told.summary)
-    if folder in ("architectures", "losses"):
+    if folder in ("architectures", "losses", "augmentations"):
         assert "Shapes:" in told.description and "_B" in told.description
 
 
@@ -234,6 +250,77 @@ def test_every_loss_bears_confident_outputs(kind: str) -> None:
     loss = _example("losses", kind).build()(y_BK, t_B)
     loss.backward()
     assert torch.isfinite(loss) and y_BK.grad is not None and torch.isfinite(y_BK.grad).all()
+
+
+@pytest.mark.parametrize("kind", _kinds("losses"))
+def test_every_loss_of_mixed_rows_is_each_rows_share_of_both(kind: str) -> None:
+    y_BK, t_B = _losing(kind, 6, torch.float64)
+    weighed = {"class_weights": "balanced"} if "class_weights" in LOSSES[kind].model_fields else {}
+    criterion = LOSSES[kind].model_validate(weighed).build_for(torch.tensor([3, 2, 1]))
+    other_B, share_B = t_B.roll(1), torch.linspace(0, 1, 6, dtype=torch.float64)
+    given = y_BK.clone().requires_grad_()
+    loss = Batch(torch.empty(0), t_B, other_B, share_B).loss(criterion, given)
+    alone = y_BK.clone().requires_grad_()
+    rows = [slice(row, row + 1) for row in range(6)]
+    expected = sum(
+        share * criterion(alone[row], t_B[row]) + (1 - share) * criterion(alone[row], other_B[row])
+        for row, share in zip(rows, share_B, strict=True)
+    )
+    assert isinstance(expected, torch.Tensor)
+    torch.testing.assert_close(loss, expected / 6)
+    torch.testing.assert_close(*(torch.autograd.grad(each, y)[0] for each, y in ((loss, given), (expected / 6, alone))))
+
+
+def _changed(part: type[Augmentation], kind: InputKind, rows_B: torch.Tensor, **key: int) -> Batch:
+    views = Views([part.model_validate({})], small.SHAPES[kind], key.get("seed", 0))
+    return views(*small.problem(kind, 200), rows_B, key.get("epoch", 0))
+
+
+@every_change
+def test_an_augmentation_keeps_the_shape_and_leaves_the_part_alone(part: type[Augmentation], kind: InputKind) -> None:
+    x_N, t_N = small.problem(kind, 200)
+    kept_N = x_N.clone()
+    batch = Views([part.model_validate({})], small.SHAPES[kind], 0)(x_N, t_N, torch.arange(200), 0)
+    assert batch.x.shape == x_N.shape and batch.x.dtype == x_N.dtype and torch.isfinite(batch.x).all()
+    assert torch.equal(x_N, kept_N) and not torch.equal(batch.x, x_N)
+    assert torch.equal(batch.t, t_N) and (batch.other is not None) == part.mixes
+    if kind == "text":
+        assert torch.equal(batch.x == 0, x_N == 0)
+
+
+@every_change
+def test_an_augmentation_hangs_on_seed_epoch_and_row_alone(part: type[Augmentation], kind: InputKind) -> None:
+    whole = _changed(part, kind, torch.arange(200))
+    torch.rand(3)
+    for rows_B in (torch.tensor([150]), torch.tensor([7, 199, 3, 7, 42]), torch.randperm(200)):
+        again = _changed(part, kind, rows_B)
+        assert torch.equal(again.x, whole.x[rows_B])
+        if again.share is not None and again.other is not None and whole.share is not None and whole.other is not None:
+            assert torch.equal(again.share, whole.share[rows_B]) and torch.equal(again.other, whole.other[rows_B])
+    assert not torch.equal(_changed(part, kind, torch.arange(200), seed=1).x, whole.x)
+    assert not torch.equal(_changed(part, kind, torch.arange(200), epoch=1).x, whole.x)
+
+
+@every_change
+def test_steps_with_an_augmentation(part: type[Augmentation], kind: InputKind) -> None:
+    def trained() -> tuple[list[loop.Step], list[bytes]]:
+        views = Views([part.model_validate({})], small.SHAPES[kind], 0)
+        architecture = _example("architectures", "textcnn" if kind == "text" else "linear")
+        learner = small.learner(architecture, SGD(lr=0.1), kind, steps=3, augment=views)
+        steps = small.timeless(loop.fit(learner, small.problem(kind), small.problem(kind, 6, seed=1)))
+        return steps, [value.numpy().tobytes() for value in learner.model.state_dict().values()]
+
+    steps, weights = trained()
+    assert all(torch.isfinite(torch.tensor(value)) for step in steps for value in step.series.values())
+    assert (steps, weights) == trained()
+
+
+@pytest.mark.parametrize("kind", _kinds("augmentations"))
+def test_every_augmentation_says_whom_it_is_for(kind: str) -> None:
+    part = AUGMENTATIONS[kind]
+    assert part.accepts and part.accepts <= set(KINDS)
+    assert part.tasks and part.tasks <= {"classification", "regression", "tagging", "language_modeling"}
+    assert not part.mixes or part.tasks <= {"classification", "regression"}, "a mixed sentence has no words"
 
 
 @pytest.mark.parametrize("kind", _kinds("datasets"))

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import athanor.version
-from models.kinds import ARCHITECTURES, DATASETS, LOSSES, OPTIMIZERS, SCHEDULES
+from models.kinds import ARCHITECTURES, AUGMENTATIONS, DATASETS, LOSSES, OPTIMIZERS, SCHEDULES
 
 ROOT = Path(__file__).parents[1]
 SKIPPED = {"__pycache__", "build", "dist", "node_modules"}
@@ -142,7 +142,7 @@ def test_the_rule_above_lets_by(code: str) -> None:
     assert not any(_forbidden(node) for node in ast.walk(ast.parse(code)))
 
 
-SHELVES: list[Any] = [ARCHITECTURES, LOSSES, OPTIMIZERS, SCHEDULES, DATASETS]
+SHELVES: list[Any] = [ARCHITECTURES, LOSSES, OPTIMIZERS, SCHEDULES, AUGMENTATIONS, DATASETS]
 
 
 @pytest.mark.parametrize("shelf", SHELVES, ids=lambda shelf: shelf.folder)
@@ -158,9 +158,10 @@ def test_one_part_a_file_and_names_agree(shelf: Any) -> None:
     assert set(claimed.values()) == {1}
 
 
-def test_every_loss_comes_with_its_formula() -> None:
-    tests = {path.stem for path in (ROOT / "tests" / "models" / "losses").glob("test_*.py")}
-    assert {f"test_{part.model_fields['kind'].default}" for part in LOSSES} <= tests
+@pytest.mark.parametrize("shelf", [LOSSES, AUGMENTATIONS], ids=lambda shelf: shelf.folder)
+def test_every_formula_comes_with_its_test(shelf: Any) -> None:
+    tests = {path.stem for path in (ROOT / "tests" / "models" / shelf.folder).glob("test_*.py")}
+    assert {f"test_{part.model_fields['kind'].default}" for part in shelf} <= tests
 
 
 def test_the_client_is_light() -> None:

@@ -29,7 +29,7 @@ def _reviews() -> str:
 
 def test_the_examples_work(tmp_path: Path) -> None:
     assert PYTHON is not None
-    assert [sorted(body) for body in BODIES] == [["architecture", "dataset"], ["rows"]]
+    assert [sorted(body) for body in BODIES] == [["architecture", "dataset"], ["rows"], ["spec"]]
     whole = re.search(r"`(\{\"architecture.*?\})` is a whole job", README)
     assert whole is not None
     here = tmp_path / "here"
@@ -49,8 +49,10 @@ def test_the_examples_work(tmp_path: Path) -> None:
             assert list(file.keys())
         with service.client() as client:
             dataset, job = client.datasets().data[0], client.jobs().data[0]
-            spec, rows = BODIES
+            spec, rows, fork = BODIES
             assert spec["dataset"] == {"id": "ds_…"}
             assert client.plan(spec | {"dataset": {"id": dataset.id}}).task == "classification"
             assert client.plan(json.loads(whole[1])).task == "classification"
+            plan = client.plan_fork(job.id, fork["spec"] | {"dataset": {"id": dataset.id}})
+            assert plan.fresh == [] and plan.trainable < plan.parameters
             assert len(client.predict(job.id, rows["rows"]).predictions) == len(rows["rows"])

@@ -124,6 +124,17 @@ def test_the_best_checkpoint_answers(client: Client, finished: Job) -> None:
     assert labels == ["positive", "negative"]
 
 
+def test_a_fork_goes_on_from_there(client: Client, finished: Job) -> None:
+    changes = {"name": "further", "hyperparameters": {"epochs": 1, "freeze": ["embedding"], "optimizer": {"lr": 1e-30}}}
+    assert client.plan_fork(finished.id, changes).trainable < client.plan(finished.spec).trainable
+    job = client.wait(client.fork(finished.id, changes).id, timeout=120)
+    assert job.origin is not None and job.origin.checkpoint_id == client.checkpoint(finished.id, "best").id
+    assert client.digest(job.id) != client.digest(finished.id), "the metadata are its own"
+    before, after = (client.metrics(each.id, "test/loss").series["test/loss"].values for each in (finished, job))
+    assert after == before
+    client.delete_job(job.id)
+
+
 def test_watching_ends_with_the_job(client: Client, finished: Job) -> None:
     kinds = [event.kind for event in client.stream(finished.id)]
     assert kinds[-1] == "end" and {"state", "metrics", "checkpoint"} <= set(kinds)

@@ -15,7 +15,8 @@ from typing import Literal
 import torch
 from torch import nn
 
-from models.anatomy import head
+from models.anatomy import head, still
+from worker.batch import Batch
 
 Tensors = dict[str, torch.Tensor]
 Criterion = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
@@ -25,6 +26,9 @@ Part = tuple[torch.Tensor, torch.Tensor]
 
 Supply = Callable[[int], Part]
 """The training part of each epoch, by its number: always as many rows, and a function of nothing else."""
+
+Augment = Callable[[torch.Tensor, torch.Tensor, torch.Tensor, int], Batch]
+"""From inputs and targets of the training part, the numbers of a batch's rows, and the epoch."""
 
 EVALUATION_BATCH = 512
 
@@ -95,6 +99,7 @@ class Course:
     best_mode: Literal["min", "max"] = "min"
     every_steps: int = 1
     tally: Tally | None = None
+    augment: Augment | None = None
 
 
 @dataclass
@@ -143,6 +148,7 @@ class Learner:
         if self.course.ema is not None and self.average is None:
             self.average = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
         self.head = head(self.model) if self.course.max_norm is not None else None
+        self.still = still(self.model)
         self.rates: list[float] = [group["lr"] for group in self.optimizer.param_groups]
 
     def weights(self) -> Tensors:
@@ -162,13 +168,16 @@ def fit(learner: Learner, train: Part | Supply, val: Part | None) -> Iterator[St
             order_N = _order(course.seed, epoch, len(t_N)).to(t_N.device)
         start = memory.step % course.steps_per_epoch * course.batch_size
         chosen_B = order_N[start : start + course.batch_size]
-        x_B, t_B = x_N.index_select(0, chosen_B), t_N.index_select(0, chosen_B)
+        if course.augment is None:
+            batch = Batch(x_N.index_select(0, chosen_B), t_N.index_select(0, chosen_B))
+        else:
+            batch = course.augment(x_N, t_N, chosen_B, epoch)
         factor = course.factor(memory.step, course.steps) * memory.scale
         for group, rate in zip(learner.optimizer.param_groups, learner.rates, strict=True):
             group["lr"] = rate * factor
-        loss, y_BK, norm = _step(learner, x_B, t_B)
+        loss, y_BK, norm = _step(learner, batch)
         memory.step += 1
-        counted += len(t_B)
+        counted += len(batch)
 
         last = memory.step == course.steps
         series: dict[str, float] = {}
@@ -179,7 +188,7 @@ def fit(learner: Learner, train: Part | Supply, val: Part | None) -> Iterator[St
             raise NonFinite(memory.step, float(loss), learner.rates[0] * factor)
         if reports:
             series = {"train/loss": float(loss), "lr": learner.rates[0] * factor, "grad_norm": float(norm)}
-            measured = course.measure(y_BK, t_B)
+            measured = course.measure(y_BK, batch.dominant)
             series |= {f"train/{name}": measured[name] for name in ("accuracy", "rmse") if name in measured}
         score, improved = None, False
         if ends_epoch:
@@ -205,15 +214,17 @@ def _order(seed: int, epoch: int, rows: int) -> torch.Tensor:
     return torch.randperm(rows, generator=generator)
 
 
-def _step(learner: Learner, x_B: torch.Tensor, t_B: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def _step(learner: Learner, batch: Batch) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """One update. Returns the loss, the outputs, and the norm of the gradient before clipping."""
     course, model = learner.course, learner.model
     model.train()
+    for module in learner.still:
+        module.training = False
     learner.optimizer.zero_grad(set_to_none=True)
-    with torch.autocast(x_B.device.type, torch.bfloat16, enabled=course.bf16):
-        y_BK = model(shaped(x_B))
+    with torch.autocast(batch.x.device.type, torch.bfloat16, enabled=course.bf16):
+        y_BK = model(shaped(batch.x))
     y_BK = y_BK.float()
-    loss = course.criterion(y_BK, t_B)
+    loss = batch.loss(course.criterion, y_BK)
     loss.backward()  # type: ignore[no-untyped-call]
     if course.l1:
         _pull(model, course.l1)
@@ -274,13 +285,16 @@ def shaped(x_B: torch.Tensor) -> torch.Tensor:
 
 
 @torch.no_grad()
-def evaluate(learner: Learner, x_N: torch.Tensor, t_N: torch.Tensor) -> dict[str, float]:
-    """Loss and measures of the kept weights over a whole part."""
+def evaluate(
+    learner: Learner, x_N: torch.Tensor, t_N: torch.Tensor, weights: Tensors | None = None
+) -> dict[str, float]:
+    """Loss and measures over a whole part, of the given weights or else of the kept ones."""
     course, model = learner.course, learner.model
+    weights = learner.average if weights is None else weights
     trained = None
-    if learner.average is not None:
+    if weights is not None:
         trained = {name: value.clone() for name, value in model.state_dict().items()}
-        model.load_state_dict(learner.average)
+        model.load_state_dict(weights)
     if course.tally is not None:
         measured = _tallied(course, course.tally, model, x_N, t_N)
     else:

@@ -70,7 +70,8 @@ class Report:
         prefix = f"jobs/{self.job_id}/a{self.attempt}/step-{message['step']}"
         for file in files:
             self.store.put(f"{prefix}/{file.name}", folder / file.name)
-        new = checkpoints.New(message["step"], message["epoch"], message["reason"], message["score"], prefix, files)
+        told = {name: message[name] for name in ("step", "epoch", "reason", "score", "fold")}
+        new = checkpoints.New(**told, prefix=prefix, files=files)
         with self.database.writing() as tx:
             self._write(tx)
             jobs.commit_checkpoint(tx, self.job_id, self.attempt, new)

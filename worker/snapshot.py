@@ -18,11 +18,14 @@ from safetensors.torch import load_file, save_file
 
 from athanor.contract import CheckpointFile
 from worker.loop import Learner, Memory, Tensors
+from worker.past import Past
 
 WEIGHTS, STATE, SCALARS, PREPARATION = "weights.safetensors", "state.safetensors", "state.json", "preparation.json"
 
 
-def write(learner: Learner, folder: Path, about: dict[str, Any], preparation: str) -> list[CheckpointFile]:
+def write(
+    learner: Learner, folder: Path, about: dict[str, Any], preparation: str, past: Past | None = None
+) -> list[CheckpointFile]:
     """Write a snapshot as a new folder, synced and then renamed into place: it is there whole or not at all."""
     partial = folder.with_name(folder.name + ".part")
     partial.mkdir()
@@ -30,6 +33,7 @@ def write(learner: Learner, folder: Path, about: dict[str, Any], preparation: st
     metadata = {"athanor": json.dumps(about, sort_keys=True)}
     save_file(_plain(learner.weights()), partial / WEIGHTS, metadata)
     arrays, scalars = _state(learner)
+    scalars["past"] = asdict(past or Past())
     save_file(_plain(arrays), partial / STATE)
     (partial / SCALARS).write_text(json.dumps(scalars, sort_keys=True))
     (partial / PREPARATION).write_text(preparation)
@@ -66,10 +70,9 @@ def restore(learner: Learner, folder: Path) -> None:
     random.setstate((version, tuple(rest[0]), rest[1]))
 
 
-def load_weights(learner: Learner, weights: Tensors) -> None:
-    """Make `weights` the ones that are evaluated."""
-    learner.average = None
-    learner.model.load_state_dict(weights)
+def past(folder: Path) -> Past:
+    """The trainings that were over when a snapshot was taken."""
+    return Past(**json.loads((folder / SCALARS).read_text()).get("past", {}))
 
 
 def _state(learner: Learner) -> tuple[Tensors, dict[str, Any]]:

@@ -12,9 +12,9 @@ from typing import Any
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from athanor.contract import CheckpointPolicy, JobError, better_is
+from athanor.contract import Baseline, CheckpointPolicy, JobError, better_is
 from models.records import attempts, checkpoints, datasets, events, jobs, metrics
-from models.records.checkpoints import WEIGHTS, Stored
+from models.records.checkpoints import PREPARATION, WEIGHTS, Stored
 from models.records.database import Database
 from models.settings import Settings
 from models.storage.store import Corrupt, Store, fetch
@@ -100,7 +100,20 @@ class Supervisor:
             "folder": str(self.folder),
             "resume": str(self.folder / newest.id) if newest else None,
             "best": str(best) if best else None,
+            "origin": self._origin(),
         }
+
+    def _origin(self) -> dict[str, Any] | None:
+        """What a fork starts with, here on disk. Raises Corrupt, FileNotFoundError."""
+        origin = self.claim.origin
+        if origin is None:
+            return None
+        there = self.folder / "origin"
+        there.mkdir()
+        for file in origin.files:
+            fetch(self.store, origin.key(file.name), there / file.name, file.sha256)
+        paths = {"weights": str(there / WEIGHTS), "preparation": str(there / PREPARATION)}
+        return paths | {"fresh": origin.fresh}
 
     def _newest_whole(self) -> Stored | None:
         """The newest checkpoint with bytes as promised, here on disk. Broken ones are marked and passed over."""
@@ -130,13 +143,13 @@ class Supervisor:
             events.note(tx, self.claim.job_id, self.claim.attempt, "warning", {"checkpoint": broken.id, "message": why})
 
     def _best(self, newest: Stored | None) -> Path | None:
-        """Weights of the best checkpoint so far, for the final test."""
+        """Weights of the best checkpoint of this training so far, for its test."""
         if newest is None or self.policy.keep_best == 0:
             return None
         weights = self.folder / "best.safetensors"
         while True:
             with self.database.reading() as tx:
-                best = checkpoints.best(tx, self.claim.job_id, better_is(self.policy.series))
+                best = checkpoints.best(tx, self.claim.job_id, better_is(self.policy.series), newest.fold)
             if best is None or best.score is None:
                 return None
             try:
@@ -174,6 +187,8 @@ class Supervisor:
                 self.began = time.monotonic()
                 device, fingerprint = message["device"], message["fingerprint"]
                 self._patiently(lambda: self._begin(device, fingerprint))
+            case "baseline":
+                self._patiently(lambda: self._note_baseline(Baseline.model_validate(message["baseline"])))
             case "points":
                 self.report.points(message)
             case "log":
@@ -190,6 +205,10 @@ class Supervisor:
     def _begin(self, device: str, fingerprint: dict[str, Any]) -> None:
         with self.database.writing() as tx:
             jobs.begin(tx, self.claim.job_id, self.claim.attempt, self.trainer.pid, device, fingerprint)
+
+    def _note_baseline(self, baseline: Baseline) -> None:
+        with self.database.writing() as tx:
+            jobs.note_baseline(tx, self.claim.job_id, self.claim.attempt, baseline)
 
     def _steer(self, seconds: float) -> None:
         """Pass on what the user, the worker or the clock wants; insist after the grace."""

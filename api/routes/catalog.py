@@ -6,7 +6,7 @@ from typing import Any
 from fastapi import APIRouter
 
 from athanor.contract import Catalog
-from models.kinds import ARCHITECTURES, DATASETS, LOSSES, OPTIMIZERS, SCHEDULES
+from models.kinds import ARCHITECTURES, AUGMENTATIONS, DATASETS, LOSSES, OPTIMIZERS, SCHEDULES
 from models.spec import JobSpec
 
 router = APIRouter(tags=["catalog"])
@@ -19,14 +19,14 @@ def _catalog() -> Catalog:
         losses=LOSSES.catalog(),
         optimizers=OPTIMIZERS.catalog(),
         schedules=SCHEDULES.catalog(),
-        augmentations=[],
+        augmentations=AUGMENTATIONS.catalog(),
         datasets=DATASETS.catalog(),
     )
 
 
 @router.get("/catalog")
 def read() -> Catalog:
-    """Architectures, losses, optimizers, schedules and built-in datasets, each with its JSON Schema."""
+    """Architectures, losses, optimizers, schedules, augmentations and built-in datasets, each with its JSON Schema."""
     return _catalog()
 
 

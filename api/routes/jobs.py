@@ -1,22 +1,18 @@
 """Jobs: submit, look, cancel, pause, resume, delete."""
 
-import hashlib
 from collections.abc import Callable
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Response
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from api import builtin
-from api.deps import Authenticated, Paged, Parts, Service, missing
+from api import submission
+from api.deps import Authenticated, Paged, Parts, Service
 from api.etags import known
 from api.pages import page
 from api.problems import Refused
 from athanor.contract import Job, Page, Plan, State
-from models.kinds import Refusal
-from models.records import answers, jobs, queue
-from models.rehearsal import rehearse
+from models.records import answers, jobs
 from models.spec import JobSpec
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
@@ -36,57 +32,13 @@ def create(
     What cannot work is refused here, with a pointer. `validate_only` answers 200 with the plan and queues nothing. The
     same `Idempotency-Key` with the same body answers 200 with the job it made before; with another body, 422.
     """
-    plan = _plan(service, spec)
+    plan = submission.plan(service, spec)
     if validate_only:
         response.status_code = 200
         return plan
-    wanted = jobs.Submission(
-        key_id=caller.key_id,
-        spec=dict(plan.spec),
-        plan=plan.model_dump(mode="json", exclude={"spec"}),
-        dataset_id=spec.dataset.id,
-        device=spec.resources.device,
-        priority=spec.resources.priority,
-        request_sha256=hashlib.sha256(spec.model_dump_json(exclude_unset=True).encode()).hexdigest(),
-        name=spec.name,
-        tags=spec.tags,
-        idempotency_key=idempotency_key,
-    )
-    try:
-        with service.database.writing() as tx:
-            job_id, is_new = jobs.submit(tx, wanted)
-    except IntegrityError:
-        # The same key came by another request at this moment, or the dataset went: now both can be seen.
-        _plan(service, spec)
-        with service.database.writing() as tx:
-            job_id, is_new = jobs.submit(tx, wanted)
-    # Only now: a worker that hears the ring must find the row.
-    if is_new and service.broker.ring(job_id):
-        with service.database.writing() as tx:
-            queue.mark_rung(tx, job_id)
-    response.status_code = 201 if is_new else 200
-    response.headers["Location"] = f"/v1/jobs/{job_id}"
-    return _job(service, job_id)
-
-
-def _plan(service: Service, spec: JobSpec) -> Plan:
-    dataset = builtin.find(service, spec.dataset.id)
-    if dataset is None:
-        raise Refusal(
-            "/dataset/id",
-            f"there is no dataset '{spec.dataset.id}'",
-            code="unknown_dataset",
-            suggestion="upload one, or take a built-in set from GET /v1/catalog",
-        )
-    return rehearse(spec, dataset.schema_, dataset.rows, service.settings.limits)
-
-
-def _job(service: Service, job_id: str) -> Job:
-    with service.database.reading() as tx:
-        found = answers.job(tx, job_id)
-    if found is None:
-        raise missing("job", job_id)
-    return found
+    said = spec.model_dump_json(exclude_unset=True)
+    wanted = submission.of(caller, spec, plan, said, idempotency_key)
+    return submission.accept(service, response, wanted, lambda: submission.plan(service, spec))
 
 
 @router.get("")
@@ -116,13 +68,13 @@ def read(
     if version is not None and known(if_none_match, etag):
         return Response(status_code=304, headers={"ETag": etag})
     response.headers["ETag"] = etag
-    return _job(service, job_id)
+    return submission.job(service, job_id)
 
 
 @router.delete("/{job_id}", status_code=204)
 def delete(service: Parts, job_id: str) -> None:
     """Remove an ended job with its metrics and checkpoints. 409 before its end."""
-    _job(service, job_id)
+    submission.job(service, job_id)
     with service.database.writing() as tx:
         jobs.remove(tx, job_id)
     service.store.delete(f"jobs/{job_id}")
@@ -149,7 +101,7 @@ def resume(service: Parts, job_id: str) -> Job:
 
 
 def _wish(service: Service, job_id: str, wish: Callable[[Session, str], None]) -> Job:
-    _job(service, job_id)
+    submission.job(service, job_id)
     with service.database.writing() as tx:
         wish(tx, job_id)
-    return _job(service, job_id)
+    return submission.job(service, job_id)

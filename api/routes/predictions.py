@@ -27,7 +27,8 @@ _lock = Lock()
 class Rows(Generation):
     """A row is an object of columns, or the bare value where the job learns from one: a sentence, words, numbers.
 
-    A language model goes on from each row; the other fields are for it alone.
+    An image is a list of its pixels' numbers, or a PNG, JPEG or WebP file of its size in base64, with or without the
+    head of a data: URL. A language model goes on from each row; the other fields are for it alone.
     """
 
     rows: list[Any] = Field(min_length=1, max_length=MAX_ROWS)

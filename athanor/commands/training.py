@@ -49,13 +49,43 @@ def submit(
             cost = client.plan(spec)
             answer(cost, as_json, lambda: display.plan(cost))
             return
-        job = client.submit(spec)
-        if follow:
-            _follow(client, job.id, as_json)
-        else:
-            answer(job, as_json, lambda: display.job(job))
-            if not as_json:
-                click.echo(f"Watch it with: athanor watch {job.id}", err=True)
+        _queued(client, client.submit(spec), follow, as_json)
+
+
+@click.command()
+@click.argument("job")
+@click.argument("file", type=click.File(encoding="utf-8"), required=False)
+@click.option("--checkpoint", metavar="ID", default="best", show_default=True, help="best, last or a checkpoint's id.")
+@click.option(
+    "--set", "changes", metavar="FIELD=VALUE", multiple=True, help="hyperparameters.optimizer.lr=0.001; again for more."
+)
+@click.option("--plan", is_flag=True, help="Say what it would cost; queue nothing.")
+@click.option("--watch", "follow", is_flag=True, help="Stay until it has ended.")
+@as_json
+def fork(
+    job: str,
+    file: IO[str] | None,
+    checkpoint: str,
+    changes: tuple[str, ...],
+    plan: bool,
+    follow: bool,
+    as_json: bool,
+) -> None:
+    """Queue a job that starts with the weights of another.
+
+    FILE holds what changes in the other's spec, a JSON merge patch; - is standard input.
+    """
+    from athanor import display
+
+    patch = _object(file) if file is not None else {}
+    for change in changes:
+        _set(patch, change)
+    with connect() as client:
+        if plan:
+            cost = client.plan_fork(job, patch, checkpoint)
+            answer(cost, as_json, lambda: display.plan(cost))
+            return
+        _queued(client, client.fork(job, patch, checkpoint), follow, as_json)
 
 
 @click.command()
@@ -77,6 +107,10 @@ def _spec(file: IO[str] | None, architecture: str | None, dataset: str | None) -
         return {"architecture": {"kind": architecture}, "dataset": {"id": dataset}}
     if architecture or dataset:
         raise click.UsageError("give a FILE, or --architecture and --dataset, not both")
+    return _object(file)
+
+
+def _object(file: IO[str]) -> dict[str, Any]:
     try:
         spec = json.load(file)
     except ValueError as error:
@@ -84,6 +118,33 @@ def _spec(file: IO[str] | None, architecture: str | None, dataset: str | None) -
     if not isinstance(spec, dict):
         raise click.UsageError(f"{file.name} holds a JSON {type(spec).__name__}; a spec is an object")
     return spec
+
+
+def _set(patch: dict[str, Any], change: str) -> None:
+    """Put the value of `a.b=value` into a patch. A value that is not JSON is a string."""
+    path, equals, said = change.partition("=")
+    *places, name = path.split(".")
+    if not equals or not all((*places, name)):
+        raise click.UsageError(f"--set {change}: write a field, = and its value: hyperparameters.epochs=3")
+    for place in places:
+        patch = patch.setdefault(place, {})
+        if not isinstance(patch, dict):
+            raise click.UsageError(f"--set {change}: '{place}' was given a value before")
+    try:
+        patch[name] = json.loads(said)
+    except ValueError:
+        patch[name] = said
+
+
+def _queued(client: "Client", job: "Job", follow: bool, as_json: bool) -> None:
+    from athanor import display
+
+    if follow:
+        _follow(client, job.id, as_json)
+        return
+    answer(job, as_json, lambda: display.job(job))
+    if not as_json:
+        click.echo(f"Watch it with: athanor watch {job.id}", err=True)
 
 
 def _follow(client: "Client", id: str, as_json: bool) -> None:

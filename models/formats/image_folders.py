@@ -1,8 +1,6 @@
 """A zip of images in class folders: ``cat/1.png``, or ``train/cat/1.png`` and ``test/cat/2.png``."""
 
-import struct
 import warnings
-import zlib
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,23 +10,18 @@ from typing import IO
 from zipfile import ZipInfo
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 
 from athanor.contract import Warned
 from models.formats.archive import PART, PARTS, Archive
 from models.formats.arrays import rows_at_once
 from models.formats.limits import Limits
+from models.formats.pictures import BROKEN, FORMATS, is_gray, pixels, upright
 from models.table import DataError, Layout, Source
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp"})
-_FORMATS = ("PNG", "JPEG", "WEBP")
-_GRAY = frozenset({"1", "L", "LA", "La", "I", "I;16", "I;16L", "I;16B", "I;16N"})
 _ORDER = {None: 0, "train": 1, "val": 2, "test": 3}
-_ROTATED = frozenset({5, 6, 7, 8})
-_ORIENTATION = 0x0112
-_BROKEN = (UnidentifiedImageError, OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error, zlib.error)
 
 
 @dataclass(frozen=True)
@@ -113,14 +106,14 @@ def _open(archive: Archive, info: ZipInfo) -> Iterator[Image.Image]:
             raise
         except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
             raise archive.limits.refuse("max_image_pixels", f"{info.filename} has too many pixels") from error
-        except _BROKEN as error:
+        except BROKEN as error:
             raise DataError(f"{info.filename} is not a whole PNG, JPEG or WebP image. Replace it.") from error
 
 
 def _decode(stream: IO[bytes], archive: Archive, info: ZipInfo) -> Image.Image:
     most, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, archive.limits.max_image_pixels
     try:
-        image = Image.open(stream, formats=_FORMATS)
+        image = Image.open(stream, formats=FORMATS)
     finally:
         Image.MAX_IMAGE_PIXELS = most
     if image.width * image.height > archive.limits.max_image_pixels:
@@ -134,43 +127,26 @@ def _survey(archive: Archive, pictures: list[_Picture]) -> tuple[int, int, int, 
     gray = True
     for picture in pictures:
         with _open(archive, picture.info) as image:
-            sizes.append((image.height, image.width) if not _turned(image) else (image.width, image.height))
-            gray = gray and image.mode in _GRAY
+            sizes.append(upright(image))
+            gray = gray and is_gray(image)
     [(common, _)] = Counter(sizes).most_common(1)
     return *common, 1 if gray else 3, [row for row, size in enumerate(sizes, 1) if size != common]
-
-
-def _turned(image: Image.Image) -> bool:
-    return image.format == "JPEG" and image.getexif().get(_ORIENTATION) in _ROTATED
 
 
 def _batches(archive: Archive, pictures: list[_Picture], layout: Layout) -> Iterator[pa.RecordBatch]:
     at_once = rows_at_once(layout.width)
     for start in range(0, len(pictures), at_once):
         block = pictures[start : start + at_once]
-        pixels = np.empty((len(block), *layout.shape), np.uint8)
+        block_NHWC = np.empty((len(block), *layout.shape), np.uint8)
         for row, picture in enumerate(block):
             with _open(archive, picture.info) as image:
-                pixels[row] = _pixels(image, layout.shape)
+                block_NHWC[row] = pixels(image, layout.shape)
         columns = {
             "image": pa.FixedSizeBinaryArray.from_buffers(
-                pa.binary(layout.width), len(block), [None, pa.py_buffer(pixels.reshape(-1))]
+                pa.binary(layout.width), len(block), [None, pa.py_buffer(block_NHWC.reshape(-1))]
             ),
             "label": pa.array([picture.label for picture in block], pa.string()),
         }
         if pictures[0].part:
             columns[PART] = pa.array([picture.part for picture in block], pa.string())
         yield pa.record_batch(columns)
-
-
-def _pixels(image: Image.Image, shape: tuple[int, ...]) -> npt.NDArray[np.uint8]:
-    height, width, channels = shape
-    if image.format == "JPEG":
-        image = ImageOps.exif_transpose(image)
-    if image.mode.startswith("I"):
-        deep = np.asarray(image).astype(np.int64)
-        image = Image.fromarray((deep >> 8 if deep.max() > 255 else deep).clip(0, 255).astype(np.uint8))
-    image = image.convert("L" if channels == 1 else "RGB")
-    if image.size != (width, height):
-        image = image.resize((width, height), Image.Resampling.BILINEAR)
-    return np.asarray(image, np.uint8).reshape(shape)

@@ -17,6 +17,8 @@ from models.words import tokenize
 SHOWN = 10
 _MOST_WORDS = 1_000_000
 _INTEGER_CLASSES = 100
+MOST_TAGS = 1000
+"""Distinct words up to which a column of lists of words names them all: they may be tags."""
 _NUMERAL = re.compile(r"[+-]?\d{1,300}(\.\d*)?")
 
 
@@ -118,6 +120,9 @@ class Summary:
             column.vocabulary = None if self._vocabulary is None else len(self._vocabulary)
         if self.kind == "text":
             column.words, column.characters, column.alphabet = self._words, self._characters, len(self._alphabet)
+        if self.kind == "tokens" and self._vocabulary is not None and len(self._vocabulary) <= MOST_TAGS:
+            named = sorted(self._vocabulary)
+            column.classes = named if max(map(len, named), default=0) <= LONGEST_CLASS else None
         few = self.kind == "category" or (self.integer and len(self._counts or {}) <= _INTEGER_CLASSES)
         if few and self._counts is not None:
             classes = in_order([str(value) for value in self._counts])

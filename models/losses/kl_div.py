@@ -26,6 +26,6 @@ class KLDivergence(Loss):
         def criterion(y_BK: torch.Tensor, t_B: torch.Tensor) -> torch.Tensor:
             truth_BK = F.one_hot(t_B, y_BK.shape[1]).to(y_BK.dtype)
             q_BK = (1 - self.label_smoothing) * truth_BK + self.label_smoothing / y_BK.shape[1]
-            return F.kl_div(F.log_softmax(y_BK, 1), q_BK, reduction="batchmean")
+            return (torch.xlogy(q_BK, q_BK) - q_BK * F.log_softmax(y_BK, 1)).sum(1).mean()
 
         return criterion

@@ -150,7 +150,8 @@ class TextEncoder(Learned):
         counts = Counter(word for row in train for word in rows[row])
         # Ties by spelling: the order must not hang on which row came first.
         ordered = sorted(counts, key=lambda word: (-counts[word], word))
-        length = min(MAX_WORDS, max((len(rows[row]) for row in train), default=1) or 1)
+        # Of all rows: a test sentence that was cut at the longest of training would be measured on its first words.
+        length = min(MAX_WORDS, max(map(len, rows), default=1) or 1)
         rare = 2 + sum(1 for word in ordered if counts[word] > 1)
         return cls(name=column.name, split=column.kind == "text", length=length, words=ordered, rare=rare)
 

@@ -6,7 +6,7 @@ import torch
 
 from athanor.contract import Split
 from models.kinds import Inputs
-from models.preparation import encoders, stream, targets
+from models.preparation import carry, encoders, stream, targets
 from models.preparation.encoders import Encoder, Learned
 from models.preparation.roles import Language, Roles
 from models.preparation.split import Rows, divide
@@ -80,13 +80,18 @@ class Prepared:
     test: Examples
 
 
-def prepare(table: Table, roles: Roles, split: Split) -> Prepared:
-    """Divide the rows, learn the encoders from the training part, encode all. Raises DataError."""
+def prepare(table: Table, roles: Roles, split: Split, fold: int = 0, kept: Preparation | None = None) -> Prepared:
+    """Divide the rows, learn the encoders from the training part, encode all. Raises DataError.
+
+    What was `kept` from a training before is not learned again.
+    """
     if roles.language is not None:
-        return _prepare_language(table, roles, roles.language, split)
-    division = divide(split, table, roles)
-    encoder = encoders.fit(table, roles, division.train)
-    preparation = Preparation(encoder=encoder, target=targets.fit(table, roles, division.train, encoder))
+        return _prepare_language(table, roles, roles.language, split, fold, kept)
+    division = divide(split, table, roles, fold)
+    encoder = carry.encoder(kept.encoder, roles) if kept else encoders.fit(table, roles, division.train)
+    target = carry.target(kept.target, roles, roles.inputs[0].name) if kept else None
+    target = target or targets.fit(table, roles, division.train, encoder)
+    preparation = Preparation(encoder=encoder, target=target)
     x = preparation.encoder.encode(table)
 
     def part(rows: Rows) -> Examples:
@@ -95,17 +100,21 @@ def prepare(table: Table, roles: Roles, split: Split) -> Prepared:
     return Prepared(preparation, part(division.train), part(division.val), part(division.test))
 
 
-def _prepare_language(table: Table, roles: Roles, language: Language, split: Split) -> Prepared:
+def _prepare_language(
+    table: Table, roles: Roles, language: Language, split: Split, fold: int, kept: Preparation | None
+) -> Prepared:
+    known = carry.encoder(kept.encoder, roles) if kept else None
+    assert known is None or known.form == "stream"
     if language.documents == "lines":
-        division = divide(split, table, roles)
-        encoder = stream.TokenEncoder.fit(table, roles.target.name, language, division.train)
+        division = divide(split, table, roles, fold)
+        encoder = known or stream.TokenEncoder.fit(table, roles.target.name, language, division.train)
         preparation = Preparation(encoder=encoder, target=stream.NextToken.of(encoder))
 
         def part(rows: Rows) -> Examples:
             return Text(*encoder.lines(table, rows))
 
         return Prepared(preparation, part(division.train), part(division.val), part(division.test))
-    encoder, train, val, test = stream.read(table, roles, language, split)
+    encoder, train, val, test = stream.read(table, roles, language, split, known)
     context, reach = language.context, language.reach
     held = [
         Examples(*stream.windows(each, context, -(-max(0, len(each) - 1) // context), reach=reach))

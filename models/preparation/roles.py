@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Literal
 
-from athanor.contract import Column, DatasetChoice, Given, Schema, Task
+from athanor.contract import Column, DatasetChoice, Folds, Given, Schema, Task
 from models.kinds import Architecture, InputKind, Refusal
 
 Form = Literal["vector", "array", "image", "text", "stream"]
@@ -95,6 +95,13 @@ def _read(choice: DatasetChoice, schema: Schema, architecture: Architecture) -> 
         choice.tokens or "characters", choice.documents or "stream", choice.context or 64, architecture.reach
     )
     part = schema.part
+    if isinstance(choice.split, Folds) and language.documents == "stream":
+        raise Refusal(
+            "/dataset/split/kind",
+            "one running text has no rows to deal into folds",
+            code="wrong_split",
+            suggestion="use split.kind = holdout, or documents = lines",
+        )
     if isinstance(choice.split, Given):
         part = choice.split.column or part
         _check_part(part, schema)

@@ -1,4 +1,7 @@
-"""Training, validation and test rows: disjoint, and the same for the same seed."""
+"""Training, validation and test rows: disjoint, and the same for the same seed.
+
+Of a cross-validation they are those of one fold, numbered from 0: its rows are the test part.
+"""
 
 import math
 from dataclasses import dataclass
@@ -6,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from athanor.contract import Given, Split
+from athanor.contract import Folds, Given, Holdout, Split
 from models.preparation.roles import Roles, part_of
 from models.preparation.shares import Rows as Rows
 from models.preparation.shares import share
@@ -30,12 +33,21 @@ class Sizes:
     test: int
 
 
-def sizes(split: Split, rows: int, roles: Roles, counts: dict[str, int]) -> Sizes:
+def rounds(split: Split) -> int:
+    """Trainings of a job, one after the other."""
+    return split.n if isinstance(split, Folds) else 1
+
+
+def sizes(split: Split, rows: int, roles: Roles, counts: dict[str, int], fold: int = 0) -> Sizes:
     """How many rows each part will have, without reading them. `counts` are the rows of each value of the column.
 
     Of a stream, how many windows: where a column says whose its rows are, they are taken to be equally long.
     """
     known, language = rows - roles.target.missing, roles.language
+    if isinstance(split, Folds):
+        test = len(range(fold, known, split.n))
+        val = share(split.val, known - test)
+        return Sizes(known - test - val, val, test)
     by_part = {"train": 0, "val": 0, "test": 0}
     for value, count in counts.items():
         by_part[part_of(value) or "train"] += count
@@ -57,24 +69,27 @@ def sizes(split: Split, rows: int, roles: Roles, counts: dict[str, int]) -> Size
     return Sizes(by_part["train"] - (0 if by_part["val"] else val), val, by_part["test"])
 
 
-def divide(split: Split, table: Table, roles: Roles) -> Division:
+def divide(split: Split, table: Table, roles: Roles, fold: int = 0) -> Division:
     """Assign every row whose target is known. Raises DataError when nothing is left to train on."""
     targets = table.strings(roles.target.name)
     known = np.flatnonzero([value is not None for value in targets])
-    stratify = roles.task == "classification"
-    labels = np.array(["" if value is None or not stratify else value for value in targets])
-    if not isinstance(split, Given):
-        strata = labels if stratify and split.stratify else np.zeros(len(labels), dtype=np.int8)
-        rng = np.random.default_rng(split.seed)
-        test, rest = _draw(known, strata, share(split.test, len(known)), rng)
-        val, train = _draw(rest, strata, min(share(split.val, len(known)), len(rest)), rng)
-    else:
-        assert roles.part is not None
-        said = np.array([part_of(value or "") or "" for value in table.strings(roles.part)])
-        train, val, test = (known[said[known] == part] for part in ("train", "val", "test"))
-        if not len(val):
-            strata = labels if stratify else np.zeros(len(labels), dtype=np.int8)
-            val, train = _draw(train, strata, share(split.val, len(train)), np.random.default_rng(split.seed))
+    stratify = roles.task == "classification" and (isinstance(split, Given) or split.stratify)
+    strata = np.array([value or "" if stratify else "" for value in targets])
+    match split:
+        case Holdout():
+            rng = np.random.default_rng(split.seed)
+            test, rest = _draw(known, strata, share(split.test, len(known)), rng)
+            val, train = _draw(rest, strata, min(share(split.val, len(known)), len(rest)), rng)
+        case Folds():
+            test = _dealt(known, strata, np.random.default_rng(split.seed))[fold :: split.n]
+            rest = np.setdiff1d(known, test)
+            val, train = _draw(rest, strata, share(split.val, len(rest)), np.random.default_rng([split.seed, fold]))
+        case Given():
+            assert roles.part is not None
+            said = np.array([part_of(value or "") or "" for value in table.strings(roles.part)])
+            train, val, test = (known[said[known] == part] for part in ("train", "val", "test"))
+            if not len(val):
+                val, train = _draw(train, strata, share(split.val, len(train)), np.random.default_rng(split.seed))
     if not len(train):
         raise DataError(f"no rows are left to train on: {len(known)} of {table.rows} rows have a target")
     return Division(np.sort(train), np.sort(val), np.sort(test))
@@ -83,6 +98,12 @@ def divide(split: Split, table: Table, roles: Roles) -> Division:
 def steps_per_epoch(rows: int, batch_size: int) -> int:
     """Batches of one pass. A last batch of a single row is left out: batch normalisation cannot learn from it."""
     return max(1, math.ceil(rows / batch_size) - (1 if rows % batch_size == 1 and batch_size > 1 else 0))
+
+
+def _dealt(rows: Rows, strata: npt.NDArray[np.generic], rng: np.random.Generator) -> Rows:
+    """Rows in an order in which dealing them out one by one gives every hand its share of each stratum."""
+    shuffled = rng.permutation(rows)
+    return shuffled[np.argsort(strata[shuffled], kind="stable")]
 
 
 def _draw(rows: Rows, strata: npt.NDArray[np.generic], wanted: int, rng: np.random.Generator) -> tuple[Rows, Rows]:

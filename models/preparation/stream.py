@@ -12,7 +12,7 @@ import torch
 from pydantic import Field
 from torch.nn import functional as F
 
-from athanor.contract import Given, Split
+from athanor.contract import Given, Holdout, Split
 from models.kinds import Criterion, Inputs
 from models.preparation.encoded import Learned
 from models.preparation.roles import Language, Roles, part_of
@@ -109,7 +109,7 @@ def cut(text: str, tokens: Literal["characters", "words"]) -> list[str]:
 
 
 def read(
-    table: Table, roles: Roles, language: Language, split: Split
+    table: Table, roles: Roles, language: Language, split: Split, known: TokenEncoder | None = None
 ) -> tuple[TokenEncoder, torch.Tensor, torch.Tensor, torch.Tensor]:
     """An encoder, and the tokens of train, val and test.
 
@@ -131,12 +131,13 @@ def read(
             kept, *_ = parts(len(train), split.val, 0)
             train, val = train[:kept], train[kept:]
     else:
+        assert isinstance(split, Holdout)
         tokens = cut("\n".join(texts), language.tokens)
         kept, held, _ = parts(len(tokens), split.val, split.test)
         train, val, test = tokens[:kept], tokens[kept : kept + held], tokens[kept + held :]
     if len(train) < 2:
         raise DataError(f"{len(train)} of {len(train + val + test)} tokens are left to train on; give more text")
-    encoder = TokenEncoder.learn(name, language, train)
+    encoder = known or TokenEncoder.learn(name, language, train)
     return encoder, encoder.numbers(train), encoder.numbers(val), encoder.numbers(test)
 
 

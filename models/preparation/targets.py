@@ -124,8 +124,10 @@ class Tags(Learned):
 
     def measure(self, y_NTK: torch.Tensor, t_NT: torch.Tensor) -> dict[str, float]:
         """Share of words with the right tag, and F1 over entities as conlleval counts them."""
-        t_NT = t_NT[:, : y_NTK.shape[1]]
-        guess_NT = y_NTK.argmax(2)
+        return self.score(y_NTK.argmax(2), t_NT[:, : y_NTK.shape[1]])
+
+    def score(self, guess_NT: torch.Tensor, t_NT: torch.Tensor) -> dict[str, float]:
+        """The same, of tags that are chosen already."""
         right = (guess_NT == t_NT)[t_NT >= 0].double().mean()
         pairs = (
             ([self.tags[tag] for tag in t_T[t_T >= 0].tolist()], [self.tags[tag] for tag in guess_T[t_T >= 0].tolist()])

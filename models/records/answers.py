@@ -2,12 +2,25 @@
 
 import math
 from collections import defaultdict
+from typing import Any
 
+import numpy as np
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from athanor import contract
-from athanor.contract import JobError, Point, Progress, State, Transition, better_is
+from athanor.contract import (
+    Baseline,
+    CrossValidation,
+    JobError,
+    Origin,
+    Point,
+    Progress,
+    Spread,
+    State,
+    Transition,
+    better_is,
+)
 from models.records.tables import Event, Job, Series, Tag
 from models.records.times import rfc3339
 
@@ -58,7 +71,7 @@ def _answers(tx: Session, rows: list[Job]) -> list[contract.Job]:
         latest[series.job_id][series.name] = Point(step=series.last_step, value=value)
         high = better_is(series.name) == "max"
         step, top = (series.max_step, series.max_value) if high else (series.min_step, series.min_value)
-        if step is not None and top is not None and series.name not in UNRANKED:
+        if step is not None and top is not None and series.name.rpartition("/")[2] not in UNRANKED:
             best[series.job_id][series.name] = Point(step=step, value=top)
     return [
         contract.Job(
@@ -69,6 +82,7 @@ def _answers(tx: Session, rows: list[Job]) -> list[contract.Job]:
             desired=row.desired,
             spec=row.spec,
             dataset_id=row.dataset_id,
+            origin=Origin.model_validate(row.origin) if row.origin else None,
             attempt=row.attempt,
             created_at=rfc3339(row.created_at),
             started_at=rfc3339(row.started_at),
@@ -76,6 +90,8 @@ def _answers(tx: Session, rows: list[Job]) -> list[contract.Job]:
             progress=Progress(step=row.step, steps=row.plan["steps"], epoch=row.epoch, eta_seconds=row.eta_seconds),
             latest=latest[row.id],
             best=best[row.id],
+            baseline=Baseline.model_validate(row.baseline) if row.baseline else None,
+            folds=_folds(row.spec, latest[row.id]),
             bit_exact=row.bit_exact,
             error=JobError.model_validate(row.error) if row.error else None,
             transitions=transitions[row.id],
@@ -83,3 +99,23 @@ def _answers(tx: Session, rows: list[Job]) -> list[contract.Job]:
         )
         for row in rows
     ]
+
+
+def _folds(spec: dict[str, Any], latest: dict[str, Point]) -> CrossValidation | None:
+    """The tests of the folds that are done, side by side."""
+    split = spec["dataset"].get("split", {})
+    if split.get("kind") != "folds":
+        return None
+    tests: dict[str, list[float]] = defaultdict(list)
+    for fold in range(1, split["n"] + 1):
+        prefix = f"folds/{fold}/"
+        for name, point in latest.items():
+            if name.startswith(prefix + "test/"):
+                tests[name.removeprefix(prefix)].append(point.value)
+    spreads = {
+        name: Spread(
+            mean=float(np.mean(values)), std=float(np.std(values, ddof=1)) if len(values) > 1 else None, values=values
+        )
+        for name, values in tests.items()
+    }
+    return CrossValidation(n=split["n"], done=len(tests.get("test/loss", [])), series=spreads)

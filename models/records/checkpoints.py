@@ -13,7 +13,7 @@ from models.records.ids import new_id
 from models.records.tables import Checkpoint
 from models.records.times import rfc3339
 
-WEIGHTS = "weights.safetensors"
+WEIGHTS, PREPARATION = "weights.safetensors", "preparation.json"
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,7 @@ class New:
     score: float | None
     prefix: str
     files: list[CheckpointFile]
+    fold: int | None = None
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class Stored:
     score: float | None
     prefix: str
     files: list[CheckpointFile]
+    fold: int | None = None
 
     def key(self, name: str) -> str:
         """Where the store keeps the file called `name`."""
@@ -62,6 +64,7 @@ def insert_row(tx: Session, job_id: str, attempt: int, new: New) -> tuple[str, b
             job_id=job_id,
             step=new.step,
             epoch=new.epoch,
+            fold=new.fold,
             attempt=attempt,
             reason=new.reason,
             score=new.score,
@@ -84,16 +87,16 @@ def newest(tx: Session, job_id: str) -> Stored | None:
     return _stored(row) if row else None
 
 
-def best(tx: Session, job_id: str, mode: Literal["min", "max"]) -> Stored | None:
-    """The committed checkpoint of the best score, the earliest of equals; the newest where none was scored."""
+def best(tx: Session, job_id: str, mode: Literal["min", "max"], fold: int | None = None) -> Stored | None:
+    """The committed checkpoint of the best score, the earliest of equals; the newest where none was scored.
+
+    Of all folds, where none is named.
+    """
     score = Checkpoint.score if mode == "min" else Checkpoint.score * -1
-    query = (
-        select(Checkpoint)
-        .where(*_committed(job_id), Checkpoint.score.is_not(None))
-        .order_by(score, Checkpoint.step)
-        .limit(1)
-    )
-    row = tx.scalar(query)
+    query = select(Checkpoint).where(*_committed(job_id), Checkpoint.score.is_not(None))
+    if fold is not None:
+        query = query.where(Checkpoint.fold == fold)
+    row = tx.scalar(query.order_by(score, Checkpoint.step).limit(1))
     return _stored(row) if row else newest(tx, job_id)
 
 
@@ -115,11 +118,17 @@ def answer(tx: Session, checkpoint_id: str) -> contract.Checkpoint:
 
 
 def retire(tx: Session, job_id: str, keep_last: int, keep_best: int, mode: Literal["min", "max"]) -> list[Stored]:
-    """Mark what the policy no longer keeps as `deleting`. Returns those, also ones an earlier try left so marked."""
+    """Mark what the policy no longer keeps as `deleting`. Returns those, also ones an earlier try left so marked.
+
+    Each fold keeps its own.
+    """
     rows = list(tx.scalars(select(Checkpoint).where(*_committed(job_id)).order_by(Checkpoint.step.desc())))
     sign = 1 if mode == "min" else -1
-    scored = sorted((sign * row.score, row.step, row.id) for row in rows if row.score is not None)
-    kept = {*(row.id for row in rows[:keep_last]), *(best_id for _, _, best_id in scored[:keep_best])}
+    kept: set[str] = set()
+    for fold in {row.fold for row in rows}:
+        ours = [row for row in rows if row.fold == fold]
+        scored = sorted((sign * row.score, row.step, row.id) for row in ours if row.score is not None)
+        kept |= {*(row.id for row in ours[:keep_last]), *(best_id for _, _, best_id in scored[:keep_best])}
     gone = [row.id for row in rows if row.id not in kept]
     if gone:
         tx.execute(update(Checkpoint).where(Checkpoint.id.in_(gone)).values(status="deleting"))
@@ -144,7 +153,7 @@ def prefixes(tx: Session, job_id: str) -> list[str]:
 
 def _stored(row: Checkpoint) -> Stored:
     files = [CheckpointFile.model_validate(file) for file in row.files]
-    return Stored(row.id, row.step, row.epoch, row.score, row.prefix, files)
+    return Stored(row.id, row.step, row.epoch, row.score, row.prefix, files, row.fold)
 
 
 def _answer(row: Checkpoint) -> contract.Checkpoint:
@@ -154,6 +163,7 @@ def _answer(row: Checkpoint) -> contract.Checkpoint:
         job_id=row.job_id,
         step=row.step,
         epoch=row.epoch,
+        fold=row.fold,
         attempt=row.attempt,
         reason=row.reason,
         score=row.score,

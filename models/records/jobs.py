@@ -4,17 +4,18 @@ The guard names what the caller believes: the state, and for whoever holds a lea
 stale no row matches, and the caller learns that it is fenced off or that the state forbids the wish.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
-from athanor.contract import JobError, State
+from athanor.contract import Baseline, JobError, State
 from models.records import answers, checkpoints, metrics
 from models.records.database import now
 from models.records.events import note
 from models.records.ids import new_id
+from models.records.origins import Origin
 from models.records.queue import claimable
 from models.records.tables import Attempt, Job, Tag
 from models.records.transitions import Fenced as Fenced
@@ -46,6 +47,8 @@ class Submission:
     name: str | None = None
     tags: dict[str, str] | None = None
     idempotency_key: str | None = None
+    id: str = field(default_factory=lambda: new_id("job"))
+    origin: Origin | None = None
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,7 @@ class Claim:
     attempt: int
     spec: dict[str, Any]
     dataset_id: str
+    origin: Origin | None = None
 
 
 def submit(tx: Session, wanted: Submission) -> tuple[str, bool]:
@@ -68,7 +72,7 @@ def submit(tx: Session, wanted: Submission) -> tuple[str, bool]:
             if earlier.request_sha256 != wanted.request_sha256:
                 raise KeyReused
             return earlier.id, False
-    job_id = new_id("job")
+    job_id, origin = wanted.id, wanted.origin
     tx.execute(
         insert(Job).values(
             id=job_id,
@@ -77,6 +81,7 @@ def submit(tx: Session, wanted: Submission) -> tuple[str, bool]:
             spec=wanted.spec,
             plan=wanted.plan,
             dataset_id=wanted.dataset_id,
+            origin=origin.model_dump() if origin else None,
             device=wanted.device,
             priority=wanted.priority,
             idempotency_key=wanted.idempotency_key,
@@ -88,7 +93,8 @@ def submit(tx: Session, wanted: Submission) -> tuple[str, bool]:
     )
     for name, value in (wanted.tags or {}).items():
         tx.execute(insert(Tag).values(job_id=job_id, name=name, value=value))
-    record(tx, job_id, 0, None, State.QUEUED, "submitted", "user")
+    reason = f"forked from {origin.job_id} at step {origin.step}" if origin else "submitted"
+    record(tx, job_id, 0, None, State.QUEUED, reason, "user")
     return job_id, True
 
 
@@ -113,7 +119,7 @@ def claim(tx: Session, worker_id: str, devices: list[str], lease: float) -> Clai
             started_at=func.coalesce(Job.started_at, now()),
             version=Job.version + 1,
         )
-        .returning(Job.id, Job.attempt, Job.spec, Job.dataset_id)
+        .returning(Job.id, Job.attempt, Job.spec, Job.dataset_id, Job.origin)
     ).first()
     if row is None:
         return None
@@ -129,7 +135,8 @@ def claim(tx: Session, worker_id: str, devices: list[str], lease: float) -> Clai
         )
     )
     record(tx, row.id, row.attempt, State.QUEUED, State.STARTING, f"resumes at step {step}" if step else None)
-    return Claim(row.id, row.attempt, row.spec, row.dataset_id)
+    origin = Origin.model_validate(row.origin) if row.origin else None
+    return Claim(row.id, row.attempt, row.spec, row.dataset_id, origin)
 
 
 def begin(tx: Session, job_id: str, attempt: int, pid: int, device: str, fingerprint: dict[str, Any]) -> None:
@@ -148,6 +155,14 @@ def begin(tx: Session, job_id: str, attempt: int, pid: int, device: str, fingerp
         .where(Attempt.job_id == job_id, Attempt.attempt == attempt)
         .values(pid=pid, device=device, fingerprint=fingerprint)
     )
+
+
+def note_baseline(tx: Session, job_id: str, attempt: int, baseline: Baseline) -> None:
+    """What the job's result is to be held against. Raises Fenced."""
+    held = update(Job).where(Job.id == job_id, Job.attempt == attempt, Job.state == State.RUNNING)
+    noted = held.values(baseline=baseline.model_dump(), version=Job.version + 1)
+    if tx.execute(noted).rowcount == 0:  # type: ignore[attr-defined]
+        raise Fenced
 
 
 def beat(

@@ -1,9 +1,15 @@
 """Predictions: rows as their owner has them, and mistakes in them pointed at."""
 
+import base64
+import io
 from typing import Any
 
 import httpx
+import numpy as np
+import numpy.typing as npt
 import pytest
+from PIL import Image
+from sklearn.datasets import load_digits
 
 from tests.api import kit
 from tests.api.conftest import Trained
@@ -36,6 +42,51 @@ def test_rows_of_a_table(trained: Trained) -> None:
 
 def test_images(trained: Trained) -> None:
     assert len(labels(ask(trained, trained.image, [[[0] * 8] * 8, [255] * 64]), 10)) == 2
+
+
+def _file(pixels: npt.NDArray[np.uint8], kind: str = "PNG", **options: Any) -> str:
+    """An image file in base64."""
+    held = io.BytesIO()
+    Image.fromarray(pixels).save(held, kind, **options)
+    return base64.b64encode(held.getvalue()).decode()
+
+
+def test_image_files(trained: Trained) -> None:
+    """A digit of the built-in set as the file of it that its owner has, and as its numbers."""
+    digit = load_digits().images[3].astype(np.uint8)
+    png = _file(digit)
+    gray_in_colour = _file(np.repeat(digit[:, :, None], 3, 2))
+    broken_into_lines = "\n".join(png[at : at + 76] for at in range(0, len(png), 76))
+    as_url = f"data:image/png;base64,{png}"
+    lossless = _file(digit, "WEBP", lossless=True)
+    rows = [digit.tolist(), png, as_url, broken_into_lines, gray_in_colour, lossless, {"image": png}]
+    answer = ask(trained, trained.image, rows)
+    assert len(set(labels(answer, 10))) == 1
+    first, *others = [each["probabilities"] for each in answer.json()["predictions"]]
+    assert [each == pytest.approx(first, abs=1e-6) for each in others] == [True] * 6
+    assert len(labels(ask(trained, trained.image, [_file(digit, "JPEG")]), 10)) == 1
+
+
+SQUARE = np.zeros((8, 8), np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        (_file(np.zeros((8, 9), np.uint8)), "it has 8 × 9 pixels, and those learned from 8 × 8"),
+        (_file(np.zeros((5000, 5000), np.uint8)), "it has 5000 × 5000 pixels"),
+        (_file(SQUARE)[:40], "not a whole PNG, JPEG or WebP image"),
+        (_file(SQUARE, "GIF"), "not a whole PNG, JPEG or WebP image"),
+        ("", "not a whole PNG, JPEG or WebP image"),
+        ("digit.png", "it is not base64"),
+        (_file(SQUARE)[:-1], "it is not base64"),
+        ("data:image/png," + _file(SQUARE), "its data: URL is not in base64"),
+        ("é" * 8, "it is not base64"),
+    ],
+)
+def test_a_wrong_image_file(trained: Trained, row: str, said: str) -> None:
+    fault = kit.fault(ask(trained, trained.image, [_file(SQUARE), row]), "/rows/1", "wrong_value")
+    assert said in fault["message"]
 
 
 def test_sentences(trained: Trained) -> None:

@@ -17,6 +17,10 @@ NOTHING_TO_STOP_BY: dict[str, Any] = {
 }
 
 
+def _augmented(*chain: dict[str, Any], on: tuple[str, str] = ("mlp", "iris")) -> dict[str, Any]:
+    return kit.spec(*on, hyperparameters={"augmentations": list(chain)})
+
+
 @pytest.mark.parametrize(
     ("wanted", "pointer", "code"),
     [
@@ -60,6 +64,31 @@ NOTHING_TO_STOP_BY: dict[str, Any] = {
             "/hyperparameters/schedule/kind",
             "unknown_series",
         ),
+        (_augmented({"kind": "shift"}), "/hyperparameters/augmentations/0/kind", "wrong_augmentation"),
+        (_augmented({"kind": "noise"}, {"kind": "swap"}), "/hyperparameters/augmentations/1/kind", None),
+        (_augmented({"kind": "shft"}), "/hyperparameters/augmentations/0/kind", "union_tag_invalid"),
+        (_augmented({"kind": "noise", "std": -1}), "/hyperparameters/augmentations/0/std", "greater_than_equal"),
+        (_augmented({"kind": "noise", "sdt": 1}), "/hyperparameters/augmentations/0/sdt", "extra_forbidden"),
+        (_augmented(*[{"kind": "noise"}] * 17), "/hyperparameters/augmentations", "too_long"),
+        (_augmented({"kind": "mixup"}, {"kind": "mixup"}), "/hyperparameters/augmentations/1/kind", None),
+        (_augmented({"kind": "shift"}, on=("linear", "digits")), None, None),
+        (_augmented({"kind": "noise"}, {"kind": "mixup"}, on=("mlp", "diabetes")), None, None),
+        (
+            _augmented({"kind": "flip"}, {"kind": "shift", "pixels": 8}, on=("linear", "digits")),
+            "/hyperparameters/augmentations/1/pixels",
+            "cannot_work",
+        ),
+        (
+            _augmented({"kind": "shift", "pixels": 1, "share": 0.1}, on=("linear", "digits")),
+            "/hyperparameters/augmentations/0",
+            "value_error",
+        ),
+        (_augmented({"kind": "swap"}, on=("textcnn", "docstrings")), None, None),
+        (
+            _augmented({"kind": "token_dropout"}, {"kind": "swap"}, on=("transformer_lm", "docstrings")),
+            "/hyperparameters/augmentations/1/kind",
+            "wrong_augmentation",
+        ),
         (kit.spec(dataset="iriss"), "/dataset/id", "unknown_dataset"),
         (kit.spec(dataset="ds_" + "0" * 32), "/dataset/id", "unknown_dataset"),
     ],
@@ -87,6 +116,10 @@ def test_it_is_refused(api: httpx.Client, wanted: dict[str, Any], pointer: str |
         ),
         (kit.spec(**NOTHING_TO_STOP_BY), "give split.val a share"),
         (kit.spec(**SERIES), "one of val/loss, val/accuracy"),
+        (_augmented({"kind": "shift"}), "use one of mixup, noise"),
+        (_augmented({"kind": "shft"}), "did you mean 'shift'?"),
+        (_augmented({"kind": "noise", "sdt": 1}), "did you mean 'std'?"),
+        (_augmented({"kind": "noise", "degrees": 1}), "'degrees' is a field of rotate"),
     ],
 )
 def test_it_says_what_would_work(api: httpx.Client, wanted: dict[str, Any], suggestion: str) -> None:

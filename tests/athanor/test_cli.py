@@ -152,12 +152,38 @@ def test_submit_from_a_file_standard_input_or_two_words(stub: Stub, tmp_path: Pa
     assert stub.asked[-1].json == spec | {"hyperparameters": {"epochs": 3}, "name": "short"}
 
 
+def _a_plan(**said: Any) -> dict[str, Any]:
+    numbers = ("parameters", "trainable", "memory_bytes", "train_rows", "val_rows", "test_rows", "steps")
+    rest = {"task": "classification", "steps_per_epoch": 10, "checkpoint_bytes": 2048, "spec": {}}
+    return dict.fromkeys(numbers, 100) | rest | said
+
+
 def test_submit_plan_queues_nothing(stub: Stub) -> None:
-    counts = dict.fromkeys(("parameters", "memory_bytes", "train_rows", "val_rows", "test_rows", "steps"), 100)
-    plan = counts | {"task": "classification", "steps_per_epoch": 10, "checkpoint_bytes": 2048, "spec": {}}
+    plan = _a_plan()
     stub.on("POST", "/v1/jobs", as_json(plan))
     result = _run(stub, "submit", "--architecture", "mlp", "--dataset", "digits", "--plan")
     assert "2.0 KiB" in result.stdout
+    assert stub.asked[0].query == {"validate_only": ["true"]}
+
+
+def test_fork_gathers_what_changes(stub: Stub) -> None:
+    origin = {"job_id": "job_0", "checkpoint_id": "ckpt_1", "step": 40}
+    stub.on("POST", "/v1/jobs/job_0/fork", as_json(a_job(state="queued", origin=origin), 201))
+    result = _run(stub, "fork", "job_0")
+    assert result.exit_code == 0 and "job_0 at step 40" in result.stdout and "athanor watch job_1" in result.stderr
+    assert stub.asked[-1].json == {"checkpoint": "best", "spec": {}}
+    sets = ["hyperparameters.optimizer.lr=1e-3", 'hyperparameters.freeze=["head"]', "name=a"]
+    words = [word for each in sets for word in ("--set", each)]
+    _run(stub, "fork", "job_0", "-", "--checkpoint", "last", *words, text='{"hyperparameters": {"epochs": 2}}')
+    changes = {"epochs": 2, "optimizer": {"lr": 1e-3}, "freeze": ["head"]}
+    assert stub.asked[-1].json == {"checkpoint": "last", "spec": {"hyperparameters": changes, "name": "a"}}
+
+
+def test_the_plan_of_a_fork_queues_nothing(stub: Stub) -> None:
+    plan = _a_plan(parameters=100, trainable=60, fresh=["head.weight"])
+    stub.on("POST", "/v1/jobs/job_0/fork", as_json(plan))
+    result = _run(stub, "fork", "job_0", "--plan")
+    assert "100, 40 of them frozen" in result.stdout and "head.weight" in result.stdout
     assert stub.asked[0].query == {"validate_only": ["true"]}
 
 
@@ -165,6 +191,10 @@ def test_submit_plan_queues_nothing(stub: Stub) -> None:
     ("words", "text"),
     [
         (["submit"], None),
+        (["fork", "job_1", "--set", "epochs"], None),
+        (["fork", "job_1", "--set", "a..b=1"], None),
+        (["fork", "job_1", "--set", "a=1", "--set", "a.b=1"], None),
+        (["fork", "job_1", "-"], "[]"),
         (["submit", "--architecture", "mlp"], None),
         (["submit", "-"], "{not json"),
         (["submit", "-"], "[]"),

@@ -114,6 +114,13 @@ def test_two_submits_have_two_keys(stub: Stub, client: Client) -> None:
     assert third == "mine"
 
 
+def test_a_fork_broken_off_is_repeated_under_one_key(stub: Stub, client: Client) -> None:
+    stub.on("POST", "/v1/jobs/job_0/fork", in_turn(Reply(201, b"{", promised=100), as_json(a_job(), 201)))
+    assert client.fork("job_0", {"name": "again"}, checkpoint="last").id == "job_1"
+    assert len({asked.headers["idempotency-key"] for asked in stub.asked}) == 1
+    assert stub.asked[1].json == {"checkpoint": "last", "spec": {"name": "again"}}
+
+
 def test_delete_is_not_repeated(stub: Stub, client: Client) -> None:
     stub.on("DELETE", "/v1/jobs/job_1", Reply(204))
     client.delete_job("job_1")
@@ -180,14 +187,14 @@ def test_wait_gives_up_in_time(stub: Stub, client: Client) -> None:
         client.wait("job_1", timeout=0.1)
 
 
-def test_predict_takes_anything_with_tolist(stub: Stub, client: Client) -> None:
+def test_predict_takes_arrays_and_files(stub: Stub, client: Client) -> None:
     class Row:
         def tolist(self) -> list[int]:
             return [1, 2]
 
     stub.on("POST", "/v1/jobs/job_1/predict", as_json({"checkpoint_id": "ckpt_1", "predictions": [{"value": 1.5}] * 2}))
-    assert client.predict("job_1", [Row(), [3, 4]]).predictions[0]["value"] == 1.5
-    assert stub.asked[0].json == {"rows": [[1, 2], [3, 4]]}
+    assert client.predict("job_1", [Row(), b"\x89PNG"]).predictions[0]["value"] == 1.5
+    assert stub.asked[0].json == {"rows": [[1, 2], "iVBORw=="]}
 
 
 def test_predict_says_how_to_go_on(stub: Stub, client: Client) -> None:

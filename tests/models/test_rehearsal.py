@@ -148,3 +148,26 @@ def test_series_of_a_regression(series: str, tmp_path: Path) -> None:
     assert rehearse(_spec({"kind": "mlp"}, hyperparameters=said), table.schema, table.rows, Limits()).task == (
         "regression"
     )
+
+
+def test_what_is_frozen_needs_neither_gradients_nor_a_state(table: Table) -> None:
+    architecture = {"kind": "mlp", "hidden": [8]}
+    free = rehearse(_spec(architecture), table.schema, table.rows, Limits())
+    held = rehearse(_spec(architecture, hyperparameters={"freeze": ["layers.0"]}), table.schema, table.rows, Limits())
+    frozen = 4 * 8 + 8
+    assert (free.trainable, held.parameters, held.trainable) == (free.parameters, free.parameters, 8 * 3 + 3)
+    assert free.memory_bytes - held.memory_bytes == 3 * 4 * frozen, "gradients, and AdamW's two numbers"
+    assert free.checkpoint_bytes - held.checkpoint_bytes == 2 * 4 * frozen
+    assert held.shapes == {
+        "layers.0.weight": [8, 4],
+        "layers.0.bias": [8],
+        "layers.3.weight": [3, 8],
+        "layers.3.bias": [3],
+    }
+
+
+def test_a_frozen_map_is_not_bounded(table: Table) -> None:
+    spec = _spec({"kind": "mlp"}, hyperparameters={"max_norm": 3.0, "freeze": ["layers.6"]})
+    with pytest.raises(Refusal) as refused:
+        rehearse(spec, table.schema, table.rows, Limits())
+    assert (refused.value.pointer, refused.value.code) == ("/hyperparameters/max_norm", "frozen")

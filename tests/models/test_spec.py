@@ -3,10 +3,12 @@
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from pydantic import ValidationError
 
 from athanor.contract import JobSpec as WireSpec
+from models.augmentations.token_dropout import TokenDropout
 from models.kinds import ARCHITECTURES, OPTIMIZERS, SCHEDULES, InputKind, Refusal
 from models.preparation import encoders
 from models.preparation.split import divide
@@ -122,3 +124,18 @@ def test_what_is_foreseen_is_what_comes_or_a_little_more(kind: InputKind, tmp_pa
     assert before.kind == after.kind
     assert all(least <= most for least, most in zip(after.shape, before.shape, strict=True))
     assert after.vocabulary <= before.vocabulary <= after.vocabulary + 8
+
+
+def test_tags_keep_their_words_in_their_places(tmp_path: Path) -> None:
+    columns = {"words": pa.array([["a", "b"], ["c"]] * 20), "tags": pa.array([["O", "B"], ["O"]] * 20)}
+    table = small.ingested(tmp_path / "t", columns, target="tags")
+    for kind in ("token_dropout", "swap"):
+        spec = _spec("rnn", hyperparameters={"augmentations": [{"kind": kind}]})
+        if kind == "token_dropout":
+            settled, _ = settle(spec, table.schema)
+            assert settled.hyperparameters.augmentations == (TokenDropout(),)
+        else:
+            with pytest.raises(Refusal, match="this is tagging from text inputs") as refused:
+                settle(spec, table.schema)
+            assert refused.value.pointer == "/hyperparameters/augmentations/0/kind"
+            assert refused.value.suggestion == "use one of token_dropout"

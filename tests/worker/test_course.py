@@ -7,20 +7,25 @@ import pyarrow as pa
 import pytest
 import torch
 
+from models.augmentations.mixup import Mixup
+from models.augmentations.noise import Noise
 from models.preparation.examples import Prepared, prepare
 from models.spec import JobSpec, settle
 from models.table import Table
 from tests import small
+from worker.batch import Views
+from worker.course import chart
 from worker.leash import Leash, Pipe
 from worker.loop import Course, Plateau
-from worker.trainer import Trial, _course
+from worker.past import Past
+from worker.trial import Trial, Work
 
 
 def _made(table: Table, **chosen: Any) -> tuple[Course, Prepared]:
     said = {"architecture": {"kind": "linear"}, "dataset": {"id": "x"}, "hyperparameters": chosen}
     spec, roles = settle(JobSpec.model_validate(said), table.schema)
     prepared = prepare(table, roles, spec.dataset.split)
-    return _course(spec, prepared, torch.device("cpu")), prepared
+    return chart(spec, prepared, torch.device("cpu")), prepared
 
 
 @pytest.fixture
@@ -58,8 +63,18 @@ def test_a_plateau_watches_what_is_best(table: Table) -> None:
     assert _made(table, schedule={"kind": "cosine"})[0].plateau is None
 
 
+def test_augmentations_are_for_training_batches(table: Table) -> None:
+    course, prepared = _made(table, augmentations=[{"kind": "noise", "std": 0.5}, {"kind": "mixup"}], seed=3)
+    assert course.augment is not None
+    rows_B, part = torch.arange(8), prepared.train
+    batch = course.augment(part.x, part.t, rows_B, 2)
+    expected = Views([Noise(std=0.5), Mixup()], prepared.preparation.inputs(), 3)(part.x, part.t, rows_B, 2)
+    assert torch.equal(batch.x, expected.x) and not torch.equal(batch.x, part.x[:8])
+    assert _made(table)[0].augment is None
+
+
 def test_every_term_reaches_the_learner(table: Table, tmp_path: Path) -> None:
-    """The attempt as the supervisor assigns it, up to its first step."""
+    """A training as the trainer builds it, up to its first step."""
     chosen = {
         "optimizer": {"kind": "adamw", "weight_decay": 0.3},
         "clip_value": 0.25,
@@ -71,14 +86,9 @@ def test_every_term_reaches_the_learner(table: Table, tmp_path: Path) -> None:
     }
     architecture = {"kind": "mlp", "hidden": [6]}
     said = {"architecture": architecture, "dataset": {"id": "x"}, "hyperparameters": chosen}
-    assignment = {
-        "folder": str(tmp_path),
-        "schema": table.schema.model_dump(mode="json", by_alias=True),
-        "spec": said,
-        "dataset": str(tmp_path / "t"),
-        "resume": None,
-    }
-    learner = Trial(assignment, Mute(), Leash()).learner
+    spec, roles = settle(JobSpec.model_validate(said), table.schema)
+    work = Work(spec, roles, table, torch.device("cpu"), tmp_path)
+    learner = Trial(work, Past(), Mute(), Leash()).learner
     course = learner.course
     assert (course.clip_value, course.l1, course.max_norm, course.swa) == (0.25, 0.125, 3.0, 0.5)
     assert course.ema is None and learner.average is None and learner.head is not None

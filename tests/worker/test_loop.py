@@ -268,3 +268,12 @@ def test_batches_wear_the_layout_that_networks_like() -> None:
     x_BT = torch.tensor([[2, 0, 0, 0], [3, 0, 4, 0]])
     assert loop.shaped(x_BT).tolist() == [[2, 0, 0], [3, 0, 4]]
     assert loop.shaped(torch.zeros(2, 5)).shape == (2, 5)
+
+
+def test_other_weights_are_evaluated_and_leave_the_learner_as_it_was() -> None:
+    train, val = small.problem("vector"), small.problem("vector", seed=1)
+    learner, other = (small.learner(MLP(hidden=[4]), Adam(), "vector", seed=seed, ema=0.9) for seed in (0, 1))
+    list(loop.fit(learner, train, None))
+    before = {name: value.clone() for name, value in learner.model.state_dict().items()}
+    assert loop.evaluate(learner, *val, other.weights()) == loop.evaluate(other, *val) != loop.evaluate(learner, *val)
+    assert all(torch.equal(value, before[name]) for name, value in learner.model.state_dict().items())

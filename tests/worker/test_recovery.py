@@ -173,3 +173,25 @@ def test_a_frozen_worker_that_wakes_writes_nothing(tmp_path: Path) -> None:
         assert client.job(job.id).attempt == 2
         client.cancel(job.id)
         client.wait(job.id, timeout=60)
+
+
+def test_a_killed_fork_goes_on_exactly(service: Embedded, client: Client) -> None:
+    """With other rows to train on, frozen layers and no parent any more: what has no state is the same again."""
+    parent = client.submit({**SPEC, "hyperparameters": {**SPEC["hyperparameters"], "epochs": 1}})
+    client.wait(parent.id, timeout=120)
+    changes = {
+        "dataset": {"split": {"seed": 9}},
+        "hyperparameters": {"epochs": 16, "freeze": ["blocks.0", "blocks.1"], "seed": 8},
+    }
+    untouched = outcome(client, client.wait(client.fork(parent.id, changes).id, timeout=120))
+    job = client.fork(parent.id, changes)
+    client.delete_job(parent.id)
+    for step in (200, 700):
+        reach(client, job.id, step)
+        attempt = client.job(job.id).attempt
+        busy_trainer(service).kill()
+        while client.job(job.id).attempt == attempt:
+            time.sleep(0.02)
+    job = client.wait(job.id, timeout=120)
+    assert outcome(client, job) == untouched
+    assert job.attempt == 3 and job.bit_exact

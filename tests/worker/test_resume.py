@@ -13,13 +13,14 @@ import numpy as np
 import pytest
 import torch
 
-from models.kinds import ARCHITECTURES, COUNTED, OPTIMIZERS, Architecture, InputKind, Optimizer
+from models.kinds import ARCHITECTURES, AUGMENTATIONS, COUNTED, OPTIMIZERS, Architecture, InputKind, Optimizer
 from models.optimizers.adam import Adam
 from models.optimizers.sgd import SGD
 from models.preparation.examples import Stream
 from models.schedules.cosine import Cosine
 from tests import small
 from worker import snapshot
+from worker.batch import Views
 from worker.loop import Learner, Memory, Part, Plateau, Stopping, Supply, fit
 
 ROOT = Path(__file__).parents[2]
@@ -64,6 +65,7 @@ COURSES: dict[str, dict[str, Any]] = {
         "decay_biases": False,
         "best_series": "val/loss",
     },
+    "augmented": {"best_series": "val/loss"},
 }
 
 
@@ -95,7 +97,14 @@ ALL = [
 
 
 def _build(architecture: Architecture, optimizer: Optimizer, kind: InputKind, course: str, seed: int) -> Learner:
-    return small.learner(architecture, optimizer, kind, seed=seed, rows=ROWS, steps=STEPS, **COURSES[course])
+    chosen = dict(COURSES[course])
+    if course == "augmented":
+        # Every one that fits; of those that mix, the last, after all that comes before it.
+        task = "language_modeling" if architecture.tasks == {"language_modeling"} else "classification"
+        fitting = [part for part in AUGMENTATIONS if kind in part.accepts and task in part.tasks]
+        chain = [part for part in fitting if not part.mixes] + [part for part in fitting if part.mixes][-1:]
+        chosen["augment"] = Views([part.model_validate({}) for part in chain], small.shape(architecture, kind), SEED)
+    return small.learner(architecture, optimizer, kind, seed=seed, rows=ROWS, steps=STEPS, **chosen)
 
 
 def _run(

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import os
 import struct
 from pathlib import Path
@@ -19,6 +20,7 @@ from models.optimizers.sgd import SGD
 from tests import small
 from worker import snapshot
 from worker.loop import Learner, fit
+from worker.past import Past
 
 NAMES = ["weights.safetensors", "state.safetensors", "state.json", "preparation.json"]
 
@@ -124,8 +126,8 @@ def test_no_state_where_the_optimizer_keeps_none(tmp_path: Path) -> None:
     assert set(load_file(tmp_path / "s" / snapshot.STATE)) == {"rng.torch", "rng.numpy"}
 
 
-def test_load_weights_makes_them_the_evaluated_ones() -> None:
-    learner = _trained(ema=0.9)
-    best = {name: torch.ones_like(value) for name, value in learner.weights().items()}
-    snapshot.load_weights(learner, best)
-    assert all(torch.equal(value, torch.ones_like(value)) for value in learner.weights().values())
+def test_a_snapshot_knows_the_trainings_before_it(tmp_path: Path) -> None:
+    past = Past(2, 480, [{"test/accuracy": 0.5}, {"test/accuracy": math.nan}], [{"test/accuracy": 0.25}] * 3)
+    snapshot.write(_trained(), tmp_path / "s", {}, "{}", past)
+    assert repr(snapshot.past(tmp_path / "s")) == repr(past)
+    assert snapshot.past(tmp_path / "s") is not past

@@ -110,15 +110,16 @@ def test_texts(tmp_path: Path) -> None:
     assert isinstance(encoder, TextEncoder) and encoder.split
     # By frequency, ties by spelling.
     assert encoder.words[:4] == ["and", "iron", "the", ","]
-    assert encoder.length == 9
+    # The longest row, of training or not: a sentence is to be tested to its end.
+    assert encoder.length == 12
     x_NT = encoder.encode(table)
-    assert x_NT.dtype == torch.int64 and x_NT.shape == (4, 9)
+    assert x_NT.dtype == torch.int64 and x_NT.shape == (4, 12)
     number = {word: at for at, word in enumerate(encoder.words, 2)}
-    assert x_NT[0].tolist() == [number[word] for word in texts[0].split()]
-    assert x_NT[1].tolist() == [number[word] for word in tokenize(texts[1])]
-    assert x_NT[2].tolist() == [1] + [0] * 8
-    # Longer than any row trained on: cut. Words they do not have: 1.
-    assert x_NT[3].tolist() == [number.get(word, 1) for word in texts[3].split()[:9]]
+    assert x_NT[0].tolist() == [number[word] for word in texts[0].split()] + [0] * 3
+    assert x_NT[1].tolist() == [number[word] for word in tokenize(texts[1])] + [0] * 3
+    assert x_NT[2].tolist() == [1] + [0] * 11
+    # Words that the training rows do not have: 1.
+    assert x_NT[3].tolist() == [number.get(word, 1) for word in texts[3].split()]
     assert encoder.inputs().vocabulary == len(encoder.words) + 2 == int(x_NT.max()) + 1
 
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from athanor.contract import Column, Given, Holdout, Schema, Split, Task
+from athanor.contract import Column, Folds, Given, Holdout, Schema, Split, Task
 from models.preparation.roles import Roles
-from models.preparation.split import Division, divide, sizes, steps_per_epoch
+from models.preparation.split import Division, divide, rounds, sizes, steps_per_epoch
 from models.table import DataError, Table
 from tests import small
 
@@ -152,3 +152,32 @@ def test_steps_of_an_epoch(rows: int, batch_size: int) -> None:
     if len(batches) > 1 and batch_size > 1 and batches[-1] == 1:
         batches.pop()
     assert steps_per_epoch(rows, batch_size) == len(batches)
+
+
+@settings(deadline=None)
+@given(targets=labels, n=st.integers(2, 12), val=shares, stratify=st.booleans(), seed=st.integers(0, 2**32 - 1))
+def test_every_row_is_tested_in_one_fold_and_chosen_by_in_none(
+    targets: list[str | None], n: int, val: float, stratify: bool, seed: int
+) -> None:
+    table, roles = _problem(targets)
+    split = Folds(n=n, val=val, stratify=stratify, seed=seed)
+    assert rounds(split) == n
+    known = [row for row, target in enumerate(targets) if target is not None]
+    foreseen = [sizes(split, table.rows, roles, {}, fold) for fold in range(n)]
+    assume(all(each.train for each in foreseen))
+    folds = [divide(split, table, roles, fold) for fold in range(n)]
+    assert sorted(row for fold in folds for row in fold.test) == known
+    for fold, expected in zip(folds, foreseen, strict=True):
+        assert sorted(_rows(fold)) == known
+        assert (len(fold.train), len(fold.val), len(fold.test)) == (expected.train, expected.val, expected.test)
+    if stratify:
+        # As scikit-learn's StratifiedKFold promises: a class is in no fold more than once oftener than in another.
+        for label in {*targets} - {None}:
+            counts = [sum(targets[row] == label for row in fold.test) for fold in folds]
+            assert max(counts) - min(counts) <= 1
+
+
+def test_folds_follow_from_their_seed() -> None:
+    table, roles = _problem([*"ab"] * 20)
+    one, same, other = (divide(Folds(n=4, seed=seed), table, roles, 1).test.tolist() for seed in (3, 3, 4))
+    assert one == same != other

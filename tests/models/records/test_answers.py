@@ -1,15 +1,16 @@
 """Jobs as the API shows them."""
 
 import math
+import statistics
 
 import pytest
 from sqlalchemy.orm import Session
 
-from athanor.contract import Job, JobError, Point, State
+from athanor.contract import CrossValidation, Job, JobError, Point, Spread, State
 from models.records import answers, events, jobs, metrics, workers
 from models.records.database import Database
 from models.records.tables import Worker
-from tests.factories import LEASE, a_checkpoint, a_job, a_worker, some_points
+from tests.factories import LEASE, a_checkpoint, a_job, a_spec, a_worker, some_points
 
 
 def shown(tx: Session, job_id: str) -> Job:
@@ -55,6 +56,30 @@ def test_a_job_that_ran(database: Database) -> None:
             ("starting", "running", 1),
             ("running", "failed", 1),
         ]
+
+
+def test_the_folds_of_a_cross_validation(database: Database) -> None:
+    with database.writing() as tx:
+        spec = a_spec(dataset={"id": "iris", "split": {"kind": "folds", "n": 3}})
+        job_id = a_job(tx, state=State.RUNNING, spec=spec)
+        job = shown(tx, job_id)
+        assert job.folds == CrossValidation(n=3, done=0, series={})
+        for fold, (loss, r2) in enumerate([(0.5, 0.25), (0.75, math.nan)], 1):
+            series = {f"folds/{fold}/test/loss": loss, f"folds/{fold}/test/r2": r2, f"folds/{fold}/val/loss": 9.0}
+            points = {name: some_points(start=fold, stop=fold + 1, values=[value]) for name, value in series.items()}
+            metrics.append(tx, job_id, points | {f"folds/{fold}/lr": some_points(start=fold, stop=fold + 1)})
+            folds = shown(tx, job_id).folds
+            assert folds is not None and folds.done == fold
+            if fold == 1:
+                assert folds.series["test/loss"] == Spread(mean=0.5, std=None, values=[0.5])
+        job = shown(tx, job_id)
+        assert job.folds is not None and set(job.folds.series) == {"test/loss", "test/r2"}
+        spread = job.folds.series["test/loss"]
+        assert (spread.mean, spread.values) == (0.625, [0.5, 0.75])
+        assert spread.std == pytest.approx(statistics.stdev(spread.values))
+        undefined = job.folds.series["test/r2"]
+        assert math.isnan(undefined.mean) and undefined.std is not None and math.isnan(undefined.std)
+        assert "folds/1/lr" in job.latest and "folds/1/lr" not in job.best
 
 
 def test_an_unknown_job(database: Database) -> None:

@@ -142,6 +142,18 @@ def test_the_last_and_the_best_are_kept(
         assert sorted([*kept, *steps(tx, job_id, "deleting")]) == [10, 20, 30, 40, 50, 60]
 
 
+def test_each_fold_keeps_its_own(database: Database, job_id: str) -> None:
+    with database.writing() as tx:
+        for step, (fold, score) in enumerate([(1, 0.1), (1, 0.3), (1, 0.2), (2, 0.6), (2, 0.5), (2, 0.7)], 1):
+            new = a_new_checkpoint(step=step, score=score, fold=fold)
+            jobs.commit_checkpoint(tx, job_id, 1, new)
+        checkpoints.retire(tx, job_id, 1, 1, "min")
+        assert steps(tx, job_id) == [1, 3, 5, 6]
+        best = [checkpoints.best(tx, job_id, "min", fold) for fold in (None, 1, 2)]
+        assert [one.step for one in best if one] == [1, 1, 5]
+        assert [one.fold for one in checkpoints.page(tx, job_id, None, 9)] == [1, 1, 2, 2]
+
+
 def test_what_an_earlier_try_left_is_retired_again_until_it_is_forgotten(database: Database, job_id: str) -> None:
     with database.writing() as tx:
         ids = write(tx, job_id, {10: None, 20: None})

@@ -1,6 +1,7 @@
 """What transitions do besides moving a job: leases, wishes, losses, exactness, repeated requests, deletion."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,9 +9,10 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from athanor.contract import LEASED, TERMINAL, JobError, State
-from models.records import checkpoints, events, jobs, metrics
+from athanor.contract import LEASED, TERMINAL, CheckpointFile, JobError, State
+from models.records import answers, checkpoints, events, jobs, metrics
 from models.records.database import Database, now
+from models.records.origins import Origin
 from models.records.tables import Attempt, Job
 from tests.factories import (
     LEASE,
@@ -95,6 +97,28 @@ def test_a_claim_begins_an_attempt(database: Database) -> None:
     assert job.lease_expires_at == pytest.approx(clock + LEASE, abs=2)
     assert job.started_at == pytest.approx(clock, abs=2)
     assert (attempt.start_step, attempt.pid, attempt.ended_at, attempt.outcome) == (0, None, None, None)
+
+
+def test_a_fork_knows_where_it_comes_from(database: Database) -> None:
+    files = [CheckpointFile(name="weights.safetensors", bytes=9, sha256="b" * 64)]
+    origin = Origin(job_id="job_p", checkpoint_id="ckpt_p", step=7, fresh=["head.bias"], prefix="jobs/x/o", files=files)
+    with database.writing() as tx:
+        wanted = replace(a_submission(tx), origin=origin, id="job_fork")
+        assert jobs.submit(tx, wanted) == ("job_fork", True)
+        assert moves(tx, "job_fork")[0]["reason"] == "forked from job_p at step 7"
+        shown = answers.job(tx, "job_fork")
+        assert shown is not None and shown.origin is not None
+        assert shown.origin.model_dump() == {
+            "job_id": "job_p",
+            "checkpoint_id": "ckpt_p",
+            "step": 7,
+            "fresh": ["head.bias"],
+        }
+        for attempt in (1, 2):
+            claim = a_claim(tx)
+            assert (claim.job_id, claim.attempt, claim.origin) == ("job_fork", attempt, origin)
+            jobs.release(tx, "job_fork", attempt)
+    assert origin.key("weights.safetensors") == "jobs/x/o/weights.safetensors"
 
 
 def test_begin_notes_who_runs_it(database: Database) -> None:

@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from athanor.contract import LEASED, TERMINAL, JobError, State
-from models.records import jobs
+from athanor.contract import LEASED, TERMINAL, Baseline, JobError, State
+from models.records import answers, jobs
 from models.records.database import Database
 from models.records.tables import Worker
 from tests.factories import LEASE, a_job, a_new_checkpoint, an_attempt, expire_lease
@@ -168,6 +168,21 @@ def test_another_attempt_is_fenced_and_changes_nothing(database: Database, row: 
             row.step(tx, job_id, 2 + off)
     with database.reading() as tx:
         assert everything(tx) == tables
+
+
+def test_a_baseline_is_noted_by_the_holder_alone(database: Database) -> None:
+    baseline = Baseline(kind="majority", values={"test/accuracy": 0.25})
+    with database.writing() as tx:
+        job_id = a_job(tx, state=State.RUNNING)
+        for attempt in (0, 2):
+            with pytest.raises(jobs.Fenced):
+                jobs.note_baseline(tx, job_id, attempt, baseline)
+        found = answers.job(tx, job_id)
+        assert found is not None and found.baseline is None
+        jobs.note_baseline(tx, job_id, 1, baseline)
+    with database.reading() as tx:
+        found = answers.job(tx, job_id)
+        assert found is not None and found.baseline == baseline
 
 
 @pytest.mark.parametrize("ended", sorted(TERMINAL))

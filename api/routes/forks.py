@@ -1,0 +1,115 @@
+"""Forks: a new job that starts with the weights of another."""
+
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Response
+from pydantic import ValidationError
+
+from api import submission
+from api.deps import Authenticated, Parts, Service
+from api.patches import patched
+from api.problems import Refused, invalid_spec
+from api.routes.checkpoints import find
+from athanor.contract import Fork, Job, Plan
+from models.kinds import Refusal
+from models.records.checkpoints import PREPARATION, WEIGHTS, Stored
+from models.records.jobs import KeyReused
+from models.records.origins import Origin, prefix_of
+from models.spec import JobSpec
+from models.storage.store import Corrupt, fetch
+from models.transfer import Start
+
+router = APIRouter(prefix="/jobs/{job_id}/fork", tags=["jobs"])
+
+FILES = (WEIGHTS, PREPARATION)
+
+
+@router.post("", status_code=201, response_model=Job | Plan)
+def create(
+    service: Parts,
+    caller: Authenticated,
+    job_id: str,
+    wanted: Fork,
+    response: Response,
+    idempotency_key: Annotated[str | None, Header(max_length=200)] = None,
+    validate_only: bool = False,
+) -> Job | Plan:
+    """Accept a job that starts with the weights of a checkpoint, at step 0 and with nothing else of its training.
+
+    It has the parent's spec with `spec` merged into it, and reads as the parent does: the same vocabulary, the same
+    scales. Where its answers are others than the parent's, what gives them is drawn anew, and `fresh` names it. The
+    parent may go: a fork has its own copy. `Idempotency-Key` and `validate_only` are as they are for a new job.
+    """
+    parent = submission.job(service, job_id)
+    spec = _spec(dict(parent.spec), wanted)
+    with tempfile.TemporaryDirectory(dir=service.settings.scratch) as name:
+        folder = Path(name)
+        stored = _fetch(service, job_id, wanted.checkpoint, folder)
+        start = Start.read(folder / WEIGHTS, folder / PREPARATION)
+        plan = _plan(service, spec, start)
+        if validate_only:
+            response.status_code = 200
+            return plan
+        said = f"{job_id} {wanted.model_dump_json(exclude_unset=True)}"
+        new = submission.of(caller, spec, plan, said, idempotency_key)
+        origin = Origin(
+            job_id=job_id,
+            checkpoint_id=stored.id,
+            step=stored.step,
+            fresh=plan.fresh,
+            prefix=prefix_of(new.id),
+            files=[stored.file(each) for each in FILES],
+        )
+        # First the bytes, then the row that says so.
+        for each in FILES:
+            service.store.put(origin.key(each), folder / each)
+    try:
+        job = submission.accept(service, response, replace(new, origin=origin), lambda: _plan(service, spec, start))
+    except (KeyReused, Refusal):
+        # Of any other failure it is not known whether there is a row by now.
+        service.store.delete(f"jobs/{new.id}")
+        raise
+    if job.id != new.id:
+        service.store.delete(f"jobs/{new.id}")
+    return job
+
+
+def _spec(parent: dict[str, Any], wanted: Fork) -> JobSpec:
+    changed = patched(parent, wanted.spec)
+    try:
+        return JobSpec.model_validate(changed)
+    except ValidationError as error:
+        raise invalid_spec(error, changed, "/spec") from error
+
+
+def _plan(service: Service, spec: JobSpec, start: Start) -> Plan:
+    try:
+        return submission.plan(service, spec, start)
+    except Refusal as refusal:
+        raise refusal.below("/spec") from refusal
+
+
+def _fetch(service: Service, job_id: str, wanted: str, folder: Path, patience: int = 1) -> Stored:
+    """The checkpoint with its files in `folder`. Raises Refusal for none of that name, Refused for a broken one."""
+    try:
+        with service.database.reading() as tx:
+            stored = find(tx, job_id, wanted)
+    except Refused as refused:
+        raise Refusal(
+            "/checkpoint",
+            refused.detail,
+            code="unknown_checkpoint",
+            suggestion=f"GET /v1/jobs/{job_id}/checkpoints lists those there are",
+        ) from refused
+    try:
+        for name in FILES:
+            fetch(service.store, stored.key(name), folder / name, stored.file(name).sha256)
+    except (Corrupt, FileNotFoundError) as error:
+        if patience:
+            # A running job may have put a better one in its place meanwhile.
+            return _fetch(service, job_id, wanted, folder, patience - 1)
+        raise Refused(409, "corrupt_checkpoint", f"checkpoint {stored.id} is broken; name another") from error
+    return stored

@@ -1,0 +1,77 @@
+"""From a spec to a row in the queue: what submitting and forking have in common."""
+
+import hashlib
+from collections.abc import Callable
+
+from fastapi import Response
+from sqlalchemy.exc import IntegrityError
+
+from api import builtin
+from api.deps import Service, missing
+from athanor.contract import Job, Plan
+from models.kinds import Refusal
+from models.records import answers, jobs, queue
+from models.records.keys import Caller
+from models.rehearsal import rehearse
+from models.spec import JobSpec
+from models.transfer import Start
+
+
+def plan(service: Service, spec: JobSpec, start: Start | None = None) -> Plan:
+    """What a job will cost. Raises Refusal where it cannot work, with a pointer into the spec."""
+    dataset = builtin.find(service, spec.dataset.id)
+    if dataset is None:
+        raise Refusal(
+            "/dataset/id",
+            f"there is no dataset '{spec.dataset.id}'",
+            code="unknown_dataset",
+            suggestion="upload one, or take a built-in set from GET /v1/catalog",
+        )
+    return rehearse(spec, dataset.schema_, dataset.rows, service.settings.limits, start)
+
+
+def of(caller: Caller, spec: JobSpec, plan: Plan, said: str, idempotency_key: str | None) -> jobs.Submission:
+    """The row that a planned spec asks for. `said` is what a repeated request must repeat."""
+    return jobs.Submission(
+        key_id=caller.key_id,
+        spec=dict(plan.spec),
+        plan=plan.model_dump(mode="json", exclude={"spec", "shapes"}),
+        dataset_id=spec.dataset.id,
+        device=spec.resources.device,
+        priority=spec.resources.priority,
+        request_sha256=hashlib.sha256(said.encode()).hexdigest(),
+        name=spec.name,
+        tags=spec.tags,
+        idempotency_key=idempotency_key,
+    )
+
+
+def accept(service: Service, response: Response, wanted: jobs.Submission, check: Callable[[], object]) -> Job:
+    """Queue a job and ring: 201, or 200 with the job that the same request made before. Raises KeyReused.
+
+    `check` says again, by a Refusal, whether the job can work.
+    """
+    try:
+        with service.database.writing() as tx:
+            job_id, is_new = jobs.submit(tx, wanted)
+    except IntegrityError:
+        # The same key came by another request at this moment, or the dataset went: now both can be seen.
+        check()
+        with service.database.writing() as tx:
+            job_id, is_new = jobs.submit(tx, wanted)
+    # Only now: a worker that hears the ring must find the row.
+    if is_new and service.broker.ring(job_id):
+        with service.database.writing() as tx:
+            queue.mark_rung(tx, job_id)
+    response.status_code = 201 if is_new else 200
+    response.headers["Location"] = f"/v1/jobs/{job_id}"
+    return job(service, job_id)
+
+
+def job(service: Service, job_id: str) -> Job:
+    """Raises Refused with 404."""
+    with service.database.reading() as tx:
+        found = answers.job(tx, job_id)
+    if found is None:
+        raise missing("job", job_id)
+    return found

@@ -1,0 +1,1 @@
+"""Augmentations. Every file here is one way to change training examples."""

@@ -1,0 +1,200 @@
+"""Merge patches: the examples of RFC 7396, what holds for all of them, and what gives way in a spec."""
+
+import copy
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from api.patches import merge, patched
+from athanor.contract import MAX_BATCH
+
+APPENDIX_A = [
+    ('{"a":"b"}', '{"a":"c"}', '{"a":"c"}'),
+    ('{"a":"b"}', '{"b":"c"}', '{"a":"b","b":"c"}'),
+    ('{"a":"b"}', '{"a":null}', "{}"),
+    ('{"a":"b","b":"c"}', '{"a":null}', '{"b":"c"}'),
+    ('{"a":["b"]}', '{"a":"c"}', '{"a":"c"}'),
+    ('{"a":"c"}', '{"a":["b"]}', '{"a":["b"]}'),
+    ('{"a":{"b":"c"}}', '{"a":{"b":"d","c":null}}', '{"a":{"b":"d"}}'),
+    ('{"a":[{"b":"c"}]}', '{"a":[1]}', '{"a":[1]}'),
+    ('["a","b"]', '["c","d"]', '["c","d"]'),
+    ('{"a":"b"}', '["c"]', '["c"]'),
+    ('{"a":"foo"}', "null", "null"),
+    ('{"a":"foo"}', '"bar"', '"bar"'),
+    ('{"e":null}', '{"a":1}', '{"e":null,"a":1}'),
+    ("[1,2]", '{"a":"b","c":null}', '{"a":"b"}'),
+    ("{}", '{"a":{"bb":{"ccc":null}}}', '{"a":{"bb":{}}}'),
+]
+
+
+@pytest.mark.parametrize(("original", "patch", "result"), APPENDIX_A)
+def test_the_examples_of_the_standard(original: str, patch: str, result: str) -> None:
+    assert merge(json.loads(original), json.loads(patch)) == json.loads(result)
+
+
+names = st.sampled_from(["a", "b", "c", "kind"])
+leaves = st.none() | st.booleans() | st.integers(0, 3) | st.sampled_from(["x", "y"])
+values = st.recursive(leaves, lambda inner: st.lists(inner, max_size=2) | st.dictionaries(names, inner, max_size=3))
+objects = st.dictionaries(names, values, max_size=4)
+full = st.recursive(
+    st.booleans() | st.integers(0, 3), lambda inner: st.lists(inner, max_size=2) | st.dictionaries(names, inner)
+)
+
+
+@given(values, values)
+def test_a_patch_twice_is_a_patch_once(target: Any, patch: Any) -> None:
+    before = copy.deepcopy((target, patch))
+    once = merge(target, patch)
+    assert merge(once, patch) == once
+    assert (target, patch) == before, "what was given is left as it was"
+
+
+def _difference(old: Any, new: Any) -> Any:
+    """A patch from one document without null to another."""
+    if not isinstance(old, dict) or not isinstance(new, dict):
+        return new
+    gone: dict[str, Any] = dict.fromkeys(old.keys() - new.keys())
+    return gone | {name: _difference(old.get(name), value) for name, value in new.items() if old.get(name) != value}
+
+
+@given(st.dictionaries(names, full), st.dictionaries(names, full))
+def test_some_patch_leads_from_any_document_to_any_other(old: Any, new: Any) -> None:
+    assert merge(old, _difference(old, new)) == new
+
+
+@given(values, objects)
+def test_members_that_a_patch_does_not_name_stay(target: Any, patch: dict[str, Any]) -> None:
+    merged = merge(target, patch)
+    if isinstance(target, dict):
+        assert {name: value for name, value in merged.items() if name not in patch} == {
+            name: value for name, value in target.items() if name not in patch
+        }
+    assert not any(name in merged for name, value in patch.items() if value is None)
+
+
+SPEC: dict[str, Any] = {
+    "architecture": {"kind": "mlp", "hidden": [4], "dropout": 0.1},
+    "dataset": {
+        "id": "iris",
+        "task": "classification",
+        "inputs": ["a", "b"],
+        "input": None,
+        "target": "species",
+        "split": {"kind": "holdout", "val": 0.2, "test": 0.1, "stratify": True, "seed": 3},
+        "tokens": None,
+        "documents": None,
+        "context": None,
+    },
+    "hyperparameters": {
+        "epochs": 3,
+        "steps": None,
+        "batch_size": 32,
+        "optimizer": {"kind": "adam", "lr": 0.1, "beta1": 0.9},
+        "ema": 0.9,
+        "swa": None,
+        "loss": {"kind": "cross_entropy", "label_smoothing": 0.0, "class_weights": None},
+    },
+    "checkpoints": {"every_epochs": 1, "every_steps": None, "keep_last": 2, "series": "val/loss"},
+    "tags": {"kind": "first", "team": "nlp"},
+}
+LM = {**SPEC, "dataset": {"id": "d", "task": "language_modeling", "input": "text", "tokens": "words", "context": 9}}
+
+
+def _optimizer(**fields: Any) -> dict[str, Any]:
+    return {"hyperparameters": {"optimizer": fields}}
+
+
+def _at(spec: dict[str, Any], path: str) -> Any:
+    for name in path.split("."):
+        spec = spec[name]
+    return spec
+
+
+@pytest.mark.parametrize(
+    ("patch", "path", "expected"),
+    [
+        (_optimizer(lr=1), "hyperparameters.optimizer", {"kind": "adam", "lr": 1, "beta1": 0.9}),
+        (_optimizer(kind="adam", lr=1), "hyperparameters.optimizer", {"kind": "adam", "lr": 1, "beta1": 0.9}),
+        (_optimizer(kind="sgd", lr=1), "hyperparameters.optimizer", {"kind": "sgd", "lr": 1}),
+        ({"architecture": {"kind": "linear"}}, "architecture", {"kind": "linear"}),
+        ({"dataset": {"split": {"kind": "given", "column": "p"}}}, "dataset.split", {"kind": "given", "column": "p"}),
+        ({"dataset": {"split": {"val": 0.5}}}, "dataset.split.seed", 3),
+        ({"tags": {"kind": "second"}}, "tags", {"kind": "second", "team": "nlp"}),
+        ({"checkpoints": {"every_steps": 5}}, "checkpoints", {"every_steps": 5, "keep_last": 2, "series": "val/loss"}),
+    ],
+)
+def test_another_kind_takes_the_place_of_a_part(patch: dict[str, Any], path: str, expected: Any) -> None:
+    assert _at(patched(SPEC, patch), path) == expected
+
+
+@pytest.mark.parametrize(
+    ("section", "given", "gone"),
+    [
+        ("hyperparameters", {"steps": 7}, "epochs"),
+        ("hyperparameters", {"swa": {"start": 0.5}}, "ema"),
+        ("checkpoints", {"every_steps": 7}, "every_epochs"),
+        ("dataset", {"input": "a"}, "inputs"),
+    ],
+)
+def test_a_field_takes_the_place_of_its_rival(section: str, given: dict[str, Any], gone: str) -> None:
+    there = patched(SPEC, {section: given})[section]
+    assert gone not in there and given.items() <= there.items()
+    # And back again.
+    assert patched(patched(SPEC, {section: given}), {section: {gone: SPEC[section][gone]}})[section] | given == (
+        SPEC[section] | given
+    )
+    assert patched(SPEC, {section: dict.fromkeys(given)})[section][gone] == SPEC[section][gone]
+
+
+def test_other_data_bring_other_columns() -> None:
+    assert patched(SPEC, {"dataset": {"id": "wine", "target": "cultivar"}})["dataset"] == {
+        "id": "wine",
+        "target": "cultivar",
+        "tokens": None,
+        "documents": None,
+        "context": None,
+    }
+    assert patched(SPEC, {"dataset": {"id": "iris"}}) == SPEC
+    other = patched(SPEC, {"dataset": {"target": "a"}})["dataset"]
+    assert "task" not in other and other["inputs"] == ["a", "b"]
+
+
+@pytest.mark.parametrize("choice", [{"id": "wine"}, {"target": "a"}, {"task": "regression"}])
+def test_what_followed_from_the_task_follows_from_the_next(choice: dict[str, Any]) -> None:
+    other = patched(SPEC, {"dataset": choice})
+    assert "loss" not in other["hyperparameters"] and "series" not in other["checkpoints"]
+    chosen = merge(SPEC, {"hyperparameters": {"loss": {"label_smoothing": 0.1}}, "checkpoints": {"series": "val/f1"}})
+    other = patched(chosen, {"dataset": choice})
+    assert (other["hyperparameters"], other["checkpoints"]) == (chosen["hyperparameters"], chosen["checkpoints"])
+    other = patched(SPEC, {"dataset": choice, "hyperparameters": {"loss": {"kind": "hinge"}}})
+    assert other["hyperparameters"]["loss"] == {"kind": "hinge"}
+
+
+def test_a_language_model_remains_one() -> None:
+    assert patched(LM, {"dataset": {"id": "e"}})["dataset"] == {
+        "id": "e",
+        "task": "language_modeling",
+        "tokens": "words",
+        "context": 9,
+    }
+    assert patched(LM, {"dataset": {"id": "e", "task": "tagging"}})["dataset"] == {"id": "e", "task": "tagging"}
+
+
+def test_a_batch_of_everything_goes_with_the_optimizer_that_wanted_it() -> None:
+    full = merge(SPEC, {"hyperparameters": {"batch_size": MAX_BATCH, "optimizer": {"kind": "gd"}}})
+    sgd = {"optimizer": {"kind": "sgd", "lr": 1.0}}
+    assert "batch_size" not in patched(full, {"hyperparameters": sgd})["hyperparameters"]
+    assert patched(full, {"hyperparameters": {**sgd, "batch_size": 8}})["hyperparameters"]["batch_size"] == 8
+    assert patched(full, {"hyperparameters": {"epochs": 9}})["hyperparameters"]["batch_size"] == MAX_BATCH
+
+
+@pytest.mark.parametrize(
+    "patch",
+    [{"dataset": 3}, {"hyperparameters": []}, {"dataset": None}, {"architecture": "mlp"}, {"x": {"kind": 1}}, {}],
+)
+def test_a_patch_that_makes_no_sense_is_merged_all_the_same(patch: dict[str, Any]) -> None:
+    """The validation that follows says what is wrong with it."""
+    assert patched(SPEC, patch) == merge(SPEC, patch)

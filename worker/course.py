@@ -1,0 +1,53 @@
+"""What a spec and its data say about a training, in the loop's terms."""
+
+from dataclasses import asdict
+
+import torch
+
+from athanor.contract import better_is
+from models.preparation.examples import Prepared
+from models.preparation.split import steps_per_epoch
+from models.schedules.constant import Constant
+from models.spec import JobSpec
+from worker.batch import Views
+from worker.loop import Course, Plateau, Stopping, Tally
+
+
+def chart(spec: JobSpec, prepared: Prepared, device: torch.device) -> Course:
+    chosen, policy = spec.hyperparameters, spec.checkpoints
+    assert chosen.batch_size and chosen.loss
+    per_epoch = steps_per_epoch(len(prepared.train), chosen.batch_size)
+    stopping, schedule = chosen.early_stopping, chosen.schedule or Constant()
+    standstill = schedule.standstill()
+    target, counts_K = prepared.preparation.target, None
+    if target.task == "classification":
+        counts_K = torch.bincount(prepared.train.t, minlength=target.outputs).to(device)
+    return Course(
+        criterion=target.criterion(chosen.loss.build_for(counts_K)),
+        factor=schedule.factor,
+        measure=target.measure,
+        steps=chosen.steps or (chosen.epochs or 1) * per_epoch,
+        steps_per_epoch=per_epoch,
+        batch_size=chosen.batch_size,
+        seed=chosen.seed,
+        clip_norm=chosen.clip_norm,
+        clip_value=chosen.clip_value,
+        l1=chosen.l1,
+        max_norm=chosen.max_norm,
+        bf16=chosen.precision == "bf16",
+        ema=chosen.ema,
+        swa=chosen.swa.start if chosen.swa else None,
+        stopping=Stopping(
+            stopping.series, stopping.mode or better_is(stopping.series), stopping.patience, stopping.min_delta
+        )
+        if stopping
+        else None,
+        plateau=Plateau(policy.series, better_is(policy.series), **asdict(standstill)) if standstill else None,
+        best_series=policy.series,
+        best_mode=better_is(policy.series),
+        every_steps=spec.metrics.every_steps,
+        tally=Tally(target.count, target.conclude) if target.task == "language_modeling" else None,
+        augment=Views(chosen.augmentations, prepared.preparation.inputs(), chosen.seed)
+        if chosen.augmentations
+        else None,
+    )
