@@ -18,9 +18,12 @@ from models.settings import Limits
 from models.spec import JobSpec, settle
 from models.table import Table
 from tests import small
+from tests.worker.test_trial import Listening
 from worker import snapshot
 from worker.counting import count
+from worker.leash import Leash
 from worker.loop import Learner, evaluate
+from worker.trainer import attempt
 
 FILES = ("weights.safetensors", "state.safetensors", "state.json", "preparation.json")
 LINES = [f"line {at} says {chr(97 + at % 20) * 3}" for at in range(60)]
@@ -171,3 +174,32 @@ def test_a_checkpoint_goes_on_with_a_prompt(tmp_path: Path) -> None:
     predictor = Predictor.load(spec.model_dump(mode="json"), table.schema, tmp_path / "s")
     (said,) = predictor.answer(["line 4"], Generation(max_new_tokens=12, temperature=0.01))
     assert " says " in said["text"]
+
+
+@pytest.mark.parametrize("rounds", [1, 3])
+def test_a_trainer_counts(rounds: int, tmp_path: Path) -> None:
+    """With folds, one text after another."""
+    table = _table(tmp_path)
+    split = {"split": {"kind": "folds", "n": 3}, "documents": "lines"} if rounds > 1 else {"documents": "stream"}
+    leash = Leash()
+    pipe = Listening(leash, patience=-1)
+    assignment = {
+        "spec": _spec(**split).model_dump(mode="json"),
+        "schema": table.schema.model_dump(mode="json", by_alias=True),
+        "dataset": str(tmp_path / "t"),
+        "folder": str(tmp_path),
+    }
+    attempt({**assignment, "resume": None, "best": None, "origin": None}, pipe, leash)
+    kept = [message for message in pipe.heard if message["type"] == "checkpoint"]
+    assert [(message["step"], message["reason"]) for message in kept] == [(at + 1, "final") for at in range(rounds)]
+    assert all(message["score"] > 0 for message in kept)
+    points = {
+        name: of for message in pipe.heard if message["type"] == "points" for name, of in message["series"].items()
+    }
+    first = "folds/1/" if rounds > 1 else ""
+    assert {f"{first}train/loss", f"{first}val/perplexity", f"{first}test/perplexity"} <= points
+    (baseline,) = {message["baseline"]["kind"] for message in pipe.heard if message["type"] == "baseline"}
+    assert baseline == "unigram" and pipe.heard[-1]["type"] == "finished"
+    again = Listening(leash, patience=-1)
+    attempt({**assignment, "resume": kept[-1]["folder"], "best": None, "origin": None}, again, leash)
+    assert not any(message["type"] == "checkpoint" for message in again.heard), "it was over"
