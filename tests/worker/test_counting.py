@@ -193,9 +193,7 @@ def test_a_trainer_counts(rounds: int, tmp_path: Path) -> None:
     kept = [message for message in pipe.heard if message["type"] == "checkpoint"]
     assert [(message["step"], message["reason"]) for message in kept] == [(at + 1, "final") for at in range(rounds)]
     assert all(message["score"] > 0 for message in kept)
-    points = {
-        name: of for message in pipe.heard if message["type"] == "points" for name, of in message["series"].items()
-    }
+    points = {name for message in pipe.heard if message["type"] == "points" for name in message["series"]}
     first = "folds/1/" if rounds > 1 else ""
     assert {f"{first}train/loss", f"{first}val/perplexity", f"{first}test/perplexity"} <= points
     (baseline,) = {message["baseline"]["kind"] for message in pipe.heard if message["type"] == "baseline"}
