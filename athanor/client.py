@@ -214,13 +214,28 @@ class Client:
         source = _path("jobs", id, "checkpoints", which, "export") + f"?format={quote(format, safe='')}"
         return download(self._transport, source, target, progress, timeout=EXPORT)
 
-    def predict(self, id: str, rows: Sequence[Any]) -> Predictions:
+    def predict(
+        self,
+        id: str,
+        rows: Sequence[Any],
+        *,
+        max_new_tokens: int | None = None,
+        temperature: float | None = None,
+        top_k: int | None = None,
+        seed: int | None = None,
+    ) -> Predictions:
         """One answer a row from the best checkpoint.
 
         A row is a string (text), a list (array, image, tokens) or an object of columns (table); a NumPy array may
-        stand for lists, and the bytes of a PNG, JPEG or WebP file for an image.
+        stand for lists, and the bytes of a PNG, JPEG or WebP file for an image. A language model goes on from each
+        string, and the other arguments are for it alone: `top_k` is how many tokens it chooses among, and a `seed` says
+        the same each time.
         """
-        body = {"rows": [_row(row) for row in rows]}
+        how = {"max_new_tokens": max_new_tokens, "temperature": temperature, "top_k": top_k, "seed": seed}
+        body = {
+            "rows": [_row(row) for row in rows],
+            **{name: value for name, value in how.items() if value is not None},
+        }
         response = self._transport.send("POST", _path("jobs", id, "predict"), json=body, repeatable=True)
         return _read(Predictions, response)
 

@@ -102,6 +102,13 @@ def test_every_command_prints_a_table_or_json(service: Stub, words: str, expecte
     json.loads(printed.stdout)
 
 
+def test_predict_says_how_to_go_on(service: Stub) -> None:
+    how = "--max-new-tokens 5 --temperature 0.5 --top-k 3 --seed 0"
+    assert _run(service, *f"predict job_1 --text hello {how}".split()).exit_code == 0
+    said = {"max_new_tokens": 5, "temperature": 0.5, "top_k": 3, "seed": 0}
+    assert service.asked[-1].json == {"rows": ["hello"], **said}
+
+
 def test_json_uses_the_names_of_the_wire(service: Stub) -> None:
     assert "schema" in json.loads(_run(service, "datasets", "ds_1", "--json").stdout)
 
