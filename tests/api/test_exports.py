@@ -90,6 +90,7 @@ def _train(house: Installation, folder: Path) -> None:
             "folder": str(here),
             "resume": None,
             "best": None,
+            "origin": None,
         }
         heard = Heard()
         attempt(assignment, heard, Leash())
