@@ -19,6 +19,7 @@ from athanor.contract import (
     Checkpoint,
     Dataset,
     Event,
+    ExportFormat,
     Job,
     JobSpec,
     Metrics,
@@ -40,6 +41,8 @@ from athanor.version import __version__
 M = TypeVar("M", bound=BaseModel)
 AnyObject = RootModel[dict[str, Any]]
 Spec = JobSpec | Mapping[str, Any]
+EXPORT = 900.0
+"""Seconds to wait for an export to begin to arrive."""
 
 
 class Client:
@@ -198,13 +201,41 @@ class Client:
             target = target / f"{id}-{which}.safetensors"
         return download(self._transport, _weights(id, which), target, progress)
 
-    def predict(self, id: str, rows: Sequence[Any]) -> Predictions:
+    def export(
+        self, id: str, which: str, format: ExportFormat, path: str | Path, progress: Progress | None = None
+    ) -> Path:
+        """Download a checkpoint as an ONNX model, a torch.export program (pt2) or a bundle, checked as `pull` does.
+
+        The service makes it when asked, which takes seconds, and more for large networks. `path` may be a folder.
+        """
+        target = Path(path)
+        if target.is_dir():
+            target = target / f"{id}-{which}.{'zip' if format == 'bundle' else format}"
+        source = _path("jobs", id, "checkpoints", which, "export") + f"?format={quote(format, safe='')}"
+        return download(self._transport, source, target, progress, timeout=EXPORT)
+
+    def predict(
+        self,
+        id: str,
+        rows: Sequence[Any],
+        *,
+        max_new_tokens: int | None = None,
+        temperature: float | None = None,
+        top_k: int | None = None,
+        seed: int | None = None,
+    ) -> Predictions:
         """One answer a row from the best checkpoint.
 
         A row is a string (text), a list (array, image, tokens) or an object of columns (table); a NumPy array may
-        stand for lists, and the bytes of a PNG, JPEG or WebP file for an image.
+        stand for lists, and the bytes of a PNG, JPEG or WebP file for an image. A language model goes on from each
+        string, and the other arguments are for it alone: `top_k` is how many tokens it chooses among, and a `seed` says
+        the same each time.
         """
-        body = {"rows": [_row(row) for row in rows]}
+        how = {"max_new_tokens": max_new_tokens, "temperature": temperature, "top_k": top_k, "seed": seed}
+        body = {
+            "rows": [_row(row) for row in rows],
+            **{name: value for name, value in how.items() if value is not None},
+        }
         response = self._transport.send("POST", _path("jobs", id, "predict"), json=body, repeatable=True)
         return _read(Predictions, response)
 

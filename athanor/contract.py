@@ -60,10 +60,10 @@ class Plan(Answer):
     """What a job will cost, found by building it without memory before it is queued."""
 
     task: str
-    parameters: int
+    parameters: int = Field(description="of a network that is counted: the most that so long a text can hold")
     trainable: int = Field(description="parameters that are not frozen")
     memory_bytes: int = Field(description="estimate of weights, gradients, optimizer state and activations")
-    train_rows: int
+    train_rows: int = Field(description="a stream: windows; of rows given to its parts, as if all were equally long")
     val_rows: int
     test_rows: int
     steps: int
@@ -261,11 +261,17 @@ class Preview(Answer):
     rows: list[list[JsonValue]]
 
 
+ExportFormat = Literal["onnx", "pt2", "bundle"]
+
+
 class PartInfo(Answer):
     kind: str
     summary: str
     description: str
     schema_: dict[str, JsonValue] = Field(alias="schema")
+    exports: list[ExportFormat] = Field(
+        default_factory=list, description="architectures: formats a checkpoint can be exported in"
+    )
 
 
 class Catalog(Answer):

@@ -78,7 +78,9 @@ class DatasetChoice(Frozen):
     target: Name | None = Field(None, description="default: the dataset's suggested target")
     split: Split = Field(default_factory=Holdout)
     tokens: Literal["characters", "words"] | None = Field(
-        None, description="language modeling: what is foretold, one at a time; default characters"
+        None,
+        description="language modeling: what is foretold, one at a time; default characters. Words that the training "
+        "part has once count as unknown",
     )
     documents: Literal["stream", "lines"] | None = Field(
         None, description="language modeling: all rows as one text, the default, or each row as a text with an end"

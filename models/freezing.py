@@ -22,7 +22,7 @@ def freeze(model: nn.Module, starts: list[str]) -> None:
             )
         for name in chosen:
             parameters[name].requires_grad_(False)
-    if not any(parameter.requires_grad for parameter in parameters.values()):
+    if starts and not any(parameter.requires_grad for parameter in parameters.values()):
         raise Refusal("/hyperparameters/freeze", "every parameter is frozen; leave some to train", code="all_frozen")
 
 

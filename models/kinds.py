@@ -14,7 +14,7 @@ from pydantic import ConfigDict, Field
 from torch import nn
 from torch.optim.optimizer import ParamsT
 
-from athanor.contract import Part
+from athanor.contract import ExportFormat, Part
 from models.draws import Draws
 from models.registry import Shelf
 from models.table import Source
@@ -85,6 +85,10 @@ class Recipe:
         return max(self.epochs, min(MANY_EPOCHS, math.ceil(self.least_steps / steps_per_epoch)))
 
 
+COUNTED = Recipe("", lr=0.0, epochs=1, batch_size=32)
+"""The recipe where nothing descends: what the architecture builds is `Counted`, and a batch is for evaluation."""
+
+
 class Buildable(Part):
     """A part that the server can build: fields are known and bounded."""
 
@@ -97,6 +101,13 @@ class Architecture(Buildable, ABC):
     accepts: ClassVar[frozenset[InputKind]]
     tasks: ClassVar[frozenset[str]] = frozenset({"classification", "regression"})
     recipe: ClassVar[Recipe]
+    exports: ClassVar[frozenset[ExportFormat]] = frozenset({"onnx", "pt2", "bundle"})
+    """Formats a checkpoint can be exported in. A network that torch.export cannot follow has `bundle` alone."""
+
+    @property
+    def reach(self) -> int:
+        """Tokens before a window that are shown with it, to a language model that looks back so far and no farther."""
+        return 0
 
     @abstractmethod
     def build(self, inputs: Inputs, outputs: int) -> nn.Module:
@@ -108,6 +119,30 @@ class Architecture(Buildable, ABC):
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
         ARCHITECTURES.add(cls)
+
+
+class Counted(nn.Module, ABC):
+    """A language model that is made by reading the training text once. What it counts are buffers, 0 long at first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_load_state_dict_pre_hook(_make_room)  # type: ignore[no-untyped-call]
+
+    @abstractmethod
+    def count(self, tokens_n: torch.Tensor) -> float:
+        """Read a text, its documents between end marks. Returns the mean of -log p of its tokens after the first."""
+
+    @abstractmethod
+    def most(self, tokens: int) -> int:
+        """How many numbers it keeps of so many tokens, at most; none is larger than eight bytes."""
+
+
+def _make_room(module: nn.Module, saved: dict[str, torch.Tensor], prefix: str, *_rest: object) -> None:
+    """Buffers as long as what is about to be loaded into them."""
+    for name, buffer in list(module.named_buffers()):
+        if prefix + name in saved:
+            path, _, last = name.rpartition(".")
+            setattr(module.get_submodule(path), last, buffer.new_empty(saved[prefix + name].shape))
 
 
 class Loss(Buildable, ABC):

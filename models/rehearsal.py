@@ -12,7 +12,7 @@ from athanor.contract import Folds, Plan, Schema
 from athanor.contract import JobSpec as WireSpec
 from models.anatomy import head
 from models.freezing import freeze
-from models.kinds import Architecture, Inputs, Refusal
+from models.kinds import Architecture, Counted, Inputs, Refusal
 from models.preparation.roles import Roles
 from models.preparation.split import Sizes, rounds, sizes, steps_per_epoch
 from models.settings import Limits
@@ -32,13 +32,12 @@ def rehearse(spec: JobSpec, schema: Schema, rows: int, limits: Limits, start: St
     spec, roles = settle(start.choose(spec, schema) if start else spec, schema)
     folds = _sizes(spec, schema, rows, roles)
     parts = folds[0]
-    if said.epochs is None and said.steps is None:
+    if said.epochs is None and said.steps is None and spec.hyperparameters.epochs:
         spec = _long_enough(spec, parts.train)
     chosen = spec.hyperparameters
-    assert chosen.batch_size and chosen.optimizer
-    per_epoch = steps_per_epoch(parts.train, chosen.batch_size)
-    whole = chosen.optimizer.full_batch
-    if whole and parts.train > chosen.batch_size:
+    assert chosen.batch_size
+    whole = chosen.optimizer is not None and chosen.optimizer.full_batch
+    if chosen.optimizer and whole and parts.train > chosen.batch_size:
         raise Refusal(
             "/hyperparameters/optimizer/kind",
             f"{parts.train:,} rows to train on; {chosen.optimizer.kind} takes them in one batch of at most "
@@ -51,7 +50,14 @@ def rehearse(spec: JobSpec, schema: Schema, rows: int, limits: Limits, start: St
     # A language model has an answer for every token that it reads.
     outputs = inputs.vocabulary if inputs.causal else roles.outputs
     model, parameters, activations = _measure(spec.architecture, inputs, outputs, batch)
+    if isinstance(model, Counted):
+        # The whole text at most, with a mark at either end. To sort it takes about 250 bytes a token, as measured.
+        tokens = roles.tokens(rows) + 2
+        parameters, activations = model.most(tokens), activations + 64 * tokens
     freeze(model, chosen.freeze)
+    fresh = start.fresh(spec.architecture, inputs, outputs, same_answers) if start else []
+    if stuck := [name for name, each in model.named_parameters() if name in fresh and not each.requires_grad]:
+        raise Refusal("/hyperparameters/freeze", f"{stuck[0]} is drawn anew here; frozen it would learn nothing")
     _check_bound(spec, model)
     if batch == 1 and any(isinstance(module, nn.BatchNorm1d) for module in model.modules()):
         raise Refusal(
@@ -70,7 +76,12 @@ def rehearse(spec: JobSpec, schema: Schema, rows: int, limits: Limits, start: St
     # them kept for the test.
     trainable = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
     averages = 1 if chosen.ema or chosen.swa else 0
-    numbers = (2 + averages) * parameters + (1 + chosen.optimizer.states) * trainable
+    states = chosen.optimizer.states if chosen.optimizer else 0
+    numbers = (2 + averages) * parameters + (1 + states) * trainable
+    kept = (1 + averages) * parameters + states * trainable
+    if isinstance(model, Counted):
+        # Whole numbers, of eight bytes.
+        numbers, kept = 2 * numbers, 2 * kept
     held = parts.train + parts.val + parts.test if roles.language else rows
     resident = held * inputs.features * (8 if inputs.kind == "text" else 4)
     memory = 4 * numbers + 4 * activations + resident
@@ -81,6 +92,7 @@ def rehearse(spec: JobSpec, schema: Schema, rows: int, limits: Limits, start: St
             code="over_limit",
             suggestion=f"{'sgd, whose batches are smaller,' if whole else 'a smaller batch_size'} or a smaller network",
         )
+    per_epoch = 1 if isinstance(model, Counted) else steps_per_epoch(parts.train, chosen.batch_size)
     steps = sum(chosen.steps or (chosen.epochs or 1) * steps_per_epoch(fold.train, chosen.batch_size) for fold in folds)
     if steps > limits.max_steps:
         raise Refusal("/hyperparameters", f"{steps:,} steps; the limit is {limits.max_steps:,}", code="over_limit")
@@ -94,9 +106,9 @@ def rehearse(spec: JobSpec, schema: Schema, rows: int, limits: Limits, start: St
         test_rows=parts.test,
         steps=steps,
         steps_per_epoch=per_epoch,
-        checkpoint_bytes=4 * ((1 + averages) * parameters + chosen.optimizer.states * trainable),
+        checkpoint_bytes=4 * kept,
         shapes={name: list(each.shape) for name, each in islice(model.named_parameters(), SHOWN)},
-        fresh=start.fresh(spec.architecture, inputs, outputs, same_answers) if start else [],
+        fresh=fresh,
         spec=WireSpec.model_validate(spec.model_dump(mode="json")).model_dump(mode="json"),
     )
 
@@ -173,6 +185,9 @@ def _measure(architecture: Architecture, inputs: Inputs, outputs: int, batch: in
     try:
         with torch.device("meta"):
             module = architecture.build(inputs, outputs)
+            if isinstance(module, Counted):
+                # What it answers depends on what it counted. A few copies of the chances are made on the way.
+                return module, 0, 6 * batch * (inputs.features + architecture.reach) * outputs
             parameters = sum(parameter.numel() for parameter in module.parameters())
             for child in module.modules():
                 if not list(child.children()):

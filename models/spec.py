@@ -1,7 +1,7 @@
 """What a job spec means: the wire's JobSpec, narrowed to the parts on the shelves, and its open choices settled."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
@@ -10,6 +10,7 @@ from athanor.contract import MAX_BATCH, Column, Schema
 from models.kinds import (
     ARCHITECTURES,
     AUGMENTATIONS,
+    COUNTED,
     LOSSES,
     OPTIMIZERS,
     SCHEDULES,
@@ -18,6 +19,7 @@ from models.kinds import (
     Inputs,
     Loss,
     Optimizer,
+    Recipe,
     Refusal,
     Schedule,
 )
@@ -68,9 +70,6 @@ def settle(spec: JobSpec, schema: Schema) -> tuple[JobSpec, Roles]:
         spec = spec.model_copy(update={"dataset": spec.dataset.model_copy(update={"split": contract.Given()})})
     roles = assign(spec.dataset, schema, spec.architecture)
     given, recipe = spec.hyperparameters, spec.architecture.recipe
-    optimizer = given.optimizer or OPTIMIZERS[recipe.optimizer].model_validate(
-        {"lr": recipe.lr, "weight_decay": recipe.weight_decay}
-    )
     loss = given.loss or LOSSES[DEFAULT_LOSS[roles.task]].model_validate({})
     if roles.task not in loss.tasks:
         fitting = [part.model_fields["kind"].default for part in LOSSES if roles.task in part.tasks]
@@ -81,16 +80,8 @@ def settle(spec: JobSpec, schema: Schema) -> tuple[JobSpec, Roles]:
             suggestion="use one of " + ", ".join(fitting),
         )
     _check_augmentations(given.augmentations, roles)
-    settled = given.model_copy(
-        update={
-            "epochs": given.epochs or (None if given.steps else recipe.epochs),
-            "batch_size": MAX_BATCH if optimizer.full_batch else given.batch_size or recipe.batch_size,
-            "optimizer": optimizer,
-            "schedule": given.schedule or SCHEDULES[recipe.schedule].model_validate({}),
-            "loss": loss,
-            "clip_norm": given.clip_norm or recipe.clip_norm,
-        }
-    )
+    course = _descent(given, recipe) if recipe is not COUNTED else _counting(given, spec.architecture)
+    settled = given.model_copy(update={**course, "loss": loss})
     many, language = roles.form == "vector", roles.language
     dataset = spec.dataset.model_copy(
         update={
@@ -110,6 +101,35 @@ def settle(spec: JobSpec, schema: Schema) -> tuple[JobSpec, Roles]:
         checkpoints = checkpoints.model_copy(update={"every_epochs": 1})
     filled = spec.model_copy(update={"hyperparameters": settled, "dataset": dataset, "checkpoints": checkpoints})
     return filled, roles
+
+
+def _descent(given: Hyperparameters, recipe: Recipe) -> dict[str, Any]:
+    optimizer = given.optimizer or OPTIMIZERS[recipe.optimizer].model_validate(
+        {"lr": recipe.lr, "weight_decay": recipe.weight_decay}
+    )
+    return {
+        "epochs": given.epochs or (None if given.steps else recipe.epochs),
+        "batch_size": MAX_BATCH if optimizer.full_batch else given.batch_size or recipe.batch_size,
+        "optimizer": optimizer,
+        "schedule": given.schedule or SCHEDULES[recipe.schedule].model_validate({}),
+        "clip_norm": given.clip_norm or recipe.clip_norm,
+    }
+
+
+def _counting(given: Hyperparameters, architecture: Architecture) -> dict[str, Any]:
+    """One step, and nothing that has to do with gradients. Raises Refusal where something else was asked for."""
+    fitting: dict[str, Any] = {"epochs": 1, "steps": 1, "loss": LOSSES["cross_entropy"].model_validate({})}
+    for name, field in Hyperparameters.model_fields.items():
+        # A settled spec names every field: only what differs was asked for.
+        asked, default = getattr(given, name), field.get_default(call_default_factory=True)
+        if name not in ("batch_size", "seed") and asked not in (default, fitting.get(name)):
+            raise Refusal(
+                f"/hyperparameters/{name}",
+                f"{architecture.kind} is counted in one pass over the text; {name} cannot change that",
+                code="counted",
+                suggestion=f"leave {name} out",
+            )
+    return {"epochs": None, "steps": 1, "batch_size": given.batch_size or COUNTED.batch_size}
 
 
 def _check_augmentations(augmentations: Sequence[Augmentation], roles: Roles) -> None:

@@ -9,7 +9,7 @@ from safetensors import safe_open
 from torch import nn
 
 from athanor.contract import Schema
-from models.kinds import Architecture, Inputs, Refusal
+from models.kinds import COUNTED, Architecture, Inputs, Refusal
 from models.preparation import carry
 from models.preparation.examples import Preparation
 from models.preparation.roles import Roles
@@ -35,6 +35,13 @@ class Start:
 
     def choose(self, spec: JobSpec, schema: Schema) -> JobSpec:
         """The spec with the columns of a table that the parent learned from, where it names none. Raises Refusal."""
+        if spec.architecture.recipe is COUNTED:
+            raise Refusal(
+                "/architecture/kind",
+                f"{spec.architecture.kind} is counted anew from each text: nothing of the checkpoint would be left",
+                code="counted",
+                suggestion="submit a job of its own",
+            )
         encoder, choice = self.preparation.encoder, spec.dataset
         if encoder.form != "vector" or choice.inputs is not None or choice.input is not None:
             return spec

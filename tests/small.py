@@ -12,14 +12,15 @@ import torch
 from athanor.contract import Schema
 from models.freezing import freeze
 from models.intake import ingest
-from models.kinds import Architecture, InputKind, Inputs, Loss, Optimizer, Schedule
+from models.kinds import Architecture, Counted, InputKind, Inputs, Loss, Optimizer, Schedule
 from models.losses.cross_entropy import CrossEntropy
 from models.preparation.stream import NextToken
 from models.preparation.targets import Classes, Values
 from models.schedules.constant import Constant
 from models.table import Layout, Source, Table
 from worker import device
-from worker.loop import Course, Learner, Part, Step, Tally
+from worker.counting import count, nothing_to_move
+from worker.loop import Course, Learner, Part, Step, Tally, fit
 
 # As in a trainer; and threads on so little work only wait for each other.
 torch.set_num_threads(1)
@@ -80,14 +81,15 @@ def learner(
     loss: Loss | None = None,
     schedule: Schedule | None = None,
     decay_biases: bool = True,
+    language: bool = False,
     frozen: Sequence[str] = (),
     **course: Any,
 ) -> Learner:
-    """A freshly built learner for `problem(kind)`, as the trainer would build it."""
+    """A freshly built learner for `problem(kind)`, or for `text`, as the trainer would build it."""
     device.prepare(seed, "cpu")
     loss = loss or CrossEntropy()
     outputs = CLASSES if "classification" in loss.tasks else 1
-    inputs = shape(architecture, kind)
+    inputs = LANGUAGE if language else shape(architecture, kind)
     model = architecture.build(inputs, inputs.vocabulary if inputs.causal else outputs)
     if kind == "image":
         model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -96,19 +98,29 @@ def learner(
     measure = Classes(name="t", classes=WORDS[:outputs]) if outputs > 1 else Values(name="t", mean=0.0, std=1.0)
     criterion = loss.build_for(counts)
     if inputs.causal:
-        language = NextToken(outputs=inputs.vocabulary)
-        criterion = language.criterion(criterion)
-        course = {"tally": Tally(language.count, language.conclude), **course}
+        following = NextToken(outputs=inputs.vocabulary)
+        criterion = following.criterion(criterion)
+        course = {"tally": Tally(following.count, following.conclude), **course}
     size = course.setdefault("batch_size", 4)
     plan: dict[str, Any] = {
         "criterion": criterion,
         "factor": (schedule or Constant()).factor,
-        "measure": language.measure if inputs.causal else measure.measure,
+        "measure": following.measure if inputs.causal else measure.measure,
         "steps": 6,
         "steps_per_epoch": -(-rows // size),
         "seed": 0,
     }
-    return Learner(model, optimizer.over(model, decay_biases=decay_biases), Course(**{**plan, **course}))
+    counted = isinstance(model, Counted)
+    rule = nothing_to_move() if counted else optimizer.over(model, decay_biases=decay_biases)
+    return Learner(model, rule, Course(**{**plan, **course}))
+
+
+def steps(learner: Learner, train: Part, val: Part | None) -> Iterator[Step]:
+    """Training, by descent or by counting."""
+    if not isinstance(learner.model, Counted):
+        return fit(learner, train, val)
+    tokens = [torch.cat([x_T[:1], t_T[t_T >= 0]]) for x_T, t_T in zip(*train, strict=True)]
+    return count(learner, torch.cat(tokens), len(tokens), val)
 
 
 def timeless(steps: Iterator[Step]) -> list[Step]:

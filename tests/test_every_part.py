@@ -16,6 +16,7 @@ from models.intake import ingest
 from models.kinds import (
     ARCHITECTURES,
     AUGMENTATIONS,
+    COUNTED,
     DATASETS,
     LOSSES,
     OPTIMIZERS,
@@ -128,11 +129,11 @@ def test_one_step_of_an_architecture(part: type[Architecture], kind: InputKind, 
         train, val = small.problem(kind, task=task), small.problem(kind, 6, seed=1, task=task)
     loss = MSE() if task == "regression" and not small.shape(part, kind).causal else None
     learner = small.learner(part.model_validate({}), SGD(lr=0.1), kind, loss=loss, steps=1)
-    before = {name: value.clone() for name, value in learner.model.named_parameters()}
-    (step,) = loop.fit(learner, train, val)
+    before = {name: value.clone() for name, value in learner.model.state_dict().items()}
+    (step,) = small.steps(learner, train, val)
     assert step.last and step.series["train/loss"] > 0
     assert all(torch.isfinite(torch.tensor(value)) for value in step.series.values())
-    assert any(not torch.equal(value, before[name]) for name, value in learner.model.named_parameters())
+    assert any(not torch.equal(value, before[name]) for name, value in learner.model.state_dict().items())
 
 
 @every_fit
@@ -174,13 +175,15 @@ def test_one_seed_gives_one_network(part: type[Architecture], kind: InputKind) -
         built.append(part.model_validate({}).build(small.shape(part, kind), 3).state_dict())
     first, again, other = ([value.numpy().tobytes() for value in state.values()] for state in built)
     assert first == again
-    assert first != other
+    assert first != other or part.recipe is COUNTED
 
 
 @pytest.mark.parametrize("kind", _kinds("architectures"))
 def test_a_recipe_names_parts_that_exist(kind: str) -> None:
     recipe = ARCHITECTURES[kind].recipe
     assert ARCHITECTURES[kind].accepts <= set(KINDS) and ARCHITECTURES[kind].accepts
+    if recipe is COUNTED:
+        return
     OPTIMIZERS[recipe.optimizer].model_validate({"lr": recipe.lr, "weight_decay": recipe.weight_decay})
     SCHEDULES[recipe.schedule].model_validate({})
 

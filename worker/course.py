@@ -7,6 +7,7 @@ import torch
 from athanor.contract import better_is
 from models.preparation.examples import Prepared
 from models.preparation.split import steps_per_epoch
+from models.schedules.constant import Constant
 from models.spec import JobSpec
 from worker.batch import Views
 from worker.loop import Course, Plateau, Stopping, Tally
@@ -14,15 +15,16 @@ from worker.loop import Course, Plateau, Stopping, Tally
 
 def chart(spec: JobSpec, prepared: Prepared, device: torch.device) -> Course:
     chosen, policy = spec.hyperparameters, spec.checkpoints
-    assert chosen.batch_size and chosen.loss and chosen.schedule
+    assert chosen.batch_size and chosen.loss
     per_epoch = steps_per_epoch(len(prepared.train), chosen.batch_size)
-    stopping, standstill = chosen.early_stopping, chosen.schedule.standstill()
+    stopping, schedule = chosen.early_stopping, chosen.schedule or Constant()
+    standstill = schedule.standstill()
     target, counts_K = prepared.preparation.target, None
     if target.task == "classification":
         counts_K = torch.bincount(prepared.train.t, minlength=target.outputs).to(device)
     return Course(
         criterion=target.criterion(chosen.loss.build_for(counts_K)),
-        factor=chosen.schedule.factor,
+        factor=schedule.factor,
         measure=target.measure,
         steps=chosen.steps or (chosen.epochs or 1) * per_epoch,
         steps_per_epoch=per_epoch,

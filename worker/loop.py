@@ -196,7 +196,7 @@ def fit(learner: Learner, train: Part | Supply, val: Part | None) -> Iterator[St
             series["samples_per_second"] = counted / max(1e-9, time.monotonic() - clock)
             if val is not None:
                 series |= {f"val/{name}": value for name, value in evaluate(learner, *val).items()}
-                score, improved = _judge(course, memory, series)
+                score, improved = judge(course, memory, series)
             clock, counted = time.monotonic(), 0
         yield Step(
             memory.step,
@@ -331,7 +331,7 @@ def outputs(model: nn.Module, x_N: torch.Tensor, bf16: bool = False) -> torch.Te
     return torch.cat(answers)
 
 
-def _judge(course: Course, memory: Memory, series: dict[str, float]) -> tuple[float | None, bool]:
+def judge(course: Course, memory: Memory, series: dict[str, float]) -> tuple[float | None, bool]:
     """Whether an evaluation is the best so far, and whether it was one too many without progress."""
     score = series.get(course.best_series or "")
     score = score if score is not None and math.isfinite(score) else None

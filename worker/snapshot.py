@@ -57,9 +57,9 @@ def restore(learner: Learner, folder: Path) -> None:
         if learner.average is None:
             learner.average = {name: value.detach().clone() for name, value in learner.model.state_dict().items()}
         _fill(learner.average, weights)
-        _fill(learner.model.state_dict(), trained)
+        learner.model.load_state_dict(trained)
     else:
-        _fill(learner.model.state_dict(), weights)
+        learner.model.load_state_dict(weights)
     _restore_optimizer(learner.optimizer, _below(arrays, "optimizer."), scalars["optimizer"])
     learner.memory = Memory(**scalars["memory"])
     torch.set_rng_state(arrays["rng.torch"])

@@ -13,8 +13,9 @@ from safetensors.torch import load_file
 
 from models.freezing import freeze
 from models.initialisation import initialise
+from models.kinds import Counted
 from models.preparation import baselines
-from models.preparation.examples import Examples, Preparation, prepare
+from models.preparation.examples import Examples, Preparation, Text, prepare
 from models.preparation.roles import Roles
 from models.preparation.split import rounds
 from models.spec import JobSpec
@@ -22,6 +23,7 @@ from models.table import Table
 from models.transfer import take_over
 from worker import device as devices
 from worker import snapshot
+from worker.counting import count, nothing_to_move
 from worker.course import chart
 from worker.leash import Leash, Pipe
 from worker.loop import Learner, Step, Tensors, evaluate, fit
@@ -82,8 +84,8 @@ class Trial:
         if encoder.form == "image":
             model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         freeze(model, chosen.freeze)
-        assert chosen.optimizer
-        optimizer = chosen.optimizer.over(model, decay_biases=chosen.decay_biases)
+        rule = chosen.optimizer
+        optimizer = rule.over(model, decay_biases=chosen.decay_biases) if rule else nothing_to_move()
         self.learner = Learner(model, optimizer, chart(spec, self.prepared, work.device))
         self.best: Tensors | None = None
         if resume is not None:
@@ -118,6 +120,8 @@ class Trial:
     def _steps(self) -> Iterator[Step]:
         source, seed = self.prepared.train.to(self.work.device), self.learner.course.seed
         val = self._tensors(self.prepared.val) if len(self.prepared.val) else None
+        if isinstance(source, Text) and isinstance(self.learner.model, Counted):
+            return count(self.learner, source.tokens, len(source), val)
         return fit(self.learner, lambda epoch: source.epoch(seed, epoch), val)
 
     def _measure_baseline(self) -> None:

@@ -35,10 +35,14 @@ def pull(job: str, path: Path, which: str, as_json: bool) -> None:
 @click.command()
 @click.argument("job")
 @click.argument("file", type=click.File(encoding="utf-8"), required=False)
-@click.option("--text", "texts", multiple=True, help="A sentence; may be given again.")
+@click.option("--text", "texts", multiple=True, help="A sentence, or a prompt; may be given again.")
+@click.option("--max-new-tokens", type=int, help="Languages: characters or words to go on with.")
+@click.option("--temperature", type=float, help="Languages: below 1 the likely becomes likelier.")
+@click.option("--top-k", type=int, help="Languages: choose among so many; 1 takes the likeliest.")
+@click.option("--seed", type=int, help="Languages: another one says something else.")
 @as_json
-def predict(job: str, file: IO[str] | None, texts: tuple[str, ...], as_json: bool) -> None:
-    """Ask the best checkpoint about rows.
+def predict(job: str, file: IO[str] | None, texts: tuple[str, ...], as_json: bool, **how: Any) -> None:
+    """Ask the best checkpoint about rows; a language model goes on from them.
 
     FILE holds a JSON list of them, - is standard input.
     """
@@ -56,5 +60,5 @@ def predict(job: str, file: IO[str] | None, texts: tuple[str, ...], as_json: boo
     if not rows:
         raise click.UsageError("give a FILE of rows, or --text")
     with connect() as client:
-        said = client.predict(job, rows)
+        said = client.predict(job, rows, **how)
     answer(said, as_json, lambda: display.predictions(said, rows))

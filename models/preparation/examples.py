@@ -44,20 +44,32 @@ class Examples:
 
 
 @dataclass(frozen=True)
-class Stream(Examples):
-    """Windows on a text, which start elsewhere in each epoch. `x` and `t` are the windows from the text's start."""
+class Text(Examples):
+    """Windows on a text, and all its tokens, documents with an end mark between."""
 
     tokens: torch.Tensor
 
-    def to(self, device: torch.device) -> "Stream":
-        return Stream(self.x.to(device), self.t.to(device), self.tokens.to(device))
+    def to(self, device: torch.device) -> "Text":
+        return replace(self, x=self.x.to(device), t=self.t.to(device), tokens=self.tokens.to(device))
+
+
+@dataclass(frozen=True)
+class Stream(Text):
+    """Windows which start elsewhere in each epoch. `x` and `t` are those from the text's start."""
+
+    reach: int = 0
+
+    @classmethod
+    def of(cls, tokens_n: torch.Tensor, context: int, reach: int = 0) -> "Stream":
+        rows = stream.windows_of(len(tokens_n), context)
+        return cls(*stream.windows(tokens_n, context, rows, reach=reach), tokens_n, reach)
 
     def epoch(self, seed: int, number: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Windows from an offset drawn from (seed, number); a last window that the text does not fill is padded."""
-        context = self.x.shape[1]
+        context = self.x.shape[1] - self.reach
         generator = torch.Generator().manual_seed((seed << 24) + number)
         offset = int(torch.randint(min(context, len(self.tokens) - 1), (), generator=generator))
-        return stream.windows(self.tokens, context, len(self), offset)
+        return stream.windows(self.tokens, context, len(self), offset, self.reach)
 
 
 @dataclass(frozen=True)
@@ -99,13 +111,14 @@ def _prepare_language(
         preparation = Preparation(encoder=encoder, target=stream.NextToken.of(encoder))
 
         def part(rows: Rows) -> Examples:
-            return Examples(*encoder.lines(table, rows))
+            return Text(*encoder.lines(table, rows))
 
         return Prepared(preparation, part(division.train), part(division.val), part(division.test))
-    encoder, train, val, test = stream.read(table, roles.target.name, language, split, known)
-    moving = Stream(*stream.windows(train, language.context, stream.windows_of(len(train), language.context)), train)
+    encoder, train, val, test = stream.read(table, roles, language, split, known)
+    context, reach = language.context, language.reach
     held = [
-        Examples(*stream.windows(each, language.context, -(-max(0, len(each) - 1) // language.context)))
+        Examples(*stream.windows(each, context, -(-max(0, len(each) - 1) // context), reach=reach))
         for each in (val, test)
     ]
-    return Prepared(Preparation(encoder=encoder, target=stream.NextToken.of(encoder)), moving, *held)
+    target = stream.NextToken.of(encoder)
+    return Prepared(Preparation(encoder=encoder, target=target), Stream.of(train, context, reach), *held)

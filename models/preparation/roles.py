@@ -20,6 +20,8 @@ class Language:
     tokens: Literal["characters", "words"]
     documents: Literal["stream", "lines"]
     context: int
+    reach: int = 0
+    """Tokens that are shown before each window."""
 
 
 @dataclass(frozen=True)
@@ -37,13 +39,18 @@ class Roles:
     def outputs(self) -> int:
         """K: the classes, the tags, or one value."""
         if self.language is not None:
-            column = self.target
-            known = column.alphabet if self.language.tokens == "characters" else column.vocabulary
+            known = self.target.alphabet if self.language.tokens == "characters" else self.target.vocabulary
             # A stream has line breaks between its rows.
             return (known or 0) + 3 + (1 if self.language.documents == "stream" else 0)
         if self.task == "tagging":
             return self.target.vocabulary or 1
         return len(self.target.classes or []) if self.task == "classification" else 1
+
+    def tokens(self, rows: int) -> int:
+        """Tokens of the whole text, its rows joined by line breaks."""
+        assert self.language is not None
+        said = self.target.characters if self.language.tokens == "characters" else self.target.words
+        return (said or 0) + rows - 1
 
 
 def assign(choice: DatasetChoice, schema: Schema, architecture: Architecture) -> Roles:
@@ -84,7 +91,9 @@ def _read(choice: DatasetChoice, schema: Schema, architecture: Architecture) -> 
             raise Refusal(
                 f"/dataset/{name}", "a language is learned from one text: name it in input", code="wrong_task"
             )
-    language = Language(choice.tokens or "characters", choice.documents or "stream", choice.context or 64)
+    language = Language(
+        choice.tokens or "characters", choice.documents or "stream", choice.context or 64, architecture.reach
+    )
     part = schema.part
     if isinstance(choice.split, Folds) and language.documents == "stream":
         raise Refusal(
@@ -94,13 +103,6 @@ def _read(choice: DatasetChoice, schema: Schema, architecture: Architecture) -> 
             suggestion="use split.kind = holdout, or documents = lines",
         )
     if isinstance(choice.split, Given):
-        if language.documents == "stream":
-            raise Refusal(
-                "/dataset/split/kind",
-                "a stream is cut into train, val and test where it stands",
-                code="wrong_split",
-                suggestion="use split.kind = holdout, or documents = lines",
-            )
         part = choice.split.column or part
         _check_part(part, schema)
     texts = [column for column in schema.columns if column.kind == "text"]
@@ -109,7 +111,14 @@ def _read(choice: DatasetChoice, schema: Schema, architecture: Architecture) -> 
     if len(texts) > 1:
         names = ", ".join(column.name for column in texts)
         raise Refusal("/dataset/input", f"choose one of {names}", code="ambiguous")
-    if not texts or texts[0].kind != "text" or texts[0].characters is None:
+    if texts and texts[0].kind == "text" and texts[0].characters is None:
+        raise Refusal(
+            "/dataset/id",
+            f"'{texts[0].name}' was uploaded before characters were counted",
+            code="old_upload",
+            suggestion="upload the file again",
+        )
+    if not texts or texts[0].kind != "text":
         found = f"'{texts[0].name}' is a {texts[0].kind} column" if texts else "the dataset has none"
         raise Refusal("/dataset/input", f"a language is learned from a column of text; {found}", code="wrong_column")
     return Roles("language_modeling", "stream", texts, texts[0], part, language)

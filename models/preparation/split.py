@@ -39,26 +39,32 @@ def rounds(split: Split) -> int:
 
 
 def sizes(split: Split, rows: int, roles: Roles, counts: dict[str, int], fold: int = 0) -> Sizes:
-    """How many rows each part will have, without reading them. `counts` are the rows of each value of the column."""
+    """How many rows each part will have, without reading them. `counts` are the rows of each value of the column.
+
+    Of a stream, how many windows: where a column says whose its rows are, they are taken to be equally long.
+    """
     known, language = rows - roles.target.missing, roles.language
     if isinstance(split, Folds):
         test = len(range(fold, known, split.n))
         val = share(split.val, known - test)
         return Sizes(known - test - val, val, test)
+    by_part = {"train": 0, "val": 0, "test": 0}
+    for value, count in counts.items():
+        by_part[part_of(value) or "train"] += count
     if language is not None and language.documents == "stream":
-        assert isinstance(split, Holdout)
-        column = roles.target
-        tokens = ((column.characters if language.tokens == "characters" else column.words) or 0) + rows - 1
-        train, *held = parts(tokens, split.val, split.test)
-        val, test = (-(-max(0, part - 1) // language.context) for part in held)
+        tokens = roles.tokens(rows)
+        if isinstance(split, Given):
+            train, val, test = (round(tokens * part / rows) for part in by_part.values())
+            if not val:
+                train, val, _ = parts(train, split.val, 0)
+        else:
+            train, val, test = parts(tokens, split.val, split.test)
+        val, test = (-(-max(0, part - 1) // language.context) for part in (val, test))
         return Sizes(windows_of(train, language.context) if train > 1 else 0, val, test)
     if not isinstance(split, Given):
         test = share(split.test, known)
         val = min(share(split.val, known), known - test)
         return Sizes(known - val - test, val, test)
-    by_part = {"train": 0, "val": 0, "test": 0}
-    for value, count in counts.items():
-        by_part[part_of(value) or "train"] += count
     val = by_part["val"] or share(split.val, by_part["train"])
     return Sizes(by_part["train"] - (0 if by_part["val"] else val), val, by_part["test"])
 

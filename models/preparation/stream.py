@@ -12,10 +12,10 @@ import torch
 from pydantic import Field
 from torch.nn import functional as F
 
-from athanor.contract import Holdout, Split
+from athanor.contract import Given, Holdout, Split
 from models.kinds import Criterion, Inputs
 from models.preparation.encoded import Learned
-from models.preparation.roles import Language
+from models.preparation.roles import Language, Roles, part_of
 from models.preparation.shares import Rows, share
 from models.table import DataError, Table
 from models.words import tokenize
@@ -27,7 +27,8 @@ UNKNOWN, END, FIRST = 1, 2, 3
 class TokenEncoder(Learned):
     """Characters or words to numbers: 0 pads, 1 is unknown, 2 is the end of a document and the start of the next.
 
-    Words that the training part has once count as unknown, so that what is unknown has a chance of its own.
+    A word that the training part has once counts as unknown: those words stand for all that it does not have, and what
+    is unknown gets a chance of its own. A perplexity over words is of this vocabulary. Every character is known.
     """
 
     form: Literal["stream"] = "stream"
@@ -76,17 +77,22 @@ class TokenEncoder(Learned):
             numbers_n = self.numbers(["\n"])
         return numbers_n[-self.context :]
 
-    def lines(self, table: Table, rows: Rows) -> tuple[torch.Tensor, torch.Tensor]:
-        """x_NT and t_NT, a document each: from the end mark to the end mark. A longer document is cut at `context`."""
+    def lines(self, table: Table, rows: Rows) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """x_NT and t_NT, a document each: from the end mark to the end mark. A longer document is cut at `context`.
+
+        And tokens_n, all documents whole, one after the other with an end mark between.
+        """
         texts = table.strings(self.name)
         x_NT = torch.zeros(len(rows), self.context, dtype=torch.int64)
         t_NT = torch.full((len(rows), self.context), -1)
         place = {token: at for at, token in enumerate(self.vocabulary, FIRST)}
+        whole = [torch.tensor([END])]
         for at, row in enumerate(rows):
             text = [place.get(token, UNKNOWN) for token in cut(texts[row] or "", self.tokens)]
+            whole.append(torch.tensor([*text, END]))
             here = torch.tensor([END, *text, END][: self.context + 1])
             x_NT[at, : len(here) - 1], t_NT[at, : len(here) - 1] = here[:-1], here[1:]
-        return x_NT, t_NT
+        return x_NT, t_NT, torch.cat(whole)
 
     def spell(self, numbers: list[int]) -> str:
         """Tokens as text again: words with spaces between them."""
@@ -103,22 +109,36 @@ def cut(text: str, tokens: Literal["characters", "words"]) -> list[str]:
 
 
 def read(
-    table: Table, name: str, language: Language, split: Split, known: TokenEncoder | None = None
+    table: Table, roles: Roles, language: Language, split: Split, known: TokenEncoder | None = None
 ) -> tuple[TokenEncoder, torch.Tensor, torch.Tensor, torch.Tensor]:
     """An encoder, and the tokens of train, val and test.
 
     The rows are joined by line breaks and divided where they stand: the last `test` share of the tokens is the test
     part, the `val` share before it is the validation part (with test = 0 it is the end of the text), and what comes
-    before is for training. Nothing is drawn. Raises DataError where two tokens are not left to train on.
+    before is for training. Nothing is drawn. A given split joins the rows of each part; without any for validation,
+    that is the end of the training text. Raises DataError where two tokens are not left to train on.
     """
-    assert isinstance(split, Holdout)
-    tokens = cut("\n".join(text or "" for text in table.strings(name)), language.tokens)
-    train, val, _ = parts(len(tokens), split.val, split.test)
-    if train < 2:
-        raise DataError(f"{train} of {len(tokens)} tokens are left to train on; give more text")
-    encoder = known or TokenEncoder.learn(name, language, tokens[:train])
-    numbers_n = encoder.numbers(tokens)
-    return encoder, numbers_n[:train], numbers_n[train : train + val], numbers_n[train + val :]
+    name = roles.target.name
+    texts = [text or "" for text in table.strings(name)]
+    if isinstance(split, Given):
+        assert roles.part is not None
+        said = [part_of(value or "") for value in table.strings(roles.part)]
+        train, val, test = (
+            cut("\n".join(text for text, part in zip(texts, said, strict=True) if part == wanted), language.tokens)
+            for wanted in ("train", "val", "test")
+        )
+        if "val" not in said:
+            kept, *_ = parts(len(train), split.val, 0)
+            train, val = train[:kept], train[kept:]
+    else:
+        assert isinstance(split, Holdout)
+        tokens = cut("\n".join(texts), language.tokens)
+        kept, held, _ = parts(len(tokens), split.val, split.test)
+        train, val, test = tokens[:kept], tokens[kept : kept + held], tokens[kept + held :]
+    if len(train) < 2:
+        raise DataError(f"{len(train)} of {len(train + val + test)} tokens are left to train on; give more text")
+    encoder = known or TokenEncoder.learn(name, language, train)
+    return encoder, encoder.numbers(train), encoder.numbers(val), encoder.numbers(test)
 
 
 def parts(tokens: int, val: float, test: float) -> tuple[int, int, int]:
@@ -133,15 +153,23 @@ def windows_of(tokens: int, context: int) -> int:
     return max(1, (tokens - 1) // context)
 
 
-def windows(tokens_n: torch.Tensor, context: int, rows: int, offset: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
-    """x_NT and the next tokens t_NT of windows side by side; beyond the text x is 0 and t is -1."""
+def windows(
+    tokens_n: torch.Tensor, context: int, rows: int, offset: int = 0, reach: int = 0
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """x_NT and the next tokens t_NT of windows side by side, each after the `reach` tokens before it.
+
+    Outside the text x is 0; t is -1 there, and before a window.
+    """
+    size = reach + context
     if not rows:
-        empty_NT = tokens_n.new_zeros(0, context)
+        empty_NT = tokens_n.new_zeros(0, size)
         return empty_NT, empty_NT
     end = offset + rows * context
     beyond = max(0, end - (len(tokens_n) - 1))
-    x_n, t_n = F.pad(tokens_n[:-1], (0, beyond)), F.pad(tokens_n[1:], (0, beyond), value=-1)
-    return x_n[offset:end].view(rows, context), t_n[offset:end].view(rows, context)
+    x_n, t_n = F.pad(tokens_n[:-1], (reach, beyond)), F.pad(tokens_n[1:], (reach, beyond), value=-1)
+    x_NT, t_NT = (all_n[offset : end + reach].unfold(0, size, context).contiguous() for all_n in (x_n, t_n))
+    t_NT[:, :reach] = -1
+    return x_NT, t_NT
 
 
 class NextToken(Learned):

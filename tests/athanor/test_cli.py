@@ -102,6 +102,13 @@ def test_every_command_prints_a_table_or_json(service: Stub, words: str, expecte
     json.loads(printed.stdout)
 
 
+def test_predict_says_how_to_go_on(service: Stub) -> None:
+    how = "--max-new-tokens 5 --temperature 0.5 --top-k 3 --seed 0"
+    assert _run(service, *f"predict job_1 --text hello {how}".split()).exit_code == 0
+    said = {"max_new_tokens": 5, "temperature": 0.5, "top_k": 3, "seed": 0}
+    assert service.asked[-1].json == {"rows": ["hello"], **said}
+
+
 def test_json_uses_the_names_of_the_wire(service: Stub) -> None:
     assert "schema" in json.loads(_run(service, "datasets", "ds_1", "--json").stdout)
 
@@ -267,6 +274,11 @@ def test_pull_upload_and_logs(stub: Stub, tmp_path: Path) -> None:
     result = _run(stub, "pull", "job_1", "w.safetensors", "--which", "last", "--json")
     assert json.loads(result.stdout)["bytes"] == 3
     assert (tmp_path / "w.safetensors").read_bytes() == b"abc"
+    stub.on("GET", "/v1/jobs/job_1/checkpoints/best/export", weights(b"zip"))
+    result = _run(stub, "export", "job_1", "-o", "m.zip")
+    assert "m.zip  3 B" in result.stdout and "as promised" in result.stdout
+    assert stub.asked[-1].query == {"format": ["bundle"]}
+    assert json.loads(_run(stub, "export", "job_1", "--format", "onnx", "--json").stdout)["path"] == "job_1-best.onnx"
     (tmp_path / "rows.csv").write_text("a,b\n1,2\n")
     stub.on("POST", "/v1/datasets", as_json(a_dataset(), 201))
     assert "ds_1" in _run(stub, "upload", "rows.csv").stdout

@@ -197,6 +197,12 @@ def test_predict_takes_arrays_and_files(stub: Stub, client: Client) -> None:
     assert stub.asked[0].json == {"rows": [[1, 2], "iVBORw=="]}
 
 
+def test_predict_says_how_to_go_on(stub: Stub, client: Client) -> None:
+    stub.on("POST", "/v1/jobs/job_1/predict", as_json({"checkpoint_id": "ckpt_1", "predictions": [{"text": "b"}]}))
+    client.predict("job_1", ["a"], max_new_tokens=5, temperature=0.5, top_k=3, seed=0)
+    assert stub.asked[0].json == {"rows": ["a"], "max_new_tokens": 5, "temperature": 0.5, "top_k": 3, "seed": 0}
+
+
 def test_upload_streams_the_file(stub: Stub, client: Client, tmp_path: Path) -> None:
     path = tmp_path / "big.csv"
     line = b"text,label\n"

@@ -61,8 +61,8 @@ def test_few_rows_are_learned_for_as_many_steps_as_the_recipe_wants(
         ({"steps": 5}, None, 5),
     ]:
         plan = rehearse(_spec({"kind": "mlp"}, hyperparameters=said), table.schema, table.rows, Limits())
-        assert (plan.spec["hyperparameters"]["epochs"], plan.steps) == (epochs, steps)
         again = JobSpec.model_validate(plan.spec)
+        assert (again.hyperparameters.epochs, plan.steps) == (epochs, steps)
         assert rehearse(again, table.schema, table.rows, Limits()) == plan
     endless = Recipe("adam", lr=0.1, epochs=3, batch_size=32, least_steps=10**6)
     assert endless.epochs_of(1) == MANY_EPOCHS

@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 
 from models.architectures.rnn import RNN
 from models.architectures.textcnn import TextCNN
-from models.kinds import ARCHITECTURES, Architecture, InputKind, Refusal
+from models.kinds import ARCHITECTURES, COUNTED, Architecture, InputKind, Refusal
 from models.preparation.examples import Preparation, Prepared, prepare
 from models.rehearsal import rehearse
 from models.settings import Limits
@@ -43,7 +43,7 @@ ANY = [
     pytest.param(part, kind, id=f"{part.model_fields['kind'].default}-{kind}")
     for part in ARCHITECTURES
     for kind in ("vector", "image", "text")
-    if kind in part.accepts
+    if kind in part.accepts and part.recipe is not COUNTED
 ]
 
 
@@ -68,6 +68,13 @@ def test_every_architecture_fits_itself(part: type[Architecture], kind: InputKin
         # The head alone: its weights and its bias.
         assert len(fresh) == 2 and {name.rpartition(".")[2] for name in fresh} == {"weight", "bias"}
         assert start.fresh(settled.architecture, inputs, outputs, False) == fresh, "as many, but others"
+
+
+def test_what_is_counted_takes_nothing_over(tmp_path: Path) -> None:
+    table, spec = small.table("text", tmp_path / "t"), _spec("ngram")
+    with pytest.raises(Refusal, match="counted anew") as refused:
+        rehearse(spec, table.schema, table.rows, Limits(), _start(spec, table, tmp_path / "s"))
+    assert refused.value.pointer == "/architecture/kind"
 
 
 def test_a_network_that_feeds_its_answers_back_learns_that_anew_too() -> None:
@@ -190,6 +197,16 @@ def test_tags_are_the_same_when_all_of_them_are(tmp_path: Path) -> None:
     assert prepared.train.x[0].tolist() == [1, 1], "both are new, and the third is beyond what the parent reads"
     other = _sentences(tmp_path / "b", ["in", "rome"], ["O", "B-city"])
     assert rehearse(_spec("rnn"), other.schema, 40, Limits(), start).fresh == ["head.weight", "head.bias"]
+
+
+def test_what_is_drawn_anew_is_not_frozen(tmp_path: Path) -> None:
+    table = _sentences(tmp_path / "t", ["in", "rome"], ["O", "B-place"])
+    start = _start(_spec("rnn"), table, tmp_path / "s")
+    frozen = {"freeze": ["embedding", "head.bias"]}
+    spec = JobSpec.model_validate({**_spec("rnn").model_dump(exclude_unset=True), "hyperparameters": frozen})
+    assert rehearse(spec, table.schema, 40, Limits(), start).fresh == []
+    other = _sentences(tmp_path / "b", ["in", "rome"], ["O", "B-city"])
+    assert _refused(spec, other, start) == ("/hyperparameters/freeze", "cannot_work")
 
 
 def _text(path: Path, text: str) -> Table:

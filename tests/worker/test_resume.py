@@ -13,14 +13,15 @@ import numpy as np
 import pytest
 import torch
 
-from models.kinds import ARCHITECTURES, AUGMENTATIONS, OPTIMIZERS, Architecture, InputKind, Optimizer
+from models.kinds import ARCHITECTURES, AUGMENTATIONS, COUNTED, OPTIMIZERS, Architecture, InputKind, Optimizer
 from models.optimizers.adam import Adam
 from models.optimizers.sgd import SGD
+from models.preparation.examples import Stream
 from models.schedules.cosine import Cosine
 from tests import small
 from worker import snapshot
 from worker.batch import Views
-from worker.loop import Learner, Memory, Plateau, Stopping, fit
+from worker.loop import Learner, Memory, Part, Plateau, Stopping, Supply, fit
 
 ROOT = Path(__file__).parents[2]
 STEPS, ROWS, SEED = 14, 14, 4
@@ -33,6 +34,7 @@ SMALLER: dict[str, dict[str, Any]] = {
     "fourier_mlp": {"features": 6, "hidden": [8, 6]},
     "resnet": {"stages": [4, 6], "blocks": 1},
     "stn_cnn": {"localiser": [3], "localiser_hidden": 5, "channels": [4, 6], "hidden": [8], "dropout": 0.4},
+    "neural_ngram": {"order": 4, "embedding": 6, "hidden": 8, "direct": True, "dropout": 0.4},
     "transformer_lm": {"layers": 2, "heads": 2, "width": 8, "dropout": 0.4},
     "textcnn": {"embedding": 8, "channels": 4, "widths": [2, 3], "dropout": 0.4},
     "transformer": {"width": 8, "heads": 2, "feedforward": 6, "dropout": 0.4},
@@ -76,9 +78,11 @@ def _fitting(kind: str) -> InputKind:
     return next(way for way in ("image", "text", "vector") if way in ARCHITECTURES[kind].accepts)
 
 
+# What is counted is resumed in test_counting.py.
+DESCENDED = [part.model_fields["kind"].default for part in ARCHITECTURES if part.recipe is not COUNTED]
 ALL = [
     pytest.param(kind, optimizer, course, id=f"{kind}-{optimizer.kind}{extra}-{course}")
-    for kind in (part.model_fields["kind"].default for part in ARCHITECTURES)
+    for kind in DESCENDED
     for optimizer, extra in [
         *((part.model_validate({}), "") for part in OPTIMIZERS),
         (SGD(momentum=0.0), "-no-momentum"),
@@ -87,7 +91,7 @@ ALL = [
     for course in ("plain", "everything")
 ] + [
     pytest.param(kind, Adam(), course, id=f"{kind}-adam-{course}")
-    for kind in (part.model_fields["kind"].default for part in ARCHITECTURES)
+    for kind in DESCENDED
     for course in sorted(COURSES.keys() - {"plain", "everything"})
 ]
 
@@ -109,12 +113,13 @@ def _run(
     folder: Path,
     every: int,
     spoil: Callable[[Learner], None] | None = None,
+    train: Part | Supply | None = None,
 ) -> tuple[History, list[bytes]]:
     """Train to the end, through a snapshot and a stranger's learner after every so many steps."""
-    train, val = small.problem(kind, ROWS), small.problem(kind, 7, seed=1)
     learner: Learner = build(SEED)
-    if learner.course.tally is not None:
-        train, val = small.text(ROWS), small.text(7, seed=1)
+    language = learner.course.tally is not None
+    train = train or (small.text(ROWS) if language else small.problem(kind, ROWS))
+    val = small.text(7, seed=1) if language else small.problem(kind, 7, seed=1)
     history: History = []
     folder.mkdir(parents=True)
     while learner.memory.step < STEPS and not learner.memory.stopped:
@@ -149,6 +154,27 @@ def test_a_resume_is_exact(architecture: str, optimizer: Optimizer, course: str,
         again, same = _run(build, kind, tmp_path / f"every-{every}", every)
         assert again == history
         assert [one == other for one, other in zip(same, files, strict=True)] == [True] * len(FILES)
+
+
+MOVING = Stream.of(torch.arange(60) * 7 % 9 + 3, 7)
+"""The windows of each epoch start elsewhere."""
+
+
+@pytest.mark.parametrize("kind", ["transformer_lm", "rnn", "neural_ngram"])
+def test_a_resume_is_exact_where_windows_move(kind: str, tmp_path: Path) -> None:
+    def build(seed: int) -> Learner:
+        architecture = ARCHITECTURES[kind].model_validate(SMALLER.get(kind, {}))
+        return small.learner(
+            architecture, Adam(), "text", language=True, seed=seed, rows=len(MOVING), batch_size=3, steps=STEPS
+        )
+
+    straight = _run(build, "text", tmp_path / "straight", STEPS, train=lambda epoch: MOVING.epoch(SEED, epoch))
+    # An epoch has three steps: in the middle of one, at the end of one, and after every step.
+    for every in (4, 3, 1):
+        folder = tmp_path / f"every-{every}"
+        assert _run(build, "text", folder, every, train=lambda epoch: MOVING.epoch(SEED, epoch)) == straight
+    still = _run(build, "text", tmp_path / "still", STEPS, train=MOVING.epoch(SEED, 0))
+    assert still[0][:3] == straight[0][:3] and still[0][3:] != straight[0][3:]
 
 
 def test_a_stopped_run_stays_stopped(tmp_path: Path) -> None:

@@ -14,7 +14,8 @@ from torch.nn import functional as F
 from models.architectures.transformer_lm import TransformerLM
 from models.kinds import Refusal
 from models.losses.cross_entropy import CrossEntropy
-from models.preparation.examples import Prepared, prepare
+from models.preparation.examples import Prepared, Stream, prepare
+from models.preparation.roles import Language
 from models.preparation.stream import NextToken, TokenEncoder, cut, generate, parts, windows, windows_of
 from models.rehearsal import rehearse
 from models.settings import Limits
@@ -80,6 +81,20 @@ def test_windows_lie_side_by_side(tokens: int, context: int, data: st.DataObject
     assert torch.equal(x_NT[real_NT] + 1, t_NT[real_NT])
     seen = x_NT[real_NT]
     assert torch.equal(seen, torch.arange(len(seen)) + 3 + offset)
+
+
+@settings(deadline=None)
+@given(tokens=st.integers(2, 200), context=st.integers(2, 30), reach=st.integers(0, 40), offset=st.integers(0, 29))
+def test_windows_after_what_came_before(tokens: int, context: int, reach: int, offset: int) -> None:
+    rows, offset = windows_of(tokens, context), min(offset, context - 1, tokens - 2)
+    tokens_n = torch.arange(3, tokens + 3)
+    plain_NT, target_NT = windows(tokens_n, context, rows, offset)
+    x_NT, t_NT = windows(tokens_n, context, rows, offset, reach)
+    assert torch.equal(x_NT[:, reach:], plain_NT) and torch.equal(t_NT[:, reach:], target_NT)
+    assert (t_NT[:, :reach] == -1).all()
+    first_N1 = plain_NT[:, :1]
+    expected_NT = first_N1 + torch.arange(-reach, 0)
+    assert torch.equal(x_NT[:, :reach], torch.where(expected_NT >= 3, expected_NT, 0))
 
 
 def test_what_training_lacks_is_unknown(tmp_path: Path) -> None:
@@ -152,7 +167,7 @@ def test_parts_are_whole() -> None:
         (_spec(target="text"), "/dataset/target"),
         (_spec(inputs=["text"]), "/dataset/inputs"),
         (_spec(input="missing"), "/dataset/input"),
-        (_spec(split={"kind": "given"}), "/dataset/split/kind"),
+        (_spec(split={"kind": "given"}), "/dataset/split/column"),
         (_spec(context=1024), "/dataset/split"),
         (_spec("rnn", context=8), "/dataset/context"),
         (_spec("rnn", tokens="words"), "/dataset/tokens"),
@@ -167,6 +182,52 @@ def test_refusals(spec: JobSpec, pointer: str, tmp_path: Path) -> None:
     with pytest.raises(Refusal) as refused:
         rehearse(spec, table.schema, table.rows, Limits())
     assert refused.value.pointer == pointer
+
+
+PARTS = ["test", "train", "val", "train", "training"]
+
+
+@pytest.mark.parametrize("tokens", ["characters", "words"])
+@pytest.mark.parametrize("held", [True, False])
+def test_rows_that_say_whose_they_are(held: bool, tokens: str, tmp_path: Path) -> None:
+    said = [part if held or part != "val" else "train" for part in PARTS] * 12
+    table = small.ingested(tmp_path / "t", {"text": pa.array(LINES), "whose": pa.array(said)})
+    split = {"kind": "given", "column": "whose", "val": 0.25}
+    prepared = _prepared(table, context=8, split=split, tokens=tokens)
+    encoder = _encoder(prepared)
+    assert isinstance(prepared.train, Stream)
+    text = {
+        part: cut(
+            "\n".join(line for line, one in zip(LINES, said, strict=True) if one.startswith(part)), encoder.tokens
+        )
+        for part in ("train", "val", "test")
+    }
+    if not held:
+        text["val"] = text["train"][round(0.75 * len(text["train"])) :]
+        text["train"] = text["train"][: -len(text["val"])]
+    assert torch.equal(prepared.train.tokens, encoder.numbers(text["train"]))
+    for part, examples in (("val", prepared.val), ("test", prepared.test)):
+        assert torch.equal(examples.t[examples.t >= 0], encoder.numbers(text[part])[1:])
+    assert encoder == TokenEncoder.learn("text", Language(encoder.tokens, "stream", 8), text["train"])
+    plan = rehearse(_spec(context=8, split=split, tokens=tokens), table.schema, table.rows, Limits())
+    assert (plan.train_rows, plan.val_rows, plan.test_rows) == pytest.approx(
+        tuple(len(part) for part in (prepared.train, prepared.val, prepared.test)), abs=2
+    )
+
+
+def test_files_named_for_parts_need_no_words(tmp_path: Path) -> None:
+    columns = {"text": pa.array(LINES), "part": pa.array(["train", "test", "train"] * 20)}
+    table = small.ingested(tmp_path / "t", columns, target=None, part="part")
+    prepared = _prepared(table, context=8)
+    assert _encoder(prepared).spell(prepared.test.x.flatten().tolist()).startswith("line 1 says bbb\nline 4 says")
+
+
+def test_an_upload_from_before_characters_were_counted(tmp_path: Path) -> None:
+    table = _table(tmp_path)
+    columns = [column.model_copy(update={"characters": None}) for column in table.schema.columns]
+    with pytest.raises(Refusal, match="before characters were counted") as refused:
+        settle(_spec(), table.schema.model_copy(update={"columns": columns}))
+    assert refused.value.suggestion == "upload the file again"
 
 
 def test_too_little_text(tmp_path: Path) -> None:
