@@ -10,7 +10,19 @@ from api import problems
 from api.bodies import Bodies
 from api.deps import Service, authenticate
 from api.gate import Gate
-from api.routes import catalog, checkpoints, datasets, events, forks, health, jobs, metrics, predictions, workers
+from api.routes import (
+    catalog,
+    checkpoints,
+    datasets,
+    events,
+    exports,
+    forks,
+    health,
+    jobs,
+    metrics,
+    predictions,
+    workers,
+)
 from api.uploads import ABANDONED, tidy
 from athanor.contract import Problem
 from athanor.version import __version__
@@ -28,8 +40,9 @@ def create_app(settings: Settings) -> FastAPI:
         database = Database(settings.database)
         settings.scratch.mkdir(parents=True, exist_ok=True)
         tidy(settings.scratch, ABANDONED)
-        store, intakes = open_store(settings, database), CapacityLimiter(settings.limits.max_intakes)
-        app.state.service = Service(settings, database, store, Broker(settings), intakes)
+        store, limits = open_store(settings, database), settings.limits
+        at_once = CapacityLimiter(limits.max_intakes), CapacityLimiter(limits.max_exports)
+        app.state.service = Service(settings, database, store, Broker(settings), *at_once)
         yield
         database.close()
 
@@ -41,7 +54,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     # Deny by default: the key is asked for here, once for every route below /v1.
     guarded = APIRouter(prefix="/v1", dependencies=[Depends(authenticate)], responses={"4XX": {"model": Problem}})
-    for room in (datasets, jobs, forks, metrics, events, checkpoints, predictions, catalog, workers):
+    for room in (datasets, jobs, forks, metrics, events, checkpoints, exports, predictions, catalog, workers):
         guarded.include_router(room.router)
     app.include_router(guarded)
     app.include_router(health.router)

@@ -22,6 +22,8 @@ class Service:
     broker: Broker
     intakes: CapacityLimiter
     """How many uploads are read at once: each may take a processor and gibibytes."""
+    exports: CapacityLimiter
+    """How many networks are exported at once, for the same reason."""
 
 
 def _service(request: Request) -> Service:

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from athanor.commands.data import catalog, datasets, upload
+from athanor.commands.exports import export, verify
 from athanor.commands.jobs import cancel, delete, jobs, logs, pause, resume, show
 from athanor.commands.results import predict, pull
 from athanor.commands.server import demo, key, up, worker, workers
@@ -58,7 +59,7 @@ def main(ctx: click.Context, url: str | None, key: str | None) -> None:
 for command in (
     *(up, worker, key, demo),
     *(submit, fork, watch, jobs, show, cancel, pause, resume, logs, delete),
-    *(pull, predict, datasets, upload, catalog, workers),
+    *(pull, predict, export, verify, datasets, upload, catalog, workers),
 ):
     main.add_command(command)
 

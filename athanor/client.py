@@ -19,6 +19,7 @@ from athanor.contract import (
     Checkpoint,
     Dataset,
     Event,
+    ExportFormat,
     Job,
     JobSpec,
     Metrics,
@@ -40,6 +41,8 @@ from athanor.version import __version__
 M = TypeVar("M", bound=BaseModel)
 AnyObject = RootModel[dict[str, Any]]
 Spec = JobSpec | Mapping[str, Any]
+EXPORT = 900.0
+"""Seconds to wait for an export to begin to arrive."""
 
 
 class Client:
@@ -197,6 +200,19 @@ class Client:
         if target.is_dir():
             target = target / f"{id}-{which}.safetensors"
         return download(self._transport, _weights(id, which), target, progress)
+
+    def export(
+        self, id: str, which: str, format: ExportFormat, path: str | Path, progress: Progress | None = None
+    ) -> Path:
+        """Download a checkpoint as an ONNX model, a torch.export program (pt2) or a bundle, checked as `pull` does.
+
+        The service makes it when asked, which takes seconds, and more for large networks. `path` may be a folder.
+        """
+        target = Path(path)
+        if target.is_dir():
+            target = target / f"{id}-{which}.{'zip' if format == 'bundle' else format}"
+        source = _path("jobs", id, "checkpoints", which, "export") + f"?format={quote(format, safe='')}"
+        return download(self._transport, source, target, progress, timeout=EXPORT)
 
     def predict(
         self,

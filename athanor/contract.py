@@ -261,11 +261,17 @@ class Preview(Answer):
     rows: list[list[JsonValue]]
 
 
+ExportFormat = Literal["onnx", "pt2", "bundle"]
+
+
 class PartInfo(Answer):
     kind: str
     summary: str
     description: str
     schema_: dict[str, JsonValue] = Field(alias="schema")
+    exports: list[ExportFormat] = Field(
+        default_factory=list, description="architectures: formats a checkpoint can be exported in"
+    )
 
 
 class Catalog(Answer):

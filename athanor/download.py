@@ -39,17 +39,22 @@ class Promise:
         return cls(etag if etag.startswith('"') else None, sha256, held + int(length) if length else None)
 
 
-def download(transport: Transport, source: str, path: Path, progress: Progress | None = None) -> Path:
+def download(
+    transport: Transport, source: str, path: Path, progress: Progress | None = None, timeout: float | None = None
+) -> Path:
     """The bytes at `source` in `path`. Until they are whole and right they are in `path`.part.
 
-    A .part left by an earlier try is continued. Raises DigestMismatch, with the .part removed.
+    A .part left by an earlier try is continued. `timeout` is seconds of silence. Raises DigestMismatch, with the .part
+    removed.
     """
     part = path.with_name(path.name + ".part")
     part.parent.mkdir(parents=True, exist_ok=True)
-    promise = Promise.read(transport.send("HEAD", source, headers=IDENTITY)) if _size(part) else None
+    promise = None
+    if _size(part):
+        promise = Promise.read(transport.send("HEAD", source, headers=IDENTITY, timeout=timeout))
     inherited = promise is not None
     while True:
-        promise = _fill(transport, source, part, promise, progress)
+        promise = _fill(transport, source, part, promise, progress, timeout)
         found = sha256_of(part)
         if found == promise.sha256:
             os.replace(part, path)
@@ -66,7 +71,14 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _fill(transport: Transport, source: str, part: Path, promise: Promise | None, progress: Progress | None) -> Promise:
+def _fill(
+    transport: Transport,
+    source: str,
+    part: Path,
+    promise: Promise | None,
+    progress: Progress | None,
+    timeout: float | None,
+) -> Promise:
     stalls = 0
     while True:
         held = _size(part)
@@ -76,7 +88,7 @@ def _fill(transport: Transport, source: str, part: Path, promise: Promise | None
         if held and promise is not None and promise.etag and held < (promise.size or held + 1):
             headers |= {"Range": f"bytes={held}-", "If-Range": promise.etag}
         try:
-            with transport.open(source, headers=headers) as response:
+            with transport.open(source, headers=headers, timeout=timeout) as response:
                 kept = held if response.status_code == 206 else 0
                 promise = Promise.read(response, kept)
                 with part.open("ab" if kept else "wb") as file:

@@ -136,7 +136,7 @@ class Hyperparameters(Frozen):
     freeze: list[Name] = Field(
         default_factory=list, max_length=100, description="parameters left as they are, by the start of their names"
     )
-    init: Initialisation = Field("default", description="of affine maps and convolutions; default: the architecture's")
+    init: Initialisation = Field("default", description="of every layer with weights; default: the architecture's")
     ema: float | None = Field(None, gt=0, lt=1, description="decay of the weights' moving average; it is what is kept")
     swa: WeightAveraging | None = Field(None, description="average the weights of the last epochs; not with ema")
     early_stopping: EarlyStopping | None = None

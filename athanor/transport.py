@@ -60,12 +60,19 @@ class Transport:
         says that twice is as good as once, or where nothing can have been sent.
         """
         again = method in {"GET", "HEAD"} if repeatable is None else repeatable
-        asked = {name: value for name, value in (params or {}).items() if value is not None}
+        # None, for an empty one would take away what the path asks already.
+        asked = {name: value for name, value in (params or {}).items() if value is not None} or None
         for attempt in range(attempts):
             last = attempt + 1 == attempts
             try:
                 response = self._http.request(
-                    method, path, params=asked, json=json, files=files, headers=headers, timeout=timeout or self.timeout
+                    method,
+                    path,
+                    params=asked or None,
+                    json=json,
+                    files=files,
+                    headers=headers,
+                    timeout=timeout or self.timeout,
                 )
             except httpx.RequestError as error:
                 unsent = isinstance(error, UNSENT)

@@ -13,7 +13,7 @@ from pydantic import ConfigDict, Field
 from torch import nn
 from torch.optim.optimizer import ParamsT
 
-from athanor.contract import Part
+from athanor.contract import ExportFormat, Part
 from models.draws import Draws
 from models.registry import Shelf
 from models.table import Source
@@ -90,6 +90,8 @@ class Architecture(Buildable, ABC):
     accepts: ClassVar[frozenset[InputKind]]
     tasks: ClassVar[frozenset[str]] = frozenset({"classification", "regression"})
     recipe: ClassVar[Recipe]
+    exports: ClassVar[frozenset[ExportFormat]] = frozenset({"onnx", "pt2", "bundle"})
+    """Formats a checkpoint can be exported in. A network that torch.export cannot follow has `bundle` alone."""
 
     @property
     def reach(self) -> int:

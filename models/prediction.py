@@ -39,10 +39,19 @@ class Predictor:
     def load(cls, spec: dict[str, Any], schema: Schema, folder: Path) -> "Predictor":
         """From a checkpoint's weights and preparation in `folder`."""
         parsed = JobSpec.model_validate(spec)
+        return cls.rebuild(parsed, assign(parsed.dataset, schema, parsed.architecture).inputs, folder)
+
+    @classmethod
+    def rebuild(cls, spec: JobSpec, columns: list[Column], folder: Path) -> "Predictor":
+        """The same, where the input columns are known."""
         preparation = Preparation.model_validate_json((folder / PREPARATION).read_text())
-        module = parsed.architecture.build(preparation.inputs(), preparation.target.outputs)
+        module = spec.architecture.build(preparation.inputs(), preparation.target.outputs)
         module.load_state_dict(load_file(folder / WEIGHTS))
-        return cls(module.eval(), preparation, assign(parsed.dataset, schema, parsed.architecture).inputs)
+        return cls(module.eval(), preparation, columns)
+
+    def encode(self, rows: list[Any]) -> torch.Tensor:
+        """x_N… of raw rows. Raises Refusal with a pointer to what cannot be read."""
+        return self.preparation.encoder.encode(_table(rows, self.columns))
 
     @torch.no_grad()
     def answer(self, rows: list[Any], how: Generation | None = None) -> list[dict[str, Any]]:
@@ -53,7 +62,7 @@ class Predictor:
         if how is not None and how.model_fields_set:
             name = min(how.model_fields_set)
             raise Refusal(f"/{name}", f"{name} is for language models; this job is not one", code="wrong_task")
-        x = self.preparation.encoder.encode(_table(rows, self.columns))
+        x = self.encode(rows)
         y_NK = torch.cat([self.module(x_B) for x_B in torch.split(x, BATCH)])
         return self.preparation.target.decode(y_NK, x)
 

@@ -62,6 +62,7 @@ class Shelf(Generic[P]):
                 summary=inspect.cleandoc(part.__doc__ or "").partition("\n")[0],
                 description=inspect.cleandoc(part.__doc__ or ""),
                 schema_=part.model_json_schema(),
+                exports=sorted(getattr(part, "exports", ())),
             )
             for part in self
         ]

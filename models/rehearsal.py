@@ -52,6 +52,9 @@ def rehearse(spec: JobSpec, schema: Schema, rows: int, limits: Limits, start: St
         tokens = roles.tokens(rows) + 2
         parameters, activations = model.most(tokens), activations + 64 * tokens
     freeze(model, chosen.freeze)
+    fresh = start.fresh(spec.architecture, inputs, outputs, same_answers) if start else []
+    if stuck := [name for name, each in model.named_parameters() if name in fresh and not each.requires_grad]:
+        raise Refusal("/hyperparameters/freeze", f"{stuck[0]} is drawn anew here; frozen it would learn nothing")
     _check_bound(spec, model)
     if parameters > limits.max_parameters:
         raise Refusal(
@@ -95,7 +98,7 @@ def rehearse(spec: JobSpec, schema: Schema, rows: int, limits: Limits, start: St
         steps_per_epoch=per_epoch,
         checkpoint_bytes=4 * kept,
         shapes={name: list(each.shape) for name, each in islice(model.named_parameters(), SHOWN)},
-        fresh=start.fresh(spec.architecture, inputs, outputs, same_answers) if start else [],
+        fresh=fresh,
         spec=WireSpec.model_validate(spec.model_dump(mode="json")).model_dump(mode="json"),
     )
 

@@ -6,6 +6,8 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from athanor.bundle import MAX_DIFFERENCE
+
 
 class Limits(BaseModel):
     """The largest of everything. Each refusal names the limit it met."""
@@ -21,6 +23,10 @@ class Limits(BaseModel):
     max_log_lines: int = 20_000
     intake_seconds: int = 600
     max_intakes: int = 2
+    export_seconds: int = 600
+    max_export_memory_bytes: int = 16 * 2**30
+    max_exports: int = 1
+    max_export_difference: float = MAX_DIFFERENCE
 
 
 class Timing(BaseModel):

@@ -1,20 +1,20 @@
 """Checkpoints: which there are, and the weights themselves."""
 
-import base64
-from typing import Annotated
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 
-from fastapi import APIRouter, Header, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import Response, StreamingResponse
 from sqlalchemy.orm import Session
 
 from api.deps import Paged, Parts, Service, missing
-from api.etags import known
+from api.downloads import Conditional, Download, send
 from api.pages import page
-from api.problems import respond
-from api.ranges import Unsatisfiable, parse
+from api.problems import Refused
 from athanor.contract import Checkpoint, Page, better_is
 from models.records import answers, checkpoints
 from models.records.checkpoints import WEIGHTS, Stored
+from models.storage.store import Corrupt, fetch
 
 router = APIRouter(prefix="/jobs/{job_id}/checkpoints", tags=["checkpoints"])
 
@@ -55,50 +55,24 @@ def find(tx: Session, job_id: str, wanted: str) -> Stored:
 
 @router.get("/{checkpoint_id}/weights", response_class=StreamingResponse)
 @router.head("/{checkpoint_id}/weights", include_in_schema=False)
-def weights(
-    request: Request,
-    service: Parts,
-    job_id: str,
-    checkpoint_id: str,
-    range_: Annotated[str | None, Header(alias="range")] = None,
-    if_range: Annotated[str | None, Header()] = None,
-    if_none_match: Annotated[str | None, Header()] = None,
-) -> Response:
+def weights(request: Request, service: Parts, job_id: str, checkpoint_id: str, conditions: Conditional) -> Response:
     """The weights as safetensors. HEAD, Range and If-Range; the ETag is the sha256, `Repr-Digest` the same again."""
     with service.database.reading() as tx:
         stored = find(tx, job_id, checkpoint_id)
     file = stored.file(WEIGHTS)
-    etag = f'"{file.sha256}"'
-    headers = {
-        "ETag": etag,
-        "Accept-Ranges": "bytes",
-        "Repr-Digest": f"sha-256=:{base64.b64encode(bytes.fromhex(file.sha256)).decode()}:",
-        "Content-Disposition": f'attachment; filename="{job_id}-step-{stored.step}.safetensors"',
-        "Cache-Control": "private, no-cache",
-        "X-Content-Type-Options": "nosniff",
-    }
-    if known(if_none_match, etag):
-        return Response(status_code=304, headers=headers)
+
+    def read(start: int, stop: int) -> Iterator[bytes]:
+        return service.store.read(stored.key(WEIGHTS), start, stop)
+
+    name = f"{job_id}-step-{stored.step}.safetensors"
+    return send(request, Download(name, file.bytes, file.sha256, read), conditions)
+
+
+def take(service: Service, stored: Stored, names: Iterable[str], folder: Path) -> None:
+    """Copy files of a checkpoint into `folder`. Raises Refused with 409 where they are not what was written."""
     try:
-        # RFC 9110 §14.2: a range is asked for by GET alone.
-        wanted = range_ if request.method == "GET" and if_range in (None, etag) else None
-        part = parse(wanted, file.bytes)
-    except Unsatisfiable:
-        outside = {"Content-Range": f"bytes */{file.bytes}"}
-        detail = f"the file has {file.bytes} bytes"
-        return respond(request, 416, "range_not_satisfiable", detail, headers=outside)
-    start, stop = part or (0, file.bytes)
-    headers["Content-Length"] = str(stop - start)
-    if part is not None:
-        headers["Content-Range"] = f"bytes {start}-{stop - 1}/{file.bytes}"
-    status = 206 if part is not None else 200
-    if request.method == "HEAD":
-        return Response(status_code=status, headers=headers, media_type="application/octet-stream")
-    return _send(service, stored, start, stop, status, headers)
-
-
-def _send(
-    service: Service, stored: Stored, start: int, stop: int, status: int, headers: dict[str, str]
-) -> StreamingResponse:
-    pieces = service.store.read(stored.key(WEIGHTS), start, stop)
-    return StreamingResponse(pieces, status, headers, media_type="application/octet-stream")
+        for name in names:
+            fetch(service.store, stored.key(name), folder / name, stored.file(name).sha256)
+    except (Corrupt, FileNotFoundError) as error:
+        detail = f"checkpoint {stored.id} is broken; ask for another"
+        raise Refused(409, "corrupt_checkpoint", detail) from error

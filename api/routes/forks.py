@@ -25,6 +25,8 @@ from models.transfer import Start
 router = APIRouter(prefix="/jobs/{job_id}/fork", tags=["jobs"])
 
 FILES = (WEIGHTS, PREPARATION)
+UNCHANGED = Fork()
+"""What a request without a body asks for."""
 
 
 @router.post("", status_code=201, response_model=Job | Plan)
@@ -32,8 +34,8 @@ def create(
     service: Parts,
     caller: Authenticated,
     job_id: str,
-    wanted: Fork,
     response: Response,
+    wanted: Fork = UNCHANGED,
     idempotency_key: Annotated[str | None, Header(max_length=200)] = None,
     validate_only: bool = False,
 ) -> Job | Plan:

@@ -10,13 +10,11 @@ from fastapi import APIRouter, Query
 from pydantic import Field
 
 from api.deps import Parts, Service, missing
-from api.problems import Refused
-from api.routes.checkpoints import find
+from api.routes.checkpoints import find, take
 from athanor.contract import Generation, Predictions
 from models.prediction import MAX_ROWS, PREPARATION, WEIGHTS, Predictor
 from models.records import answers, datasets
 from models.records.checkpoints import Stored
-from models.storage.store import Corrupt, fetch
 
 router = APIRouter(prefix="/jobs/{job_id}/predict", tags=["predictions"])
 
@@ -61,10 +59,5 @@ def _load(service: Service, job_id: str, stored: Stored) -> Predictor:
     if job is None or dataset is None:
         raise missing("job", job_id)
     with tempfile.TemporaryDirectory(dir=service.settings.scratch) as folder:
-        try:
-            for name in (WEIGHTS, PREPARATION):
-                fetch(service.store, stored.key(name), Path(folder) / name, stored.file(name).sha256)
-        except (Corrupt, FileNotFoundError) as error:
-            detail = f"checkpoint {stored.id} is broken; ask for another with ?checkpoint="
-            raise Refused(409, "corrupt_checkpoint", detail) from error
+        take(service, stored, (WEIGHTS, PREPARATION), Path(folder))
         return Predictor.load(dict(job.spec), dataset.schema_, Path(folder))

@@ -8,6 +8,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from models.kinds import Architecture, InputKind, Inputs, Recipe, Refusal
+from models.recurrence import fed_back, states
 
 Cell = Literal["elman", "jordan", "lstm", "gru"]
 
@@ -110,11 +111,13 @@ def _direction(spec: RNN, width: int, outputs: int) -> nn.Module:
 class States(nn.Module):
     """The hidden states of a recurrent layer, x_BTE to h_BTH."""
 
-    def __init__(self, layer: nn.Module) -> None:
+    def __init__(self, layer: nn.RNNBase) -> None:
         super().__init__()
         self.layer = layer
 
     def forward(self, x_BTE: torch.Tensor) -> torch.Tensor:
+        if torch.compiler.is_exporting():
+            return states(self.layer, x_BTE)
         h_BTH: torch.Tensor = self.layer(x_BTE)[0]
         return h_BTH
 
@@ -130,13 +133,18 @@ class Jordan(nn.Module):
 
     def forward(self, x_BTE: torch.Tensor) -> torch.Tensor:
         inward_BTH = self.inward(x_BTE)
-        y_BK = x_BTE.new_zeros(len(x_BTE), self.outward.out_features)
-        states = []
+        y_BK = x_BTE.new_zeros(x_BTE.shape[0], self.outward.out_features)
+        if torch.compiler.is_exporting():
+            return fed_back(self._step, y_BK, inward_BTH)
+        seen = []
         for inward_BH in inward_BTH.unbind(1):
-            h_BH = torch.tanh(inward_BH + self.back(y_BK))
-            y_BK = torch.softmax(self.outward(h_BH), 1)
-            states.append(h_BH)
-        return torch.stack(states, 1)
+            y_BK, h_BH = self._step(y_BK, inward_BH)
+            seen.append(h_BH)
+        return torch.stack(seen, 1)
+
+    def _step(self, y_BK: torch.Tensor, inward_BH: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        h_BH = torch.tanh(inward_BH + self.back(y_BK))
+        return torch.softmax(self.outward(h_BH), 1), h_BH
 
 
 def _turned(real_BT: torch.Tensor) -> torch.Tensor:

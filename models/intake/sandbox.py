@@ -1,11 +1,9 @@
 """Taking in a stranger's file: in a process that is bounded in memory, time and disk, and knows no secrets."""
 
 import argparse
-import contextlib
 import errno
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -14,12 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from athanor.contract import Schema, Warned
+from models.confinement import confine, environment
 from models.formats import FORMATS, sniff
 from models.formats.limits import Limits, OverLimit
 from models.intake.canonical import Intake, ingest
 from models.table import DataError
-
-_ROOT = Path(__file__).parents[2]
 
 
 def run(path: Path, filename: str, destination: Path, limits: Limits | None = None, seconds: int = 600) -> Intake:
@@ -37,7 +34,7 @@ def run(path: Path, filename: str, destination: Path, limits: Limits | None = No
         try:
             done = subprocess.run(
                 command,
-                env=_environment(folder),
+                env=environment(folder),
                 cwd=folder,
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
@@ -48,13 +45,6 @@ def run(path: Path, filename: str, destination: Path, limits: Limits | None = No
         answer = _answer(done, filename, limits)
         os.replace(written, destination)
     return answer
-
-
-def _environment(folder: str) -> dict[str, str]:
-    """No secrets. The other names keep libraries from reserving memory for threads, which counts against the bound."""
-    kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
-    threads = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "ARROW_IO_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
-    return kept | threads | {"PYTHONPATH": str(_ROOT), "PYTHONDONTWRITEBYTECODE": "1", "TMPDIR": folder}
 
 
 def _answer(done: "subprocess.CompletedProcess[bytes]", filename: str, limits: Limits) -> Intake:
@@ -71,18 +61,6 @@ def _answer(done: "subprocess.CompletedProcess[bytes]", filename: str, limits: L
     return Intake(Schema.model_validate(answer["schema"]), answer["rows"], warned, answer["format"])
 
 
-def _confine(limits: Limits, seconds: int) -> None:
-    bounds = {
-        resource.RLIMIT_AS: limits.max_memory_bytes,
-        resource.RLIMIT_CPU: seconds,
-        resource.RLIMIT_FSIZE: limits.max_expanded_bytes + (limits.max_expanded_bytes >> 3) + (1 << 20),
-        resource.RLIMIT_CORE: 0,
-    }
-    for kind, bound in bounds.items():
-        with contextlib.suppress(ValueError, OSError):
-            resource.setrlimit(kind, (bound, bound))
-
-
 def main(arguments: list[str] | None = None) -> int:
     """The child's side: one line of JSON on standard output, with the description or with an error and its code."""
     parser = argparse.ArgumentParser(prog="python -m models.intake", description=__doc__)
@@ -93,7 +71,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seconds", type=int, default=600, help="processor time")
     given = parser.parse_args(arguments)
     limits = Limits(**given.limits)
-    _confine(limits, given.seconds)
+    largest = limits.max_expanded_bytes + (limits.max_expanded_bytes >> 3) + (1 << 20)
+    confine(limits.max_memory_bytes, given.seconds, largest)
     answer: dict[str, Any]
     try:
         name = sniff(given.filename, given.path, limits)

@@ -108,6 +108,19 @@ def test_forks_start_where_their_parents_were_best(
         assert client.get(f"/v1/jobs/{parents[kind]}").json()["origin"] is None
 
 
+def test_every_fold_of_a_fork_starts_from_the_parent(
+    parents: dict[str, str], house: Installation, client: httpx.Client
+) -> None:
+    changes = {**STILL, "dataset": {"split": {"kind": "folds", "n": 3}}}
+    job = fork(client, parents["table"], spec=changes)
+    kit.train(house.settings)
+    done(client, job["id"])
+    listed = client.get(f"/v1/jobs/{job['id']}/checkpoints").json()["data"]
+    assert len({each["fold"] for each in listed}) > 1
+    for each in listed:
+        assert weights(client, job["id"], each["id"]) == weights(client, parents["table"])
+
+
 def test_any_checkpoint_can_be_the_start(parents: dict[str, str], client: httpx.Client) -> None:
     listed = client.get(f"/v1/jobs/{parents['table']}/checkpoints").json()["data"]
     for asked, id in [(each["id"], each["id"]) for each in listed] + [("last", listed[-1]["id"])]:
@@ -299,6 +312,12 @@ def test_a_patch_as_deep_as_the_sea_is_refused(parents: dict[str, str], client: 
         deep = '{"a":' * levels + "1" + "}" * levels
         answer = client.post(f"/v1/jobs/{parents['table']}/fork", content=f'{{"spec": {deep}}}', headers=kit.JSON)
         assert answer.status_code in (400, 422), (levels, answer.status_code)
+
+
+def test_a_fork_may_change_nothing(parents: dict[str, str], client: httpx.Client) -> None:
+    answer = client.post(f"/v1/jobs/{parents['table']}/fork")
+    assert answer.status_code == 201
+    assert answer.json()["spec"] == client.get(f"/v1/jobs/{parents['table']}").json()["spec"]
 
 
 def test_there_is_nothing_to_fork(client: httpx.Client) -> None:

@@ -274,6 +274,11 @@ def test_pull_upload_and_logs(stub: Stub, tmp_path: Path) -> None:
     result = _run(stub, "pull", "job_1", "w.safetensors", "--which", "last", "--json")
     assert json.loads(result.stdout)["bytes"] == 3
     assert (tmp_path / "w.safetensors").read_bytes() == b"abc"
+    stub.on("GET", "/v1/jobs/job_1/checkpoints/best/export", weights(b"zip"))
+    result = _run(stub, "export", "job_1", "-o", "m.zip")
+    assert "m.zip  3 B" in result.stdout and "as promised" in result.stdout
+    assert stub.asked[-1].query == {"format": ["bundle"]}
+    assert json.loads(_run(stub, "export", "job_1", "--format", "onnx", "--json").stdout)["path"] == "job_1-best.onnx"
     (tmp_path / "rows.csv").write_text("a,b\n1,2\n")
     stub.on("POST", "/v1/datasets", as_json(a_dataset(), 201))
     assert "ds_1" in _run(stub, "upload", "rows.csv").stdout

@@ -89,3 +89,19 @@ def test_no_such_checkpoint(client: Client, tmp_path: Path) -> None:
     with pytest.raises(NotFound):
         client.pull("job_1", tmp_path / "w", which="ckpt_9")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_export_comes_the_same_way(stub: Stub, client: Client, tmp_path: Path) -> None:
+    answer = weights(BODY)
+    source = "/v1/jobs/job_1/checkpoints/last/export"
+    stub.on("GET", source, answer)
+    stub.on("HEAD", source, answer)
+    assert client.export("job_1", "last", "bundle", tmp_path).name == "job_1-last.zip"
+    (tmp_path / "m.onnx.part").write_bytes(BODY[:1000])
+    assert client.export("job_1", "last", "onnx", tmp_path / "m.onnx").read_bytes() == BODY
+    assert [(asked.method, asked.query["format"]) for asked in stub.asked] == [
+        ("GET", ["bundle"]),
+        ("HEAD", ["onnx"]),
+        ("GET", ["onnx"]),
+    ]
+    assert stub.asked[-1].headers["range"] == "bytes=1000-"

@@ -82,3 +82,18 @@ def test_orthogonal(layer: str) -> None:
     weight = _made("orthogonal")[0].state_dict()[f"{layer}.weight"].double().flatten(1).numpy()
     few = weight if len(weight) <= weight.shape[1] else weight.T
     np.testing.assert_allclose(few @ few.T, np.eye(len(few)), atol=1e-5)
+
+
+@pytest.mark.parametrize(("model", "gates"), [(nn.RNN(30, 40, 2), 1), (nn.LSTM(30, 40, 2), 4), (nn.GRU(30, 40, 2), 3)])
+def test_every_gate_of_a_recurrent_layer_is_a_map_of_its_own(model: nn.RNNBase, gates: int) -> None:
+    biases = {key: value.clone() for key, value in model.named_parameters() if key.startswith("bias")}
+    initialise(model, "orthogonal")
+    for key in ("weight_hh_l0", "weight_ih_l1"):
+        drawn = torch.split(model.get_parameter(key), 40)
+        assert len(drawn) == gates
+        for gate in drawn:
+            torch.testing.assert_close(gate @ gate.T, torch.eye(40), atol=1e-5, rtol=0)
+    initialise(model, "xavier")
+    bound = math.sqrt(6 / (30 + 40))
+    assert 0.95 * bound < float(model.get_parameter("weight_ih_l0").detach().abs().max()) <= bound
+    assert all(torch.equal(model.get_parameter(key), value) for key, value in biases.items())

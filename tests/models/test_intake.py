@@ -242,3 +242,17 @@ def test_airline_queries(tmp_path: Path) -> None:
     intake = ingest(FORMATS[sniff(path.name, path)](path, Limits()), tmp_path / "rows")
     assert [column.kind for column in intake.schema.columns] == ["tokens", "tokens", "category"]
     assert (intake.rows, intake.schema.target) == (4978, "intent")
+
+
+def test_words_of_lists_are_named_where_they_may_be_tags(tmp_path: Path) -> None:
+    batch = pa.record_batch(
+        {
+            "tags": [["O", "B-x"], ["B-10"], None, ["B-2", "O"]],
+            "words": [[f"w{at}" for at in range(400 * row, 400 * row + 400)] for row in range(4)],
+            "long": [["x" * 300]] * 4,
+        }
+    )
+    intake = ingest(Source(iter([batch])), tmp_path / "t")
+    assert _column(intake, "tags").classes == ["B-10", "B-2", "B-x", "O"]
+    assert (_column(intake, "words").vocabulary, _column(intake, "words").classes) == (1600, None)
+    assert _column(intake, "long").classes is None

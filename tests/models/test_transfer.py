@@ -199,6 +199,16 @@ def test_tags_are_the_same_when_all_of_them_are(tmp_path: Path) -> None:
     assert rehearse(_spec("rnn"), other.schema, 40, Limits(), start).fresh == ["head.weight", "head.bias"]
 
 
+def test_what_is_drawn_anew_is_not_frozen(tmp_path: Path) -> None:
+    table = _sentences(tmp_path / "t", ["in", "rome"], ["O", "B-place"])
+    start = _start(_spec("rnn"), table, tmp_path / "s")
+    frozen = {"freeze": ["embedding", "head.bias"]}
+    spec = JobSpec.model_validate({**_spec("rnn").model_dump(exclude_unset=True), "hyperparameters": frozen})
+    assert rehearse(spec, table.schema, 40, Limits(), start).fresh == []
+    other = _sentences(tmp_path / "b", ["in", "rome"], ["O", "B-city"])
+    assert _refused(spec, other, start) == ("/hyperparameters/freeze", "cannot_work")
+
+
 def _text(path: Path, text: str) -> Table:
     return small.ingested(path, {"text": [f"{text} {at} {'ab' * at}" for at in range(40)]}, target=None)
 

@@ -1,0 +1,116 @@
+"""Checkpoints in other formats, made when they are asked for."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+from anyio import to_thread
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import Response, StreamingResponse
+
+from api.deps import Parts, Service, missing
+from api.downloads import Conditional, Conditions, Download, send
+from api.routes.checkpoints import find, take
+from athanor.contract import ExportFormat
+from models.exports import ROWS, Exported, Order, run
+from models.kinds import Refusal
+from models.prediction import PREPARATION, WEIGHTS
+from models.records import answers, attempts, checkpoints, datasets
+from models.storage.store import fetch
+
+router = APIRouter(prefix="/jobs/{job_id}/checkpoints/{checkpoint_id}/export", tags=["checkpoints"])
+
+PIECE = 2**20
+
+
+@router.get("", response_class=StreamingResponse)
+@router.head("", include_in_schema=False)
+async def read(
+    request: Request,
+    service: Parts,
+    job_id: str,
+    checkpoint_id: str,
+    conditions: Conditional,
+    format: Annotated[
+        ExportFormat, Query(description="pt2 is torch.export's, bundle a zip of all there is")
+    ] = "bundle",
+) -> Response:
+    """The network for use elsewhere, with preprocessing, vocabulary and label map inside.
+
+    It is checked before it is sent: `Athanor-Max-Difference` is the largest difference of its outputs from the
+    network's own on real rows. Made anew for each request, which takes seconds; equal requests get equal bytes, so
+    HEAD, Range and If-Range are served as they are for weights.
+    """
+    return await to_thread.run_sync(
+        _answer, request, service, job_id, checkpoint_id, conditions, format, limiter=service.exports
+    )
+
+
+def _answer(
+    request: Request,
+    service: Service,
+    job_id: str,
+    checkpoint_id: str,
+    conditions: Conditions,
+    format: ExportFormat,
+) -> Response:
+    with tempfile.TemporaryDirectory(dir=service.settings.scratch) as folder:
+        order, made = _export(service, job_id, checkpoint_id, format, Path(folder))
+        # Open, it outlives its folder: nothing is left behind, whatever becomes of the request.
+        file = made.path.open("rb")
+
+    def pieces(start: int, stop: int) -> Iterator[bytes]:
+        with file:
+            file.seek(start)
+            while start < stop:
+                piece = file.read(min(PIECE, stop - start))
+                start += len(piece)
+                yield piece
+
+    download = Download(
+        f"{job_id}-step-{order.checkpoint.step}{made.path.suffix}",
+        file.seek(0, os.SEEK_END),
+        made.sha256,
+        pieces,
+        "application/zip" if format == "bundle" else "application/octet-stream",
+    )
+    gap = made.max_difference
+    answer = send(request, download, conditions, {} if gap is None else {"Athanor-Max-Difference": f"{gap:.9g}"})
+    if not isinstance(answer, StreamingResponse):
+        file.close()
+    return answer
+
+
+def _export(
+    service: Service, job_id: str, checkpoint_id: str, format: ExportFormat, folder: Path
+) -> tuple[Order, Exported]:
+    with service.database.reading() as tx:
+        stored = find(tx, job_id, checkpoint_id)
+        job, checkpoint = answers.job(tx, job_id), checkpoints.answer(tx, stored.id)
+        dataset = datasets.get(tx, job.dataset_id) if job else None
+        if job is None or dataset is None:
+            raise missing("job", job_id)
+        blob = datasets.blob_of(tx, dataset.id)
+        fingerprint = attempts.fingerprint(tx, job_id, checkpoint.attempt)
+    limits = service.settings.limits
+    order = Order(
+        format=format,
+        job=job,
+        checkpoint=checkpoint,
+        dataset=dataset,
+        fingerprint=fingerprint,
+        bound=limits.max_export_difference,
+    )
+    architecture = order.spec().architecture
+    if format not in architecture.exports:
+        raise Refusal(
+            "?format",
+            f"{architecture.kind} cannot be exported as {format}",
+            code="cannot_export",
+            suggestion="format=" + " or ".join(sorted(architecture.exports)),
+        )
+    take(service, stored, (WEIGHTS, PREPARATION), folder)
+    fetch(service.store, blob, folder / ROWS)
+    return order, run(order, folder, limits.max_export_memory_bytes, limits.export_seconds)

@@ -1,0 +1,97 @@
+"""A bundle: a trained network in a zip, with all that is needed to use it and to check it. What is in it, and reading.
+
+A bundle may come from anywhere: members are read by their known names alone, and none is compressed, so that nothing in
+it is larger than the file itself.
+"""
+
+import hashlib
+import os
+import re
+import shutil
+import zipfile
+from pathlib import Path
+
+from athanor.errors import AthanorError
+
+CARD, ABOUT, SPEC, PREPARATION = "README.md", "bundle.json", "spec.json", "preparation.json"
+ENVIRONMENT, GOLDENS, TENSORS, WEIGHTS = (
+    "environment.json",
+    "goldens.json",
+    "goldens.safetensors",
+    "weights.safetensors",
+)
+MODEL, DIGESTS = "model.onnx", "SHA256SUMS"
+
+ALWAYS = (CARD, ABOUT, SPEC, PREPARATION, ENVIRONMENT, GOLDENS, TENSORS, WEIGHTS)
+MEMBERS = (*ALWAYS, MODEL)
+"""What DIGESTS has a line for; MODEL where the network could be exported."""
+
+INPUT, OUTPUT = "inputs", "outputs"
+"""What goes into the network and comes out, in MODEL and in TENSORS."""
+
+MAX_DIFFERENCE = 1e-4
+"""The largest absolute difference of an output that counts as the same."""
+MOST_DIGESTS = 4096
+"""Bytes of DIGESTS."""
+
+
+class Broken(AthanorError):
+    """The file is no bundle, or not as it was written."""
+
+
+def write(path: Path, sources: dict[str, Path]) -> None:
+    """Put files into a bundle, digests last. Equal files make equal bytes: no times, no compression."""
+    lines = []
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in MEMBERS:
+            if name in sources:
+                with sources[name].open("rb") as file:
+                    lines.append(f"{hashlib.file_digest(file, 'sha256').hexdigest()}  {name}\n")
+                    large = file.seek(0, os.SEEK_END) > zipfile.ZIP64_LIMIT
+                    file.seek(0)
+                    with archive.open(_entry(name), "w", force_zip64=large) as member:
+                        shutil.copyfileobj(file, member, 2**20)
+        archive.writestr(_entry(DIGESTS), "".join(lines))
+
+
+def _entry(name: str) -> zipfile.ZipInfo:
+    entry = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
+    entry.create_system, entry.external_attr = 3, 0o644 << 16
+    return entry
+
+
+def unpack(path: Path, folder: Path) -> None:
+    """Write the members of a bundle into an empty folder, every digest checked. Raises Broken."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            wanted = _digests(archive, path.stat().st_size)
+            for name, sha256 in wanted.items():
+                found = hashlib.sha256()
+                with archive.open(name) as member, (folder / name).open("wb") as file:
+                    while piece := member.read(2**20):
+                        found.update(piece)
+                        file.write(piece)
+                if found.hexdigest() != sha256:
+                    raise Broken(f"{name} has the sha256 {found.hexdigest()}, and {DIGESTS} says {sha256}")
+    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, UnicodeDecodeError) as error:
+        raise Broken(f"{path.name} is no bundle, or a damaged one: {error}") from error
+
+
+def _digests(archive: zipfile.ZipFile, size: int) -> dict[str, str]:
+    """The sha256 of each other member, once it is sure that the members are those of a bundle."""
+    entries = archive.infolist()
+    names = [entry.filename for entry in entries]
+    if len(set(names)) < len(names) or {*names} - {MODEL} != {*ALWAYS, DIGESTS}:
+        odd = sorted(({*names} - {MODEL}) ^ {*ALWAYS, DIGESTS})
+        raise Broken(f"it has not the files of a bundle: {', '.join(odd)[:200] or 'one is there twice'}")
+    for entry in entries:
+        if entry.compress_type != zipfile.ZIP_STORED or entry.flag_bits & 1 or entry.file_size > size:
+            raise Broken(f"{entry.filename} is compressed or encrypted; in a bundle nothing is")
+    if archive.getinfo(DIGESTS).file_size > MOST_DIGESTS:
+        raise Broken(f"{DIGESTS} is too long")
+    lines = archive.read(DIGESTS).decode("ascii", "replace").splitlines()
+    named = [re.fullmatch(r"([0-9a-f]{64})  (\S+)", line) for line in lines]
+    wanted = {line[2]: line[1] for line in named if line is not None}
+    if len(lines) != len(wanted) or {*wanted} != {*names} - {DIGESTS}:
+        raise Broken(f"{DIGESTS} does not name the files that are there")
+    return wanted

@@ -1,0 +1,95 @@
+"""Whether a bundle still does what it did: its digests, and its network on the golden rows it came with.
+
+The network is rebuilt from its spec and weights where the server's code is, in a process of its own; and its ONNX form
+is run where onnxruntime is.
+"""
+
+import importlib.util
+import json
+import math
+import os
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from athanor.bundle import INPUT, MAX_DIFFERENCE, MODEL, OUTPUT, TENSORS, Broken, unpack
+from athanor.errors import AthanorError
+
+PATIENCE = 900
+RUNNER = Path("exports", "verification.py")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The largest difference from the golden outputs, of the network rebuilt and of its ONNX form; None: not run."""
+
+    network: float | None
+    onnx: float | None
+
+    @property
+    def is_right(self) -> bool:
+        return all(gap <= MAX_DIFFERENCE for gap in (self.network, self.onnx) if gap is not None)
+
+
+def judge(path: Path) -> Verdict:
+    """Check a bundle. Raises Broken where it is not as it was written, AthanorError where nothing here can run it."""
+    with tempfile.TemporaryDirectory(prefix="athanor-verify-") as folder:
+        unpack(path, Path(folder))
+        found = Verdict(_rebuilt(Path(folder)), _through_onnx(Path(folder)))
+    if found.network is None and found.onnx is None:
+        raise AthanorError(
+            f"every digest in {path.name} is right, but nothing here can run its network: that takes the server's code "
+            "(a checkout, after make setup), or, for a bundle with a model.onnx, pip install onnxruntime safetensors"
+        )
+    return found
+
+
+def _rebuilt(folder: Path) -> float | None:
+    """By the server's code, which is executed and never imported here."""
+    found = importlib.util.find_spec("models")
+    homes = [Path(home) for home in (found.submodule_search_locations or [])] if found else []
+    # Another package may be called models; only ours has this file.
+    home = next((home for home in homes if (home / RUNNER).exists()), None)
+    if home is None or importlib.util.find_spec("torch") is None:
+        return None
+    try:
+        done = subprocess.run(
+            [sys.executable, "-P", "-m", "models.exports.verification", str(folder)],
+            env={**os.environ, "PYTHONPATH": str(home.parent), "CUDA_VISIBLE_DEVICES": ""},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=PATIENCE,
+        )
+        answer = json.loads(done.stdout)
+    except subprocess.TimeoutExpired as error:
+        raise Broken(f"its network gave no answer in {PATIENCE} s") from error
+    except ValueError as error:
+        said = done.stderr.decode(errors="replace").strip().splitlines()
+        raise Broken(f"its network could not be rebuilt: {said[-1] if said else done.returncode}") from error
+    if "error" in answer:
+        raise Broken(f"its network could not be rebuilt: {answer['error']}")
+    return float(answer["max_difference"])
+
+
+def _through_onnx(folder: Path) -> float | None:
+    if not (folder / MODEL).exists():
+        return None
+    try:
+        import numpy as np
+        import onnxruntime
+        from safetensors.numpy import load_file
+    except ImportError:
+        return None
+    try:
+        tensors = load_file(folder / TENSORS)
+        session = onnxruntime.InferenceSession(str(folder / MODEL), providers=["CPUExecutionProvider"])
+        (outputs,) = session.run([OUTPUT], {INPUT: tensors[INPUT]})
+    except Exception as error:  # onnxruntime's have no common ancestor, and the file may be anything
+        raise Broken(f"its {MODEL} does not run: {str(error).splitlines()[0]}") from error
+    wanted = tensors[OUTPUT]
+    if outputs.shape != wanted.shape:
+        return math.inf
+    gap = float(np.abs(outputs.astype(np.float64) - wanted).max()) if wanted.size else 0.0
+    return math.inf if math.isnan(gap) else gap

@@ -1,0 +1,80 @@
+"""Exporting in a process of its own, bounded in memory and time: tracing is heavy, and torch's is for one thread."""
+
+import hashlib
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from athanor.contract import ExportFormat
+from models.confinement import confine, environment
+from models.exports.order import Order
+from models.kinds import Refusal
+from models.prediction import WEIGHTS
+
+ORDER, ANSWER = "order.json", "answer.json"
+SUFFIXES: dict[ExportFormat, str] = {"onnx": ".onnx", "pt2": ".pt2", "bundle": ".zip"}
+
+
+@dataclass(frozen=True)
+class Exported:
+    path: Path
+    sha256: str
+    max_difference: float | None
+    """Of the exported network's outputs from the network's own; None where a bundle holds the network as weights."""
+
+
+def run(order: Order, folder: Path, memory: int, seconds: int) -> Exported:
+    """Export what lies in `folder`: weights.safetensors, preparation.json and rows.parquet. The file is left there.
+
+    Raises Refusal with the pointer ?format where it cannot be done, or not in so many bytes of memory or seconds.
+    """
+    (folder / ORDER).write_text(order.model_dump_json(by_alias=True))
+    try:
+        done = subprocess.run(
+            [sys.executable, "-P", "-m", "models.exports", str(folder.absolute()), str(memory), str(seconds)],
+            # torch asks for a home; a graph is traced on the processor.
+            env=environment(folder) | {"HOME": str(folder), "CUDA_VISIBLE_DEVICES": ""},
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            timeout=seconds,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise Refusal("?format", f"exporting took longer than {seconds} s", code="over_limit") from error
+    try:
+        answer = json.loads((folder / ANSWER).read_text())
+    except (FileNotFoundError, ValueError):
+        said = done.stderr.decode(errors="replace").strip().splitlines()
+        raise Refusal(
+            "?format",
+            f"the process that exported it ended with {done.returncode}, perhaps for want of memory ({memory:,} bytes "
+            f"are allowed)" + (f": {said[-1][:300]}" if said else ""),
+            code="over_limit",
+        ) from None
+    if "refused" in answer:
+        raise Refusal("?format", **answer["refused"])
+    made = folder / f"export{SUFFIXES[order.format]}"
+    with made.open("rb") as file:
+        return Exported(made, hashlib.file_digest(file, "sha256").hexdigest(), answer["max_difference"])
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The child's side: the export, and a file that says how large the difference is, or why there is no export."""
+    given = sys.argv[1:] if arguments is None else arguments
+    folder, memory, seconds = Path(given[0]), int(given[1]), int(given[2])
+    confine(memory, seconds, 8 * (folder / WEIGHTS).stat().st_size + (1 << 30))
+    # Only now: what it brings counts against the bounds.
+    from models.exports.export import export
+
+    order = Order.model_validate_json((folder / ORDER).read_text())
+    answer: dict[str, Any]
+    try:
+        answer = {"max_difference": export(order, folder, folder / f"export{SUFFIXES[order.format]}")}
+    except Refusal as error:
+        answer = {"refused": {"message": error.message, "code": error.code, "suggestion": error.suggestion}}
+    (folder / ANSWER).write_text(json.dumps(answer))
+    return 0
