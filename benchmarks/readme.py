@@ -1,4 +1,4 @@
-"""README's table of figures, made from benchmarks/results and nothing else."""
+"""README's tables of figures, made from benchmarks/results and nothing else."""
 
 import json
 from pathlib import Path
@@ -7,11 +7,10 @@ from typing import Any
 from benchmarks.result import FOLDER
 
 README = Path(__file__).parents[1] / "README.md"
-BEGIN, END = "<!-- figures -->\n", "<!-- /figures -->"
 
 
-def table() -> str:
-    """The table as Markdown; a benchmark that was not run has no line."""
+def figures() -> str:
+    """What the service costs, as Markdown; a benchmark that was not run has no line."""
     lines = ["| what | figure | command |", "|---|---|---|"]
     if start := _measured("start"):
         for mode, said in (("embedded", "embedded"), ("celery", "PostgreSQL, Redis, Celery")):
@@ -28,16 +27,38 @@ def table() -> str:
     return "\n".join(lines) + "\n"
 
 
-def block() -> str:
-    """What README holds between the markers now."""
+def published() -> str:
+    """What was learned beside what papers report, as Markdown, one study after the other."""
+    lines = ["| what | reported | bar | ours, mean (n) | |", "|---|---|---|---|---|"]
+    for path in sorted((FOLDER / "published").glob("*.json")):
+        for row in json.loads(path.read_text())["rows"]:
+            bar = f"{'≥' if row['better'] == 'more' else '≤'} {row['bar']:.{row['digits']}f} {row['unit']}"
+            ours = f"{row['mean']:.{row['digits']}f} ({len(row['values'])})"
+            verdict = "reached" if row["reached"] else "**missed**"
+            lines.append(f"| {row['what']} | {row['published']} | {bar} | {ours} | {verdict} |")
+    return "\n".join(lines) + "\n"
+
+
+BLOCKS = {"figures": figures, "published": published}
+
+
+def block(name: str) -> str:
+    """What README holds between the markers of that name now."""
     text = README.read_text()
-    return text[text.index(BEGIN) + len(BEGIN) : text.index(END)]
+    start, stop = _edges(text, name)
+    return text[start:stop]
 
 
 def rewrite() -> None:
-    text = README.read_text()
-    start, stop = text.index(BEGIN) + len(BEGIN), text.index(END)
-    README.write_text(text[:start] + table() + text[stop:])
+    for name, table in BLOCKS.items():
+        text = README.read_text()
+        start, stop = _edges(text, name)
+        README.write_text(text[:start] + table() + text[stop:])
+
+
+def _edges(text: str, name: str) -> tuple[int, int]:
+    begin = f"<!-- {name} -->\n"
+    return text.index(begin) + len(begin), text.index(f"<!-- /{name} -->")
 
 
 def _measured(name: str) -> dict[str, Any] | None:

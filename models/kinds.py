@@ -3,6 +3,7 @@
 Shape letters: B rows of a batch, F features, C channels, H height, W width, T words, K outputs.
 """
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -72,6 +73,12 @@ class Recipe:
     schedule: str = "constant"
     weight_decay: float = 0.0
     clip_norm: float | None = None
+    least_steps: int = 0
+    """Where `epochs` are fewer steps than this, there are more of them: few rows are to be learned to the end too."""
+
+    def epochs_of(self, steps_per_epoch: int) -> int:
+        """How many, for a training part of so many batches."""
+        return max(self.epochs, math.ceil(self.least_steps / steps_per_epoch))
 
 
 COUNTED = Recipe("", lr=0.0, epochs=1, batch_size=32)

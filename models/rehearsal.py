@@ -28,11 +28,15 @@ def rehearse(spec: JobSpec, schema: Schema, rows: int, limits: Limits, start: St
 
     `start` is the checkpoint that training begins with, where it does not begin with chance.
     """
+    said = spec.hyperparameters
     spec, roles = settle(start.choose(spec, schema) if start else spec, schema)
     folds = _sizes(spec, schema, rows, roles)
     parts = folds[0]
+    if said.epochs is None and spec.hyperparameters.steps is None:
+        spec = _long_enough(spec, parts.train)
     chosen = spec.hyperparameters
     assert chosen.batch_size
+    per_epoch = steps_per_epoch(parts.train, chosen.batch_size)
     whole = chosen.optimizer is not None and chosen.optimizer.full_batch
     if chosen.optimizer and whole and parts.train > chosen.batch_size:
         raise Refusal(
@@ -50,7 +54,7 @@ def rehearse(spec: JobSpec, schema: Schema, rows: int, limits: Limits, start: St
     if isinstance(model, Counted):
         # The whole text at most, with a mark at either end. To sort it takes about 250 bytes a token, as measured.
         tokens = roles.tokens(rows) + 2
-        parameters, activations = model.most(tokens), activations + 64 * tokens
+        parameters, activations, per_epoch = model.most(tokens), activations + 64 * tokens, 1
     freeze(model, chosen.freeze)
     fresh = start.fresh(spec.architecture, inputs, outputs, same_answers) if start else []
     if stuck := [name for name, each in model.named_parameters() if name in fresh and not each.requires_grad]:
@@ -82,7 +86,6 @@ def rehearse(spec: JobSpec, schema: Schema, rows: int, limits: Limits, start: St
             code="over_limit",
             suggestion=f"{'sgd, whose batches are smaller,' if whole else 'a smaller batch_size'} or a smaller network",
         )
-    per_epoch = 1 if isinstance(model, Counted) else steps_per_epoch(parts.train, chosen.batch_size)
     steps = sum(chosen.steps or (chosen.epochs or 1) * steps_per_epoch(fold.train, chosen.batch_size) for fold in folds)
     if steps > limits.max_steps:
         raise Refusal("/hyperparameters", f"{steps:,} steps; the limit is {limits.max_steps:,}", code="over_limit")
@@ -101,6 +104,13 @@ def rehearse(spec: JobSpec, schema: Schema, rows: int, limits: Limits, start: St
         fresh=fresh,
         spec=WireSpec.model_validate(spec.model_dump(mode="json")).model_dump(mode="json"),
     )
+
+
+def _long_enough(spec: JobSpec, rows: int) -> JobSpec:
+    """The spec with as many epochs as its recipe wants for so many rows to train on."""
+    chosen, recipe = spec.hyperparameters, spec.architecture.recipe
+    epochs = recipe.epochs_of(steps_per_epoch(rows, chosen.batch_size or recipe.batch_size))
+    return spec.model_copy(update={"hyperparameters": chosen.model_copy(update={"epochs": epochs})})
 
 
 def _check_bound(spec: JobSpec, model: nn.Module) -> None:

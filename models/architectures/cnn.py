@@ -19,7 +19,9 @@ class CNN(Architecture):
     """
 
     accepts: ClassVar[frozenset[InputKind]] = frozenset({"image"})
-    recipe: ClassVar[Recipe] = Recipe("adamw", lr=2e-3, epochs=20, batch_size=64, schedule="cosine", weight_decay=0.01)
+    recipe: ClassVar[Recipe] = Recipe(
+        "adamw", lr=2e-3, epochs=20, batch_size=64, schedule="cosine", weight_decay=0.01, least_steps=500
+    )
 
     kind: Literal["cnn"] = "cnn"
     channels: list[Annotated[int, Field(ge=1, le=4096)]] = Field(

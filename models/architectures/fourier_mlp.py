@@ -23,7 +23,7 @@ class FourierMLP(Architecture):
     """
 
     accepts: ClassVar[frozenset[InputKind]] = frozenset({"vector"})
-    recipe: ClassVar[Recipe] = Recipe("adam", lr=1e-3, epochs=100, batch_size=32, schedule="cosine")
+    recipe: ClassVar[Recipe] = Recipe("adam", lr=1e-3, epochs=100, batch_size=32, schedule="cosine", least_steps=1000)
 
     kind: Literal["fourier_mlp"] = "fourier_mlp"
     encoding: Literal["gaussian", "none"] = Field("gaussian", description="none gives the inputs to the layers as is")

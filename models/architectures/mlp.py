@@ -18,7 +18,9 @@ class MLP(Architecture):
     """
 
     accepts: ClassVar[frozenset[InputKind]] = frozenset({"vector", "image"})
-    recipe: ClassVar[Recipe] = Recipe("adamw", lr=1e-3, epochs=60, batch_size=32, schedule="cosine", weight_decay=0.01)
+    recipe: ClassVar[Recipe] = Recipe(
+        "adamw", lr=1e-3, epochs=60, batch_size=32, schedule="cosine", weight_decay=0.01, least_steps=1000
+    )
 
     kind: Literal["mlp"] = "mlp"
     hidden: list[Annotated[int, Field(ge=1, le=65_536)]] = Field(

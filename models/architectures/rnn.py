@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from models.kinds import Architecture, InputKind, Inputs, Recipe, Refusal
 from models.recurrence import fed_back, states
+from models.unknown import hide
 
 Cell = Literal["elman", "jordan", "lstm", "gru"]
 
@@ -24,7 +25,9 @@ class RNN(Architecture):
 
     accepts: ClassVar[frozenset[InputKind]] = frozenset({"text"})
     tasks: ClassVar[frozenset[str]] = frozenset({"classification", "regression", "tagging", "language_modeling"})
-    recipe: ClassVar[Recipe] = Recipe("adam", lr=2e-3, epochs=15, batch_size=16, schedule="cosine", clip_norm=5.0)
+    recipe: ClassVar[Recipe] = Recipe(
+        "adam", lr=2e-3, epochs=15, batch_size=16, schedule="cosine", clip_norm=5.0, least_steps=1000
+    )
 
     kind: Literal["rnn"] = "rnn"
     cell: Cell = Field("lstm", description="what is fed back: jordan the output, the others their state")
@@ -69,8 +72,7 @@ class Recurrent(nn.Module):
     def forward(self, x_BT: torch.Tensor) -> torch.Tensor:
         real_BT = x_BT != 0
         if self.training and self.unknown > 0:
-            hidden_BT = (x_BT >= self.rare) & (torch.rand(x_BT.shape, device=x_BT.device) < self.unknown)
-            x_BT = x_BT.masked_fill(hidden_BT, 1)
+            x_BT = hide(x_BT, self.rare, self.unknown)
         h_BTE = self._windows(self.dropout(self.embedding(x_BT)))
         turned_BT = _turned(real_BT)
         for number, onwards in enumerate(self.forwards):

@@ -23,7 +23,9 @@ class STNCNN(Architecture):
     """
 
     accepts: ClassVar[frozenset[InputKind]] = frozenset({"image"})
-    recipe: ClassVar[Recipe] = Recipe("adamw", lr=1e-3, epochs=25, batch_size=64, schedule="cosine", weight_decay=0.01)
+    recipe: ClassVar[Recipe] = Recipe(
+        "adamw", lr=1e-3, epochs=25, batch_size=64, schedule="cosine", weight_decay=0.01, least_steps=1000
+    )
 
     kind: Literal["stn_cnn"] = "stn_cnn"
     transform: Literal["affine"] = Field("affine", description="the family of maps the localiser chooses from")

@@ -8,6 +8,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from models.kinds import Architecture, InputKind, Inputs, Recipe
+from models.unknown import hide
 
 
 class TextCNN(Architecture):
@@ -19,7 +20,7 @@ class TextCNN(Architecture):
     """
 
     accepts: ClassVar[frozenset[InputKind]] = frozenset({"text"})
-    recipe: ClassVar[Recipe] = Recipe("adam", lr=1e-3, epochs=6, batch_size=50)
+    recipe: ClassVar[Recipe] = Recipe("adam", lr=1e-3, epochs=6, batch_size=50, least_steps=300)
 
     kind: Literal["textcnn"] = "textcnn"
     widths: list[Annotated[int, Field(ge=1, le=64)]] = Field(
@@ -28,15 +29,19 @@ class TextCNN(Architecture):
     channels: int = Field(100, ge=1, le=8192, description="filters of each width")
     embedding: int = Field(300, ge=1, le=8192, description="numbers a word")
     dropout: float = Field(0.5, ge=0, lt=1, description="share of the answers left out of a training step")
+    unknown: float = Field(
+        0.3, ge=0, lt=1, description="how often a word seen once is hidden in training, for unknown words to be learned"
+    )
 
     def build(self, inputs: Inputs, outputs: int) -> nn.Module:
-        return SentenceCNN(self, inputs.vocabulary, outputs)
+        return SentenceCNN(self, inputs, outputs)
 
 
 class SentenceCNN(nn.Module):
-    def __init__(self, spec: TextCNN, vocabulary: int, outputs: int) -> None:
+    def __init__(self, spec: TextCNN, inputs: Inputs, outputs: int) -> None:
         super().__init__()
-        self.embedding = nn.Embedding(vocabulary, spec.embedding, padding_idx=0)
+        self.unknown, self.rare = spec.unknown, inputs.rare
+        self.embedding = nn.Embedding(inputs.vocabulary, spec.embedding, padding_idx=0)
         nn.init.uniform_(self.embedding.weight, -0.25, 0.25)
         with torch.no_grad():
             self.embedding.weight[0].zero_()
@@ -49,6 +54,8 @@ class SentenceCNN(nn.Module):
         self.head = nn.Linear(spec.channels * len(spec.widths), outputs)
 
     def forward(self, x_BT: torch.Tensor) -> torch.Tensor:
+        if self.training and self.unknown > 0:
+            x_BT = hide(x_BT, self.rare, self.unknown)
         e_BET = self.embedding(x_BT).transpose(1, 2)
         real_BT = (x_BT != 0).to(e_BET.dtype)
         found = []

@@ -29,7 +29,7 @@ class Transformer(Architecture):
 
     accepts: ClassVar[frozenset[InputKind]] = frozenset({"text"})
     recipe: ClassVar[Recipe] = Recipe(
-        "adamw", lr=5e-4, epochs=5, batch_size=32, schedule="cosine", weight_decay=0.01, clip_norm=1.0
+        "adamw", lr=5e-4, epochs=5, batch_size=32, schedule="cosine", weight_decay=0.01, clip_norm=1.0, least_steps=1000
     )
 
     kind: Literal["transformer"] = "transformer"

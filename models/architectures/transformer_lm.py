@@ -24,7 +24,7 @@ class TransformerLM(Architecture):
     accepts: ClassVar[frozenset[InputKind]] = frozenset({"text"})
     tasks: ClassVar[frozenset[str]] = frozenset({"language_modeling"})
     recipe: ClassVar[Recipe] = Recipe(
-        "adamw", lr=1e-3, epochs=5, batch_size=32, schedule="cosine", weight_decay=0.1, clip_norm=1.0
+        "adamw", lr=1e-3, epochs=5, batch_size=32, schedule="cosine", weight_decay=0.1, clip_norm=1.0, least_steps=1000
     )
 
     kind: Literal["transformer_lm"] = "transformer_lm"

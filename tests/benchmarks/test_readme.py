@@ -1,7 +1,23 @@
-"""README's figures are those of benchmarks/results."""
+"""README's figures are those of benchmarks/results, and these say themselves whether they reached their bars."""
+
+import json
+import statistics
+from pathlib import Path
+
+import pytest
 
 from benchmarks import readme
+from benchmarks.result import FOLDER
 
 
-def test_the_table_in_readme_is_what_was_measured() -> None:
-    assert readme.block() == readme.table()
+@pytest.mark.parametrize("name", readme.BLOCKS)
+def test_the_tables_in_readme_are_what_was_measured(name: str) -> None:
+    assert readme.block(name) == readme.BLOCKS[name]()
+
+
+@pytest.mark.parametrize("path", sorted((FOLDER / "published").glob("*.json")), ids=lambda path: path.stem)
+def test_means_and_verdicts_follow_from_the_values(path: Path) -> None:
+    for row in json.loads(path.read_text())["rows"]:
+        assert row["mean"] == pytest.approx(statistics.fmean(row["values"]))
+        better = row["mean"] >= row["bar"] if row["better"] == "more" else row["mean"] <= row["bar"]
+        assert row["reached"] == better

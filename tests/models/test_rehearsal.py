@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from athanor.contract import JobSpec as WireSpec
-from models.kinds import ARCHITECTURES, InputKind, Refusal
+from models.kinds import ARCHITECTURES, InputKind, Recipe, Refusal
 from models.preparation.examples import prepare
 from models.rehearsal import rehearse
 from models.settings import Limits
@@ -46,6 +46,23 @@ def test_the_count_is_that_of_the_built_network(kind: InputKind, tmp_path: Path)
                 len(prepared.val),
                 len(prepared.test),
             )
+
+
+def test_few_rows_are_learned_for_as_many_steps_as_the_recipe_wants(
+    table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # 32 rows to train on are 4 batches of 8.
+    monkeypatch.setattr(ARCHITECTURES["mlp"], "recipe", Recipe("adam", lr=0.1, epochs=3, batch_size=8, least_steps=22))
+    for said, epochs, steps in [
+        ({}, 6, 24),
+        ({"batch_size": 1}, 3, 96),
+        ({"epochs": 2}, 2, 8),
+        ({"steps": 5}, None, 5),
+    ]:
+        plan = rehearse(_spec({"kind": "mlp"}, hyperparameters=said), table.schema, table.rows, Limits())
+        again = JobSpec.model_validate(plan.spec)
+        assert (again.hyperparameters.epochs, plan.steps) == (epochs, steps)
+        assert rehearse(again, table.schema, table.rows, Limits()) == plan
 
 
 def test_steps(table: Table) -> None:

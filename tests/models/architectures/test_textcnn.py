@@ -88,3 +88,11 @@ def test_embeddings_start_where_the_paper_says_and_padding_stays_zero() -> None:
     list(fit(learner, small.problem("text"), None))
     assert float(learner.model.state_dict()["embedding.weight"][0].abs().max()) == 0
     assert float(learner.weights()["embedding.weight"][0].abs().max()) == 0
+
+
+def test_rare_words_are_hidden_in_training_alone() -> None:
+    network = TextCNN(unknown=0.999, dropout=0.0, channels=3, embedding=4).build(Inputs("text", (4,), 20, rare=10), 2)
+    x_BT, hidden_BT = torch.tensor([[4, 12, 5, 13]]), torch.tensor([[4, 1, 5, 1]])
+    with torch.no_grad():
+        torch.testing.assert_close(network.train()(x_BT), network.eval()(hidden_BT))
+        assert not torch.allclose(network.eval()(x_BT), network.eval()(hidden_BT))

@@ -1,0 +1,14 @@
+"""Published figures, reached through the HTTP API: one file a study, `python -m benchmarks.published` runs them."""
+
+from benchmarks.published import atis, fourier_image, mnist, rotated_digits, shakespeare, tables, textcnn_mr
+from benchmarks.published.study import Study
+
+STUDIES: dict[str, Study] = {
+    "mnist": mnist.STUDY,
+    "rotated_digits": rotated_digits.STUDY,
+    "fourier_image": fourier_image.STUDY,
+    "tables": tables.STUDY,
+    "textcnn_mr": textcnn_mr.STUDY,
+    "atis": atis.STUDY,
+    "shakespeare": shakespeare.STUDY,
+}
