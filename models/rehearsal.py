@@ -32,11 +32,10 @@ def rehearse(spec: JobSpec, schema: Schema, rows: int, limits: Limits, start: St
     spec, roles = settle(start.choose(spec, schema) if start else spec, schema)
     folds = _sizes(spec, schema, rows, roles)
     parts = folds[0]
-    if said.epochs is None and spec.hyperparameters.steps is None:
+    if said.epochs is None and said.steps is None and spec.hyperparameters.epochs:
         spec = _long_enough(spec, parts.train)
     chosen = spec.hyperparameters
     assert chosen.batch_size
-    per_epoch = steps_per_epoch(parts.train, chosen.batch_size)
     whole = chosen.optimizer is not None and chosen.optimizer.full_batch
     if chosen.optimizer and whole and parts.train > chosen.batch_size:
         raise Refusal(
@@ -54,7 +53,7 @@ def rehearse(spec: JobSpec, schema: Schema, rows: int, limits: Limits, start: St
     if isinstance(model, Counted):
         # The whole text at most, with a mark at either end. To sort it takes about 250 bytes a token, as measured.
         tokens = roles.tokens(rows) + 2
-        parameters, activations, per_epoch = model.most(tokens), activations + 64 * tokens, 1
+        parameters, activations = model.most(tokens), activations + 64 * tokens
     freeze(model, chosen.freeze)
     fresh = start.fresh(spec.architecture, inputs, outputs, same_answers) if start else []
     if stuck := [name for name, each in model.named_parameters() if name in fresh and not each.requires_grad]:
@@ -86,6 +85,7 @@ def rehearse(spec: JobSpec, schema: Schema, rows: int, limits: Limits, start: St
             code="over_limit",
             suggestion=f"{'sgd, whose batches are smaller,' if whole else 'a smaller batch_size'} or a smaller network",
         )
+    per_epoch = 1 if isinstance(model, Counted) else steps_per_epoch(parts.train, chosen.batch_size)
     steps = sum(chosen.steps or (chosen.epochs or 1) * steps_per_epoch(fold.train, chosen.batch_size) for fold in folds)
     if steps > limits.max_steps:
         raise Refusal("/hyperparameters", f"{steps:,} steps; the limit is {limits.max_steps:,}", code="over_limit")

@@ -77,7 +77,7 @@ def test_steps(table: Table) -> None:
 
 
 def test_the_plan_carries_the_settled_spec(table: Table) -> None:
-    spec = _spec({"kind": "mlp"})
+    spec = _spec({"kind": "mlp"}, hyperparameters={"epochs": 3})
     plan = rehearse(spec, table.schema, table.rows, Limits())
     settled, _ = settle(spec, table.schema)
     assert plan.spec == WireSpec.model_validate(settled.model_dump(mode="json")).model_dump(mode="json")
