@@ -12,7 +12,8 @@ class Linear(Architecture):
     """One affine map from all inputs to all outputs.
 
     Shapes: x_BF (an image is flattened) to y_BK. With `cross_entropy` it is softmax regression, with `bce` logistic
-    regression, with `mse` linear least squares.
+    regression (Cox 1958), with `mse` linear least squares, with `hinge` a linear support vector machine, which learns
+    from its mistakes as the perceptron does (Rosenblatt 1958).
     """
 
     accepts: ClassVar[frozenset[InputKind]] = frozenset({"vector", "image"})

@@ -11,7 +11,7 @@ from models.kinds import Criterion, Loss
 class BCE(Loss):
     """One logistic regression a class: is it this class or another? In nats, the mean over rows and classes.
 
-    Shapes: y_BK and class numbers t_B to a scalar.
+    Shapes: y_BK and class numbers t_B to a scalar. Cox 1958.
     """
 
     tasks: ClassVar[frozenset[str]] = frozenset({"classification", "tagging"})

@@ -6,7 +6,10 @@ from models.kinds import Schedule
 
 
 class Constant(Schedule):
-    """The optimizer's rate throughout."""
+    """The optimizer's rate throughout.
+
+    How near to the best that comes where gradients are noisy: Bottou, Curtis and Nocedal 2018, section 4.2.
+    """
 
     kind: Literal["constant"] = "constant"
 

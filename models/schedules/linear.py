@@ -8,7 +8,7 @@ from models.kinds import Schedule
 
 
 class LinearDecay(Schedule):
-    """A straight line from the optimizer's rate down to `final` of it."""
+    """A straight line from the optimizer's rate down to `final` of it (Devlin et al. 2019, appendix A.2)."""
 
     kind: Literal["linear"] = "linear"
     final: float = Field(0.0, ge=0, le=1, description="share of the rate left at the end")

@@ -11,7 +11,7 @@ class Plateau(Schedule):
     """The rate times `gamma` whenever the evaluation has not improved for more than `patience` evaluations.
 
     The evaluation is the series that says which checkpoint is best, `checkpoints.series`, at the end of every epoch;
-    it needs a validation part. After a fall the count of evaluations begins again.
+    it needs a validation part. After a fall the count of evaluations begins again. He et al. 2016, section 3.4.
     """
 
     kind: Literal["plateau"] = "plateau"

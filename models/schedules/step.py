@@ -8,7 +8,7 @@ from models.kinds import Schedule
 
 
 class StepDecay(Schedule):
-    """The rate times `gamma` after every `every_steps` steps."""
+    """The rate times `gamma` after every `every_steps` steps (a tenth in He et al. 2016)."""
 
     kind: Literal["step"] = "step"
     every_steps: int = Field(1000, ge=1, le=100_000_000, description="steps between two falls")
