@@ -62,6 +62,10 @@ class Inputs:
         return torch.zeros(rows, *self.shape, device=device)
 
 
+MANY_EPOCHS = 200
+"""More passes over a few rows would cost more in checkpoints than they teach."""
+
+
 @dataclass(frozen=True)
 class Recipe:
     """The training an architecture does well with when the user says nothing."""
@@ -78,7 +82,7 @@ class Recipe:
 
     def epochs_of(self, steps_per_epoch: int) -> int:
         """How many, for a training part of so many batches."""
-        return max(self.epochs, math.ceil(self.least_steps / steps_per_epoch))
+        return max(self.epochs, min(MANY_EPOCHS, math.ceil(self.least_steps / steps_per_epoch)))
 
 
 COUNTED = Recipe("", lr=0.0, epochs=1, batch_size=32)

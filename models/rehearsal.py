@@ -59,6 +59,13 @@ def rehearse(spec: JobSpec, schema: Schema, rows: int, limits: Limits, start: St
     if stuck := [name for name, each in model.named_parameters() if name in fresh and not each.requires_grad]:
         raise Refusal("/hyperparameters/freeze", f"{stuck[0]} is drawn anew here; frozen it would learn nothing")
     _check_bound(spec, model)
+    if batch == 1 and any(isinstance(module, nn.BatchNorm1d) for module in model.modules()):
+        raise Refusal(
+            "/hyperparameters/batch_size",
+            "batch normalisation compares the rows of a batch, and a single row with nothing",
+            code="too_few_rows",
+            suggestion="2 or more, or architecture.normalisation = none",
+        )
     if parameters > limits.max_parameters:
         raise Refusal(
             "/architecture",

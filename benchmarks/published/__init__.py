@@ -1,6 +1,6 @@
 """Published figures, reached through the HTTP API: one file a study, `python -m benchmarks.published` runs them."""
 
-from benchmarks.published import atis, fourier_image, mnist, rotated_digits, shakespeare, tables, textcnn_mr
+from benchmarks.published import atis, fourier_image, mnist, ngram, rotated_digits, shakespeare, tables, textcnn_mr
 from benchmarks.published.study import Study
 
 STUDIES: dict[str, Study] = {
@@ -11,4 +11,5 @@ STUDIES: dict[str, Study] = {
     "textcnn_mr": textcnn_mr.STUDY,
     "atis": atis.STUDY,
     "shakespeare": shakespeare.STUDY,
+    "ngram": ngram.STUDY,
 }

@@ -28,7 +28,7 @@ class CNN(Architecture):
         [32, 64], min_length=1, max_length=32, description="channels of each block"
     )
     kernel: Literal[1, 3, 5, 7, 9, 11] = Field(3, description="height and width of the filters")
-    normalisation: Literal["batch", "none"] = Field("batch", description="after each convolution")
+    normalisation: Literal["batch", "none"] = Field("batch", description="after each convolution and hidden layer")
     activation: Activation = Field("relu", description="of blocks and hidden layers")
     pool: Literal["flatten", "global"] = Field("flatten", description="how the last block meets the head")
     hidden: list[Annotated[int, Field(ge=1, le=65_536)]] = Field(
@@ -67,7 +67,12 @@ class Convolutional(nn.Module):
         self.blocks = nn.Sequential(*blocks, nn.Flatten())
         head: list[nn.Module] = []
         for width_in, width_out in zip([seen, *spec.hidden], spec.hidden, strict=False):
-            head += [nn.Linear(width_in, width_out), activation(spec.activation), nn.Dropout(spec.dropout)]
+            head.append(nn.Linear(width_in, width_out, bias=spec.normalisation == "none"))
+            if spec.normalisation == "batch":
+                # Adaptive optimizers move each weight by the rate, and all that a unit reads is positive: a unit over
+                # a large image would be below 0 for good within a few steps.
+                head.append(nn.BatchNorm1d(width_out))
+            head += [activation(spec.activation), nn.Dropout(spec.dropout)]
         self.head = nn.Sequential(*head, nn.Linear([seen, *spec.hidden][-1], outputs))
 
     def forward(self, x_BCHW: torch.Tensor) -> torch.Tensor:

@@ -21,14 +21,14 @@ def test_a_job_is_accepted(client: httpx.Client) -> None:
     assert (job["name"], job["state"], job["desired"], job["is_terminal"]) == ("first", "queued", "run", False)
     assert (job["attempt"], job["dataset_id"], job["tags"]) == (0, "iris", {"team": "botany"})
     assert [(each["from"], each["to"]) for each in job["transitions"]] == [(None, "queued")]
-    assert job["progress"]["steps"] == 250 * 4
+    assert job["progress"]["steps"] == 200 * 4
 
 
 def test_defaults_are_filled_in(client: httpx.Client) -> None:
     found = client.post("/v1/jobs", json=kit.spec("mlp", "iris")).json()["spec"]
     assert found["architecture"] == {"kind": "mlp", "hidden": [128, 64], "activation": "relu", "dropout": 0.1}
     chosen = found["hyperparameters"]
-    assert (chosen["epochs"], chosen["batch_size"], chosen["loss"]["kind"]) == (250, 32, "cross_entropy")
+    assert (chosen["epochs"], chosen["batch_size"], chosen["loss"]["kind"]) == (200, 32, "cross_entropy")
     assert (chosen["optimizer"]["kind"], chosen["optimizer"]["lr"], chosen["schedule"]["kind"]) == (
         "adamw",
         1e-3,
@@ -77,7 +77,7 @@ def test_the_plan_of_a_perceptron(api: httpx.Client) -> None:
 def test_the_plan_of_a_convolutional_network(api: httpx.Client) -> None:
     small = {"channels": [8, 16], "kernel": 3, "hidden": [10]}
     blocks = (1 * 8 * 9 + 2 * 8) + (8 * 16 * 9 + 2 * 16)
-    head = (16 * 2 * 2 * 10 + 10) + (10 * 10 + 10)
+    head = (16 * 2 * 2 * 10 + 2 * 10) + (10 * 10 + 10)
     assert plan(api, kit.spec("cnn", "digits", architecture=small))["parameters"] == blocks + head
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from athanor.contract import JobSpec as WireSpec
-from models.kinds import ARCHITECTURES, InputKind, Recipe, Refusal
+from models.kinds import ARCHITECTURES, MANY_EPOCHS, InputKind, Recipe, Refusal
 from models.preparation.examples import prepare
 from models.rehearsal import rehearse
 from models.settings import Limits
@@ -56,6 +56,7 @@ def test_few_rows_are_learned_for_as_many_steps_as_the_recipe_wants(
     for said, epochs, steps in [
         ({}, 6, 24),
         ({"batch_size": 1}, 3, 96),
+        ({"batch_size": 32}, 22, 22),
         ({"epochs": 2}, 2, 8),
         ({"steps": 5}, None, 5),
     ]:
@@ -63,6 +64,8 @@ def test_few_rows_are_learned_for_as_many_steps_as_the_recipe_wants(
         again = JobSpec.model_validate(plan.spec)
         assert (again.hyperparameters.epochs, plan.steps) == (epochs, steps)
         assert rehearse(again, table.schema, table.rows, Limits()) == plan
+    endless = Recipe("adam", lr=0.1, epochs=3, batch_size=32, least_steps=10**6)
+    assert endless.epochs_of(1) == MANY_EPOCHS
 
 
 def test_steps(table: Table) -> None:
@@ -188,3 +191,12 @@ def test_a_frozen_map_is_not_bounded(table: Table) -> None:
     with pytest.raises(Refusal) as refused:
         rehearse(spec, table.schema, table.rows, Limits())
     assert (refused.value.pointer, refused.value.code) == ("/hyperparameters/max_norm", "frozen")
+
+
+def test_batch_normalisation_of_single_rows_is_refused(pictures: Table) -> None:
+    said = {"hyperparameters": {"batch_size": 1}}
+    with pytest.raises(Refusal, match="single row") as refused:
+        rehearse(_spec({"kind": "cnn"}, **said), pictures.schema, pictures.rows, Limits())
+    assert refused.value.pointer == "/hyperparameters/batch_size"
+    assert rehearse(_spec({"kind": "cnn", "normalisation": "none"}, **said), pictures.schema, pictures.rows, Limits())
+    assert rehearse(_spec({"kind": "cnn", "hidden": []}, **said), pictures.schema, pictures.rows, Limits())

@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from models.activations import MONOTONE, Activation
-from models.architectures.cnn import CNN
+from models.architectures.cnn import CNN, Convolutional
 from models.kinds import Inputs, Refusal
+from models.optimizers.adamw import AdamW
 
 Array = npt.NDArray[np.float64]
 
@@ -22,7 +23,9 @@ def test_parameters(normalisation: Literal["batch", "none"], pool: Literal["flat
     extra = 2 if normalisation == "batch" else 1
     blocks = (3 * 4 * 25 + extra * 4) + (4 * 6 * 25 + extra * 6)
     seen = 6 * (1 if pool == "global" else 3 * 2)
-    assert sum(parameter.numel() for parameter in module.parameters()) == blocks + (seen * 7 + 7) + (7 * 2 + 2)
+    assert sum(parameter.numel() for parameter in module.parameters()) == (
+        blocks + (seen * 7 + extra * 7) + (7 * 2 + 2)
+    )
 
 
 def _block(x_CHW: Array, weight: Array, bias: Array, activation: str) -> Array:
@@ -90,3 +93,21 @@ def test_too_many_halvings_are_refused(height: int, width: int, blocks: int, sug
 def test_kernels_keep_height_and_width(spec: dict[str, Any]) -> None:
     module = CNN.model_validate(spec).build(Inputs("image", (1, 8, 8)), 2).eval()
     assert module(torch.zeros(1, 1, 8, 8)).shape == (1, 2)
+
+
+def test_units_over_a_large_image_stay_alive_at_the_recipe_rate() -> None:
+    torch.manual_seed(0)
+    recipe = CNN.recipe
+    module = CNN().build(Inputs("image", (1, 60, 60)), 10)
+    assert isinstance(module, Convolutional)
+    optimizer = AdamW(lr=recipe.lr).build(module.parameters())
+    x_BCHW, t_B = torch.randn(64, 1, 60, 60).clamp(min=1), torch.randint(10, (64,))
+    for _ in range(20):
+        optimizer.zero_grad()
+        torch.nn.functional.cross_entropy(module(x_BCHW), t_B).backward()
+        optimizer.step()
+    bent: list[torch.Tensor] = []
+    (relu,) = (child for child in module.head.modules() if isinstance(child, torch.nn.ReLU))
+    relu.register_forward_hook(lambda _module, _given, answer: bent.append(answer))
+    module(x_BCHW)
+    assert float((bent[0].amax(0) > 0).float().mean()) > 0.9
