@@ -20,7 +20,9 @@ class NeuralNGram(Architecture):
 
     accepts: ClassVar[frozenset[InputKind]] = frozenset({"text"})
     tasks: ClassVar[frozenset[str]] = frozenset({"language_modeling"})
-    recipe: ClassVar[Recipe] = Recipe("adamw", lr=3e-3, epochs=5, batch_size=32, schedule="cosine", weight_decay=0.1)
+    recipe: ClassVar[Recipe] = Recipe(
+        "adamw", lr=3e-3, epochs=5, batch_size=32, schedule="cosine", weight_decay=0.01, least_steps=1000
+    )
 
     kind: Literal["neural_ngram"] = "neural_ngram"
     order: int = Field(8, ge=2, le=64, description="tokens of a run: the foretold one and those it is foretold from")

@@ -12,6 +12,7 @@ from pydantic import Field
 from torch import nn
 from torch.nn import functional as F
 
+from athanor.contract import ExportFormat
 from models.kinds import COUNTED, Architecture, Counted, InputKind, Inputs, Recipe, Refusal
 
 END = 2
@@ -35,6 +36,8 @@ class NGram(Architecture):
     accepts: ClassVar[frozenset[InputKind]] = frozenset({"text"})
     tasks: ClassVar[frozenset[str]] = frozenset({"language_modeling"})
     recipe: ClassVar[Recipe] = COUNTED
+    # To look a run up is no graph of tensors of a known size.
+    exports: ClassVar[frozenset[ExportFormat]] = frozenset({"bundle"})
 
     kind: Literal["ngram"] = "ngram"
     order: int = Field(5, ge=1, le=8, description="tokens that are counted together, the foretold one among them")

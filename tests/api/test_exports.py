@@ -23,7 +23,7 @@ from models.architectures.linear import Linear
 from models.exports import Exported, Order
 from models.exports.export import export
 from models.exports.sandbox import SUFFIXES
-from models.kinds import ARCHITECTURES
+from models.kinds import ARCHITECTURES, COUNTED
 from models.prediction import Predictor
 from models.records import checkpoints, datasets, jobs
 from models.settings import Limits
@@ -49,6 +49,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "stn_cnn": {"channels": [4], "localiser": [2], "localiser_hidden": 4, "hidden": [5]},
     "textcnn": {"widths": [2, 3], "channels": 4, "embedding": 5},
     "rnn": {"hidden": 4, "embedding": 5, "bidirectional": True, "window": 3},
+    "neural_ngram": {"embedding": 5, "hidden": 4},
     "transformer": {"width": 8, "heads": 2, "feedforward": 8, "layers": 1},
     "transformer_lm": {"width": 8, "heads": 2, "layers": 1},
 }
@@ -135,7 +136,8 @@ def every(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[httpx.Clie
                 dataset = tagged if "tagging" in part.tasks else texts
                 if part.tasks == {"language_modeling"}:
                     choice = {"context": 9}
-            wanted = kit.spec(kind, dataset, architecture=SMALL.get(kind, {}), choice=choice, **STEPS)
+            chosen = {} if part.recipe is COUNTED else STEPS
+            wanted = kit.spec(kind, dataset, architecture=SMALL.get(kind, {}), choice=choice, **chosen)
             made[kind] = kit.submit(client, wanted)
         _train(house, tmp_path_factory.mktemp("trained-at-home"))
         yield client, made
