@@ -77,8 +77,16 @@ class Recipe:
     schedule: str = "constant"
     weight_decay: float = 0.0
     clip_norm: float | None = None
+    most_inputs: int | None = None
+    """`lr` is for so many; with more it falls in proportion, where a step of all weights at once would be too far."""
     least_steps: int = 0
     """Where `epochs` are fewer steps than this, there are more of them: few rows are to be learned to the end too."""
+
+    def lr_of(self, inputs: int) -> float:
+        """The learning rate for rows of so many numbers, to two digits."""
+        if self.most_inputs is None or inputs <= self.most_inputs:
+            return self.lr
+        return float(f"{self.lr * self.most_inputs / inputs:.2g}")
 
     def epochs_of(self, steps_per_epoch: int) -> int:
         """How many, for a training part of so many batches."""

@@ -80,7 +80,7 @@ def settle(spec: JobSpec, schema: Schema) -> tuple[JobSpec, Roles]:
             suggestion="use one of " + ", ".join(fitting),
         )
     _check_augmentations(given.augmentations, roles)
-    course = _descent(given, recipe) if recipe is not COUNTED else _counting(given, spec.architecture)
+    course = _descent(given, recipe, foreseen(roles)) if recipe is not COUNTED else _counting(given, spec.architecture)
     settled = given.model_copy(update={**course, "loss": loss})
     many, language = roles.form == "vector", roles.language
     dataset = spec.dataset.model_copy(
@@ -111,9 +111,9 @@ def settle(spec: JobSpec, schema: Schema) -> tuple[JobSpec, Roles]:
     return filled, roles
 
 
-def _descent(given: Hyperparameters, recipe: Recipe) -> dict[str, Any]:
+def _descent(given: Hyperparameters, recipe: Recipe, inputs: Inputs) -> dict[str, Any]:
     optimizer = given.optimizer or OPTIMIZERS[recipe.optimizer].model_validate(
-        {"lr": recipe.lr, "weight_decay": recipe.weight_decay}
+        {"lr": recipe.lr_of(inputs.features), "weight_decay": recipe.weight_decay}
     )
     return {
         "epochs": given.epochs or (None if given.steps else recipe.epochs),

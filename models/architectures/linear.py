@@ -17,7 +17,7 @@ class Linear(Architecture):
     """
 
     accepts: ClassVar[frozenset[InputKind]] = frozenset({"vector", "image"})
-    recipe: ClassVar[Recipe] = Recipe("adamw", lr=0.05, epochs=100, batch_size=32, schedule="cosine")
+    recipe: ClassVar[Recipe] = Recipe("adamw", lr=0.05, epochs=100, batch_size=32, schedule="cosine", most_inputs=32)
 
     kind: Literal["linear"] = "linear"
 

@@ -139,3 +139,14 @@ def test_tags_keep_their_words_in_their_places(tmp_path: Path) -> None:
                 settle(spec, table.schema)
             assert refused.value.pointer == "/hyperparameters/augmentations/0/kind"
             assert refused.value.suggestion == "use one of token_dropout"
+
+
+def test_the_rate_falls_where_an_affine_map_has_many_inputs(tmp_path: Path) -> None:
+    recipe = ARCHITECTURES["linear"].recipe
+    for kind, inputs in (("vector", 5), ("image", 768)):
+        table = small.table(kind, tmp_path / kind)
+        settled, _ = settle(_spec("linear"), table.schema)
+        optimizer = settled.hyperparameters.optimizer
+        assert optimizer is not None and optimizer.lr == recipe.lr_of(inputs)
+    assert recipe.lr_of(5) == recipe.lr and recipe.lr_of(320) == pytest.approx(recipe.lr / 10)
+    assert ARCHITECTURES["mlp"].recipe.lr_of(10**6) == ARCHITECTURES["mlp"].recipe.lr
