@@ -7,7 +7,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 import torch
 from pydantic import ConfigDict, Field
@@ -115,6 +115,10 @@ class Architecture(Buildable, ABC):
 
         Its weights are drawn from torch's global generator.
         """
+
+    def settled(self, causal: bool) -> Self:
+        """The same with every field filled in that depends on whether the next word is what is asked for."""
+        return self
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:

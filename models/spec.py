@@ -99,7 +99,15 @@ def settle(spec: JobSpec, schema: Schema) -> tuple[JobSpec, Roles]:
         checkpoints = checkpoints.model_copy(update={"series": default_series(roles.task)})
     if checkpoints.every_epochs is None and checkpoints.every_steps is None:
         checkpoints = checkpoints.model_copy(update={"every_epochs": 1})
-    filled = spec.model_copy(update={"hyperparameters": settled, "dataset": dataset, "checkpoints": checkpoints})
+    architecture = spec.architecture.settled(language is not None)
+    filled = spec.model_copy(
+        update={
+            "architecture": architecture,
+            "hyperparameters": settled,
+            "dataset": dataset,
+            "checkpoints": checkpoints,
+        }
+    )
     return filled, roles
 
 

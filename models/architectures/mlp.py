@@ -29,7 +29,7 @@ class MLP(Architecture):
     activation: DenseActivation = Field(
         "relu", description="after each hidden layer; swiglu has a gate, and so twice the weights"
     )
-    dropout: float = Field(0.1, ge=0, lt=1, description="share of hidden units left out of a training step")
+    dropout: float = Field(0.3, ge=0, lt=1, description="share of hidden units left out of a training step")
 
     def build(self, inputs: Inputs, outputs: int) -> nn.Module:
         return Perceptron(inputs.features, self.hidden, outputs, self.activation, self.dropout)

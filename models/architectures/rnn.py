@@ -1,6 +1,6 @@
 """Recurrent networks over words."""
 
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
 import torch
 from pydantic import Field
@@ -31,7 +31,10 @@ class RNN(Architecture):
 
     kind: Literal["rnn"] = "rnn"
     cell: Cell = Field("lstm", description="what is fed back: jordan the output, the others their state")
-    bidirectional: bool = Field(False, description="read backwards too, with weights of its own")
+    bidirectional: bool | None = Field(
+        None,
+        description="read backwards too, with weights of its own; null: where the next word is not what is asked for",
+    )
     layers: int = Field(1, ge=1, le=8, description="recurrent layers, one upon the other")
     hidden: int = Field(128, ge=1, le=8192, description="units of each direction")
     embedding: int = Field(128, ge=1, le=8192, description="numbers a word")
@@ -40,6 +43,9 @@ class RNN(Architecture):
     unknown: float = Field(
         0.3, ge=0, lt=1, description="how often a word seen once is hidden in training, for unknown words to be learned"
     )
+
+    def settled(self, causal: bool) -> Self:
+        return self if self.bidirectional is not None else self.model_copy(update={"bidirectional": not causal})
 
     def build(self, inputs: Inputs, outputs: int) -> nn.Module:
         if self.window % 2 == 0:
@@ -50,7 +56,7 @@ class RNN(Architecture):
             raise Refusal("/architecture/window", "a window would show the next word: give 1 to foretell it")
         if self.cell == "jordan" and self.layers > 1:
             raise Refusal("/architecture/layers", "a jordan network feeds its one output back: give layers 1")
-        return Recurrent(self, inputs, outputs)
+        return Recurrent(self.settled(inputs.causal), inputs, outputs)
 
 
 class Recurrent(nn.Module):

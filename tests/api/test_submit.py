@@ -26,7 +26,7 @@ def test_a_job_is_accepted(client: httpx.Client) -> None:
 
 def test_defaults_are_filled_in(client: httpx.Client) -> None:
     found = client.post("/v1/jobs", json=kit.spec("mlp", "iris")).json()["spec"]
-    assert found["architecture"] == {"kind": "mlp", "hidden": [128, 64], "activation": "relu", "dropout": 0.1}
+    assert found["architecture"] == {"kind": "mlp", "hidden": [128, 64], "activation": "relu", "dropout": 0.3}
     chosen = found["hyperparameters"]
     assert (chosen["epochs"], chosen["batch_size"], chosen["loss"]["kind"]) == (200, 32, "cross_entropy")
     assert (chosen["optimizer"]["kind"], chosen["optimizer"]["lr"], chosen["schedule"]["kind"]) == (

@@ -78,7 +78,7 @@ def test_what_is_counted_takes_nothing_over(tmp_path: Path) -> None:
 
 
 def test_a_network_that_feeds_its_answers_back_learns_that_anew_too() -> None:
-    jordan = RNN(cell="jordan", embedding=4, hidden=5)
+    jordan = RNN(cell="jordan", bidirectional=False, embedding=4, hidden=5)
     built = jordan.build(small.SHAPES["text"], 3)
     start = Start(None, {name: tuple(value.shape) for name, value in built.state_dict().items()})  # type: ignore[arg-type]
     fresh = start.fresh(jordan, small.SHAPES["text"], 4, False)

@@ -1,5 +1,7 @@
 """The recurrent network against its equations, written out word by word."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -96,3 +98,14 @@ def test_what_cannot_be_is_refused(spec: dict[str, object], pointer: str) -> Non
     with pytest.raises(Refusal) as refused:
         RNN.model_validate(spec).build(WORDS, 2)
     assert refused.value.pointer == pointer
+
+
+def test_both_ways_are_read_unless_the_next_word_is_asked_for() -> None:
+    spec = RNN(hidden=4, embedding=4)
+    for inputs, both in ((WORDS, True), (replace(WORDS, causal=True), False)):
+        assert spec.settled(inputs.causal) == RNN(hidden=4, embedding=4, bidirectional=both)
+        count, named = (
+            sum(parameter.numel() for parameter in one.build(inputs, 2).parameters())
+            for one in (spec, RNN(hidden=4, embedding=4, bidirectional=both))
+        )
+        assert count == named
