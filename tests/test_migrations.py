@@ -1,5 +1,6 @@
 """The migrations make the tables that the code knows, and take them away again."""
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from models.records.database import Database
 from models.records.tables import Base
 
 ROOT = Path(__file__).parents[1]
+COMMA = re.compile(r",(?![^(]*\))")
 UPGRADE = """
 import sys
 from api.schema import upgrade
@@ -74,9 +76,16 @@ def definitions(database: Database) -> dict[str, str]:
     }
     with database.engine.connect() as connection:
         rows = connection.execute(text(queries[database.engine.dialect.name])).all()
-    # The order and the white space within CREATE TABLE depend on who wrote it.
-    lines = {name: sorted(line.strip(" ,\t") for line in sql.splitlines()) for name, sql in rows}
-    return {name: "\n".join(line for line in parts if line) for name, parts in lines.items() if "alembic" not in name}
+    return {name: "\n".join(clauses(sql)) for name, sql in rows if "alembic" not in name}
+
+
+def clauses(sql: str) -> list[str]:
+    """What a definition says; the order and the white space within CREATE TABLE depend on who wrote it."""
+    head, _, body = sql.partition("(")
+    if not head.startswith("CREATE TABLE"):
+        return [sql]
+    # A comma outside the parentheses of a check or a key.
+    return [head.strip(), *sorted(" ".join(clause.split()) for clause in COMMA.split(body.rpartition(")")[0]))]
 
 
 def test_the_migrations_make_the_tables_the_code_knows(empty: Database) -> None:

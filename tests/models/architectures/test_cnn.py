@@ -104,7 +104,7 @@ def test_units_over_a_large_image_stay_alive_at_the_recipe_rate() -> None:
     x_BCHW, t_B = torch.randn(64, 1, 60, 60).clamp(min=1), torch.randint(10, (64,))
     for _ in range(20):
         optimizer.zero_grad()
-        torch.nn.functional.cross_entropy(module(x_BCHW), t_B).backward()
+        torch.nn.functional.cross_entropy(module(x_BCHW), t_B).backward()  # type: ignore[no-untyped-call]
         optimizer.step()
     bent: list[torch.Tensor] = []
     (relu,) = (child for child in module.head.modules() if isinstance(child, torch.nn.ReLU))
