@@ -87,6 +87,7 @@ def thin(points: Points, most: int) -> Points:
     chosen = {0, len(points) - 1}
     for start, stop in pairwise(edges):
         if stop > start:
-            chosen.add(int(start + np.argmin(low[start:stop])))
+            # The first that is not a number, where there is one, even beside minus infinity.
+            chosen.add(int(start + np.argmin(points.values[start:stop])))
             chosen.add(int(start + np.argmax(low[start:stop])))
     return points[np.array(sorted(chosen))]

@@ -46,7 +46,7 @@ def _augmented(*chain: dict[str, Any], on: tuple[str, str] = ("mlp", "iris")) ->
         (kit.spec(choice={"split": {"kind": "given"}}), "/dataset/split/column", "missing_column"),
         (kit.spec(choice={"split": {"kind": "given", "column": "target"}}), "/dataset/split/column", "wrong_part"),
         (kit.spec(choice={"split": {"kind": "fold", "n": 5}}), "/dataset/split/kind", "union_tag_invalid"),
-            (kit.spec(choice={"split": {"kind": "folds", "n": 1}}), "/dataset/split/n", "greater_than_equal"),
+        (kit.spec(choice={"split": {"kind": "folds", "n": 1}}), "/dataset/split/n", "greater_than_equal"),
         (kit.spec(**SERIES), "/hyperparameters/early_stopping/series", "unknown_series"),
         (kit.spec(**NOTHING_TO_STOP_BY), "/hyperparameters/early_stopping/series", "unknown_series"),
         (kit.spec(checkpoints={"series": "train/loss"}), "/checkpoints/series", "unknown_series"),

@@ -143,7 +143,8 @@ def test_tags_keep_their_words_in_their_places(tmp_path: Path) -> None:
 
 def test_the_rate_falls_where_an_affine_map_has_many_inputs(tmp_path: Path) -> None:
     recipe = ARCHITECTURES["linear"].recipe
-    for kind, inputs in (("vector", 5), ("image", 768)):
+    forms: list[tuple[InputKind, int]] = [("vector", 5), ("image", 768)]
+    for kind, inputs in forms:
         table = small.table(kind, tmp_path / kind)
         settled, _ = settle(_spec("linear"), table.schema)
         optimizer = settled.hyperparameters.optimizer

@@ -1,8 +1,10 @@
 """Trainers, workers and whole services killed from outside: the job goes on as if nothing had happened."""
 
 import signal
+import sqlite3
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +75,22 @@ def await_end(process: psutil.Process, seconds: float) -> None:
     while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
         assert time.monotonic() < until, f"{process} still runs after {seconds} s"
         time.sleep(0.005)
+
+
+def freeze(worker: psutil.Process, file: Path) -> None:
+    """Stop a worker at a moment when it does not hold SQLite's one lock: nobody could write before it woke."""
+    for _ in range(100):
+        worker.send_signal(signal.SIGSTOP)
+        while worker.status() != psutil.STATUS_STOPPED:
+            time.sleep(0.001)
+        with closing(sqlite3.connect(file, timeout=0.2, isolation_level=None)) as connection:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+                return
+            except sqlite3.OperationalError:
+                worker.send_signal(signal.SIGCONT)
+                time.sleep(0.01)
+    raise AssertionError("the worker writes all the time")
 
 
 def test_a_killed_trainer_is_replaced(
@@ -158,7 +176,7 @@ def test_a_frozen_worker_that_wakes_writes_nothing(tmp_path: Path) -> None:
         reach(client, job.id, 200)
         (first,) = service.descendants("worker.local")
         trainer = busy_trainer(service)
-        first.send_signal(signal.SIGSTOP)
+        freeze(first, service.data / "athanor.db")
         # Another worker over the same table: it reaps the lease, and its own attempt takes over.
         service._spawn("worker.local", "--slots", "1")
         until = time.monotonic() + 30
