@@ -180,6 +180,9 @@ class MetricsPolicy(Frozen):
 class Resources(Frozen):
     device: Literal["auto", "cpu", "cuda"] = "auto"
     devices: int = Field(1, ge=1, le=1, description="devices of one job; more than one is not offered yet")
+    data_workers: int = Field(
+        0, ge=0, le=64, description="processes that make batches ahead; the result is the same with any number"
+    )
     priority: int = Field(0, ge=-100, le=100, description="higher is claimed first")
     max_seconds: int = Field(86_400, ge=1, le=31_536_000, description="of run time, all attempts together")
 

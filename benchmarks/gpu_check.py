@@ -11,7 +11,8 @@ import torch
 
 from benchmarks import result
 from models.kinds import ARCHITECTURES, LOSSES, OPTIMIZERS, SCHEDULES, Architecture, Inputs
-from worker.loop import Course, Learner, Part, fit
+from worker.feed import Part
+from worker.loop import Course, Learner, fit
 
 STEPS, ROWS, BATCH, CLASSES = 50, 256, 32, 4
 COMPARED = 5

@@ -3,6 +3,7 @@
 from functools import cached_property
 from pathlib import Path
 
+import psutil
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -19,6 +20,7 @@ class Limits(BaseModel):
     max_upload_bytes: int = 4 * 2**30
     max_parameters: int = 2_000_000_000
     max_memory_bytes: int = 256 * 2**30
+    trainer_memory_bytes: int = Field(default_factory=lambda: psutil.virtual_memory().total)
     max_steps: int = 100_000_000
     max_log_lines: int = 20_000
     intake_seconds: int = 600

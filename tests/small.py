@@ -20,7 +20,8 @@ from models.schedules.constant import Constant
 from models.table import Layout, Source, Table
 from worker import device
 from worker.counting import count, nothing_to_move
-from worker.loop import Course, Learner, Part, Step, Tally, fit
+from worker.feed import Part
+from worker.loop import Course, Learner, Step, Tally, fit
 
 # As in a trainer; and threads on so little work only wait for each other.
 torch.set_num_threads(1)

@@ -24,6 +24,13 @@ class Batch:
     def __len__(self) -> int:
         return len(self.t)
 
+    def to(self, device: torch.device) -> "Batch":
+        """The same on `device`."""
+        if self.x.device == device:
+            return self
+        other, share = (each.to(device) if each is not None else None for each in (self.other, self.share))
+        return Batch(self.x.to(device), self.t.to(device), other, share)
+
     @property
     def dominant(self) -> torch.Tensor:
         """t_B…, each row's target with the larger share."""

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 import torch
 
 from models.kinds import Counted
-from worker.loop import Learner, Part, Step, evaluate, judge
+from worker.feed import Part
+from worker.loop import Learner, Step, evaluate, judge
 
 
 def count(learner: Learner, tokens_n: torch.Tensor, windows: int, val: Part | None) -> Iterator[Step]:

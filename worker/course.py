@@ -50,4 +50,5 @@ def chart(spec: JobSpec, prepared: Prepared, device: torch.device) -> Course:
         augment=Views(chosen.augmentations, prepared.preparation.inputs(), chosen.seed)
         if chosen.augmentations
         else None,
+        data_workers=spec.resources.data_workers,
     )

@@ -5,7 +5,7 @@ import os
 import signal
 import threading
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, BinaryIO
 
 
 @dataclass
@@ -22,22 +22,18 @@ class Pipe:
                 line = line[os.write(self.handle, line) :]
 
 
-class Leash(threading.Thread):
-    """Reads orders. At the end of the pipe it kills the group: no trainer outlives its supervisor."""
+@dataclass
+class Leash:
+    """The pipe of orders. At its end the whole group dies: no trainer outlives its supervisor."""
 
-    def __init__(self) -> None:
-        super().__init__(name="leash", daemon=True)
-        self.assignment: dict[str, Any] = {}
-        self.assigned = threading.Event()
-        self.stop: str | None = None
+    stop: str | None = None
+    """Why to stop, once that was ordered."""
 
-    def run(self) -> None:
-        with os.fdopen(0, "rb", closefd=False) as orders:
-            for line in orders:
-                order = json.loads(line)
-                if order["type"] == "stop":
-                    self.stop = order["why"]
-                else:
-                    self.assignment = order
-                    self.assigned.set()
+    def hold(self, orders: BinaryIO) -> None:
+        """Read orders on a thread of its own from now on."""
+        threading.Thread(target=self._obey, args=(orders,), name="leash", daemon=True).start()
+
+    def _obey(self, orders: BinaryIO) -> None:
+        for line in orders:
+            self.stop = json.loads(line)["why"]
         os.killpg(os.getpgid(0), signal.SIGKILL)

@@ -17,19 +17,11 @@ from torch import nn
 
 from models.anatomy import head, still
 from worker.batch import Batch
+from worker.feed import Augment, Batches, Part, Supply, feed
 
 Tensors = dict[str, torch.Tensor]
 Criterion = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 Measure = Callable[[torch.Tensor, torch.Tensor], dict[str, float]]
-Part = tuple[torch.Tensor, torch.Tensor]
-"""Inputs x_N… and targets t_N."""
-
-Supply = Callable[[int], Part]
-"""The training part of each epoch, by its number: always as many rows, and a function of nothing else."""
-
-Augment = Callable[[torch.Tensor, torch.Tensor, torch.Tensor, int], Batch]
-"""From inputs and targets of the training part, the numbers of a batch's rows, and the epoch."""
-
 EVALUATION_BATCH = 512
 
 
@@ -100,6 +92,8 @@ class Course:
     every_steps: int = 1
     tally: Tally | None = None
     augment: Augment | None = None
+    data_workers: int = 0
+    """Processes that make batches ahead. The bytes are the same with any number."""
 
 
 @dataclass
@@ -159,19 +153,13 @@ class Learner:
 def fit(learner: Learner, train: Part | Supply, val: Part | None) -> Iterator[Step]:
     """Train from where `learner` stands to the end of its course. Raises NonFinite."""
     course, memory = learner.course, learner.memory
-    x_N, t_N, order_N, epoch = torch.empty(0), torch.empty(0), torch.empty(0), -1
     clock, counted = time.monotonic(), 0
-    while memory.step < course.steps and not memory.stopped:
-        if memory.step // course.steps_per_epoch != epoch:
-            epoch = memory.step // course.steps_per_epoch
-            x_N, t_N = train(epoch) if callable(train) else train
-            order_N = _order(course.seed, epoch, len(t_N)).to(t_N.device)
-        start = memory.step % course.steps_per_epoch * course.batch_size
-        chosen_B = order_N[start : start + course.batch_size]
-        if course.augment is None:
-            batch = Batch(x_N.index_select(0, chosen_B), t_N.index_select(0, chosen_B))
-        else:
-            batch = course.augment(x_N, t_N, chosen_B, epoch)
+    if memory.step >= course.steps or memory.stopped:
+        return
+    device = next(learner.model.parameters()).device
+    batches = Batches(train, course.seed, course.batch_size, course.steps_per_epoch, course.augment)
+    for ahead in feed(batches, memory.step, course.steps, course.data_workers):
+        batch = ahead.to(device)
         factor = course.factor(memory.step, course.steps) * memory.scale
         for group, rate in zip(learner.optimizer.param_groups, learner.rates, strict=True):
             group["lr"] = rate * factor
@@ -206,12 +194,8 @@ def fit(learner: Learner, train: Part | Supply, val: Part | None) -> Iterator[St
             improved,
             last or memory.stopped,
         )
-
-
-def _order(seed: int, epoch: int, rows: int) -> torch.Tensor:
-    """The order of an epoch: a function of seed and epoch alone, so that a resume needs no memory of it."""
-    generator = torch.Generator().manual_seed((seed << 24) + epoch)
-    return torch.randperm(rows, generator=generator)
+        if memory.stopped:
+            return
 
 
 def _step(learner: Learner, batch: Batch) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

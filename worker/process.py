@@ -7,9 +7,12 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
+
+import psutil
 
 ROOT = Path(__file__).resolve().parents[1]
 LONGEST_LINE = 64 * 2**20
@@ -55,6 +58,8 @@ class TrainerProcess:
         ]
         for reader in self._readers:
             reader.start()
+        self.gone = threading.Event()
+        """Set once no process of the group is left, and so nothing on a device."""
         threading.Thread(target=self._await_end, daemon=True).start()
 
     @property
@@ -63,7 +68,7 @@ class TrainerProcess:
 
     @property
     def is_alive(self) -> bool:
-        return self.process.poll() is None
+        return not self.gone.is_set()
 
     def send(self, message: Message) -> None:
         """Give an order. A trainer that is gone does not hear it; its end is in the inbox."""
@@ -74,9 +79,9 @@ class TrainerProcess:
 
     def kill(self) -> None:
         """End the whole process group at once, and wait until it is gone."""
-        with suppress(ProcessLookupError):
-            os.killpg(self.pid, signal.SIGKILL)
-        self.process.wait()
+        if not self.gone.is_set():
+            _kill_group(self.pid)
+        self.gone.wait()
         assert self.process.stdin is not None
         with suppress(BrokenPipeError):
             self.process.stdin.close()
@@ -92,7 +97,27 @@ class TrainerProcess:
                 self.inbox.put({"type": "log", "line": line.decode(errors="replace").rstrip("\n")})
 
     def _await_end(self) -> None:
+        # Whoever is left of the group would hold the pipes open. Until its leader is buried, the number stays its own.
+        os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
+        _kill_group(self.pid)
+        while _is_alive(self.pid):
+            time.sleep(0.002)
         code = self.process.wait()
+        self.gone.set()
         for reader in self._readers:
             reader.join()
         self.inbox.put({"type": "exit", "code": code})
+
+
+def _kill_group(group: int) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(group, signal.SIGKILL)
+
+
+def _is_alive(group: int) -> bool:
+    """Whether any process of the group still runs. One that waits to be buried has let go of everything."""
+    for process in psutil.process_iter(["status"]):
+        with suppress(ProcessLookupError):
+            if os.getpgid(process.pid) == group and process.info["status"] != psutil.STATUS_ZOMBIE:
+                return True
+    return False

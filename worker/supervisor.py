@@ -98,6 +98,7 @@ class Supervisor:
             "schema": dataset.schema_.model_dump(mode="json"),
             "dataset": str(rows),
             "folder": str(self.folder),
+            "memory": self.settings.limits.trainer_memory_bytes,
             "resume": str(self.folder / newest.id) if newest else None,
             "best": str(best) if best else None,
             "origin": self._origin(),

@@ -5,6 +5,7 @@ happens on the pipe numbered in its argument. It has no database and no broker. 
 when that closes, whoever supervised it is gone, and the whole process group goes too.
 """
 
+import json
 import os
 import signal
 import sys
@@ -19,7 +20,7 @@ from models.kinds import Refusal
 from models.spec import JobSpec, settle
 from models.table import DataError, Table
 from worker import device as devices
-from worker import snapshot
+from worker import sandbox, snapshot
 from worker.failures import explain
 from worker.leash import Leash, Pipe
 from worker.loop import NonFinite
@@ -50,12 +51,17 @@ def attempt(assignment: dict[str, Any], pipe: Pipe, leash: Leash) -> None:
 
 def main() -> int:
     torch.set_num_threads(1)
-    pipe, leash = Pipe(int(sys.argv[1])), Leash()
-    leash.start()
+    pipe, leash, orders = Pipe(int(sys.argv[1])), Leash(), os.fdopen(0, "rb", closefd=False)
     pipe.send("ready")
-    leash.assigned.wait()
+    if not (order := orders.readline()):
+        return 0
+    assignment = json.loads(order)
+    # Before there is a second thread: the kernel holds this one to it, and all that it starts.
+    if not sandbox.enter(Path(assignment["folder"]), assignment["memory"]):
+        print("this kernel has no Landlock: the trainer could open files outside its folder", flush=True)
+    leash.hold(orders)
     try:
-        attempt(leash.assignment, pipe, leash)
+        attempt(assignment, pipe, leash)
     except Exception as error:
         if not isinstance(error, (NonFinite, DataError, Refusal)):
             sys.excepthook(type(error), error, error.__traceback__)

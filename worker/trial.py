@@ -118,7 +118,10 @@ class Trial:
         return True
 
     def _steps(self) -> Iterator[Step]:
-        source, seed = self.prepared.train.to(self.work.device), self.learner.course.seed
+        source, seed = self.prepared.train, self.learner.course.seed
+        if self.learner.course.data_workers == 0:
+            # A process that makes batches shares host memory, and no device's.
+            source = source.to(self.work.device)
         val = self._tensors(self.prepared.val) if len(self.prepared.val) else None
         if isinstance(source, Text) and isinstance(self.learner.model, Counted):
             return count(self.learner, source.tokens, len(source), val)

@@ -17,7 +17,8 @@ from models.preparation.split import steps_per_epoch
 from models.schedules.cosine import Cosine
 from tests import small
 from worker import loop
-from worker.loop import Course, Learner, NonFinite, Part, Stopping, fit
+from worker.feed import Part
+from worker.loop import Course, Learner, NonFinite, Stopping, fit
 
 PLAIN = SGD(lr=0.1, momentum=0.0)
 

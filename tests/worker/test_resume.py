@@ -21,7 +21,8 @@ from models.schedules.cosine import Cosine
 from tests import small
 from worker import snapshot
 from worker.batch import Views
-from worker.loop import Learner, Memory, Part, Plateau, Stopping, Supply, fit
+from worker.feed import Part, Supply
+from worker.loop import Learner, Memory, Plateau, Stopping, fit
 
 ROOT = Path(__file__).parents[2]
 STEPS, ROWS, SEED = 14, 14, 4

@@ -1,0 +1,76 @@
+"""Batches made ahead in other processes are the same batches."""
+
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+import psutil
+import pytest
+import torch
+
+from models.architectures.cnn import CNN
+from models.augmentations.noise import Noise
+from models.augmentations.shift import Shift
+from models.optimizers.adam import Adam
+from tests import small
+from worker import snapshot
+from worker.batch import Views
+from worker.feed import Batches, feed, order
+from worker.loop import Learner, fit
+
+ROWS, BATCH, EPOCH, SEED, STEPS = 11, 4, 3, 7, 14
+FILES = ("weights.safetensors", "state.safetensors", "state.json")
+
+
+def _learner(workers: int) -> Learner:
+    architecture = CNN(channels=[3], hidden=[5], dropout=0.4)
+    views = Views([Shift(), Noise()], small.shape(architecture, "image"), SEED)
+    return small.learner(
+        architecture, Adam(), "image", seed=SEED, rows=ROWS, steps=STEPS, augment=views, data_workers=workers, ema=0.9
+    )
+
+
+def _run(folder: Path, workers: list[int]) -> tuple[list[object], list[bytes]]:
+    """Train to the end, a learner after another, each cut after five steps and with as many workers as named."""
+    history: list[object] = []
+    folder.mkdir()
+    for number, each in enumerate(workers):
+        learner = _learner(each)
+        if number:
+            torch.rand(number)
+            snapshot.restore(learner, folder / f"cut-{number - 1}")
+        left = fit(learner, small.problem("image", ROWS), small.problem("image", 7, seed=1))
+        most = 5 if number + 1 < len(workers) else STEPS
+        history += [(step.number, step.series) for step in small.timeless(islice(left, most))]
+        snapshot.write(learner, folder / f"cut-{number}", {}, "{}")
+    return history, [(folder / f"cut-{len(workers) - 1}" / name).read_bytes() for name in FILES]
+
+
+@pytest.mark.parametrize("workers", [[2], [3], [0, 2, 3], [3, 0, 2]])
+def test_any_number_of_processes_makes_the_same_bytes(workers: list[int], tmp_path: Path) -> None:
+    assert _run(tmp_path / "one", workers) == _run(tmp_path / "none", [0])
+
+
+def test_an_epoch_s_rows_may_change() -> None:
+    def supply(epoch: int) -> tuple[torch.Tensor, torch.Tensor]:
+        return torch.arange(ROWS) + 100 * epoch, torch.arange(ROWS)
+
+    def made(workers: int) -> Iterator[list[int]]:
+        for batch in feed(Batches(supply, SEED, BATCH, EPOCH), 2, 7, workers):
+            yield batch.x.tolist()
+
+    expected = [
+        (order(SEED, epoch, ROWS) + 100 * epoch)[place * BATCH : (place + 1) * BATCH].tolist()
+        for epoch, place in (divmod(step, EPOCH) for step in range(2, 7))
+    ]
+    assert list(made(0)) == list(made(2)) == expected
+
+
+def test_no_process_outlives_its_feed() -> None:
+    made = feed(Batches((torch.arange(5000), torch.arange(5000)), SEED, 1, 5000), 0, 5000, workers=2)
+    next(made)
+    workers = psutil.Process().children()
+    assert len(workers) >= 2
+    del made
+    _, alive = psutil.wait_procs(workers, timeout=10)
+    assert not alive
