@@ -161,6 +161,12 @@ class Job(Answer):
     best: dict[str, Point] = Field(default_factory=dict)
     baseline: Baseline | None = Field(None, description="what no learning reaches, on the same rows")
     folds: CrossValidation | None = Field(None, description="results of a job with split.kind = folds")
+    stop_seconds: float | None = Field(
+        None, description="from the wish to cancel or to pause until no process of the job was left"
+    )
+    failures: int = Field(0, description="attempts whose trainer died")
+    preemptions: int = Field(0, description="attempts that went back to the queue because their worker was stopped")
+    worker_lost: int = Field(0, description="attempts whose worker died")
     bit_exact: bool = Field(True, description="false once a resume happened in a different environment")
     error: JobError | None = None
     transitions: list[Transition] = Field(default_factory=list)

@@ -99,14 +99,19 @@ class TrainerProcess:
     def _await_end(self) -> None:
         # Whoever is left of the group would hold the pipes open. Until its leader is buried, the number stays its own.
         os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
-        _kill_group(self.pid)
-        while _is_alive(self.pid):
-            time.sleep(0.002)
+        end_group(self.pid)
         code = self.process.wait()
         self.gone.set()
         for reader in self._readers:
             reader.join()
         self.inbox.put({"type": "exit", "code": code})
+
+
+def end_group(group: int) -> None:
+    """Kill every process of a group, and wait until none of them runs."""
+    _kill_group(group)
+    while _is_alive(group):
+        time.sleep(0.002)
 
 
 def _kill_group(group: int) -> None:

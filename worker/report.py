@@ -1,5 +1,6 @@
 """What a trainer says, as rows: points and log lines in one fenced transaction, checkpoints behind their bytes."""
 
+import hashlib
 import logging
 import shutil
 from collections import defaultdict
@@ -11,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from athanor.contract import CheckpointFile, CheckpointPolicy, better_is
 from models.records import checkpoints, events, jobs, metrics
+from models.records.checkpoints import FILES
 from models.records.chunks import Points, join
 from models.records.database import Database
 from models.settings import Settings
@@ -22,21 +24,32 @@ MOST_GATHERED = 1_000_000
 """Points held back while the database is away; then the trainer waits, its pipe being full."""
 
 
+class Foreign(Exception):
+    """What a trainer calls its snapshot is not one."""
+
+
 class Report:
     """The rows of one attempt. Everything it writes is refused once the attempt is fenced off (jobs.Fenced)."""
 
     def __init__(
-        self, database: Database, store: Store, settings: Settings, claim: jobs.Claim, policy: CheckpointPolicy
+        self,
+        database: Database,
+        store: Store,
+        settings: Settings,
+        claim: jobs.Claim,
+        policy: CheckpointPolicy,
+        room: Path,
     ) -> None:
         self.database, self.store, self.settings = database, store, settings
         self.job_id, self.attempt, self.policy = claim.job_id, claim.attempt, policy
+        self.room = room
         self.desired = "run"
         self._points: dict[str, list[Points]] = defaultdict(list)
         self._gathered = 0
         self._lines: list[str] = []
         self._progress: tuple[int, float, float | None] | None = None
         with database.reading() as tx:
-            self._room = settings.limits.max_log_lines - events.count(tx, self.job_id, "log")
+            self._lines_left = settings.limits.max_log_lines - events.count(tx, self.job_id, "log")
 
     def points(self, message: dict[str, Any]) -> None:
         """Take a batch of points: {"step", "epoch", "eta", "series": {name: [steps, values, times]}}."""
@@ -52,9 +65,9 @@ class Report:
 
     def line(self, text: str) -> None:
         """Take a line of the trainer's output, as long as there is room for it."""
-        if self._room > 0:
-            self._lines.append(text if self._room > 1 else "… no room for further lines")
-            self._room -= 1
+        if self._lines_left > 0:
+            self._lines.append(text if self._lines_left > 1 else "… no room for further lines")
+            self._lines_left -= 1
 
     def flush(self) -> None:
         """Write what has gathered. On a database error nothing is forgotten; it goes with the next flush."""
@@ -66,7 +79,8 @@ class Report:
 
     def checkpoint(self, message: dict[str, Any]) -> None:
         """Put the files away, then commit their row together with every point up to its step."""
-        folder, files = Path(message["folder"]), [CheckpointFile.model_validate(file) for file in message["files"]]
+        files = [CheckpointFile.model_validate(file) for file in message["files"]]
+        folder = self._take_over(int(message["step"]), files)
         prefix = f"jobs/{self.job_id}/a{self.attempt}/step-{message['step']}"
         for file in files:
             self.store.put(f"{prefix}/{file.name}", folder / file.name)
@@ -82,6 +96,25 @@ class Report:
         except (OSError, SQLAlchemyError) as error:
             # The new one is safe; the old ones are marked, and go with the next.
             logger.warning("%s: old checkpoints stay for now: %s", self.job_id, error)
+
+    def _take_over(self, step: int, files: list[CheckpointFile]) -> Path:
+        """Move a snapshot out of the trainer's reach, and see that it is what was announced. Raises Foreign.
+
+        Of a trainer nothing is believed: a link would have us publish whatever it points to.
+        """
+        folder = self.room.with_name(f"step-{step}")
+        if not folder.exists():
+            (self.room / folder.name).rename(folder)
+        if folder.is_symlink() or {file.name for file in files} != set(FILES):
+            raise Foreign(f"{folder.name} is no snapshot")
+        for file in files:
+            path = folder / file.name
+            if path.is_symlink() or not path.is_file():
+                raise Foreign(f"{folder.name}/{file.name} is no file of the trainer's own")
+            with path.open("rb") as written:
+                if hashlib.file_digest(written, "sha256").hexdigest() != file.sha256:
+                    raise Foreign(f"{folder.name}/{file.name} is not what the trainer said it wrote")
+        return folder
 
     def _write(self, tx: Session) -> None:
         self.desired = jobs.beat(tx, self.job_id, self.attempt, self.settings.timing.lease, self._progress)

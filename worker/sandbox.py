@@ -22,6 +22,8 @@ def enter(folder: Path, memory: int) -> bool:
     confine_training(memory)
     modules = [Path(entry).resolve() for entry in sys.path if entry]
     readable = [
+        # The attempt's: the dataset, and what the training goes on from.
+        folder.parent,
         *(ROOT / name for name in CODE),
         *(place for place in modules if place != ROOT),
         *map(Path, (sys.prefix, sys.base_prefix, *SYSTEM)),

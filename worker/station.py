@@ -24,7 +24,7 @@ from models.settings import Settings
 from models.storage.store import open_store
 from worker import identity
 from worker.device import cuda_numbers, visible
-from worker.process import TrainerProcess
+from worker.process import TrainerProcess, end_group
 from worker.supervisor import Supervisor
 
 logger = logging.getLogger(__name__)
@@ -177,6 +177,12 @@ class Station:
             workers.beat(tx, self.id, "draining" if self.is_draining else "active")
             if reaps:
                 table.expire_dead(tx, identity.machine(), identity.started)
+            overdue = table.overdue(tx, identity.machine()) if reaps else []
+        for pid, started in overdue:
+            if identity.started(pid) == started:
+                end_group(pid)
+        with self.database.writing() as tx:
+            if reaps:
                 for job_id in jobs.reap(tx):
                     logger.warning("%s: its worker was lost", job_id)
             # No more rings than hands: they would pile up behind a long job.

@@ -18,6 +18,7 @@ from models.records.checkpoints import PREPARATION, WEIGHTS, Stored
 from models.records.database import Database
 from models.settings import Settings
 from models.storage.store import Corrupt, Store, fetch
+from worker import identity
 from worker.process import TrainerProcess
 from worker.pulse import Pulse
 from worker.report import Report
@@ -43,9 +44,10 @@ class Supervisor:
         self.database, self.store, self.settings = database, store, settings
         self.claim, self.trainer, self.draining = claim, trainer, draining
         self.folder = settings.scratch / claim.job_id / f"a{claim.attempt}"
+        self.room = self.folder / "trainer"
         self.policy = CheckpointPolicy.model_validate(claim.spec["checkpoints"])
         self.pulse = Pulse(database, settings.timing, claim.job_id, claim.attempt)
-        self.report = Report(database, store, settings, claim, self.policy)
+        self.report = Report(database, store, settings, claim, self.policy, self.room)
         self.max_seconds: int = claim.spec["resources"]["max_seconds"]
         with database.reading() as tx:
             self.seconds_before = attempts.seconds_spent(tx, claim.job_id)
@@ -58,7 +60,7 @@ class Supervisor:
         """Returns when the trainer's process is gone and the job's row says what became of it."""
         self.pulse.start()
         try:
-            self.folder.mkdir(parents=True)
+            self.room.mkdir(parents=True)
             self.trainer.send({"type": "job", **self._assignment()})
             code = self._follow()
             self._conclude(code)
@@ -97,7 +99,7 @@ class Supervisor:
             "spec": self.claim.spec,
             "schema": dataset.schema_.model_dump(mode="json"),
             "dataset": str(rows),
-            "folder": str(self.folder),
+            "folder": str(self.room),
             "memory": self.settings.limits.trainer_memory_bytes,
             "resume": str(self.folder / newest.id) if newest else None,
             "best": str(best) if best else None,
@@ -205,7 +207,8 @@ class Supervisor:
 
     def _begin(self, device: str, fingerprint: dict[str, Any]) -> None:
         with self.database.writing() as tx:
-            jobs.begin(tx, self.claim.job_id, self.claim.attempt, self.trainer.pid, device, fingerprint)
+            pid = self.trainer.pid
+            jobs.begin(tx, self.claim.job_id, self.claim.attempt, pid, device, fingerprint, identity.started(pid))
 
     def _note_baseline(self, baseline: Baseline) -> None:
         with self.database.writing() as tx:

@@ -14,6 +14,7 @@ from models.records.tables import Checkpoint
 from models.records.times import rfc3339
 
 WEIGHTS, PREPARATION = "weights.safetensors", "preparation.json"
+FILES = (WEIGHTS, "state.safetensors", "state.json", PREPARATION)
 
 
 @dataclass(frozen=True)

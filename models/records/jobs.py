@@ -7,7 +7,7 @@ stale no row matches, and the caller learns that it is fenced off or that the st
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, case, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from athanor.contract import Baseline, JobError, State
@@ -139,8 +139,19 @@ def claim(tx: Session, worker_id: str, devices: list[str], lease: float) -> Clai
     return Claim(row.id, row.attempt, row.spec, row.dataset_id, origin)
 
 
-def begin(tx: Session, job_id: str, attempt: int, pid: int, device: str, fingerprint: dict[str, Any]) -> None:
-    """T3: starting → running. A resume in another environment is no longer exact, and the job says so."""
+def begin(
+    tx: Session,
+    job_id: str,
+    attempt: int,
+    pid: int,
+    device: str,
+    fingerprint: dict[str, Any],
+    pid_started: float | None = None,
+) -> None:
+    """T3: starting → running. A resume in another environment is no longer exact, and the job says so.
+
+    `pid` and `pid_started` name the trainer: a sweep on its machine sees that it is gone before the job moves on.
+    """
     before = tx.scalar(
         select(Attempt.fingerprint)
         .where(Attempt.job_id == job_id, Attempt.attempt < attempt, Attempt.fingerprint.is_not(None))
@@ -153,7 +164,7 @@ def begin(tx: Session, job_id: str, attempt: int, pid: int, device: str, fingerp
     tx.execute(
         update(Attempt)
         .where(Attempt.job_id == job_id, Attempt.attempt == attempt)
-        .values(pid=pid, device=device, fingerprint=fingerprint)
+        .values(pid=pid, pid_started=pid_started, device=device, fingerprint=fingerprint)
     )
 
 
@@ -266,9 +277,10 @@ def _as_desired(
     actor: str,
 ) -> bool:
     """Carry out a cancellation or a pause, where the user wants one."""
-    ended = values | {"finished_at": now()}
+    stopped = values | {"stop_seconds": now() - Job.desired_at}
+    ended = stopped | {"finished_at": now()}
     return move(tx, job_id, state, State.CANCELLED, why, ended, (*guard, Job.desired == "cancel"), actor) or move(
-        tx, job_id, state, State.PAUSED, why, values, (*guard, Job.desired == "pause"), actor
+        tx, job_id, state, State.PAUSED, why, stopped, (*guard, Job.desired == "pause"), actor
     )
 
 
@@ -302,7 +314,7 @@ def cancel(tx: Session, job_id: str) -> None:
     """T10, or the wish that T11 fulfils. Raises Forbidden where the job has ended otherwise."""
     lock(tx, job_id)
     for state in (State.QUEUED, State.PAUSED):
-        values = {"desired": "cancel", "finished_at": now()}
+        values = {"desired": "cancel", "desired_at": now(), "stop_seconds": 0.0, "finished_at": now()}
         if move(tx, job_id, state, State.CANCELLED, "cancelled", values, (), "user"):
             return
     if not _wish(tx, job_id, "cancel", Leased) and answers.state(tx, job_id) != State.CANCELLED:
@@ -312,7 +324,8 @@ def cancel(tx: Session, job_id: str) -> None:
 def pause(tx: Session, job_id: str) -> None:
     """T13, or the wish that T12 fulfils. Raises Forbidden where the job has ended or is being cancelled."""
     lock(tx, job_id)
-    if move(tx, job_id, State.QUEUED, State.PAUSED, "paused", {"desired": "pause"}, (), "user"):
+    values = {"desired": "pause", "desired_at": now(), "stop_seconds": 0.0}
+    if move(tx, job_id, State.QUEUED, State.PAUSED, "paused", values, (), "user"):
         return
     if not _wish(tx, job_id, "pause", Leased) and answers.state(tx, job_id) != State.PAUSED:
         raise _forbidden(tx, job_id, "paused")
@@ -321,7 +334,7 @@ def pause(tx: Session, job_id: str) -> None:
 def resume(tx: Session, job_id: str) -> None:
     """T13: paused → queued; or a pause not yet carried out is taken back. Raises Forbidden where the job has ended."""
     lock(tx, job_id)
-    values = {"desired": "run", "not_before": now(), "last_rung_at": None}
+    values = {"desired": "run", "desired_at": None, "stop_seconds": None, "not_before": now(), "last_rung_at": None}
     if move(tx, job_id, State.PAUSED, State.QUEUED, "resumed", values, (), "user"):
         return
     if not _wish(tx, job_id, "run", (*Leased, State.QUEUED)):
@@ -333,7 +346,9 @@ def _wish(tx: Session, job_id: str, desired: str, states: tuple[State, ...]) -> 
     guard = [Job.id == job_id, Job.state.in_(states)]
     if desired != "cancel":
         guard.append(Job.desired != "cancel")
-    done = tx.execute(update(Job).where(*guard).values(desired=desired, version=Job.version + 1))
+    # Wished for once more, it is still the first wish that waits.
+    since = case((Job.desired == desired, Job.desired_at), else_=None if desired == "run" else now())
+    done = tx.execute(update(Job).where(*guard).values(desired=desired, desired_at=since, version=Job.version + 1))
     return bool(done.rowcount)  # type: ignore[attr-defined]
 
 

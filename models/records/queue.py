@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from athanor.contract import State
 from models.records.database import now
-from models.records.tables import Job, Worker
+from models.records.tables import Attempt, Job, Worker
 
 EVERY_DEVICE = ["auto", "cpu", "cuda"]
 
@@ -53,6 +53,17 @@ def expire_dead(tx: Session, machine: str, started: Callable[[int], float | None
                 .where(Job.id == row.id, Job.attempt == row.attempt, Job.lease_owner.is_not(None))
                 .values(lease_expires_at=now() - 1)
             )
+
+
+def overdue(tx: Session, machine: str) -> list[tuple[int, float]]:
+    """(pid, start time) of this machine's trainers whose lease has run out: they are to go before it is reaped."""
+    rows = tx.execute(
+        select(Attempt.pid, Attempt.pid_started)
+        .join(Job, (Job.id == Attempt.job_id) & (Job.attempt == Attempt.attempt))
+        .join(Worker, Worker.id == Job.lease_owner)
+        .where(Worker.machine == machine, Job.lease_expires_at < now(), Attempt.pid_started.is_not(None))
+    )
+    return [(row.pid, row.pid_started) for row in rows]
 
 
 def held(tx: Session) -> list[tuple[str, int]]:

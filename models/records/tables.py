@@ -111,6 +111,8 @@ class Job(Base):
 
     state: Mapped[str] = mapped_column(String(20))
     desired: Mapped[str] = mapped_column(String(20), default="run")
+    desired_at: Mapped[float | None]
+    stop_seconds: Mapped[float | None]
     device: Mapped[str] = mapped_column(String(20))
     priority: Mapped[int]
     not_before: Mapped[float]
@@ -154,6 +156,7 @@ class Attempt(Base):
     attempt: Mapped[int] = mapped_column(primary_key=True)
     worker_id: Mapped[str] = mapped_column(ForeignKey("workers.id"))
     pid: Mapped[int | None]
+    pid_started: Mapped[float | None]
     device: Mapped[str | None]
     start_step: Mapped[int] = mapped_column(BigInteger)
     fingerprint: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))

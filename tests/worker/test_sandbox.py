@@ -55,7 +55,7 @@ MAY = {"write inside", "read inside", "rename inside", "load code late"}
 
 
 def test_nothing_outside_its_folder(tmp_path: Path) -> None:
-    folder, vault = tmp_path / "scratch" / "a1", tmp_path / "vault"
+    folder, vault = tmp_path / "scratch" / "a1" / "trainer", tmp_path / "vault"
     folder.mkdir(parents=True)
     vault.mkdir()
     secret = vault / "admin.key"
