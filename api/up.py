@@ -6,7 +6,6 @@ import ipaddress
 import os
 import signal
 import socket
-import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import IO
 import uvicorn
 
 from api import schema
+from api.keeper import Keeper
 from api.uploads import tidy
 from models.records import keys
 from models.records.database import Database
@@ -93,16 +93,12 @@ def main() -> None:
     admin_key(database, data, chosen.host)
     database.close()
     tidy(settings.scratch, 0.0)
-    worker = subprocess.Popen(
-        [sys.executable, "-m", "worker.local", "--leashed", "--slots", str(chosen.workers)],
-        cwd=Path(__file__).parents[1],
-        stdin=subprocess.PIPE,
-    )
+    keeper = Keeper(chosen.workers)
+    keeper.start()
     try:
         Announced(config, f"Athanor on http://{chosen.host}:{port}\nkey in {data / KEY_FILE}").run([listening])
     finally:
-        worker.send_signal(signal.SIGTERM)
-        worker.wait()
+        keeper.stop()
         held.close()
 
 

@@ -16,7 +16,17 @@ import psutil
 
 ROOT = Path(__file__).resolve().parents[1]
 LONGEST_LINE = 64 * 2**20
-PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "VIRTUAL_ENV", "NVIDIA_VISIBLE_DEVICES")
+COMMAND: tuple[str, ...] = (sys.executable, "-m", "worker.trainer")
+PASSED_ON: tuple[str, ...] = (
+    "PATH",
+    "HOME",
+    "LANG",
+    "LC_ALL",
+    "TMPDIR",
+    "LD_LIBRARY_PATH",
+    "VIRTUAL_ENV",
+    "NVIDIA_VISIBLE_DEVICES",
+)
 """All a trainer learns of this process's environment: no key, no address of a database or broker."""
 
 Message = dict[str, Any]
@@ -39,7 +49,7 @@ class TrainerProcess:
             "PYTHONUNBUFFERED": "1",
         }
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "worker.trainer", str(writing)],
+            [*COMMAND, str(writing)],
             cwd=ROOT,
             env=environment,
             stdin=subprocess.PIPE,

@@ -15,6 +15,7 @@ from models.records import checkpoints, events, jobs, metrics
 from models.records.checkpoints import FILES
 from models.records.chunks import Points, join
 from models.records.database import Database
+from models.records.origins import prefix_of
 from models.settings import Settings
 from models.storage.store import Store
 
@@ -82,8 +83,7 @@ class Report:
         files = [CheckpointFile.model_validate(file) for file in message["files"]]
         folder = self._take_over(int(message["step"]), files)
         prefix = f"jobs/{self.job_id}/a{self.attempt}/step-{message['step']}"
-        for file in files:
-            self.store.put(f"{prefix}/{file.name}", folder / file.name)
+        self._store(prefix, folder, files)
         told = {name: message[name] for name in ("step", "epoch", "reason", "score", "fold")}
         new = checkpoints.New(**told, prefix=prefix, files=files)
         with self.database.writing() as tx:
@@ -96,6 +96,14 @@ class Report:
         except (OSError, SQLAlchemyError) as error:
             # The new one is safe; the old ones are marked, and go with the next.
             logger.warning("%s: old checkpoints stay for now: %s", self.job_id, error)
+
+    def clear(self) -> None:
+        """Remove what earlier attempts stored and did not live to commit."""
+        with self.database.reading() as tx:
+            known = {prefix_of(self.job_id), *checkpoints.prefixes(tx, self.job_id)}
+        stored = {key.rpartition("/")[0] for key in self.store.keys(f"jobs/{self.job_id}")}
+        for orphan in stored - known:
+            self.store.delete(orphan)
 
     def _take_over(self, step: int, files: list[CheckpointFile]) -> Path:
         """Move a snapshot out of the trainer's reach, and see that it is what was announced. Raises Foreign.
@@ -115,6 +123,10 @@ class Report:
                 if hashlib.file_digest(written, "sha256").hexdigest() != file.sha256:
                     raise Foreign(f"{folder.name}/{file.name} is not what the trainer said it wrote")
         return folder
+
+    def _store(self, prefix: str, folder: Path, files: list[CheckpointFile]) -> None:
+        for file in files:
+            self.store.put(f"{prefix}/{file.name}", folder / file.name)
 
     def _write(self, tx: Session) -> None:
         self.desired = jobs.beat(tx, self.job_id, self.attempt, self.settings.timing.lease, self._progress)

@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from models.confinement import confine_training, enclose
+from models import confinement
 
 ROOT = Path(__file__).resolve().parents[1]
 CODE = ("athanor", "models", "worker")
@@ -19,7 +19,7 @@ def enter(folder: Path, memory: int) -> bool:
 
     The bounds on `memory`, in bytes, and on files and cores hold in either case.
     """
-    confine_training(memory)
+    confinement.confine_training(memory)
     modules = [Path(entry).resolve() for entry in sys.path if entry]
     readable = [
         # The attempt's: the dataset, and what the training goes on from.
@@ -31,4 +31,4 @@ def enter(folder: Path, memory: int) -> bool:
     ]
     devices = [*(Path("/dev", name) for name in DEVICES), *Path("/dev").glob("nvidia*")]
     # Semaphores of the processes that make batches lie in /dev/shm, under no name.
-    return enclose(readable, [folder, Path("/dev/shm")], devices)
+    return confinement.enclose(readable, [folder, Path("/dev/shm")], devices)

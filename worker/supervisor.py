@@ -61,6 +61,7 @@ class Supervisor:
         self.pulse.start()
         try:
             self.room.mkdir(parents=True)
+            self.report.clear()
             self.trainer.send({"type": "job", **self._assignment()})
             code = self._follow()
             self._conclude(code)

@@ -27,6 +27,11 @@ def size(tx: Session, key: str) -> int | None:
     return None if total is None else int(total)
 
 
+def keys(tx: Session, prefix: str) -> list[str]:
+    """Every file below `prefix`."""
+    return list(tx.scalars(select(Blob.key).where(Blob.key.startswith(prefix + "/", autoescape=True)).distinct()))
+
+
 def remove(tx: Session, prefix: str) -> None:
     """Delete the file called `prefix` and every file below it."""
     # autoescape: an underscore in an id is no wildcard.

@@ -147,9 +147,9 @@ def mark_corrupt(tx: Session, checkpoint_id: str) -> None:
     tx.execute(update(Checkpoint).where(Checkpoint.id == checkpoint_id).values(status="corrupt"))
 
 
-def prefixes(tx: Session, job_id: str) -> list[str]:
-    """Where the store keeps anything of this job."""
-    return list(tx.scalars(select(Checkpoint.prefix).where(Checkpoint.job_id == job_id)))
+def prefixes(tx: Session, job_id: str) -> set[str]:
+    """Where the store keeps what a row of this job knows of."""
+    return set(tx.scalars(select(Checkpoint.prefix).where(Checkpoint.job_id == job_id)))
 
 
 def _stored(row: Checkpoint) -> Stored:

@@ -12,7 +12,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Session
 
 BUSY = 30.0
-"""Seconds for which a writer of SQLite waits for another."""
+"""Seconds for which a writer of SQLite waits for another, and PostgreSQL for the next word of a transaction."""
 
 
 class now(Function[float]):
@@ -78,7 +78,9 @@ def _keep_a_log(connection: sqlite3.Connection) -> None:
 
 def _engine(url: str) -> Engine:
     if not url.startswith("sqlite"):
-        return create_engine(url, pool_size=10, max_overflow=20, pool_pre_ping=True)
+        # Whoever is frozen in the middle of a transaction must not hold its rows for ever.
+        bound = {"options": f"-c idle_in_transaction_session_timeout={round(BUSY * 1000)}"}
+        return create_engine(url, pool_size=10, max_overflow=20, pool_pre_ping=True, connect_args=bound)
     engine = create_engine(url, connect_args={"timeout": BUSY, "check_same_thread": False})
 
     @event.listens_for(engine, "connect")

@@ -54,6 +54,10 @@ class FolderStore:
         else:
             path.unlink(missing_ok=True)
 
+    def keys(self, prefix: str) -> list[str]:
+        below = self._path(prefix)
+        return [path.relative_to(self.root).as_posix() for path in below.rglob("*") if path.is_file()]
+
     def check(self) -> None:
         if not os.access(self.root, os.W_OK):
             raise OSError(f"{self.root} cannot be written to")

@@ -45,6 +45,10 @@ class RowStore:
         with self.database.writing() as tx:
             blobs.remove(tx, prefix)
 
+    def keys(self, prefix: str) -> list[str]:
+        with self.database.reading() as tx:
+            return blobs.keys(tx, prefix)
+
     def check(self) -> None:
         """The database's own readiness is asked for elsewhere."""
 

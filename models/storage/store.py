@@ -29,6 +29,9 @@ class Store(Protocol):
     def delete(self, prefix: str) -> None:
         """Remove the file called `prefix` and all below it. Not there is as good as removed."""
 
+    def keys(self, prefix: str) -> list[str]:
+        """Every file below `prefix`, half-written ones too."""
+
     def check(self) -> None:
         """Raises OSError where nothing could be stored."""
 

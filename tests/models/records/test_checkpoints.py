@@ -90,8 +90,8 @@ def test_a_checkpoint_belongs_to_its_job(database: Database, job_id: str) -> Non
         ids = write(tx, job_id, {10: None})
         assert checkpoints.by_id(tx, other, ids[10]) is None
         assert checkpoints.page(tx, other, None, 10) == []
-        assert checkpoints.prefixes(tx, other) == []
-        assert checkpoints.prefixes(tx, job_id) == ["jobs/x/10"]
+        assert checkpoints.prefixes(tx, other) == set()
+        assert checkpoints.prefixes(tx, job_id) == {"jobs/x/10"}
 
 
 def test_a_broken_checkpoint_makes_way_for_the_same_step(database: Database, job_id: str) -> None:
@@ -163,7 +163,7 @@ def test_what_an_earlier_try_left_is_retired_again_until_it_is_forgotten(databas
             assert [each.id for each in checkpoints.retire(tx, job_id, 1, 1, "min")] == [ids[10]]
         checkpoints.forget(tx, ids[10])
         assert checkpoints.retire(tx, job_id, 1, 1, "min") == []
-        assert checkpoints.prefixes(tx, job_id) == ["jobs/x/20"]
+        assert checkpoints.prefixes(tx, job_id) == {"jobs/x/20"}
 
 
 def test_pages_go_in_the_order_of_writing(database: Database, job_id: str) -> None:

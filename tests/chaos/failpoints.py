@@ -1,0 +1,182 @@
+"""Crash points by name: where in the code, and what happens there once the point is armed.
+
+No line of the product knows of them. A process started through launch.py has the functions below wrapped; a point is
+armed by a file of its name, and whoever removes that file first is the one it happens to.
+"""
+
+import errno
+import functools
+import importlib
+import os
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, NoReturn
+
+from sqlalchemy.exc import OperationalError
+
+Process = Literal["api", "worker", "trainer"]
+
+
+@dataclass(frozen=True)
+class Failpoint:
+    """`number` is the row of the table of crash points in docs/durability.md."""
+
+    number: int
+    process: Process
+    target: str
+    """module:function or module:Class.method"""
+
+    moment: Literal["before", "after"]
+    action: Callable[[], None]
+    story: str
+
+
+def kill() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def freeze() -> None:
+    os.kill(os.getpid(), signal.SIGSTOP)
+
+
+def fill_disk() -> NoReturn:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def break_disk() -> NoReturn:
+    raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+
+def lose_answer() -> NoReturn:
+    raise OperationalError("COMMIT", {}, ConnectionError("the connection was lost"))
+
+
+JOBS, SNAPSHOT = "models.records.jobs", "worker.snapshot"
+
+POINTS: dict[str, Failpoint] = {
+    "submit-before-commit": Failpoint(
+        1, "api", f"{JOBS}:submit", "after", kill, "the API, before a submission is committed"
+    ),
+    "submit-before-reply": Failpoint(
+        2, "api", "models.broker:Broker.ring", "after", kill, "the API, after the commit, before it answers"
+    ),
+    "submit-before-ring": Failpoint(
+        3, "api", "models.broker:Broker.ring", "before", kill, "the API, after the commit, before it rings"
+    ),
+    "claim-before": Failpoint(
+        5, "worker", f"{JOBS}:claim", "before", kill, "a worker that was rung for, before it claims"
+    ),
+    "claim-before-commit": Failpoint(
+        5, "worker", f"{JOBS}:claim", "after", kill, "a worker, before its claim is committed"
+    ),
+    "claim-before-spawn": Failpoint(
+        6, "worker", "worker.supervisor:Supervisor.__init__", "before", kill, "a worker that has claimed"
+    ),
+    "claim-unanswered": Failpoint(
+        7, "worker", "worker.supervisor:Supervisor.__init__", "before", lose_answer, "the answer to a claim is lost"
+    ),
+    "trainer-builds": Failpoint(
+        8, "trainer", "worker.device:prepare", "before", kill, "a trainer that builds its parts"
+    ),
+    "begin-before-commit": Failpoint(
+        8, "worker", f"{JOBS}:begin", "after", kill, "a worker, before it has noted that the job runs"
+    ),
+    "trainer-steps": Failpoint(9, "trainer", "worker.loop:_step", "before", kill, "a trainer between checkpoints"),
+    "snapshot-half": Failpoint(
+        10, "trainer", f"{SNAPSHOT}:save_file", "after", kill, "a trainer in the middle of a checkpoint"
+    ),
+    "snapshot-before-telling": Failpoint(
+        10, "trainer", f"{SNAPSHOT}:write", "after", kill, "a trainer with a whole checkpoint, before it says so"
+    ),
+    "store-before-commit": Failpoint(
+        11, "worker", f"{JOBS}:commit_checkpoint", "before", kill, "a worker with stored files, before their row"
+    ),
+    "checkpoint-before-commit": Failpoint(
+        11, "worker", f"{JOBS}:commit_checkpoint", "after", kill, "a worker, before the row is committed"
+    ),
+    "checkpoint-after-commit": Failpoint(
+        12, "worker", "worker.report:Report._retire", "before", kill, "a worker, after a checkpoint is committed"
+    ),
+    "points-before-commit": Failpoint(
+        13, "worker", "models.records.metrics:append", "after", kill, "a worker in the middle of writing points"
+    ),
+    "beat": Failpoint(13, "worker", f"{JOBS}:beat", "before", kill, "a worker that keeps its lease"),
+    "data-worker": Failpoint(
+        14, "trainer", "worker.feed:_Sent.__getitem__", "before", kill, "a process that makes batches"
+    ),
+    "freeze": Failpoint(
+        16, "worker", "worker.supervisor:Supervisor._steer", "before", freeze, "a worker frozen for twice its lease"
+    ),
+    "succeed-before-commit": Failpoint(
+        19, "worker", f"{JOBS}:succeed", "after", kill, "a worker, before the end of a job is committed"
+    ),
+    "succeed-after-commit": Failpoint(
+        19, "worker", "worker.supervisor:Supervisor._conclude", "after", kill, "a worker, after the end of a job"
+    ),
+    "reap-before-commit": Failpoint(
+        21, "worker", f"{JOBS}:reap", "after", kill, "a worker that reaps, before that is committed"
+    ),
+    "disk-full-in-the-trainer": Failpoint(
+        24, "trainer", f"{SNAPSHOT}:save_file", "before", fill_disk, "no room for a checkpoint in the trainer's folder"
+    ),
+    "sync-fails-in-the-trainer": Failpoint(
+        24, "trainer", "os:fsync", "before", break_disk, "a checkpoint that cannot be synced"
+    ),
+    "rename-fails-in-the-trainer": Failpoint(
+        24, "trainer", "pathlib:Path.rename", "before", break_disk, "a checkpoint that cannot be renamed"
+    ),
+    "disk-full-in-the-store": Failpoint(
+        24, "worker", "worker.report:Report._store", "before", fill_disk, "no room for a checkpoint in the store"
+    ),
+    "retire-before-forget": Failpoint(
+        26, "worker", "models.records.checkpoints:forget", "before", kill, "a worker between old bytes and their row"
+    ),
+}
+
+
+def arm(folder: Path, name: str) -> None:
+    """Let the point happen once, to whichever process comes to it first."""
+    (folder / name).touch()
+
+
+def is_armed(folder: Path, name: str) -> bool:
+    """Whether it has not happened yet."""
+    return (folder / name).exists()
+
+
+def install(folder: Path, process: Process) -> None:
+    """Wrap the functions of this process's points."""
+    for name, point in POINTS.items():
+        if point.process == process:
+            _wrap(folder / name, point)
+
+
+def _wrap(armed: Path, point: Failpoint) -> None:
+    module, _, path = point.target.partition(":")
+    owner: Any = importlib.import_module(module)
+    *classes, name = path.split(".")
+    for each in classes:
+        owner = getattr(owner, each)
+    function = getattr(owner, name)
+
+    @functools.wraps(function)
+    def wrapped(*arguments: Any, **named: Any) -> Any:
+        if point.moment == "before":
+            _happen(armed, point)
+        result = function(*arguments, **named)
+        if point.moment == "after":
+            _happen(armed, point)
+        return result
+
+    setattr(owner, name, wrapped)
+
+
+def _happen(armed: Path, point: Failpoint) -> None:
+    try:
+        # Of several processes at the same point, one removes the file.
+        os.unlink(armed)
+    except FileNotFoundError:
+        return
+    point.action()

@@ -1,0 +1,172 @@
+"""A service under attack: API and worker as processes of their own, started again when they die."""
+
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import Literal, Self, TypeVar
+
+import psutil
+
+from athanor import Client
+from athanor.contract import Job
+from athanor.errors import AthanorError
+from models.records.database import Database
+from models.settings import Settings
+from models.storage.store import Store, open_store
+from tests.chaos.launch import COMMAND
+from tests.servers import Postgres, Redis, free_port
+
+T = TypeVar("T")
+Mode = Literal["embedded", "production"]
+ROOT = Path(__file__).parents[2]
+PATIENCE = 180.0
+QUICK = {"HEARTBEAT": "0.5", "LEASE": "3", "SWEEP": "0.5", "RING_AGAIN": "2", "STOP_GRACE": "10"}
+"""Seconds: as in life, ten times as fast."""
+
+
+class Fleet:
+    """One API and one worker, with SQLite and no broker or with PostgreSQL, Redis and Celery."""
+
+    def __init__(self, mode: Mode, folder: Path, slots: int = 1) -> None:
+        self.mode, self.folder, self.slots = mode, folder, slots
+        self.armed = folder / "armed"
+        self.data = folder / "data"
+        self.port = free_port()
+        self.servers = ExitStack()
+        self.postgres: Postgres | None = None
+        self.redis: Redis | None = None
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.environment = {name: value for name, value in os.environ.items() if not name.startswith("ATHANOR_")}
+        self.environment |= {"ATHANOR_DATA": str(self.data), "CHAOS": str(self.armed)}
+        self.environment |= {f"ATHANOR_TIMING__{name}": value for name, value in QUICK.items()}
+        self.client: Client
+        self._lock = threading.Lock()
+        self._closing = threading.Event()
+        self._keeper = threading.Thread(target=self._keep, daemon=True)
+
+    def __enter__(self) -> Self:
+        with ExitStack() as starting:
+            self.armed.mkdir(parents=True)
+            self.data.mkdir()
+            if self.mode == "production":
+                self.postgres = starting.enter_context(Postgres())
+                self.redis = starting.enter_context(Redis())
+                self.environment["ATHANOR_DATABASE_URL"] = self.postgres.url
+                self.environment["ATHANOR_REDIS_URL"] = self.redis.url
+            self._run("alembic", "upgrade", "head")
+            self.client = Client(f"http://127.0.0.1:{self.port}", self._run("api.keys", "new", "--name", "chaos"))
+            starting.callback(self._close)
+            self._keeper.start()
+            self.servers = starting.pop_all()
+        self.ask(lambda client: client.ready())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.servers.close()
+
+    @property
+    def settings(self) -> Settings:
+        return Settings(
+            data=self.data, database_url=self.environment.get("ATHANOR_DATABASE_URL"), redis_url=None, store=None
+        )
+
+    @contextmanager
+    def opened(self) -> Iterator[tuple[Database, Store]]:
+        """The database and the store, behind the service's back."""
+        database = Database(self.settings.database)
+        try:
+            yield database, open_store(self.settings, database)
+        finally:
+            database.close()
+
+    def ask(self, question: Callable[[Client], T]) -> T:
+        """An answer, asked for again while whoever should give it is dead."""
+        until = time.monotonic() + PATIENCE
+        while True:
+            try:
+                return question(self.client)
+            except (AthanorError, OSError):
+                if time.monotonic() > until:
+                    raise AssertionError(f"no answer for {PATIENCE} s: {self.log()}") from None
+                time.sleep(0.1)
+
+    def finish(self, job_id: str) -> Job:
+        """The job once it has ended."""
+        until = time.monotonic() + PATIENCE
+        while not (job := self.ask(lambda client: client.job(job_id))).is_terminal:
+            assert time.monotonic() < until, f"{job_id} is {job.state} after {PATIENCE} s: {self.log()}"
+            time.sleep(0.05)
+        return job
+
+    def trainers(self) -> list[psutil.Process]:
+        """Every trainer below the worker."""
+        found: list[psutil.Process] = []
+        with suppress(psutil.NoSuchProcess, KeyError):
+            for child in psutil.Process(self.processes["worker"].pid).children(recursive=True):
+                with suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
+                    if "worker.trainer" in child.cmdline():
+                        found.append(child)
+        return found
+
+    def kill(self, name: str) -> None:
+        """SIGKILL to the process called `api` or `worker`."""
+        with suppress(KeyError):
+            self.processes[name].send_signal(signal.SIGKILL)
+
+    def drain(self) -> None:
+        """SIGTERM to the worker, as before an upgrade; it is started again."""
+        self.processes["worker"].terminate()
+
+    def kill_everything(self) -> None:
+        """As when the power goes: nobody is left to notice."""
+        with self._lock:
+            trainers = [trainer.pid for trainer in self.trainers()]
+            for pid in (*trainers, *(process.pid for process in self.processes.values())):
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            for process in self.processes.values():
+                process.wait()
+
+    def log(self) -> str:
+        return (self.folder / "log").read_text(errors="replace")[-3000:]
+
+    def _commands(self) -> dict[str, list[str]]:
+        api = ["api", "uvicorn", "api.app:app", "--port", str(self.port), "--log-level", "warning"]
+        worker = ["worker", "worker.local", "--slots", str(self.slots)]
+        if self.mode == "production":
+            worker = ["worker", "celery", "-A", "worker.app", "worker", "--concurrency", str(self.slots)]
+        return {"api": api, "worker": worker}
+
+    def _keep(self) -> None:
+        while not self._closing.wait(0.1):
+            with self._lock:
+                for name, command in self._commands().items():
+                    if name not in self.processes or self.processes[name].poll() is not None:
+                        self.processes[name] = self._spawn(*command)
+
+    def _spawn(self, *command: str) -> subprocess.Popen[bytes]:
+        with (self.folder / "log").open("ab") as log:
+            return subprocess.Popen([*COMMAND, *command], cwd=ROOT, env=self.environment, stdout=log, stderr=log)
+
+    def _run(self, module: str, *arguments: str) -> str:
+        done = subprocess.run(
+            [COMMAND[0], "-m", module, *arguments], cwd=ROOT, env=self.environment, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    def _close(self) -> None:
+        self._closing.set()
+        if self._keeper.is_alive():
+            self._keeper.join()
+        for process in self.processes.values():
+            process.send_signal(signal.SIGCONT)
+            process.terminate()
+        for process in self.processes.values():
+            process.wait(60)
+        self.client.close()

@@ -1,0 +1,36 @@
+"""`python -m tests.chaos.launch PROCESS MODULE …`: a process of the service, with the crash points of its kind.
+
+CHAOS names the folder in which points are armed.
+"""
+
+import os
+import runpy
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import cast
+
+import worker.process as processes
+from models import confinement
+from tests.chaos import failpoints
+
+COMMAND = (sys.executable, "-m", "tests.chaos.launch")
+
+
+def main() -> None:
+    folder, process, module = Path(os.environ["CHAOS"]), cast(failpoints.Process, sys.argv[1]), sys.argv[2]
+    processes.COMMAND = (*COMMAND, "trainer", "worker.trainer")
+    processes.PASSED_ON = (*processes.PASSED_ON, "CHAOS")
+    enclose = confinement.enclose
+
+    def enclose_but(readable: Iterable[Path], writable: Iterable[Path], devices: Iterable[Path]) -> bool:
+        return enclose(readable, [*writable, folder], devices)
+
+    confinement.enclose = enclose_but
+    failpoints.install(folder, process)
+    sys.argv = [module, *sys.argv[3:]]
+    runpy.run_module(module, run_name="__main__", alter_sys=True)
+
+
+if __name__ == "__main__":
+    main()
