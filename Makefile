@@ -3,7 +3,7 @@ BIN := .venv/bin
 READY := .venv/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up demo test lint bench lock migrate gpu-check clean
+.PHONY: help setup up demo test lint chaos failpoints mutants bench lock migrate gpu-check clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -32,6 +32,15 @@ lint: setup ## style, types and import contracts
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+chaos: setup ## kill everything at random: make chaos KILLS=100 SEED=7
+	$(BIN)/python -m tests.chaos --kills $(or $(KILLS),20) --seed $(or $(SEED),1)
+
+failpoints: setup ## kill at every named crash point, and the drills
+	$(BIN)/python -m pytest -m proof tests/chaos $(ARGS)
+
+mutants: setup ## break the rules on purpose, one by one: each must be caught
+	$(BIN)/python -m tests.chaos.mutants
 
 bench: setup ## measure
 	$(BIN)/python -m benchmarks $(ARGS)

@@ -1,0 +1,39 @@
+"""`python -m tests.chaos`: random kills of everything, in both shapes of the service; 1 where anything broke."""
+
+import argparse
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+
+from benchmarks import result
+from tests.chaos.fleet import Fleet
+from tests.chaos.storm import Storm
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="make chaos", description=__doc__)
+    parser.add_argument("--kills", type=int, default=20, help="of each mode")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--mode", choices=["embedded", "production"], action="append", help="default: one, then the other"
+    )
+    parser.add_argument("--keep", action="store_true", help="write the figures to benchmarks/results")
+    chosen = parser.parse_args()
+    broken = 0
+    for mode in chosen.mode or ["embedded", "production"]:
+        with tempfile.TemporaryDirectory() as folder, Fleet(mode, Path(folder) / "fleet", slots=2) as fleet:
+            report = Storm(fleet, chosen.seed).run(chosen.kills)
+        told = ", ".join(f"{count} {victim}" for victim, count in sorted(report.kills.items()))
+        print(f"{mode}, seed {chosen.seed}: {report.kills.total()} kills ({told})")
+        print(f"  {report.jobs} jobs in {report.attempts} attempts, {report.points:,} points, {report.seconds:.0f} s")
+        for violation in report.violations:
+            print(f"  BROKEN {violation}")
+        print(f"  {len(report.violations)} violations", flush=True)
+        broken += len(report.violations)
+        if chosen.keep:
+            result.write(f"chaos_{mode}", asdict(report))
+    return 1 if broken else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

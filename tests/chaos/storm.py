@@ -1,0 +1,159 @@
+"""kill -9 at random: who dies, when, and what the jobs make of it."""
+
+import random
+import time
+from collections import Counter
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import psutil
+from sqlalchemy import select
+
+from models.records.tables import Job
+from tests.chaos.fleet import Fleet
+from tests.chaos.invariants import Outcome, outcome, violations
+
+COMMON: dict[str, Any] = {"checkpoints": {"every_steps": 20, "keep_last": 2}}
+SPECS: dict[str, dict[str, Any]] = {
+    "images": {
+        "architecture": {"kind": "cnn", "channels": [4, 8], "hidden": [16], "dropout": 0.3},
+        "dataset": {"id": "digits"},
+        "hyperparameters": {
+            "epochs": 5,
+            "ema": 0.9,
+            "augmentations": [{"kind": "shift", "pixels": 1}, {"kind": "mixup"}],
+            "schedule": {"kind": "cosine", "warmup_steps": 20},
+        },
+        "resources": {"data_workers": 2},
+    },
+    "folds": {
+        "architecture": {"kind": "mlp", "hidden": [16], "dropout": 0.2},
+        "dataset": {"id": "wine", "split": {"kind": "folds", "n": 3}},
+        "hyperparameters": {"epochs": 40, "early_stopping": {"patience": 12}, "optimizer": {"kind": "muon"}},
+    },
+    "words": {
+        "architecture": {"kind": "rnn", "hidden": 12, "embedding": 12, "dropout": 0.3},
+        "dataset": {"id": "docstrings"},
+        "hyperparameters": {"steps": 120, "augmentations": [{"kind": "token_dropout"}], "swa": {"start": 0.5}},
+    },
+    "numbers": {
+        "architecture": {"kind": "mlp", "hidden": [16], "dropout": 0.4},
+        "dataset": {"id": "diabetes"},
+        "hyperparameters": {"epochs": 40, "optimizer": {"kind": "radam"}, "schedule": {"kind": "plateau"}},
+    },
+}
+VICTIMS = {"trainer": 30, "worker": 25, "api": 15, "data worker": 10, "drain": 5, "everything": 5}
+SERVERS = {"redis": 5, "postgres": 5}
+HARMLESS = {"api", "redis", "drain"}
+"""Of these no job loses an attempt without a checkpoint."""
+
+
+@dataclass
+class Report:
+    """What a storm did and found."""
+
+    mode: str
+    seed: int
+    kills: Counter[str] = field(default_factory=Counter)
+    jobs: int = 0
+    attempts: int = 0
+    points: int = 0
+    seconds: float = 0.0
+    violations: list[str] = field(default_factory=list)
+
+
+class Storm:
+    def __init__(self, fleet: Fleet, seed: int) -> None:
+        self.fleet, self.random = fleet, random.Random(seed)
+        self.report = Report(fleet.mode, seed)
+        self.running: dict[str, str] = {}
+        self.calm: dict[str, Outcome] = {}
+        self.submitted: dict[str, str] = {}
+
+    def run(self, kills: int, at_once: int = 2) -> Report:
+        """Kill so many times while jobs come and go, let the last ones finish, and look at everything."""
+        began = time.monotonic()
+        for name, spec in SPECS.items():
+            job = self.fleet.finish(self.fleet.ask(lambda client, spec=spec: client.submit(spec | COMMON)).id)  # type: ignore[misc]
+            self.calm[name] = self.fleet.ask(lambda client, job=job: outcome(client, job.id))  # type: ignore[misc]
+        while self.report.kills.total() < kills:
+            self._refill(at_once)
+            time.sleep(self.random.uniform(0.0, 3.0))
+            self._strike()
+        for job_id in self.running:
+            self.fleet.finish(job_id)
+        self._settle()
+        expected = {job_id: self.calm[name] for job_id, name in self.submitted.items()}
+        self.report.violations = violations(self.fleet, expected)
+        self._count()
+        self.report.seconds = round(time.monotonic() - began, 1)
+        return self.report
+
+    def _refill(self, at_once: int) -> None:
+        states = self._states()
+        self.running = {job_id: name for job_id, name in self.running.items() if states[job_id][1]}
+        while len(self.running) < at_once:
+            name = [*SPECS][len(self.submitted) % len(SPECS)]
+            job = self.fleet.ask(lambda client, name=name: client.submit(SPECS[name] | COMMON))  # type: ignore[misc]
+            self.running[job.id] = self.submitted[job.id] = name
+
+    def _strike(self) -> None:
+        victims = VICTIMS | (SERVERS if self.fleet.mode == "production" else {})
+        if any(losses >= 2 for losses, alive in self._states().values() if alive):
+            # Three losses without a checkpoint rightly end a job: let it come to one, most of the time in peace.
+            victims = {name: weight for name, weight in victims.items() if name in HARMLESS} | {"nobody": 100}
+        victim = self.random.choices([*victims], [*victims.values()])[0]
+        if victim != "nobody" and self._kill(victim):
+            self.report.kills[victim] += 1
+
+    def _kill(self, victim: str) -> bool:
+        """False where there was nobody to kill."""
+        fleet = self.fleet
+        if victim == "trainer" or victim == "data worker":
+            processes = fleet.trainers()
+            if victim == "data worker":
+                processes = [child for trainer in processes for child in _children(trainer)]
+            if not processes:
+                return False
+            with suppress(psutil.NoSuchProcess):
+                self.random.choice(sorted(processes, key=lambda process: process.pid)).kill()
+        elif victim == "drain":
+            fleet.drain()
+        elif victim == "everything":
+            fleet.kill_everything()
+        elif victim == "redis" or victim == "postgres":
+            server = fleet.redis if victim == "redis" else fleet.postgres
+            assert server is not None
+            server.kill()
+            time.sleep(self.random.uniform(0.0, 2.0))
+            server.start()
+        else:
+            fleet.kill(victim)
+        return True
+
+    def _states(self) -> dict[str, tuple[int, bool]]:
+        """Losses without progress, and whether it is not over, of every job."""
+        with self.fleet.opened() as (database, _), database.reading() as tx:
+            rows = tx.execute(select(Job.id, Job.no_progress_losses, Job.finished_at)).all()
+        return {row.id: (row.no_progress_losses, row.finished_at is None) for row in rows}
+
+    def _settle(self) -> None:
+        """Until the sweeps have tidied up what the dead left."""
+        until = time.monotonic() + 20
+        while any(self.fleet.settings.scratch.glob("job_*")) and time.monotonic() < until:
+            time.sleep(0.2)
+
+    def _count(self) -> None:
+        for job_id in self.submitted:
+            job = self.fleet.ask(lambda client, job_id=job_id: client.job(job_id))  # type: ignore[misc]
+            series = self.fleet.ask(lambda client, job_id=job_id: client.metrics(job_id)).series  # type: ignore[misc]
+            self.report.jobs += 1
+            self.report.attempts += job.attempt
+            self.report.points += sum(len(points.steps) for points in series.values())
+
+
+def _children(process: psutil.Process) -> list[psutil.Process]:
+    with suppress(psutil.NoSuchProcess):
+        return process.children(recursive=True)
+    return []
