@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import re
 import shutil
 from collections import defaultdict
 from pathlib import Path
@@ -15,7 +16,6 @@ from models.records import checkpoints, events, jobs, metrics
 from models.records.checkpoints import FILES
 from models.records.chunks import Points, join
 from models.records.database import Database
-from models.records.origins import prefix_of
 from models.settings import Settings
 from models.storage.store import Store
 
@@ -98,12 +98,14 @@ class Report:
             logger.warning("%s: old checkpoints stay for now: %s", self.job_id, error)
 
     def clear(self) -> None:
-        """Remove what earlier attempts stored and did not live to commit."""
+        """Remove what this and earlier attempts stored and no row knows of; a later one may be about to write its row."""
         with self.database.reading() as tx:
-            known = {prefix_of(self.job_id), *checkpoints.prefixes(tx, self.job_id)}
+            known = checkpoints.prefixes(tx, self.job_id)
         stored = {key.rpartition("/")[0] for key in self.store.keys(f"jobs/{self.job_id}")}
         for orphan in stored - known:
-            self.store.delete(orphan)
+            attempt = re.fullmatch(r"a(\d+)", orphan.split("/")[2])
+            if attempt and int(attempt[1]) <= self.attempt:
+                self.store.delete(orphan)
 
     def _take_over(self, step: int, files: list[CheckpointFile]) -> Path:
         """Move a snapshot out of the trainer's reach, and see that it is what was announced. Raises Foreign.

@@ -10,6 +10,7 @@ import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from sqlalchemy.exc import OperationalError
 
@@ -82,6 +83,8 @@ class Station:
             self.free.put(slot)
         self._ending = threading.Event()
         self._amnesty_until = 0.0
+        self._unowned: dict[Path, float] = {}
+        """Attempt folders that nobody's lease is for, and since when: by this process's clock alone."""
         self._sweeper = threading.Thread(target=self._sweep_on, name="sweep", daemon=True)
 
     def open(self) -> None:
@@ -196,10 +199,12 @@ class Station:
         """Remove attempt folders that no living attempt of this machine owns."""
         with self.database.reading() as tx:
             held = {(job_id, attempt) for job_id, attempt in table.held(tx)}
-        for folder in self.settings.scratch.glob("job_*/a*"):
-            owned = (folder.parent.name, int(folder.name[1:])) in held
-            # A supervisor at its end removes its own folder, and is not to be raced.
-            if not owned and time.time() - folder.stat().st_mtime > self.settings.timing.lease:
+        there = set(self.settings.scratch.glob("job_*/a*"))
+        unowned = {folder for folder in there if (folder.parent.name, int(folder.name[1:])) not in held}
+        # A supervisor at its end removes its own folder, and is not to be raced.
+        self._unowned = {folder: self._unowned.get(folder, time.monotonic()) for folder in unowned}
+        for folder, since in self._unowned.items():
+            if time.monotonic() - since > self.settings.timing.lease:
                 shutil.rmtree(folder, ignore_errors=True)
         for parent in self.settings.scratch.glob("job_*"):
             with suppress(OSError):

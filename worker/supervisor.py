@@ -61,10 +61,11 @@ class Supervisor:
         self.pulse.start()
         try:
             self.room.mkdir(parents=True)
-            self.report.clear()
+            self._clear()
             self.trainer.send({"type": "job", **self._assignment()})
             code = self._follow()
             self._conclude(code)
+            self._clear()
         except jobs.Fenced:
             logger.warning("%s: attempt %d is fenced off", self.claim.job_id, self.claim.attempt)
         except Exception as error:
@@ -76,6 +77,13 @@ class Supervisor:
             self.trainer.kill()
             self.pulse.end()
             shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _clear(self) -> None:
+        try:
+            self.report.clear()
+        except (OSError, SQLAlchemyError) as error:
+            # Nobody needs them: they go with the job.
+            logger.warning("%s: stored files without a row stay for now: %s", self.claim.job_id, error)
 
     def _give_up(self, why: str) -> None:
         """Say that this attempt is lost. Where not even that can be written, its lease runs out."""

@@ -37,10 +37,6 @@ def kill() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def freeze() -> None:
-    os.kill(os.getpid(), signal.SIGSTOP)
-
-
 def fill_disk() -> NoReturn:
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
@@ -105,9 +101,6 @@ POINTS: dict[str, Failpoint] = {
     "beat": Failpoint(13, "worker", f"{JOBS}:beat", "before", kill, "a worker that keeps its lease"),
     "data-worker": Failpoint(
         14, "trainer", "worker.feed:_Sent.__getitem__", "before", kill, "a process that makes batches"
-    ),
-    "freeze": Failpoint(
-        16, "worker", "worker.supervisor:Supervisor._steer", "before", freeze, "a worker frozen for twice its lease"
     ),
     "succeed-before-commit": Failpoint(
         19, "worker", f"{JOBS}:succeed", "after", kill, "a worker, before the end of a job is committed"

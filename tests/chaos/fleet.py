@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Literal, Self, TypeVar
 
 import psutil
+from sqlalchemy import select
 
 from athanor import Client
 from athanor.contract import Job
 from athanor.errors import AthanorError
 from models.records.database import Database
+from models.records.tables import Attempt
 from models.settings import Settings
 from models.storage.store import Store, open_store
 from tests.chaos.launch import COMMAND
@@ -30,10 +32,10 @@ QUICK = {"HEARTBEAT": "0.5", "LEASE": "3", "SWEEP": "0.5", "RING_AGAIN": "2", "S
 
 
 class Fleet:
-    """One API and one worker, with SQLite and no broker or with PostgreSQL, Redis and Celery."""
+    """One API and some workers, with SQLite and no broker or with PostgreSQL, Redis and Celery."""
 
-    def __init__(self, mode: Mode, folder: Path, slots: int = 1) -> None:
-        self.mode, self.folder, self.slots = mode, folder, slots
+    def __init__(self, mode: Mode, folder: Path, slots: int = 1, workers: int = 1, clock: int = 0) -> None:
+        self.mode, self.folder, self.slots, self.workers = mode, folder, slots, workers
         self.armed = folder / "armed"
         self.data = folder / "data"
         self.port = free_port()
@@ -42,7 +44,7 @@ class Fleet:
         self.redis: Redis | None = None
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith("ATHANOR_")}
-        self.environment |= {"ATHANOR_DATA": str(self.data), "CHAOS": str(self.armed)}
+        self.environment |= {"ATHANOR_DATA": str(self.data), "CHAOS": str(self.armed), "CHAOS_CLOCK": str(clock)}
         self.environment |= {f"ATHANOR_TIMING__{name}": value for name, value in QUICK.items()}
         self.client: Client
         self._lock = threading.Lock()
@@ -59,7 +61,8 @@ class Fleet:
                 self.environment["ATHANOR_DATABASE_URL"] = self.postgres.url
                 self.environment["ATHANOR_REDIS_URL"] = self.redis.url
             self._run("alembic", "upgrade", "head")
-            self.client = Client(f"http://127.0.0.1:{self.port}", self._run("api.keys", "new", "--name", "chaos"))
+            self.key = self._run("api.keys", "new", "--name", "chaos")
+            self.client = Client(f"http://127.0.0.1:{self.port}", self.key)
             starting.callback(self._close)
             self._keeper.start()
             self.servers = starting.pop_all()
@@ -104,14 +107,23 @@ class Fleet:
         return job
 
     def trainers(self) -> list[psutil.Process]:
-        """Every trainer below the worker."""
+        """Every trainer below a worker."""
         found: list[psutil.Process] = []
-        with suppress(psutil.NoSuchProcess, KeyError):
-            for child in psutil.Process(self.processes["worker"].pid).children(recursive=True):
-                with suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
-                    if "worker.trainer" in child.cmdline():
-                        found.append(child)
+        for name, process in list(self.processes.items()):
+            with suppress(psutil.NoSuchProcess):
+                for child in psutil.Process(process.pid).children(recursive=True) if name != "api" else ():
+                    with suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
+                        if "worker.trainer" in child.cmdline():
+                            found.append(child)
         return found
+
+    def trainer_of(self, job_id: str) -> psutil.Process:
+        """The one at work for a job, by the newest attempt's row."""
+        with self.opened() as (database, _), database.reading() as tx:
+            newest = select(Attempt.pid).where(Attempt.job_id == job_id).order_by(Attempt.attempt.desc()).limit(1)
+            pid = tx.scalar(newest)
+        assert pid is not None
+        return psutil.Process(pid)
 
     def kill(self, name: str) -> None:
         """SIGKILL to the process called `api` or `worker`."""
@@ -119,18 +131,28 @@ class Fleet:
             self.processes[name].send_signal(signal.SIGKILL)
 
     def drain(self) -> None:
-        """SIGTERM to the worker, as before an upgrade; it is started again."""
+        """SIGTERM to a worker, as before an upgrade; it is started again."""
         self.processes["worker"].terminate()
+
+    @contextmanager
+    def dark(self) -> Iterator[None]:
+        """Everything killed, and nothing started again before the end of the block."""
+        with self._lock:
+            self._kill_everything()
+            yield
 
     def kill_everything(self) -> None:
         """As when the power goes: nobody is left to notice."""
-        with self._lock:
-            trainers = [trainer.pid for trainer in self.trainers()]
-            for pid in (*trainers, *(process.pid for process in self.processes.values())):
-                with suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
-            for process in self.processes.values():
-                process.wait()
+        with self.dark():
+            pass
+
+    def _kill_everything(self) -> None:
+        trainers = [trainer.pid for trainer in self.trainers()]
+        for pid in (*trainers, *(process.pid for process in self.processes.values())):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        for process in self.processes.values():
+            process.wait()
 
     def log(self) -> str:
         return (self.folder / "log").read_text(errors="replace")[-3000:]
@@ -140,7 +162,8 @@ class Fleet:
         worker = ["worker", "worker.local", "--slots", str(self.slots)]
         if self.mode == "production":
             worker = ["worker", "celery", "-A", "worker.app", "worker", "--concurrency", str(self.slots)]
-        return {"api": api, "worker": worker}
+        names = ["worker", *(f"worker {number}" for number in range(2, self.workers + 1))]
+        return {"api": api, **dict.fromkeys(names, worker)}
 
     def _keep(self) -> None:
         while not self._closing.wait(0.1):

@@ -1,11 +1,12 @@
 """`python -m tests.chaos.launch PROCESS MODULE …`: a process of the service, with the crash points of its kind.
 
-CHAOS names the folder in which points are armed.
+CHAOS names the folder in which points are armed, CHAOS_CLOCK by how many seconds the workers' clock is ahead.
 """
 
 import os
 import runpy
 import sys
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import cast
@@ -20,7 +21,7 @@ COMMAND = (sys.executable, "-m", "tests.chaos.launch")
 def main() -> None:
     folder, process, module = Path(os.environ["CHAOS"]), cast(failpoints.Process, sys.argv[1]), sys.argv[2]
     processes.COMMAND = (*COMMAND, "trainer", "worker.trainer")
-    processes.PASSED_ON = (*processes.PASSED_ON, "CHAOS")
+    processes.PASSED_ON = (*processes.PASSED_ON, "CHAOS", "CHAOS_CLOCK")
     enclose = confinement.enclose
 
     def enclose_but(readable: Iterable[Path], writable: Iterable[Path], devices: Iterable[Path]) -> bool:
@@ -28,8 +29,16 @@ def main() -> None:
 
     confinement.enclose = enclose_but
     failpoints.install(folder, process)
+    if process != "api":
+        _set_clock(int(os.environ.get("CHAOS_CLOCK", "0")))
     sys.argv = [module, *sys.argv[3:]]
     runpy.run_module(module, run_name="__main__", alter_sys=True)
+
+
+def _set_clock(ahead: int) -> None:
+    """Let this process believe that it is so many seconds later than it is."""
+    real = time.time
+    time.time = lambda: real() + ahead
 
 
 if __name__ == "__main__":

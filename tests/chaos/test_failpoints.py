@@ -24,9 +24,6 @@ SPEC: dict[str, Any] = {
     "checkpoints": {"every_steps": 25, "keep_last": 1, "keep_best": 1},
     "resources": {"data_workers": 2},
 }
-LONG: dict[str, Any] = {**SPEC, "hyperparameters": {**SPEC["hyperparameters"], "epochs": 8}}
-REAPED = {"reap-before-commit": "trainer-steps"}
-"""What must die first for a point to be reached."""
 
 
 @pytest.fixture(scope="module", params=["embedded", "production"])
@@ -41,7 +38,7 @@ def calm(fleet: Fleet) -> Outcome:
     return fleet.ask(lambda client: outcome(client, job.id))
 
 
-@pytest.mark.parametrize("name", [name for name in POINTS if name != "freeze"])
+@pytest.mark.parametrize("name", POINTS)
 def test_the_job_ends_as_if_nothing_had_happened(name: str, fleet: Fleet, calm: Outcome) -> None:
     arm(fleet.armed, name)
     if name == "reap-before-commit":

@@ -77,12 +77,14 @@ def await_end(process: psutil.Process, seconds: float) -> None:
         time.sleep(0.005)
 
 
-def freeze(worker: psutil.Process, file: Path) -> None:
-    """Stop a worker at a moment when it does not hold SQLite's one lock: nobody could write before it woke."""
+def freeze(worker: psutil.Process, file: Path | None) -> None:
+    """Stop a worker, with SQLite when it does not hold the one lock of `file`: nobody could write before it woke."""
     for _ in range(100):
         worker.send_signal(signal.SIGSTOP)
         while worker.status() != psutil.STATUS_STOPPED:
             time.sleep(0.001)
+        if file is None:
+            return
         with closing(sqlite3.connect(file, timeout=0.2, isolation_level=None)) as connection:
             try:
                 connection.execute("BEGIN IMMEDIATE")

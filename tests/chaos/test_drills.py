@@ -1,0 +1,267 @@
+"""What can go wrong around the service: frozen machines, lost messages, dead servers, bad disks and clocks."""
+
+import random
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, cast
+
+import psutil
+import psycopg
+import pytest
+import redis
+from psycopg import sql
+from sqlalchemy import make_url
+
+from athanor import Client
+from athanor.contract import State
+from models.broker import TASK, producer
+from models.records import checkpoints
+from tests.chaos.failpoints import arm
+from tests.chaos.fleet import Fleet, Mode
+from tests.chaos.invariants import Outcome, outcome, violations
+from tests.chaos.test_failpoints import SPEC, settle
+from tests.worker.test_recovery import freeze
+
+pytestmark = [pytest.mark.proof, pytest.mark.timeout(300)]
+
+LONG: dict[str, Any] = {**SPEC, "hyperparameters": {**SPEC["hyperparameters"], "epochs": 10}}
+SHORT: dict[str, Any] = {
+    "architecture": {"kind": "mlp", "hidden": [4]},
+    "dataset": {"id": "iris"},
+    "hyperparameters": {"steps": 3},
+}
+
+
+@pytest.fixture(scope="module", params=["embedded", "production"])
+def fleet(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    """Two workers, so that one can take over from the other."""
+    with Fleet(cast(Mode, request.param), tmp_path_factory.mktemp("fleet"), workers=2) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def production(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    with Fleet("production", tmp_path_factory.mktemp("fleet"), slots=2) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def calm(fleet: Fleet) -> Outcome:
+    return undisturbed(fleet)
+
+
+@pytest.fixture(scope="module")
+def calm_production(production: Fleet) -> Outcome:
+    return undisturbed(production)
+
+
+def undisturbed(fleet: Fleet) -> Outcome:
+    job = fleet.finish(fleet.ask(lambda client: client.submit(LONG)).id)
+    return fleet.ask(lambda client: outcome(client, job.id))
+
+
+def start(fleet: Fleet, spec: dict[str, Any] = LONG) -> str:
+    return fleet.ask(lambda client: client.submit(spec)).id
+
+
+def until(true: Callable[[], object], seconds: float = 60.0) -> None:
+    """Wait for something to come true."""
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, f"not within {seconds} s"
+        time.sleep(0.02)
+
+
+def step_of(fleet: Fleet, job_id: str) -> int:
+    return fleet.ask(lambda client: client.job(job_id)).progress.step
+
+
+def test_a_worker_frozen_for_twice_its_lease_has_no_effect_when_it_wakes(fleet: Fleet, calm: Outcome) -> None:
+    job_id = start(fleet)
+    until(lambda: step_of(fleet, job_id) > 60)
+    trainer = fleet.trainer_of(job_id)
+    (frozen,) = [worker for worker in map(psutil.Process, workers(fleet)) if trainer in worker.children(recursive=True)]
+    freeze(frozen, None if fleet.postgres else fleet.data / "athanor.db")
+    until(lambda: fleet.ask(lambda client: client.job(job_id)).attempt == 2, 45)
+    assert not trainer.is_running() or trainer.status() == psutil.STATUS_ZOMBIE, "two trainers at one job"
+    time.sleep(3)
+    frozen.resume()
+    assert fleet.finish(job_id).attempt == 2
+    settle(fleet, job_id)
+    assert violations(fleet, {job_id: calm}) == []
+
+
+def workers(fleet: Fleet) -> list[int]:
+    return [process.pid for name, process in fleet.processes.items() if name != "api"]
+
+
+@pytest.mark.parametrize("name", ["weights.safetensors", "state.safetensors", "state.json", "preparation.json"])
+def test_a_flipped_byte_is_found_and_the_checkpoint_before_is_used(name: str, fleet: Fleet, calm: Outcome) -> None:
+    job_id = start(fleet)
+    until(lambda: len(fleet.ask(lambda client: client.checkpoints(job_id)).data) >= 3)
+    fleet.ask(lambda client: client.pause(job_id))
+    until(lambda: fleet.ask(lambda client: client.job(job_id)).state is State.PAUSED)
+    with fleet.opened() as (database, store):
+        with database.reading() as tx:
+            newest = checkpoints.newest(tx, job_id)
+        assert newest is not None
+        data = bytearray(b"".join(store.read(newest.key(name))))
+        data[random.Random(name).randrange(len(data))] ^= 1 << random.Random(job_id).randrange(8)
+        (fleet.folder / "flipped").write_bytes(data)
+        store.put(newest.key(name), fleet.folder / "flipped")
+    fleet.ask(lambda client: client.resume(job_id))
+    job = fleet.finish(job_id)
+    told = [event.data for event in fleet.ask(lambda client: client.events(job_id)).data if event.kind == "warning"]
+    assert [warning["checkpoint"] for warning in told] == [newest.id] and name in told[0]["message"]
+    assert job.attempt == 2
+    settle(fleet, job_id)
+    assert violations(fleet, {job_id: calm}) == []
+
+
+def test_a_database_that_is_put_back_is_caught_up_with(fleet: Fleet, calm: Outcome, tmp_path: Path) -> None:
+    """As after the last commits were lost: the attempt's number comes again, its files are there already."""
+    job_id = start(fleet)
+    until(lambda: step_of(fleet, job_id) > 60)
+    with fleet.dark():
+        copy(fleet, tmp_path, back=False)
+    reached = step_of(fleet, job_id)
+    until(lambda: step_of(fleet, job_id) > reached + 80)
+    with fleet.dark():
+        copy(fleet, tmp_path, back=True)
+    assert step_of(fleet, job_id) <= reached
+    fleet.finish(job_id)
+    settle(fleet, job_id)
+    assert violations(fleet, {job_id: calm}) == []
+
+
+def copy(fleet: Fleet, folder: Path, back: bool) -> None:
+    """The whole database, put aside or back, while nobody uses it."""
+    if fleet.postgres is None:
+        for path in fleet.data.glob("athanor.db*") if not back else folder.glob("athanor.db*"):
+            shutil.copyfile(path, (fleet.data if back else folder) / path.name)
+        return
+    url = make_url(fleet.postgres.url)
+    name, aside = str(url.database), "aside"
+    template = url.set(drivername="postgresql", database="template1").render_as_string(hide_password=False)
+    with psycopg.connect(template, autocommit=True) as connection:
+        source, target = (aside, name) if back else (name, aside)
+        drop = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(target))
+        connection.execute(drop)
+        made = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(target), sql.Identifier(source))
+        connection.execute(made)
+
+
+def test_three_losses_without_a_checkpoint_end_a_job_and_no_other(fleet: Fleet) -> None:
+    poison, neighbour = start(fleet, {**LONG, "checkpoints": {"every_epochs": 10, "keep_best": 0}}), start(fleet, SHORT)
+    for attempt in (1, 2, 3):
+        until(lambda attempt=attempt: fleet.ask(lambda client: client.job(poison)).attempt == attempt)  # type: ignore[misc]
+        print(fleet.ask(lambda client: client.job(poison)).transitions)
+        until(lambda: fleet.ask(lambda client: client.job(poison)).state is State.RUNNING, 20)
+        for trainer in fleet.trainers():
+            trainer.kill()
+    job = fleet.finish(poison)
+    assert (job.state, job.attempt, job.failures) == (State.FAILED, 3, 3)
+    assert job.error is not None and job.error.code == "exhausted"
+    assert fleet.finish(neighbour).state is State.SUCCEEDED
+
+
+def test_a_trainer_knows_no_address_and_no_key(fleet: Fleet) -> None:
+    job_id = start(fleet)
+    until(lambda: step_of(fleet, job_id) > 10)
+    secrets = [fleet.key, *(server.password for server in (fleet.postgres, fleet.redis) if server is not None)]
+    for trainer in fleet.trainers():
+        known = repr(trainer.environ()) + repr(trainer.cmdline())
+        assert not [name for name in ("ATHANOR", "postgresql", "redis://", *secrets) if name in known]
+    fleet.ask(lambda client: client.cancel(job_id))
+    fleet.finish(job_id)
+
+
+@pytest.mark.parametrize("ahead", [3600, -3600])
+@pytest.mark.parametrize("mode", ["embedded", "production"])
+def test_a_clock_an_hour_off_changes_nothing(mode: Mode, ahead: int, tmp_path: Path) -> None:
+    with Fleet(mode, tmp_path / "fleet", clock=ahead) as fleet:
+        calm = undisturbed(fleet)
+        job_id = start(fleet)
+        until(lambda: step_of(fleet, job_id) > 60)
+        fleet.kill("worker")
+        job = fleet.finish(job_id)
+        assert job.attempt == 2
+        times = [transition.at for transition in job.transitions]
+        assert times == sorted(times) and times[-1][:13] == time.strftime("%Y-%m-%dT%H", time.gmtime())
+        settle(fleet, job_id)
+        assert violations(fleet, {job_id: calm}) == []
+
+
+def test_messages_may_be_forged_doubled_dropped_and_reordered(production: Fleet) -> None:
+    assert production.redis is not None
+    app, rng = producer(production.redis.url), random.Random(5)
+    queue = redis.Redis.from_url(production.redis.url)
+    held = [start(production, SHORT) for _ in range(2)]
+    for job_id in held:
+        production.ask(lambda client, job_id=job_id: client.pause(job_id))  # type: ignore[misc]
+    before = {job_id: production.ask(lambda client, job_id=job_id: client.job(job_id)) for job_id in held}  # type: ignore[misc]
+    jobs: list[str] = []
+    for _ in range(40):
+        jobs.append(start(production, SHORT))
+        known = [*jobs, *held, "job_" + "0" * 32, "../../etc/passwd", "'; DROP TABLE jobs; --"]
+        if rng.random() < 0.3:
+            queue.delete("celery")
+        for _ in range(rng.randrange(6)):
+            forged: Any = rng.choice(
+                [{"v": 1, "job_id": rng.choice(known)}, {"v": 9}, rng.choice(known), 7, None, [[]]]
+            )
+            app.send_task(TASK, args=[forged])
+        waiting = queue.lrange("celery", 0, -1)
+        if len(waiting) > 1 and rng.random() < 0.3:
+            queue.rpush("celery", waiting[0])
+        queue.rpush("celery", rng.choice([b"no json", b"{}", b'{"body": "gA=="}'])) if rng.random() < 0.1 else None
+    for job_id in jobs:
+        job = production.finish(job_id)
+        assert (job.state, job.attempt) == (State.SUCCEEDED, 1), job.transitions
+    for job_id, job in before.items():
+        assert job.state is State.PAUSED or job.is_terminal
+        assert production.ask(lambda client, job_id=job_id: client.job(job_id)).attempt == job.attempt  # type: ignore[misc]
+
+
+def test_redis_may_be_away_for_a_whole_run(production: Fleet, calm_production: Outcome) -> None:
+    assert production.redis is not None
+    running = start(production)
+    until(lambda: step_of(production, running) > 20)
+    production.redis.kill()
+    accepted = start(production, SHORT)
+    assert production.finish(running).state is State.SUCCEEDED
+    assert production.ask(lambda client: client.job(accepted)).state is State.QUEUED
+    production.redis.start()
+    back = time.monotonic()
+    production.finish(accepted)
+    assert time.monotonic() - back < 30
+    settle(production, running)
+    assert violations(production, {running: calm_production}) == []
+
+
+def test_postgresql_may_be_restarted_again_and_again(production: Fleet, calm_production: Outcome) -> None:
+    assert production.postgres is not None
+    job_id = start(production)
+    until(lambda: step_of(production, job_id) > 20)
+    for number in range(4):
+        production.postgres.kill() if number % 2 else production.postgres.stop()
+        time.sleep(0.5)
+        production.postgres.start()
+        time.sleep(2)
+    job = production.finish(job_id)
+    assert job.attempt == 1, "no attempt is lost to a database that comes back"
+    settle(production, job_id)
+    assert violations(production, {job_id: calm_production}) == []
+
+
+def test_a_client_that_repeats_itself_gets_one_job(fleet: Fleet) -> None:
+    arm(fleet.armed, "submit-before-reply")
+    key = "again and again"
+
+    def submit(client: Client) -> str:
+        return client.submit(SHORT, idempotency_key=key).id
+
+    first = fleet.ask(submit)
+    assert {fleet.ask(submit) for _ in range(3)} == {first}
