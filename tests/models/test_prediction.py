@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import torch
+from pydantic import ValidationError
 
 from athanor.contract import Generation
 from models.kinds import InputKind, Refusal
@@ -143,6 +144,15 @@ def test_how_much_is_said_at_once(tmp_path: Path) -> None:
     with pytest.raises(Refusal, match="4096 at most") as refused:
         _chatter(tmp_path).answer(["iron"] * 3, Generation(max_new_tokens=2048))
     assert (refused.value.pointer, refused.value.code) == ("/max_new_tokens", "over_limit")
+
+
+def test_how_cold_it_may_be(tmp_path: Path) -> None:
+    predictor = _chatter(tmp_path)
+    coldest = predictor.answer(["iron"], Generation(max_new_tokens=12, temperature=1e-3))
+    assert coldest == predictor.answer(["iron"], Generation(max_new_tokens=12, top_k=1))
+    for too_cold in (1e-320, 1e-4, 0.0):
+        with pytest.raises(ValidationError):
+            Generation(temperature=too_cold)
 
 
 def test_only_a_language_model_goes_on(tmp_path: Path) -> None:
