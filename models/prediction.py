@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from athanor.contract import Column, Generation, Schema
+from athanor.files import PREPARATION, WEIGHTS
 from models.formats import pictures
 from models.kinds import Refusal
 from models.preparation.examples import Preparation
@@ -20,7 +21,6 @@ from models.preparation.stream import generate
 from models.spec import JobSpec
 from models.table import DataError, Layout, Table
 
-WEIGHTS, PREPARATION = "weights.safetensors", "preparation.json"
 MAX_ROWS = 1000
 MAX_TOKENS = 4096
 BATCH = 256

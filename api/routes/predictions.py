@@ -12,7 +12,8 @@ from pydantic import Field
 from api.deps import Parts, Service, missing
 from api.routes.checkpoints import find, take
 from athanor.contract import Generation, Predictions
-from models.prediction import MAX_ROWS, PREPARATION, WEIGHTS, Predictor
+from athanor.files import PREPARATION, WEIGHTS
+from models.prediction import MAX_ROWS, Predictor
 from models.records import answers, datasets
 from models.records.checkpoints import Stored
 
