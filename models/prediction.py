@@ -113,10 +113,31 @@ def _cell(value: Any, column: Column, pointer: str) -> Any:
     }[column.kind]
     if not fits:
         wanted = {"tokens": "a list of words", "number": "a finite number"}.get(column.kind, "a string")
-        raise Refusal(pointer, f"'{column.name}' is {wanted}", code="wrong_value")
+        found = _said(value)
+        # A number that is no finite one.
+        found = "not" if column.kind == found.removeprefix("a ") else found
+        raise Refusal(pointer, f"'{column.name}' must be {wanted}; this is {found}", code="wrong_value")
     if column.kind == "category":
         return str(value).lower() if isinstance(value, bool) else str(value)
     return float(value) if column.kind == "number" else value
+
+
+def _said(value: Any) -> str:
+    """What kind of JSON a value is that does not fit."""
+    odd = [word for word in value if not _is_text(word)] if isinstance(value, list) else []
+    return f"a list with {_kind(odd[0])}" if odd else _kind(value)
+
+
+def _kind(value: Any) -> str:
+    names = {
+        bool: "true or false",
+        int: "a number",
+        float: "a number",
+        list: "a list",
+        dict: "an object",
+        type(None): "null",
+    }
+    return names.get(type(value), "a string" if _is_text(value) else "no Unicode text")
 
 
 def _is_text(value: Any) -> bool:
@@ -138,7 +159,7 @@ def _pixels(value: Any, column: Column, pointer: str) -> bytes:
     if array.size != size or not np.isfinite(array).all() or array.min() < low or array.max() > high:
         shape = " × ".join(map(str, layout.shape))
         kind = "numbers from 0 to 255, or an image file in base64" if layout.kind == "image" else "numbers"
-        raise Refusal(pointer, f"'{column.name}' is a list of {shape} {kind}", code="wrong_value")
+        raise Refusal(pointer, f"'{column.name}' must be a list of {shape} {kind}", code="wrong_value")
     return array.astype(layout.dtype).tobytes()
 
 

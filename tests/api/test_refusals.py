@@ -128,6 +128,9 @@ def test_it_is_refused(api: httpx.Client, wanted: dict[str, Any], pointer: str |
         (_augmented({"kind": "shift"}), "use one of mixup, noise"),
         (_augmented({"kind": "shft"}), "did you mean 'shift'?"),
         (_augmented({"kind": "noise", "sdt": 1}), "did you mean 'std'?"),
+        (_augmented({"kind": "shift", "pixels": 8}, on=("cnn", "digits")), "at most 7"),
+        (_augmented({"kind": "crop", "padding": 9}, on=("cnn", "digits")), "at most 7"),
+        (_augmented({"kind": "mixup"}, {"kind": "cutmix"}, on=("cnn", "digits")), "leave one of them out"),
         (_augmented({"kind": "noise", "degrees": 1}), "'degrees' is a field of rotate"),
     ],
 )

@@ -7,11 +7,11 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from athanor.contract import Generation
+from athanor.contract import Column, Generation
 from models.kinds import InputKind, Refusal
 from models.losses.mse import MSE
 from models.optimizers.adam import Adam
-from models.prediction import Predictor
+from models.prediction import Predictor, _cell
 from models.preparation.examples import prepare
 from models.spec import JobSpec, settle
 from models.table import Table
@@ -109,6 +109,29 @@ def test_rows_that_cannot_be_read(kind: InputKind, row: Any, pointer: str, code:
     with pytest.raises(Refusal) as refused:
         predictor.answer([good, row])
     assert (refused.value.pointer, refused.value.code) == (pointer, code)
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "said"),
+    [
+        ("text", [1], "'x' must be a string; this is a list with a number"),
+        ("text", [[[1]]], "'x' must be a string; this is a list with a list"),
+        ("text", ["a"], "'x' must be a string; this is a list"),
+        ("text", 5, "'x' must be a string; this is a number"),
+        ("text", "\ud800", "'x' must be a string; this is no Unicode text"),
+        ("category", {}, "'x' must be a string; this is an object"),
+        ("tokens", "a b", "'x' must be a list of words; this is a string"),
+        ("tokens", ["a", None], "'x' must be a list of words; this is a list with null"),
+        ("number", True, "'x' must be a finite number; this is true or false"),
+        ("number", "5", "'x' must be a finite number; this is a string"),
+        ("number", float("nan"), "'x' must be a finite number; this is not"),
+        ("number", 10**400, "'x' must be a finite number; this is not"),
+    ],
+)
+def test_what_a_cell_must_be_and_what_it_is(kind: Any, value: Any, said: str) -> None:
+    with pytest.raises(Refusal) as refused:
+        _cell(value, Column(name="x", kind=kind), "/rows/0")
+    assert refused.value.message == said
 
 
 def _chatter(folder: Path) -> Predictor:
