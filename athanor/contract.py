@@ -313,7 +313,9 @@ class Generation(Frozen):
 
 
 class Predictions(Answer):
-    """An answer a row. Classification: `label` and `probabilities` by class; regression: `value`; languages: `text`."""
+    """An answer a row. Classification: `label` and `probabilities` by class; regression: `value`; tagging: `tags`;
+    languages: `text`. A network that overflows answers with ``"NaN"`` and no label.
+    """
 
     checkpoint_id: str
     predictions: list[dict[str, Any]]

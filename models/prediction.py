@@ -51,7 +51,9 @@ class Predictor:
 
     def encode(self, rows: list[Any]) -> torch.Tensor:
         """x_N… of raw rows. Raises Refusal with a pointer to what cannot be read."""
-        return self.preparation.encoder.encode(_table(rows, self.columns))
+        # What overflows becomes infinite, and `answer` refuses it.
+        with np.errstate(over="ignore"):
+            return self.preparation.encoder.encode(_table(rows, self.columns))
 
     @torch.no_grad()
     def answer(self, rows: list[Any], how: Generation | None = None) -> list[dict[str, Any]]:
@@ -63,8 +65,17 @@ class Predictor:
             name = min(how.model_fields_set)
             raise Refusal(f"/{name}", f"{name} is for language models; this job is not one", code="wrong_task")
         x = self.encode(rows)
+        self._check_size(x)
         y_NK = torch.cat([self.module(x_B) for x_B in torch.split(x, BATCH)])
         return self.preparation.target.decode(y_NK, x)
+
+    def _check_size(self, x: torch.Tensor) -> None:
+        """Refuse the first value that float32 cannot hold once it is scaled."""
+        encoder = self.preparation.encoder
+        for row, place in (~x.isfinite()).flatten(1).nonzero().tolist()[:1]:
+            name = encoder.numbers[place].name if encoder.form == "vector" else self.columns[0].name
+            what = f"'{name}' is too far from what was learned from: scaled, it is no finite number"
+            raise Refusal(f"/rows/{row}", what, code="wrong_value")
 
     def _continue(self, rows: list[Any], how: Generation) -> list[dict[str, Any]]:
         """What follows each prompt. Every row has a generator of its own, and does not depend on its neighbours."""

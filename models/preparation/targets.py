@@ -3,6 +3,7 @@
 Shape letters: N rows, K classes.
 """
 
+import math
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -43,10 +44,10 @@ class Classes(Learned):
         return loss
 
     def decode(self, y_NK: torch.Tensor, x_N: torch.Tensor) -> list[dict[str, Any]]:
-        """Label and probabilities of each row."""
+        """Label and probabilities of each row; no label where the network overflowed."""
         answers = []
         for p_K in torch.softmax(y_NK.double(), 1).tolist():
-            label = self.classes[p_K.index(max(p_K))]
+            label = None if math.isnan(sum(p_K)) else self.classes[p_K.index(max(p_K))]
             answers.append({"label": label, "probabilities": dict(zip(self.classes, p_K, strict=True))})
         return answers
 

@@ -111,6 +111,15 @@ def test_rows_that_cannot_be_read(kind: InputKind, row: Any, pointer: str, code:
     assert (refused.value.pointer, refused.value.code) == (pointer, code)
 
 
+def test_what_float32_cannot_hold_once_it_is_scaled(tmp_path: Path) -> None:
+    _, predictor, _ = _trained("vector", tmp_path)
+    for value in (1e300, -1.7e308):
+        with pytest.raises(Refusal, match="'width' is too far") as refused:
+            predictor.answer([{"height": 1}, {"height": 1, "width": value}])
+        assert (refused.value.pointer, refused.value.code) == ("/rows/1", "wrong_value")
+    assert len(predictor.answer([{"height": 1e30}])) == 1
+
+
 @pytest.mark.parametrize(
     ("kind", "value", "said"),
     [
