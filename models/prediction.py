@@ -15,6 +15,7 @@ from athanor.contract import Column, Generation, Schema
 from athanor.files import PREPARATION, WEIGHTS
 from models.formats import pictures
 from models.kinds import Refusal
+from models.preparation.encoders import MAX_WORDS
 from models.preparation.examples import Preparation
 from models.preparation.roles import assign
 from models.preparation.stream import generate
@@ -34,6 +35,8 @@ class Predictor:
     module: nn.Module
     preparation: Preparation
     columns: list[Column]
+    any_length: bool = False
+    """Whether it reads rows that are longer than all it was trained on."""
 
     @classmethod
     def load(cls, spec: dict[str, Any], schema: Schema, folder: Path) -> "Predictor":
@@ -47,13 +50,21 @@ class Predictor:
         preparation = Preparation.model_validate_json((folder / PREPARATION).read_text())
         module = spec.architecture.build(preparation.inputs(), preparation.target.outputs)
         module.load_state_dict(load_file(folder / WEIGHTS))
-        return cls(module.eval(), preparation, columns)
+        return cls(module.eval(), preparation, columns, spec.architecture.any_length)
 
     def encode(self, rows: list[Any]) -> torch.Tensor:
         """x_N… of raw rows. Raises Refusal with a pointer to what cannot be read."""
         # What overflows becomes infinite, and `answer` refuses it.
         with np.errstate(over="ignore"):
             return self.preparation.encoder.encode(_table(rows, self.columns))
+
+    def decode(self, rows: list[Any], x: torch.Tensor, y: torch.Tensor) -> list[dict[str, Any]]:
+        """Outputs y_N… of raw rows and their x_N… in the user's words."""
+        answers = self.preparation.target.decode(y, x)
+        if self.preparation.target.task == "tagging":
+            # What has no words was encoded as an unknown one.
+            return [answer if self._words(row) else {"tags": []} for row, answer in zip(rows, answers, strict=True)]
+        return answers
 
     @torch.no_grad()
     def answer(self, rows: list[Any], how: Generation | None = None) -> list[dict[str, Any]]:
@@ -64,10 +75,24 @@ class Predictor:
         if how is not None and how.model_fields_set:
             name = min(how.model_fields_set)
             raise Refusal(f"/{name}", f"{name} is for language models; this job is not one", code="wrong_task")
-        x = self.encode(rows)
+        x = self._read(rows) if self.preparation.target.task == "tagging" else self.encode(rows)
         self._check_size(x)
         y_NK = torch.cat([self.module(x_B) for x_B in torch.split(x, BATCH)])
-        return self.preparation.target.decode(y_NK, x)
+        return self.decode(rows, x, y_NK)
+
+    def _read(self, rows: list[Any]) -> torch.Tensor:
+        """x_NT for a tagger: as long as the longest row, for every word is to have its tag."""
+        encoder, table = self.preparation.encoder, _table(rows, self.columns)
+        assert encoder.form == "text"
+        most = MAX_WORDS if self.any_length else encoder.length
+        lengths = [len(self._words(row)) for row in rows]
+        for at, length in enumerate(lengths):
+            if length > most:
+                raise Refusal(f"/rows/{at}", f"{length} words; at most {most} are read", code="over_limit")
+        return encoder.encode(table, max(1, *lengths))
+
+    def _words(self, row: Any) -> list[str]:
+        return (row.get(self.columns[0].name) if isinstance(row, dict) else row) or []
 
     def _check_size(self, x: torch.Tensor) -> None:
         """Refuse the first value that float32 cannot hold once it is scaled."""

@@ -1,8 +1,10 @@
 """Answers from a checkpoint."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 import torch
 from pydantic import ValidationError
@@ -12,6 +14,7 @@ from models.kinds import InputKind, Refusal
 from models.losses.mse import MSE
 from models.optimizers.adam import Adam
 from models.prediction import Predictor, _cell
+from models.preparation.encoders import MAX_WORDS
 from models.preparation.examples import prepare
 from models.spec import JobSpec, settle
 from models.table import Table
@@ -170,6 +173,41 @@ def test_a_language_model_goes_on(tmp_path: Path) -> None:
     assert answers[0] == answers[3] == predictor.answer(["iron"], how)[0], "neighbours change nothing"
     assert predictor.answer(["iron"], Generation(max_new_tokens=12, seed=6)) != answers[:1]
     assert len(predictor.answer(["iron"])[0]["text"]) == 100
+
+
+def _tagger(folder: Path) -> Predictor:
+    """A tagger that was trained on rows of six words at most."""
+    words = [["ash", "to", "ash"], ["iron", "and", "coal", "and", "more", "iron"]] * 10
+    columns = {"words": pa.array(words), "tags": pa.array([[f"T-{word}" for word in row] for row in words])}
+    table = small.ingested(folder / "table", columns, target="tags")
+    chosen = {"architecture": {"kind": "rnn", "hidden": 4, "embedding": 4}, "dataset": {"id": "x"}}
+    spec, roles = settle(JobSpec.model_validate(chosen), table.schema)
+    preparation = prepare(table, roles, spec.dataset.split).preparation
+    torch.manual_seed(0)
+    module = spec.architecture.build(preparation.inputs(), preparation.target.outputs)
+    assert preparation.inputs().shape == (6,)
+    return Predictor(module.eval(), preparation, roles.inputs, any_length=spec.architecture.any_length)
+
+
+def test_a_tag_for_every_word(tmp_path: Path) -> None:
+    predictor = _tagger(tmp_path)
+    rows: list[Any] = [["iron"] * 9, [], {"words": ["never", "seen"]}, {"words": []}, {}, ["ash"] * MAX_WORDS]
+    answers = predictor.answer(rows)
+    assert [len(answer["tags"]) for answer in answers] == [9, 0, 2, 0, 0, MAX_WORDS]
+    assert predictor.answer(rows[:1]) == answers[:1]
+    assert predictor.answer([[], []]) == [{"tags": []}] * 2
+    assert predictor.decode([{"words": []}], predictor.encode([[]]), torch.ones(1, 6, 6)) == [{"tags": []}]
+
+
+def test_more_words_than_a_tagger_reads(tmp_path: Path) -> None:
+    predictor = _tagger(tmp_path)
+    with pytest.raises(Refusal, match="513 words; at most 512 are read") as refused:
+        predictor.answer([["ash"], ["ash"] * (MAX_WORDS + 1)])
+    assert (refused.value.pointer, refused.value.code) == ("/rows/1", "over_limit")
+    bounded = replace(predictor, any_length=False)
+    assert len(bounded.answer([["ash"] * 6])[0]["tags"]) == 6
+    with pytest.raises(Refusal, match="7 words; at most 6 are read"):
+        bounded.answer([["ash"] * 7])
 
 
 def test_how_much_is_said_at_once(tmp_path: Path) -> None:
