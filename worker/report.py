@@ -98,7 +98,7 @@ class Report:
             logger.warning("%s: old checkpoints stay for now: %s", self.job_id, error)
 
     def clear(self) -> None:
-        """Remove what this and earlier attempts stored and no row knows of; a later one may be about to write its row."""
+        """Remove what attempts up to this one stored and no row knows of; a later one may be about to write its row."""
         with self.database.reading() as tx:
             known = checkpoints.prefixes(tx, self.job_id)
         stored = {key.rpartition("/")[0] for key in self.store.keys(f"jobs/{self.job_id}")}

@@ -154,11 +154,12 @@ def copy(fleet: Fleet, folder: Path, back: bool) -> None:
 
 
 def test_three_losses_without_a_checkpoint_end_a_job_and_no_other(fleet: Fleet) -> None:
-    poison, neighbour = start(fleet, {**LONG, "checkpoints": {"every_epochs": 10, "keep_best": 0}}), start(fleet, SHORT)
+    endless = {**SPEC["hyperparameters"], "epochs": 500}
+    poison = start(fleet, {**SPEC, "hyperparameters": endless, "checkpoints": {"every_epochs": 500, "keep_best": 0}})
+    neighbour = start(fleet, SHORT)
     for attempt in (1, 2, 3):
         until(lambda attempt=attempt: fleet.ask(lambda client: client.job(poison)).attempt == attempt)  # type: ignore[misc]
-        print(fleet.ask(lambda client: client.job(poison)).transitions)
-        until(lambda: fleet.ask(lambda client: client.job(poison)).state is State.RUNNING, 20)
+        until(lambda: fleet.ask(lambda client: client.job(poison)).state is State.RUNNING)
         for trainer in fleet.trainers():
             trainer.kill()
     job = fleet.finish(poison)
