@@ -111,13 +111,6 @@ def _read(choice: DatasetChoice, schema: Schema, architecture: Architecture) -> 
     if len(texts) > 1:
         names = ", ".join(column.name for column in texts)
         raise Refusal("/dataset/input", f"choose one of {names}", code="ambiguous")
-    if texts and texts[0].kind == "text" and texts[0].characters is None:
-        raise Refusal(
-            "/dataset/id",
-            f"'{texts[0].name}' was uploaded before characters were counted",
-            code="old_upload",
-            suggestion="upload the file again",
-        )
     if not texts or texts[0].kind != "text":
         found = f"'{texts[0].name}' is a {texts[0].kind} column" if texts else "the dataset has none"
         raise Refusal("/dataset/input", f"a language is learned from a column of text; {found}", code="wrong_column")
