@@ -16,7 +16,7 @@ from models.kinds import Architecture, Counted, Inputs, Refusal
 from models.preparation.roles import Roles
 from models.preparation.split import Sizes, rounds, sizes, steps_per_epoch
 from models.settings import Limits
-from models.spec import JobSpec, foreseen, settle
+from models.spec import JobSpec, default_series, foreseen, settle
 from models.transfer import Start
 
 SHOWN = 1000
@@ -144,18 +144,19 @@ def _sizes(spec: JobSpec, schema: Schema, rows: int, roles: Roles) -> list[Sizes
     if parts.train < 2:
         what = f"windows of {roles.language.context} tokens" if roles.language else f"of {rows} rows"
         raise Refusal("/dataset/split", f"{parts.train} {what} are left to train on", code="too_few_rows")
-    stopping = spec.hyperparameters.early_stopping
+    stopping, series = spec.hyperparameters.early_stopping, spec.checkpoints.series
     falls = spec.hyperparameters.schedule is not None and spec.hyperparameters.schedule.standstill() is not None
-    for pointer, series in (
+    for pointer, wanted in (
         ("/hyperparameters/early_stopping/series", stopping.series if stopping else None),
-        ("/checkpoints/series", spec.checkpoints.series if "series" in spec.checkpoints.model_fields_set else None),
-        # The default series is no fault in itself, but where there is none the rate would never fall.
-        ("/hyperparameters/schedule/kind", spec.checkpoints.series if falls else None),
+        # The default is no fault in itself: a settled spec names it, asked for or not.
+        ("/checkpoints/series", series if series != default_series(roles.task) else None),
+        # But where there is none the rate would never fall.
+        ("/hyperparameters/schedule/kind", series if falls else None),
     ):
-        if series is not None and series not in evaluated(roles, parts):
+        if wanted is not None and wanted not in evaluated(roles, parts):
             raise Refusal(
                 pointer,
-                f"no evaluation of this job gives '{series}'",
+                f"no evaluation of this job gives '{wanted}'",
                 code="unknown_series",
                 suggestion="one of " + ", ".join(evaluated(roles, parts)) if parts.val else "give split.val a share",
             )

@@ -132,7 +132,7 @@ def test_limits(architecture: dict[str, Any], limits: dict[str, int], pointer: s
         ),
         ({"checkpoints": {"series": "val/rmse"}}, "/checkpoints/series", "unknown_series"),
         (
-            {"dataset": {"id": "x", "split": {"val": 0}}, "checkpoints": {"series": "val/loss"}},
+            {"dataset": {"id": "x", "split": {"val": 0}}, "checkpoints": {"series": "val/accuracy"}},
             "/checkpoints/series",
             "unknown_series",
         ),
@@ -158,7 +158,10 @@ def test_a_bound_needs_something_to_bound(table: Table, monkeypatch: pytest.Monk
 
 def test_a_default_series_without_a_validation_part_is_no_fault(table: Table) -> None:
     spec = _spec({"kind": "mlp"}, dataset={"id": "x", "split": {"kind": "holdout", "val": 0}})
-    assert rehearse(spec, table.schema, table.rows, Limits()).val_rows == 0
+    plan = rehearse(spec, table.schema, table.rows, Limits())
+    assert plan.val_rows == 0
+    # What a job says of itself names the series, and can be submitted again.
+    assert rehearse(JobSpec.model_validate(plan.spec), table.schema, table.rows, Limits()) == plan
 
 
 @pytest.mark.parametrize("series", ["val/loss", "val/rmse", "val/mae", "val/r2"])
