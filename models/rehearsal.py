@@ -10,7 +10,7 @@ from torch import nn
 
 from athanor.contract import Folds, Plan, Schema
 from athanor.contract import JobSpec as WireSpec
-from models.anatomy import head
+from models.anatomy import readout
 from models.freezing import freeze
 from models.kinds import Architecture, Counted, Inputs, Refusal
 from models.preparation.roles import Roles
@@ -121,14 +121,18 @@ def _long_enough(spec: JobSpec, rows: int) -> JobSpec:
 
 
 def _check_bound(spec: JobSpec, model: nn.Module) -> None:
-    """Whether there is a last affine map to bound, where max_norm is to."""
+    """Whether the outputs have weights to bound, where max_norm is to."""
     if spec.hyperparameters.max_norm is None:
         return
-    last = head(model)
-    if last is None:
-        what = f"{spec.architecture.kind} has no affine map to bound"
-        raise Refusal("/hyperparameters/max_norm", what, code="no_head")
-    if not last.weight.requires_grad:
+    maps = readout(model)
+    if not maps:
+        raise Refusal(
+            "/hyperparameters/max_norm",
+            f"the outputs of this {spec.architecture.kind} have no weights of their own to bound",
+            code="no_head",
+            suggestion="architecture.tied = false" if getattr(spec.architecture, "tied", False) else None,
+        )
+    if not all(each.weight.requires_grad for each in maps):
         raise Refusal("/hyperparameters/max_norm", "the last affine map is frozen, and so is its norm", code="frozen")
 
 

@@ -56,6 +56,6 @@ def chart(spec: JobSpec, prepared: Prepared, device: torch.device) -> Course:
 def _of_each_class(t_N: torch.Tensor, classes: int) -> torch.Tensor:
     """How many targets t_N or t_NT each class has; -1, which pads, is of none. In pieces: a text may be long."""
     counts_K = torch.zeros(classes, dtype=torch.int64)
-    for piece in t_N.split(4096):
+    for piece in torch.split(t_N, 4096):
         counts_K += torch.bincount(piece[piece >= 0], minlength=classes)
     return counts_K

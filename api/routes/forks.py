@@ -91,7 +91,7 @@ def _spec(parent: dict[str, Any], wanted: Fork) -> JobSpec:
 
 def _check_folds(parent: Job, spec: JobSpec) -> None:
     """Every row of a cross-validation is tested. Raises Refusal where the weights to start with know the rows."""
-    if isinstance(spec.dataset.split, Folds) and spec.dataset.id == parent.spec["dataset"]["id"]:
+    if isinstance(spec.dataset.split, Folds) and spec.dataset.id == parent.dataset_id:
         raise Refusal(
             "/spec/dataset/split",
             "the parent has learned from rows of this dataset, and folds would test them as if they were new",

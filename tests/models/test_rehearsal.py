@@ -150,10 +150,20 @@ def test_refusals(spec: dict[str, Any], pointer: str, code: str, pictures: Table
 def test_a_bound_needs_something_to_bound(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
     spec = _spec({"kind": "mlp"}, hyperparameters={"max_norm": 3.0})
     assert rehearse(spec, table.schema, table.rows, Limits()).parameters > 0
-    monkeypatch.setattr("models.rehearsal.head", lambda model: None)
+    monkeypatch.setattr("models.rehearsal.readout", lambda model: [])
     with pytest.raises(Refusal) as refused:
         rehearse(spec, table.schema, table.rows, Limits())
     assert (refused.value.pointer, refused.value.code) == ("/hyperparameters/max_norm", "no_head")
+
+
+def test_outputs_that_are_read_from_the_table_of_tokens_have_no_weights_to_bound(tmp_path: Path) -> None:
+    text = small.ingested(tmp_path / "t", {"text": [f"line {at} {'ab' * at}" for at in range(40)]}, target=None)
+    kind, bound = {"kind": "transformer_lm", "width": 8, "heads": 2}, {"hyperparameters": {"max_norm": 3.0}}
+    with pytest.raises(Refusal, match="no weights of their own") as refused:
+        rehearse(_spec(kind, **bound), text.schema, text.rows, Limits())
+    assert refused.value.pointer == "/hyperparameters/max_norm"
+    assert refused.value.suggestion == "architecture.tied = false"
+    assert rehearse(_spec({**kind, "tied": False}, **bound), text.schema, text.rows, Limits()).parameters > 0
 
 
 def test_a_default_series_without_a_validation_part_is_no_fault(table: Table) -> None:

@@ -123,7 +123,7 @@ def test_every_term_reaches_the_learner(table: Table, tmp_path: Path) -> None:
     learner = Trial(work, Past(), Mute(), Leash()).learner
     course = learner.course
     assert (course.clip_value, course.l1, course.max_norm, course.swa) == (0.25, 0.125, 3.0, 0.5)
-    assert course.ema is None and learner.average is None and learner.head is not None
+    assert course.ema is None and learner.average is None and len(learner.readout) == 1
     assert [group["weight_decay"] for group in learner.optimizer.param_groups] == [0.3, 0.0]
     first = learner.model.state_dict()["layers.0.weight"]
     few = first if len(first) <= first.shape[1] else first.T

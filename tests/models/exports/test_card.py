@@ -1,8 +1,10 @@
 """What a model card claims of its numbers."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
 from athanor.contract import Checkpoint, Dataset, Job, Origin
 from models.exports import card
@@ -13,16 +15,22 @@ from models.spec import JobSpec, settle
 from tests import small
 
 
+def _made(kind: type[BaseModel], **said: Any) -> Any:
+    """No more of it than the card needs."""
+    return kind.model_construct(**said)
+
+
 def _card(folder: Path, origin: Origin | None, fold: int | None) -> str:
     table = small.table("vector", folder / "t")
     said = {"architecture": {"kind": "linear"}, "dataset": {"id": "x"}}
     spec, roles = settle(JobSpec.model_validate(said), table.schema)
     preparation = prepare(table, roles, spec.dataset.split).preparation
     predictor = Predictor(spec.architecture.build(preparation.inputs(), 3), preparation, roles.inputs)
-    order = Order.model_construct(
-        job=Job.model_construct(id="job_b", name=None, spec=said, latest={}, best={}, origin=origin),
-        checkpoint=Checkpoint.model_construct(id="ck_1", step=5, epoch=1.0, fold=fold),
-        dataset=Dataset.model_construct(name="x", format="csv", rows=40, sha256="0" * 64),
+    order = _made(
+        Order,
+        job=_made(Job, id="job_b", name=None, spec=said, latest={}, best={}, origin=origin),
+        checkpoint=_made(Checkpoint, id="ck_1", step=5, epoch=1.0, fold=fold),
+        dataset=_made(Dataset, name="x", format="csv", rows=40, sha256="0" * 64),
     )
     return card.write(order, predictor, None, {"trained": None, "exported": {"athanor": "0"}})
 
