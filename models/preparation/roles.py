@@ -6,6 +6,7 @@ from typing import Literal
 
 from athanor.contract import Column, DatasetChoice, Folds, Given, Schema, Task
 from models.kinds import Architecture, InputKind, Refusal
+from models.table import part_of
 
 Form = Literal["vector", "array", "image", "text", "stream"]
 
@@ -186,18 +187,6 @@ def _check_part(part: str | None, schema: Schema) -> None:
         )
     if not any(part_of(value) == "train" for value in column.classes):
         raise Refusal("/dataset/split/column", f"no row of '{part}' says train", code="wrong_part")
-
-
-def part_of(value: str) -> Literal["train", "val", "test"] | None:
-    """What a cell of the split column means."""
-    match value.strip().lower():
-        case "train" | "training":
-            return "train"
-        case "val" | "valid" | "validation" | "dev":
-            return "val"
-        case "test" | "testing":
-            return "test"
-    return None
 
 
 def _inputs(

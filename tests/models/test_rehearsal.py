@@ -9,6 +9,7 @@ import pytest
 from athanor.contract import JobSpec as WireSpec
 from models.kinds import ARCHITECTURES, MANY_EPOCHS, InputKind, Recipe, Refusal
 from models.preparation.examples import prepare
+from models.preparation.split import steps_per_epoch
 from models.rehearsal import rehearse
 from models.settings import Limits
 from models.spec import JobSpec, settle
@@ -77,6 +78,25 @@ def test_steps(table: Table) -> None:
     ]:
         plan = rehearse(_spec({"kind": "linear"}, hyperparameters=said), table.schema, table.rows, Limits())
         assert (plan.steps, plan.steps_per_epoch) == (steps, per_epoch)
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_rows_without_a_target_are_in_no_given_part(named: bool, tmp_path: Path) -> None:
+    """Whether files were named so, or a column says it."""
+    columns = {
+        "x": [float(at) for at in range(60)],
+        "target": [None if at < 12 or at == 55 else small.WORDS[at % 3] for at in range(60)],
+        "part": ["train"] * 40 + ["test"] * 20,
+    }
+    table = small.ingested(tmp_path / "t", columns, part="part" if named else None)
+    split = {} if named else {"split": {"kind": "given", "column": "part"}}
+    spec = _spec({"kind": "linear"}, dataset={"id": "x", **split}, hyperparameters={"epochs": 2, "batch_size": 4})
+    plan = rehearse(spec, table.schema, table.rows, Limits())
+    settled, roles = settle(spec, table.schema)
+    prepared = prepare(table, roles, settled.dataset.split)
+    assert (len(prepared.train) + len(prepared.val), len(prepared.test)) == (28, 19)
+    assert (plan.train_rows, plan.val_rows) == (len(prepared.train), len(prepared.val))
+    assert (plan.test_rows, plan.steps) == (19, 2 * steps_per_epoch(len(prepared.train), 4))
 
 
 def test_the_plan_carries_the_settled_spec(table: Table) -> None:
