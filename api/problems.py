@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from sqlalchemy.exc import DataError, OperationalError
 from starlette.exceptions import HTTPException
 
+from api.wording import sentence
 from athanor.contract import Fault, Problem
 from models.kinds import Refusal
 from models.records.jobs import Forbidden, KeyReused
@@ -25,8 +26,6 @@ MOST_FAULTS = 50
 SPECS = "/v1/jobs"
 """Where a body is a job spec."""
 QUOTE = "'"
-NO_OBJECT = ("model_type", "model_attributes_type", "dict_type")
-"""What pydantic calls a value that should have been an object."""
 
 
 class Refused(HTTPException):
@@ -81,7 +80,7 @@ def pointer(loc: tuple[int | str, ...], body: Any) -> str:
 
 def _fault(error: dict[str, Any], body: Any, is_spec: bool) -> Fault:
     where, *loc = error["loc"]
-    kind, context, message = error["type"], error.get("ctx", {}), _plain(error)
+    kind, context, message = error["type"], error.get("ctx", {}), sentence(error, loc)
     if len(loc) > 1 and loc[-1] == "[key]" and error["input"] == loc[-2]:
         # The name of a member is wrong, not its value: no pointer leads to a name.
         message, loc = f"the key {str(loc[-2])[:50]!r}: {message}", loc[:-2]
@@ -97,13 +96,6 @@ def _fault(error: dict[str, Any], body: Any, is_spec: bool) -> Fault:
         parents = [part for part in at.strip("/").split("/")[:-1] if not part.isdecimal()]
         suggestion = _known_field(parents, [str(part) for part in loc])
     return Fault(pointer=at, code=kind, message=message, suggestion=suggestion)
-
-
-def _plain(error: dict[str, Any]) -> str:
-    """What pydantic says, in words that do not speak of Python."""
-    if error["type"] in NO_OBJECT:
-        return "should be an object"
-    return str(error["msg"]).removeprefix("Value error, ")
 
 
 def _known_kind(said: str, expected: str) -> str:

@@ -12,14 +12,11 @@ import zipfile
 from pathlib import Path
 
 from athanor.errors import AthanorError
+from athanor.files import PREPARATION as PREPARATION
+from athanor.files import WEIGHTS as WEIGHTS
 
-CARD, ABOUT, SPEC, PREPARATION = "README.md", "bundle.json", "spec.json", "preparation.json"
-ENVIRONMENT, GOLDENS, TENSORS, WEIGHTS = (
-    "environment.json",
-    "goldens.json",
-    "goldens.safetensors",
-    "weights.safetensors",
-)
+CARD, ABOUT, SPEC = "README.md", "bundle.json", "spec.json"
+ENVIRONMENT, GOLDENS, TENSORS = "environment.json", "goldens.json", "goldens.safetensors"
 MODEL, DIGESTS = "model.onnx", "SHA256SUMS"
 
 ALWAYS = (CARD, ABOUT, SPEC, PREPARATION, ENVIRONMENT, GOLDENS, TENSORS, WEIGHTS)

@@ -248,7 +248,9 @@ def predictions(answer: Predictions, rows: Sequence[Any]) -> Table:
     table = _table("row", "answer", "how sure")
     for row, said in zip(rows, answer.predictions, strict=False):
         shown = row if isinstance(row, str) else json.dumps(row)
-        verdict = number(said["value"]) if "value" in said else said.get("label", said.get("text", said.get("tags")))
+        verdict = (
+            number(float(said["value"])) if "value" in said else said.get("label", said.get("text", said.get("tags")))
+        )
         sure = said.get("probabilities", {}).get(said.get("label"))
         table.add_row(
             Text(shown if len(shown) <= 60 else shown[:59] + "…"),

@@ -100,7 +100,7 @@ class EarlyStopping(Frozen):
     series: Name = "val/loss"
     mode: Literal["min", "max"] | None = Field(None, description="default: max for accuracy, f1 and r2, else min")
     patience: int = Field(5, ge=1, le=100_000)
-    min_delta: float = Field(0.0, ge=0)
+    min_delta: float = Field(0.0, ge=0, le=1e12)
 
 
 class WeightAveraging(Frozen):
@@ -123,7 +123,7 @@ class Hyperparameters(Frozen):
     optimizer: Part | None = None
     schedule: Part | None = None
     loss: Part | None = None
-    clip_norm: float | None = Field(None, gt=0, description="largest global gradient norm")
+    clip_norm: float | None = Field(None, gt=0, le=1e6, description="largest global gradient norm")
     precision: Literal["fp32", "bf16"] = "fp32"
     clip_value: float | None = Field(
         None, gt=0, le=1e6, description="largest size of any one number of the gradient, after clip_norm"
@@ -160,8 +160,8 @@ class Hyperparameters(Frozen):
 class CheckpointPolicy(Frozen):
     """When checkpoints are written and which are kept."""
 
-    every_epochs: int | None = Field(None, ge=1, description="default: 1 where every_steps is not given")
-    every_steps: int | None = Field(None, ge=1)
+    every_epochs: int | None = Field(None, ge=1, le=100_000, description="default: 1 where every_steps is not given")
+    every_steps: int | None = Field(None, ge=1, le=100_000_000)
     keep_last: int = Field(2, ge=1, le=1000)
     keep_best: int = Field(1, ge=0, le=1000)
     series: Name = Field("val/loss", description="what best means")

@@ -112,6 +112,9 @@ class Architecture(Buildable, ABC):
     exports: ClassVar[frozenset[ExportFormat]] = frozenset({"onnx", "pt2", "bundle"})
     """Formats a checkpoint can be exported in. A network that torch.export cannot follow has `bundle` alone."""
 
+    any_length: ClassVar[bool] = False
+    """Whether a row may have more words than the inputs it was built for."""
+
     @property
     def reach(self) -> int:
         """Tokens before a window that are shown with it, to a language model that looks back so far and no farther."""

@@ -12,15 +12,16 @@ from safetensors.torch import load_file
 from torch import nn
 
 from athanor.contract import Column, Generation, Schema
+from athanor.files import PREPARATION, WEIGHTS
 from models.formats import pictures
 from models.kinds import Refusal
+from models.preparation.encoders import MAX_WORDS
 from models.preparation.examples import Preparation
 from models.preparation.roles import assign
 from models.preparation.stream import generate
 from models.spec import JobSpec
 from models.table import DataError, Layout, Table
 
-WEIGHTS, PREPARATION = "weights.safetensors", "preparation.json"
 MAX_ROWS = 1000
 MAX_TOKENS = 4096
 BATCH = 256
@@ -34,6 +35,8 @@ class Predictor:
     module: nn.Module
     preparation: Preparation
     columns: list[Column]
+    any_length: bool = False
+    """Whether it reads rows that are longer than all it was trained on."""
 
     @classmethod
     def load(cls, spec: dict[str, Any], schema: Schema, folder: Path) -> "Predictor":
@@ -47,11 +50,21 @@ class Predictor:
         preparation = Preparation.model_validate_json((folder / PREPARATION).read_text())
         module = spec.architecture.build(preparation.inputs(), preparation.target.outputs)
         module.load_state_dict(load_file(folder / WEIGHTS))
-        return cls(module.eval(), preparation, columns)
+        return cls(module.eval(), preparation, columns, spec.architecture.any_length)
 
     def encode(self, rows: list[Any]) -> torch.Tensor:
         """x_N… of raw rows. Raises Refusal with a pointer to what cannot be read."""
-        return self.preparation.encoder.encode(_table(rows, self.columns))
+        # What overflows becomes infinite, and `answer` refuses it.
+        with np.errstate(over="ignore"):
+            return self.preparation.encoder.encode(_table(rows, self.columns))
+
+    def decode(self, rows: list[Any], x: torch.Tensor, y: torch.Tensor) -> list[dict[str, Any]]:
+        """Outputs y_N… of raw rows and their x_N… in the user's words."""
+        answers = self.preparation.target.decode(y, x)
+        if self.preparation.target.task == "tagging":
+            # What has no words was encoded as an unknown one.
+            return [answer if self._words(row) else {"tags": []} for row, answer in zip(rows, answers, strict=True)]
+        return answers
 
     @torch.no_grad()
     def answer(self, rows: list[Any], how: Generation | None = None) -> list[dict[str, Any]]:
@@ -62,9 +75,32 @@ class Predictor:
         if how is not None and how.model_fields_set:
             name = min(how.model_fields_set)
             raise Refusal(f"/{name}", f"{name} is for language models; this job is not one", code="wrong_task")
-        x = self.encode(rows)
+        x = self._read(rows) if self.preparation.target.task == "tagging" else self.encode(rows)
+        self._check_size(x)
         y_NK = torch.cat([self.module(x_B) for x_B in torch.split(x, BATCH)])
-        return self.preparation.target.decode(y_NK, x)
+        return self.decode(rows, x, y_NK)
+
+    def _read(self, rows: list[Any]) -> torch.Tensor:
+        """x_NT for a tagger: as long as the longest row, for every word is to have its tag."""
+        encoder, table = self.preparation.encoder, _table(rows, self.columns)
+        assert encoder.form == "text"
+        most = MAX_WORDS if self.any_length else encoder.length
+        lengths = [len(self._words(row)) for row in rows]
+        for at, length in enumerate(lengths):
+            if length > most:
+                raise Refusal(f"/rows/{at}", f"{length} words; at most {most} are read", code="over_limit")
+        return encoder.encode(table, max(1, *lengths))
+
+    def _words(self, row: Any) -> list[str]:
+        return (row.get(self.columns[0].name) if isinstance(row, dict) else row) or []
+
+    def _check_size(self, x: torch.Tensor) -> None:
+        """Refuse the first value that float32 cannot hold once it is scaled."""
+        encoder = self.preparation.encoder
+        for row, place in (~x.isfinite()).flatten(1).nonzero().tolist()[:1]:
+            name = encoder.numbers[place].name if encoder.form == "vector" else self.columns[0].name
+            what = f"'{name}' is too far from what was learned from: scaled, it is no finite number"
+            raise Refusal(f"/rows/{row}", what, code="wrong_value")
 
     def _continue(self, rows: list[Any], how: Generation) -> list[dict[str, Any]]:
         """What follows each prompt. Every row has a generator of its own, and does not depend on its neighbours."""
@@ -113,10 +149,31 @@ def _cell(value: Any, column: Column, pointer: str) -> Any:
     }[column.kind]
     if not fits:
         wanted = {"tokens": "a list of words", "number": "a finite number"}.get(column.kind, "a string")
-        raise Refusal(pointer, f"'{column.name}' is {wanted}", code="wrong_value")
+        found = _said(value)
+        # A number that is no finite one.
+        found = "not" if column.kind == found.removeprefix("a ") else found
+        raise Refusal(pointer, f"'{column.name}' must be {wanted}; this is {found}", code="wrong_value")
     if column.kind == "category":
         return str(value).lower() if isinstance(value, bool) else str(value)
     return float(value) if column.kind == "number" else value
+
+
+def _said(value: Any) -> str:
+    """What kind of JSON a value is that does not fit."""
+    odd = [word for word in value if not _is_text(word)] if isinstance(value, list) else []
+    return f"a list with {_kind(odd[0])}" if odd else _kind(value)
+
+
+def _kind(value: Any) -> str:
+    names = {
+        bool: "true or false",
+        int: "a number",
+        float: "a number",
+        list: "a list",
+        dict: "an object",
+        type(None): "null",
+    }
+    return names.get(type(value), "a string" if _is_text(value) else "no Unicode text")
 
 
 def _is_text(value: Any) -> bool:
@@ -138,7 +195,7 @@ def _pixels(value: Any, column: Column, pointer: str) -> bytes:
     if array.size != size or not np.isfinite(array).all() or array.min() < low or array.max() > high:
         shape = " × ".join(map(str, layout.shape))
         kind = "numbers from 0 to 255, or an image file in base64" if layout.kind == "image" else "numbers"
-        raise Refusal(pointer, f"'{column.name}' is a list of {shape} {kind}", code="wrong_value")
+        raise Refusal(pointer, f"'{column.name}' must be a list of {shape} {kind}", code="wrong_value")
     return array.astype(layout.dtype).tobytes()
 
 

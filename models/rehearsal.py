@@ -22,6 +22,10 @@ from models.transfer import Start
 SHOWN = 1000
 """Parameters that a plan names."""
 
+KEPT: dict[type[nn.Module], int] = {nn.RNN: 2, nn.GRU: 8, nn.LSTM: 17}
+"""Numbers that a recurrence keeps for each of its states: gates, what they are made of, cells. As measured on a
+processor; all others keep one for each number of their answer."""
+
 
 def rehearse(spec: JobSpec, schema: Schema, rows: int, limits: Limits, start: Start | None = None) -> Plan:
     """Settle the spec, build it without memory, and count. Raises Refusal where it cannot work.
@@ -180,12 +184,13 @@ def evaluated(roles: Roles, parts: Sizes) -> list[str]:
 
 def _measure(architecture: Architecture, inputs: Inputs, outputs: int, batch: int) -> tuple[nn.Module, int, int]:
     """The network without its numbers, how many they are, and how many a forward pass leaves for the backward pass."""
-    kept = 0
+    kept, newest = 0, None
 
-    def keep(_module: nn.Module, _given: object, answer: object) -> None:
-        nonlocal kept
-        if isinstance(answer, torch.Tensor):
-            kept += answer.numel()
+    def keep(module: nn.Module, _given: object, answer: object) -> None:
+        nonlocal kept, newest
+        newest = answer[0] if isinstance(answer, tuple) else answer
+        if isinstance(newest, torch.Tensor):
+            kept += newest.numel() * KEPT.get(type(module), 1)
 
     try:
         with torch.device("meta"):
@@ -204,6 +209,9 @@ def _measure(architecture: Architecture, inputs: Inputs, outputs: int, batch: in
     except (RuntimeError, ValueError) as error:
         first = str(error).splitlines()[0]
         raise Refusal("/architecture", f"{architecture.kind} cannot be built: {first}", code="shape") from error
+    if answer_BK is not newest:
+        # No layer gave it: a function did.
+        kept += answer_BK.numel()
     shape = (batch, *inputs.shape, outputs) if inputs.per_word else (batch, outputs)
     assert tuple(answer_BK.shape) == shape, f"{architecture.kind} gave {tuple(answer_BK.shape)}"
     return module, parameters, kept

@@ -160,7 +160,10 @@ def _check_augmentations(augmentations: Sequence[Augmentation], roles: Roles) ->
             )
         if each.mixes and mixed is not None:
             raise Refusal(
-                f"{where}/kind", f"{mixed} mixes the examples already; once is all", code="wrong_augmentation"
+                f"{where}/kind",
+                f"{mixed} mixes the examples already; once is all",
+                code="wrong_augmentation",
+                suggestion="leave one of them out",
             )
         mixed = each.kind if each.mixes else mixed
         try:

@@ -26,6 +26,7 @@ def chart(spec: JobSpec, prepared: Prepared, device: torch.device) -> Course:
         criterion=target.criterion(chosen.loss.build_for(counts_K)),
         factor=schedule.factor,
         measure=target.measure,
+        measure_step=target.measure_step if target.task == "tagging" else None,
         steps=chosen.steps or (chosen.epochs or 1) * per_epoch,
         steps_per_epoch=per_epoch,
         batch_size=chosen.batch_size,

@@ -100,6 +100,8 @@ class Course:
     every_steps: int = 1
     tally: Tally | None = None
     augment: Augment | None = None
+    measure_step: Measure | None = None
+    """What a training step is measured by, where `measure` takes long."""
 
 
 @dataclass
@@ -188,7 +190,7 @@ def fit(learner: Learner, train: Part | Supply, val: Part | None) -> Iterator[St
             raise NonFinite(memory.step, float(loss), learner.rates[0] * factor)
         if reports:
             series = {"train/loss": float(loss), "lr": learner.rates[0] * factor, "grad_norm": float(norm)}
-            measured = course.measure(y_BK, batch.dominant)
+            measured = (course.measure_step or course.measure)(y_BK, batch.dominant)
             series |= {f"train/{name}": measured[name] for name in ("accuracy", "rmse") if name in measured}
         score, improved = None, False
         if ends_epoch:

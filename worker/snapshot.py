@@ -17,10 +17,9 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from athanor.contract import CheckpointFile
+from athanor.files import FILES, PREPARATION, SCALARS, STATE, WEIGHTS
 from worker.loop import Learner, Memory, Tensors
 from worker.past import Past
-
-WEIGHTS, STATE, SCALARS, PREPARATION = "weights.safetensors", "state.safetensors", "state.json", "preparation.json"
 
 
 def write(
@@ -38,7 +37,7 @@ def write(
     (partial / SCALARS).write_text(json.dumps(scalars, sort_keys=True))
     (partial / PREPARATION).write_text(preparation)
     files = []
-    for name in (WEIGHTS, STATE, SCALARS, PREPARATION):
+    for name in FILES:
         with (partial / name).open("rb") as file:
             os.fsync(file.fileno())
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()

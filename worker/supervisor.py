@@ -13,8 +13,9 @@ from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from athanor.contract import Baseline, CheckpointPolicy, JobError, better_is
+from athanor.files import PREPARATION, WEIGHTS
 from models.records import attempts, checkpoints, datasets, events, jobs, metrics
-from models.records.checkpoints import PREPARATION, WEIGHTS, Stored
+from models.records.checkpoints import Stored
 from models.records.database import Database
 from models.settings import Settings
 from models.storage.store import Corrupt, Store, fetch

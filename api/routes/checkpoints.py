@@ -12,8 +12,9 @@ from api.downloads import Conditional, Download, send
 from api.pages import page
 from api.problems import Refused
 from athanor.contract import Checkpoint, Page, better_is
+from athanor.files import WEIGHTS
 from models.records import answers, checkpoints
-from models.records.checkpoints import WEIGHTS, Stored
+from models.records.checkpoints import Stored
 from models.storage.store import Corrupt, fetch
 
 router = APIRouter(prefix="/jobs/{job_id}/checkpoints", tags=["checkpoints"])

@@ -14,9 +14,9 @@ from api.deps import Parts, Service, missing
 from api.downloads import Conditional, Conditions, Download, send
 from api.routes.checkpoints import find, take
 from athanor.contract import ExportFormat
+from athanor.files import PREPARATION, WEIGHTS
 from models.exports import ROWS, Exported, Order, run
 from models.kinds import Refusal
-from models.prediction import PREPARATION, WEIGHTS
 from models.records import answers, attempts, checkpoints, datasets
 from models.storage.store import fetch
 

@@ -14,8 +14,9 @@ from api.patches import patched
 from api.problems import Refused, invalid_spec
 from api.routes.checkpoints import find
 from athanor.contract import Folds, Fork, Job, Plan
+from athanor.files import PREPARATION, WEIGHTS
 from models.kinds import Refusal
-from models.records.checkpoints import PREPARATION, WEIGHTS, Stored
+from models.records.checkpoints import Stored
 from models.records.jobs import KeyReused
 from models.records.origins import Origin, prefix_of
 from models.spec import JobSpec

@@ -6,13 +6,14 @@ from threading import Lock
 from typing import Annotated, Any
 
 from cachetools import LRUCache
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 from pydantic import Field
 
 from api.deps import Parts, Service, missing
 from api.routes.checkpoints import find, take
 from athanor.contract import Generation, Predictions
-from models.prediction import MAX_ROWS, PREPARATION, WEIGHTS, Predictor
+from athanor.files import PREPARATION, WEIGHTS
+from models.prediction import MAX_ROWS, Predictor
 from models.records import answers, datasets
 from models.records.checkpoints import Stored
 
@@ -35,13 +36,13 @@ class Rows(Generation):
         return Generation.model_validate(self.model_dump(include=self.model_fields_set - {"rows"}))
 
 
-@router.post("")
+@router.post("", response_model=Predictions)
 def create(
     service: Parts,
     job_id: str,
     asked: Rows,
     checkpoint: Annotated[str, Query(description="an id, best or last")] = "best",
-) -> Predictions:
+) -> Response:
     """Labels with probabilities, or values, from rows as they were uploaded: the job's own preprocessing is applied."""
     with service.database.reading() as tx:
         stored = find(tx, job_id, checkpoint)
@@ -49,7 +50,9 @@ def create(
         predictor = _loaded.get(stored.id)
         if predictor is None:
             predictor = _loaded[stored.id] = _load(service, job_id, stored)
-    return Predictions(checkpoint_id=stored.id, predictions=predictor.answer(asked.rows, asked.generation()))
+    answer = Predictions(checkpoint_id=stored.id, predictions=predictor.answer(asked.rows, asked.generation()))
+    # Written here: FastAPI would make null of a number that is not finite in an untyped place.
+    return Response(answer.model_dump_json(), media_type="application/json")
 
 
 def _load(service: Service, job_id: str, stored: Stored) -> Predictor:

@@ -29,6 +29,8 @@ class RNN(Architecture):
         "adam", lr=2e-3, epochs=15, batch_size=16, schedule="cosine", clip_norm=5.0, least_steps=1000
     )
 
+    any_length: ClassVar[bool] = True
+
     kind: Literal["rnn"] = "rnn"
     cell: Cell = Field("lstm", description="what is fed back: jordan the output, the others their state")
     bidirectional: bool | None = Field(

@@ -26,7 +26,11 @@ class Crop(Augmentation):
     def build(self, inputs: Inputs) -> Change:
         tall, wide = (size // 8 if self.padding is None else self.padding for size in inputs.shape[1:])
         if self.padding is not None and self.padding >= min(inputs.shape[1:]):
-            raise Refusal("/padding", f"a crop could miss an image of {inputs.shape[1]} × {inputs.shape[2]}")
+            raise Refusal(
+                "/padding",
+                f"a crop could miss an image of {inputs.shape[1]} × {inputs.shape[2]}",
+                suggestion=f"at most {min(inputs.shape[1:]) - 1}",
+            )
 
         def change(x_BCHW: torch.Tensor, draws: Draws) -> torch.Tensor:
             u_B, v_B = draws.uniform(2).unbind(1)

@@ -33,7 +33,11 @@ class Shift(Augmentation):
     def build(self, inputs: Inputs) -> Change:
         down, right = (self._furthest(size) for size in inputs.shape[1:])
         if self.pixels is not None and self.pixels >= min(inputs.shape[1:]):
-            raise Refusal("/pixels", f"nothing is left of an image of {inputs.shape[1]} × {inputs.shape[2]}")
+            raise Refusal(
+                "/pixels",
+                f"nothing is left of an image of {inputs.shape[1]} × {inputs.shape[2]}",
+                suggestion=f"at most {min(inputs.shape[1:]) - 1}",
+            )
 
         def change(x_BCHW: torch.Tensor, draws: Draws) -> torch.Tensor:
             u_B, v_B = draws.uniform(2).unbind(1)

@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 import torch
 
+from athanor.files import PREPARATION
 from models.exports import bundle, goldens, onnx, program, pt2
 from models.exports.bundle import Model
 from models.exports.goldens import Goldens
 from models.exports.order import ROWS, Order
 from models.exports.program import Traced
 from models.kinds import Refusal
-from models.prediction import PREPARATION, Predictor
+from models.prediction import Predictor
 
 PACKAGES = ("athanor", "onnx", "onnxruntime", "onnxscript", "safetensors")
 

@@ -62,7 +62,7 @@ def make(predictor: Predictor, rows: list[dict[str, Any]]) -> Goldens:
         rows, x = rows[:count], x[:count, :length]
     with torch.no_grad():
         y = predictor.module(x)
-    return Goldens(rows, x, y, None if language else target.decode(y, x))
+    return Goldens(rows, x, y, None if language else predictor.decode(rows, x, y))
 
 
 def _raw(value: Any, column: Column) -> Any:

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from athanor.contract import ExportFormat
+from athanor.files import WEIGHTS
 from models.confinement import confine, environment
 from models.exports.order import Order
 from models.kinds import Refusal
-from models.prediction import WEIGHTS
 
 ORDER, ANSWER = "order.json", "answer.json"
 SUFFIXES: dict[ExportFormat, str] = {"onnx": ".onnx", "pt2": ".pt2", "bundle": ".zip"}

@@ -11,11 +11,12 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file
 
-from athanor.bundle import ABOUT, GOLDENS, INPUT, OUTPUT, SPEC, TENSORS, WEIGHTS
+from athanor.bundle import ABOUT, GOLDENS, INPUT, OUTPUT, SPEC, TENSORS
 from athanor.contract import Column
+from athanor.files import PREPARATION, WEIGHTS
 from models.confinement import confine
 from models.exports.program import difference
-from models.prediction import PREPARATION, Predictor
+from models.prediction import Predictor
 from models.preparation.examples import Preparation
 from models.spec import JobSpec
 

@@ -75,7 +75,7 @@ def _spool(source: Source, spool: Path, limits: Limits) -> dict[str, Evidence]:
                     evidence[column.name] = Evidence(column.type, layout, untyped=source.untyped, most=most)
             for name, values in zip(batch.schema.names, batch.columns, strict=True):
                 _check_cells(name, values, rows, limits)
-                evidence[name].see(values)
+                evidence[name].see(values, rows + 1)
             rows, size = rows + batch.num_rows, size + batch.nbytes
             if rows > limits.max_rows:
                 raise limits.refuse("max_rows", "There are too many rows")
@@ -161,7 +161,7 @@ def _write(source: Source, evidence: dict[str, Evidence], spool: Path, partial: 
         column.missing_by_part = gaps.of(column.name)
     target = source.target or _suggest([column for column in described if column.name != source.part])
     told = Schema(columns=described, target=target, part=source.part)
-    return Intake(told, rows, warnings_of(source, told, rows, list(summaries.values()), duplicates))
+    return Intake(told, rows, warnings_of(source, told, rows, list(summaries.values()), evidence, duplicates))
 
 
 def _field(source: Source, name: str, kept: Conversion) -> pa.Field:

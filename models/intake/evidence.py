@@ -19,6 +19,9 @@ _NUMBER = r"^[+-]?((0|[1-9][0-9]*)(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?$"
 _WHOLE = r"^[+-]?(0|[1-9][0-9]{0,17})$"
 _EXACT = 2.0**53
 _FEW = 20
+SHOWN = 10
+_MOST_STRAYS = 10_000
+"""With more of them no number is looked for any longer: a long text would be searched for nothing."""
 
 
 @dataclass(frozen=True)
@@ -42,22 +45,35 @@ class Conversion:
         return values.cast(self.type)
 
 
+@dataclass(frozen=True)
+class Strays:
+    """Values that are no numbers among many that are: the first few, with their kept rows."""
+
+    numbers: int
+    values: int
+    at: list[tuple[int, str]]
+
+
 class Evidence:
     """Gathers batches of one column; `conversion` judges them."""
 
     def __init__(self, kind: pa.DataType, layout: Layout | None, *, untyped: bool, most: int) -> None:
         self._type, self._layout, self._most = kind, layout, most
-        self._numeric = untyped and pa.types.is_string(kind)
+        self._looks = untyped and pa.types.is_string(kind)
         self._whole = True
         self._numbers = 0
+        self._strays = 0
+        self._strays_at: list[tuple[int, str]] = []
         self._present = 0
         self._words = 0
         self._distinct: set[str] | None = set() if pa.types.is_string(kind) else None
 
-    def see(self, values: pa.Array) -> None:
-        """Learn from one raw batch."""
+    def see(self, values: pa.Array, start: int) -> None:
+        """Learn from a raw batch whose first row is number `start` of the kept rows."""
         if self._layout is not None:
             return
+        if self._looks:
+            self._see_numerals(_trimmed(values), start)
         values = values.drop_null()
         if pa.types.is_string(self._type):
             self._see_strings(values)
@@ -66,15 +82,26 @@ class Evidence:
         elif pa.types.is_uint64(self._type) and len(values):
             self._whole = self._whole and pc.max(values).as_py() < 2**63
 
+    def _see_numerals(self, values: pa.Array, start: int) -> None:
+        strays = pc.indices_nonzero(pc.invert(pc.fill_null(pc.match_substring_regex(values, _NUMBER), True)))
+        self._numbers += len(values) - values.null_count - len(strays)
+        self._strays += len(strays)
+        self._looks = self._strays <= _MOST_STRAYS
+        for row in strays.slice(0, SHOWN - len(self._strays_at)).to_pylist():
+            self._strays_at.append((start + row, values[row].as_py()))
+        numbers = values.drop_null()
+        if not self._strays and not _all(numbers, _WHOLE):
+            numbers = pc.replace_substring_regex(numbers, r"^\+", "")
+            self._whole = self._whole and _is_whole(numbers.cast(pa.float64()))
+
+    def strays(self) -> Strays | None:
+        """What keeps a column from being one of numbers, where nine of ten values are."""
+        if not self._looks or not 0 < 9 * self._strays <= self._numbers:
+            return None
+        return Strays(self._numbers, self._numbers + self._strays, self._strays_at)
+
     def _see_strings(self, values: pa.Array) -> None:
         self._present += len(values)
-        if self._numeric:
-            numbers = _trimmed(values).drop_null()
-            self._numbers += len(numbers)
-            if not _all(numbers, _WHOLE):
-                self._numeric = _all(numbers, _NUMBER)
-                numbers = pc.replace_substring_regex(numbers, r"^\+", "")
-                self._whole = self._whole and self._numeric and _is_whole(numbers.cast(pa.float64()))
         if self._distinct is not None and len(values):
             self._words += pc.sum(pc.count_substring_regex(values, r"\S+")).as_py()
             if pc.max(pc.binary_length(values)).as_py() <= LONGEST_CLASS:
@@ -94,7 +121,7 @@ class Evidence:
             return Conversion("category", pa.string())
         if not pa.types.is_string(self._type):
             return Conversion("number", pa.int64() if self._whole else pa.float64())
-        if self._numeric and self._numbers:
+        if self._looks and self._numbers and not self._strays:
             return Conversion("number", pa.int64() if self._whole else pa.float64())
         return Conversion("category" if self._is_category(declared, named) else "text", pa.string())
 

@@ -10,11 +10,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from athanor.contract import Column
-from models.intake.evidence import LONGEST_CLASS, Conversion
+from models.intake.evidence import LONGEST_CLASS, SHOWN, Conversion
 from models.table import DataError, Layout
 from models.words import tokenize
 
-SHOWN = 10
 _MOST_WORDS = 1_000_000
 _INTEGER_CLASSES = 100
 MOST_TAGS = 1000

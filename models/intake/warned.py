@@ -5,16 +5,24 @@ from collections import Counter
 
 from athanor.contract import Schema, Warned
 from models.intake.duplicates import Duplicates
-from models.intake.summary import SHOWN, Summary
+from models.intake.evidence import SHOWN, Evidence
+from models.intake.summary import Summary
 from models.table import Source
 
 _MOST = 20
+_LONGEST = 40
+"""Characters of a value that are shown."""
 
 
 def warnings_of(
-    source: Source, schema: Schema, rows: int, summaries: list[Summary], duplicates: Duplicates
+    source: Source,
+    schema: Schema,
+    rows: int,
+    summaries: list[Summary],
+    evidence: dict[str, Evidence],
+    duplicates: Duplicates,
 ) -> list[Warned]:
-    """The source's own warnings, missing values, columns of one value, a target of one class, rows that come twice.
+    """The source's own warnings, missing values, strays among numbers, single values and classes, repeated rows.
 
     Rows are numbered as in the file: those that its reader left out count too. A code is told at most 20 times.
     """
@@ -25,6 +33,11 @@ def warnings_of(
             message = f"column {summary.name!r}: {summary.missing:,} of {rows:,} rows have no value"
             at = [_in_file(row, offsets) for row in summary.missing_at]
             found.append(Warned(code="missing_values", message=message, rows=at))
+        if strays := evidence[summary.name].strays():
+            at = [_in_file(row, offsets) for row, _ in strays.at]
+            message = f"column {summary.name!r}: {strays.numbers:,} of {strays.values:,} values are numbers"
+            message += f"; row {at[0]} says {_short(strays.at[0][1])!r}"
+            found.append(Warned(code="mostly_numbers", message=message, rows=at))
         if summary.name == schema.target:
             if summary.distinct == 1:
                 message = f"the target {summary.name!r} has the same value in every row: there is nothing to learn"
@@ -45,6 +58,10 @@ def _repeated(duplicates: Duplicates, rows: int, offsets: list[int]) -> list[War
     if duplicates.checked < rows:
         message += f" (only the first {duplicates.checked:,} rows were compared)"
     return [Warned(code="duplicate_rows", message=message, rows=[_in_file(row, offsets) for row in again[:SHOWN]])]
+
+
+def _short(value: str) -> str:
+    return value if len(value) <= _LONGEST else value[: _LONGEST - 1] + "…"
 
 
 def _in_file(kept: int, offsets: list[int]) -> int:

@@ -159,12 +159,12 @@ class TextEncoder(Learned):
     def inputs(self) -> Inputs:
         return Inputs("text", (self.length,), vocabulary=len(self.words) + 2, rare=self.rare)
 
-    def encode(self, table: Table) -> torch.Tensor:
-        """x_NT, int64; an empty row is one unknown word."""
-        number = {word: at for at, word in enumerate(self.words, 2)}
-        x_NT = torch.zeros(table.rows, self.length, dtype=torch.int64)
+    def encode(self, table: Table, length: int | None = None) -> torch.Tensor:
+        """x_NT, int64, cut at `length` words or at those of the longest row learned from; no word is one unknown."""
+        number, length = {word: at for at, word in enumerate(self.words, 2)}, length or self.length
+        x_NT = torch.zeros(table.rows, length, dtype=torch.int64)
         for row, words in enumerate(_words(table, self.name, self.split)):
-            numbers = [number.get(word, 1) for word in words[: self.length]] or [1]
+            numbers = [number.get(word, 1) for word in words[:length]] or [1]
             x_NT[row, : len(numbers)] = torch.tensor(numbers)
         return x_NT
 

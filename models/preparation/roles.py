@@ -215,7 +215,12 @@ def _inputs(
             continue
         if named and len(found) < len(named):
             odd = next(column for column in named if column not in found)
-            raise Refusal("/dataset/inputs", f"'{odd.name}' ({odd.kind}) does not mix with the others", code="mixed")
+            raise Refusal(
+                "/dataset/inputs",
+                f"'{odd.name}' ({odd.kind}) does not mix with the others",
+                code="mixed",
+                suggestion="learn from " + " and ".join(f"'{column.name}'" for column in found[:10]) + " alone",
+            )
         if form != "vector" and len(found) > 1:
             several = ", ".join(column.name for column in found)
             raise Refusal("/dataset/input", f"choose one of {several}", code="ambiguous")

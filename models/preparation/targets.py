@@ -3,6 +3,7 @@
 Shape letters: N rows, K classes.
 """
 
+import math
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -44,10 +45,10 @@ class Classes(Learned):
         return loss
 
     def decode(self, y_NK: torch.Tensor, x_N: torch.Tensor) -> list[dict[str, Any]]:
-        """Label and probabilities of each row."""
+        """Label and probabilities of each row; no label where the network overflowed."""
         answers = []
         for p_K in torch.softmax(y_NK.double(), 1).tolist():
-            label = self.classes[p_K.index(max(p_K))]
+            label = None if math.isnan(sum(p_K)) else self.classes[p_K.index(max(p_K))]
             answers.append({"label": label, "probabilities": dict(zip(self.classes, p_K, strict=True))})
         return answers
 
@@ -127,14 +128,20 @@ class Tags(Learned):
         """Share of words with the right tag, and F1 over entities as conlleval counts them."""
         return self.score(y_NTK.argmax(2), t_NT[:, : y_NTK.shape[1]])
 
+    def measure_step(self, y_NTK: torch.Tensor, t_NT: torch.Tensor) -> dict[str, float]:
+        """The share alone: to look for entities takes longer than many a step."""
+        return {"accuracy": self._right(y_NTK.argmax(2), t_NT[:, : y_NTK.shape[1]])}
+
     def score(self, guess_NT: torch.Tensor, t_NT: torch.Tensor) -> dict[str, float]:
         """The same, of tags that are chosen already."""
-        right = (guess_NT == t_NT)[t_NT >= 0].double().mean()
         pairs = (
             ([self.tags[tag] for tag in t_T[t_T >= 0].tolist()], [self.tags[tag] for tag in guess_T[t_T >= 0].tolist()])
             for t_T, guess_T in zip(t_NT.cpu(), guess_NT.cpu(), strict=True)
         )
-        return {"accuracy": float(right), "f1": f1(pairs)}
+        return {"accuracy": self._right(guess_NT, t_NT), "f1": f1(pairs)}
+
+    def _right(self, guess_NT: torch.Tensor, t_NT: torch.Tensor) -> float:
+        return float((guess_NT == t_NT)[t_NT >= 0].double().mean())
 
     def decode(self, y_NTK: torch.Tensor, x_NT: torch.Tensor) -> list[dict[str, Any]]:
         """The tag of each word, as far as the network reads."""

@@ -8,12 +8,13 @@ from sqlalchemy.orm import Session
 
 from athanor import contract
 from athanor.contract import CheckpointFile
+from athanor.files import FILES as FILES
+from athanor.files import PREPARATION as PREPARATION
+from athanor.files import WEIGHTS as WEIGHTS
 from models.records.database import now
 from models.records.ids import new_id
 from models.records.tables import Checkpoint
 from models.records.times import rfc3339
-
-WEIGHTS, PREPARATION = "weights.safetensors", "preparation.json"
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import math
 from typing import Any
 
 import httpx
@@ -11,6 +12,7 @@ import pytest
 from PIL import Image
 from sklearn.datasets import load_digits
 
+from models.prediction import Predictor
 from tests.api import kit
 from tests.api.conftest import Trained
 
@@ -98,6 +100,13 @@ def test_values(trained: Trained) -> None:
     columns = trained.client.get(f"/v1/jobs/{trained.regression}").json()["spec"]["dataset"]["inputs"]
     answer = ask(trained, trained.regression, [dict.fromkeys(columns, 0.01)])
     assert isinstance(answer.json()["predictions"][0]["value"], float)
+
+
+def test_what_is_not_finite(trained: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = [{"value": math.nan}, {"label": None, "probabilities": {"a": math.inf, "b": -math.inf}}]
+    monkeypatch.setattr(Predictor, "answer", lambda *_: said)
+    found = ask(trained, trained.regression, [{}, {}]).json()["predictions"]
+    assert found == [{"value": "NaN"}, {"label": None, "probabilities": {"a": "Infinity", "b": "-Infinity"}}]
 
 
 def test_from_a_checkpoint_by_name(trained: Trained) -> None:

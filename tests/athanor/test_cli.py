@@ -75,6 +75,14 @@ def service(stub: Stub) -> Stub:
     return stub
 
 
+def test_a_value_that_is_no_number_is_shown(stub: Stub) -> None:
+    said = [{"value": "NaN"}, {"value": "Infinity"}, {"value": 1.5}]
+    stub.on("POST", "/v1/jobs/job_1/predict", as_json({"checkpoint_id": "ckpt_1", "predictions": said}))
+    asked = ["--text", "a", "--text", "b", "--text", "c"]
+    shown = _run(stub, "predict", "job_1", *asked).output
+    assert "nan" in shown and "inf" in shown and "1.5" in shown
+
+
 @pytest.mark.parametrize(
     ("words", "expected"),
     [

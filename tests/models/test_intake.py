@@ -62,6 +62,44 @@ def test_kinds_of_csv_columns(tmp_path: Path, values: list[str], kind: str | Non
     assert (column.kind, column.integer, column.missing) == (kind, integer, missing)
 
 
+def _mostly(intake: Intake) -> list[tuple[str, list[int]]]:
+    return [(warned.message, warned.rows) for warned in intake.warnings if warned.code == "mostly_numbers"]
+
+
+def test_a_column_of_numbers_with_an_odd_cell_is_pointed_out(tmp_path: Path) -> None:
+    cells = [f"{at}.5" for at in range(400)]
+    cells[77], cells[5] = "-", "NA"
+    intake = _csv(tmp_path, "a,b\n" + "".join(f"{cell},x{at}\n" for at, cell in enumerate(cells)))
+    assert _column(intake, "a").kind == "text"
+    assert _mostly(intake) == [("column 'a': 398 of 399 values are numbers; row 78 says '-'", [78])]
+    # A row that is left out counts in the file.
+    ragged = "a,b\n1,2,3\n" + "".join(f"{cell},x{at}\n" for at, cell in enumerate(cells))
+    assert [rows for _, rows in _mostly(_csv(tmp_path, ragged))] == [[79]]
+
+
+@pytest.mark.parametrize(
+    ("odd", "numbers", "rows"),
+    [(0, 50, None), (1, 9, [1]), (1, 8, None), (30, 270, list(range(1, 11))), (50, 40, None)],
+)
+def test_most_are_nine_of_ten(tmp_path: Path, odd: int, numbers: int, rows: list[int] | None) -> None:
+    cells = [f"w{at}" for at in range(odd)] + [str(at) for at in range(numbers)]
+    found = _mostly(_csv(tmp_path, "a,b\n" + "".join(f"{cell},x{cell}\n" for cell in cells)))
+    assert [at for _, at in found] == ([rows] if rows else [])
+    typed = ingest(_source({"a": cells}), tmp_path / "typed")
+    assert not _mostly(typed), "who gives strings a type means strings"
+
+
+def test_odd_cells_are_found_in_every_batch(tmp_path: Path) -> None:
+    cells = [str(at) for at in range(25_000)]
+    cells[24_000] = "x" * 100
+    batch = pa.record_batch({"a": cells})
+    pieces = (batch.slice(start, 777) for start in range(0, 25_000, 777))
+    one = _mostly(ingest(Source(iter([batch]), untyped=True), tmp_path / "a"))
+    many = _mostly(ingest(Source(pieces, untyped=True), tmp_path / "b"))
+    shown = "x" * 39 + "…"
+    assert one == many == [(f"column 'a': 24,999 of 25,000 values are numbers; row 24001 says '{shown}'", [24_001])]
+
+
 def test_typed_strings_stay_strings(tmp_path: Path) -> None:
     column = _column(ingest(_source({"a": ["10", "9", "10"]}), tmp_path / "rows"), "a")
     assert (column.kind, column.classes, column.counts) == ("category", ["9", "10"], [1, 2])

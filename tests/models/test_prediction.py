@@ -1,16 +1,20 @@
 """Answers from a checkpoint."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 import torch
+from pydantic import ValidationError
 
-from athanor.contract import Generation
+from athanor.contract import Column, Generation
 from models.kinds import InputKind, Refusal
 from models.losses.mse import MSE
 from models.optimizers.adam import Adam
-from models.prediction import Predictor
+from models.prediction import Predictor, _cell
+from models.preparation.encoders import MAX_WORDS
 from models.preparation.examples import prepare
 from models.spec import JobSpec, settle
 from models.table import Table
@@ -110,6 +114,38 @@ def test_rows_that_cannot_be_read(kind: InputKind, row: Any, pointer: str, code:
     assert (refused.value.pointer, refused.value.code) == (pointer, code)
 
 
+def test_what_float32_cannot_hold_once_it_is_scaled(tmp_path: Path) -> None:
+    _, predictor, _ = _trained("vector", tmp_path)
+    for value in (1e300, -1.7e308):
+        with pytest.raises(Refusal, match="'width' is too far") as refused:
+            predictor.answer([{"height": 1}, {"height": 1, "width": value}])
+        assert (refused.value.pointer, refused.value.code) == ("/rows/1", "wrong_value")
+    assert len(predictor.answer([{"height": 1e30}])) == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "said"),
+    [
+        ("text", [1], "'x' must be a string; this is a list with a number"),
+        ("text", [[[1]]], "'x' must be a string; this is a list with a list"),
+        ("text", ["a"], "'x' must be a string; this is a list"),
+        ("text", 5, "'x' must be a string; this is a number"),
+        ("text", "\ud800", "'x' must be a string; this is no Unicode text"),
+        ("category", {}, "'x' must be a string; this is an object"),
+        ("tokens", "a b", "'x' must be a list of words; this is a string"),
+        ("tokens", ["a", None], "'x' must be a list of words; this is a list with null"),
+        ("number", True, "'x' must be a finite number; this is true or false"),
+        ("number", "5", "'x' must be a finite number; this is a string"),
+        ("number", float("nan"), "'x' must be a finite number; this is not"),
+        ("number", 10**400, "'x' must be a finite number; this is not"),
+    ],
+)
+def test_what_a_cell_must_be_and_what_it_is(kind: Any, value: Any, said: str) -> None:
+    with pytest.raises(Refusal) as refused:
+        _cell(value, Column(name="x", kind=kind), "/rows/0")
+    assert refused.value.message == said
+
+
 def _chatter(folder: Path) -> Predictor:
     """A language model, loaded from what a few steps of it left on disk."""
     table = small.table("text", folder / "table")
@@ -139,10 +175,54 @@ def test_a_language_model_goes_on(tmp_path: Path) -> None:
     assert len(predictor.answer(["iron"])[0]["text"]) == 100
 
 
+def _tagger(folder: Path) -> Predictor:
+    """A tagger that was trained on rows of six words at most."""
+    words = [["ash", "to", "ash"], ["iron", "and", "coal", "and", "more", "iron"]] * 10
+    columns = {"words": pa.array(words), "tags": pa.array([[f"T-{word}" for word in row] for row in words])}
+    table = small.ingested(folder / "table", columns, target="tags")
+    chosen = {"architecture": {"kind": "rnn", "hidden": 4, "embedding": 4}, "dataset": {"id": "x"}}
+    spec, roles = settle(JobSpec.model_validate(chosen), table.schema)
+    preparation = prepare(table, roles, spec.dataset.split).preparation
+    torch.manual_seed(0)
+    module = spec.architecture.build(preparation.inputs(), preparation.target.outputs)
+    assert preparation.inputs().shape == (6,)
+    return Predictor(module.eval(), preparation, roles.inputs, any_length=spec.architecture.any_length)
+
+
+def test_a_tag_for_every_word(tmp_path: Path) -> None:
+    predictor = _tagger(tmp_path)
+    rows: list[Any] = [["iron"] * 9, [], {"words": ["never", "seen"]}, {"words": []}, {}, ["ash"] * MAX_WORDS]
+    answers = predictor.answer(rows)
+    assert [len(answer["tags"]) for answer in answers] == [9, 0, 2, 0, 0, MAX_WORDS]
+    assert predictor.answer(rows[:1]) == answers[:1]
+    assert predictor.answer([[], []]) == [{"tags": []}] * 2
+    assert predictor.decode([{"words": []}], predictor.encode([[]]), torch.ones(1, 6, 6)) == [{"tags": []}]
+
+
+def test_more_words_than_a_tagger_reads(tmp_path: Path) -> None:
+    predictor = _tagger(tmp_path)
+    with pytest.raises(Refusal, match="513 words; at most 512 are read") as refused:
+        predictor.answer([["ash"], ["ash"] * (MAX_WORDS + 1)])
+    assert (refused.value.pointer, refused.value.code) == ("/rows/1", "over_limit")
+    bounded = replace(predictor, any_length=False)
+    assert len(bounded.answer([["ash"] * 6])[0]["tags"]) == 6
+    with pytest.raises(Refusal, match="7 words; at most 6 are read"):
+        bounded.answer([["ash"] * 7])
+
+
 def test_how_much_is_said_at_once(tmp_path: Path) -> None:
     with pytest.raises(Refusal, match="4096 at most") as refused:
         _chatter(tmp_path).answer(["iron"] * 3, Generation(max_new_tokens=2048))
     assert (refused.value.pointer, refused.value.code) == ("/max_new_tokens", "over_limit")
+
+
+def test_how_cold_it_may_be(tmp_path: Path) -> None:
+    predictor = _chatter(tmp_path)
+    coldest = predictor.answer(["iron"], Generation(max_new_tokens=12, temperature=1e-3))
+    assert coldest == predictor.answer(["iron"], Generation(max_new_tokens=12, top_k=1))
+    for too_cold in (1e-320, 1e-4, 0.0):
+        with pytest.raises(ValidationError):
+            Generation(temperature=too_cold)
 
 
 def test_only_a_language_model_goes_on(tmp_path: Path) -> None:

@@ -5,12 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from athanor.contract import JobSpec as WireSpec
-from models.kinds import ARCHITECTURES, MANY_EPOCHS, InputKind, Recipe, Refusal
+from models.kinds import ARCHITECTURES, MANY_EPOCHS, InputKind, Inputs, Recipe, Refusal
 from models.preparation.examples import prepare
 from models.preparation.split import steps_per_epoch
-from models.rehearsal import rehearse
+from models.rehearsal import _measure, rehearse
 from models.settings import Limits
 from models.spec import JobSpec, settle
 from models.table import Table
@@ -105,6 +106,45 @@ def test_the_plan_carries_the_settled_spec(table: Table) -> None:
     settled, _ = settle(spec, table.schema)
     assert plan.spec == WireSpec.model_validate(settled.model_dump(mode="json")).model_dump(mode="json")
     assert JobSpec.model_validate(plan.spec) == settled
+
+
+def _kept(model: torch.nn.Module, x: torch.Tensor) -> int:
+    """Numbers that autograd keeps of a step in training, and the answer's."""
+    own = {parameter.untyped_storage().data_ptr() for parameter in model.parameters()}
+    held: list[torch.Tensor] = []
+
+    def hold(tensor: torch.Tensor) -> torch.Tensor:
+        held.append(tensor)
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(hold, lambda tensor: tensor):
+        y = model.train()(x)
+    stores = {tensor.untyped_storage().data_ptr(): tensor.untyped_storage().nbytes() for tensor in held}
+    return int(y.numel()) + sum(size for place, size in stores.items() if place not in own) // 4
+
+
+RECURRENT: dict[str, Any] = {"kind": "rnn", "hidden": 64, "embedding": 32}
+DECODER: dict[str, Any] = {"kind": "transformer_lm", "layers": 1, "heads": 2}
+
+
+@pytest.mark.parametrize(
+    ("said", "causal"),
+    [
+        *[
+            (RECURRENT | {"cell": cell}, causal)
+            for cell in ("elman", "jordan", "lstm", "gru")
+            for causal in (True, False)
+        ],
+        *[(DECODER | {"width": width, "tied": tied}, True) for width in (8, 64) for tied in (True, False)],
+    ],
+)
+def test_activations_are_about_what_autograd_keeps(said: dict[str, Any], causal: bool) -> None:
+    inputs = Inputs("text", (64,), vocabulary=500, per_word=causal, causal=causal)
+    architecture = ARCHITECTURES[said["kind"]].model_validate(said)
+    outputs = inputs.vocabulary if causal else 5
+    _, _, counted = _measure(architecture, inputs, outputs, 16)
+    kept = _kept(architecture.build(inputs, outputs), torch.full((16, 64), 7))
+    assert 0.75 * kept < counted < 1.35 * kept
 
 
 def test_memory_and_checkpoints_grow_with_what_is_kept(table: Table) -> None:

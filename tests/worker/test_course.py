@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from models.augmentations.mixup import Mixup
 from models.augmentations.noise import Noise
+from models.optimizers.sgd import SGD
 from models.preparation.examples import Prepared, prepare
 from models.spec import JobSpec, settle
 from models.table import Table
@@ -19,7 +20,7 @@ from tests import small
 from worker.batch import Views
 from worker.course import chart
 from worker.leash import Leash, Pipe
-from worker.loop import Course, Plateau
+from worker.loop import Course, Learner, Plateau, fit
 from worker.past import Past
 from worker.trial import Trial, Work
 
@@ -138,3 +139,27 @@ class Mute(Pipe):
 
     def send(self, kind: str, **data: Any) -> None:
         pass
+
+
+def test_entities_are_counted_in_evaluations_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = [[small.WORDS[at % 5], small.WORDS[at % 7]] for at in range(40)]
+    tags = [["O", "B-metal" if at % 7 == 3 else "O"] for at in range(40)]
+    table = small.ingested(tmp_path / "t", {"words": pa.array(words), "target": pa.array(tags)})
+    said = {"architecture": {"kind": "rnn", "hidden": 4, "embedding": 4}, "dataset": {"id": "x"}}
+    spec, roles = settle(JobSpec.model_validate({**said, "hyperparameters": {"epochs": 2}}), table.schema)
+    prepared = prepare(table, roles, spec.dataset.split)
+    course, target = chart(spec, prepared, torch.device("cpu")), prepared.preparation.target
+    assert course.steps == 4
+    calls = []
+
+    def counted(pairs: object) -> float:
+        calls.append(pairs)
+        return 0.25
+
+    monkeypatch.setattr("models.preparation.targets.f1", counted)
+    model = spec.architecture.build(prepared.preparation.inputs(), target.outputs)
+    learner = Learner(model, SGD(lr=0.1).build(model.parameters()), course)
+    steps = list(fit(learner, (prepared.train.x, prepared.train.t), (prepared.val.x, prepared.val.t)))
+    assert ["train/accuracy" in step.series for step in steps] == [True] * 4
+    assert [step.series.get("val/f1") for step in steps] == [None, 0.25, None, 0.25]
+    assert len(calls) == 2

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import torch
 
+from athanor.files import STATE
 from models.architectures.cnn import CNN
 from models.architectures.resnet import ResNet
 from models.architectures.rnn import RNN
@@ -132,5 +133,5 @@ def test_a_state_has_nothing_of_what_is_frozen(tmp_path: Path) -> None:
     for name, frozen in (("all", []), ("some", ["embedding"])):
         learner, _, _ = _trained(TEXT, "text", frozen, optimizer=Adam())
         snapshot.write(learner, tmp_path / name, {}, "{}")
-        sizes[name] = (tmp_path / name / snapshot.STATE).stat().st_size
+        sizes[name] = (tmp_path / name / STATE).stat().st_size
     assert sizes["all"] - sizes["some"] >= 2 * 4 * 12 * 8, "Adam keeps two numbers a parameter"

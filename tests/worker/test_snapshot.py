@@ -12,6 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from athanor.files import FILES, STATE, WEIGHTS
 from models.architectures.cnn import CNN
 from models.architectures.mlp import MLP
 from models.kinds import Architecture, InputKind
@@ -33,7 +34,7 @@ def _trained(architecture: Architecture | None = None, kind: InputKind = "vector
 
 def test_files_and_digests(tmp_path: Path) -> None:
     files = snapshot.write(_trained(), tmp_path / "step-2", {"step": 2}, '{"encoder": null}')
-    assert [file.name for file in files] == NAMES
+    assert [file.name for file in files] == list(FILES) == NAMES
     assert sorted(path.name for path in (tmp_path / "step-2").iterdir()) == sorted(NAMES)
     for file in files:
         data = (tmp_path / "step-2" / file.name).read_bytes()
@@ -57,7 +58,7 @@ def test_the_average_is_what_people_download(tmp_path: Path) -> None:
     learner = _trained(ema=0.9)
     snapshot.write(learner, tmp_path / "s", {}, "{}")
     assert learner.average is not None
-    weights, state = load_file(tmp_path / "s" / snapshot.WEIGHTS), load_file(tmp_path / "s" / snapshot.STATE)
+    weights, state = load_file(tmp_path / "s" / WEIGHTS), load_file(tmp_path / "s" / STATE)
     for name, value in learner.model.state_dict().items():
         assert torch.equal(weights[name], learner.average[name])
         assert torch.equal(state[f"model.{name}"], value)
@@ -69,7 +70,7 @@ def test_weights_do_not_tell_in_which_layout_they_were_trained(tmp_path: Path) -
     snapshot.write(learner, tmp_path / "s", {}, "{}")
     convolution = learner.model.state_dict()["blocks.4.weight"]
     assert convolution.is_contiguous(memory_format=torch.channels_last) and not convolution.is_contiguous()
-    saved = load_file(tmp_path / "s" / snapshot.WEIGHTS)["blocks.4.weight"]
+    saved = load_file(tmp_path / "s" / WEIGHTS)["blocks.4.weight"]
     assert torch.equal(saved, convolution) and saved.is_contiguous()
 
 
@@ -123,7 +124,7 @@ def test_no_state_where_the_optimizer_keeps_none(tmp_path: Path) -> None:
     learner = small.learner(MLP(hidden=[4]), SGD(momentum=0.0), "vector", steps=2)
     list(fit(learner, small.problem("vector"), None))
     snapshot.write(learner, tmp_path / "s", {}, "{}")
-    assert set(load_file(tmp_path / "s" / snapshot.STATE)) == {"rng.torch", "rng.numpy"}
+    assert set(load_file(tmp_path / "s" / STATE)) == {"rng.torch", "rng.numpy"}
 
 
 def test_a_snapshot_knows_the_trainings_before_it(tmp_path: Path) -> None:

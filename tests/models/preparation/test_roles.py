@@ -118,6 +118,9 @@ def test_suggestions() -> None:
     with pytest.raises(Refusal) as refused:
         assign(_choice(target="zzz"), MIXED, MLP())
     assert refused.value.suggestion is not None and refused.value.suggestion.startswith("its columns are height, ")
+    with pytest.raises(Refusal, match="'height' \\(number\\) does not mix") as refused:
+        assign(_choice(inputs=["height", "colour", "photo"]), MIXED, MLP())
+    assert refused.value.suggestion == "learn from 'photo' alone"
 
 
 def test_no_target_and_no_rows_to_train_on() -> None:

@@ -87,6 +87,12 @@ def test_labels_and_probabilities() -> None:
     assert second == {"label": "no", "probabilities": {"no": 1.0, "yes": 0.0}}
 
 
+def test_what_is_no_number_has_no_label() -> None:
+    y_NK = torch.tensor([[0.0, torch.nan], [0.0, torch.inf], [1.0, 0.0]])
+    answers = Classes(name="t", classes=["no", "yes"]).decode(y_NK, torch.empty(0))
+    assert [answer["label"] for answer in answers] == [None, None, "no"]
+
+
 def _tagged(tmp_path: Path, tags: list[list[str]]) -> tuple[targets.Target, torch.Tensor]:
     words = [["fly", "to", "new", "york"], ["from", "boston"]]
     table = small.ingested(tmp_path / "t", {"tokens": pa.array(words), "tags": pa.array(tags)})

@@ -1,0 +1,82 @@
+"""What pydantic finds wrong, in words that speak of the request and not of Python."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+WANTED = {
+    "model_type": "an object",
+    "model_attributes_type": "an object",
+    "dict_type": "an object",
+    "list_type": "a list",
+    "tuple_type": "a list",
+    "string_type": "a string",
+    "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "float_parsing": "a number",
+    "finite_number": "a finite number",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+}
+BOUNDS = {
+    "greater_than": ("above", "gt"),
+    "greater_than_equal": ("at least", "ge"),
+    "less_than": ("below", "lt"),
+    "less_than_equal": ("at most", "le"),
+}
+LONGEST = 50
+"""Characters of what was said that are said again."""
+
+
+def sentence(error: dict[str, Any], loc: Sequence[int | str]) -> str:
+    """What is wrong with the value at `loc`."""
+    kind, said, context = error["type"], error["input"], error.get("ctx", {})
+    if kind in WANTED:
+        return f"should be {WANTED[kind]}"
+    if kind in BOUNDS:
+        how, bound = BOUNDS[kind]
+        return f"{_name(loc)} is {_shown(said)}; it must be {how} {_number(context[bound])}"
+    match kind:
+        case "too_short":
+            return f"{_name(loc)} has {len(said):,} entries; it must have at least {context['min_length']:,}"
+        case "too_long":
+            return f"{_name(loc)} has {len(said):,} entries; it must have at most {context['max_length']:,}"
+        case "string_too_short":
+            return f"{len(said):,} characters; there must be at least {context['min_length']:,}"
+        case "string_too_long":
+            return f"{len(said):,} characters; there must be at most {context['max_length']:,}"
+        case "literal_error" | "enum":
+            return f"{_name(loc)} is {_shown(said)}; it must be {context['expected']}"
+        case "missing":
+            return f"{_name(loc)} is missing"
+        case "extra_forbidden":
+            return f"there is no field {_quoted(loc[-1])} here"
+        case "union_tag_invalid":
+            return f"there is no {_quoted(context['tag'])}"
+        case "union_tag_not_found":
+            return f"{context['discriminator'].strip(chr(39))} is missing"
+    return str(error["msg"]).removeprefix("Value error, ")
+
+
+def _name(loc: Sequence[int | str]) -> str:
+    """A field by its name, an entry of a list by its number too."""
+    if not loc:
+        return "the body"
+    last = loc[-1]
+    return f"{_name(loc[:-1])}[{last}]" if isinstance(last, int) else str(last)[:LONGEST]
+
+
+def _quoted(name: object) -> str:
+    return f"'{str(name)[:LONGEST]}'"
+
+
+def _shown(said: object) -> str:
+    text = json.dumps(said)
+    return text if len(text) <= LONGEST else text[:LONGEST] + "…"
+
+
+def _number(bound: float) -> str:
+    whole = int(bound) == bound and abs(bound) < 1e15
+    return f"{int(bound):,}" if whole else f"{bound:g}"
