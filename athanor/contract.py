@@ -222,6 +222,9 @@ class Column(Answer):
     integer: bool = Field(False, description="number: every value is whole")
     shape: list[int] | None = Field(None, description="image: [height, width, channels]; array: the shape of one row")
     missing: int = 0
+    missing_by_part: dict[str, dict[str, int]] | None = Field(
+        None, description="the same by each column that says train, val and test, and by its values"
+    )
     distinct: int | None = Field(None, description="None where there are too many to count")
     classes: list[str] | None = Field(None, description="sorted values, or words of lists, where few are distinct")
     counts: list[int] | None = Field(None, description="rows of each class, in the order of classes")

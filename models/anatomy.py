@@ -3,17 +3,20 @@
 from torch import nn
 
 
-def head(model: nn.Module) -> nn.Linear | None:
-    """The last affine map, which gives the outputs."""
-    maps = [module for module in model.modules() if isinstance(module, nn.Linear)]
-    return maps[-1] if maps else None
+def readout(model: nn.Module) -> list[nn.Linear]:
+    """The affine maps whose sum is the outputs: what the network calls its `readout`, else its last map.
+
+    None where the outputs have no weights of their own.
+    """
+    named: list[nn.Linear] | None = getattr(model, "readout", None)
+    return [each for each in model.modules() if isinstance(each, nn.Linear)][-1:] if named is None else named
 
 
 def hidden_matrices(model: nn.Module) -> list[nn.Parameter]:
-    """The matrices between two layers: neither the table of an embedding nor the weights of the head."""
-    last = head(model)
-    outer = {id(module.weight) for module in model.modules() if isinstance(module, nn.Embedding) or module is last}
-    return [parameter for parameter in model.parameters() if parameter.dim() == 2 and id(parameter) not in outer]
+    """The matrices between two layers, of affine maps and recurrent layers: neither a table nor the readout."""
+    outer = {id(each) for each in readout(model)}
+    maps = [each for each in model.modules() if isinstance(each, (nn.Linear, nn.RNNBase)) and id(each) not in outer]
+    return [weight for each in maps for weight in each.parameters(recurse=False) if weight.dim() == 2]
 
 
 def still(model: nn.Module) -> list[nn.Module]:

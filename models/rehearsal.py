@@ -10,13 +10,13 @@ from torch import nn
 
 from athanor.contract import Folds, Plan, Schema
 from athanor.contract import JobSpec as WireSpec
-from models.anatomy import head
+from models.anatomy import readout
 from models.freezing import freeze
 from models.kinds import Architecture, Counted, Inputs, Refusal
 from models.preparation.roles import Roles
 from models.preparation.split import Sizes, rounds, sizes, steps_per_epoch
 from models.settings import Limits
-from models.spec import JobSpec, foreseen, settle
+from models.spec import JobSpec, default_series, foreseen, settle
 from models.transfer import Start
 
 SHOWN = 1000
@@ -125,14 +125,18 @@ def _long_enough(spec: JobSpec, rows: int) -> JobSpec:
 
 
 def _check_bound(spec: JobSpec, model: nn.Module) -> None:
-    """Whether there is a last affine map to bound, where max_norm is to."""
+    """Whether the outputs have weights to bound, where max_norm is to."""
     if spec.hyperparameters.max_norm is None:
         return
-    last = head(model)
-    if last is None:
-        what = f"{spec.architecture.kind} has no affine map to bound"
-        raise Refusal("/hyperparameters/max_norm", what, code="no_head")
-    if not last.weight.requires_grad:
+    maps = readout(model)
+    if not maps:
+        raise Refusal(
+            "/hyperparameters/max_norm",
+            f"the outputs of this {spec.architecture.kind} have no weights of their own to bound",
+            code="no_head",
+            suggestion="architecture.tied = false" if getattr(spec.architecture, "tied", False) else None,
+        )
+    if not all(each.weight.requires_grad for each in maps):
         raise Refusal("/hyperparameters/max_norm", "the last affine map is frozen, and so is its norm", code="frozen")
 
 
@@ -148,18 +152,19 @@ def _sizes(spec: JobSpec, schema: Schema, rows: int, roles: Roles) -> list[Sizes
     if parts.train < 2:
         what = f"windows of {roles.language.context} tokens" if roles.language else f"of {rows} rows"
         raise Refusal("/dataset/split", f"{parts.train} {what} are left to train on", code="too_few_rows")
-    stopping = spec.hyperparameters.early_stopping
+    stopping, series = spec.hyperparameters.early_stopping, spec.checkpoints.series
     falls = spec.hyperparameters.schedule is not None and spec.hyperparameters.schedule.standstill() is not None
-    for pointer, series in (
+    for pointer, wanted in (
         ("/hyperparameters/early_stopping/series", stopping.series if stopping else None),
-        ("/checkpoints/series", spec.checkpoints.series if "series" in spec.checkpoints.model_fields_set else None),
-        # The default series is no fault in itself, but where there is none the rate would never fall.
-        ("/hyperparameters/schedule/kind", spec.checkpoints.series if falls else None),
+        # The default is no fault in itself: a settled spec names it, asked for or not.
+        ("/checkpoints/series", series if series != default_series(roles.task) else None),
+        # But where there is none the rate would never fall.
+        ("/hyperparameters/schedule/kind", series if falls else None),
     ):
-        if series is not None and series not in evaluated(roles, parts):
+        if wanted is not None and wanted not in evaluated(roles, parts):
             raise Refusal(
                 pointer,
-                f"no evaluation of this job gives '{series}'",
+                f"no evaluation of this job gives '{wanted}'",
                 code="unknown_series",
                 suggestion="one of " + ", ".join(evaluated(roles, parts)) if parts.val else "give split.val a share",
             )

@@ -93,3 +93,15 @@ class Table:
         flat = np.frombuffer(values.buffers()[1], dtype=layout.dtype)
         start = values.offset * int(np.prod(layout.shape))
         return flat[start : start + self.rows * int(np.prod(layout.shape))].reshape(self.rows, *layout.shape)
+
+
+def part_of(value: str) -> Literal["train", "val", "test"] | None:
+    """What a cell of the split column means."""
+    match value.strip().lower():
+        case "train" | "training":
+            return "train"
+        case "val" | "valid" | "validation" | "dev":
+            return "val"
+        case "test" | "testing":
+            return "test"
+    return None

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from athanor.contract import DatasetChoice
+from models.anatomy import readout
 from models.intake import ingest
 from models.kinds import (
     ARCHITECTURES,
@@ -176,6 +177,21 @@ def test_one_seed_gives_one_network(part: type[Architecture], kind: InputKind) -
     first, again, other = ([value.numpy().tobytes() for value in state.values()] for state in built)
     assert first == again
     assert first != other or part.recipe is COUNTED
+
+
+@every_fit
+@torch.no_grad()
+def test_its_outputs_are_the_sum_of_its_readout(part: type[Architecture], kind: InputKind) -> None:
+    """With zeros in there, whatever comes before makes no difference."""
+    if part.recipe is COUNTED:
+        return
+    model, x_B = part.model_validate({}).build(small.shape(part, kind), small.CLASSES).eval(), small.inputs(kind, 4)
+    assert model(x_B).any()
+    for each in readout(model):
+        assert each.out_features == small.CLASSES
+        for parameter in each.parameters():
+            parameter.zero_()
+    assert not model(x_B).any()
 
 
 @pytest.mark.parametrize("kind", _kinds("architectures"))

@@ -20,8 +20,8 @@ def chart(spec: JobSpec, prepared: Prepared, device: torch.device) -> Course:
     stopping, schedule = chosen.early_stopping, chosen.schedule or Constant()
     standstill = schedule.standstill()
     target, counts_K = prepared.preparation.target, None
-    if target.task == "classification":
-        counts_K = torch.bincount(prepared.train.t, minlength=target.outputs).to(device)
+    if target.task != "regression":
+        counts_K = _of_each_class(prepared.train.t, target.outputs).to(device)
     return Course(
         criterion=target.criterion(chosen.loss.build_for(counts_K)),
         factor=schedule.factor,
@@ -53,3 +53,11 @@ def chart(spec: JobSpec, prepared: Prepared, device: torch.device) -> Course:
         else None,
         data_workers=spec.resources.data_workers,
     )
+
+
+def _of_each_class(t_N: torch.Tensor, classes: int) -> torch.Tensor:
+    """How many targets t_N or t_NT each class has; -1, which pads, is of none. In pieces: a text may be long."""
+    counts_K = torch.zeros(classes, dtype=torch.int64)
+    for piece in torch.split(t_N, 4096):
+        counts_K += torch.bincount(piece[piece >= 0], minlength=classes)
+    return counts_K

@@ -15,7 +15,7 @@ from typing import Literal
 import torch
 from torch import nn
 
-from models.anatomy import head, still
+from models.anatomy import readout, still
 from worker.batch import Batch
 from worker.feed import Augment, Batches, Part, Supply, feed
 
@@ -143,7 +143,7 @@ class Learner:
     def __post_init__(self) -> None:
         if self.course.ema is not None and self.average is None:
             self.average = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
-        self.head = head(self.model) if self.course.max_norm is not None else None
+        self.readout = [each.weight for each in readout(self.model)]
         self.still = still(self.model)
         self.rates: list[float] = [group["lr"] for group in self.optimizer.param_groups]
 
@@ -218,8 +218,8 @@ def _step(learner: Learner, batch: Batch) -> tuple[torch.Tensor, torch.Tensor, t
     if course.clip_value is not None:
         nn.utils.clip_grad_value_(model.parameters(), course.clip_value)
     learner.optimizer.step()
-    if course.max_norm is not None and learner.head is not None:
-        _shorten(learner.head.weight, course.max_norm)
+    if course.max_norm is not None and learner.readout:
+        _shorten(learner.readout, course.max_norm)
     if course.ema is not None and learner.average is not None:
         with torch.no_grad():
             for name, value in model.state_dict().items():
@@ -239,9 +239,14 @@ def _pull(model: nn.Module, l1: float) -> None:
 
 
 @torch.no_grad()
-def _shorten(w_KF: torch.Tensor, max_norm: float) -> None:
-    """Scale every row that is longer than `max_norm` back to it (Kim 2014, section 3.1)."""
-    w_KF.mul_((max_norm / w_KF.norm(dim=1, keepdim=True)).clamp(max=1))
+def _shorten(readout: list[torch.Tensor], max_norm: float) -> None:
+    """Scale every row that is longer than `max_norm` back to it (Kim 2014, section 3.1).
+
+    Maps w_KF of several inputs to the same outputs are one, side by side.
+    """
+    length_K1 = torch.cat([w_KF.detach() for w_KF in readout], 1).norm(dim=1, keepdim=True)
+    for w_KF in readout:
+        w_KF.mul_((max_norm / length_K1).clamp(max=1))
 
 
 def _gather(learner: Learner) -> None:

@@ -13,7 +13,7 @@ from api.deps import Authenticated, Parts, Service
 from api.patches import patched
 from api.problems import Refused, invalid_spec
 from api.routes.checkpoints import find
-from athanor.contract import Fork, Job, Plan
+from athanor.contract import Folds, Fork, Job, Plan
 from athanor.files import PREPARATION, WEIGHTS
 from models.kinds import Refusal
 from models.records.checkpoints import Stored
@@ -43,11 +43,13 @@ def create(
     """Accept a job that starts with the weights of a checkpoint, at step 0 and with nothing else of its training.
 
     It has the parent's spec with `spec` merged into it, and reads as the parent does: the same vocabulary, the same
-    scales. Where its answers are others than the parent's, what gives them is drawn anew, and `fresh` names it. The
-    parent may go: a fork has its own copy. `Idempotency-Key` and `validate_only` are as they are for a new job.
+    scales. Where its answers are others than the parent's, what gives them is drawn anew, and `fresh` names it. Folds
+    are for another dataset than the parent's, whose rows the weights know. The parent may go: a fork has its own copy.
+    `Idempotency-Key` and `validate_only` are as they are for a new job.
     """
     parent = submission.job(service, job_id)
     spec = _spec(dict(parent.spec), wanted)
+    _check_folds(parent, spec)
     with tempfile.TemporaryDirectory(dir=service.settings.scratch) as name:
         folder = Path(name)
         stored = _fetch(service, job_id, wanted.checkpoint, folder)
@@ -86,6 +88,17 @@ def _spec(parent: dict[str, Any], wanted: Fork) -> JobSpec:
         return JobSpec.model_validate(changed)
     except ValidationError as error:
         raise invalid_spec(error, changed, "/spec") from error
+
+
+def _check_folds(parent: Job, spec: JobSpec) -> None:
+    """Every row of a cross-validation is tested. Raises Refusal where the weights to start with know the rows."""
+    if isinstance(spec.dataset.split, Folds) and spec.dataset.id == parent.dataset_id:
+        raise Refusal(
+            "/spec/dataset/split",
+            "the parent has learned from rows of this dataset, and folds would test them as if they were new",
+            code="leak",
+            suggestion="a holdout split, or a job of its own",
+        )
 
 
 def _plan(service: Service, spec: JobSpec, start: Start) -> Plan:

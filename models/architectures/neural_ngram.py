@@ -49,6 +49,10 @@ class Neural(nn.Module):
         self.head = nn.Linear(spec.hidden, outputs)
         self.direct = nn.Linear(self.tokens * spec.embedding, outputs, bias=False) if spec.direct else None
 
+    @property
+    def readout(self) -> list[nn.Linear]:
+        return [self.head] if self.direct is None else [self.head, self.direct]
+
     def forward(self, x_BT: torch.Tensor) -> torch.Tensor:
         # A window ends with the newest token.
         seen_BTC = F.pad(x_BT, (self.tokens - 1, 0)).unfold(1, self.tokens, 1)

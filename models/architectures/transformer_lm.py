@@ -69,6 +69,10 @@ class Decoder(nn.Module):
             elif name.endswith("bias"):
                 nn.init.zeros_(parameter)
 
+    @property
+    def readout(self) -> list[nn.Linear]:
+        return [] if self.head is None else [self.head]
+
     def forward(self, x_BT: torch.Tensor) -> torch.Tensor:
         h_BTE = self.embedding(x_BT)
         if self.places is not None:

@@ -53,7 +53,8 @@ def write(order: Order, predictor: Predictor, no_onnx: str | None, environment: 
         "",
         *_results(job),
         "",
-        "`test/*` is of rows that were never learned from nor chosen by."
+        "`test/*` is of rows that this job neither learned from nor chose by."
+        + (f" It started from weights of job `{job.origin.job_id}`, which may have seen them." if job.origin else "")
         + (f" These weights have not seen fold {checkpoint.fold}." if checkpoint.fold is not None else ""),
         "",
         "## Training",

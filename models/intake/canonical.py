@@ -20,6 +20,7 @@ from models.formats.limits import Limits
 from models.formats.lines import BATCH_BYTES, BATCH_ROWS
 from models.intake.duplicates import Duplicates
 from models.intake.evidence import Conversion, Evidence
+from models.intake.gaps import Gaps
 from models.intake.summary import Summary
 from models.intake.warned import warnings_of
 from models.table import DataError, Source
@@ -138,6 +139,7 @@ def _write(source: Source, evidence: dict[str, Evidence], spool: Path, partial: 
     layouts = source.layouts
     summaries = {name: Summary(name, kept, layouts.get(name), most=most) for name, kept in conversions.items()}
     duplicates = Duplicates(len(evidence))
+    gaps = Gaps([name for name, kept in conversions.items() if kept.kind == "category"])
     schema = pa.schema([_field(source, name, kept) for name, kept in conversions.items()])
     words = [name for name, kept in conversions.items() if kept.kind in ("category", "tokens")]
     rows = 0
@@ -151,9 +153,12 @@ def _write(source: Source, evidence: dict[str, Evidence], spool: Path, partial: 
                 summary.see(values, rows + 1)
             batch = pa.record_batch(columns, schema=schema)
             duplicates.see(batch)
+            gaps.see(batch)
             writer.write_batch(batch, row_group_size=batch.num_rows)
             rows += batch.num_rows
     described = [summary.column() for summary in summaries.values()]
+    for column in described:
+        column.missing_by_part = gaps.of(column.name)
     target = source.target or _suggest([column for column in described if column.name != source.part])
     told = Schema(columns=described, target=target, part=source.part)
     return Intake(told, rows, warnings_of(source, told, rows, list(summaries.values()), evidence, duplicates))

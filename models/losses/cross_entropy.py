@@ -22,7 +22,7 @@ class CrossEntropy(Loss):
     kind: Literal["cross_entropy"] = "cross_entropy"
     label_smoothing: float = Field(0.0, ge=0, lt=1, description="share of the target spread over all classes")
     class_weights: Literal["balanced"] | None = Field(
-        None, description="balanced: rows count by N / (K n), where n of N training rows are of their class, of K"
+        None, description="balanced: rows or words count by N / (K n), where n of N trained on are of their class, of K"
     )
 
     def build(self, counts_K: torch.Tensor | None = None) -> Criterion:

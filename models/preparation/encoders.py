@@ -13,6 +13,7 @@ from pydantic import Field
 from models.kinds import Inputs
 from models.preparation.encoded import Learned as Learned
 from models.preparation.roles import Roles
+from models.preparation.scales import divisor
 from models.preparation.split import Rows
 from models.preparation.stream import TokenEncoder
 from models.table import Table
@@ -48,7 +49,7 @@ class VectorEncoder(Learned):
                 values = table.numbers(column.name)[train]
                 values = values[np.isfinite(values)]
                 mean, std = (float(values.mean()), float(values.std())) if len(values) else (0.0, 1.0)
-                numbers.append(NumberScale(name=column.name, mean=mean, std=std if std > 0 else 1.0))
+                numbers.append(NumberScale(name=column.name, mean=mean, std=float(divisor(std, mean, len(values)))))
             else:
                 seen = table.strings(column.name)
                 known = sorted({value for row in train if (value := seen[row]) is not None})
@@ -86,8 +87,8 @@ class ArrayEncoder(Learned):
     def fit(cls, table: Table, roles: Roles, train: Rows) -> "ArrayEncoder":
         name = roles.inputs[0].name
         values = table.arrays(name)[train].reshape(len(train), -1).astype(np.float64)
-        std = values.std(0)
-        return cls(name=name, mean=values.mean(0).tolist(), std=np.where(std > 0, std, 1.0).tolist())
+        mean = values.mean(0)
+        return cls(name=name, mean=mean.tolist(), std=divisor(values.std(0), mean, len(values)).tolist())
 
     def inputs(self) -> Inputs:
         return Inputs("vector", (len(self.mean),))
@@ -119,7 +120,7 @@ class ImageEncoder(Learned):
             name=column.name,
             shape=(channels, height, width),
             mean=mean.tolist(),
-            std=np.where(std > 0, std, 1.0).tolist(),
+            std=divisor(std, mean, len(values)).tolist(),
         )
 
     def inputs(self) -> Inputs:

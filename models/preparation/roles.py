@@ -6,6 +6,7 @@ from typing import Literal
 
 from athanor.contract import Column, DatasetChoice, Folds, Given, Schema, Task
 from models.kinds import Architecture, InputKind, Refusal
+from models.table import part_of
 
 Form = Literal["vector", "array", "image", "text", "stream"]
 
@@ -111,13 +112,6 @@ def _read(choice: DatasetChoice, schema: Schema, architecture: Architecture) -> 
     if len(texts) > 1:
         names = ", ".join(column.name for column in texts)
         raise Refusal("/dataset/input", f"choose one of {names}", code="ambiguous")
-    if texts and texts[0].kind == "text" and texts[0].characters is None:
-        raise Refusal(
-            "/dataset/id",
-            f"'{texts[0].name}' was uploaded before characters were counted",
-            code="old_upload",
-            suggestion="upload the file again",
-        )
     if not texts or texts[0].kind != "text":
         found = f"'{texts[0].name}' is a {texts[0].kind} column" if texts else "the dataset has none"
         raise Refusal("/dataset/input", f"a language is learned from a column of text; {found}", code="wrong_column")
@@ -193,18 +187,6 @@ def _check_part(part: str | None, schema: Schema) -> None:
         )
     if not any(part_of(value) == "train" for value in column.classes):
         raise Refusal("/dataset/split/column", f"no row of '{part}' says train", code="wrong_part")
-
-
-def part_of(value: str) -> Literal["train", "val", "test"] | None:
-    """What a cell of the split column means."""
-    match value.strip().lower():
-        case "train" | "training":
-            return "train"
-        case "val" | "valid" | "validation" | "dev":
-            return "val"
-        case "test" | "testing":
-            return "test"
-    return None
 
 
 def _inputs(

@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from athanor.contract import Folds, Given, Holdout, Split
-from models.preparation.roles import Roles, part_of
+from models.preparation.roles import Roles
 from models.preparation.shares import Rows as Rows
 from models.preparation.shares import share
 from models.preparation.stream import parts, windows_of
-from models.table import DataError, Table
+from models.table import DataError, Table, part_of
 
 
 @dataclass(frozen=True)
@@ -49,12 +49,13 @@ def sizes(split: Split, rows: int, roles: Roles, counts: dict[str, int], fold: i
         val = share(split.val, known - test)
         return Sizes(known - test - val, val, test)
     by_part = {"train": 0, "val": 0, "test": 0}
+    gaps = (roles.target.missing_by_part or {}).get(roles.part or "", {})
     for value, count in counts.items():
-        by_part[part_of(value) or "train"] += count
+        by_part[part_of(value) or "train"] += count - gaps.get(value, 0)
     if language is not None and language.documents == "stream":
         tokens = roles.tokens(rows)
         if isinstance(split, Given):
-            train, val, test = (round(tokens * part / rows) for part in by_part.values())
+            train, val, test = (round(tokens * part / max(1, known)) for part in by_part.values())
             if not val:
                 train, val, _ = parts(train, split.val, 0)
         else:

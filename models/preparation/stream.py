@@ -15,9 +15,9 @@ from torch.nn import functional as F
 from athanor.contract import Given, Holdout, Split
 from models.kinds import Criterion, Inputs
 from models.preparation.encoded import Learned
-from models.preparation.roles import Language, Roles, part_of
+from models.preparation.roles import Language, Roles
 from models.preparation.shares import Rows, share
-from models.table import DataError, Table
+from models.table import DataError, Table, part_of
 from models.words import tokenize
 
 UNKNOWN, END, FIRST = 1, 2, 3

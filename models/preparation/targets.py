@@ -13,6 +13,7 @@ from pydantic import Field
 from models.kinds import Criterion
 from models.preparation.encoders import Encoder, Learned
 from models.preparation.roles import Roles
+from models.preparation.scales import divisor
 from models.preparation.spans import f1
 from models.preparation.split import Rows
 from models.preparation.stream import NextToken
@@ -162,5 +163,5 @@ def fit(table: Table, roles: Roles, train: Rows, encoder: Encoder) -> Target:
     if roles.task == "classification":
         return Classes(name=roles.target.name, classes=roles.target.classes or [])
     values = table.numbers(roles.target.name)[train]
-    std = float(values.std())
-    return Values(name=roles.target.name, mean=float(values.mean()), std=std if std > 0 else 1.0)
+    mean = float(values.mean())
+    return Values(name=roles.target.name, mean=mean, std=float(divisor(values.std(), mean, len(values))))

@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 from safetensors.numpy import load
+from sklearn.datasets import load_iris
 
 from tests.api import kit
 from tests.api.conftest import REVIEWS
@@ -111,7 +112,11 @@ def test_forks_start_where_their_parents_were_best(
 def test_every_fold_of_a_fork_starts_from_the_parent(
     parents: dict[str, str], house: Installation, client: httpx.Client
 ) -> None:
-    changes = {**STILL, "dataset": {"split": {"kind": "folds", "n": 3}}}
+    bunch = load_iris()
+    rows = [[*sizes, bunch.target_names[at]] for sizes, at in zip(bunch.data, bunch.target, strict=True)]
+    flowers = "\n".join(",".join(map(str, row)) for row in [[*bunch.feature_names, "target"], *rows])
+    other = kit.upload(client, "flowers.csv", flowers.encode())["id"]
+    changes = {**STILL, "dataset": {"id": other, "split": {"kind": "folds", "n": 3}}}
     job = fork(client, parents["table"], spec=changes)
     kit.train(house.settings)
     done(client, job["id"])
@@ -119,6 +124,33 @@ def test_every_fold_of_a_fork_starts_from_the_parent(
     assert len({each["fold"] for each in listed}) > 1
     for each in listed:
         assert weights(client, job["id"], each["id"]) == weights(client, parents["table"])
+
+
+def test_folds_of_rows_that_the_parent_knows_are_refused(
+    parents: dict[str, str], house: Installation, client: httpx.Client
+) -> None:
+    folds = {"split": {"kind": "folds", "n": 2, "val": 0}}
+    answer = client.post(f"/v1/jobs/{parents['table']}/fork", json={"spec": {"dataset": folds}})
+    told = kit.fault(answer, "/spec/dataset/split", "leak")
+    assert told["suggestion"] == "a holdout split, or a job of its own"
+    crossed = kit.submit(client, kit.spec("linear", "iris", choice=folds, **SHORT))
+    kit.train(house.settings)
+    done(client, crossed)
+    path = f"/v1/jobs/{crossed}/fork"
+    for changes in ({}, {"dataset": {"split": {"n": 3}}}, {"dataset": {"id": "iris", "split": folds["split"]}}):
+        kit.fault(client.post(path, json={"spec": changes}), "/spec/dataset/split", "leak")
+    assert fork(client, crossed, spec={"dataset": {"split": {"kind": "holdout"}}})["origin"]["job_id"] == crossed
+
+
+def test_a_parent_without_a_validation_part(parents: dict[str, str], house: Installation, client: httpx.Client) -> None:
+    whole = {"split": {"kind": "holdout", "val": 0, "test": 0}}
+    parent = kit.submit(client, kit.spec("linear", "iris", choice=whole, **SHORT))
+    kit.train(house.settings)
+    newest = client.get(f"/v1/jobs/{parent}/checkpoints/last").json()
+    job = fork(client, parent)
+    assert job["origin"]["checkpoint_id"] == newest["id"]
+    assert job["spec"] == client.get(f"/v1/jobs/{parent}").json()["spec"]
+    assert client.post("/v1/jobs", json=job["spec"]).status_code == 201
 
 
 def test_any_checkpoint_can_be_the_start(parents: dict[str, str], client: httpx.Client) -> None:

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -294,3 +295,28 @@ def test_words_of_lists_are_named_where_they_may_be_tags(tmp_path: Path) -> None
     assert _column(intake, "tags").classes == ["B-10", "B-2", "B-x", "O"]
     assert (_column(intake, "words").vocabulary, _column(intake, "words").classes) == (1600, None)
     assert _column(intake, "long").classes is None
+
+
+def test_missing_values_are_told_apart_by_columns_of_parts(tmp_path: Path) -> None:
+    """Over batches, some of which know only some of the parts; a column with another word in it is no such column."""
+    rng = np.random.default_rng(0)
+    said = [*["train"] * 300, *rng.choice(["train", "Test", "dev"], 300).tolist()]
+    said[7] = None
+    columns: dict[str, list[Any]] = {
+        "part": said,
+        "set": ["train"] * 599 + ["held"],
+        "target": [None if draw < 0.3 else float(draw) for draw in rng.random(600)],
+        "words": [None if draw < 0.2 else ["a", "b"] for draw in rng.random(600)],
+        "whole": [*range(600)],
+    }
+    halves = [
+        pa.record_batch({name: pa.array(values[start : start + 300]) for name, values in columns.items()})
+        for start in (0, 300)
+    ]
+    intake = ingest(Source(iter(halves)), tmp_path / "rows")
+    for name in ("target", "words"):
+        pairs = zip(said, columns[name], strict=True)
+        expected = Counter(part for part, value in pairs if value is None and part is not None)
+        assert _column(intake, name).missing_by_part == {"part": dict(expected)}
+    assert _column(intake, "whole").missing_by_part is None
+    assert _column(intake, "part").missing_by_part is None

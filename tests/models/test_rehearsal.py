@@ -10,6 +10,7 @@ import torch
 from athanor.contract import JobSpec as WireSpec
 from models.kinds import ARCHITECTURES, MANY_EPOCHS, InputKind, Inputs, Recipe, Refusal
 from models.preparation.examples import prepare
+from models.preparation.split import steps_per_epoch
 from models.rehearsal import _measure, rehearse
 from models.settings import Limits
 from models.spec import JobSpec, settle
@@ -78,6 +79,25 @@ def test_steps(table: Table) -> None:
     ]:
         plan = rehearse(_spec({"kind": "linear"}, hyperparameters=said), table.schema, table.rows, Limits())
         assert (plan.steps, plan.steps_per_epoch) == (steps, per_epoch)
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_rows_without_a_target_are_in_no_given_part(named: bool, tmp_path: Path) -> None:
+    """Whether files were named so, or a column says it."""
+    columns = {
+        "x": [float(at) for at in range(60)],
+        "target": [None if at < 12 or at == 55 else small.WORDS[at % 3] for at in range(60)],
+        "part": ["train"] * 40 + ["test"] * 20,
+    }
+    table = small.ingested(tmp_path / "t", columns, part="part" if named else None)
+    split = {} if named else {"split": {"kind": "given", "column": "part"}}
+    spec = _spec({"kind": "linear"}, dataset={"id": "x", **split}, hyperparameters={"epochs": 2, "batch_size": 4})
+    plan = rehearse(spec, table.schema, table.rows, Limits())
+    settled, roles = settle(spec, table.schema)
+    prepared = prepare(table, roles, settled.dataset.split)
+    assert (len(prepared.train) + len(prepared.val), len(prepared.test)) == (28, 19)
+    assert (plan.train_rows, plan.val_rows) == (len(prepared.train), len(prepared.val))
+    assert (plan.test_rows, plan.steps) == (19, 2 * steps_per_epoch(len(prepared.train), 4))
 
 
 def test_the_plan_carries_the_settled_spec(table: Table) -> None:
@@ -172,7 +192,7 @@ def test_limits(architecture: dict[str, Any], limits: dict[str, int], pointer: s
         ),
         ({"checkpoints": {"series": "val/rmse"}}, "/checkpoints/series", "unknown_series"),
         (
-            {"dataset": {"id": "x", "split": {"val": 0}}, "checkpoints": {"series": "val/loss"}},
+            {"dataset": {"id": "x", "split": {"val": 0}}, "checkpoints": {"series": "val/accuracy"}},
             "/checkpoints/series",
             "unknown_series",
         ),
@@ -190,15 +210,28 @@ def test_refusals(spec: dict[str, Any], pointer: str, code: str, pictures: Table
 def test_a_bound_needs_something_to_bound(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
     spec = _spec({"kind": "mlp"}, hyperparameters={"max_norm": 3.0})
     assert rehearse(spec, table.schema, table.rows, Limits()).parameters > 0
-    monkeypatch.setattr("models.rehearsal.head", lambda model: None)
+    monkeypatch.setattr("models.rehearsal.readout", lambda model: [])
     with pytest.raises(Refusal) as refused:
         rehearse(spec, table.schema, table.rows, Limits())
     assert (refused.value.pointer, refused.value.code) == ("/hyperparameters/max_norm", "no_head")
 
 
+def test_outputs_that_are_read_from_the_table_of_tokens_have_no_weights_to_bound(tmp_path: Path) -> None:
+    text = small.ingested(tmp_path / "t", {"text": [f"line {at} {'ab' * at}" for at in range(40)]}, target=None)
+    kind, bound = {"kind": "transformer_lm", "width": 8, "heads": 2}, {"hyperparameters": {"max_norm": 3.0}}
+    with pytest.raises(Refusal, match="no weights of their own") as refused:
+        rehearse(_spec(kind, **bound), text.schema, text.rows, Limits())
+    assert refused.value.pointer == "/hyperparameters/max_norm"
+    assert refused.value.suggestion == "architecture.tied = false"
+    assert rehearse(_spec({**kind, "tied": False}, **bound), text.schema, text.rows, Limits()).parameters > 0
+
+
 def test_a_default_series_without_a_validation_part_is_no_fault(table: Table) -> None:
     spec = _spec({"kind": "mlp"}, dataset={"id": "x", "split": {"kind": "holdout", "val": 0}})
-    assert rehearse(spec, table.schema, table.rows, Limits()).val_rows == 0
+    plan = rehearse(spec, table.schema, table.rows, Limits())
+    assert plan.val_rows == 0
+    # What a job says of itself names the series, and can be submitted again.
+    assert rehearse(JobSpec.model_validate(plan.spec), table.schema, table.rows, Limits()) == plan
 
 
 @pytest.mark.parametrize("series", ["val/loss", "val/rmse", "val/mae", "val/r2"])

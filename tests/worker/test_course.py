@@ -3,9 +3,12 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 import torch
+from sklearn.utils.class_weight import compute_class_weight
+from torch.nn import functional as F
 
 from models.augmentations.mixup import Mixup
 from models.augmentations.noise import Noise
@@ -51,6 +54,35 @@ def test_class_weights_follow_from_the_training_part(kind: str, tmp_path: Path) 
         )
 
 
+@pytest.mark.parametrize("task", ["tagging", "language_modeling"])
+def test_where_every_word_has_a_class_words_are_weighed(task: str, tmp_path: Path) -> None:
+    """By scikit-learn's weights. Sentences are of unlike lengths: what pads them counts for nothing."""
+    if task == "tagging":
+        tags = [["O"] * (1 + at % 5) + ["B-place"] * (at % 3) for at in range(40)]
+        columns = {"words": [["rome"] * len(each) for each in tags], "tags": tags}
+        table = small.ingested(tmp_path / "t", columns, target="tags")
+        architecture, dataset = "rnn", {"id": "x"}
+    else:
+        table = small.ingested(tmp_path / "t", {"text": [f"{'ab' * (at % 4)}c{at}" for at in range(40)]}, target=None)
+        architecture, dataset = "neural_ngram", {"id": "x", "documents": "lines"}
+    loss = {"kind": "cross_entropy", "class_weights": "balanced"}
+    said = {"architecture": {"kind": architecture}, "dataset": dataset, "hyperparameters": {"loss": loss}}
+    spec, roles = settle(JobSpec.model_validate(said), table.schema)
+    assert roles.task == task
+    prepared = prepare(table, roles, spec.dataset.split)
+    criterion = chart(spec, prepared, torch.device("cpu")).criterion
+    t_NT = prepared.train.t
+    assert (t_NT == -1).any()
+    seen, classes = t_NT[t_NT >= 0].numpy(), prepared.preparation.target.outputs
+    numbers = np.unique(seen)
+    # scikit-learn knows of no class that does not occur, and padding and the unknown do not.
+    weights = compute_class_weight("balanced", classes=numbers, y=seen) * len(numbers) / classes
+    for number, weight in zip(numbers.tolist(), weights, strict=True):
+        y_1TK = torch.randn(1, 2, classes)
+        expected = weight * float(F.cross_entropy(y_1TK[0, :1], torch.tensor([number])))
+        assert float(criterion(y_1TK, torch.tensor([[number, -1]]))) == pytest.approx(expected, rel=1e-5)
+
+
 def test_gradient_descent_has_one_step_an_epoch(table: Table) -> None:
     course, prepared = _made(table, optimizer={"kind": "gd"}, epochs=4, batch_size=5)
     assert (course.steps, course.steps_per_epoch) == (4, 1)
@@ -92,7 +124,7 @@ def test_every_term_reaches_the_learner(table: Table, tmp_path: Path) -> None:
     learner = Trial(work, Past(), Mute(), Leash()).learner
     course = learner.course
     assert (course.clip_value, course.l1, course.max_norm, course.swa) == (0.25, 0.125, 3.0, 0.5)
-    assert course.ema is None and learner.average is None and learner.head is not None
+    assert course.ema is None and learner.average is None and len(learner.readout) == 1
     assert [group["weight_decay"] for group in learner.optimizer.param_groups] == [0.3, 0.0]
     first = learner.model.state_dict()["layers.0.weight"]
     few = first if len(first) <= first.shape[1] else first.T

@@ -9,6 +9,7 @@ import torch
 from models.architectures.cnn import CNN
 from models.architectures.linear import Linear
 from models.architectures.mlp import MLP
+from models.architectures.neural_ngram import NeuralNGram
 from models.optimizers.adam import Adam
 from models.optimizers.sgd import SGD
 from tests import small
@@ -60,9 +61,19 @@ def test_only_the_head_is_bounded() -> None:
     assert lengths[0] > 0.3 and lengths[1] <= 0.2 * (1 + 1e-6)
 
 
+def test_two_maps_to_the_same_outputs_are_bounded_as_one() -> None:
+    network = NeuralNGram(embedding=4, hidden=5, direct=True)
+    learner = small.learner(network, Adam(lr=0.1), "text", steps=12, max_norm=0.2)
+    list(fit(learner, small.text(), None))
+    weights = learner.model.state_dict()
+    lengths_K = torch.cat([weights["head.weight"], weights["direct.weight"]], 1).norm(dim=1)
+    assert lengths_K.max() == pytest.approx(0.2, rel=1e-5)
+    assert weights["hidden.weight"].norm(dim=1).max() > 0.3
+
+
 def test_a_row_of_zeros_stays_one() -> None:
     weight = torch.nn.Parameter(torch.tensor([[0.0, 0.0], [3.0, 4.0], [0.3, 0.4]]))
-    loop._shorten(weight, 1.0)
+    loop._shorten([weight], 1.0)
     torch.testing.assert_close(weight.detach(), torch.tensor([[0.0, 0.0], [0.6, 0.8], [0.3, 0.4]]))
 
 

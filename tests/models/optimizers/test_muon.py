@@ -10,13 +10,20 @@ from torch import nn
 from models.architectures.cnn import CNN
 from models.architectures.linear import Linear
 from models.architectures.mlp import MLP
+from models.architectures.neural_ngram import NeuralNGram
+from models.architectures.rnn import RNN
 from models.architectures.textcnn import TextCNN
+from models.architectures.transformer import Transformer
+from models.architectures.transformer_lm import TransformerLM
 from models.kinds import Architecture, InputKind
 from models.optimizers.adamw import AdamW
 from models.optimizers.muon import Muon
 from tests import small
 from tests.models.optimizers.steps import Array
 from worker.loop import fit
+
+DECODING = ["attention.inward", "attention.out", "forth.inward", "forth.out"]
+ENCODING = ["look", "gather", "think.1", "think.3"]
 
 
 def _newton_schulz(x: Array, iterations: int) -> Array:
@@ -73,10 +80,17 @@ def test_what_is_no_matrix_follows_adamw() -> None:
         (MLP(hidden=[8, 6]), "vector", ["layers.0.weight", "layers.3.weight"]),
         (CNN(channels=[4], hidden=[8]), "image", ["head.0.weight"]),
         (TextCNN(embedding=8, channels=4), "text", []),
+        (NeuralNGram(direct=True), "text", ["hidden.weight"]),
+        (TransformerLM(layers=1), "text", [f"blocks.0.{name}.weight" for name in DECODING]),
+        (TransformerLM(layers=1, tied=False), "text", [f"blocks.0.{name}.weight" for name in DECODING]),
+        (Transformer(layers=1), "text", [f"layers.0.{name}.weight" for name in ENCODING]),
+        (Transformer(layers=1, attention="additive"), "text", [f"layers.0.{name}.weight" for name in ENCODING]),
+        (RNN(hidden=4, bidirectional=False), "text", [f"forwards.0.layer.weight_{way}_l0" for way in ("ih", "hh")]),
     ],
 )
 def test_which_weights_are_hidden_matrices(architecture: Architecture, kind: InputKind, hidden: list[str]) -> None:
-    model = architecture.build(small.SHAPES[kind], 3)
+    inputs = small.shape(architecture, kind)
+    model = architecture.build(inputs, inputs.vocabulary if inputs.causal else 3)
     names = {id(parameter): name for name, parameter in model.named_parameters()}
     built = Muon().over(model)
     orthogonal = [names[id(each)] for group in built.param_groups if group["orthogonal"] for each in group["params"]]

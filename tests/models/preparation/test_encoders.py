@@ -45,6 +45,15 @@ def test_vectors(tmp_path: Path) -> None:
     assert encoder.inputs().shape == (4,)
 
 
+def test_a_constant_that_has_no_last_digit(tmp_path: Path) -> None:
+    """The mean of 300 numbers 0.1 is not quite 0.1: their spread is rounding, and would make a giant of any other."""
+    columns = {"flat": pa.array([0.1] * 300 + [0.2]), "target": pa.array(["a", "b"] * 150 + ["a"])}
+    table = small.ingested(tmp_path / "t", columns)
+    assert np.full(300, 0.1).std() > 0
+    found = _fit(table, Linear(), list(range(300))).encode(table)
+    assert found[:300].abs().max() < 1e-6 and float(found[300]) == pytest.approx(0.1)
+
+
 def test_a_missing_category_is_none_of_them(tmp_path: Path) -> None:
     columns = {"colour": pa.array(["red", None, "blue", "red"] * 3), "target": pa.array(["a", "b"] * 6)}
     table = small.ingested(tmp_path / "t", columns)

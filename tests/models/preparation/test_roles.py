@@ -10,7 +10,8 @@ from models.architectures.linear import Linear
 from models.architectures.mlp import MLP
 from models.architectures.textcnn import TextCNN
 from models.kinds import Architecture, Refusal
-from models.preparation.roles import assign, part_of
+from models.preparation.roles import assign
+from models.table import part_of
 
 MIXED = Schema(
     target="label",

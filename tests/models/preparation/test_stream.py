@@ -222,14 +222,6 @@ def test_files_named_for_parts_need_no_words(tmp_path: Path) -> None:
     assert _encoder(prepared).spell(prepared.test.x.flatten().tolist()).startswith("line 1 says bbb\nline 4 says")
 
 
-def test_an_upload_from_before_characters_were_counted(tmp_path: Path) -> None:
-    table = _table(tmp_path)
-    columns = [column.model_copy(update={"characters": None}) for column in table.schema.columns]
-    with pytest.raises(Refusal, match="before characters were counted") as refused:
-        settle(_spec(), table.schema.model_copy(update={"columns": columns}))
-    assert refused.value.suggestion == "upload the file again"
-
-
 def test_too_little_text(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="tokens are left"):
         _prepared(_table(tmp_path, ["ab", ""]), context=4)

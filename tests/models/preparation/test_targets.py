@@ -44,6 +44,15 @@ def test_values_are_scaled_by_the_training_rows(tmp_path: Path) -> None:
     assert isinstance(flat, Values) and flat.std == 1.0
 
 
+def test_a_constant_value_has_no_scale(tmp_path: Path) -> None:
+    columns = {"x": pa.array([1.5] * 301), "target": pa.array([0.1] * 300 + [0.2])}
+    table = small.ingested(tmp_path / "t", columns)
+    roles = assign(DatasetChoice(id="x"), table.schema, Linear())
+    target = targets.fit(table, roles, np.arange(300), UNUSED)
+    assert isinstance(target, Values) and target.std == 1.0
+    assert target.encode(table, np.array([300])).tolist() == [pytest.approx(0.1)]
+
+
 def test_accuracy_is_scikit_learns() -> None:
     rng = np.random.default_rng(0)
     y_NK, t_N = rng.standard_normal((50, 4)), rng.integers(0, 4, 50)
