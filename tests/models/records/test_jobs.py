@@ -333,3 +333,27 @@ def test_only_an_ended_job_is_deleted_and_with_all_it_has(database: Database, st
         # What it needed stays: its key, its dataset, the worker that ran it.
         assert counts(tx) == kept | {"keys": 2, "datasets": 2, "workers": 2}
         assert an_attempt(tx, job_id=other) == 1
+
+
+@pytest.mark.parametrize("wish", [jobs.cancel, jobs.pause])
+def test_a_job_says_how_long_a_stop_took(database: Database, wish: Callable[..., None]) -> None:
+    with database.writing() as tx:
+        job_id = a_job(tx, state=State.RUNNING)
+        wish(tx, job_id)
+        tx.execute(update(Job).values(desired_at=Job.desired_at - 7.0))
+        # Once more changes nothing: it is the first wish that waits.
+        wish(tx, job_id)
+        assert job_row(tx, job_id).stop_seconds is None
+        jobs.release(tx, job_id, 1)
+        assert 7.0 <= (job_row(tx, job_id).stop_seconds or 0.0) < 12.0
+
+
+def test_whoever_waits_is_stopped_at_once(database: Database) -> None:
+    with database.writing() as tx:
+        job_id, _ = jobs.submit(tx, a_submission(tx))
+        jobs.pause(tx, job_id)
+        assert job_row(tx, job_id).stop_seconds == 0.0
+        jobs.resume(tx, job_id)
+        assert (job_row(tx, job_id).stop_seconds, job_row(tx, job_id).desired_at) == (None, None)
+        jobs.cancel(tx, job_id)
+        assert job_row(tx, job_id).stop_seconds == 0.0

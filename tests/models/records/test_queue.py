@@ -9,7 +9,7 @@ from athanor.contract import State
 from models.records import jobs, queue
 from models.records.database import Database, now
 from models.records.tables import Job
-from tests.factories import a_claim, a_job, a_worker
+from tests.factories import LEASE, a_claim, a_job, a_submission, a_worker, expire_lease
 
 
 def test_an_empty_queue_is_seen_without_writing(database: Database) -> None:
@@ -62,3 +62,15 @@ def test_the_leases_of_the_dead_of_this_machine_end(database: Database) -> None:
         queue.expire_dead(tx, "here", {10: 5.25, 12: 8.5}.get)
         assert set(jobs.reap(tx)) == {held["gone"], held["replaced"]}
         assert sorted(queue.held(tx)) == sorted([(held["alive"], 1), (held["elsewhere"], 1)])
+
+
+def test_the_trainers_of_overdue_leases_of_this_machine_are_named(database: Database) -> None:
+    with database.writing() as tx:
+        for number, (machine, overdue) in enumerate([("here", True), ("here", False), ("there", True)]):
+            jobs.submit(tx, a_submission(tx))
+            claim = jobs.claim(tx, a_worker(tx, machine=machine), ["auto"], LEASE)
+            assert claim is not None
+            jobs.begin(tx, claim.job_id, claim.attempt, 100 + number, "cpu", {}, 5.5 + number)
+            if overdue:
+                expire_lease(tx, job_id=claim.job_id)
+        assert queue.overdue(tx, "here") == [(100, 5.5)]

@@ -158,3 +158,11 @@ def test_a_file_that_does_not_match_does_not_replace_one(store: Store, tmp_path:
     with pytest.raises(Corrupt):
         fetch(store, "a/b", tmp_path / "file", hashlib.sha256(b"sound").hexdigest())
     assert (tmp_path / "file").read_bytes() == b"sound"
+
+
+def test_what_lies_below_is_listed(store: Store, tmp_path: Path) -> None:
+    for key in ("jobs/a/one", "jobs/a/b/two", "jobs/ab/three", "jobs_a/four"):
+        put(store, tmp_path, key, b"x")
+    assert sorted(store.keys("jobs/a")) == ["jobs/a/b/two", "jobs/a/one"]
+    assert sorted(store.keys("jobs")) == ["jobs/a/b/two", "jobs/a/one", "jobs/ab/three"]
+    assert store.keys("nothing") == []

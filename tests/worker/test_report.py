@@ -1,0 +1,122 @@
+"""What a trainer says, before it becomes rows: nothing of it is believed."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from athanor.contract import CheckpointPolicy
+from athanor.files import FILES
+from models.records import checkpoints, jobs
+from models.records.database import Database
+from models.settings import Settings
+from models.storage.folder import FolderStore
+from tests.factories import LEASE, a_submission, a_worker
+from worker.report import Foreign, Report
+
+
+@pytest.fixture
+def claim(database: Database) -> jobs.Claim:
+    """Of a job that runs."""
+    with database.writing() as tx:
+        jobs.submit(tx, a_submission(tx))
+        claim = jobs.claim(tx, a_worker(tx), ["auto"], LEASE)
+        assert claim is not None
+        jobs.begin(tx, claim.job_id, claim.attempt, 1, "cpu", {})
+    return claim
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> FolderStore:
+    return FolderStore(tmp_path / "store")
+
+
+@pytest.fixture
+def report(database: Database, store: FolderStore, claim: jobs.Claim, tmp_path: Path) -> Report:
+    room = tmp_path / "a1" / "trainer"
+    room.mkdir(parents=True)
+    return Report(database, store, Settings(data=tmp_path), claim, CheckpointPolicy(), room)
+
+
+def snapshot(report: Report, step: int) -> dict[str, Any]:
+    """Files in the trainer's room, and what a trainer says of them."""
+    folder = report.room / f"step-{step}"
+    folder.mkdir()
+    files = []
+    for name in FILES:
+        data = f"{name} at {step}".encode()
+        (folder / name).write_bytes(data)
+        files.append({"name": name, "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()})
+    told = {"step": step, "epoch": 1.0, "reason": "cadence", "score": None, "fold": None}
+    return {**told, "folder": "/etc", "files": files}
+
+
+def test_a_snapshot_becomes_a_checkpoint(report: Report, store: FolderStore, database: Database) -> None:
+    report.checkpoint(snapshot(report, 10))
+    with database.reading() as tx:
+        newest = checkpoints.newest(tx, report.job_id)
+    assert newest is not None and newest.step == 10
+    assert b"".join(store.read(newest.key(FILES[0]))) == f"{FILES[0]} at 10".encode()
+    assert list(report.room.parent.iterdir()) == [report.room]
+
+
+def test_a_link_to_a_secret_is_not_published(report: Report, store: FolderStore, tmp_path: Path) -> None:
+    secret = tmp_path / "admin.key"
+    secret.write_text("ath_secret")
+    told = snapshot(report, 10)
+    weights = report.room / "step-10" / FILES[0]
+    weights.unlink()
+    weights.symlink_to(secret)
+    told["files"][0]["sha256"] = hashlib.sha256(secret.read_bytes()).hexdigest()
+    with pytest.raises(Foreign, match="no file of the trainer's own"):
+        report.checkpoint(told)
+    assert store.keys("jobs") == []
+
+
+def test_a_folder_that_is_a_link_is_not_taken(report: Report, store: FolderStore, tmp_path: Path) -> None:
+    told = snapshot(report, 10)
+    (report.room / "step-10").rename(tmp_path / "elsewhere")
+    (report.room / "step-10").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(Foreign, match="no snapshot"):
+        report.checkpoint(told)
+    assert store.keys("jobs") == []
+
+
+@pytest.mark.parametrize("names", [FILES[:3], (*FILES[:3], "../../../admin.key"), (*FILES, "more")])
+def test_only_the_files_of_a_snapshot_are_taken(names: tuple[str, ...], report: Report, store: FolderStore) -> None:
+    told = snapshot(report, 10)
+    told["files"] = [{"name": name, "bytes": 1, "sha256": "0" * 64} for name in names]
+    with pytest.raises(Foreign, match="no snapshot"):
+        report.checkpoint(told)
+    assert store.keys("jobs") == []
+
+
+def test_other_bytes_than_announced_are_not_taken(report: Report, store: FolderStore) -> None:
+    told = snapshot(report, 10)
+    (report.room / "step-10" / FILES[1]).write_bytes(b"something else")
+    with pytest.raises(Foreign, match="not what the trainer said"):
+        report.checkpoint(told)
+    assert store.keys("jobs") == []
+
+
+def test_what_nobody_committed_goes_and_a_later_attempt_s_stays(report: Report, store: FolderStore) -> None:
+    report.checkpoint(snapshot(report, 10))
+    source = report.room / "file"
+    source.write_bytes(b"x")
+    job = f"jobs/{report.job_id}"
+    for orphan in ("a0/step-5", "a1/step-20", "a2/step-30", "origin"):
+        store.put(f"{job}/{orphan}/{FILES[0]}", source)
+    report.clear()
+    kept = {key.rpartition("/")[0] for key in store.keys(job)}
+    assert kept == {f"{job}/a1/step-10", f"{job}/a2/step-30", f"{job}/origin"}
+
+
+def test_an_attempt_that_is_fenced_off_commits_nothing(report: Report, database: Database) -> None:
+    told = snapshot(report, 10)
+    with database.writing() as tx:
+        jobs.release(tx, report.job_id, 1)
+    with pytest.raises(jobs.Fenced):
+        report.checkpoint(told)
+    with database.reading() as tx:
+        assert checkpoints.newest(tx, report.job_id) is None
