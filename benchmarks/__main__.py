@@ -2,9 +2,9 @@
 
 import sys
 
-from benchmarks import points, readme, result, start
+from benchmarks import naive, points, readme, result, start, stops
 
-BENCHMARKS = {"start": start.measure, "points": points.measure}
+BENCHMARKS = {"start": start.measure, "points": points.measure, "naive": naive.measure, "stops": stops.measure}
 
 
 def main() -> None:

@@ -1,0 +1,94 @@
+"""What kills do to a Celery task with the loop inside: what is lost, doubled, or not what it would have been."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import psutil
+from celery import Celery
+
+from benchmarks import naive_app
+from tests.servers import Redis
+
+JOBS, KILLS, PATIENCE, SEED = 6, 12, 90.0, 1
+ROOT = Path(__file__).parents[1]
+
+
+def measure() -> dict[str, Any]:
+    """Both ways to acknowledge, each after the same kills and once without any."""
+    return {ack: {"kills": KILLS, "jobs": JOBS, **_score(ack)} for ack in ("early", "late")}
+
+
+def _score(ack: str) -> dict[str, Any]:
+    calm, killed = _storm(ack, 0), _storm(ack, KILLS)
+    ended = {job for job, _ in killed["ends"]}
+    points = killed["points"]
+    return {
+        "jobs_lost": JOBS - len(ended),
+        "jobs_run_more_than_once_to_the_end": len(killed["ends"]) - len(ended),
+        "points_twice": len(points) - len(set(points)),
+        "jobs_with_the_weights_of_an_undisturbed_run": len(set(killed["ends"]) & set(calm["ends"])),
+        "jobs_equal_without_any_kill": len(set(_storm(ack, 0)["ends"]) & set(calm["ends"])),
+    }
+
+
+def _storm(ack: str, kills: int) -> dict[str, list[Any]]:
+    """Rows of the record after all jobs ended, or nothing more came for a while."""
+    rng = random.Random(SEED)
+    with tempfile.TemporaryDirectory() as folder, Redis() as redis:
+        environment = {**os.environ, "NAIVE_REDIS": redis.url, "NAIVE_ACK": ack}
+        record = naive_app.record(Path(folder))
+        sender = Celery(broker=redis.url)
+        for job in range(JOBS):
+            sender.send_task(naive_app.train.name, args=[job, folder])
+        worker = _start(environment)
+        done, moved, seen = 0, time.monotonic(), -1
+        while time.monotonic() - moved < PATIENCE if kills else True:
+            ends = {job for (job,) in record.execute("SELECT job FROM ends")}
+            if len(ends) == JOBS and done >= kills:
+                break
+            count = record.execute("SELECT count(*) FROM points").fetchone()[0]
+            if count != seen or done < kills:
+                seen, moved = count, time.monotonic()
+            time.sleep(rng.uniform(0.5, 2.5))
+            if done < kills:
+                _kill(rng, worker)
+                done += 1
+            if worker.poll() is not None:
+                worker = _start(environment)
+        _end(worker)
+        rows = {
+            "ends": record.execute("SELECT job, weights FROM ends").fetchall(),
+            "points": record.execute("SELECT job, step FROM points").fetchall(),
+        }
+        record.close()
+    return rows
+
+
+def _start(environment: dict[str, str]) -> "subprocess.Popen[bytes]":
+    command = [sys.executable, "-m", "celery", "-A", "benchmarks.naive_app", "worker", "-c", "2", "--loglevel", "ERROR"]
+    quiet = subprocess.DEVNULL
+    return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=quiet, stderr=quiet, start_new_session=True)
+
+
+def _kill(rng: random.Random, worker: "subprocess.Popen[bytes]") -> None:
+    """A process of the pool, or the worker with all of them."""
+    with suppress(psutil.NoSuchProcess):
+        children = psutil.Process(worker.pid).children()
+        if children and rng.random() < 0.6:
+            rng.choice(children).kill()
+        else:
+            _end(worker)
+
+
+def _end(worker: "subprocess.Popen[bytes]") -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(worker.pid, signal.SIGKILL)
+    worker.wait()
