@@ -2,7 +2,7 @@
 
 import sys
 
-from benchmarks import naive, points, readme, result, start, stops
+from benchmarks import naive, pages, points, result, start, stops
 
 BENCHMARKS = {"start": start.measure, "points": points.measure, "naive": naive.measure, "stops": stops.measure}
 
@@ -12,7 +12,7 @@ def main() -> None:
         if name not in BENCHMARKS:
             sys.exit(f"there is no benchmark '{name}'; there are {', '.join(BENCHMARKS)}")
         result.write(name, BENCHMARKS[name]())
-    readme.rewrite()
+    pages.rewrite()
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""How long it takes: a cancellation to the last process, an orphan to its end, a killed trainer or worker to the next."""
+"""How long it takes: a cancellation to no process left, an orphan to its end, a kill to the next step."""
 
 import statistics
 import tempfile

@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from athanor.child import service
-from benchmarks import readme, result
+from benchmarks import pages, result
 from benchmarks.published import STUDIES
 from benchmarks.published.study import Lab, Row, Study
 
@@ -29,7 +29,7 @@ def main() -> None:
             parser.error(f"there is no study '{name}'; there are {', '.join(STUDIES)}")
     for name in asked.names or STUDIES:
         _run(name, STUDIES[name], asked.data)
-    readme.rewrite()
+    pages.rewrite()
 
 
 def _run(name: str, study: Study, data: Path) -> None:

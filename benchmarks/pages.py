@@ -1,0 +1,125 @@
+"""The tables of figures in README and docs, made from benchmarks/results and nothing else."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.result import FOLDER
+
+README = Path(__file__).parents[1] / "README.md"
+
+
+def figures() -> str:
+    """What the service costs, as Markdown; a benchmark that was not run has no line."""
+    lines = ["| what | figure | command |", "|---|---|---|"]
+    if start := _measured("start"):
+        for mode, said in (("embedded", "embedded"), ("celery", "PostgreSQL, Redis, Celery")):
+            took = start[mode]
+            span = f"{took['median_ms']:.0f} ms ({took['min_ms']:.0f} to {took['max_ms']:.0f})"
+            lines.append(f"| submit to first step, warm, {said} | {span} | `python -m benchmarks start` |")
+    if points := _measured("points"):
+        for database, said in (("sqlite", "SQLite"), ("postgresql", "PostgreSQL")):
+            took = points[database]
+            figure = f"{took['write_points_per_s']:,} points/s, {took['bytes_per_point']} bytes each"
+            lines.append(f"| metric points written, {said} | {figure} | `python -m benchmarks points` |")
+            figure = f"{took['read_1000_of_all_ms']:.0f} ms"
+            lines.append(f"| 1,000 of 200,000 points read, {said} | {figure} | `python -m benchmarks points` |")
+    return "\n".join(lines) + "\n"
+
+
+def published() -> str:
+    """What was learned beside what papers report, as Markdown, one study after the other."""
+    lines = ["| what | reported | bar | ours, mean (n) | |", "|---|---|---|---|---|"]
+    for path in sorted((FOLDER / "published").glob("*.json")):
+        for row in json.loads(path.read_text())["rows"]:
+            bar = f"{'≥' if row['better'] == 'more' else '≤'} {row['bar']:.{row['digits']}f} {row['unit']}"
+            ours = f"{row['mean']:.{row['digits']}f} ({len(row['values'])})"
+            verdict = "reached" if row["reached"] else "**missed**"
+            lines.append(f"| {row['what']} | {row['published']} | {bar} | {ours} | {verdict} |")
+    return "\n".join(lines) + "\n"
+
+
+def chaos() -> str:
+    """Random kills and what they broke, a line for each mode."""
+    lines = ["| service | kills | who died | jobs, attempts, points | violations |", "|---|---|---|---|---|"]
+    for mode, said in (("embedded", "SQLite"), ("production", "PostgreSQL, Redis, Celery")):
+        if run := _measured(f"chaos_{mode}"):
+            died = ", ".join(f"{count} {victim}" for victim, count in sorted(run["kills"].items()))
+            made = f"{run['jobs']}, {run['attempts']}, {run['points']:,}"
+            total = sum(run["kills"].values())
+            broken = len(run["violations"])
+            lines.append(f"| {said}, seed {run['seed']} | {total:,} | {died} | {made} | {broken} |")
+    return "\n".join(lines) + "\n"
+
+
+def mutants() -> str:
+    """Every rule that was broken, and whether a test noticed."""
+    lines = ["| broken on purpose | |", "|---|---|"]
+    for row in (_measured("mutants") or {"table": []})["table"]:
+        lines.append(f"| {row['broken']} (`{row['name']}`) | {'caught' if row['caught'] else '**not caught**'} |")
+    return "\n".join(lines) + "\n"
+
+
+def naive() -> str:
+    """What kills leave of a first draft."""
+    runs = _measured("naive") or {}
+    lines = ["| | " + " | ".join(runs) + " |", "|---|" + "---|" * len(runs)]
+    names = list(dict.fromkeys(name for run in runs.values() for name in run))
+    lines += [
+        f"| {name.replace('_', ' ')} | " + " | ".join(str(run[name]) for run in runs.values()) + " |" for name in names
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def stops() -> str:
+    """Seconds, median and worst."""
+    lines = ["| | n | median | worst |", "|---|---|---|---|"]
+    for name, took in (_measured("stops") or {}).items():
+        words = name.replace("_", " ")
+        lines.append(f"| {words} | {took['n']} | {took['median_s']:.3f} s | {took['max_s']:.3f} s |")
+    return "\n".join(lines) + "\n"
+
+
+@dataclass(frozen=True)
+class Block:
+    """A part of a page between two markers of its name."""
+
+    page: Path
+    write: Callable[[], str]
+
+
+DURABILITY = README.parent / "docs" / "durability.md"
+BLOCKS = {
+    "figures": Block(README, figures),
+    "published": Block(README, published),
+    "chaos": Block(DURABILITY, chaos),
+    "mutants": Block(DURABILITY, mutants),
+    "naive": Block(DURABILITY, naive),
+    "stops": Block(DURABILITY, stops),
+}
+
+
+def block(name: str) -> str:
+    """What its page holds between the markers of that name now."""
+    text = BLOCKS[name].page.read_text()
+    start, stop = _edges(text, name)
+    return text[start:stop]
+
+
+def rewrite() -> None:
+    for name, block in BLOCKS.items():
+        text = block.page.read_text()
+        start, stop = _edges(text, name)
+        block.page.write_text(text[:start] + block.write() + text[stop:])
+
+
+def _edges(text: str, name: str) -> tuple[int, int]:
+    begin = f"<!-- {name} -->\n"
+    return text.index(begin) + len(begin), text.index(f"<!-- /{name} -->")
+
+
+def _measured(name: str) -> dict[str, Any] | None:
+    path = FOLDER / f"{name}.json"
+    return json.loads(path.read_text())["measured"] if path.exists() else None
