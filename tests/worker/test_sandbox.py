@@ -19,8 +19,7 @@ import json, os, signal, socket, sys, tempfile
 from pathlib import Path
 from worker import sandbox
 
-folder, secret, port, memory = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
-parent = os.getppid()
+folder, secret, (port, memory, supervisor) = Path(sys.argv[1]), Path(sys.argv[2]), map(int, sys.argv[3:])
 assert sandbox.enter(folder, memory)
 
 def tell(name, do):
@@ -42,8 +41,8 @@ tell("follow a link out", lambda: ((folder / "link").symlink_to(secret), (folder
 tell("move it in", lambda: secret.rename(folder / "secret"))
 tell("write to the code", lambda: Path("worker/planted.py").write_text("x"))
 tell("write to /tmp", lambda: Path("/tmp/planted").write_text("x"))
-tell("read the supervisor", lambda: Path(f"/proc/{parent}/environ").read_bytes())
-tell("kill the supervisor", lambda: os.kill(parent, signal.SIGKILL))
+tell("read the supervisor", lambda: Path(f"/proc/{supervisor}/environ").read_bytes())
+tell("kill the supervisor", lambda: os.kill(supervisor, signal.SIGKILL))
 tell("connect", lambda: socket.create_connection(("127.0.0.1", port), 2))
 tell("listen", lambda: socket.create_server(("127.0.0.1", 0)))
 tell("take all memory", lambda: bytearray(2 * memory))
@@ -60,15 +59,22 @@ def test_nothing_outside_its_folder(tmp_path: Path) -> None:
     vault.mkdir()
     secret = vault / "admin.key"
     secret.write_text("ath_secret")
-    with socket.create_server(("127.0.0.1", 0)) as redis:
+    # In the supervisor's place: a drill that succeeds must not end the tests.
+    with (
+        socket.create_server(("127.0.0.1", 0)) as redis,
+        subprocess.Popen(["sleep", "60"]) as supervisor,
+    ):
+        numbers = map(str, (redis.getsockname()[1], 2**30, supervisor.pid))
         ran = subprocess.run(
-            [sys.executable, "-c", DRILL, str(folder), str(secret), str(redis.getsockname()[1]), str(2**30)],
+            [sys.executable, "-c", DRILL, str(folder), str(secret), *numbers],
             cwd=ROOT,
             env={name: value for name, value in os.environ.items() if name in PASSED_ON},
             capture_output=True,
             text=True,
             timeout=60,
         )
+        assert supervisor.poll() is None
+        supervisor.kill()
     assert ran.returncode == 0, ran.stderr
     found = json.loads(ran.stdout)
     assert {name for name, how in found["done"].items() if how == "done"} == MAY, found
