@@ -23,6 +23,7 @@ def main() -> int:
     for mode in chosen.mode or ["embedded", "production"]:
         with tempfile.TemporaryDirectory() as folder, Fleet(mode, Path(folder) / "fleet", slots=2) as fleet:
             report = Storm(fleet, chosen.seed).run(chosen.kills)
+        report.violations += [f"I9 still runs: {process}" for process in fleet.survivors()]
         told = ", ".join(f"{count} {victim}" for victim, count in sorted(report.kills.items()))
         print(f"{mode}, seed {chosen.seed}: {report.kills.total()} kills ({told})")
         print(f"  {report.jobs} jobs in {report.attempts} attempts, {report.points:,} points, {report.seconds:.0f} s")

@@ -154,6 +154,15 @@ class Fleet:
         for process in self.processes.values():
             process.wait()
 
+    def survivors(self) -> list[str]:
+        """Processes of this service, whoever their parent is by now: none once it is closed."""
+        found = []
+        for process in psutil.process_iter(["pid", "cmdline", "status"]):
+            with suppress(psutil.Error):
+                if process.info["status"] != psutil.STATUS_ZOMBIE and process.environ().get("CHAOS") == str(self.armed):
+                    found.append(f"{process.info['pid']}: {' '.join(process.info['cmdline'])}")
+        return found
+
     def log(self) -> str:
         return (self.folder / "log").read_text(errors="replace")[-3000:]
 

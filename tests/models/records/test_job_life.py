@@ -1,10 +1,10 @@
 """Any order of events in the life of a few jobs, drawn at random, and what holds after each of them."""
 
+import os
 from collections.abc import Callable
 from itertools import pairwise
 from typing import Any, ClassVar
 
-import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, multiple, precondition, rule
@@ -166,12 +166,11 @@ class Lives(RuleBasedStateMachine):
         assert sum(event["to"] in TERMINAL for event in events) == (State(job.state) in TERMINAL)
 
 
-@pytest.mark.parametrize("dialect", ["sqlite"])
 def test_whatever_happens(database: Database) -> None:
     Lives.database = database
     # Unshrunk: over a real database the search for a shorter story would outlast the test's time.
     drawn = settings(
-        max_examples=40,
+        max_examples=int(os.environ.get("LIVES", "40")),
         stateful_step_count=40,
         deadline=None,
         phases=[Phase.reuse, Phase.generate],
