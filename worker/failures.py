@@ -23,7 +23,7 @@ def explain(error: Exception) -> dict[str, Any]:
             return _out_of_memory(str(error))
         case RuntimeError() if "can't allocate memory" in str(error) or "not enough memory" in str(error):
             return _out_of_memory(str(error))
-        case RuntimeError() if "DataLoader worker" in str(error):
+        case RuntimeError() if str(error).startswith("DataLoader "):
             return {"code": "data_worker", "message": str(error), "retryable": True}
         case OSError():
             # A full disk, say: another attempt may find room.

@@ -25,6 +25,9 @@ Supply = Callable[[int], Part]
 Augment = Callable[[torch.Tensor, torch.Tensor, torch.Tensor, int], Batch]
 """From inputs and targets of the training part, the numbers of a batch's rows, and the epoch."""
 
+STUCK = 600.0
+"""Seconds after which a batch that does not come is given up, and the attempt with it."""
+
 Sent = list[npt.NDArray[Any] | None]
 
 
@@ -87,6 +90,7 @@ def feed(batches: Batches, start: int, stop: int, workers: int = 0) -> Iterator[
                 num_workers=workers,
                 # Forked: the rows are shared and not copied, and an epoch's supply need not be picklable.
                 multiprocessing_context="fork",
+                timeout=STUCK,
                 # Else the loader would draw from the generator of the dropout, and a resume would have drawn once more.
                 generator=torch.Generator(),
             )

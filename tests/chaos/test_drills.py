@@ -178,6 +178,14 @@ def test_a_trainer_knows_no_address_and_no_key(fleet: Fleet) -> None:
     fleet.finish(job_id)
 
 
+@pytest.mark.parametrize("number", [0, 3])
+def test_any_number_of_data_workers_is_the_same_job(number: int, fleet: Fleet, calm: Outcome) -> None:
+    job_id = start(fleet, {**LONG, "resources": {"data_workers": number}})
+    fleet.finish(job_id)
+    settle(fleet, job_id)
+    assert violations(fleet, {job_id: calm}) == []
+
+
 @pytest.mark.parametrize("ahead", [3600, -3600])
 @pytest.mark.parametrize("mode", ["embedded", "production"])
 def test_a_clock_an_hour_off_changes_nothing(mode: Mode, ahead: int, tmp_path: Path) -> None:
