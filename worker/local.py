@@ -7,8 +7,7 @@ import signal
 import sys
 import threading
 
-from sqlalchemy.exc import OperationalError
-
+from models.records.database import Away
 from models.settings import Settings
 from worker.station import Slot, Station
 
@@ -34,8 +33,8 @@ def _poll(station: Station, slot: Slot) -> None:
     while not station.is_draining:
         try:
             busy = station.work(slot)
-        except OperationalError as error:
-            logger.warning("the database is away (%s)", error.orig)
+        except Away as error:
+            logger.warning("the database is away (%s)", error)
             busy = False
         except Exception:
             # One attempt's trouble must not cost the slot its thread.

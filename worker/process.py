@@ -9,13 +9,17 @@ import sys
 import threading
 import time
 from contextlib import suppress
+from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import psutil
 
+from worker import messages
+from worker.messages import LONGEST_LINE, Message
+
 ROOT = Path(__file__).resolve().parents[1]
-LONGEST_LINE = 64 * 2**20
 COMMAND: tuple[str, ...] = (sys.executable, "-m", "worker.trainer")
 PASSED_ON: tuple[str, ...] = (
     "PATH",
@@ -29,11 +33,39 @@ PASSED_ON: tuple[str, ...] = (
 )
 """All a trainer learns of this process's environment: no key, no address of a database or broker."""
 
-Message = dict[str, Any]
+WAITING = 64
+"""Messages that wait for the supervisor; then the trainer waits, its pipe being full."""
+
+LAST_WORDS = 5.0
+"""Seconds for what a trainer said before its end to be read: who left its group may hold the pipes open for ever."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of the trainer's output."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Nonsense:
+    """Something that no trainer says."""
+
+    why: str
+
+
+@dataclass(frozen=True)
+class Exit:
+    """No process of the trainer's group is left."""
+
+    code: int
+
+
+Heard = Message | Line | Nonsense | Exit
 
 
 class TrainerProcess:
-    """A trainer, started ahead of time. It waits warm until `assign`.
+    """A trainer, started ahead of time. It waits warm until the job is sent to it.
 
     `cuda` is what CUDA_VISIBLE_DEVICES says there; None hides every device.
     """
@@ -47,6 +79,8 @@ class TrainerProcess:
             "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
             "OMP_NUM_THREADS": "1",
             "PYTHONUNBUFFERED": "1",
+            # Else Arrow's allocator starts a thread, before the kernel is asked to hold the only one there is.
+            "ARROW_DEFAULT_MEMORY_POOL": "system",
         }
         self.process = subprocess.Popen(
             [*COMMAND, str(writing)],
@@ -57,20 +91,25 @@ class TrainerProcess:
             stderr=subprocess.STDOUT,
             pass_fds=(writing,),
             start_new_session=True,
+            # A buffer has a lock, and whoever closes it waits for whoever writes.
+            bufsize=0,
         )
         os.close(writing)
         # Bounded: a supervisor that cannot write makes the trainer wait rather than fill the memory.
-        self.inbox: queue.Queue[Message] = queue.Queue(maxsize=1000)
+        self.inbox: queue.Queue[Heard] = queue.Queue(maxsize=WAITING)
+        self.gone = threading.Event()
+        """Set once no process of the group is left, and so nothing on a device."""
+        self._forsaken = threading.Event()
+        self._orders: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         assert self.process.stdout is not None
         self._readers = [
             threading.Thread(target=self._read_messages, args=(os.fdopen(reading, "rb"),), daemon=True),
-            threading.Thread(target=self._read_output, args=(self.process.stdout,), daemon=True),
+            threading.Thread(target=self._read_output, args=(BufferedReader(self.process.stdout),), daemon=True),
         ]
         for reader in self._readers:
             reader.start()
-        self.gone = threading.Event()
-        """Set once no process of the group is left, and so nothing on a device."""
-        threading.Thread(target=self._await_end, daemon=True).start()
+        for duty in (self._write_orders, self._await_end):
+            threading.Thread(target=duty, daemon=True).start()
 
     @property
     def pid(self) -> int:
@@ -80,15 +119,22 @@ class TrainerProcess:
     def is_alive(self) -> bool:
         return not self.gone.is_set()
 
-    def send(self, message: Message) -> None:
-        """Give an order. A trainer that is gone does not hear it; its end is in the inbox."""
+    def send(self, order: dict[str, Any]) -> None:
+        """Give an order, without waiting for it to be heard. Of a trainer that is gone, the end is in the inbox."""
+        self._orders.put((json.dumps(order) + "\n").encode())
+
+    def _write_orders(self) -> None:
+        """On a thread of its own: a trainer that does not listen must not stop its supervisor."""
         assert self.process.stdin is not None
-        with suppress(BrokenPipeError):
-            self.process.stdin.write((json.dumps(message) + "\n").encode())
-            self.process.stdin.flush()
+        while left := self._orders.get():
+            with suppress(BrokenPipeError, ValueError):
+                while left:
+                    left = left[self.process.stdin.write(left) :]
 
     def kill(self) -> None:
-        """End the whole process group at once, and wait until it is gone."""
+        """End the whole process group at once, and wait until it is gone. Nobody reads the inbox any more."""
+        self._forsaken.set()
+        self._orders.put(b"")
         if not self.gone.is_set():
             _kill_group(self.pid)
         self.gone.wait()
@@ -96,32 +142,49 @@ class TrainerProcess:
         with suppress(BrokenPipeError):
             self.process.stdin.close()
 
+    def _hear(self, what: Heard) -> None:
+        while not self._forsaken.is_set():
+            with suppress(queue.Full):
+                return self.inbox.put(what, timeout=0.5)
+
     def _read_messages(self, pipe: BinaryIO) -> None:
         with pipe:
             while line := pipe.readline(LONGEST_LINE):
-                self.inbox.put(json.loads(line))
+                try:
+                    self._hear(messages.read(line))
+                except messages.Untrue as error:
+                    return self._hear(Nonsense(str(error)))
 
     def _read_output(self, pipe: BinaryIO) -> None:
         with pipe:
             while line := pipe.readline(4096):
-                self.inbox.put({"type": "log", "line": line.decode(errors="replace").rstrip("\n")})
+                self._hear(Line(line.decode(errors="replace").rstrip("\n")))
 
     def _await_end(self) -> None:
-        # Whoever is left of the group would hold the pipes open. Until its leader is buried, the number stays its own.
+        # Until its leader is buried, the group's number stays its own.
         os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
-        end_group(self.pid)
-        code = self.process.wait()
+        while not end_group(self.pid):
+            pass
         self.gone.set()
+        code = self.process.wait()
+        until = time.monotonic() + LAST_WORDS
         for reader in self._readers:
-            reader.join()
-        self.inbox.put({"type": "exit", "code": code})
+            reader.join(max(0.0, until - time.monotonic()))
+        self._hear(Exit(code))
 
 
-def end_group(group: int) -> None:
-    """Kill every process of a group, and wait until none of them runs."""
+def end_group(group: int, patience: float = 5.0) -> bool:
+    """Kill every process of a group and wait until none runs; False where one still does after `patience` seconds.
+
+    A process that waits for a device or a network disk cannot die before that answers.
+    """
     _kill_group(group)
+    until = time.monotonic() + patience
     while _is_alive(group):
-        time.sleep(0.002)
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.005)
+    return True
 
 
 def _kill_group(group: int) -> None:

@@ -3,10 +3,8 @@
 import logging
 import threading
 
-from sqlalchemy.exc import OperationalError
-
 from models.records import jobs
-from models.records.database import Database
+from models.records.database import Away, Database
 from models.settings import Timing
 
 logger = logging.getLogger(__name__)
@@ -30,9 +28,12 @@ class Pulse(threading.Thread):
             except jobs.Fenced:
                 self.lost.set()
                 return
-            except OperationalError as error:
+            except Away as error:
                 # Nobody else can claim either while the database is away: train on, and ask again.
-                logger.warning("%s: the database is away (%s)", self.job_id, error.orig)
+                logger.warning("%s: the database is away (%s)", self.job_id, error)
+            except Exception:
+                # A heart that stops costs the job its lease.
+                logger.exception("%s: a heartbeat failed; the next one tries again", self.job_id)
 
     def end(self) -> None:
         self._ended.set()

@@ -1,12 +1,10 @@
 """What a trainer says, as rows: points and log lines in one fenced transaction, checkpoints behind their bytes."""
 
-import hashlib
 import logging
 import re
 import shutil
 from collections import defaultdict
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
@@ -18,11 +16,16 @@ from models.records.chunks import Points, join
 from models.records.database import Database
 from models.settings import Settings
 from models.storage.store import Store
+from worker.messages import Reached, Snapshot
 
 logger = logging.getLogger(__name__)
 
 MOST_GATHERED = 1_000_000
 """Points held back while the database is away; then the trainer waits, its pipe being full."""
+
+
+MOST_SERIES = 5000
+"""Of one job; a cross-validation of a hundred folds has some two thousand."""
 
 
 class Foreign(Exception):
@@ -47,17 +50,22 @@ class Report:
         self.desired = "run"
         self._points: dict[str, list[Points]] = defaultdict(list)
         self._gathered = 0
+        self._last: dict[str, int] = {}
         self._lines: list[str] = []
         self._progress: tuple[int, float, float | None] | None = None
         with database.reading() as tx:
             self._lines_left = settings.limits.max_log_lines - events.count(tx, self.job_id, "log")
 
-    def points(self, message: dict[str, Any]) -> None:
-        """Take a batch of points: {"step", "epoch", "eta", "series": {name: [steps, values, times]}}."""
-        self._progress = (message["step"], message["epoch"], message["eta"])
-        for name, columns in message["series"].items():
+    def points(self, reached: Reached) -> None:
+        """Take a batch of points. Raises Foreign where a series goes back, or there are more than any job has."""
+        self._progress = (reached.step, reached.epoch, reached.eta)
+        for name, columns in reached.series.items():
+            steps = columns[0]
+            if steps[0] <= self._last.get(name, -1) or len(self._last) > MOST_SERIES:
+                raise Foreign(f"{name} goes back to step {steps[0]}, or there are too many series")
+            self._last[name] = steps[-1]
             self._points[name].append(Points.of(*columns))
-            self._gathered += len(columns[0])
+            self._gathered += len(steps)
 
     @property
     def is_full(self) -> bool:
@@ -78,14 +86,21 @@ class Report:
             self._write(tx)
         self._forget()
 
-    def checkpoint(self, message: dict[str, Any]) -> None:
-        """Put the files away, then commit their row together with every point up to its step."""
-        files = [CheckpointFile.model_validate(file) for file in message["files"]]
-        folder = self._take_over(int(message["step"]), files)
-        prefix = f"jobs/{self.job_id}/a{self.attempt}/step-{message['step']}"
+    def checkpoint(self, snapshot: Snapshot) -> None:
+        """Put the files away, then commit their row together with every point up to its step. Raises Foreign."""
+        files = [CheckpointFile(name=file.name, bytes=file.bytes, sha256=file.sha256) for file in snapshot.files]
+        folder = self._take_over(snapshot.step, files)
+        prefix = f"jobs/{self.job_id}/a{self.attempt}/step-{snapshot.step}"
         self._store(prefix, folder, files)
-        told = {name: message[name] for name in ("step", "epoch", "reason", "score", "fold")}
-        new = checkpoints.New(**told, prefix=prefix, files=files)
+        new = checkpoints.New(
+            step=snapshot.step,
+            epoch=snapshot.epoch,
+            reason=snapshot.reason,
+            score=snapshot.score,
+            fold=snapshot.fold,
+            prefix=prefix,
+            files=files,
+        )
         with self.database.writing() as tx:
             self._write(tx)
             jobs.commit_checkpoint(tx, self.job_id, self.attempt, new)
@@ -115,20 +130,21 @@ class Report:
         folder = self.room.with_name(f"step-{step}")
         if not folder.exists():
             (self.room / folder.name).rename(folder)
-        if folder.is_symlink() or {file.name for file in files} != set(FILES):
+        if folder.is_symlink() or sorted(file.name for file in files) != sorted(FILES):
             raise Foreign(f"{folder.name} is no snapshot")
         for file in files:
             path = folder / file.name
             if path.is_symlink() or not path.is_file():
                 raise Foreign(f"{folder.name}/{file.name} is no file of the trainer's own")
-            with path.open("rb") as written:
-                if hashlib.file_digest(written, "sha256").hexdigest() != file.sha256:
-                    raise Foreign(f"{folder.name}/{file.name} is not what the trainer said it wrote")
         return folder
 
     def _store(self, prefix: str, folder: Path, files: list[CheckpointFile]) -> None:
         for file in files:
-            self.store.put(f"{prefix}/{file.name}", folder / file.name)
+            # Of the bytes that were stored: the trainer may hold the file open, and write to it still.
+            key = f"{prefix}/{file.name}"
+            if self.store.put(key, folder / file.name) != file.sha256 or self.store.size(key) != file.bytes:
+                self.store.delete(prefix)
+                raise Foreign(f"{folder.name}/{file.name} is not what the trainer said it wrote")
 
     def _write(self, tx: Session) -> None:
         self.desired = jobs.beat(tx, self.job_id, self.attempt, self.settings.timing.lease, self._progress)

@@ -12,14 +12,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sqlalchemy.exc import OperationalError
-
 from athanor.contract import Device
 from athanor.version import __version__
 from models.broker import Broker
 from models.records import jobs, workers
 from models.records import queue as table
-from models.records.database import Database
+from models.records.database import Away, Database
 from models.records.ids import new_id
 from models.settings import Settings
 from models.storage.store import open_store
@@ -54,7 +52,8 @@ class Slot:
     def take(self) -> TrainerProcess:
         """The waiting trainer, for a job."""
         trainer = self.warm()
-        self.spare = None
+        with self.lock:
+            self.spare = None
         return trainer
 
 
@@ -142,7 +141,12 @@ class Station:
             return False
         trainer, done = slot.take(), threading.Event()
         logger.info("%s: attempt %d", claim.job_id, claim.attempt)
-        supervisor = Supervisor(self.database, self.store, self.settings, claim, trainer, lambda: self.is_draining)
+        try:
+            supervisor = Supervisor(self.database, self.store, self.settings, claim, trainer, lambda: self.is_draining)
+        except BaseException:
+            # Nobody would look after it; the lease runs out.
+            trainer.kill()
+            raise
         threading.Thread(target=self._warm_for_the_next, args=(slot, done), daemon=True).start()
         try:
             supervisor.run()
@@ -155,7 +159,7 @@ class Station:
     def _warm_for_the_next(self, slot: Slot, done: threading.Event) -> None:
         """While a job runs, start the trainer of the next one as soon as there is one: importing takes seconds."""
         while not done.wait(1.0) and not self.is_draining:
-            with suppress(OperationalError), self.database.reading() as tx:
+            with suppress(*Away), self.database.reading() as tx:
                 if not table.is_empty(tx, slot.serves):
                     slot.warm()
                     return
@@ -165,8 +169,8 @@ class Station:
         while True:
             try:
                 self.sweep(reaps=time.monotonic() >= self._amnesty_until)
-            except OperationalError as error:
-                logger.warning("no sweep: the database is away (%s)", error.orig)
+            except Away as error:
+                logger.warning("no sweep: the database is away (%s)", error)
                 # Nobody could renew a lease meanwhile: everyone gets the time to do it.
                 self._amnesty_until = time.monotonic() + self.settings.timing.lease
             except Exception:
@@ -182,8 +186,9 @@ class Station:
                 table.expire_dead(tx, identity.machine(), identity.started)
             overdue = table.overdue(tx, identity.machine()) if reaps else []
         for pid, started in overdue:
-            if identity.started(pid) == started:
-                end_group(pid)
+            if identity.started(pid) == started and not end_group(pid):
+                logger.warning("process %d cannot be ended; its job waits for that", pid)
+                reaps = False
         with self.database.writing() as tx:
             if reaps:
                 for job_id in jobs.reap(tx):

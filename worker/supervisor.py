@@ -9,25 +9,30 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from athanor.contract import Baseline, CheckpointPolicy, JobError, better_is
 from athanor.files import PREPARATION, WEIGHTS
 from models.records import attempts, checkpoints, datasets, events, jobs, metrics
 from models.records.checkpoints import Stored
-from models.records.database import Database
+from models.records.database import Away, Database
 from models.settings import Settings
 from models.storage.store import Corrupt, Store, fetch
 from worker import identity
-from worker.process import TrainerProcess
+from worker.messages import Failed, Finished, Measured, Reached, Ready, Snapshot, Started, Stopped
+from worker.process import Exit, Heard, Line, Nonsense, TrainerProcess
 from worker.pulse import Pulse
-from worker.report import Report
+from worker.report import Foreign, Report
 
 logger = logging.getLogger(__name__)
 
 AWAY = 600.0
 """Seconds a supervisor holds on to a finished trainer's last word while the database is away."""
+
+
+class Stalled(Exception):
+    """A trainer does not answer."""
 
 
 class Supervisor:
@@ -55,7 +60,7 @@ class Supervisor:
         self.stop_sent: str | None = None
         self.kill_at: float | None = None
         self.began: float | None = None
-        self.verdict: dict[str, Any] | None = None
+        self.verdict: Finished | Stopped | Failed | None = None
 
     def run(self) -> None:
         """Returns when the trainer's process is gone and the job's row says what became of it."""
@@ -173,19 +178,21 @@ class Supervisor:
                 return weights
 
     def _follow(self) -> int:
-        """Take messages until the trainer is gone. Returns its exit code."""
-        flushed = time.monotonic()
+        """Take messages until the trainer is gone. Returns its exit code. Raises Stalled, Foreign, Fenced."""
+        flushed = silent = time.monotonic()
         while True:
             try:
-                message = self.trainer.inbox.get(timeout=self.settings.timing.flush)
+                heard = self.trainer.inbox.get(timeout=self.settings.timing.flush)
             except queue.Empty:
-                message = {"type": "nothing"}
+                self._check(time.monotonic() - silent)
+            else:
+                if isinstance(heard, Exit):
+                    self._patiently(self.report.flush)
+                    return heard.code
+                self._take(heard)
+                silent = time.monotonic()
             if self.pulse.lost.is_set():
                 raise jobs.Fenced
-            if message["type"] == "exit":
-                self._patiently(self.report.flush)
-                return int(message["code"])
-            self._take(message)
             if self.report.is_full:
                 self._patiently(self.report.flush)
             if time.monotonic() - flushed >= self.settings.timing.flush:
@@ -194,26 +201,31 @@ class Supervisor:
             ran = time.monotonic() - self.began if self.began is not None else 0.0
             self._steer(self.seconds_before + ran)
 
-    def _take(self, message: dict[str, Any]) -> None:
-        match message["type"]:
-            case "started":
+    def _check(self, silence: float) -> None:
+        """Raises Stalled where a trainer has said nothing for too long."""
+        timing = self.settings.timing
+        if silence > (timing.start if self.began is None else timing.stall):
+            raise Stalled(f"the trainer said nothing for {silence:.0f} s")
+
+    def _take(self, heard: Heard) -> None:
+        match heard:
+            case Started(device=device, fingerprint=fingerprint):
                 self.began = time.monotonic()
-                device, fingerprint = message["device"], message["fingerprint"]
                 self._patiently(lambda: self._begin(device, fingerprint))
-            case "baseline":
-                self._patiently(lambda: self._note_baseline(Baseline.model_validate(message["baseline"])))
-            case "points":
-                self.report.points(message)
-            case "log":
-                self.report.line(message["line"])
-            case "checkpoint":
-                self._patiently(lambda: self.report.checkpoint(message))
-            case "finished" | "stopped" | "failed":
-                self.verdict = message
-            case "ready" | "nothing":
+            case Measured(baseline=baseline):
+                self._patiently(lambda: self._note_baseline(baseline))
+            case Reached():
+                self.report.points(heard)
+            case Line(text=text):
+                self.report.line(text)
+            case Snapshot():
+                self._patiently(lambda: self.report.checkpoint(heard))
+            case Finished() | Stopped() | Failed():
+                self.verdict = heard
+            case Nonsense(why=why):
+                raise Foreign(f"the trainer said what no trainer says: {why}")
+            case Ready() | Exit():
                 pass
-            case unknown:
-                raise AssertionError(f"a trainer sent '{unknown}'")
 
     def _begin(self, device: str, fingerprint: dict[str, Any]) -> None:
         with self.database.writing() as tx:
@@ -240,20 +252,20 @@ class Supervisor:
     def _conclude(self, code: int) -> None:
         """The last transition. The process is gone by now."""
         job_id, attempt = self.claim.job_id, self.claim.attempt
-        verdict = self.verdict or {"type": "lost"}
+        verdict = self.verdict
 
         def conclude(tx: Session) -> None:
-            match verdict["type"]:
-                case "finished":
+            match verdict:
+                case Finished():
                     jobs.succeed(tx, job_id, attempt)
-                case "failed" if verdict["retryable"]:
-                    jobs.lose(tx, job_id, attempt, verdict["message"])
-                case "failed":
-                    jobs.fail(tx, job_id, attempt, JobError.model_validate(verdict))
+                case Failed(retryable=True):
+                    jobs.lose(tx, job_id, attempt, verdict.message)
+                case Failed():
+                    jobs.fail(tx, job_id, attempt, JobError(code=verdict.code, message=verdict.message))
                 case _ if self.stop_sent == "limit":
                     message = f"the job ran longer than resources.max_seconds = {self.max_seconds}"
                     jobs.fail(tx, job_id, attempt, JobError(code="max_seconds", message=message))
-                case "stopped":
+                case Stopped():
                     jobs.release(tx, job_id, attempt)
                 case _ if self.stop_sent is not None:
                     jobs.release(tx, job_id, attempt)
@@ -270,8 +282,8 @@ class Supervisor:
         """Try a write that the next one makes up for."""
         try:
             write()
-        except OperationalError as error:
-            logger.warning("%s: the database is away (%s)", self.claim.job_id, error.orig)
+        except Away as error:
+            logger.warning("%s: the database is away (%s)", self.claim.job_id, error)
 
     def _patiently(self, write: Callable[[], None]) -> None:
         """A write that must not be lost: repeated while the database is away. The trainer works on meanwhile."""
@@ -279,10 +291,10 @@ class Supervisor:
         while True:
             try:
                 return write()
-            except OperationalError as error:
+            except Away as error:
                 if time.monotonic() > until:
                     raise
-                logger.warning("%s: the database is away (%s)", self.claim.job_id, error.orig)
+                logger.warning("%s: the database is away (%s)", self.claim.job_id, error)
                 time.sleep(1)
 
 

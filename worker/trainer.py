@@ -27,6 +27,9 @@ from worker.loop import NonFinite
 from worker.past import Past
 from worker.trial import Origin, Trial, Work
 
+LONGEST = 4000
+"""Characters of an explanation."""
+
 
 def attempt(assignment: dict[str, Any], pipe: Pipe, leash: Leash) -> None:
     """One training after another, to the end or until told to stop."""
@@ -65,7 +68,8 @@ def main() -> int:
     except Exception as error:
         if not isinstance(error, (NonFinite, DataError, Refusal)):
             sys.excepthook(type(error), error, error.__traceback__)
-        pipe.send("failed", **explain(error))
+        said = explain(error)
+        pipe.send("failed", **said | {"message": said["message"][:LONGEST]})
         return 1
     return 0
 

@@ -164,7 +164,6 @@ class Trial:
             fold=self.past.folds + 1 if folds else None,
             reason=reason,
             score=step.score,
-            folder=str(folder),
             files=[file.model_dump() for file in files],
         )
 

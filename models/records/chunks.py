@@ -54,7 +54,19 @@ def pack(points: Points) -> bytes:
     return zlib.compress(base + b"".join(shuffled), 1)
 
 
+class Unreadable(ValueError):
+    """Bytes that `pack` did not make."""
+
+
 def unpack(packed: bytes) -> Points:
+    """Raises Unreadable."""
+    try:
+        return _unpack(packed)
+    except (zlib.error, ValueError) as error:
+        raise Unreadable(str(error)) from error
+
+
+def _unpack(packed: bytes) -> Points:
     raw = zlib.decompress(packed)
     first_step, first_bits = np.frombuffer(raw[:16], "<i8")
     n = (len(raw) - 16) // 24

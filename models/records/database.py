@@ -8,8 +8,14 @@ from typing import Any
 
 from sqlalchemy import Connection, Float, Function, create_engine, event, text
 from sqlalchemy.engine import Engine
+from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Session
+
+Away = (OperationalError, InternalError, InterfaceError, PoolTimeout)
+"""What a database raises that is not there, or not as it should be: worth another try. psycopg calls a session that was
+ended for idling, or one that has become read-only, internal errors."""
 
 BUSY = 30.0
 """Seconds for which a writer of SQLite waits for another, and PostgreSQL for the next word of a transaction."""

@@ -1,12 +1,14 @@
 """Metric series: append a batch, cut off what a resume will do again, read a window."""
 
+from contextlib import suppress
+
 import numpy as np
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from athanor.contract import Metrics
 from athanor.contract import Series as SeriesAnswer
-from models.records.chunks import Points, extremes, join, pack, thin, unpack
+from models.records.chunks import Points, Unreadable, extremes, join, pack, thin, unpack
 from models.records.tables import Chunk, Series
 
 SEALED = 512
@@ -102,7 +104,10 @@ def _summarise(tx: Session, job_id: str, name: str, points: Points) -> None:
 
 
 def truncate(tx: Session, job_id: str, step: int) -> None:
-    """Forget every point after `step`: the attempt that resumes there will report it again."""
+    """Forget every point after `step`: the attempt that resumes there will report it again.
+
+    And every chunk there that cannot be read: a damaged row must not keep its job from being claimed.
+    """
     beyond = tx.execute(
         select(Chunk.series, Chunk.first_step, Chunk.packed)
         .where(Chunk.job_id == job_id, Chunk.last_step > step)
@@ -110,10 +115,11 @@ def truncate(tx: Session, job_id: str, step: int) -> None:
     ).all()
     for row in beyond:
         _drop(tx, job_id, row.series, [row.first_step])
-        points = unpack(row.packed)
-        kept = points[points.steps <= step]
-        if len(kept):
-            _write(tx, job_id, row.series, kept)
+        with suppress(Unreadable):
+            points = unpack(row.packed)
+            kept = points[points.steps <= step]
+            if len(kept):
+                _write(tx, job_id, row.series, kept)
     for name in {row.series for row in beyond}:
         tx.execute(delete(Series).where(Series.job_id == job_id, Series.name == name))
         left = _read(tx, job_id, name, None)

@@ -1,5 +1,6 @@
 """Files in a folder, on a local disk or one that all machines share."""
 
+import hashlib
 import os
 import secrets
 import shutil
@@ -21,13 +22,16 @@ class FolderStore:
         assert parts and not key.startswith("/") and ".." not in parts, key
         return self.root.joinpath(*parts)
 
-    def put(self, key: str, source: Path) -> None:
+    def put(self, key: str, source: Path) -> str:
+        digest = hashlib.sha256()
         target = self._path(key)
         target.parent.mkdir(parents=True, exist_ok=True)
         partial = target.with_name(f".{target.name}.{secrets.token_hex(8)}.part")
         try:
             with source.open("rb") as reader, partial.open("wb") as writer:
-                shutil.copyfileobj(reader, writer, PIECE)
+                while piece := reader.read(PIECE):
+                    digest.update(piece)
+                    writer.write(piece)
                 writer.flush()
                 os.fsync(writer.fileno())
             partial.rename(target)
@@ -35,6 +39,7 @@ class FolderStore:
             partial.unlink(missing_ok=True)
         for folder in (target.parent, *target.parent.relative_to(self.root).parents):
             sync_folder(self.root / folder)
+        return digest.hexdigest()
 
     def read(self, key: str, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
         with self._path(key).open("rb") as file:

@@ -1,7 +1,9 @@
 """Files as rows in the database, so that API and workers need nothing else in common."""
 
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from models.records import blobs
 from models.records.blobs import PIECE
@@ -12,12 +14,12 @@ class RowStore:
     def __init__(self, database: Database) -> None:
         self.database = database
 
-    def put(self, key: str, source: Path) -> None:
+    def put(self, key: str, source: Path) -> str:
+        digest = hashlib.sha256()
         with source.open("rb") as file, self.database.writing() as tx:
             blobs.remove(tx, key)
-            # An empty file has one empty piece: it is there, with nothing in it.
-            first = file.read(PIECE)
-            blobs.write(tx, key, _chain(first, iter(lambda: file.read(PIECE), b"")))
+            blobs.write(tx, key, _pieces(file, digest.update))
+        return digest.hexdigest()
 
     def read(self, key: str, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
         number, skip = divmod(start, PIECE)
@@ -53,6 +55,11 @@ class RowStore:
         """The database's own readiness is asked for elsewhere."""
 
 
-def _chain(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
-    yield first
-    yield from rest
+def _pieces(file: BinaryIO, see: Callable[[bytes], None]) -> Iterator[bytes]:
+    """An empty file has one empty piece: it is there, with nothing in it."""
+    piece = file.read(PIECE)
+    yield piece
+    see(piece)
+    while piece := file.read(PIECE):
+        see(piece)
+        yield piece

@@ -17,8 +17,11 @@ class Corrupt(Exception):
 class Store(Protocol):
     """Files by key. A key is a relative path of ids and plain names."""
 
-    def put(self, key: str, source: Path) -> None:
-        """Keep a copy of `source`; when this returns it survives a power cut. An equal key is replaced."""
+    def put(self, key: str, source: Path) -> str:
+        """Keep a copy of `source`; when this returns it survives a power cut. An equal key is replaced.
+
+        Returns the sha256 of the bytes that were kept.
+        """
 
     def read(self, key: str, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
         """The bytes from `start` up to `stop`, in pieces of at most 1 MiB. Raises FileNotFoundError."""

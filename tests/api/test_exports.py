@@ -98,7 +98,7 @@ def _train(house: Installation, folder: Path) -> None:
         for kind, said in heard.messages:
             if kind == "checkpoint":
                 prefix = f"{claim.job_id}/{said['step']}"
-                for path in Path(said["folder"]).iterdir():
+                for path in (here / f"step-{said['step']}").iterdir():
                     store.put(f"{prefix}/{path.name}", path)
                 files = [CheckpointFile.model_validate(file) for file in said["files"]]
                 new = checkpoints.New(said["step"], said["epoch"], said["reason"], said["score"], prefix, files)

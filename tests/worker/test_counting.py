@@ -199,5 +199,7 @@ def test_a_trainer_counts(rounds: int, tmp_path: Path) -> None:
     (baseline,) = {message["baseline"]["kind"] for message in pipe.heard if message["type"] == "baseline"}
     assert baseline == "unigram" and pipe.heard[-1]["type"] == "finished"
     again = Listening(leash, patience=-1)
-    attempt({**assignment, "resume": kept[-1]["folder"], "best": None, "origin": None}, again, leash)
+    attempt(
+        {**assignment, "resume": str(tmp_path / f"step-{kept[-1]['step']}"), "best": None, "origin": None}, again, leash
+    )
     assert not any(message["type"] == "checkpoint" for message in again.heard), "it was over"

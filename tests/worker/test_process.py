@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from worker import process as processes
-from worker.process import TrainerProcess, end_group
+from worker.process import Exit, Line, Nonsense, TrainerProcess, end_group
 
 SLEEPY = """
 import subprocess, sys, time
@@ -28,7 +28,7 @@ def trainer(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> 
     """A process with three children, in place of a trainer."""
     monkeypatch.setattr(processes, "COMMAND", (sys.executable, "-c", SLEEPY.format(rest=request.param)))
     started = TrainerProcess(None)
-    assert started.inbox.get(timeout=30) == {"type": "log", "line": "warm"}
+    assert started.inbox.get(timeout=30) == Line("warm")
     yield started
     started.kill()
 
@@ -45,15 +45,16 @@ def is_over(process: psutil.Process) -> bool:
 def test_to_kill_is_to_see_every_process_gone(trainer: TrainerProcess) -> None:
     group = group_of(trainer)
     assert len(group) == 4 and trainer.is_alive
-    trainer.kill()
+    for process in group[:1]:
+        process.kill()
+    assert trainer.inbox.get(timeout=5) == Exit(-9)
     assert [is_over(process) for process in group] == [True] * 4
     assert not trainer.is_alive
-    assert trainer.inbox.get(timeout=5) == {"type": "exit", "code": -9}
 
 
 @pytest.mark.parametrize("trainer", ["sys.exit(3)"], indirect=True)
 def test_a_trainer_that_ends_takes_its_own_with_it(trainer: TrainerProcess) -> None:
-    assert trainer.inbox.get(timeout=10) == {"type": "exit", "code": 3}
+    assert trainer.inbox.get(timeout=10) == Exit(3)
     assert [each for each in psutil.process_iter() if not is_over(each) and os.getpgid(each.pid) == trainer.pid] == []
 
 
@@ -90,3 +91,60 @@ def test_the_group_of_a_stranger_s_orphan_is_ended() -> None:
     leader.wait()
     leader.stdout.close()
     end_group(leader.pid)
+
+
+SAYS = """
+import os, sys
+os.write(int(sys.argv[1]), sys.stdin.buffer.raw.readline())
+print("warm", flush=True)
+"""
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b'{"type": "exit", "code": 0}',
+        b'{"type": "log", "line": "x"}',
+        b"no json",
+        b"[]",
+        b'{"type": "finished", "x": 1}',
+    ],
+)
+def test_what_no_trainer_says_is_not_believed(said: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "COMMAND", (sys.executable, "-c", SAYS))
+    trainer = TrainerProcess(None)
+    trainer._orders.put(said + b"\n")
+    heard = [trainer.inbox.get(timeout=20) for _ in range(3)]
+    assert sum(isinstance(each, Nonsense) for each in heard) == 1 and heard[-1] == Exit(0)
+    trainer.kill()
+
+
+@pytest.mark.parametrize("trainer", [WAITS], indirect=True)
+def test_who_does_not_listen_stops_nobody(trainer: TrainerProcess) -> None:
+    began = time.monotonic()
+    for _ in range(3):
+        trainer.send({"type": "job", "much": "x" * 200_000})
+    assert time.monotonic() - began < 1
+    trainer.kill()
+    assert time.monotonic() - began < 5
+
+
+LEAVES = "import os; os.fork() or (os.setsid(), time.sleep(30)); sys.exit(0)"
+
+
+@pytest.mark.parametrize("trainer", [LEAVES], indirect=True)
+def test_who_left_the_group_does_not_keep_its_end_from_being_heard(
+    trainer: TrainerProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processes, "LAST_WORDS", 0.5)
+    assert trainer.inbox.get(timeout=15) == Exit(0)
+
+
+@pytest.mark.parametrize("trainer", ["while True: print('x' * 1000, flush=True)"], indirect=True)
+def test_one_that_talks_when_nobody_listens_leaves_no_thread(trainer: TrainerProcess) -> None:
+    time.sleep(0.5)
+    trainer.kill()
+    until = time.monotonic() + 5
+    while any(reader.is_alive() for reader in trainer._readers):
+        assert time.monotonic() < until
+        time.sleep(0.01)

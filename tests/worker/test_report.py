@@ -2,17 +2,17 @@
 
 import hashlib
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from athanor.contract import CheckpointPolicy
 from athanor.files import FILES
-from models.records import checkpoints, jobs
+from models.records import checkpoints, jobs, metrics
 from models.records.database import Database
 from models.settings import Settings
 from models.storage.folder import FolderStore
 from tests.factories import LEASE, a_submission, a_worker
+from worker.messages import Reached, Snapshot, Written
 from worker.report import Foreign, Report
 
 
@@ -39,7 +39,7 @@ def report(database: Database, store: FolderStore, claim: jobs.Claim, tmp_path: 
     return Report(database, store, Settings(data=tmp_path), claim, CheckpointPolicy(), room)
 
 
-def snapshot(report: Report, step: int) -> dict[str, Any]:
+def snapshot(report: Report, step: int) -> Snapshot:
     """Files in the trainer's room, and what a trainer says of them."""
     folder = report.room / f"step-{step}"
     folder.mkdir()
@@ -47,9 +47,8 @@ def snapshot(report: Report, step: int) -> dict[str, Any]:
     for name in FILES:
         data = f"{name} at {step}".encode()
         (folder / name).write_bytes(data)
-        files.append({"name": name, "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()})
-    told = {"step": step, "epoch": 1.0, "reason": "cadence", "score": None, "fold": None}
-    return {**told, "folder": "/etc", "files": files}
+        files.append(Written(name=name, bytes=len(data), sha256=hashlib.sha256(data).hexdigest()))
+    return Snapshot(type="checkpoint", step=step, epoch=1.0, reason="cadence", score=None, fold=None, files=files)
 
 
 def test_a_snapshot_becomes_a_checkpoint(report: Report, store: FolderStore, database: Database) -> None:
@@ -68,7 +67,8 @@ def test_a_link_to_a_secret_is_not_published(report: Report, store: FolderStore,
     weights = report.room / "step-10" / FILES[0]
     weights.unlink()
     weights.symlink_to(secret)
-    told["files"][0]["sha256"] = hashlib.sha256(secret.read_bytes()).hexdigest()
+    stolen = Written(name=FILES[0], bytes=10, sha256=hashlib.sha256(secret.read_bytes()).hexdigest())
+    told = told.model_copy(update={"files": [stolen, *told.files[1:]]})
     with pytest.raises(Foreign, match="no file of the trainer's own"):
         report.checkpoint(told)
     assert store.keys("jobs") == []
@@ -83,10 +83,10 @@ def test_a_folder_that_is_a_link_is_not_taken(report: Report, store: FolderStore
     assert store.keys("jobs") == []
 
 
-@pytest.mark.parametrize("names", [FILES[:3], (*FILES[:3], "../../../admin.key"), (*FILES, "more")])
+@pytest.mark.parametrize("names", [FILES[:3], (*FILES[:3], "../../../admin.key"), (*FILES, "more"), (*FILES, FILES[0])])
 def test_only_the_files_of_a_snapshot_are_taken(names: tuple[str, ...], report: Report, store: FolderStore) -> None:
     told = snapshot(report, 10)
-    told["files"] = [{"name": name, "bytes": 1, "sha256": "0" * 64} for name in names]
+    told = told.model_copy(update={"files": [Written(name=name, bytes=1, sha256="0" * 64) for name in names]})
     with pytest.raises(Foreign, match="no snapshot"):
         report.checkpoint(told)
     assert store.keys("jobs") == []
@@ -120,3 +120,26 @@ def test_an_attempt_that_is_fenced_off_commits_nothing(report: Report, database:
         report.checkpoint(told)
     with database.reading() as tx:
         assert checkpoints.newest(tx, report.job_id) is None
+
+
+def points(*steps: int, name: str = "train/loss") -> Reached:
+    columns = (list(steps), [0.5] * len(steps), [1.0] * len(steps))
+    return Reached(type="points", step=max(steps), epoch=1.0, eta=0.0, series={name: columns})
+
+
+def test_a_series_does_not_go_back(report: Report, database: Database) -> None:
+    report.points(points(1, 2, 3))
+    report.points(points(4))
+    with pytest.raises(Foreign, match="goes back"):
+        report.points(points(4))
+    report.flush()
+    with database.reading() as tx:
+        assert metrics.read(tx, report.job_id, None, None, None).series["train/loss"].steps == [1, 2, 3, 4]
+
+
+def test_there_is_a_last_series(report: Report, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("worker.report.MOST_SERIES", 3)
+    for number in range(4):
+        report.points(points(1, name=f"series/{number}"))
+    with pytest.raises(Foreign, match="too many"):
+        report.points(points(1, name="one more"))

@@ -8,6 +8,7 @@ import pytest
 
 from athanor.contract import better_is
 from tests import small
+from worker import messages
 from worker.leash import Leash, Pipe
 from worker.trainer import attempt
 
@@ -21,7 +22,9 @@ class Listening(Pipe):
         self.leash, self.patience, self.heard = leash, patience, list[Message]()
 
     def send(self, kind: str, **data: Any) -> None:
-        self.heard.append({"type": kind, **data})
+        said = {"type": kind, **data}
+        messages.read(json.dumps(said).encode())
+        self.heard.append(said)
         self.patience -= kind == "checkpoint"
         if self.patience == 0:
             self.leash.stop = "pause"
@@ -64,7 +67,7 @@ class Job:
         for message in pipe.heard:
             match message["type"]:
                 case "checkpoint":
-                    self.checkpoints.append(message)
+                    self.checkpoints.append({**message, "folder": str(folder / f"step-{message['step']}")})
                 case "baseline":
                     self.baseline = message["baseline"]
                 case "points":

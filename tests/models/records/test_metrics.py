@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from athanor.contract import Series as SeriesAnswer
@@ -194,3 +194,13 @@ def test_times_are_kept(database: Database) -> None:
         job_id = a_job(tx, state=State.RUNNING)
         metrics.append(tx, job_id, {LOSS: some_points(start=1, stop=3)})
         assert read(tx, job_id).times == [NOW + 0.125, NOW + 0.25]
+
+
+def test_a_damaged_chunk_does_not_keep_its_job_from_being_claimed(database: Database) -> None:
+    with database.writing() as tx:
+        job_id = a_job(tx)
+        metrics.append(tx, job_id, {name: some_points(start=1, stop=4) for name in (LOSS, "lr")})
+        tx.execute(update(Chunk).where(Chunk.job_id == job_id, Chunk.series == LOSS).values(packed=b"damaged"))
+        metrics.truncate(tx, job_id, 2)
+        assert LOSS not in metrics.read(tx, job_id, None, None, None).series
+        assert len(read(tx, job_id, "lr").steps) == 2

@@ -1,0 +1,124 @@
+"""What a trainer may say, and how much of it: whatever else comes through its pipe is not believed.
+
+A trainer reads what strangers upload. Should one ever be taken over, its words can harm its own job and nothing else.
+"""
+
+from itertools import pairwise
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+
+from athanor.contract import Baseline
+
+LONGEST_LINE = 4 * 2**20
+"""Bytes of a message; some 50,000 points."""
+
+Step = Annotated[int, Field(ge=0, le=10**9)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+SeriesName = Annotated[str, Field(min_length=1, max_length=200)]
+Columns = tuple[list[Step], list[float], list[Finite]]
+
+
+class Said(BaseModel):
+    """A message; a field that is not named here is none."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Ready(Said):
+    """Everything is imported."""
+
+    type: Literal["ready"]
+
+
+class Started(Said):
+    """The assignment is understood, the device taken."""
+
+    type: Literal["started"]
+    device: str = Field(max_length=200)
+    fingerprint: dict[str, Any] = Field(max_length=50)
+
+
+class Measured(Said):
+    """What takes no learning, on the job's rows."""
+
+    type: Literal["baseline"]
+    baseline: Baseline
+
+
+class Reached(Said):
+    """Points of a stretch of steps, in columns: steps, values, times."""
+
+    type: Literal["points"]
+    step: Step
+    epoch: Finite
+    eta: Finite
+    series: dict[SeriesName, Columns] = Field(max_length=200)
+
+    @model_validator(mode="after")
+    def _columns(self) -> "Reached":
+        for name, (steps, values, times) in self.series.items():
+            if not len(steps) == len(values) == len(times) > 0:
+                raise ValueError(f"the columns of {name} differ in length, or are empty")
+            if any(one >= other for one, other in pairwise(steps)):
+                raise ValueError(f"the steps of {name} do not rise")
+        return self
+
+
+class Written(Said):
+    """A file of a snapshot."""
+
+    name: str = Field(max_length=100)
+    bytes: int = Field(ge=0)
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+
+
+class Snapshot(Said):
+    """A snapshot lies in the room, as step-N."""
+
+    type: Literal["checkpoint"]
+    step: Step
+    epoch: Finite
+    fold: int | None = Field(ge=1, le=100)
+    reason: Literal["cadence", "best", "final", "stop"]
+    score: Finite | None
+    files: list[Written] = Field(max_length=10)
+
+
+class Finished(Said):
+    """Trained to the end."""
+
+    type: Literal["finished"]
+
+
+class Stopped(Said):
+    """As it was told to."""
+
+    type: Literal["stopped"]
+
+
+class Failed(Said):
+    """Why it cannot go on."""
+
+    type: Literal["failed"]
+    code: str = Field(max_length=100)
+    message: str = Field(max_length=10_000)
+    retryable: bool
+
+
+Message = Ready | Started | Measured | Reached | Snapshot | Finished | Stopped | Failed
+_MESSAGES: TypeAdapter[Message] = TypeAdapter(Annotated[Message, Field(discriminator="type")])
+
+
+class Untrue(Exception):
+    """No trainer says that."""
+
+
+def read(line: bytes) -> Message:
+    """A line of the pipe. Raises Untrue."""
+    try:
+        return _MESSAGES.validate_json(line)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = "/".join(str(part)[:100] for part in first["loc"])
+        raise Untrue(f"{place}: {first['msg'][:200]}") from None
