@@ -155,8 +155,8 @@ MUTANTS: dict[str, Mutant] = {
     "dead-not-noticed": Mutant(
         "another process with the same number passes for the worker that died",
         "models/records/queue.py",
-        "if started(row.pid) != row.pid_started:",
-        "if started(row.pid) is None:",
+        "if began is None or not (began == row.pid_started or math.isnan(began)):",
+        "if began is None:",
         (f"{RECORDS}/test_queue.py",),
     ),
     "store-renames-first": Mutant(
