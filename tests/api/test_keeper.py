@@ -27,7 +27,7 @@ def test_a_worker_that_cannot_be_started_is_tried_again(
         started.set()
         return worker
 
-    monkeypatch.setattr(keeper.subprocess, "Popen", popen)
+    monkeypatch.setattr(subprocess, "Popen", popen)
     monkeypatch.setattr(keeper, "PAUSE", 0.01)
     kept = keeper.Keeper(1)
     with caplog.at_level(logging.WARNING):
