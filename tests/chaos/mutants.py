@@ -10,6 +10,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -314,9 +316,7 @@ def verdict(mutant: Mutant) -> str:
     """ "caught" where a test noticed; else what happened instead."""
     if (control := _control(mutant.tests)) != 0:
         return f"no verdict: as it is, pytest ends with {control}"
-    with tempfile.TemporaryDirectory() as folder:
-        tree = Path(folder) / "tree"
-        shutil.copytree(ROOT, tree, ignore=LEFT_OUT)
+    with _copy() as tree:
         file = tree / mutant.file
         text = file.read_text()
         if text.count(mutant.right) != 1:
@@ -329,8 +329,15 @@ def verdict(mutant: Mutant) -> str:
 
 @cache
 def _control(tests: tuple[str, ...]) -> int | None:
-    """How the tests end where nothing is broken."""
-    return _pytest(ROOT, tests)
+    """How the tests end in a copy where nothing is broken."""
+    with _copy() as tree:
+        return _pytest(tree, tests)
+
+
+@contextmanager
+def _copy() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(shutil.copytree(ROOT, Path(folder) / "tree", ignore=LEFT_OUT))
 
 
 def _pytest(tree: Path, tests: tuple[str, ...]) -> int | None:

@@ -24,7 +24,6 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name, text in {"code_.py": CODE, **TESTS}.items():
         (tmp_path / name).write_text(text)
     monkeypatch.setattr(mutants, "ROOT", tmp_path)
-    monkeypatch.setattr(mutants, "SECONDS", 10)
     mutants._control.cache_clear()
     yield
     mutants._control.cache_clear()
@@ -35,7 +34,6 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     [
         ("test_good.py", "2 * x", "caught"),
         ("test_blind.py", "2 * x", "survived"),
-        ("test_slow.py", "2 * x", "timeout"),
         ("test_broken.py", "2 * x", "no verdict: as it is, pytest ends with 1"),
         ("test_empty.py", "2 * x", "no verdict: as it is, pytest ends with 5"),
         ("test_good.py", "4 * x", "no verdict: code_.py has 0 places to break"),
@@ -43,6 +41,11 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 )
 def test_the_verdict(tests: str, right: str, found: str) -> None:
     assert verdict(Mutant("it doubles nothing", "code_.py", right, "x", (tests,))) == found
+
+
+def test_who_does_not_end_is_not_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mutants, "SECONDS", 6)
+    assert verdict(Mutant("it doubles nothing", "code_.py", "2 * x", "x", ("test_slow.py",))) == "timeout"
 
 
 def test_every_mutant_breaks_one_place_and_names_tests_that_exist() -> None:
