@@ -36,13 +36,21 @@ class Keeper:
         self._thread.join()
 
     def _keep(self) -> None:
-        while True:
-            with self._lock:
-                if self._stopping.is_set():
-                    return
-                self._worker = subprocess.Popen(self._command, cwd=ROOT, stdin=subprocess.PIPE)
-            code = self._worker.wait()
-            if self._worker.stdin is not None:
-                self._worker.stdin.close()
+        while not self._stopping.is_set():
+            end = self._run()
             if not self._stopping.wait(PAUSE):
-                logger.warning("the worker ended with code %d and is started again", code)
+                logger.warning("the worker %s and is started again", end)
+
+    def _run(self) -> str:
+        """A worker's life. Returns how it ended."""
+        with self._lock:
+            if self._stopping.is_set():
+                return "was not wanted"
+            try:
+                self._worker = subprocess.Popen(self._command, cwd=ROOT, stdin=subprocess.PIPE)
+            except OSError as error:  # no memory or no process left, for now
+                return f"could not be started ({error})"
+        code = self._worker.wait()
+        if self._worker.stdin is not None:
+            self._worker.stdin.close()
+        return f"ended with code {code}"

@@ -15,6 +15,14 @@ if sys.platform == "linux":
 
 _ROOT = Path(__file__).parents[1]
 
+WALLS = {
+    "opening files outside its folder": 1,
+    "truncating files outside its folder": 3,
+    "speaking TCP": 4,
+    "signalling other processes": 6,
+}
+"""What an enclosed process is kept from, and the version of Landlock that began to."""
+
 
 def environment(folder: str | Path) -> dict[str, str]:
     """No secrets. The other names keep libraries from reserving memory for threads, which counts against the bound."""
@@ -43,14 +51,14 @@ def _bound(bounds: dict[int, int]) -> None:
             resource.setrlimit(kind, (bound, bound))
 
 
-def enclose(readable: Iterable[Path], writable: Iterable[Path], devices: Iterable[Path]) -> bool:
+def enclose(readable: Iterable[Path], writable: Iterable[Path], devices: Iterable[Path]) -> list[str]:
     """Let this thread, and whatever it starts, open nothing else from now on.
 
-    It speaks TCP to nobody and signals no process outside. Source: Linux kernel, userspace-api/landlock. Returns False,
-    with nothing changed, where the kernel has no Landlock; an older one enforces what it knows.
+    It speaks TCP to nobody and signals no process outside. Returns what the kernel cannot keep it from: nothing, or all
+    of WALLS where there is no Landlock. Source: Linux kernel, userspace-api/landlock, "Previous limitations".
     """
     if sys.platform != "linux":
-        return False
+        return [*WALLS]
     read = AccessFS.EXECUTE | AccessFS.READ_FILE | AccessFS.READ_DIR
     use = AccessFS.READ_FILE | AccessFS.WRITE_FILE | AccessFS.IOCTL_DEV
     tcp, others = AccessNet.BIND_TCP | AccessNet.CONNECT_TCP, Scope.SIGNAL | Scope.ABSTRACT_UNIX_SOCKET
@@ -58,12 +66,13 @@ def enclose(readable: Iterable[Path], writable: Iterable[Path], devices: Iterabl
         with Ruleset(handled_net=tcp, scoped=others) as rules:
             for access, places in ((read, readable), (rules.handled_fs, writable), (use, devices)):
                 for place in places:
-                    if place.exists():
+                    # Unlike the path's own `exists`, False too where that is not ours to know.
+                    if os.path.exists(place):
                         # The kernel refuses rights over folders on a file.
                         rules.allow_path(place, access if place.is_dir() else access & _OF_FILES)
             rules.restrict()
     except LandlockError as error:
         if error.errno in (errno.ENOSYS, errno.EOPNOTSUPP):
-            return False
+            return [*WALLS]
         raise
-    return True
+    return [wall for wall, since in WALLS.items() if rules.abi_version < since]

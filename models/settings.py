@@ -1,13 +1,26 @@
 """How this installation runs: ATHANOR_* in the environment, read once into one frozen object."""
 
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
+from urllib.parse import quote
 
 import psutil
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from athanor.bundle import MAX_DIFFERENCE
+
+CONTAINER = Path("/sys/fs/cgroup/memory.max")
+"""What a container may use, in bytes or "max". Source: Linux kernel, admin-guide/cgroup-v2."""
+
+
+def memory() -> int:
+    """Bytes of this machine, or of the container where that has less."""
+    machine = psutil.virtual_memory().total
+    with suppress(OSError, ValueError):
+        return min(machine, int(CONTAINER.read_text()))
+    return machine
 
 
 class Limits(BaseModel):
@@ -20,7 +33,7 @@ class Limits(BaseModel):
     max_upload_bytes: int = 4 * 2**30
     max_parameters: int = 2_000_000_000
     max_memory_bytes: int = 256 * 2**30
-    trainer_memory_bytes: int = Field(default_factory=lambda: psutil.virtual_memory().total)
+    trainer_memory_bytes: int = Field(default_factory=memory)
     max_steps: int = 100_000_000
     max_log_lines: int = 20_000
     intake_seconds: int = 600
@@ -61,7 +74,8 @@ class Settings(BaseSettings):
 
     @cached_property
     def database(self) -> str:
-        return self.database_url or f"sqlite:///{self.data.absolute() / 'athanor.db'}"
+        # A folder's name may hold what means something in a URL.
+        return self.database_url or f"sqlite:///{quote(str(self.data.absolute() / 'athanor.db'))}"
 
     @property
     def is_sqlite(self) -> bool:

@@ -1,7 +1,9 @@
 """Who a worker process is, so that another on the same machine can tell that it is dead."""
 
+import math
 import os
 import platform
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -16,17 +18,34 @@ def machine() -> str:
     return f"{platform.node()} {booted} {os.readlink(space) if space.exists() else ''}".strip()
 
 
+PROC = Path("/proc")
+
+
 def started(pid: int) -> float | None:
-    """When a process began, in a unit of this machine's own; None where it is gone, reaped by its parent or not."""
-    stat = Path(f"/proc/{pid}/stat")
+    """When a process began, in a unit of this machine's own; None where it is gone, reaped by its parent or not.
+
+    NaN where it is there and its beginning is not to be seen: /proc may hide what belongs to other users.
+    """
+    stat = PROC / str(pid) / "stat"
     if Path("/proc/self/stat").exists():
         try:
             # Fields 3 and 22, counted after the parenthesised name, which may hold anything.
             fields = stat.read_text().rpartition(")")[2].split()
             return None if fields[0] == "Z" else float(fields[19])
-        except (FileNotFoundError, ProcessLookupError):
-            return None
+        except (FileNotFoundError, ProcessLookupError, PermissionError):
+            return math.nan if _is_there(pid) else None
     try:
         return float(psutil.Process(pid).create_time())
     except psutil.NoSuchProcess:
         return None
+    except psutil.AccessDenied:
+        return math.nan
+
+
+def _is_there(pid: int) -> bool:
+    with suppress(PermissionError):
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return False
+    return True

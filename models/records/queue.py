@@ -1,5 +1,6 @@
 """The queue is the jobs table: what may be claimed, what should be rung for, and whose lease is a dead man's."""
 
+import math
 from collections.abc import Callable
 
 from sqlalchemy import ColumnElement, or_, select, update
@@ -39,7 +40,8 @@ def mark_rung(tx: Session, job_id: str) -> None:
 def expire_dead(tx: Session, machine: str, started: Callable[[int], float | None]) -> None:
     """End the leases of workers of this machine whose process is gone: what time would tell, sooner.
 
-    `started` gives the start time of a process id, in the unit workers enlisted with, or None for no such process.
+    `started` gives the start time of a process id, in the unit workers enlisted with; None for no such process, NaN for
+    one that does not tell: time will.
     """
     held = tx.execute(
         select(Job.id, Job.attempt, Worker.pid, Worker.pid_started)
@@ -47,7 +49,8 @@ def expire_dead(tx: Session, machine: str, started: Callable[[int], float | None
         .where(Worker.machine == machine)
     ).all()
     for row in held:
-        if started(row.pid) != row.pid_started:
+        began = started(row.pid)
+        if began is None or not (began == row.pid_started or math.isnan(began)):
             tx.execute(
                 update(Job)
                 .where(Job.id == row.id, Job.attempt == row.attempt, Job.lease_owner.is_not(None))

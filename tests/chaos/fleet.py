@@ -156,12 +156,34 @@ class Fleet:
 
     def survivors(self) -> list[str]:
         """Processes of this service, whoever their parent is by now: none once it is closed."""
+        return [f"{pid}: {' '.join(command)}" for pid, command in self._alive()]
+
+    def surplus(self, patience: float = 5.0) -> list[int]:
+        """Trainers, whoever their parent is by now, if for `patience` seconds there are more than anyone may have.
+
+        That is one at work and one spare for each slot. The processes that make their batches do not count.
+        """
+        until = time.monotonic() + patience
+        while len(found := self._leaders()) > 2 * self.slots * self.workers:
+            if time.monotonic() > until:
+                return found
+            time.sleep(0.1)
+        return []
+
+    def _leaders(self) -> list[int]:
         found = []
+        for pid, command in self._alive():
+            with suppress(ProcessLookupError):
+                if "worker.trainer" in command and os.getpgid(pid) == pid:
+                    found.append(pid)
+        return found
+
+    def _alive(self) -> Iterator[tuple[int, list[str]]]:
+        """Number and command of each process of this service."""
         for process in psutil.process_iter(["pid", "cmdline", "status"]):
             with suppress(psutil.Error):
                 if process.info["status"] != psutil.STATUS_ZOMBIE and process.environ().get("CHAOS") == str(self.armed):
-                    found.append(f"{process.info['pid']}: {' '.join(process.info['cmdline'])}")
-        return found
+                    yield process.info["pid"], process.info["cmdline"]
 
     def log(self) -> str:
         return (self.folder / "log").read_text(errors="replace")[-3000:]

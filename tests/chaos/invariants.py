@@ -2,19 +2,22 @@
 
 import hashlib
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from athanor.client import Client
 from athanor.contract import State
 from models.records.chunks import unpack
-from models.records.tables import Attempt, Checkpoint, Chunk, Job
+from models.records.tables import Attempt, Checkpoint, Chunk, Event, Job
 from tests.chaos.fleet import Fleet
 from tests.models.records.test_job_life import MAY_FOLLOW
 from tests.rows import moves
 
+Leased = (State.STARTING, State.RUNNING)
 CLOCKED = "samples_per_second"
 """The one series that a clock makes."""
 
@@ -53,11 +56,7 @@ def violations(fleet: Fleet, calm: dict[str, Outcome]) -> list[str]:
             if job.state != State.SUCCEEDED:
                 found.append(f"I1 {job_id} is {job.state}: {job.error}")
                 continue
-            path = moves(tx, job_id)
-            found += [f"{number} {job_id}: {what}" for number, what in _wrong_moves(path)]
-            newest = {row.attempt for row in tx.scalars(select(Attempt).where(Attempt.job_id == job_id))}
-            if newest != set(range(1, job.attempt + 1)):
-                found.append(f"I3 {job_id} has attempts {sorted(newest)} and is at {job.attempt}")
+            found += wrong_life(tx, job)
             for chunks in _series(tx.scalars(select(Chunk).where(Chunk.job_id == job_id)).all()).values():
                 steps = [step for chunk in chunks for step in unpack(chunk.packed).steps.tolist()]
                 if steps != sorted(set(steps)):
@@ -73,14 +72,28 @@ def violations(fleet: Fleet, calm: dict[str, Outcome]) -> list[str]:
                 found.append(f"I5 {job_id}: {_difference(ours.series, expected.series)}")
             if ours.files != expected.files:
                 found.append(f"I7 {job_id}: other bytes in {_unequal(ours.files, expected.files)}")
-            if job.no_progress_losses >= 3:
-                found.append(f"I10 {job_id} was lost {job.no_progress_losses} times without progress and goes on")
             stored = {key.rpartition("/")[0] for key in store.keys(f"jobs/{job_id}")}
             if orphans := stored - {row.prefix for row in rows}:
                 found.append(f"I9 {job_id}: {sorted(orphans)} are in the store and in no row")
             if (left := fleet.settings.scratch / job_id).exists():
                 found.append(f"I9 {job_id}: {[str(path) for path in left.rglob('*')]} were left")
+    if surplus := fleet.surplus():
+        found.append(f"I9 {len(surplus)} trainers live: {surplus}")
     return found
+
+
+def wrong_life(tx: Session, job: Job) -> list[str]:
+    """I2, I3, I4, I8 and I10 in what the tables say of a job that has succeeded."""
+    events = tx.scalars(select(Event).where(Event.job_id == job.id).order_by(Event.seq)).all()
+    attempts = {row.attempt: row for row in tx.scalars(select(Attempt).where(Attempt.job_id == job.id))}
+    found = [*_wrong_moves(moves(tx, job.id)), *_wrong_voices(events), *_endless_losses(events)]
+    if attempts.keys() != set(range(1, job.attempt + 1)):
+        found.append(("I3", f"attempts {sorted(attempts)}, and it is at {job.attempt}"))
+    for row in tx.scalars(select(Checkpoint).where(Checkpoint.job_id == job.id)):
+        holder = attempts.get(row.attempt)
+        if holder is None or not holder.started_at <= row.created_at <= (holder.ended_at or math.inf):
+            found.append(("I4", f"the checkpoint of step {row.step} came outside attempt {row.attempt}"))
+    return [f"{number} {job.id}: {what}" for number, what in found]
 
 
 def _wrong_moves(path: list[dict[str, Any]]) -> list[tuple[str, str]]:
@@ -100,6 +113,32 @@ def _wrong_moves(path: list[dict[str, Any]]) -> list[tuple[str, str]]:
         state, attempt = to, move["attempt"]
     if (ends := sum(State(move["to"]).is_terminal for move in path)) != 1:
         found.append(("I8", f"{ends} ends"))
+    return found
+
+
+def _wrong_voices(events: Sequence[Event]) -> list[tuple[str, str]]:
+    """I4: checkpoints, warnings and log lines of an attempt that was over, or had not begun."""
+    found: list[tuple[str, str]] = []
+    attempt = 0
+    for event in events:
+        if event.kind == "state" and event.data["to"] == State.STARTING:
+            attempt = event.attempt
+        if event.kind != "state" and event.attempt != attempt:
+            found.append(("I4", f"a {event.kind} event by attempt {event.attempt} in the days of {attempt}"))
+    return found
+
+
+def _endless_losses(events: Sequence[Event]) -> list[tuple[str, str]]:
+    """I10: lost three times between one checkpoint and the next, and tried again."""
+    found: list[tuple[str, str]] = []
+    losses = 0
+    for event in events:
+        if event.kind == "checkpoint":
+            losses = 0
+        elif event.kind == "state" and event.data["from"] in Leased and event.data["to"] == State.QUEUED:
+            losses += event.data["reason"] != "worker drained"
+            if losses > 2:
+                found.append(("I10", f"{losses} losses without progress up to attempt {event.attempt}"))
     return found
 
 

@@ -24,7 +24,7 @@ def main() -> None:
     processes.PASSED_ON = (*processes.PASSED_ON, "CHAOS", "CHAOS_CLOCK")
     enclose = confinement.enclose
 
-    def enclose_but(readable: Iterable[Path], writable: Iterable[Path], devices: Iterable[Path]) -> bool:
+    def enclose_but(readable: Iterable[Path], writable: Iterable[Path], devices: Iterable[Path]) -> list[str]:
         return enclose(readable, [*writable, folder], devices)
 
     confinement.enclose = enclose_but

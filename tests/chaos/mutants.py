@@ -10,7 +10,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from benchmarks import result
@@ -155,8 +158,8 @@ MUTANTS: dict[str, Mutant] = {
     "dead-not-noticed": Mutant(
         "another process with the same number passes for the worker that died",
         "models/records/queue.py",
-        "if started(row.pid) != row.pid_started:",
-        "if started(row.pid) is None:",
+        "if began is None or not (began == row.pid_started or math.isnan(began)):",
+        "if began is None:",
         (f"{RECORDS}/test_queue.py",),
     ),
     "store-renames-first": Mutant(
@@ -309,23 +312,41 @@ MUTANTS: dict[str, Mutant] = {
 }
 
 
-def survives(mutant: Mutant) -> str | None:
-    """None where a test noticed; else what happened instead."""
-    with tempfile.TemporaryDirectory() as folder:
-        tree = Path(folder) / "tree"
-        shutil.copytree(ROOT, tree, ignore=LEFT_OUT)
+def verdict(mutant: Mutant) -> str:
+    """ "caught" where a test noticed; else what happened instead."""
+    if (control := _control(mutant.tests)) != 0:
+        return f"no verdict: as it is, pytest ends with {control}"
+    with _copy() as tree:
         file = tree / mutant.file
         text = file.read_text()
         if text.count(mutant.right) != 1:
-            return f"{mutant.file} has {text.count(mutant.right)} places to break"
+            return f"no verdict: {mutant.file} has {text.count(mutant.right)} places to break"
         file.write_text(text.replace(mutant.right, mutant.wrong))
-        command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *mutant.tests]
-        try:
-            ran = subprocess.run(command, cwd=tree, capture_output=True, text=True, timeout=SECONDS, env=_environment())
-        except subprocess.TimeoutExpired:
-            return None
-        # 1: a test failed. Anything else is no verdict: nothing collected, a fault of the mutant's own.
-        return None if ran.returncode == 1 else f"pytest ended with {ran.returncode}: {ran.stdout[-300:]}"
+        ended = _pytest(tree, mutant.tests)
+    # 1: a test failed. Anything else is nothing collected, or a fault of the mutant's own.
+    return {0: "survived", 1: "caught", None: "timeout"}.get(ended, f"no verdict: pytest ended with {ended}")
+
+
+@cache
+def _control(tests: tuple[str, ...]) -> int | None:
+    """How the tests end in a copy where nothing is broken."""
+    with _copy() as tree:
+        return _pytest(tree, tests)
+
+
+@contextmanager
+def _copy() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(shutil.copytree(ROOT, Path(folder) / "tree", ignore=LEFT_OUT))
+
+
+def _pytest(tree: Path, tests: tuple[str, ...]) -> int | None:
+    """Its exit code over the code in `tree`; None where it did not end in time."""
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests]
+    try:
+        return subprocess.run(command, cwd=tree, capture_output=True, timeout=SECONDS, env=_environment()).returncode
+    except subprocess.TimeoutExpired:
+        return None
 
 
 def _environment() -> dict[str, str]:
@@ -340,10 +361,9 @@ def main() -> int:
     table: list[dict[str, str | bool]] = []
     for name in chosen.names or MUTANTS:
         began = time.monotonic()
-        left = survives(MUTANTS[name])
-        table.append({"name": name, "broken": MUTANTS[name].broken, "caught": left is None})
-        verdict = "caught  " if left is None else "SURVIVED"
-        print(f"{verdict} {name} ({time.monotonic() - began:.0f} s) {left or ''}", flush=True)
+        found = verdict(MUTANTS[name])
+        table.append({"name": name, "broken": MUTANTS[name].broken, "verdict": found, "caught": found == "caught"})
+        print(f"{found if found == 'caught' else found.upper()} {name} ({time.monotonic() - began:.0f} s)", flush=True)
     caught = sum(bool(row["caught"]) for row in table)
     print(f"{caught} of {len(table)} caught")
     if chosen.keep:

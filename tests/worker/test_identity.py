@@ -1,5 +1,6 @@
 """Telling living processes from dead ones."""
 
+import math
 import os
 import subprocess
 import sys
@@ -52,3 +53,26 @@ def test_a_name_with_spaces_and_parentheses(tmp_path: Path) -> None:
 
 def test_no_such_process() -> None:
     assert identity.started(2**22 + 1) is None
+
+
+@linux
+@pytest.mark.parametrize("killable", [True, False])
+def test_a_process_that_proc_hides_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, killable: bool) -> None:
+    """Mounted with hidepid=2, /proc has nothing of other users."""
+    (tmp_path / "self").mkdir()
+    (tmp_path / "self" / "stat").touch()
+    monkeypatch.setattr(identity, "PROC", tmp_path)
+    if not killable:
+        monkeypatch.setattr(os, "kill", forbid)
+    began = identity.started(os.getppid())
+    assert began is not None and math.isnan(began)
+
+
+@linux
+def test_a_process_that_proc_hides_and_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(identity, "PROC", tmp_path)
+    assert identity.started(2**22 + 1) is None
+
+
+def forbid(pid: int, number: int) -> None:
+    raise PermissionError(pid)

@@ -12,6 +12,9 @@ import pytest
 from worker import process as processes
 from worker.process import Exit, Line, Nonsense, TrainerProcess, end_group
 
+# A child that is left behind holds the pipes open: the fixture would wait for ever.
+pytestmark = pytest.mark.timeout(20)
+
 SLEEPY = """
 import subprocess, sys, time
 from threading import Thread

@@ -1,5 +1,6 @@
 """What is rung for, and whose lease ends before its time."""
 
+import math
 from collections.abc import Callable
 
 import pytest
@@ -52,16 +53,16 @@ def test_a_job_that_comes_back_is_rung_for_at_once(database: Database, back: Cal
 
 def test_the_leases_of_the_dead_of_this_machine_end(database: Database) -> None:
     with database.writing() as tx:
-        pids = {"alive": 10, "gone": 11, "replaced": 12}
+        pids = {"alive": 10, "gone": 11, "replaced": 12, "hidden": 13}
         held = {
             name: a_job(tx, state=State.RUNNING, worker_id=a_worker(tx, machine="here", pid=pid, pid_started=5.25))
             for name, pid in pids.items()
         }
         held["elsewhere"] = a_job(tx, state=State.RUNNING, worker_id=a_worker(tx, machine="there", pid=11))
         assert sorted(queue.held(tx)) == sorted((job_id, 1) for job_id in held.values())
-        queue.expire_dead(tx, "here", {10: 5.25, 12: 8.5}.get)
+        queue.expire_dead(tx, "here", {10: 5.25, 12: 8.5, 13: math.nan}.get)
         assert set(jobs.reap(tx)) == {held["gone"], held["replaced"]}
-        assert sorted(queue.held(tx)) == sorted([(held["alive"], 1), (held["elsewhere"], 1)])
+        assert sorted(queue.held(tx)) == sorted((held[name], 1) for name in ("alive", "hidden", "elsewhere"))
 
 
 def test_the_trainers_of_overdue_leases_of_this_machine_are_named(database: Database) -> None:

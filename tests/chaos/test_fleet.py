@@ -1,0 +1,33 @@
+"""Trainers are counted: two for each slot, whoever their parent is."""
+
+import os
+import subprocess
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+
+from tests.chaos.fleet import Fleet
+
+# A trainer in the table of processes, with a child as the makers of batches are: of its group, and by the same command.
+TRAINER = "import os; os.fork(); print(flush=True); input()"
+
+
+def test_more_trainers_than_slots_can_have(tmp_path: Path) -> None:
+    fleet = Fleet("embedded", tmp_path)
+    with ExitStack() as running:
+        for number in (1, 2, 3):
+            trainer = running.enter_context(
+                subprocess.Popen(
+                    [sys.executable, "-c", TRAINER, "worker.trainer"],
+                    env={**os.environ, "CHAOS": str(fleet.armed)},
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.DEVNULL,
+                    start_new_session=True,
+                )
+            )
+            assert trainer.stdin is not None and trainer.stdout is not None
+            running.callback(trainer.stdin.close)
+            assert trainer.stdout.readline() == b"\n"
+            assert len(fleet.surplus(patience=0.2)) == (0 if number < 3 else 3)
+    assert fleet.survivors() == [] and fleet.surplus() == []
