@@ -80,7 +80,7 @@ class TrainerProcess:
             "OMP_NUM_THREADS": "1",
             "PYTHONUNBUFFERED": "1",
             # Else Arrow's allocator starts a thread, before the kernel is asked to hold the only one there is.
-            "ARROW_DEFAULT_MEMORY_POOL": "system",
+            "JE_ARROW_MALLOC_CONF": "background_thread:false",
         }
         self.process = subprocess.Popen(
             [*COMMAND, str(writing)],

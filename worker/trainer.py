@@ -60,8 +60,8 @@ def main() -> int:
         return 0
     assignment = json.loads(order)
     # Before there is a second thread: the kernel holds this one to it, and all that it starts.
-    if not sandbox.enter(Path(assignment["folder"]), assignment["memory"]):
-        print("this kernel has no Landlock: the trainer could open files outside its folder", flush=True)
+    if missing := sandbox.enter(Path(assignment["folder"]), assignment["memory"]):
+        print(f"this kernel cannot keep the trainer from {', '.join(missing)}", flush=True)
     leash.hold(orders)
     try:
         attempt(assignment, pipe, leash)
