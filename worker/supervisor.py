@@ -71,7 +71,6 @@ class Supervisor:
             self.trainer.send({"type": "job", **self._assignment()})
             code = self._follow()
             self._conclude(code)
-            self._clear()
         except jobs.Fenced:
             logger.warning("%s: attempt %d is fenced off", self.claim.job_id, self.claim.attempt)
         except Exception as error:
@@ -82,6 +81,7 @@ class Supervisor:
         finally:
             self.trainer.kill()
             self.pulse.end()
+            self._clear()
             shutil.rmtree(self.folder, ignore_errors=True)
 
     def _clear(self) -> None:

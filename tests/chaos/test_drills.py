@@ -84,7 +84,8 @@ def test_a_worker_frozen_for_twice_its_lease_has_no_effect_when_it_wakes(fleet: 
     trainer = fleet.trainer_of(job_id)
     (frozen,) = [worker for worker in map(psutil.Process, workers(fleet)) if trainer in worker.children(recursive=True)]
     freeze(frozen, None if fleet.postgres else fleet.data / "athanor.db")
-    until(lambda: fleet.ask(lambda client: client.job(job_id)).attempt == 2, 45)
+    # Frozen in the middle of a transaction, it holds the row until PostgreSQL ends that after 30 seconds.
+    until(lambda: fleet.ask(lambda client: client.job(job_id)).attempt == 2, 90)
     assert not trainer.is_running() or trainer.status() == psutil.STATUS_ZOMBIE, "two trainers at one job"
     time.sleep(3)
     frozen.resume()
@@ -99,8 +100,8 @@ def workers(fleet: Fleet) -> list[int]:
 
 @pytest.mark.parametrize("name", ["weights.safetensors", "state.safetensors", "state.json", "preparation.json"])
 def test_a_flipped_byte_is_found_and_the_checkpoint_before_is_used(name: str, fleet: Fleet, calm: Outcome) -> None:
-    job_id = start(fleet)
-    until(lambda: len(fleet.ask(lambda client: client.checkpoints(job_id)).data) >= 3)
+    job_id = start(fleet, {**LONG, "checkpoints": {"every_steps": 25, "keep_last": 2, "keep_best": 1}})
+    until(lambda: step_of(fleet, job_id) > 80)
     fleet.ask(lambda client: client.pause(job_id))
     until(lambda: fleet.ask(lambda client: client.job(job_id)).state is State.PAUSED)
     with fleet.opened() as (database, store):
