@@ -2,7 +2,6 @@
 
 import argparse
 import tempfile
-from dataclasses import asdict
 from pathlib import Path
 
 from benchmarks import result
@@ -32,7 +31,7 @@ def main() -> int:
         print(f"  {len(report.violations)} violations", flush=True)
         broken += len(report.violations)
         if chosen.keep:
-            result.write(f"chaos_{mode}", asdict(report))
+            result.write(f"chaos_{mode}", {**vars(report), "kills": dict(report.kills)})
     return 1 if broken else 0
 
 

@@ -107,14 +107,11 @@ class Fleet:
         return job
 
     def trainers(self) -> list[psutil.Process]:
-        """Every trainer below a worker."""
+        """Every trainer; the processes that make its batches are forked from it, and are none."""
         found: list[psutil.Process] = []
-        for name, process in list(self.processes.items()):
+        for pid in self._leaders():
             with suppress(psutil.NoSuchProcess):
-                for child in psutil.Process(process.pid).children(recursive=True) if name != "api" else ():
-                    with suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
-                        if "worker.trainer" in child.cmdline():
-                            found.append(child)
+                found.append(psutil.Process(pid))
         return found
 
     def trainer_of(self, job_id: str) -> psutil.Process:
@@ -147,10 +144,11 @@ class Fleet:
             pass
 
     def _kill_everything(self) -> None:
-        trainers = [trainer.pid for trainer in self.trainers()]
-        for pid in (*trainers, *(process.pid for process in self.processes.values())):
+        for pid in self._leaders():
             with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+                os.killpg(pid, signal.SIGKILL)
+        for process in self.processes.values():
+            process.kill()
         for process in self.processes.values():
             process.wait()
 

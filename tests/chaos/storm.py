@@ -20,7 +20,7 @@ SPECS: dict[str, dict[str, Any]] = {
         "architecture": {"kind": "cnn", "channels": [4, 8], "hidden": [16], "dropout": 0.3},
         "dataset": {"id": "digits"},
         "hyperparameters": {
-            "epochs": 5,
+            "epochs": 15,
             "ema": 0.9,
             "augmentations": [{"kind": "shift", "pixels": 1}, {"kind": "mixup"}],
             "schedule": {"kind": "cosine", "warmup_steps": 20},
