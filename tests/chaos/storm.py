@@ -36,11 +36,13 @@ SPECS: dict[str, dict[str, Any]] = {
         "architecture": {"kind": "rnn", "hidden": 12, "embedding": 12, "dropout": 0.3},
         "dataset": {"id": "docstrings"},
         "hyperparameters": {"steps": 120, "augmentations": [{"kind": "token_dropout"}], "swa": {"start": 0.5}},
+        "resources": {"data_workers": 3},
     },
     "numbers": {
         "architecture": {"kind": "mlp", "hidden": [16], "dropout": 0.4},
         "dataset": {"id": "diabetes"},
         "hyperparameters": {"epochs": 40, "optimizer": {"kind": "radam"}, "schedule": {"kind": "plateau"}},
+        "resources": {"data_workers": 1},
     },
 }
 VICTIMS = {"trainer": 30, "worker": 25, "api": 15, "data worker": 10, "drain": 5, "everything": 5}
@@ -111,11 +113,11 @@ class Storm:
         """False where there was nobody to kill."""
         fleet = self.fleet
         if victim == "trainer" or victim == "data worker":
-            processes = fleet.trainers()
-            if victim == "data worker":
-                processes = [child for trainer in processes for child in _children(trainer)]
-            if not processes:
-                return False
+            until = time.monotonic() + 5
+            while not (processes := self._at(victim)):
+                if time.monotonic() > until:
+                    return False
+                time.sleep(0.02)
             with suppress(psutil.NoSuchProcess):
                 self.random.choice(sorted(processes, key=lambda process: process.pid)).kill()
         elif victim == "drain":
@@ -131,6 +133,10 @@ class Storm:
         else:
             fleet.kill(victim)
         return True
+
+    def _at(self, victim: str) -> list[psutil.Process]:
+        trainers = self.fleet.trainers()
+        return trainers if victim == "trainer" else [child for trainer in trainers for child in _children(trainer)]
 
     def _states(self) -> dict[str, tuple[int, bool]]:
         """Losses without progress, and whether it is not over, of every job."""
