@@ -15,7 +15,7 @@ from sklearn.datasets import load_digits
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-EPOCHS = 12
+EPOCHS = 100
 LATE = os.environ.get("NAIVE_ACK") == "late"
 
 app = Celery("naive", broker=os.environ.get("NAIVE_REDIS", "redis://127.0.0.1:6379/0"))

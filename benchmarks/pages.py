@@ -14,12 +14,12 @@ README = Path(__file__).parents[1] / "README.md"
 def figures() -> str:
     """What the service costs, as Markdown; a benchmark that was not run has no line."""
     lines = ["| what | figure | command |", "|---|---|---|"]
-    if start := _measured("start"):
+    if start := measured("start"):
         for mode, said in (("embedded", "embedded"), ("celery", "PostgreSQL, Redis, Celery")):
             took = start[mode]
             span = f"{took['median_ms']:.0f} ms ({took['min_ms']:.0f} to {took['max_ms']:.0f})"
             lines.append(f"| submit to first step, warm, {said} | {span} | `python -m benchmarks start` |")
-    if points := _measured("points"):
+    if points := measured("points"):
         for database, said in (("sqlite", "SQLite"), ("postgresql", "PostgreSQL")):
             took = points[database]
             figure = f"{took['write_points_per_s']:,} points/s, {took['bytes_per_point']} bytes each"
@@ -45,7 +45,7 @@ def chaos() -> str:
     """Random kills and what they broke, a line for each mode."""
     lines = ["| service | kills | who died | jobs, attempts, points | violations |", "|---|---|---|---|---|"]
     for mode, said in (("embedded", "SQLite"), ("production", "PostgreSQL, Redis, Celery")):
-        if run := _measured(f"chaos_{mode}"):
+        if run := measured(f"chaos_{mode}"):
             died = ", ".join(f"{count} {victim}" for victim, count in sorted(run["kills"].items()))
             made = f"{run['jobs']}, {run['attempts']}, {run['points']:,}"
             total = sum(run["kills"].values())
@@ -57,14 +57,14 @@ def chaos() -> str:
 def mutants() -> str:
     """Every rule that was broken, and whether a test noticed."""
     lines = ["| broken on purpose | |", "|---|---|"]
-    for row in (_measured("mutants") or {"table": []})["table"]:
+    for row in measured("mutants").get("table", []):
         lines.append(f"| {row['broken']} (`{row['name']}`) | {'caught' if row['caught'] else '**not caught**'} |")
     return "\n".join(lines) + "\n"
 
 
 def naive() -> str:
     """What kills leave of a first draft."""
-    runs = _measured("naive") or {}
+    runs = measured("naive")
     lines = ["| | " + " | ".join(runs) + " |", "|---|" + "---|" * len(runs)]
     names = list(dict.fromkeys(name for run in runs.values() for name in run))
     lines += [
@@ -76,7 +76,7 @@ def naive() -> str:
 def stops() -> str:
     """Seconds, median and worst."""
     lines = ["| | n | median | worst |", "|---|---|---|---|"]
-    for name, took in (_measured("stops") or {}).items():
+    for name, took in measured("stops").items():
         words = name.replace("_", " ")
         lines.append(f"| {words} | {took['n']} | {took['median_s']:.3f} s | {took['max_s']:.3f} s |")
     return "\n".join(lines) + "\n"
@@ -120,6 +120,8 @@ def _edges(text: str, name: str) -> tuple[int, int]:
     return text.index(begin) + len(begin), text.index(f"<!-- /{name} -->")
 
 
-def _measured(name: str) -> dict[str, Any] | None:
+def measured(name: str) -> dict[str, Any]:
+    """What a command kept; nothing where it was not run."""
     path = FOLDER / f"{name}.json"
-    return json.loads(path.read_text())["measured"] if path.exists() else None
+    found: dict[str, Any] = json.loads(path.read_text())["measured"] if path.exists() else {}
+    return found

@@ -77,6 +77,7 @@ def test_it_is_told_no_secret(monkeypatch: pytest.MonkeyPatch, trainer: TrainerP
     monkeypatch.setenv("ATHANOR_DATABASE_URL", "postgresql://user:secret@host/name")
     again = TrainerProcess(None)
     try:
+        assert again.inbox.get(timeout=15) == Line("warm")
         known = psutil.Process(again.pid).environ()
     finally:
         again.kill()
@@ -86,7 +87,9 @@ def test_it_is_told_no_secret(monkeypatch: pytest.MonkeyPatch, trainer: TrainerP
 
 def test_the_group_of_a_stranger_s_orphan_is_ended() -> None:
     script = SLEEPY.format(rest=WAITS)
-    leader = subprocess.Popen([sys.executable, "-c", script], start_new_session=True, stdout=subprocess.PIPE)
+    leader = subprocess.Popen(
+        [sys.executable, "-c", script], start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
     assert leader.stdout is not None and leader.stdout.readline() == b"warm\n"
     group = [psutil.Process(leader.pid), *psutil.Process(leader.pid).children()]
     end_group(leader.pid)
