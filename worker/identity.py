@@ -8,6 +8,8 @@ from pathlib import Path
 
 import psutil
 
+PROC = Path("/proc")
+
 
 def machine() -> str:
     """Equal for two processes that can see each other's process ids, and changed by a reboot."""
@@ -16,9 +18,6 @@ def machine() -> str:
     # Two containers on one machine share the boot, not the process ids.
     space = Path("/proc/self/ns/pid")
     return f"{platform.node()} {booted} {os.readlink(space) if space.exists() else ''}".strip()
-
-
-PROC = Path("/proc")
 
 
 def started(pid: int) -> float | None:

@@ -23,13 +23,12 @@ logger = logging.getLogger(__name__)
 MOST_GATHERED = 1_000_000
 """Points held back while the database is away; then the trainer waits, its pipe being full."""
 
-
 MOST_SERIES = 5000
 """Of one job; a cross-validation of a hundred folds has some two thousand."""
 
 
 class Foreign(Exception):
-    """What a trainer calls its snapshot is not one."""
+    """A trainer said what no trainer says, or calls something its snapshot that is none."""
 
 
 class Report:
@@ -61,9 +60,11 @@ class Report:
         self._progress = (reached.step, reached.epoch, reached.eta)
         for name, columns in reached.series.items():
             steps = columns[0]
-            if steps[0] <= self._last.get(name, -1) or len(self._last) > MOST_SERIES:
-                raise Foreign(f"{name} goes back to step {steps[0]}, or there are too many series")
+            if steps[0] <= self._last.get(name, -1):
+                raise Foreign(f"{name} goes back to step {steps[0]}")
             self._last[name] = steps[-1]
+            if len(self._last) > MOST_SERIES:
+                raise Foreign(f"there are too many series: {name} is one more than {MOST_SERIES}")
             self._points[name].append(Points.of(*columns))
             self._gathered += len(steps)
 

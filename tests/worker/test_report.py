@@ -139,7 +139,7 @@ def test_a_series_does_not_go_back(report: Report, database: Database) -> None:
 
 def test_there_is_a_last_series(report: Report, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("worker.report.MOST_SERIES", 3)
-    for number in range(4):
+    for number in range(3):
         report.points(points(1, name=f"series/{number}"))
     with pytest.raises(Foreign, match="too many"):
         report.points(points(1, name="one more"))
