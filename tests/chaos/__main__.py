@@ -6,7 +6,7 @@ from pathlib import Path
 
 from benchmarks import result
 from tests.chaos.fleet import Fleet
-from tests.chaos.storm import Storm
+from tests.chaos.storm import Report, Storm
 
 
 def main() -> int:
@@ -21,18 +21,31 @@ def main() -> int:
     broken = 0
     for mode in chosen.mode or ["embedded", "production"]:
         with tempfile.TemporaryDirectory() as folder, Fleet(mode, Path(folder) / "fleet", slots=2) as fleet:
-            report = Storm(fleet, chosen.seed).run(chosen.kills)
+            for report in Storm(fleet, chosen.seed).rounds(chosen.kills):
+                tell(report)
+                if chosen.keep:
+                    keep(report)
         report.violations += [f"I9 still runs: {process}" for process in fleet.survivors()]
-        told = ", ".join(f"{count} {victim}" for victim, count in sorted(report.kills.items()))
-        print(f"{mode}, seed {chosen.seed}: {report.kills.total()} kills ({told})")
-        print(f"  {report.jobs} jobs in {report.attempts} attempts, {report.points:,} points, {report.seconds:.0f} s")
         for violation in report.violations:
             print(f"  BROKEN {violation}")
         print(f"  {len(report.violations)} violations", flush=True)
         broken += len(report.violations)
         if chosen.keep:
-            result.write(f"chaos_{mode}", {**vars(report), "kills": dict(report.kills)})
+            keep(report)
     return 1 if broken else 0
+
+
+def tell(report: Report) -> None:
+    """Who died so far, and what it came to."""
+    told = ", ".join(f"{count} {victim}" for victim, count in sorted(report.kills.items()))
+    made = f"{report.jobs} jobs in {report.attempts} attempts, {report.points:,} points"
+    print(f"{report.mode}, seed {report.seed}: {report.kills.total()} kills ({told})")
+    print(f"  {made}, {report.seconds:.0f} s", flush=True)
+
+
+def keep(report: Report) -> None:
+    """Write the figures to where the documentation reads them."""
+    result.write(f"chaos_{report.mode}", {**vars(report), "kills": dict(report.kills)})
 
 
 if __name__ == "__main__":

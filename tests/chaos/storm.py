@@ -3,6 +3,7 @@
 import random
 import time
 from collections import Counter
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -50,6 +51,9 @@ SERVERS = {"redis": 5, "postgres": 5}
 HARMLESS = {"api", "redis", "drain"}
 """Of these no job loses an attempt without a checkpoint."""
 
+ROUND = 100
+"""Kills between one look at everything and the next."""
+
 
 @dataclass
 class Report:
@@ -73,30 +77,41 @@ class Storm:
         self.calm: dict[str, Outcome] = {}
         self.submitted: dict[str, str] = {}
 
-    def run(self, kills: int, at_once: int = 2) -> Report:
-        """Kill so many times while jobs come and go, let the last ones finish, and look at everything."""
+    def rounds(self, kills: int, at_once: int = 2) -> Iterator[Report]:
+        """Kill so many times while jobs come and go.
+
+        After each round the last jobs may finish and everything is looked at; the first round that broke
+        something is the last. Gives the one report as it grows.
+        """
         began = time.monotonic()
         for name, spec in SPECS.items():
             job = self.fleet.finish(self.fleet.ask(lambda client, spec=spec: client.submit(spec | COMMON)).id)  # type: ignore[misc]
             self.calm[name] = self.fleet.ask(lambda client, job=job: outcome(client, job.id))  # type: ignore[misc]
+        while self.report.kills.total() < kills and not self.report.violations:
+            self._kill_until(min(kills, self.report.kills.total() + ROUND), at_once)
+            expected = {job_id: self.calm[name] for job_id, name in self.submitted.items()}
+            self.report.violations = violations(self.fleet, expected)
+            self._count()
+            self.report.seconds = round(time.monotonic() - began, 1)
+            yield self.report
+
+    def _kill_until(self, kills: int, at_once: int) -> None:
+        """The jobs of this round, all finished, are those in `submitted`."""
+        self.submitted.clear()
         while self.report.kills.total() < kills:
             self._refill(at_once)
             time.sleep(self.random.uniform(0.0, 3.0))
             self._strike()
         for job_id in self.running:
             self.fleet.finish(job_id)
+        self.running.clear()
         self._settle()
-        expected = {job_id: self.calm[name] for job_id, name in self.submitted.items()}
-        self.report.violations = violations(self.fleet, expected)
-        self._count()
-        self.report.seconds = round(time.monotonic() - began, 1)
-        return self.report
 
     def _refill(self, at_once: int) -> None:
         states = self._states()
         self.running = {job_id: name for job_id, name in self.running.items() if states[job_id][1]}
         while len(self.running) < at_once:
-            name = [*SPECS][len(self.submitted) % len(SPECS)]
+            name = [*SPECS][(self.report.jobs + len(self.submitted)) % len(SPECS)]
             job = self.fleet.ask(lambda client, name=name: client.submit(SPECS[name] | COMMON))  # type: ignore[misc]
             self.running[job.id] = self.submitted[job.id] = name
 
