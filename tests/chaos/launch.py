@@ -1,6 +1,7 @@
 """`python -m tests.chaos.launch PROCESS MODULE …`: a process of the service, with the crash points of its kind.
 
-CHAOS names the folder in which points are armed, CHAOS_CLOCK by how many seconds the workers' clock is ahead.
+CHAOS names the folder in which points are armed, CHAOS_CLOCK by how many seconds the workers' clock is ahead; with
+CHAOS_MIME nobody trains.
 """
 
 import os
@@ -16,11 +17,12 @@ from models import confinement
 from tests.chaos import failpoints
 
 COMMAND = (sys.executable, "-m", "tests.chaos.launch")
+MIME = (sys.executable, "-S", "-E", str(Path(__file__).with_name("mime.py")))
 
 
 def main() -> None:
     folder, process, module = Path(os.environ["CHAOS"]), cast(failpoints.Process, sys.argv[1]), sys.argv[2]
-    processes.COMMAND = (*COMMAND, "trainer", "worker.trainer")
+    processes.COMMAND = MIME if "CHAOS_MIME" in os.environ else (*COMMAND, "trainer", "worker.trainer")
     processes.PASSED_ON = (*processes.PASSED_ON, "CHAOS", "CHAOS_CLOCK")
     enclose = confinement.enclose
 

@@ -1,0 +1,23 @@
+"""In place of a trainer: takes its job, leaves a mark, trains nothing.
+
+The mark is a line in the file `starts` of the folder that CHAOS names: written by whoever was really started, whatever
+the tables say.
+"""
+
+import json
+import os
+import sys
+
+
+def main() -> None:
+    order = sys.stdin.readline()
+    if not order:
+        return
+    with open(os.path.join(os.environ["CHAOS"], "starts"), "a") as marks:
+        marks.write(json.loads(order)["folder"] + "\n")
+    for said in ({"type": "started", "device": "none", "fingerprint": {}}, {"type": "finished"}):
+        os.write(int(sys.argv[1]), json.dumps(said).encode() + b"\n")
+
+
+if __name__ == "__main__":
+    main()
