@@ -152,6 +152,37 @@ def copy(fleet: Fleet, folder: Path, back: bool) -> None:
         connection.execute(made)
 
 
+def test_everything_dies_at_once(fleet: Fleet, calm: Outcome) -> None:
+    """As when the power goes: nobody is left to notice, and the database's own process is among the dead."""
+    job_id = start(fleet)
+    until(lambda: step_of(fleet, job_id) > 60)
+    with fleet.dark():
+        if fleet.postgres is not None and fleet.redis is not None:
+            for server in (fleet.postgres, fleet.redis):
+                server.kill()
+                server.start()
+    assert fleet.finish(job_id).attempt == 2
+    settle(fleet, job_id)
+    assert violations(fleet, {job_id: calm}) == []
+
+
+def test_a_worker_that_is_stopped_loses_no_step(fleet: Fleet, calm: Outcome) -> None:
+    job_id = start(fleet)
+    until(lambda: step_of(fleet, job_id) > 60)
+    trainer = fleet.trainer_of(job_id)
+    for name, process in fleet.processes.items():
+        if name != "api" and trainer in psutil.Process(process.pid).children(recursive=True):
+            process.terminate()
+    job = fleet.finish(job_id)
+    assert (job.attempt, job.preemptions, job.failures, job.worker_lost) == (2, 1, 0, 0)
+    events = fleet.ask(lambda client: client.events(job_id)).data
+    (stop,) = [event.data["step"] for event in events if event.kind == "checkpoint" and event.data["reason"] == "stop"]
+    (again,) = [step.reason for step in job.transitions if step.to is State.STARTING and step.attempt == 2]
+    assert again == f"resumes at step {stop}", "it goes on from where it stood, not from the last cadence"
+    settle(fleet, job_id)
+    assert violations(fleet, {job_id: calm}) == []
+
+
 def test_three_losses_without_a_checkpoint_end_a_job_and_no_other(fleet: Fleet) -> None:
     endless = {**SPEC["hyperparameters"], "epochs": 500}
     poison = start(fleet, {**SPEC, "hyperparameters": endless, "checkpoints": {"every_epochs": 500, "keep_best": 0}})
