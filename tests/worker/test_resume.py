@@ -13,7 +13,16 @@ import numpy as np
 import pytest
 import torch
 
-from models.kinds import ARCHITECTURES, AUGMENTATIONS, COUNTED, OPTIMIZERS, Architecture, InputKind, Optimizer
+from models.kinds import (
+    ARCHITECTURES,
+    AUGMENTATIONS,
+    COUNTED,
+    OPTIMIZERS,
+    SCHEDULES,
+    Architecture,
+    InputKind,
+    Optimizer,
+)
 from models.optimizers.adam import Adam
 from models.optimizers.sgd import SGD
 from models.preparation.examples import Stream
@@ -68,6 +77,8 @@ COURSES: dict[str, dict[str, Any]] = {
     },
     "augmented": {"best_series": "val/loss"},
 }
+RATES = {f"rate-{part.model_fields['kind'].default}": part.model_validate({"warmup_steps": 3}) for part in SCHEDULES}
+"""Courses that differ in nothing else."""
 
 
 def _architecture(kind: str) -> Architecture:
@@ -84,25 +95,29 @@ DESCENDED = [part.model_fields["kind"].default for part in ARCHITECTURES if part
 EVERY_OPTIMIZER = {"mlp", "cnn", "rnn", "transformer_lm"}
 """What an optimizer keeps depends on parameters' shapes and layouts, and these have them all."""
 
-ALL = [
-    pytest.param(kind, optimizer, course, id=f"{kind}-{optimizer.kind}{extra}-{course}")
-    for kind in DESCENDED
-    for optimizer, extra in [
-        *((part.model_validate({}), "") for part in OPTIMIZERS),
-        (SGD(momentum=0.0), "-no-momentum"),
-        (SGD(momentum=0.8, nesterov=True, weight_decay=0.01), "-nesterov"),
+ALL = (
+    [
+        pytest.param(kind, optimizer, course, id=f"{kind}-{optimizer.kind}{extra}-{course}")
+        for kind in DESCENDED
+        for optimizer, extra in [
+            *((part.model_validate({}), "") for part in OPTIMIZERS),
+            (SGD(momentum=0.0), "-no-momentum"),
+            (SGD(momentum=0.8, nesterov=True, weight_decay=0.01), "-nesterov"),
+        ]
+        for course in ("plain", "everything")
+        if kind in EVERY_OPTIMIZER or optimizer.kind == "adam"
     ]
-    for course in ("plain", "everything")
-    if kind in EVERY_OPTIMIZER or optimizer.kind == "adam"
-] + [
-    pytest.param(kind, Adam(), course, id=f"{kind}-adam-{course}")
-    for kind in DESCENDED
-    for course in sorted(COURSES.keys() - {"plain", "everything"})
-]
+    + [
+        pytest.param(kind, Adam(), course, id=f"{kind}-adam-{course}")
+        for kind in DESCENDED
+        for course in sorted(COURSES.keys() - {"plain", "everything"})
+    ]
+    + [pytest.param("mlp", Adam(), course, id=f"mlp-adam-{course}") for course in RATES]
+)
 
 
 def _build(architecture: Architecture, optimizer: Optimizer, kind: InputKind, course: str, seed: int) -> Learner:
-    chosen = dict(COURSES[course])
+    chosen: dict[str, Any] = {"schedule": RATES[course]} if course in RATES else dict(COURSES[course])
     if course == "augmented":
         # Every one that fits; of those that mix, the last, after all that comes before it.
         task = "language_modeling" if architecture.tasks == {"language_modeling"} else "classification"
