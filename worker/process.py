@@ -194,8 +194,8 @@ def _kill_group(group: int) -> None:
 
 def _is_alive(group: int) -> bool:
     """Whether any process of the group still runs. One that waits to be buried has let go of everything."""
-    for process in psutil.process_iter(["status"]):
-        with suppress(ProcessLookupError):
-            if os.getpgid(process.pid) == group and process.info["status"] != psutil.STATUS_ZOMBIE:
+    for pid in psutil.pids():
+        with suppress(ProcessLookupError, psutil.NoSuchProcess):
+            if os.getpgid(pid) == group and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
                 return True
     return False
