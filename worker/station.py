@@ -124,7 +124,7 @@ class Station:
         self._sweeper.join()
         for slot in self.all_slots:
             if slot.spare is not None:
-                slot.spare.kill()
+                slot.spare.close()
         with self.database.writing() as tx:
             workers.beat(tx, self.id, "gone")
         self.database.close()
@@ -145,7 +145,7 @@ class Station:
             supervisor = Supervisor(self.database, self.store, self.settings, claim, trainer, lambda: self.is_draining)
         except BaseException:
             # Nobody would look after it; the lease runs out.
-            trainer.kill()
+            trainer.close()
             raise
         threading.Thread(target=self._warm_for_the_next, args=(slot, done), daemon=True).start()
         try:

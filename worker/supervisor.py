@@ -76,10 +76,10 @@ class Supervisor:
         except Exception as error:
             # A full disk, a store that is away: an attempt lost like any other, and a slot that lives on.
             logger.exception("%s: attempt %d cannot go on", self.claim.job_id, self.claim.attempt)
-            self.trainer.kill()
+            self.trainer.close()
             self._give_up(f"{type(error).__name__}: {error}")
         finally:
-            self.trainer.kill()
+            self.trainer.close()
             self.pulse.end()
             self._clear()
             shutil.rmtree(self.folder, ignore_errors=True)

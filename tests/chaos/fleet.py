@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Literal, Self, TypeVar
+from typing import Any, Literal, Self, TypeVar
 
 import psutil
 from sqlalchemy import select
@@ -27,6 +27,9 @@ T = TypeVar("T")
 Mode = Literal["embedded", "production"]
 ROOT = Path(__file__).parents[2]
 PATIENCE = 180.0
+LAST = 60.0
+"""Seconds a process that was told to stop may take."""
+
 QUICK = {"HEARTBEAT": "0.5", "LEASE": "3", "SWEEP": "0.5", "RING_AGAIN": "2", "STOP_GRACE": "10"}
 """Seconds: as in life, ten times as fast."""
 
@@ -75,8 +78,8 @@ class Fleet:
         self.ask(lambda client: client.ready())
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self.servers.close()
+    def __exit__(self, *raised: Any) -> None:
+        self.servers.__exit__(*raised)
 
     @property
     def settings(self) -> Settings:
@@ -225,6 +228,17 @@ class Fleet:
         for process in self.processes.values():
             process.send_signal(signal.SIGCONT)
             process.terminate()
-        for process in self.processes.values():
-            process.wait(60)
+        stuck = [name for name, process in self.processes.items() if not _ends(process)]
         self.client.close()
+        assert not stuck, f"{stuck} did not stop in {LAST} s and had to be killed: {self.log()}"
+
+
+def _ends(process: subprocess.Popen[bytes]) -> bool:
+    """Whether it stops by itself."""
+    try:
+        process.wait(LAST)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        return False
+    return True

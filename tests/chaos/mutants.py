@@ -275,6 +275,13 @@ MUTANTS: dict[str, Mutant] = {
         # Of the others, one waits for ever for the group to be gone: right, and no verdict.
         (f"{WORKER}/test_process.py", "-k", "stranger"),
     ),
+    "killed-unheard": Mutant(
+        "the end of a trainer that had to be killed is waited for in vain",
+        "worker/supervisor.py",
+        "time.monotonic() > self.kill_at:\n            self.trainer.kill()",
+        "time.monotonic() > self.kill_at:\n            self.trainer.close()",
+        (f"{WORKER}/test_recovery.py", "-k", "does_not_listen"),
+    ),
     "leash-slips": Mutant(
         "a trainer outlives its supervisor",
         "worker/leash.py",

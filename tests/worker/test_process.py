@@ -1,6 +1,7 @@
 """A trainer's process: what it is told, and that nothing of it is left."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -33,7 +34,7 @@ def trainer(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> 
     started = TrainerProcess(None)
     assert started.inbox.get(timeout=30) == Line("warm")
     yield started
-    started.kill()
+    started.close()
 
 
 def group_of(trainer: TrainerProcess) -> list[psutil.Process]:
@@ -53,6 +54,14 @@ def test_to_kill_is_to_see_every_process_gone(trainer: TrainerProcess) -> None:
     assert trainer.inbox.get(timeout=5) == Exit(-9)
     assert [is_over(process) for process in group] == [True] * 4
     assert not trainer.is_alive
+
+
+@pytest.mark.parametrize("trainer", [WAITS], indirect=True)
+def test_the_end_of_one_that_had_to_be_killed_is_heard(trainer: TrainerProcess) -> None:
+    trainer.process.send_signal(signal.SIGSTOP)
+    trainer.kill()
+    assert trainer.inbox.get(timeout=5) == Exit(-9)
+    trainer.kill()
 
 
 @pytest.mark.parametrize("trainer", ["sys.exit(3)"], indirect=True)
@@ -80,7 +89,7 @@ def test_it_is_told_no_secret(monkeypatch: pytest.MonkeyPatch, trainer: TrainerP
         assert again.inbox.get(timeout=15) == Line("warm")
         known = psutil.Process(again.pid).environ()
     finally:
-        again.kill()
+        again.close()
     assert "PATH" in known and not [name for name in known if name.startswith("ATHANOR")]
     assert "secret" not in repr(known)
 
@@ -122,7 +131,7 @@ def test_what_no_trainer_says_is_not_believed(said: bytes, monkeypatch: pytest.M
     trainer._orders.put(said + b"\n")
     heard = [trainer.inbox.get(timeout=20) for _ in range(3)]
     assert sum(isinstance(each, Nonsense) for each in heard) == 1 and heard[-1] == Exit(0)
-    trainer.kill()
+    trainer.close()
 
 
 @pytest.mark.parametrize("trainer", [WAITS], indirect=True)
@@ -131,7 +140,7 @@ def test_who_does_not_listen_stops_nobody(trainer: TrainerProcess) -> None:
     for _ in range(3):
         trainer.send({"type": "job", "much": "x" * 200_000})
     assert time.monotonic() - began < 1
-    trainer.kill()
+    trainer.close()
     assert time.monotonic() - began < 5
 
 
@@ -149,7 +158,7 @@ def test_who_left_the_group_does_not_keep_its_end_from_being_heard(
 @pytest.mark.parametrize("trainer", ["while True: print('x' * 1000, flush=True)"], indirect=True)
 def test_one_that_talks_when_nobody_listens_leaves_no_thread(trainer: TrainerProcess) -> None:
     time.sleep(0.5)
-    trainer.kill()
+    trainer.close()
     until = time.monotonic() + 5
     while any(reader.is_alive() for reader in trainer._readers):
         assert time.monotonic() < until

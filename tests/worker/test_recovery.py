@@ -170,6 +170,26 @@ def test_pause_and_resume_change_nothing(
     assert outcome(client, client.wait(job.id, timeout=120)) == calm
 
 
+def test_a_trainer_that_does_not_listen_is_killed_after_the_grace(tmp_path: Path) -> None:
+    """One frozen for good, on the way to a cancellation and on the way to a shutdown."""
+    with Embedded(tmp_path / "data", ATHANOR_TIMING__STOP_GRACE="1") as service, service.client() as client:
+        deaf = client.submit(SPEC)
+        reach(client, deaf.id, 20)
+        busy_trainer(service).send_signal(signal.SIGSTOP)
+        client.cancel(deaf.id)
+        ended = client.wait(deaf.id, timeout=15)
+        assert ended.state is State.CANCELLED and ended.stop_seconds is not None and 1 <= ended.stop_seconds < 5
+        job = client.submit({**SPEC, "hyperparameters": {**SPEC["hyperparameters"], "epochs": 6}})
+        reach(client, job.id, 60)
+        busy_trainer(service).send_signal(signal.SIGSTOP)
+        began = time.monotonic()
+        service.stop()
+        assert time.monotonic() - began < 10
+        service.start()
+        after = client.wait(job.id, timeout=120)
+        assert (after.state, after.attempt, after.preemptions, after.failures) == (State.SUCCEEDED, 2, 1, 0)
+
+
 def test_a_frozen_worker_that_wakes_writes_nothing(tmp_path: Path) -> None:
     quick = {"ATHANOR_TIMING__LEASE": "2", "ATHANOR_TIMING__HEARTBEAT": "0.5", "ATHANOR_TIMING__SWEEP": "0.5"}
     with Embedded(tmp_path / "data", **quick) as service, service.client() as client:
