@@ -2,9 +2,15 @@
 
 import sys
 
-from benchmarks import naive, pages, points, result, start, stops
+from benchmarks import naive, pages, points, result, start, stops, supervision
 
-BENCHMARKS = {"start": start.measure, "points": points.measure, "naive": naive.measure, "stops": stops.measure}
+BENCHMARKS = {
+    "start": start.measure,
+    "points": points.measure,
+    "naive": naive.measure,
+    "stops": stops.measure,
+    "supervision": supervision.measure,
+}
 
 
 def main() -> None:

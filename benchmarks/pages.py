@@ -82,6 +82,16 @@ def stops() -> str:
     return "\n".join(lines) + "\n"
 
 
+def supervision() -> str:
+    """The pace of a trainer in the service beside its pace alone."""
+    lines = ["| | a step in the service | alone | more, median of n (least to most) |", "|---|---|---|---|"]
+    for name, pace in measured("supervision").items():
+        steps = f"{pace['in_the_service_ms']:.3f} ms | {pace['alone_ms']:.3f} ms"
+        span = f"{pace['least_percent']:.1f} to {pace['most_percent']:.1f}"
+        lines.append(f"| {name} | {steps} | {pace['overhead_percent']:.1f} % of {pace['rounds']} ({span}) |")
+    return "\n".join(lines) + "\n"
+
+
 @dataclass(frozen=True)
 class Block:
     """A part of a page between two markers of its name."""
@@ -98,6 +108,7 @@ BLOCKS = {
     "mutants": Block(DURABILITY, mutants),
     "naive": Block(DURABILITY, naive),
     "stops": Block(DURABILITY, stops),
+    "supervision": Block(DURABILITY, supervision),
 }
 
 
