@@ -3,7 +3,6 @@
 import base64
 import time
 import uuid
-from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -27,7 +26,6 @@ from athanor.contract import (
     Plan,
     Predictions,
     Preview,
-    Series,
     State,
     Worker,
 )
@@ -279,7 +277,6 @@ class Client:
         Answers at most once in `every` seconds and, where nothing happens, at least about once in `wait`. A service
         that restarts meanwhile is waited for.
         """
-        seen: dict[str, int] = {}
         points = self._metrics(id, PATIENT)
         while True:
             asked = time.monotonic()
@@ -287,13 +284,10 @@ class Client:
             yield job, points
             if job.is_terminal:
                 break
-            seen |= {name: series.steps[-1] for name, series in points.series.items() if series.steps}
             time.sleep(max(0.0, asked + every - time.monotonic()))
             points = self._metrics(id, PATIENT, after=points.next, wait=wait)
-        seen |= {name: series.steps[-1] for name, series in points.series.items() if series.steps}
-        # Its last points, test/* among them, may stand at the very step that was read already.
-        rest = self._metrics(id, PATIENT, after=points.next - 1 if points.next > 0 else None)
-        rest = rest.model_copy(update={"series": newer(rest.series, seen)})
+        # What came after the points were read and before the job was.
+        rest = self._metrics(id, PATIENT, after=points.next)
         if rest.series:
             yield job, rest
 
@@ -336,16 +330,6 @@ class Client:
             attempts=attempts,
         )
         return _read(Metrics, response)
-
-
-def newer(series: Mapping[str, Series], seen: Mapping[str, int]) -> dict[str, Series]:
-    """Only the points after the step each series was seen at; series without any are left out."""
-    kept = {}
-    for name, one in series.items():
-        first = bisect_right(one.steps, seen[name]) if name in seen else 0
-        if first < len(one.steps):
-            kept[name] = Series(steps=one.steps[first:], values=one.values[first:], times=one.times[first:])
-    return kept
 
 
 def _path(*parts: str) -> str:

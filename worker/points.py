@@ -14,7 +14,8 @@ EVERY = 0.2
 class Points:
     """Of one training: its steps from `start` on, `end` being where the whole job would be done at this pace.
 
-    `before` steps came before its first, and `prefix` goes before the names of its series.
+    `before` steps came before its first, and `prefix` goes before the names of its series. All points of a step travel
+    together: who reads on after a step would never see what came to it later.
     """
 
     def __init__(self, pipe: Pipe, start: int, end: int, before: int = 0, prefix: str = "") -> None:
@@ -23,6 +24,7 @@ class Points:
         self.gathered: dict[str, list[tuple[int, float, float]]] = defaultdict(list)
 
     def add(self, step: Step) -> None:
+        """Gather the last of a step's points; with what was gathered before, they may be sent."""
         self.note(step, step.series)
         if time.monotonic() - self.sent > EVERY:
             self.flush(step)

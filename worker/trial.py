@@ -102,9 +102,9 @@ class Trial:
         for step in points.to_the_end_of(self._steps()):
             if step.improved and self.work.spec.checkpoints.keep_best > 0:
                 self.best = {name: value.detach().clone() for name, value in self.learner.weights().items()}
-            points.add(step)
             if step.last and len(self.prepared.test):
                 self._test(points, step)
+            points.add(step)
             reason = self._reason(step)
             if reason:
                 points.flush(step)

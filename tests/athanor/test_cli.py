@@ -236,7 +236,8 @@ def test_unauthorized_says_how_to_give_a_key(stub: Stub) -> None:
 
 def _watched(stub: Stub, **end: Any) -> None:
     stub.on("GET", "/v1/jobs/job_1", in_turn(as_json(a_job()), as_json(a_job(**end))))
-    stub.on("GET", "/v1/jobs/job_1/metrics", as_json(points(30, train_loss=([30], [0.125]))))
+    told = as_json(points(30, train_loss=([30], [0.125])))
+    stub.on("GET", "/v1/jobs/job_1/metrics", in_turn(told, as_json(points(30))))
 
 
 def test_watch_prints_plain_lines_where_there_is_no_terminal(stub: Stub) -> None:

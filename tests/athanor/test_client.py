@@ -147,7 +147,7 @@ def test_watch_yields_each_point_once_and_the_last_ones_too(stub: Stub, client: 
     answers = {
         None: points(2, train_loss=([1, 2], [0.9, 0.8])),
         "2": points(4, train_loss=([3, 4], [0.7, 0.6])),
-        "3": points(4, train_loss=([4], [0.6]), test_accuracy=([4], [0.95])),
+        "4": points(5, train_loss=([5], [0.5]), test_accuracy=([5], [0.95])),
     }
 
     def metrics(asked: Asked) -> Reply:
@@ -160,7 +160,7 @@ def test_watch_yields_each_point_once_and_the_last_ones_too(stub: Stub, client: 
     assert [{name: one.steps for name, one in new.series.items()} for _, new in told] == [
         {"train/loss": [1, 2]},
         {"train/loss": [3, 4]},
-        {"test/accuracy": [4]},
+        {"train/loss": [5], "test/accuracy": [5]},
     ]
 
 

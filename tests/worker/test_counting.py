@@ -19,7 +19,7 @@ from models.spec import JobSpec, settle
 from models.table import Table
 from tests import small
 from tests.worker.test_trial import Listening
-from worker import snapshot
+from worker import points, snapshot
 from worker.counting import count
 from worker.leash import Leash
 from worker.loop import Learner, evaluate
@@ -177,8 +177,9 @@ def test_a_checkpoint_goes_on_with_a_prompt(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("rounds", [1, 3])
-def test_a_trainer_counts(rounds: int, tmp_path: Path) -> None:
-    """With folds, one text after another."""
+def test_a_trainer_counts(rounds: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With folds, one text after another; the points of each travel together."""
+    monkeypatch.setattr(points, "EVERY", -1.0)
     table = _table(tmp_path)
     split = {"split": {"kind": "folds", "n": 3}, "documents": "lines"} if rounds > 1 else {"documents": "stream"}
     leash = Leash()
@@ -193,9 +194,9 @@ def test_a_trainer_counts(rounds: int, tmp_path: Path) -> None:
     kept = [message for message in pipe.heard if message["type"] == "checkpoint"]
     assert [(message["step"], message["reason"]) for message in kept] == [(at + 1, "final") for at in range(rounds)]
     assert all(message["score"] > 0 for message in kept)
-    points = {name for message in pipe.heard if message["type"] == "points" for name in message["series"]}
+    told = {name for message in pipe.heard if message["type"] == "points" for name in message["series"]}
     first = "folds/1/" if rounds > 1 else ""
-    assert {f"{first}train/loss", f"{first}val/perplexity", f"{first}test/perplexity"} <= points
+    assert {f"{first}train/loss", f"{first}val/perplexity", f"{first}test/perplexity"} <= told
     (baseline,) = {message["baseline"]["kind"] for message in pipe.heard if message["type"] == "baseline"}
     assert baseline == "unigram" and pipe.heard[-1]["type"] == "finished"
     again = Listening(leash, patience=-1)

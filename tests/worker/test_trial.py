@@ -1,6 +1,7 @@
 """The trainings of a job, driven as a supervisor drives them: cut at every checkpoint, they end as if never touched."""
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 
 from athanor.contract import better_is
 from tests import small
-from worker import messages
+from worker import messages, points
 from worker.leash import Leash, Pipe
 from worker.trainer import attempt
 
@@ -16,22 +17,45 @@ Message = dict[str, Any]
 
 
 class Listening(Pipe):
-    """Keeps what is said, and pulls the leash once it has heard of so many checkpoints."""
+    """Keeps what is said, and pulls the leash once it has heard of so many checkpoints.
+
+    Who reads points on after the last step that has any must see them all.
+    """
 
     def __init__(self, leash: Leash, patience: int) -> None:
         self.leash, self.patience, self.heard = leash, patience, list[Message]()
+        self.reached = 0
 
     def send(self, kind: str, **data: Any) -> None:
         said = {"type": kind, **data}
         messages.read(json.dumps(said).encode())
         self.heard.append(said)
+        if kind == "points" and data["series"]:
+            columns = [steps for steps, _, _ in data["series"].values()]
+            assert min(steps[0] for steps in columns) > self.reached, "a step has points after it was told"
+            self.reached = max(steps[-1] for steps in columns)
         self.patience -= kind == "checkpoint"
         if self.patience == 0:
             self.leash.stop = "pause"
 
 
+class Killed(Exception):
+    """The end of a trainer that is given no time."""
+
+
+class Dying(Listening):
+    """Kills the trainer once it has told of a test, before the checkpoint that would keep it."""
+
+    def send(self, kind: str, **data: Any) -> None:
+        super().send(kind, **data)
+        if kind == "points" and any("test/" in name for name in data["series"]):
+            raise Killed
+
+
 class Job:
     """A job in the hands of a supervisor that stops its trainer after every so many checkpoints."""
+
+    listener: type[Listening] = Listening
 
     def __init__(self, folder: Path, every: int, dataset: dict[str, Any], **chosen: Any) -> None:
         table = small.table("vector", folder / "t.parquet", rows=41)
@@ -61,9 +85,11 @@ class Job:
         folder.mkdir()
         newest = self.checkpoints[-1] if self.checkpoints else None
         leash = Leash()
-        pipe = Listening(leash, self.every)
+        pipe = self.listener(leash, self.every)
         resume, best = (newest["folder"], self._best(newest["fold"])) if newest else (None, None)
-        attempt({**self.assignment, "folder": str(folder), "resume": resume, "best": best, "origin": None}, pipe, leash)
+        here = {"folder": str(folder), "resume": resume, "best": best, "origin": None}
+        with suppress(Killed):
+            attempt({**self.assignment, **here}, pipe, leash)
         for message in pipe.heard:
             match message["type"]:
                 case "checkpoint":
@@ -116,6 +142,31 @@ def test_a_job_cut_at_its_checkpoints_ends_as_if_never_touched(
     cut = Job(tmp_path / "cut", every, dataset, **chosen).run()
     assert (whole.attempts, cut.attempts) == (1, -(-len(whole.checkpoints) // every))
     assert cut.results == whole.results
+
+
+@pytest.mark.parametrize("dataset", [FOLDS, {}], ids=["folds", "one"])
+def test_a_reader_has_every_point_of_the_last_step_though_its_trainer_dies_before_the_checkpoint(
+    dataset: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It reads on after the step that it has reached, and what is done again is not told to it again."""
+    monkeypatch.setattr(points, "EVERY", -1.0)
+    for name in ("whole", "cut"):
+        (tmp_path / name).mkdir()
+    whole, cut = Job(tmp_path / "whole", 1000, dataset).run(), Job(tmp_path / "cut", 1000, dataset)
+    cut.listener = Dying
+    assert not cut._attempt()
+    seen, newest = cut.results[0], cut.checkpoints[-1]["step"]
+    last = max(step for series in seen.values() for step in series)
+    assert newest < last
+    assert seen == {name: part for name, series in whole.results[0].items() if (part := upto(series, last))}
+    # As a claim does.
+    cut.points = {name: upto(series, newest) for name, series in cut.points.items()}
+    cut.listener = Listening
+    assert cut.run().results == whole.results
+
+
+def upto(series: dict[int, float], last: int) -> dict[int, float]:
+    return {step: value for step, value in series.items() if step <= last}
 
 
 @pytest.fixture
