@@ -2,10 +2,11 @@
 
 import json
 import os
-import signal
 import threading
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
+
+from models import leash
 
 
 @dataclass
@@ -31,9 +32,7 @@ class Leash:
 
     def hold(self, orders: BinaryIO) -> None:
         """Read orders on a thread of its own from now on."""
-        threading.Thread(target=self._obey, args=(orders,), name="leash", daemon=True).start()
+        leash.hold(orders, self._obey)
 
-    def _obey(self, orders: BinaryIO) -> None:
-        for line in orders:
-            self.stop = json.loads(line)["why"]
-        os.killpg(os.getpgid(0), signal.SIGKILL)
+    def _obey(self, order: bytes) -> None:
+        self.stop = json.loads(order)["why"]

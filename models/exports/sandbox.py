@@ -13,6 +13,7 @@ from athanor.files import WEIGHTS
 from models.confinement import confine, environment
 from models.exports.order import Order
 from models.kinds import Refusal
+from models.leash import leash
 
 ORDER, ANSWER = "order.json", "answer.json"
 SUFFIXES: dict[ExportFormat, str] = {"onnx": ".onnx", "pt2": ".pt2", "bundle": ".zip"}
@@ -33,16 +34,17 @@ def run(order: Order, folder: Path, memory: int, seconds: int) -> Exported:
     """
     (folder / ORDER).write_text(order.model_dump_json(by_alias=True))
     try:
-        done = subprocess.run(
-            [sys.executable, "-P", "-m", "models.exports", str(folder.absolute()), str(memory), str(seconds)],
-            # torch asks for a home; a graph is traced on the processor.
-            env=environment(folder) | {"HOME": str(folder), "CUDA_VISIBLE_DEVICES": ""},
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            timeout=seconds,
-        )
+        with leash() as stdin:
+            done = subprocess.run(
+                [sys.executable, "-P", "-m", "models.exports", str(folder.absolute()), str(memory), str(seconds)],
+                # torch asks for a home; a graph is traced on the processor.
+                env=environment(folder) | {"HOME": str(folder), "CUDA_VISIBLE_DEVICES": ""},
+                cwd=folder,
+                stdin=stdin,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                timeout=seconds,
+            )
     except subprocess.TimeoutExpired as error:
         raise Refusal("?format", f"exporting took longer than {seconds} s", code="over_limit") from error
     try:

@@ -1,7 +1,10 @@
-"""``python -m models.intake PATH FILENAME DESTINATION``: the process that `run` starts."""
+"""``python -m models.intake PATH FILENAME DESTINATION``: the process that `run` starts, on a leash."""
 
+import os
 import sys
 
 from models.intake.sandbox import main
+from models.leash import hold
 
+hold(os.fdopen(0, "rb", closefd=False))
 sys.exit(main())

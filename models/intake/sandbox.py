@@ -16,6 +16,7 @@ from models.confinement import confine, environment
 from models.formats import FORMATS, sniff
 from models.formats.limits import Limits, OverLimit
 from models.intake.canonical import Intake, ingest
+from models.leash import leash
 from models.table import DataError
 
 
@@ -32,14 +33,10 @@ def run(path: Path, filename: str, destination: Path, limits: Limits | None = No
         command = [sys.executable, "-P", "-m", "models.intake", "--limits", json.dumps(asdict(limits))]
         command += ["--seconds", str(seconds), "--", str(path.absolute()), filename, str(written.absolute())]
         try:
-            done = subprocess.run(
-                command,
-                env=environment(folder),
-                cwd=folder,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=seconds,
-            )
+            with leash() as stdin:
+                done = subprocess.run(
+                    command, env=environment(folder), cwd=folder, stdin=stdin, capture_output=True, timeout=seconds
+                )
         except subprocess.TimeoutExpired as error:
             raise DataError(f"Reading {filename} took longer than {seconds} s. Upload a smaller file.") from error
         answer = _answer(done, filename, limits)

@@ -284,9 +284,9 @@ MUTANTS: dict[str, Mutant] = {
     ),
     "leash-slips": Mutant(
         "a trainer outlives its supervisor",
-        "worker/leash.py",
-        "        os.killpg(os.getpgid(0), signal.SIGKILL)\n",
-        "",
+        "models/leash.py",
+        "        end(os.getpid(), signal.SIGKILL)\n",
+        "        pass\n",
         (f"{WORKER}/test_process.py",),
     ),
     "secrets-passed-on": Mutant(
