@@ -1,17 +1,21 @@
 """Devices: which there are, and how a trainer prepares the one it is given."""
 
+import hashlib
 import os
 import platform
 import random
 import shutil
 import subprocess
 from itertools import takewhile
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
 from athanor.contract import Device
+
+ROOT = Path(__file__).resolve().parents[1]
 
 
 def visible() -> list[Device]:
@@ -60,14 +64,42 @@ def prepare(seed: int, wanted: str) -> torch.device:
 def fingerprint(device: torch.device) -> dict[str, Any]:
     """What must be equal for a resume to be exact to the bit."""
     return {
+        "code": CODE,
         "torch": torch.__version__,
+        "numpy": np.__version__,
         "python": platform.python_version(),
         "machine": platform.machine(),
+        "processor": processor(),
         "cpu": torch.backends.cpu.get_cpu_capability(),
         "threads": torch.get_num_threads(),
-        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
+        "device": name_of(device),
     }
 
 
 def name_of(device: torch.device) -> str:
     return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
+
+
+def processor(about: Path = Path("/proc/cpuinfo")) -> str:
+    """The model of the CPU, as the system names it; libraries choose their kernels by it."""
+    try:
+        first, _, _ = about.read_text().partition("\n\n")
+    except OSError:
+        return platform.processor() or platform.machine()
+    fields = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in first.splitlines())}
+    # A virtual machine may hide the name, and an ARM has none: the numbers tell.
+    named = ("model name", "cpu family", "model", "CPU implementer", "CPU variant", "CPU part")
+    return ", ".join(fields[name] for name in named if name in fields) or platform.machine()
+
+
+def code(root: Path) -> str:
+    """SHA-256 of the names and bytes of all that computes below the project's root."""
+    digest = hashlib.sha256()
+    for path in sorted(path for room in ("models", "worker") for path in (root / room).rglob("*.py")):
+        content = path.read_bytes()
+        digest.update(f"{path.relative_to(root)}\0{len(content)}\0".encode() + content)
+    return digest.hexdigest()
+
+
+CODE = code(ROOT)
+"""Of the code that runs here: read as it is loaded, for what lies there may change while a trainer waits."""

@@ -1,6 +1,7 @@
 """Devices, seeds and determinism."""
 
 import random
+import shutil
 import stat
 from pathlib import Path
 
@@ -104,3 +105,42 @@ def test_a_fingerprint_says_where_bytes_would_be_equal() -> None:
     assert device.fingerprint(here) == device.fingerprint(here)
     assert device.fingerprint(here)["torch"] == torch.__version__
     assert device.fingerprint(here)["device"] == device.name_of(here) == "cpu"
+    assert device.fingerprint(here)["numpy"] == np.__version__
+    assert device.fingerprint(here)["code"] == device.code(device.ROOT)
+
+
+def test_every_change_of_what_computes_is_another_code(tmp_path: Path) -> None:
+    for room in ("models", "worker", "api"):
+        shutil.copytree(device.ROOT / room, tmp_path / room, ignore=shutil.ignore_patterns("__pycache__"))
+    seen = [device.code(tmp_path)]
+    assert seen == [device.CODE]
+    rule, loop, api = (tmp_path / name for name in ("models/optimizers/gd.py", "worker/loop.py", "api/app.py"))
+    api.unlink()
+    assert device.code(tmp_path) == device.CODE
+    rule.write_text(rule.read_text() + "\n")
+    seen.append(device.code(tmp_path))
+    rule.rename(rule.with_name("gd2.py"))
+    seen.append(device.code(tmp_path))
+    # The same bytes in the same order, in other files.
+    whole = loop.read_text()
+    loop.write_text(whole[:100])
+    loop.with_name("loop1.py").write_text(whole[100:])
+    seen.append(device.code(tmp_path))
+    loop.unlink()
+    seen.append(device.code(tmp_path))
+    assert len(set(seen)) == len(seen) == 5
+
+
+def test_the_processor_has_a_name(tmp_path: Path) -> None:
+    about = tmp_path / "cpuinfo"
+    assert device.processor(about)
+    one = "processor\t: 0\ncpu family\t: 25\nmodel\t\t: 17\nmodel name\t: AMD EPYC\ncpu MHz\t\t: {}\n\n"
+    about.write_text(one.format(2400) + one.format(3000))
+    named = device.processor(about)
+    assert named == "AMD EPYC, 25, 17"
+    about.write_text(one.format(3100) * 4)
+    assert device.processor(about) == named
+    about.write_text("processor\t: 0\nCPU implementer\t: 0x41\nCPU part\t: 0xd0c\n")
+    assert device.processor(about) == "0x41, 0xd0c"
+    about.write_text("")
+    assert device.processor(about)
