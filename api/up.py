@@ -16,6 +16,7 @@ import uvicorn
 from api import schema
 from api.keeper import Keeper
 from api.uploads import tidy
+from models.leash import heed_hangup
 from models.records import keys
 from models.records.database import Database
 from models.settings import Settings
@@ -87,6 +88,7 @@ def main() -> None:
     settings = Settings()
     # uvicorn raises the signal again once it has shut down: without this, nobody would wait for the worker.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    heed_hangup()
     held = lock(data)
     database = Database(settings.database)
     schema.upgrade(database)

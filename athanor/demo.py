@@ -62,9 +62,13 @@ def main() -> int:
 
 
 def run(out: Path) -> int:
-    """The demo, and its exit status. SIGTERM ends it as ^C does, with the service stopped and its folder removed."""
+    """The demo, and its exit status. SIGTERM ends it as ^C does, with the service stopped and its folder removed.
+
+    So does SIGHUP, when the terminal is closed; not under nohup.
+    """
     console = display.console()
-    before = signal.signal(signal.SIGTERM, _interrupt)
+    heeded = [each for each in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(each) != signal.SIG_IGN]
+    before = {number: signal.signal(number, _interrupt) for number in heeded}
     started = time.monotonic()
     try:
         console.print("[bold]Athanor[/]: a service on this machine, two jobs, two sets of weights.\n")
@@ -81,7 +85,8 @@ def run(out: Path) -> int:
         Console(stderr=True).print(f"[red]the demo failed:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
         return 1
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def tell(client: Client, out: Path, console: Console) -> None:

@@ -1,4 +1,4 @@
-"""A leash: the pipe at whose end a process dies, so that it never outlives whoever started it."""
+"""How a process ends with who started it: a leash, the pipe at whose end it dies, and the terminal it belongs to."""
 
 import os
 import signal
@@ -35,3 +35,9 @@ def _hold(pipe: BinaryIO, obey: Callable[[bytes], None] | None) -> None:
     finally:
         end = os.killpg if os.getpgrp() == os.getpid() else os.kill
         end(os.getpid(), signal.SIGKILL)
+
+
+def heed_hangup() -> None:
+    """Take SIGHUP, which a terminal sends as it closes, for SIGTERM; not where it is ignored, as nohup has it."""
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))

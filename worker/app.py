@@ -4,11 +4,13 @@ Acknowledged early, nothing fetched ahead, no results, no remote orders, JSON al
 lease in the table decides who trains.
 """
 
+import signal
 from typing import Any
 
-from celery.signals import worker_init, worker_shutdown, worker_shutting_down
+from celery.signals import worker_init, worker_ready, worker_shutdown, worker_shutting_down
 
 from models.broker import producer
+from models.leash import heed_hangup
 from models.settings import Settings
 from worker.device import visible
 from worker.station import Station
@@ -28,13 +30,22 @@ app.conf.update(
 )
 
 station: Station | None = None
+on_hangup: Any = signal.SIG_DFL
 
 
 @worker_init.connect
 def _open(sender: Any, **_: Any) -> None:
-    global station  # Celery calls back by signal; there is no object of ours to carry it
+    global station, on_hangup  # Celery calls back by signal; there is no object of ours to carry them
+    heed_hangup()
+    on_hangup = signal.getsignal(signal.SIGHUP)
     station = Station(settings, "celery", sender.concurrency)
     station.open()
+
+
+@worker_ready.connect
+def _heed_hangup(**_: Any) -> None:
+    # Without a terminal, Celery means to start itself anew: under nohup too, and no trainer would be told.
+    signal.signal(signal.SIGHUP, on_hangup)
 
 
 @worker_shutting_down.connect

@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 
+from models.leash import heed_hangup
 from models.records.database import Away
 from models.settings import Settings
 from worker.station import Slot, Station
@@ -15,9 +16,10 @@ logger = logging.getLogger(__name__)
 
 
 def serve(station: Station, leashed: bool) -> None:
-    """Work until SIGTERM, SIGINT or, on a leash, the end of standard input."""
+    """Work until SIGTERM, SIGINT, SIGHUP or, on a leash, the end of standard input."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: station.drain())
+    heed_hangup()
     station.open()
     if leashed:
         threading.Thread(target=_watch, args=(station,), daemon=True).start()

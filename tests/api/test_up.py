@@ -94,7 +94,8 @@ def test_not_for_others_without_a_key(tmp_path: Path) -> None:
     assert not (tmp_path / "admin.key").exists()
 
 
-def test_up_and_down(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_up_and_down(number: signal.Signals, tmp_path: Path) -> None:
     port = kit.free_port()
     key_file = tmp_path / "admin.key"
     # Left by an earlier life of the folder, and readable by all.
@@ -122,7 +123,10 @@ def test_up_and_down(tmp_path: Path) -> None:
                 below = descendants(up.pid)
                 assert len(below) >= 2
                 began = time.monotonic()
-                up.terminate()
+                # A terminal that is closed tells all of the group.
+                group = [pid for pid in below if os.getpgid(pid) == os.getpgid(up.pid)]
+                for pid in [up.pid] if number == signal.SIGTERM else [up.pid, *group]:
+                    os.kill(pid, number)
                 assert up.wait(15) == 0
         assert time.monotonic() - began < 10
         assert not [pid for pid in below if alive(pid)]

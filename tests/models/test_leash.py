@@ -1,6 +1,7 @@
-"""Nothing outlives whoever started it, even one who is killed."""
+"""Nothing outlives whoever started it, even one who is killed, unless it was told to."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -37,6 +38,16 @@ from models.leash import hold
 
 hold(os.fdopen(0, "rb", closefd=False))
 print("held", flush=True)
+time.sleep(600)
+"""
+
+HEEDS = """
+import signal, sys, time
+from models.leash import heed_hangup
+
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(7))
+heed_hangup()
+print("ready", flush=True)
 time.sleep(600)
 """
 
@@ -84,3 +95,17 @@ def test_who_leads_no_group_ends_alone() -> None:
     held.communicate(timeout=PATIENCE)
     neighbour.communicate(b"\n", PATIENCE)
     assert (held.returncode, neighbour.returncode) == (-9, 0)
+
+
+@pytest.mark.parametrize("nohup", [False, True])
+def test_a_closed_terminal_ends_it_unless_it_is_to_stay(nohup: bool) -> None:
+    words = ["nohup"] * nohup + [sys.executable, "-c", HEEDS]
+    heeds = subprocess.Popen(words, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+    assert heeds.stdout is not None and heeds.stdout.readline() == b"ready\n"
+    heeds.send_signal(signal.SIGHUP)
+    if nohup:
+        with pytest.raises(subprocess.TimeoutExpired):
+            heeds.wait(0.3)
+        heeds.terminate()
+    heeds.communicate(timeout=PATIENCE)
+    assert heeds.returncode == 7
