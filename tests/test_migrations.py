@@ -16,6 +16,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 
 from api.schema import MIGRATIONS, upgrade
+from athanor.version import __version__
 from models.records.database import Database
 from models.records.tables import Base
 
@@ -119,6 +120,20 @@ def test_an_upgrade_of_what_is_new_does_nothing(empty: Database) -> None:
     before = definitions(empty)
     upgrade(empty)
     assert definitions(empty) == before
+
+
+def test_a_database_of_a_newer_version_is_left_alone(empty: Database) -> None:
+    upgrade(empty)
+    with empty.engine.connect().execution_options(writes=True) as connection, connection.begin():
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999_to_come'"))
+    (head,) = ScriptDirectory.from_config(config()).get_heads()
+    with pytest.raises(SystemExit) as told:
+        upgrade(empty)
+    said = str(told.value)
+    assert f"was brought to 9999_to_come by a newer version, and this one, {__version__}," in said
+    assert f"`alembic downgrade {head}`" in said and f"{empty.engine.url.database} was" in said
+    with empty.engine.connect() as connection:
+        assert connection.execute(text("SELECT version_num FROM alembic_version")).scalar() == "9999_to_come"
 
 
 def test_there_is_one_head() -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from sqlalchemy import text
 
 from models.records.database import Database
 from tests.api import kit
@@ -140,6 +141,15 @@ def test_up_and_down(number: signal.Signals, tmp_path: Path) -> None:
     finally:
         database.close()
     assert job is not None and job.state == "queued" and job.transitions[-1].reason == "worker drained"
+
+
+@pytest.mark.parametrize("words", [["api.up", "--port", "0"], ["api.keys", "list"]], ids=["up", "key"])
+def test_a_database_of_a_newer_version(words: list[str], tmp_path: Path) -> None:
+    with kit.installation(tmp_path) as house, house.database.writing() as tx:
+        tx.execute(text("UPDATE alembic_version SET version_num = '9999_to_come'"))
+    done = command(*words, ATHANOR_DATA=str(tmp_path))
+    assert done.returncode == 1 and "by a newer version" in done.stderr and str(tmp_path) in done.stderr
+    assert "Traceback" not in done.stderr and len(done.stderr.splitlines()) == 1
 
 
 def test_keys(tmp_path: Path) -> None:
