@@ -47,6 +47,9 @@ def create(
     are for another dataset than the parent's, whose rows the weights know. The parent may go: a fork has its own copy.
     `Idempotency-Key` and `validate_only` are as they are for a new job.
     """
+    said = f"{job_id} {wanted.model_dump_json(exclude_unset=True)}"
+    if not validate_only and (made := submission.earlier(service, response, caller, said, idempotency_key)):
+        return made
     parent = submission.job(service, job_id)
     spec = _spec(dict(parent.spec), wanted)
     _check_folds(parent, spec)
@@ -58,7 +61,6 @@ def create(
         if validate_only:
             response.status_code = 200
             return plan
-        said = f"{job_id} {wanted.model_dump_json(exclude_unset=True)}"
         new = submission.of(caller, spec, plan, said, idempotency_key)
         origin = Origin(
             job_id=job_id,

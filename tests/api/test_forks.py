@@ -9,6 +9,7 @@ import pytest
 from safetensors.numpy import load
 from sklearn.datasets import load_iris
 
+from models.records import checkpoints
 from tests.api import kit
 from tests.api.conftest import REVIEWS
 from tests.api.kit import Installation
@@ -260,6 +261,27 @@ def test_a_repeated_request_makes_one_fork(parents: dict[str, str], house: Insta
     for other, body in ((path, STILL), (f"/v1/jobs/{parents['value']}/fork", {})):
         kit.problem(client.post(other, json={"spec": body} if body else {}, headers=key), 422, "idempotency_key_reused")
     assert house.kept() == kept, "copies for a job that was not made are not left behind"
+
+
+def test_a_repeated_request_needs_neither_the_checkpoint_nor_the_parent(
+    house: Installation, client: httpx.Client
+) -> None:
+    parent = kit.submit(client, kit.spec("linear", "iris", **SHORT))
+    kit.train(house.settings)
+    path, key = f"/v1/jobs/{parent}/fork", {"Idempotency-Key": "kept"}
+    named = {"checkpoint": client.get(f"/v1/jobs/{parent}/checkpoints/best").json()["id"]}
+    made = client.post(path, json=named, headers=key)
+    assert made.status_code == 201
+    with house.database.writing() as tx:
+        assert checkpoints.retire(tx, parent, 0, 0, "min")
+    kit.problem(client.post(path, json=named), 422, "unknown_checkpoint")
+    for _ in ("without the checkpoint", "without the parent"):
+        again = client.post(path, json=named, headers=key)
+        assert (again.status_code, again.json()["id"]) == (200, made.json()["id"])
+        assert again.headers["Location"] == made.headers["Location"]
+        client.delete(f"/v1/jobs/{parent}")
+    kit.problem(client.post(path, json=named), 404, "not_found")
+    kit.problem(client.post(path, json={}, headers=key), 422, "idempotency_key_reused")
 
 
 def test_a_broken_checkpoint_is_no_start(house: Installation, client: httpx.Client) -> None:
