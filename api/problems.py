@@ -1,6 +1,8 @@
 """Every refusal as RFC 9457 problem+json, with JSON Pointers to what was wrong."""
 
+import errno
 import logging
+import os
 from difflib import get_close_matches
 from functools import cache
 from http import HTTPStatus
@@ -23,6 +25,9 @@ logger = logging.getLogger(__name__)
 
 MOST_FAULTS = 50
 """Faults of one request that are shown: a body can hold many thousands."""
+
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
+"""What a disk says that takes no more."""
 
 SPECS = "/v1/jobs"
 """Where a body is a job spec."""
@@ -192,6 +197,14 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(KeyReused)
     def _reused(request: Request, error: KeyReused) -> JSONResponse:
         return respond(request, 422, "idempotency_key_reused", "this Idempotency-Key came with another body before")
+
+    @app.exception_handler(OSError)
+    def _unwritten(request: Request, error: OSError) -> JSONResponse:
+        if error.errno not in FULL:
+            raise error
+        logger.error("nothing can be stored: %s", error)
+        detail = f"the service cannot store this ({os.strerror(error.errno)}); have room made on its disk and try again"
+        return respond(request, 507, "storage_full", detail)
 
     @app.exception_handler(DataError)
     def _unstorable(request: Request, error: DataError) -> JSONResponse:

@@ -71,8 +71,12 @@ def create(
             files=[stored.file(each) for each in FILES],
         )
         # First the bytes, then the row that says so.
-        for each in FILES:
-            service.store.put(origin.key(each), folder / each)
+        try:
+            for each in FILES:
+                service.store.put(origin.key(each), folder / each)
+        except Exception:
+            service.store.delete(f"jobs/{new.id}")
+            raise
     try:
         job = submission.accept(service, response, replace(new, origin=origin), lambda: _plan(service, spec, start))
     except (KeyReused, Refusal):

@@ -6,6 +6,7 @@ import secrets
 import shutil
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
+from tempfile import TemporaryFile
 
 PIECE = 2**20
 
@@ -64,8 +65,12 @@ class FolderStore:
         return [path.relative_to(self.root).as_posix() for path in below.rglob("*") if path.is_file()]
 
     def check(self) -> None:
-        if not os.access(self.root, os.W_OK):
-            raise OSError(f"{self.root} cannot be written to")
+        # Written, not only asked for: who may write to a full disk still cannot. Without a name, so nothing is left.
+        try:
+            with TemporaryFile(dir=self.root) as file:
+                file.write(bytes(4096))
+        except OSError as error:
+            raise OSError(f"{self.root} cannot be written to: {error.strerror}") from error
 
 
 def sync_folder(folder: Path) -> None:

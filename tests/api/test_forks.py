@@ -1,7 +1,9 @@
 """Forks: a job from another's checkpoint, what it takes over, what it may change, and what it needs no more."""
 
+import errno
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -10,6 +12,7 @@ from safetensors.numpy import load
 from sklearn.datasets import load_iris
 
 from models.records import checkpoints
+from models.storage.folder import FolderStore
 from tests.api import kit
 from tests.api.conftest import REVIEWS
 from tests.api.kit import Installation
@@ -293,6 +296,22 @@ def test_a_broken_checkpoint_is_no_start(house: Installation, client: httpx.Clie
     kit.problem(client.post(f"/v1/jobs/{parent}/fork", json={}), 409, "corrupt_checkpoint")
     file.unlink()
     kit.problem(client.post(f"/v1/jobs/{parent}/fork", json={}), 409, "corrupt_checkpoint")
+
+
+def test_a_fork_that_the_store_has_no_room_for(
+    parents: dict[str, str], house: Installation, client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = {path for path in house.kept() if path.is_file()}
+    put = FolderStore.put
+
+    def full(store: FolderStore, key: str, source: Path) -> str:
+        if key.endswith("preparation.json"):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return put(store, key, source)
+
+    monkeypatch.setattr(FolderStore, "put", full)
+    kit.problem(client.post(f"/v1/jobs/{parents['table']}/fork", json={}), 507, "storage_full")
+    assert {path for path in house.kept() if path.is_file()} == before
 
 
 REFUSALS: list[tuple[str, dict[str, Any], str, str]] = [
