@@ -1,5 +1,6 @@
 """Putting a dataset on the shelf: first its rows into the store, then the row that says so."""
 
+import hashlib
 from pathlib import Path
 
 from sqlalchemy.exc import IntegrityError
@@ -14,9 +15,7 @@ def shelve(
     service: Service, taken: Intake, rows: Path, *, id: str, name: str, format: str, size: int, sha256: str
 ) -> bool:
     """Keep what intake wrote to `rows`. False where the same dataset came by another request meanwhile."""
-    # A place of its own: a deletion of the same dataset, in progress meanwhile, does not reach it.
-    blob = f"datasets/{new_id('put')}"
-    service.store.put(blob, rows)
+    blob = _put(service, rows)
     new = datasets.New(
         id=id,
         name=name,
@@ -32,6 +31,33 @@ def shelve(
         with service.database.writing() as tx:
             datasets.add(tx, new)
     except IntegrityError:
-        service.store.delete(blob)
+        service.store.delete(blob.key)
         return False
     return True
+
+
+def restore(service: Service, dataset_id: str, rows: Path) -> None:
+    """Put the rows of a dataset away once more, where the store has lost or damaged them."""
+    blob = _put(service, rows)
+    with service.database.writing() as tx:
+        old = datasets.replace_blob(tx, dataset_id, blob)
+    service.store.delete(old.key)
+
+
+def is_whole(service: Service, dataset_id: str) -> bool:
+    """Whether the store still has a dataset's rows, byte for byte."""
+    with service.database.reading() as tx:
+        blob = datasets.blob_of(tx, dataset_id)
+    digest = hashlib.sha256()
+    try:
+        for piece in service.store.read(blob.key):
+            digest.update(piece)
+    except FileNotFoundError:
+        return False
+    return blob.sha256 in (None, digest.hexdigest())
+
+
+def _put(service: Service, rows: Path) -> datasets.Blob:
+    # A place of its own: a deletion of the same dataset, in progress meanwhile, does not reach it.
+    key = f"datasets/{new_id('put')}"
+    return datasets.Blob(key, service.store.put(key, rows))

@@ -80,7 +80,7 @@ def _alone(client: Client, data: Path, job: Job, folder: Path) -> float:
     database = Database(settings.database)
     with database.reading() as tx:
         blob = datasets.blob_of(tx, job.dataset_id)
-    fetch(open_store(settings, database), blob, rows)
+    fetch(open_store(settings, database), blob.key, rows)
     database.close()
     (folder / "room").mkdir()
     order = {

@@ -56,6 +56,7 @@ class Timing(BaseModel):
     poll: float = 0.05
     flush: float = 0.5
     stop_grace: float = 30.0
+    no_room: float = 60.0
     start: float = 300.0
     stall: float = 3600.0
 

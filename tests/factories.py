@@ -45,7 +45,7 @@ def a_dataset(
         sha256=sha256 or uuid4().hex * 2,
         schema=Schema(columns=list(columns), target=target),
         warnings=[],
-        blob=blob,
+        blob=datasets.Blob(blob, None),
     )
     return datasets.add(tx, new)
 

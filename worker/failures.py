@@ -6,6 +6,7 @@ import torch
 
 from models.kinds import Refusal
 from models.table import DataError
+from worker import disk
 from worker.loop import NonFinite
 
 
@@ -25,11 +26,11 @@ def explain(error: Exception) -> dict[str, Any]:
             return _out_of_memory(str(error))
         case RuntimeError() if str(error).startswith("DataLoader "):
             return {"code": "data_worker", "message": str(error), "retryable": True}
-        case OSError():
-            # A full disk, say: another attempt may find room.
-            return {"code": "storage", "message": str(error), "retryable": True}
+        case OSError() if disk.is_to_blame(error):
+            return {"code": disk.CODE, "message": str(error), "retryable": True}
     said = f"{type(error).__name__}: {error}"
-    return {"code": "internal", "message": f"a fault of the service: {said}; its log has more", "retryable": False}
+    message = f"a fault of the service: {said}; its log has more"
+    return {"code": "internal", "message": message, "retryable": isinstance(error, OSError)}
 
 
 def _out_of_memory(said: str) -> dict[str, Any]:

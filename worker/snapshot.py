@@ -8,12 +8,14 @@ import hashlib
 import json
 import os
 import random
+import re
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from athanor.contract import CheckpointFile
@@ -30,10 +32,10 @@ def write(
     partial.mkdir()
     # One entry of metadata: the order of several is not fixed, and equal jobs should have equal bytes.
     metadata = {"athanor": json.dumps(about, sort_keys=True)}
-    save_file(_plain(learner.weights()), partial / WEIGHTS, metadata)
+    _save(learner.weights(), partial / WEIGHTS, metadata)
     arrays, scalars = _state(learner)
     scalars["past"] = asdict(past or Past())
-    save_file(_plain(arrays), partial / STATE)
+    _save(arrays, partial / STATE)
     (partial / SCALARS).write_text(json.dumps(scalars, sort_keys=True))
     (partial / PREPARATION).write_text(preparation)
     files = []
@@ -109,6 +111,16 @@ def _restore_optimizer(optimizer: torch.optim.Optimizer, arrays: Tensors, kept: 
         elif isinstance(value, torch.Tensor):
             value = value.to(parameter.device)
         optimizer.state[parameter][name] = value
+
+
+def _save(tensors: Tensors, path: Path, metadata: dict[str, str] | None = None) -> None:
+    """Raises OSError where the disk refuses, as every other write does: the library has an error of its own for it."""
+    try:
+        save_file(_plain(tensors), path, metadata)
+    except SafetensorError as error:
+        if number := re.search(r"os error (\d+)", str(error)):
+            raise OSError(int(number[1]), os.strerror(int(number[1])), path.name) from error
+        raise
 
 
 def _plain(tensors: Tensors) -> Tensors:

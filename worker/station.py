@@ -29,6 +29,11 @@ from worker.supervisor import Supervisor
 logger = logging.getLogger(__name__)
 
 
+def awake() -> float:
+    """Seconds on a clock that nobody sets, and that goes on while the machine sleeps."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+
+
 @dataclass
 class Slot:
     """A device, or a share of the processor, with the trainer that waits for the next job on it."""
@@ -81,6 +86,7 @@ class Station:
         for slot in self.all_slots:
             self.free.put(slot)
         self._ending = threading.Event()
+        self._awake = awake()
         self._amnesty_until = 0.0
         self._unowned: dict[Path, float] = {}
         """Attempt folders that nobody's lease is for, and since when: by this process's clock alone."""
@@ -168,24 +174,26 @@ class Station:
         pause = self.settings.timing.sweep
         while True:
             try:
-                self.sweep(reaps=time.monotonic() >= self._amnesty_until)
+                self.sweep()
             except Away as error:
                 logger.warning("no sweep: the database is away (%s)", error)
-                # Nobody could renew a lease meanwhile: everyone gets the time to do it.
-                self._amnesty_until = time.monotonic() + self.settings.timing.lease
+                self._grant_amnesty()
             except Exception:
                 logger.exception("a sweep failed; the next one tries again")
             if self._ending.wait(pause * random.uniform(0.8, 1.2)):
                 return
 
-    def sweep(self, reaps: bool = True) -> None:
+    def sweep(self) -> None:
         """Reap what was lost, ring for what waits, say that we are here. Any number of workers may do so at once."""
+        reaps = self._may_reap()
         with self.database.writing() as tx:
             workers.beat(tx, self.id, "draining" if self.is_draining else "active")
             if reaps:
                 table.expire_dead(tx, identity.machine(), identity.started)
             overdue = table.overdue(tx, identity.machine()) if reaps else []
-        for pid, started in overdue:
+        # Once more: the database itself may have stood still, with us waiting for it.
+        reaps = reaps and self._may_reap()
+        for pid, started in overdue if reaps else []:
             if identity.started(pid) == started and not end_group(pid):
                 logger.warning("process %d cannot be ended; its job waits for that", pid)
                 reaps = False
@@ -199,6 +207,23 @@ class Station:
             if not self.broker.ring(job_id):
                 break
         self._tidy()
+
+    def _may_reap(self) -> bool:
+        """Not while leases may have run out because nobody could renew them.
+
+        A lease that was renewed in time has at least one heartbeat less than its length to go. Where more than that
+        went by since this was last asked, this process stood still: frozen, on a machine that slept, or behind a
+        database that gave no answer; and so, perhaps, did every other.
+        """
+        before, self._awake = self._awake, awake()
+        if self._awake - before > self.settings.timing.lease - 2 * self.settings.timing.heartbeat:
+            logger.warning("nothing is reaped for a while: this worker stood still for %.0f s", self._awake - before)
+            self._grant_amnesty()
+        return self._awake >= self._amnesty_until
+
+    def _grant_amnesty(self) -> None:
+        """Everyone gets the time to renew a lease."""
+        self._amnesty_until = awake() + self.settings.timing.lease
 
     def _tidy(self) -> None:
         """Remove attempt folders that no living attempt of this machine owns."""

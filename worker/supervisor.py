@@ -19,7 +19,7 @@ from models.records.checkpoints import Stored
 from models.records.database import Away, Database
 from models.settings import Settings
 from models.storage.store import Corrupt, Store, fetch
-from worker import identity
+from worker import disk, identity
 from worker.messages import Failed, Finished, Measured, Reached, Ready, Snapshot, Started, Stopped
 from worker.process import Exit, Heard, Line, Nonsense, TrainerProcess
 from worker.pulse import Pulse
@@ -33,6 +33,10 @@ AWAY = 600.0
 
 class Stalled(Exception):
     """A trainer does not answer."""
+
+
+class Damaged(Exception):
+    """The store no longer has what a job learns from."""
 
 
 class Supervisor:
@@ -73,11 +77,14 @@ class Supervisor:
             self._conclude(code)
         except jobs.Fenced:
             logger.warning("%s: attempt %d is fenced off", self.claim.job_id, self.claim.attempt)
+        except Damaged as error:
+            self.trainer.close()
+            self._fail("data", str(error))
         except Exception as error:
-            # A full disk, a store that is away: an attempt lost like any other, and a slot that lives on.
+            # An attempt lost like any other, and a slot that lives on.
             logger.exception("%s: attempt %d cannot go on", self.claim.job_id, self.claim.attempt)
             self.trainer.close()
-            self._give_up(f"{type(error).__name__}: {error}")
+            self._give_up(f"{type(error).__name__}: {error}", disk.is_to_blame(error))
         finally:
             self.trainer.close()
             self.pulse.end()
@@ -91,15 +98,30 @@ class Supervisor:
             # Nobody needs them: they go with the job.
             logger.warning("%s: stored files without a row stay for now: %s", self.claim.job_id, error)
 
-    def _give_up(self, why: str) -> None:
+    def _give_up(self, why: str, storage: bool) -> None:
         """Say that this attempt is lost. Where not even that can be written, its lease runs out."""
 
         def lose() -> None:
             with self.database.writing() as tx:
-                jobs.lose(tx, self.claim.job_id, self.claim.attempt, why)
+                self._lose(tx, why, storage)
 
         with suppress(jobs.Fenced, SQLAlchemyError):
             self._patiently(lose)
+
+    def _fail(self, code: str, message: str) -> None:
+        """End a job that nothing but another would help."""
+
+        def fail() -> None:
+            with self.database.writing() as tx:
+                jobs.fail(tx, self.claim.job_id, self.claim.attempt, JobError(code=code, message=message))
+
+        with suppress(jobs.Fenced):
+            self._patiently(fail)
+
+    def _lose(self, tx: Session, why: str, storage: bool) -> None:
+        """A full disk may have room in a while, and the job did not fill it."""
+        after = self.settings.timing.no_room if storage else None
+        jobs.lose(tx, self.claim.job_id, self.claim.attempt, why, after)
 
     def _assignment(self) -> dict[str, Any]:
         with self.database.reading() as tx:
@@ -107,7 +129,13 @@ class Supervisor:
             blob = datasets.blob_of(tx, self.claim.dataset_id)
         assert dataset is not None
         rows = self.folder / "dataset.parquet"
-        fetch(self.store, blob, rows)
+        try:
+            fetch(self.store, blob.key, rows, blob.sha256)
+        except (Corrupt, FileNotFoundError) as error:
+            raise Damaged(
+                f"the rows of dataset {dataset.id} are lost or damaged in the store: upload the file again, "
+                "which puts them back, and submit the job once more"
+            ) from error
         newest = self._newest_whole()
         best = self._best(newest)
         return {
@@ -146,16 +174,18 @@ class Supervisor:
                 for file in newest.files:
                     fetch(self.store, newest.key(file.name), there / file.name, file.sha256)
             except (Corrupt, FileNotFoundError) as error:
-                self._mark(newest, str(error))
+                self._mark(newest, str(error), exact=True)
             else:
                 return newest
 
-    def _mark(self, broken: Stored, why: str) -> None:
+    def _mark(self, broken: Stored, why: str, exact: bool) -> None:
         """Set a broken checkpoint aside; the series then end where the newest whole one does."""
         logger.error("%s: checkpoint %s is broken: %s", self.claim.job_id, broken.id, why)
         with self.database.writing() as tx:
             jobs.beat(tx, self.claim.job_id, self.claim.attempt, self.settings.timing.lease)
             checkpoints.mark_corrupt(tx, broken.id)
+            if not exact:
+                jobs.note_inexact(tx, self.claim.job_id)
             earlier = checkpoints.newest(tx, self.claim.job_id)
             metrics.truncate(tx, self.claim.job_id, earlier.step if earlier else 0)
             events.note(tx, self.claim.job_id, self.claim.attempt, "warning", {"checkpoint": broken.id, "message": why})
@@ -173,7 +203,8 @@ class Supervisor:
             try:
                 fetch(self.store, best.key(WEIGHTS), weights, best.file(WEIGHTS).sha256)
             except (Corrupt, FileNotFoundError) as error:
-                self._mark(best, str(error))
+                # Its weights are nowhere else: the second best are tested in its place.
+                self._mark(best, str(error), exact=False)
             else:
                 return weights
 
@@ -259,7 +290,7 @@ class Supervisor:
                 case Finished():
                     jobs.succeed(tx, job_id, attempt)
                 case Failed(retryable=True):
-                    jobs.lose(tx, job_id, attempt, verdict.message)
+                    self._lose(tx, verdict.message, verdict.code == disk.CODE)
                 case Failed():
                     jobs.fail(tx, job_id, attempt, JobError(code=verdict.code, message=verdict.message))
                 case _ if self.stop_sent == "limit":
@@ -270,7 +301,7 @@ class Supervisor:
                 case _ if self.stop_sent is not None:
                     jobs.release(tx, job_id, attempt)
                 case _:
-                    jobs.lose(tx, job_id, attempt, _death(code))
+                    self._lose(tx, _death(code), storage=False)
 
         def commit() -> None:
             with self.database.writing() as tx:

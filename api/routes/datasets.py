@@ -12,7 +12,7 @@ from api import builtin
 from api.deps import Paged, Parts, Service, missing
 from api.pages import page
 from api.problems import Refused
-from api.shelving import shelve
+from api.shelving import is_whole, restore, shelve
 from api.uploads import Upload
 from athanor.contract import Dataset, Page, Preview
 from models import intake
@@ -50,7 +50,7 @@ async def create(
 ) -> Dataset:
     """Upload csv, tsv, jsonl, parquet, npz, txt, or a zip of images, of IDX files, or of train, val and test files.
 
-    201 with the inferred schema; 200 where the same bytes are here already.
+    201 with the inferred schema; 200 where the same bytes are here already: what the store lost of them is put back.
     """
     with tempfile.TemporaryDirectory(dir=service.settings.scratch) as folder:
         upload = Upload(Path(folder) / "upload", service.settings.limits.max_upload_bytes)
@@ -69,13 +69,17 @@ def _take_in(service: Service, upload: Upload, name: str) -> tuple[Dataset, bool
     try:
         format_ = sniff(upload.filename, upload.path)
         with service.database.reading() as tx:
-            if known := datasets.same_bytes(tx, upload.sha256, format_):
-                return known, False
+            known = datasets.same_bytes(tx, upload.sha256, format_)
+        if known is not None and is_whole(service, known.id):
+            return known, False
         taken = intake.run(upload.path, upload.filename, rows, seconds=service.settings.limits.intake_seconds)
     except OverLimit as error:
         raise Refused(413, "over_limit", str(error)) from error
     except DataError as error:
         raise Refused(422, "data", str(error)) from error
+    if known is not None:
+        restore(service, known.id, rows)
+        return known, False
     size = upload.path.stat().st_size
     is_new = shelve(service, taken, rows, id=new_id("ds"), name=name, format=format_, size=size, sha256=upload.sha256)
     with service.database.reading() as tx:
@@ -107,7 +111,7 @@ def preview(service: Parts, dataset_id: str, rows: Annotated[int, Query(ge=1, le
         blob = datasets.blob_of(tx, found.id)
     with tempfile.TemporaryDirectory(dir=service.settings.scratch) as folder:
         there = Path(folder) / "rows.parquet"
-        fetch(service.store, blob, there)
+        fetch(service.store, blob.key, there)
         return intake.preview(there, rows)
 
 
@@ -121,4 +125,4 @@ def delete(service: Parts, dataset_id: str) -> None:
         raise missing("dataset", dataset_id) from None
     except datasets.InUse as error:
         raise Refused(409, "in_use", f"the dataset is used by {error}; delete its jobs first") from error
-    service.store.delete(blob)
+    service.store.delete(blob.key)

@@ -112,5 +112,5 @@ def _export(
             suggestion="format=" + " or ".join(sorted(architecture.exports)),
         )
     take(service, stored, (WEIGHTS, PREPARATION), folder)
-    fetch(service.store, blob, folder / ROWS)
+    fetch(service.store, blob.key, folder / ROWS)
     return order, run(order, folder, limits.max_export_memory_bytes, limits.export_seconds)

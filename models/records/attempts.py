@@ -9,7 +9,7 @@ from models.records.tables import Attempt
 
 
 def seconds_spent(tx: Session, job_id: str) -> float:
-    """Time that ended attempts took: waiting and pausing cost a job nothing."""
+    """Time that ended attempts took: waiting and pausing cost a job nothing, nor does a time without power."""
     spent = select(func.sum(Attempt.ended_at - Attempt.started_at)).where(Attempt.job_id == job_id)
     return tx.scalar(spent) or 0.0
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import delete, insert, select, tuple_
+from sqlalchemy import delete, insert, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -18,6 +18,14 @@ class InUse(Exception):
 
 
 @dataclass(frozen=True)
+class Blob:
+    """Where the store keeps a dataset's rows, and their digest; older datasets have none."""
+
+    key: str
+    sha256: str | None
+
+
+@dataclass(frozen=True)
 class New:
     """A dataset whose rows are in the store as `blob`."""
 
@@ -29,7 +37,7 @@ class New:
     sha256: str
     schema: Schema
     warnings: list[Warned]
-    blob: str
+    blob: Blob
 
 
 def add(tx: Session, new: New) -> str:
@@ -44,7 +52,8 @@ def add(tx: Session, new: New) -> str:
             sha256=new.sha256,
             schema=new.schema.model_dump(mode="json"),
             warnings=[warning.model_dump() for warning in new.warnings],
-            blob=new.blob,
+            blob=new.blob.key,
+            blob_sha256=new.blob.sha256,
             created_at=now(),
         )
     )
@@ -56,9 +65,17 @@ def get(tx: Session, dataset_id: str) -> contract.Dataset | None:
     return _answer(row) if row else None
 
 
-def blob_of(tx: Session, dataset_id: str) -> str:
-    """Where the store keeps the rows. Raises sqlalchemy.exc.NoResultFound for an unknown id."""
-    return tx.scalars(select(Dataset.blob).where(Dataset.id == dataset_id)).one()
+def blob_of(tx: Session, dataset_id: str) -> Blob:
+    """Raises sqlalchemy.exc.NoResultFound for an unknown id."""
+    row = tx.execute(select(Dataset.blob, Dataset.blob_sha256).where(Dataset.id == dataset_id)).one()
+    return Blob(row.blob, row.blob_sha256)
+
+
+def replace_blob(tx: Session, dataset_id: str, new: Blob) -> Blob:
+    """Name other bytes of the same rows; returns the old ones. Raises sqlalchemy.exc.NoResultFound."""
+    old = blob_of(tx, dataset_id)
+    tx.execute(update(Dataset).where(Dataset.id == dataset_id).values(blob=new.key, blob_sha256=new.sha256))
+    return old
 
 
 def same_bytes(tx: Session, sha256: str, format_: str) -> contract.Dataset | None:
@@ -76,7 +93,7 @@ def page(tx: Session, after: str | None, limit: int) -> list[contract.Dataset]:
     return [_answer(row) for row in tx.scalars(query)]
 
 
-def remove(tx: Session, dataset_id: str) -> str:
+def remove(tx: Session, dataset_id: str) -> Blob:
     """Delete the row; returns where its bytes are. Raises InUse, NoResultFound."""
     blob = blob_of(tx, dataset_id)
     used = tx.scalar(select(Job.id).where(Job.dataset_id == dataset_id).limit(1))

@@ -87,7 +87,7 @@ def submit(tx: Session, wanted: Submission) -> tuple[str, bool]:
             idempotency_key=wanted.idempotency_key,
             request_sha256=wanted.request_sha256,
             state=State.QUEUED,
-            not_before=now(),
+            not_before=0.0,
             created_at=now(),
         )
     )
@@ -116,6 +116,7 @@ def claim(tx: Session, worker_id: str, devices: list[str], lease: float) -> Clai
             attempt=Job.attempt + 1,
             lease_owner=worker_id,
             lease_expires_at=now() + lease,
+            beat_at=now(),
             started_at=func.coalesce(Job.started_at, now()),
             version=Job.version + 1,
         )
@@ -176,6 +177,11 @@ def note_baseline(tx: Session, job_id: str, attempt: int, baseline: Baseline) ->
         raise Fenced
 
 
+def note_inexact(tx: Session, job_id: str) -> None:
+    """From here on the job may end otherwise than it would have, undisturbed."""
+    tx.execute(update(Job).where(Job.id == job_id).values(bit_exact=False, version=Job.version + 1))
+
+
 def beat(
     tx: Session, job_id: str, attempt: int, lease: float, progress: tuple[int, float, float | None] | None = None
 ) -> Literal["run", "pause", "cancel"]:
@@ -183,7 +189,7 @@ def beat(
 
     It also locks the row, so whatever else is written in this transaction is written by the holder.
     """
-    values: dict[str, Any] = {"lease_expires_at": now() + lease}
+    values: dict[str, Any] = {"lease_expires_at": now() + lease, "beat_at": now()}
     if progress is not None:
         values |= dict(zip(("step", "epoch", "eta_seconds"), progress, strict=True)) | {"version": Job.version + 1}
     desired: Literal["run", "pause", "cancel"] | None = tx.scalar(
@@ -200,7 +206,8 @@ def beat(
 def commit_checkpoint(tx: Session, job_id: str, attempt: int, new: checkpoints.New) -> str:
     """T5: a checkpoint whose files are safe gets its row; the job has made progress. Raises Fenced."""
     running = update(Job).where(Job.id == job_id, Job.attempt == attempt, Job.state == State.RUNNING)
-    if tx.execute(running.values(no_progress_losses=0, version=Job.version + 1)).rowcount == 0:  # type: ignore[attr-defined]
+    reached = running.values(no_progress_losses=0, beat_at=now(), version=Job.version + 1)
+    if tx.execute(reached).rowcount == 0:  # type: ignore[attr-defined]
         raise Fenced
     checkpoint_id, is_new = checkpoints.insert_row(tx, job_id, attempt, new)
     if is_new:
@@ -213,10 +220,14 @@ def succeed(tx: Session, job_id: str, attempt: int) -> None:
     held(tx, job_id, attempt, State.RUNNING, State.SUCCEEDED, None, {"finished_at": now()})
 
 
-def lose(tx: Session, job_id: str, attempt: int, why: str) -> None:
-    """T7, or T8 once it was lost too often: the trainer died. Raises Fenced."""
+def lose(tx: Session, job_id: str, attempt: int, why: str, after: float | None = None) -> None:
+    """T7, or T8 once it was lost too often: the trainer died. Raises Fenced.
+
+    `after` are the seconds to wait where the disk is to blame and not the job: such a loss is not held against it.
+    """
+    failed = {"failures": Job.failures + 1}
     for state in Leased:
-        if _lost(tx, job_id, state, why, (Job.attempt == attempt,), {"failures": Job.failures + 1}, "supervisor"):
+        if _lost(tx, job_id, state, why, (Job.attempt == attempt,), failed, "supervisor", after):
             return
     raise Fenced
 
@@ -233,7 +244,7 @@ def release(tx: Session, job_id: str, attempt: int) -> None:
     Raises Fenced.
     """
     lock(tx, job_id)
-    drained = {"preemptions": Job.preemptions + 1, "not_before": now(), "last_rung_at": None}
+    drained = {"preemptions": Job.preemptions + 1, "not_before": 0.0, "last_rung_at": None}
     for state in Leased:
         mine = (Job.attempt == attempt,)
         if _as_desired(tx, job_id, state, None, mine, {}, "supervisor"):
@@ -292,13 +303,15 @@ def _lost(
     guard: tuple[ColumnElement[bool], ...],
     values: dict[str, Any],
     actor: str,
+    after: float | None = None,
 ) -> bool:
     """An attempt is gone without a word: as the user wishes, else once more, else given up."""
     lock(tx, job_id)
     if _as_desired(tx, job_id, state, why, guard, values, actor):
         return True
-    losses = Job.no_progress_losses + 1
-    again = values | {"no_progress_losses": losses, "not_before": now() + losses, "last_rung_at": None}
+    losses = Job.no_progress_losses + (1 if after is None else 0)
+    not_before = now() + (losses if after is None else after)
+    again = values | {"no_progress_losses": losses, "not_before": not_before, "last_rung_at": None}
     if move(tx, job_id, state, State.QUEUED, why, again, (*guard, losses < MAX_LOSSES), actor):
         return True
     error = JobError(
@@ -334,7 +347,7 @@ def pause(tx: Session, job_id: str) -> None:
 def resume(tx: Session, job_id: str) -> None:
     """T13: paused → queued; or a pause not yet carried out is taken back. Raises Forbidden where the job has ended."""
     lock(tx, job_id)
-    values = {"desired": "run", "desired_at": None, "stop_seconds": None, "not_before": now(), "last_rung_at": None}
+    values = {"desired": "run", "desired_at": None, "stop_seconds": None, "not_before": 0.0, "last_rung_at": None}
     if move(tx, job_id, State.PAUSED, State.QUEUED, "resumed", values, (), "user"):
         return
     if not _wish(tx, job_id, "run", (*Leased, State.QUEUED)):

@@ -67,6 +67,7 @@ class Dataset(Base):
     schema: Mapped[dict[str, Any]]
     warnings: Mapped[list[Any]]
     blob: Mapped[str] = mapped_column(Text)
+    blob_sha256: Mapped[str | None] = mapped_column(String(64))
     created_at: Mapped[float]
 
 
@@ -119,6 +120,7 @@ class Job(Base):
     attempt: Mapped[int] = mapped_column(default=0)
     lease_owner: Mapped[str | None] = mapped_column(ForeignKey("workers.id"))
     lease_expires_at: Mapped[float | None]
+    beat_at: Mapped[float | None]
     last_rung_at: Mapped[float | None]
 
     failures: Mapped[int] = mapped_column(default=0)

@@ -56,13 +56,15 @@ def move(
         update(Job)
         .where(Job.id == job_id, Job.state == from_, *guard)
         .values(state=to, version=Job.version + 1, **values)
-        .returning(Job.attempt)
+        .returning(Job.attempt, Job.beat_at)
     ).first()
     if moved is None:
         return False
     if to not in Leased:
+        # A worker that was lost worked until it was last heard of, however long nobody noticed.
+        end = moved.beat_at if actor == "sweep" and moved.beat_at is not None else now()
         closed = update(Attempt).where(Attempt.job_id == job_id, Attempt.attempt == moved.attempt)
-        tx.execute(closed.where(Attempt.ended_at.is_(None)).values(ended_at=now(), outcome=reason or to))
+        tx.execute(closed.where(Attempt.ended_at.is_(None)).values(ended_at=end, outcome=reason or to))
     record(tx, job_id, moved.attempt, from_, to, reason, actor)
     return True
 

@@ -83,7 +83,7 @@ def _train(house: Installation, folder: Path) -> None:
         assert dataset is not None
         here = folder / claim.job_id
         here.mkdir(parents=True)
-        fetch(store, blob, here / "dataset.parquet")
+        fetch(store, blob.key, here / "dataset.parquet")
         assignment = {
             "spec": claim.spec,
             "schema": dataset.schema_.model_dump(mode="json"),

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NoReturn
 
+from safetensors import SafetensorError
 from sqlalchemy.exc import OperationalError
 
 Process = Literal["api", "worker", "trainer"]
@@ -39,6 +40,11 @@ def kill() -> None:
 
 def fill_disk() -> NoReturn:
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def fill_disk_of_tensors() -> NoReturn:
+    """As the library says it, which has an error of its own."""
+    raise SafetensorError(f"Error while serializing: I/O error: {os.strerror(errno.ENOSPC)} (os error {errno.ENOSPC})")
 
 
 def break_disk() -> NoReturn:
@@ -112,7 +118,12 @@ POINTS: dict[str, Failpoint] = {
         21, "worker", f"{JOBS}:reap", "after", kill, "a worker that reaps, before that is committed"
     ),
     "disk-full-in-the-trainer": Failpoint(
-        24, "trainer", f"{SNAPSHOT}:save_file", "before", fill_disk, "no room for a checkpoint in the trainer's folder"
+        24,
+        "trainer",
+        f"{SNAPSHOT}:save_file",
+        "before",
+        fill_disk_of_tensors,
+        "no room for a checkpoint in the trainer's folder",
     ),
     "sync-fails-in-the-trainer": Failpoint(
         24, "trainer", "os:fsync", "before", break_disk, "a checkpoint that cannot be synced"

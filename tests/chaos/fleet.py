@@ -30,7 +30,7 @@ PATIENCE = 180.0
 LAST = 60.0
 """Seconds a process that was told to stop may take."""
 
-QUICK = {"HEARTBEAT": "0.5", "LEASE": "3", "SWEEP": "0.5", "RING_AGAIN": "2", "STOP_GRACE": "10"}
+QUICK = {"HEARTBEAT": "0.5", "LEASE": "3", "SWEEP": "0.5", "RING_AGAIN": "2", "STOP_GRACE": "10", "NO_ROOM": "1"}
 """Seconds: as in life, ten times as fast."""
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.chaos import mutants
-from tests.chaos.mutants import Mutant, verdict
+from tests.chaos.mutants import verdict
+from tests.chaos.rules import MUTANTS, Mutant
 
 CODE = "def double(x):\n    return 2 * x\n"
 TESTS = {
@@ -50,6 +51,6 @@ def test_who_does_not_end_is_not_caught(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_every_mutant_breaks_one_place_and_names_tests_that_exist() -> None:
     root = Path(__file__).parents[2]
-    for name, mutant in mutants.MUTANTS.items():
+    for name, mutant in MUTANTS.items():
         assert (root / mutant.file).read_text().count(mutant.right) == 1, name
         assert all((root / each).exists() for each in mutant.tests if each.endswith(".py")), name

@@ -4,6 +4,7 @@ import errno
 import hashlib
 import os
 import random
+import resource
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,20 @@ def test_a_snapshot_is_whole_or_not_there(error: int, tmp_path: Path, monkeypatc
         disk.fail(-1, error)
         assert not (tmp_path / f"step-{operation}").exists()
         snapshot.restore(learner, tmp_path / "before")
+
+
+def test_tensors_that_find_no_room_are_a_full_disk_too(tmp_path: Path) -> None:
+    """What writes them is no Python, and its errors are its own."""
+    learner = small.learner(MLP(hidden=[64]), Adam(), "vector")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    try:
+        with pytest.raises(OSError, match="File too large") as raised:
+            snapshot.write(learner, tmp_path / "step-1", {}, "{}")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert (raised.value.errno, raised.value.filename) == (errno.EFBIG, "weights.safetensors")
+    assert not (tmp_path / "step-1").exists()
 
 
 @pytest.mark.parametrize("error", [errno.ENOSPC, errno.EIO])

@@ -170,6 +170,30 @@ def test_pause_and_resume_change_nothing(
     assert outcome(client, client.wait(job.id, timeout=120)) == calm
 
 
+def test_a_broken_best_checkpoint_is_not_passed_over_in_silence(service: Embedded, client: Client) -> None:
+    """It is not what the training goes on from, yet its weights are those that are tested."""
+    hyperparameters = {"epochs": 300, "batch_size": 16, "optimizer": {"kind": "adam", "lr": 0.01}}
+    overfit = {"architecture": {"kind": "mlp", "hidden": [64]}, "dataset": {"id": "diabetes"}}
+    job = client.submit({**overfit, "hyperparameters": hyperparameters, "checkpoints": {"every_epochs": 5}})
+    reach(client, job.id, 2500)
+    client.pause(job.id)
+    until = time.monotonic() + 30
+    while client.job(job.id).state is not State.PAUSED:
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    best = client.checkpoint(job.id, "best")
+    assert best.step < client.checkpoint(job.id, "last").step
+    (weights,) = service.data.glob(f"store/jobs/{job.id}/a*/step-{best.step}/weights.safetensors")
+    data = bytearray(weights.read_bytes())
+    data[-20] ^= 1
+    weights.write_bytes(data)
+    client.resume(job.id)
+    ended = client.wait(job.id, timeout=120)
+    assert (ended.state, ended.bit_exact) == (State.SUCCEEDED, False)
+    warned = [event.data["checkpoint"] for event in client.events(job.id).data if event.kind == "warning"]
+    assert warned == [best.id]
+
+
 def test_a_trainer_that_does_not_listen_is_killed_after_the_grace(tmp_path: Path) -> None:
     """One frozen for good, on the way to a cancellation and on the way to a shutdown."""
     with Embedded(tmp_path / "data", ATHANOR_TIMING__STOP_GRACE="1") as service, service.client() as client:

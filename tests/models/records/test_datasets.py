@@ -21,7 +21,7 @@ def test_a_dataset_shows_what_was_added(database: Database) -> None:
         sha256="b" * 64,
         schema=Schema(columns=[], target=None),
         warnings=[Warned(code="odd", message="a row is odd", rows=[2])],
-        blob="datasets/b",
+        blob=datasets.Blob("datasets/b", "c" * 64),
         id="iris",
     )
     with database.writing() as tx:
@@ -30,7 +30,10 @@ def test_a_dataset_shows_what_was_added(database: Database) -> None:
         assert shown is not None
         assert (shown.name, shown.rows, shown.bytes, shown.sha256) == ("Blüten", 3, 2**40, "b" * 64)
         assert (shown.schema_, shown.warnings) == (new.schema, new.warnings)
-        assert datasets.blob_of(tx, "iris") == "datasets/b"
+        assert datasets.blob_of(tx, "iris") == new.blob
+        other = datasets.Blob("datasets/c", "c" * 64)
+        assert datasets.replace_blob(tx, "iris", other) == new.blob
+        assert datasets.blob_of(tx, "iris") == other
         assert datasets.get(tx, "ds_unknown") is None
         with pytest.raises(NoResultFound):
             datasets.blob_of(tx, "ds_unknown")
@@ -59,7 +62,7 @@ def test_a_dataset_stays_while_a_job_names_it(database: Database, state: State) 
         assert datasets.get(tx, dataset_id) is not None
         if state == State.SUCCEEDED:
             jobs.remove(tx, job_id)
-            assert datasets.remove(tx, dataset_id) == "datasets/flowers"
+            assert datasets.remove(tx, dataset_id) == datasets.Blob("datasets/flowers", None)
             assert "datasets" not in counts(tx)
 
 

@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from athanor.contract import LEASED, TERMINAL, CheckpointFile, JobError, State
-from models.records import answers, checkpoints, events, jobs, metrics
+from models.records import answers, attempts, checkpoints, events, jobs, metrics
 from models.records.database import Database, now
 from models.records.origins import Origin
 from models.records.tables import Attempt, Job
@@ -260,6 +260,29 @@ def test_a_loss_backs_off_and_a_drain_does_not(database: Database) -> None:
         assert job_row(tx, drained).not_before <= clock < job_row(tx, unlucky).not_before
         assert (job_row(tx, drained).preemptions, job_row(tx, drained).no_progress_losses) == (1, 0)
         assert (job_row(tx, unlucky).failures, job_row(tx, unlucky).no_progress_losses) == (1, 1)
+
+
+def test_a_full_disk_is_not_held_against_a_job(database: Database) -> None:
+    with database.writing() as tx:
+        job_id = a_job(tx)
+        for attempt in range(1, 7):
+            assert a_claim(tx).attempt == attempt
+            jobs.begin(tx, job_id, attempt, 99, "cpu", {})
+            jobs.lose(tx, job_id, attempt, "No space left on device", after=60)
+            row = job_row(tx, job_id)
+            assert (row.state, row.failures, row.no_progress_losses) == ("queued", attempt, 0)
+            assert 50 < row.not_before - tx.scalars(select(now())).one() <= 60
+
+
+def test_a_time_without_power_is_not_counted(database: Database) -> None:
+    with database.writing() as tx:
+        job_id = a_job(tx, state=State.RUNNING)
+        tx.execute(update(Attempt).values(started_at=Attempt.started_at - 1000))
+        # It worked 100 of the last 1,000 seconds.
+        tx.execute(update(Job).values(beat_at=now() - 900))
+        expire_lease(tx, job_id=job_id)
+        assert jobs.reap(tx) == [job_id]
+        assert attempts.seconds_spent(tx, job_id) == pytest.approx(100, abs=2)
 
 
 def test_only_an_expired_lease_is_reaped(database: Database) -> None:

@@ -1,0 +1,63 @@
+"""A worker that stood still reaps nobody: leases ran out because nobody could renew them."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy.orm import Session
+
+from athanor.contract import State
+from models.settings import Settings
+from tests.factories import a_job, expire_lease
+from tests.rows import job_row
+from worker import station as stations
+from worker.station import Station
+
+
+@pytest.fixture
+def station(migrated_url: str, tmp_path: Path) -> Iterator[Station]:
+    station = Station(Settings(data=tmp_path, database_url=migrated_url), "local", 1)
+    yield station
+    station.database.close()
+
+
+def overdue(station: Station) -> str:
+    """A job whose lease has run out."""
+    with station.database.writing() as tx:
+        job_id = a_job(tx, state=State.RUNNING)
+        expire_lease(tx, job_id=job_id)
+    return job_id
+
+
+def state(station: Station, job_id: str) -> str:
+    with station.database.reading() as tx:
+        return _state(tx, job_id)
+
+
+def _state(tx: Session, job_id: str) -> str:
+    return job_row(tx, job_id).state
+
+
+def test_what_is_overdue_is_reaped(station: Station) -> None:
+    job_id = overdue(station)
+    station.sweep()
+    assert state(station, job_id) == "queued"
+
+
+def test_nothing_is_reaped_for_a_lease_after_the_worker_stood_still(station: Station) -> None:
+    job_id = overdue(station)
+    station._awake -= 25
+    station.sweep()
+    station.sweep()
+    assert state(station, job_id) == "running"
+    station._amnesty_until -= station.settings.timing.lease
+    station.sweep()
+    assert state(station, job_id) == "queued"
+
+
+def test_nor_after_the_database_stood_still(station: Station, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It answers at last, and by its clock every lease is over."""
+    job_id, clock = overdue(station), iter([station._awake + 1, station._awake + 41, station._awake + 41])
+    monkeypatch.setattr(stations, "awake", lambda: next(clock))
+    station.sweep()
+    assert state(station, job_id) == "running"
