@@ -11,12 +11,13 @@ from athanor.contract import State
 from models.records import datasets, jobs
 from models.records.database import Database
 from models.records.ids import new_id
-from models.settings import Timing
+from models.settings import Settings, Timing
 from models.storage.folder import FolderStore
 from models.storage.rows import RowStore
 from models.storage.store import Store
 from tests.factories import a_dataset, a_job, a_key, a_new_checkpoint
 from worker import janitor as janitors
+from worker import station as stations
 from worker.janitor import Janitor
 
 AT_ONCE = Timing(orphan=0.0)
@@ -148,3 +149,22 @@ def test_an_end_is_not_kept_waiting(database: Database, store: Store, tmp_path: 
     janitor.run(ending)
     janitor.run(ending)
     assert kept(store) == orphan
+
+
+def test_a_worker_looks_at_its_start(migrated_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_trainer(_: stations.Slot) -> None:
+        """None is needed here, and starting one takes seconds."""
+
+    monkeypatch.setattr(stations.Slot, "warm", no_trainer)
+    station = stations.Station(Settings(data=tmp_path, database_url=migrated_url, timing=AT_ONCE), "local", 1)
+    with station.database.writing() as tx:
+        a_key(tx)
+    put(station.store, tmp_path, f"datasets/{new_id('put')}")
+    station.open()
+    try:
+        deadline = time.monotonic() + 20
+        while kept(station.store) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert kept(station.store) == []
+    finally:
+        station.close()
