@@ -25,7 +25,7 @@ demo: setup ## train on real data from an empty start, and show it
 	$(BIN)/python -m athanor.demo
 
 test: setup ## the whole suite
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile $(ARGS)
 
 lint: setup ## style, types and import contracts
 	$(BIN)/ruff check

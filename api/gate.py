@@ -1,13 +1,13 @@
 """The gate: whoever asks for anything under /v1 shows a key before a byte of the body is read."""
 
-from sqlalchemy.exc import OperationalError
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.deps import Service
-from api.problems import respond
+from api.problems import database_away, respond
 from models.records import keys
+from models.records.database import Away
 from models.records.keys import Caller
 
 GUARDED = "/v1"
@@ -28,11 +28,8 @@ class Gate:
         request = Request(scope)
         try:
             caller = await run_in_threadpool(_find, request.app.state.service, request.headers.get("authorization", ""))
-        except OperationalError:
-            answer = respond(
-                request, 503, "database_away", "the database does not answer", headers={"Retry-After": "2"}
-            )
-            return await answer(scope, receive, send)
+        except Away as error:
+            return await database_away(request, error)(scope, receive, send)
         if caller is None:
             detail = "send a key that is in force: Authorization: Bearer ath_…"
             answer = respond(request, 401, "unauthorized", detail, headers={"WWW-Authenticate": "Bearer"})

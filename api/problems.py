@@ -1,6 +1,8 @@
 """Every refusal as RFC 9457 problem+json, with JSON Pointers to what was wrong."""
 
+import errno
 import logging
+import os
 from difflib import get_close_matches
 from functools import cache
 from http import HTTPStatus
@@ -10,18 +12,23 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import ValidationError
-from sqlalchemy.exc import DataError, OperationalError
+from sqlalchemy.exc import DataError
 from starlette.exceptions import HTTPException
 
 from api.wording import sentence
 from athanor.contract import Fault, Problem
 from models.kinds import Refusal
-from models.records.jobs import Forbidden, KeyReused
+from models.records.database import Away
+from models.records.jobs import Forbidden
+from models.records.repeats import KeyReused
 
 logger = logging.getLogger(__name__)
 
 MOST_FAULTS = 50
 """Faults of one request that are shown: a body can hold many thousands."""
+
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
+"""What a disk says that takes no more."""
 
 SPECS = "/v1/jobs"
 """Where a body is a job spec."""
@@ -156,8 +163,17 @@ def invalid_spec(error: ValidationError, spec: Any, place: str) -> Refused:
     return Refused(422, "invalid", f"{faults[0].pointer}: {faults[0].message}", faults)
 
 
+def database_away(request: Request, error: Exception) -> JSONResponse:
+    """The answer to any of Away: come again."""
+    # Of a driver's error its own words, without the statement; a wait for a connection that was too long has none.
+    logger.error("the database is away: %s", getattr(error, "orig", error))
+    return respond(request, 503, "database_away", "the database does not answer", headers={"Retry-After": "2"})
+
+
 def install(app: FastAPI) -> None:
     """Answer every failure of `app` with a problem."""
+    for away in Away:
+        app.add_exception_handler(away, database_away)
 
     @app.exception_handler(RequestValidationError)
     def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:
@@ -183,10 +199,13 @@ def install(app: FastAPI) -> None:
     def _reused(request: Request, error: KeyReused) -> JSONResponse:
         return respond(request, 422, "idempotency_key_reused", "this Idempotency-Key came with another body before")
 
-    @app.exception_handler(OperationalError)
-    def _away(request: Request, error: OperationalError) -> JSONResponse:
-        logger.error("the database is away: %s", error.orig)
-        return respond(request, 503, "database_away", "the database does not answer", headers={"Retry-After": "2"})
+    @app.exception_handler(OSError)
+    def _unwritten(request: Request, error: OSError) -> JSONResponse:
+        if error.errno not in FULL:
+            raise error
+        logger.error("nothing can be stored: %s", error)
+        detail = f"the service cannot store this ({os.strerror(error.errno)}); have room made on its disk and try again"
+        return respond(request, 507, "storage_full", detail)
 
     @app.exception_handler(DataError)
     def _unstorable(request: Request, error: DataError) -> JSONResponse:

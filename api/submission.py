@@ -10,11 +10,23 @@ from api import builtin
 from api.deps import Service, missing
 from athanor.contract import Job, Plan
 from models.kinds import Refusal
-from models.records import answers, jobs, queue
+from models.records import answers, jobs, queue, repeats
 from models.records.keys import Caller
 from models.rehearsal import rehearse
 from models.spec import JobSpec
 from models.transfer import Start
+
+
+def earlier(service: Service, response: Response, caller: Caller, said: str, idempotency_key: str | None) -> Job | None:
+    """The job that the same request made before: 200. None where this is the first. Raises KeyReused.
+
+    To be asked before anything else: what the request needed then may be gone by now, the job is not.
+    """
+    if idempotency_key is None:
+        return None
+    with service.database.reading() as tx:
+        job_id = repeats.earlier(tx, caller.key_id, idempotency_key, _digest(said))
+    return None if job_id is None else _answer(service, response, job_id, 200)
 
 
 def plan(service: Service, spec: JobSpec, start: Start | None = None) -> Plan:
@@ -39,7 +51,7 @@ def of(caller: Caller, spec: JobSpec, plan: Plan, said: str, idempotency_key: st
         dataset_id=spec.dataset.id,
         device=spec.resources.device,
         priority=spec.resources.priority,
-        request_sha256=hashlib.sha256(said.encode()).hexdigest(),
+        request_sha256=_digest(said),
         name=spec.name,
         tags=spec.tags,
         idempotency_key=idempotency_key,
@@ -63,7 +75,15 @@ def accept(service: Service, response: Response, wanted: jobs.Submission, check:
     if is_new and service.broker.ring(job_id):
         with service.database.writing() as tx:
             queue.mark_rung(tx, job_id)
-    response.status_code = 201 if is_new else 200
+    return _answer(service, response, job_id, 201 if is_new else 200)
+
+
+def _digest(said: str) -> str:
+    return hashlib.sha256(said.encode()).hexdigest()
+
+
+def _answer(service: Service, response: Response, job_id: str, status: int) -> Job:
+    response.status_code = status
     response.headers["Location"] = f"/v1/jobs/{job_id}"
     return job(service, job_id)
 

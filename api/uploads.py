@@ -63,7 +63,7 @@ class Upload:
         self._kept = _Kept(path, limit)
 
     async def receive(self, request: Request) -> None:
-        """Write the body to disk as it comes. Raises Refused."""
+        """Write the body to disk as it comes. Raises Refused, and OSError where the disk takes no more."""
         try:
             parser = StreamingFormDataParser(headers=request.headers)
             parser.register("file", self._kept)
@@ -73,7 +73,7 @@ class Upload:
             raise Refused(
                 413, "over_limit", f"the file is larger than max_upload_bytes = {self.limit:,} bytes"
             ) from error
-        except Refused:
+        except (Refused, OSError):
             raise
         except Exception as error:
             raise Refused(400, "malformed_form", "send multipart/form-data with the data in a field 'file'") from error

@@ -75,6 +75,7 @@ BY_STATUS: dict[int, type[AthanorError]] = {
     413: TooLarge,
     422: Invalid,
     503: ServiceUnavailable,
+    507: ServiceUnavailable,
 }
 
 

@@ -45,7 +45,7 @@ class Limits(BaseModel):
 
 
 class Timing(BaseModel):
-    """Seconds that decide how soon a failure is noticed."""
+    """Seconds that decide how soon a failure is noticed, and what it left is removed."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -59,6 +59,8 @@ class Timing(BaseModel):
     no_room: float = 60.0
     start: float = 300.0
     stall: float = 3600.0
+    inventory: float = 3600.0
+    orphan: float = 24 * 3600.0
 
 
 class Settings(BaseSettings):

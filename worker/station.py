@@ -23,6 +23,7 @@ from models.settings import Settings
 from models.storage.store import open_store
 from worker import identity
 from worker.device import cuda_numbers, visible
+from worker.janitor import Janitor
 from worker.process import TrainerProcess, end_group
 from worker.supervisor import Supervisor
 
@@ -91,6 +92,9 @@ class Station:
         self._unowned: dict[Path, float] = {}
         """Attempt folders that nobody's lease is for, and since when: by this process's clock alone."""
         self._sweeper = threading.Thread(target=self._sweep_on, name="sweep", daemon=True)
+        # Beside the sweep, which must not wait for it: a store may be large, and slow.
+        janitor = Janitor(self.database, self.store, self.settings.timing)
+        self._janitor = threading.Thread(target=janitor.run, args=(self._ending,), name="janitor", daemon=True)
 
     def open(self) -> None:
         """Enlist, warm the trainers up, begin to sweep."""
@@ -111,6 +115,7 @@ class Station:
         for slot in self.all_slots:
             slot.warm()
         self._sweeper.start()
+        self._janitor.start()
 
     @property
     def is_draining(self) -> bool:
@@ -128,6 +133,7 @@ class Station:
         """After the threads that `work` have returned."""
         self._ending.set()
         self._sweeper.join()
+        self._janitor.join()
         for slot in self.all_slots:
             if slot.spare is not None:
                 slot.spare.close()

@@ -1,6 +1,7 @@
 """Checkpoints: which there are, and the weights themselves."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from fastapi import APIRouter, Request
@@ -58,8 +59,7 @@ def find(tx: Session, job_id: str, wanted: str) -> Stored:
 @router.head("/{checkpoint_id}/weights", include_in_schema=False)
 def weights(request: Request, service: Parts, job_id: str, checkpoint_id: str, conditions: Conditional) -> Response:
     """The weights as safetensors. HEAD, Range and If-Range; the ETag is the sha256, `Repr-Digest` the same again."""
-    with service.database.reading() as tx:
-        stored = find(tx, job_id, checkpoint_id)
+    stored = _whole(service, job_id, checkpoint_id)
     file = stored.file(WEIGHTS)
 
     def read(start: int, stop: int) -> Iterator[bytes]:
@@ -75,5 +75,23 @@ def take(service: Service, stored: Stored, names: Iterable[str], folder: Path) -
         for name in names:
             fetch(service.store, stored.key(name), folder / name, stored.file(name).sha256)
     except (Corrupt, FileNotFoundError) as error:
-        detail = f"checkpoint {stored.id} is broken; ask for another"
-        raise Refused(409, "corrupt_checkpoint", detail) from error
+        raise _broken(stored) from error
+
+
+def _whole(service: Service, job_id: str, wanted: str) -> Stored:
+    """The checkpoint, its weights at their full length: once headers are sent it is too late to say otherwise.
+
+    Their digest is for the caller to check. Raises Refused with 404, and with 409 where weights are missing or cut.
+    """
+    # Twice: a running job may have put a better one in its place meanwhile.
+    for _ in range(2):
+        with service.database.reading() as tx:
+            stored = find(tx, job_id, wanted)
+        with suppress(FileNotFoundError):
+            if service.store.size(stored.key(WEIGHTS)) == stored.file(WEIGHTS).bytes:
+                return stored
+    raise _broken(stored)
+
+
+def _broken(stored: Stored) -> Refused:
+    return Refused(409, "corrupt_checkpoint", f"checkpoint {stored.id} is broken; ask for another")

@@ -17,8 +17,8 @@ from athanor.contract import Folds, Fork, Job, Plan
 from athanor.files import PREPARATION, WEIGHTS
 from models.kinds import Refusal
 from models.records.checkpoints import Stored
-from models.records.jobs import KeyReused
 from models.records.origins import Origin, prefix_of
+from models.records.repeats import KeyReused
 from models.spec import JobSpec
 from models.storage.store import Corrupt, fetch
 from models.transfer import Start
@@ -47,6 +47,9 @@ def create(
     are for another dataset than the parent's, whose rows the weights know. The parent may go: a fork has its own copy.
     `Idempotency-Key` and `validate_only` are as they are for a new job.
     """
+    said = f"{job_id} {wanted.model_dump_json(exclude_unset=True)}"
+    if not validate_only and (made := submission.earlier(service, response, caller, said, idempotency_key)):
+        return made
     parent = submission.job(service, job_id)
     spec = _spec(dict(parent.spec), wanted)
     _check_folds(parent, spec)
@@ -58,7 +61,6 @@ def create(
         if validate_only:
             response.status_code = 200
             return plan
-        said = f"{job_id} {wanted.model_dump_json(exclude_unset=True)}"
         new = submission.of(caller, spec, plan, said, idempotency_key)
         origin = Origin(
             job_id=job_id,
@@ -69,8 +71,12 @@ def create(
             files=[stored.file(each) for each in FILES],
         )
         # First the bytes, then the row that says so.
-        for each in FILES:
-            service.store.put(origin.key(each), folder / each)
+        try:
+            for each in FILES:
+                service.store.put(origin.key(each), folder / each)
+        except Exception:
+            service.store.delete(f"jobs/{new.id}")
+            raise
     try:
         job = submission.accept(service, response, replace(new, origin=origin), lambda: _plan(service, spec, start))
     except (KeyReused, Refusal):

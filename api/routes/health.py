@@ -9,8 +9,9 @@ router = APIRouter(tags=["health"])
 
 
 @router.get("/healthz")
-def live() -> dict[str, str]:
+async def live() -> dict[str, str]:
     """The process answers."""
+    # On the loop itself: threads that all wait for the database must not make a living process look dead.
     return {"status": "ok"}
 
 

@@ -32,11 +32,13 @@ def create(
     What cannot work is refused here, with a pointer. `validate_only` answers 200 with the plan and queues nothing. The
     same `Idempotency-Key` with the same body answers 200 with the job it made before; with another body, 422.
     """
+    said = spec.model_dump_json(exclude_unset=True)
+    if not validate_only and (made := submission.earlier(service, response, caller, said, idempotency_key)):
+        return made
     plan = submission.plan(service, spec)
     if validate_only:
         response.status_code = 200
         return plan
-    said = spec.model_dump_json(exclude_unset=True)
     wanted = submission.of(caller, spec, plan, said, idempotency_key)
     return submission.accept(service, response, wanted, lambda: submission.plan(service, spec))
 

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, case, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from athanor.contract import Baseline, JobError, State
-from models.records import answers, checkpoints, metrics
+from models.records import answers, checkpoints, metrics, repeats
 from models.records.database import now
 from models.records.events import note
 from models.records.ids import new_id
@@ -27,10 +27,6 @@ MAX_LOSSES = 3
 
 class Forbidden(Exception):
     """The job's state does not allow that."""
-
-
-class KeyReused(Exception):
-    """This Idempotency-Key came with another body before."""
 
 
 @dataclass(frozen=True)
@@ -64,14 +60,9 @@ class Claim:
 
 def submit(tx: Session, wanted: Submission) -> tuple[str, bool]:
     """T1: nothing → queued. Returns the id and whether it is new. Raises KeyReused."""
-    if wanted.idempotency_key is not None:
-        same = select(Job.id, Job.request_sha256).where(
-            Job.key_id == wanted.key_id, Job.idempotency_key == wanted.idempotency_key
-        )
-        if earlier := tx.execute(same).first():
-            if earlier.request_sha256 != wanted.request_sha256:
-                raise KeyReused
-            return earlier.id, False
+    key = wanted.idempotency_key
+    if key is not None and (earlier := repeats.earlier(tx, wanted.key_id, key, wanted.request_sha256)):
+        return earlier, False
     job_id, origin = wanted.id, wanted.origin
     tx.execute(
         insert(Job).values(

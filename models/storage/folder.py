@@ -5,7 +5,9 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
+from tempfile import TemporaryFile
 
 PIECE = 2**20
 
@@ -54,18 +56,24 @@ class FolderStore:
 
     def delete(self, prefix: str) -> None:
         path = self._path(prefix)
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)
+        while path.is_dir():
+            # Another may be removing the same, and be ahead of us.
+            with suppress(FileNotFoundError):
+                shutil.rmtree(path)
+        path.unlink(missing_ok=True)
 
     def keys(self, prefix: str) -> list[str]:
-        below = self._path(prefix)
-        return [path.relative_to(self.root).as_posix() for path in below.rglob("*") if path.is_file()]
+        # os.walk passes over a folder that is removed meanwhile, where rglob would fail.
+        found = (Path(folder, name) for folder, _, names in os.walk(self._path(prefix)) for name in names)
+        return [path.relative_to(self.root).as_posix() for path in found]
 
     def check(self) -> None:
-        if not os.access(self.root, os.W_OK):
-            raise OSError(f"{self.root} cannot be written to")
+        # Written, not only asked for: who may write to a full disk still cannot. Without a name, so nothing is left.
+        try:
+            with TemporaryFile(dir=self.root) as file:
+                file.write(bytes(4096))
+        except OSError as error:
+            raise OSError(f"{self.root} cannot be written to: {error.strerror}") from error
 
 
 def sync_folder(folder: Path) -> None:

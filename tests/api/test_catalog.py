@@ -1,15 +1,21 @@
 """What can be asked for, the schema of it, and whether the service is ready."""
 
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
+import anyio
 import httpx
 import psycopg
 import pytest
+from anyio import to_thread
 from psycopg import sql
 from sqlalchemy import make_url
+from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 import models
+from models.records import answers, keys
 from models.settings import Settings
 from models.storage.folder import FolderStore
 from tests.api import kit
@@ -113,6 +119,42 @@ def test_not_ready_without_a_database(postgres_url: str, tmp_path: Path) -> None
                 assert client.get("/v1/jobs").status_code == 200
         finally:
             connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
+
+
+AWAY = [
+    OperationalError("SELECT 1", {}, ConnectionError("the server closed the connection")),
+    InternalError("SELECT 1", {}, ConnectionError("terminated for idling")),
+    InterfaceError("SELECT 1", {}, ConnectionError("the connection is closed")),
+    PoolTimeout("QueuePool limit of size 10 overflow 20 reached"),
+]
+
+
+@pytest.mark.parametrize("error", AWAY, ids=lambda error: type(error).__name__)
+@pytest.mark.parametrize(("room", "question"), [(keys, "find"), (answers, "page")], ids=["gate", "route"])
+def test_a_database_that_is_away_is_said_and_asked_for_again(
+    house: Installation, monkeypatch: pytest.MonkeyPatch, room: ModuleType, question: str, error: Exception
+) -> None:
+    def away(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(room, question, away)
+    with house.client(raises=False) as client:
+        answer = client.get("/v1/jobs")
+    kit.problem(answer, 503, "database_away")
+    assert answer.headers["Retry-After"] == "2"
+
+
+def test_alive_while_every_thread_waits(shared: Installation) -> None:
+    async def ask() -> int:
+        threads = to_thread.current_default_thread_limiter()
+        while threads.available_tokens:
+            threads.acquire_on_behalf_of_nowait(object())
+        wire = httpx.ASGITransport(shared.app)
+        async with httpx.AsyncClient(transport=wire, base_url="http://here") as client:
+            with anyio.fail_after(5):
+                return (await client.get("/healthz")).status_code
+
+    assert anyio.run(ask) == 200
 
 
 def test_not_ready_without_a_store(house: Installation, client: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,9 @@
 """Datasets: uploads in every shape of trouble, and what is left on disk after each."""
 
+import errno
 import hashlib
 import io
+import os
 import zipfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -10,6 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from api import uploads
 from models.settings import Limits
 from tests.api import kit
 from tests.api.kit import Installation
@@ -72,6 +75,35 @@ def test_the_same_bytes_at_the_same_time(house: Installation, client: httpx.Clie
     assert len({each.json()["id"] for each in answers}) == 1
     assert len([path for path in house.kept() if path.is_file()]) == 1
     assert client.get(f"/v1/datasets/{answers[0].json()['id']}/preview").status_code == 200
+
+
+@pytest.mark.parametrize("rows", [1, 20_000], ids=["found when closed", "found when written"])
+def test_an_upload_that_the_disk_has_no_room_for(
+    house: Installation, client: httpx.Client, monkeypatch: pytest.MonkeyPatch, rows: int
+) -> None:
+    def start(kept: uploads._Kept) -> None:
+        # The device whose every write says that no space is left.
+        kept.file = os.fdopen(os.open("/dev/full", os.O_WRONLY), "wb")
+
+    before = house.kept()
+    with monkeypatch.context() as full:
+        full.setattr(uploads._Kept, "on_start", start)
+        answer = client.post("/v1/datasets", files={"file": ("leaves.csv", CSV * rows)})
+    assert "have room made" in kit.problem(answer, 507, "storage_full")["detail"]
+    assert house.kept() == before
+    assert client.post("/v1/datasets", files={"file": ("leaves.csv", CSV)}).status_code == 201
+
+
+def test_a_dataset_that_the_store_has_no_room_for(
+    house: Installation, client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    kit.problem(client.post("/v1/datasets", files={"file": ("leaves.csv", CSV)}), 507, "storage_full")
+    assert [path for path in house.kept() if path.is_file()] == []
+    assert client.get("/v1/datasets").json()["data"] == []
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,9 @@
 """Forks: a job from another's checkpoint, what it takes over, what it may change, and what it needs no more."""
 
+import errno
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -9,6 +11,8 @@ import pytest
 from safetensors.numpy import load
 from sklearn.datasets import load_iris
 
+from models.records import checkpoints
+from models.storage.folder import FolderStore
 from tests.api import kit
 from tests.api.conftest import REVIEWS
 from tests.api.kit import Installation
@@ -262,6 +266,27 @@ def test_a_repeated_request_makes_one_fork(parents: dict[str, str], house: Insta
     assert house.kept() == kept, "copies for a job that was not made are not left behind"
 
 
+def test_a_repeated_request_needs_neither_the_checkpoint_nor_the_parent(
+    house: Installation, client: httpx.Client
+) -> None:
+    parent = kit.submit(client, kit.spec("linear", "iris", **SHORT))
+    kit.train(house.settings)
+    path, key = f"/v1/jobs/{parent}/fork", {"Idempotency-Key": "kept"}
+    named = {"checkpoint": client.get(f"/v1/jobs/{parent}/checkpoints/best").json()["id"]}
+    made = client.post(path, json=named, headers=key)
+    assert made.status_code == 201
+    with house.database.writing() as tx:
+        assert checkpoints.retire(tx, parent, 0, 0, "min")
+    kit.problem(client.post(path, json=named), 422, "unknown_checkpoint")
+    for _ in ("without the checkpoint", "without the parent"):
+        again = client.post(path, json=named, headers=key)
+        assert (again.status_code, again.json()["id"]) == (200, made.json()["id"])
+        assert again.headers["Location"] == made.headers["Location"]
+        client.delete(f"/v1/jobs/{parent}")
+    kit.problem(client.post(path, json=named), 404, "not_found")
+    kit.problem(client.post(path, json={}, headers=key), 422, "idempotency_key_reused")
+
+
 def test_a_broken_checkpoint_is_no_start(house: Installation, client: httpx.Client) -> None:
     parent = kit.submit(client, kit.spec("linear", "iris", **SHORT))
     kit.train(house.settings)
@@ -271,6 +296,22 @@ def test_a_broken_checkpoint_is_no_start(house: Installation, client: httpx.Clie
     kit.problem(client.post(f"/v1/jobs/{parent}/fork", json={}), 409, "corrupt_checkpoint")
     file.unlink()
     kit.problem(client.post(f"/v1/jobs/{parent}/fork", json={}), 409, "corrupt_checkpoint")
+
+
+def test_a_fork_that_the_store_has_no_room_for(
+    parents: dict[str, str], house: Installation, client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = {path for path in house.kept() if path.is_file()}
+    put = FolderStore.put
+
+    def full(store: FolderStore, key: str, source: Path) -> str:
+        if key.endswith("preparation.json"):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return put(store, key, source)
+
+    monkeypatch.setattr(FolderStore, "put", full)
+    kit.problem(client.post(f"/v1/jobs/{parents['table']}/fork", json={}), 507, "storage_full")
+    assert {path for path in house.kept() if path.is_file()} == before
 
 
 REFUSALS: list[tuple[str, dict[str, Any], str, str]] = [

@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
+from models.settings import Limits
 from tests.api import kit
 from tests.api.conftest import REVIEWS, WORDS
 
@@ -119,6 +120,18 @@ def test_a_replay_shows_the_job_as_it_is_now(client: httpx.Client) -> None:
     client.post(f"/v1/jobs/{job_id}/cancel")
     again = client.post("/v1/jobs", json=kit.spec(), headers={"Idempotency-Key": "k"})
     assert (again.status_code, again.json()["state"]) == (200, "cancelled")
+
+
+def test_a_replay_needs_nothing_that_the_first_request_needed(house: kit.Installation, client: httpx.Client) -> None:
+    headers = {"Idempotency-Key": "k"}
+    first = client.post("/v1/jobs", json=kit.spec("linear"), headers=headers)
+    with kit.installation(house.settings.data, limits=Limits(max_parameters=1)) as strict, strict.client() as now:
+        kit.problem(now.post("/v1/jobs", json=kit.spec("linear")), 422)
+        again = now.post("/v1/jobs", json=kit.spec("linear"), headers={**headers, **house.headers})
+        assert (again.status_code, again.json()["id"]) == (200, first.json()["id"])
+        assert again.headers["Location"] == first.headers["Location"]
+        other = now.post("/v1/jobs", json=kit.spec("linear", name="other"), headers={**headers, **house.headers})
+        kit.problem(other, 422, "idempotency_key_reused")
 
 
 def test_a_rehearsed_key_is_not_used_up(client: httpx.Client) -> None:

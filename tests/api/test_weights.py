@@ -144,3 +144,19 @@ def test_a_checkpoint_of_another_job_is_not_found(trained: Trained) -> None:
     mine = trained.client.get(f"/v1/jobs/{trained.table}/checkpoints/last").json()["id"]
     kit.problem(trained.client.get(f"/v1/jobs/{trained.image}/checkpoints/{mine}"), 404, "not_found")
     kit.problem(trained.client.get(f"/v1/jobs/{trained.image}/checkpoints/{mine}/weights"), 404, "not_found")
+
+
+@pytest.mark.parametrize("fate", ["cut", "longer", "gone"])
+def test_weights_that_are_not_all_there_are_refused_before_a_byte_is_sent(
+    trained: Trained, path: str, whole: bytes, fate: str
+) -> None:
+    step = trained.client.get(path.removesuffix("/weights")).json()["step"]
+    (file,) = trained.house.settings.data.glob(f"store/jobs/{trained.image}/*/step-{step}/weights.safetensors")
+    try:
+        file.unlink() if fate == "gone" else file.write_bytes(whole[:-1] if fate == "cut" else whole + b"\0")
+        kit.problem(trained.client.get(path), 409, "corrupt_checkpoint")
+        kit.problem(trained.client.get(path, headers={"Range": "bytes=0-9"}), 409, "corrupt_checkpoint")
+        assert trained.client.head(path).status_code == 409
+    finally:
+        file.write_bytes(whole)
+    assert trained.client.get(path).content == whole

@@ -123,8 +123,8 @@ MUTANTS: dict[str, Mutant] = {
     ),
     "key-not-checked": Mutant(
         "an Idempotency-Key with another body gets the old job",
-        JOBS,
-        "            if earlier.request_sha256 != wanted.request_sha256:\n                raise KeyReused\n",
+        "models/records/repeats.py",
+        "    if found.request_sha256 != request_sha256:\n        raise KeyReused\n",
         "",
         (f"{RECORDS}/test_jobs.py",),
     ),

@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from athanor.contract import LEASED, TERMINAL, CheckpointFile, JobError, State
-from models.records import answers, attempts, checkpoints, events, jobs, metrics
+from models.records import answers, attempts, checkpoints, events, jobs, metrics, repeats
 from models.records.database import Database, now
 from models.records.origins import Origin
 from models.records.tables import Attempt, Job
@@ -328,7 +328,7 @@ def test_a_repeated_request_is_the_same_job(database: Database) -> None:
 
         first, _ = submit(key_id, "once", "a")
         assert submit(key_id, "once", "a") == (first, False)
-        with pytest.raises(jobs.KeyReused):
+        with pytest.raises(repeats.KeyReused):
             submit(key_id, "once", "b")
         for others in [(other_key, "once", "b"), (key_id, "twice", "a"), (key_id, None, "a"), (key_id, None, "a")]:
             assert submit(*others)[1]

@@ -1,6 +1,7 @@
 """A folder as a store: in what order it writes, and what a reader may see meanwhile."""
 
 import os
+import resource
 import threading
 from pathlib import Path
 from typing import Any
@@ -113,3 +114,15 @@ def test_a_folder_that_went_is_not_ready(store: FolderStore) -> None:
     store.root.rmdir()
     with pytest.raises(OSError, match="cannot be written to"):
         store.check()
+
+
+def test_a_folder_that_takes_no_byte_is_not_ready(store: FolderStore) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+    try:
+        with pytest.raises(OSError, match="cannot be written to: File too large"):
+            store.check()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    store.check()
+    assert list(store.root.iterdir()) == []

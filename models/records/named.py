@@ -1,0 +1,28 @@
+"""Which bytes in the store a row names."""
+
+from collections.abc import Collection
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from models.records.tables import Checkpoint, Dataset, Job, Key
+
+
+def blobs(tx: Session, among: Collection[str]) -> set[str]:
+    """Those keys that hold the rows of a dataset."""
+    return set(tx.scalars(select(Dataset.blob).where(Dataset.blob.in_(among))))
+
+
+def jobs(tx: Session, among: Collection[str]) -> set[str]:
+    """Those ids that are jobs'."""
+    return set(tx.scalars(select(Job.id).where(Job.id.in_(among))))
+
+
+def checkpoints(tx: Session, job_ids: Collection[str]) -> set[str]:
+    """The prefixes of all checkpoints of these jobs, whatever their status."""
+    return set(tx.scalars(select(Checkpoint.prefix).where(Checkpoint.job_id.in_(job_ids))))
+
+
+def since(tx: Session) -> float | None:
+    """When the first key was made, in seconds since 1970: nothing in this database is older. None before that."""
+    return tx.scalar(select(func.min(Key.created_at)))
