@@ -1,6 +1,7 @@
 """Servers and fresh databases for every test."""
 
 import shutil
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,6 +30,14 @@ def redis_url() -> Iterator[str]:
     """A Redis that the whole run shares."""
     with servers.redis() as url:
         yield url
+
+
+@pytest.fixture
+def terminal() -> Iterator[None]:
+    """What is started now heeds SIGHUP as in a terminal, though the tests themselves may run under nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -1,6 +1,7 @@
 """Bytes that no row names: left by a process that was killed between the bytes and their row."""
 
 import logging
+import math
 import random
 import re
 import threading
@@ -79,7 +80,7 @@ class Janitor:
             else:
                 unnamed += sorted(stored[owner] - prefixes - {f"{owner}/origin"})
         # An empty or another database names nothing: what is older than it is not its to judge.
-        unnamed = [name for name in unnamed if began is not None and _born(name) >= began]
+        unnamed = [name for name in unnamed if began is not None and _born(name) >= math.floor(1000 * began)]
         elsewhere = {name: at for name, at in self._unnamed.items() if _owner(name) in stored.keys() - part}
         self._unnamed = elsewhere | {name: self._unnamed.get(name, time.monotonic()) for name in unnamed}
         return unnamed
@@ -100,8 +101,8 @@ def _owner(name: str) -> str:
     return "/".join(name.split("/")[:2])
 
 
-def _born(name: str) -> float:
-    """When an upload or a job got its name, in seconds since 1970 (RFC 9562 §5.7)."""
+def _born(name: str) -> int:
+    """When an upload or a job got its name, in milliseconds since 1970 (RFC 9562 §5.7)."""
     stamp = re.search(r"_([0-9a-f]{12})", name)
     assert stamp is not None, name
-    return int(stamp[1], 16) / 1000
+    return int(stamp[1], 16)

@@ -95,6 +95,7 @@ def test_not_for_others_without_a_key(tmp_path: Path) -> None:
     assert not (tmp_path / "admin.key").exists()
 
 
+@pytest.mark.usefixtures("terminal")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_up_and_down(number: signal.Signals, tmp_path: Path) -> None:
     port = kit.free_port()

@@ -77,6 +77,7 @@ def test_a_failure_is_said_and_leaves_nothing_behind(furnace: Path, wrong: str, 
     assert _cleaned(furnace)
 
 
+@pytest.mark.usefixtures("terminal")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupted_demo_stops_its_service(furnace: Path, number: signal.Signals) -> None:
     demo = _start(furnace, "lasts")

@@ -97,6 +97,7 @@ def test_who_leads_no_group_ends_alone() -> None:
     assert (held.returncode, neighbour.returncode) == (-9, 0)
 
 
+@pytest.mark.usefixtures("terminal")
 @pytest.mark.parametrize("nohup", [False, True])
 def test_a_closed_terminal_ends_it_unless_it_is_to_stay(nohup: bool) -> None:
     words = ["nohup"] * nohup + [sys.executable, "-c", HEEDS]

@@ -15,6 +15,7 @@ from models.records.database import Database
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.mark.usefixtures("terminal")
 @pytest.mark.parametrize("nohup", [False, True])
 def test_a_closed_terminal_stops_celery_s_worker_unless_it_is_to_stay(nohup: bool, tmp_path: Path) -> None:
     database = Database(f"sqlite:///{tmp_path / 'athanor.db'}")
