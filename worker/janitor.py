@@ -57,9 +57,14 @@ class Janitor:
             if ending is not None and ending.is_set():
                 return
             if time.monotonic() - self._unnamed[name] > self.timing.orphan:
-                self.store.delete(name)
-                del self._unnamed[name]
-                logger.warning("%s: no row has named it for long; removed", name)
+                try:
+                    self.store.delete(name)
+                except OSError as error:
+                    # Another's, perhaps: it must not keep the rest from going.
+                    logger.warning("%s: no row has named it for long, and it cannot be removed: %s", name, error)
+                else:
+                    del self._unnamed[name]
+                    logger.warning("%s: no row has named it for long; removed", name)
 
     def _look(self) -> list[str]:
         """What in the next part of the store no row names."""
@@ -81,7 +86,8 @@ class Janitor:
                 unnamed += sorted(stored[owner] - prefixes - {f"{owner}/origin"})
         # An empty or another database names nothing: what is older than it is not its to judge.
         unnamed = [name for name in unnamed if began is not None and _born(name) >= math.floor(1000 * began)]
-        elsewhere = {name: at for name, at in self._unnamed.items() if _owner(name) in stored.keys() - part}
+        others = stored.keys() - part
+        elsewhere = {name: at for name, at in self._unnamed.items() if _owner(name) in others}
         self._unnamed = elsewhere | {name: self._unnamed.get(name, time.monotonic()) for name in unnamed}
         return unnamed
 

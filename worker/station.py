@@ -30,6 +30,10 @@ from worker.supervisor import Supervisor
 logger = logging.getLogger(__name__)
 
 
+LONGEST_PAUSE = 1.2
+"""Of what `Timing.sweep` says: sweeps of many workers are not to fall together."""
+
+
 def awake() -> float:
     """Seconds on a clock that nobody sets, and that goes on while the machine sleeps."""
     return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
@@ -186,12 +190,14 @@ class Station:
                 self._grant_amnesty()
             except Exception:
                 logger.exception("a sweep failed; the next one tries again")
-            if self._ending.wait(pause * random.uniform(0.8, 1.2)):
+            # However long a slow broker or a slow disk took: that is no sleep.
+            self._awake = awake()
+            if self._ending.wait(pause * random.uniform(2 - LONGEST_PAUSE, LONGEST_PAUSE)):
                 return
 
     def sweep(self) -> None:
         """Reap what was lost, ring for what waits, say that we are here. Any number of workers may do so at once."""
-        reaps = self._may_reap()
+        reaps = self._may_reap(self.settings.timing.sweep * LONGEST_PAUSE)
         with self.database.writing() as tx:
             workers.beat(tx, self.id, "draining" if self.is_draining else "active")
             if reaps:
@@ -214,16 +220,17 @@ class Station:
                 break
         self._tidy()
 
-    def _may_reap(self) -> bool:
+    def _may_reap(self, pause: float = 0.0) -> bool:
         """Not while leases may have run out because nobody could renew them.
 
-        A lease that was renewed in time has at least one heartbeat less than its length to go. Where more than that
-        went by since this was last asked, this process stood still: frozen, on a machine that slept, or behind a
-        database that gave no answer; and so, perhaps, did every other.
+        `pause` are the seconds that were to pass since this was last asked. Where half a lease more went by, this
+        process stood still: frozen, on a machine that slept, or behind a database that gave no answer; and so, perhaps,
+        did every other.
         """
         before, self._awake = self._awake, awake()
-        if self._awake - before > self.settings.timing.lease - 2 * self.settings.timing.heartbeat:
-            logger.warning("nothing is reaped for a while: this worker stood still for %.0f s", self._awake - before)
+        still = self._awake - before - pause
+        if still > self.settings.timing.lease / 2:
+            logger.warning("nothing is reaped for a while: this worker stood still for %.0f s", still)
             self._grant_amnesty()
         return self._awake >= self._amnesty_until
 

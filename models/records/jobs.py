@@ -197,10 +197,11 @@ def beat(
 def commit_checkpoint(tx: Session, job_id: str, attempt: int, new: checkpoints.New) -> str:
     """T5: a checkpoint whose files are safe gets its row; the job has made progress. Raises Fenced."""
     running = update(Job).where(Job.id == job_id, Job.attempt == attempt, Job.state == State.RUNNING)
-    reached = running.values(no_progress_losses=0, beat_at=now(), version=Job.version + 1)
-    if tx.execute(reached).rowcount == 0:  # type: ignore[attr-defined]
+    if tx.execute(running.values(no_progress_losses=0, version=Job.version + 1)).rowcount == 0:  # type: ignore[attr-defined]
         raise Fenced
     checkpoint_id, is_new = checkpoints.insert_row(tx, job_id, attempt, new)
+    # After the row: an attempt that is lost now ends no sooner than its last checkpoint was made.
+    tx.execute(update(Job).where(Job.id == job_id).values(beat_at=now()))
     if is_new:
         note(tx, job_id, attempt, "checkpoint", {"id": checkpoint_id, "step": new.step, "reason": new.reason})
     return checkpoint_id

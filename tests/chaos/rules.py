@@ -103,8 +103,8 @@ MUTANTS: dict[str, Mutant] = {
     "losses-never-pardoned": Mutant(
         "a checkpoint does not reset the count of losses",
         JOBS,
-        "running.values(no_progress_losses=0, beat_at=now(), version=Job.version + 1)",
-        "running.values(beat_at=now(), version=Job.version + 1)",
+        "running.values(no_progress_losses=0, version=Job.version + 1)",
+        "running.values(version=Job.version + 1)",
         (f"{RECORDS}/test_jobs.py",),
     ),
     "poison-for-ever": Mutant(

@@ -27,7 +27,7 @@ from worker.loop import NonFinite
         (RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed. "), "data_worker", True),
         (RuntimeError("DataLoader timed out after 600 seconds"), "data_worker", True),
         (OSError(errno.ENOSPC, "No space left on device"), "storage", True),
-        (OSError(errno.EIO, "Input/output error"), "storage", True),
+        (OSError(errno.EIO, "Input/output error"), "internal", True),
         (FileNotFoundError(errno.ENOENT, "No such file or directory"), "internal", True),
         (RuntimeError("mat1 and mat2 shapes cannot be multiplied"), "internal", False),
     ],

@@ -13,7 +13,7 @@ from athanor.contract import LEASED, TERMINAL, CheckpointFile, JobError, State
 from models.records import answers, attempts, checkpoints, events, jobs, metrics, repeats
 from models.records.database import Database, now
 from models.records.origins import Origin
-from models.records.tables import Attempt, Job
+from models.records.tables import Attempt, Checkpoint, Job
 from tests.factories import (
     LEASE,
     a_checkpoint,
@@ -380,3 +380,13 @@ def test_whoever_waits_is_stopped_at_once(database: Database) -> None:
         assert (job_row(tx, job_id).stop_seconds, job_row(tx, job_id).desired_at) == (None, None)
         jobs.cancel(tx, job_id)
         assert job_row(tx, job_id).stop_seconds == 0.0
+
+
+def test_an_attempt_that_is_lost_ends_no_sooner_than_its_last_checkpoint(database: Database) -> None:
+    with database.writing() as tx:
+        job_id = a_job(tx, state=State.RUNNING)
+        a_checkpoint(tx, job_id=job_id, step=1)
+        expire_lease(tx, job_id=job_id)
+        assert jobs.reap(tx) == [job_id]
+        made = tx.scalars(select(Checkpoint.created_at)).one()
+        assert (an_attempt_row(tx, job_id, 1).ended_at or 0) >= made
