@@ -1,8 +1,6 @@
 """Every refusal as RFC 9457 problem+json, with JSON Pointers to what was wrong."""
 
-import errno
 import logging
-import os
 from difflib import get_close_matches
 from functools import cache
 from http import HTTPStatus
@@ -17,6 +15,7 @@ from starlette.exceptions import HTTPException
 
 from api.wording import sentence
 from athanor.contract import Fault, Problem
+from models import disk
 from models.kinds import Refusal
 from models.records.database import Away
 from models.records.jobs import Forbidden
@@ -26,9 +25,6 @@ logger = logging.getLogger(__name__)
 
 MOST_FAULTS = 50
 """Faults of one request that are shown: a body can hold many thousands."""
-
-FULL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
-"""What a disk says that takes no more."""
 
 SPECS = "/v1/jobs"
 """Where a body is a job spec."""
@@ -164,10 +160,18 @@ def invalid_spec(error: ValidationError, spec: Any, place: str) -> Refused:
 
 
 def database_away(request: Request, error: Exception) -> JSONResponse:
-    """The answer to any of Away: come again."""
+    """The answer to any of Away: come again, but for a database that has no room."""
+    if disk.is_full(error):
+        return storage_full(request, error)
     # Of a driver's error its own words, without the statement; a wait for a connection that was too long has none.
     logger.error("the database is away: %s", getattr(error, "orig", error))
     return respond(request, 503, "database_away", "the database does not answer", headers={"Retry-After": "2"})
+
+
+def storage_full(request: Request, error: Exception) -> JSONResponse:
+    logger.error("nothing can be stored: %s", getattr(error, "orig", error))
+    detail = "the disk of the service is full, or may only be read: have room made on it and send this again"
+    return respond(request, 507, "storage_full", detail)
 
 
 def install(app: FastAPI) -> None:
@@ -201,11 +205,9 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(OSError)
     def _unwritten(request: Request, error: OSError) -> JSONResponse:
-        if error.errno not in FULL:
+        if not disk.is_full(error):
             raise error
-        logger.error("nothing can be stored: %s", error)
-        detail = f"the service cannot store this ({os.strerror(error.errno)}); have room made on its disk and try again"
-        return respond(request, 507, "storage_full", detail)
+        return storage_full(request, error)
 
     @app.exception_handler(DataError)
     def _unstorable(request: Request, error: DataError) -> JSONResponse:

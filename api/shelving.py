@@ -1,4 +1,4 @@
-"""Putting a dataset on the shelf: first its rows into the store, then the row that says so."""
+"""Datasets on the shelf: first their rows into the store, then the row that says so; and down again."""
 
 import hashlib
 from pathlib import Path
@@ -6,9 +6,11 @@ from pathlib import Path
 from sqlalchemy.exc import IntegrityError
 
 from api.deps import Service
+from api.problems import Refused
 from models.intake import Intake
 from models.records import datasets
 from models.records.ids import new_id
+from models.storage.store import Corrupt, fetch
 
 
 def shelve(
@@ -34,6 +36,17 @@ def shelve(
         service.store.delete(blob.key)
         return False
     return True
+
+
+def unshelve(service: Service, dataset_id: str, destination: Path) -> None:
+    """Copy a dataset's rows to `destination`. Raises Refused (409) where the store has lost or damaged them."""
+    with service.database.reading() as tx:
+        blob = datasets.blob_of(tx, dataset_id)
+    try:
+        fetch(service.store, blob.key, destination, blob.sha256)
+    except (Corrupt, FileNotFoundError) as error:
+        detail = f"the rows of dataset {dataset_id} are lost or damaged; upload the same file again to put them back"
+        raise Refused(409, "corrupt_dataset", detail) from error
 
 
 def restore(service: Service, dataset_id: str, rows: Path) -> None:

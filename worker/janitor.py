@@ -19,8 +19,8 @@ MOST = 5000
 """Uploads and jobs that are looked at in one pass; the next goes on where it ended."""
 
 OURS = re.compile(
-    r"(?P<upload>datasets/\.?put_(?P<put>[0-9a-f]{32})(\.[0-9a-f]{16}\.part)?)"
-    r"|(?P<job>jobs/job_(?P<made>[0-9a-f]{32}))/(?P<place>origin|a\d+/step-\d+)/[^/]+"
+    r"(?P<upload>datasets/\.?put_[0-9a-f]{32}(\.[0-9a-f]{16}\.part)?)"
+    r"|(?P<job>jobs/job_[0-9a-f]{32})/(?P<place>origin|a\d+/step-\d+)/[^/]+"
 )
 """Keys of the forms that the service gives. Whatever else lies in the store is not touched."""
 

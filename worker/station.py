@@ -29,12 +29,11 @@ from worker.supervisor import Supervisor
 
 logger = logging.getLogger(__name__)
 
-
 LONGEST_PAUSE = 1.2
 """Of what `Timing.sweep` says: sweeps of many workers are not to fall together."""
 
 
-def awake() -> float:
+def uptime() -> float:
     """Seconds on a clock that nobody sets, and that goes on while the machine sleeps."""
     return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
@@ -91,7 +90,7 @@ class Station:
         for slot in self.all_slots:
             self.free.put(slot)
         self._ending = threading.Event()
-        self._awake = awake()
+        self._looked_at = uptime()
         self._amnesty_until = 0.0
         self._unowned: dict[Path, float] = {}
         """Attempt folders that nobody's lease is for, and since when: by this process's clock alone."""
@@ -191,7 +190,7 @@ class Station:
             except Exception:
                 logger.exception("a sweep failed; the next one tries again")
             # However long a slow broker or a slow disk took: that is no sleep.
-            self._awake = awake()
+            self._looked_at = uptime()
             if self._ending.wait(pause * random.uniform(2 - LONGEST_PAUSE, LONGEST_PAUSE)):
                 return
 
@@ -227,16 +226,16 @@ class Station:
         process stood still: frozen, on a machine that slept, or behind a database that gave no answer; and so, perhaps,
         did every other.
         """
-        before, self._awake = self._awake, awake()
-        still = self._awake - before - pause
+        before, self._looked_at = self._looked_at, uptime()
+        still = self._looked_at - before - pause
         if still > self.settings.timing.lease / 2:
             logger.warning("nothing is reaped for a while: this worker stood still for %.0f s", still)
             self._grant_amnesty()
-        return self._awake >= self._amnesty_until
+        return self._looked_at >= self._amnesty_until
 
     def _grant_amnesty(self) -> None:
         """Everyone gets the time to renew a lease."""
-        self._amnesty_until = awake() + self.settings.timing.lease
+        self._amnesty_until = uptime() + self.settings.timing.lease
 
     def _tidy(self) -> None:
         """Remove attempt folders that no living attempt of this machine owns."""

@@ -12,14 +12,15 @@ from typing import Any
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from athanor.contract import Baseline, CheckpointPolicy, JobError, better_is
+from athanor.contract import CheckpointPolicy, JobError, better_is
 from athanor.files import PREPARATION, WEIGHTS
+from models import disk
 from models.records import attempts, checkpoints, datasets, events, jobs, metrics
 from models.records.checkpoints import Stored
 from models.records.database import Away, Database
 from models.settings import Settings
 from models.storage.store import Corrupt, Store, fetch
-from worker import disk, identity
+from worker import identity
 from worker.messages import Failed, Finished, Measured, Reached, Ready, Snapshot, Started, Stopped
 from worker.process import Exit, Heard, Line, Nonsense, TrainerProcess
 from worker.pulse import Pulse
@@ -78,13 +79,13 @@ class Supervisor:
         except jobs.Fenced:
             logger.warning("%s: attempt %d is fenced off", self.claim.job_id, self.claim.attempt)
         except Damaged as error:
-            self.trainer.close()
-            self._fail("data", str(error))
+            failure = JobError(code="data", message=str(error))
+            self._give_up(lambda tx: jobs.fail(tx, self.claim.job_id, self.claim.attempt, failure))
         except Exception as error:
             # An attempt lost like any other, and a slot that lives on.
             logger.exception("%s: attempt %d cannot go on", self.claim.job_id, self.claim.attempt)
-            self.trainer.close()
-            self._give_up(f"{type(error).__name__}: {error}", disk.is_to_blame(error))
+            why, full = f"{type(error).__name__}: {error}", disk.is_full(error)
+            self._give_up(lambda tx: self._lose(tx, why, full))
         finally:
             self.trainer.close()
             self.pulse.end()
@@ -98,29 +99,15 @@ class Supervisor:
             # Nobody needs them: they go with the job.
             logger.warning("%s: stored files without a row stay for now: %s", self.claim.job_id, error)
 
-    def _give_up(self, why: str, storage: bool) -> None:
-        """Say that this attempt is lost. Where not even that can be written, its lease runs out."""
-
-        def lose() -> None:
-            with self.database.writing() as tx:
-                self._lose(tx, why, storage)
-
+    def _give_up(self, write: Callable[[Session], None]) -> None:
+        """Say what became of this attempt. Where not even that can be written, its lease runs out."""
+        self.trainer.close()
         with suppress(jobs.Fenced, SQLAlchemyError):
-            self._patiently(lose)
+            self._commit(write)
 
-    def _fail(self, code: str, message: str) -> None:
-        """End a job that nothing but another would help."""
-
-        def fail() -> None:
-            with self.database.writing() as tx:
-                jobs.fail(tx, self.claim.job_id, self.claim.attempt, JobError(code=code, message=message))
-
-        with suppress(jobs.Fenced):
-            self._patiently(fail)
-
-    def _lose(self, tx: Session, why: str, storage: bool) -> None:
+    def _lose(self, tx: Session, why: str, full: bool = False) -> None:
         """A full disk may have room in a while, and the job did not fill it."""
-        after = self.settings.timing.no_room if storage else None
+        after = self.settings.timing.no_room if full else None
         jobs.lose(tx, self.claim.job_id, self.claim.attempt, why, after)
 
     def _assignment(self) -> dict[str, Any]:
@@ -242,9 +229,9 @@ class Supervisor:
         match heard:
             case Started(device=device, fingerprint=fingerprint):
                 self.began = time.monotonic()
-                self._patiently(lambda: self._begin(device, fingerprint))
+                self._commit(lambda tx: self._begin(tx, device, fingerprint))
             case Measured(baseline=baseline):
-                self._patiently(lambda: self._note_baseline(baseline))
+                self._commit(lambda tx: jobs.note_baseline(tx, self.claim.job_id, self.claim.attempt, baseline))
             case Reached():
                 self.report.points(heard)
             case Line(text=text):
@@ -258,14 +245,9 @@ class Supervisor:
             case Ready() | Exit():
                 pass
 
-    def _begin(self, device: str, fingerprint: dict[str, Any]) -> None:
-        with self.database.writing() as tx:
-            pid = self.trainer.pid
-            jobs.begin(tx, self.claim.job_id, self.claim.attempt, pid, device, fingerprint, identity.started(pid))
-
-    def _note_baseline(self, baseline: Baseline) -> None:
-        with self.database.writing() as tx:
-            jobs.note_baseline(tx, self.claim.job_id, self.claim.attempt, baseline)
+    def _begin(self, tx: Session, device: str, fingerprint: dict[str, Any]) -> None:
+        pid = self.trainer.pid
+        jobs.begin(tx, self.claim.job_id, self.claim.attempt, pid, device, fingerprint, identity.started(pid))
 
     def _steer(self, seconds: float) -> None:
         """Pass on what the user, the worker or the clock wants; insist after the grace."""
@@ -301,11 +283,16 @@ class Supervisor:
                 case _ if self.stop_sent is not None:
                     jobs.release(tx, job_id, attempt)
                 case _:
-                    self._lose(tx, _death(code), storage=False)
+                    self._lose(tx, _death(code))
+
+        self._commit(conclude)
+
+    def _commit(self, write: Callable[[Session], None]) -> None:
+        """A transaction that must not be lost."""
 
         def commit() -> None:
             with self.database.writing() as tx:
-                conclude(tx)
+                write(tx)
 
         self._patiently(commit)
 

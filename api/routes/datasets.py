@@ -12,7 +12,7 @@ from api import builtin
 from api.deps import Paged, Parts, Service, missing
 from api.pages import page
 from api.problems import Refused
-from api.shelving import is_whole, restore, shelve
+from api.shelving import is_whole, restore, shelve, unshelve
 from api.uploads import Upload
 from athanor.contract import Dataset, Page, Preview
 from models import intake
@@ -20,7 +20,6 @@ from models.formats import sniff
 from models.formats.limits import OverLimit
 from models.records import datasets
 from models.records.ids import new_id
-from models.storage.store import fetch
 from models.table import DataError
 
 router = APIRouter(prefix="/datasets", tags=["datasets"])
@@ -107,11 +106,9 @@ def read(service: Parts, dataset_id: str) -> Dataset:
 def preview(service: Parts, dataset_id: str, rows: Annotated[int, Query(ge=1, le=100)] = 10) -> Preview:
     """The first rows as they were understood. Images are shown by their shape."""
     found = read(service, dataset_id)
-    with service.database.reading() as tx:
-        blob = datasets.blob_of(tx, found.id)
     with tempfile.TemporaryDirectory(dir=service.settings.scratch) as folder:
         there = Path(folder) / "rows.parquet"
-        fetch(service.store, blob.key, there)
+        unshelve(service, found.id, there)
         return intake.preview(there, rows)
 
 

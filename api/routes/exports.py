@@ -13,12 +13,12 @@ from fastapi.responses import Response, StreamingResponse
 from api.deps import Parts, Service, missing
 from api.downloads import Conditional, Conditions, Download, send
 from api.routes.checkpoints import find, take
+from api.shelving import unshelve
 from athanor.contract import ExportFormat
 from athanor.files import PREPARATION, WEIGHTS
 from models.exports import ROWS, Exported, Order, run
 from models.kinds import Refusal
 from models.records import answers, attempts, checkpoints, datasets
-from models.storage.store import fetch
 
 router = APIRouter(prefix="/jobs/{job_id}/checkpoints/{checkpoint_id}/export", tags=["checkpoints"])
 
@@ -92,7 +92,6 @@ def _export(
         dataset = datasets.get(tx, job.dataset_id) if job else None
         if job is None or dataset is None:
             raise missing("job", job_id)
-        blob = datasets.blob_of(tx, dataset.id)
         fingerprint = attempts.fingerprint(tx, job_id, checkpoint.attempt)
     limits = service.settings.limits
     order = Order(
@@ -112,5 +111,5 @@ def _export(
             suggestion="format=" + " or ".join(sorted(architecture.exports)),
         )
     take(service, stored, (WEIGHTS, PREPARATION), folder)
-    fetch(service.store, blob.key, folder / ROWS)
+    unshelve(service, dataset.id, folder / ROWS)
     return order, run(order, folder, limits.max_export_memory_bytes, limits.export_seconds)

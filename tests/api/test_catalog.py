@@ -144,6 +144,27 @@ def test_a_database_that_is_away_is_said_and_asked_for_again(
     assert answer.headers["Retry-After"] == "2"
 
 
+class _Told(Exception):
+    """What psycopg and sqlite3 say of a full disk: each in an attribute of its own."""
+
+    def __init__(self, **said: str) -> None:
+        super().__init__("no room")
+        self.__dict__.update(said)
+
+
+@pytest.mark.parametrize("said", [{"sqlstate": "53100"}, {"sqlite_errorname": "SQLITE_FULL"}])
+def test_a_database_without_room_is_a_full_disk(
+    house: Installation, monkeypatch: pytest.MonkeyPatch, said: dict[str, str]
+) -> None:
+    def full(*_: object) -> None:
+        raise OperationalError("INSERT", {}, _Told(**said))
+
+    monkeypatch.setattr(answers, "page", full)
+    with house.client(raises=False) as client:
+        problem = kit.problem(client.get("/v1/jobs"), 507, "storage_full")
+    assert "have room made" in problem["detail"]
+
+
 def test_alive_while_every_thread_waits(shared: Installation) -> None:
     async def ask() -> int:
         threads = to_thread.current_default_thread_limiter()

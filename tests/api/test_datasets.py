@@ -52,6 +52,8 @@ def test_rows_that_the_store_lost_are_no_lesson_and_can_be_put_back(
     spec = {"architecture": {"kind": "linear"}, "dataset": {"id": dataset["id"]}, "hyperparameters": {"steps": 2}}
     (stored,) = (path for path in (house.settings.data / "store").rglob("put_*"))
     damage(stored)
+    seen = kit.problem(client.get(f"/v1/datasets/{dataset['id']}/preview"), 409, "corrupt_dataset")
+    assert "upload the same file again" in seen["detail"]
     failed = client.post("/v1/jobs", json=spec).json()["id"]
     kit.train(house.settings)
     job = client.get(f"/v1/jobs/{failed}").json()
@@ -62,6 +64,7 @@ def test_rows_that_the_store_lost_are_no_lesson_and_can_be_put_back(
     again = client.post("/v1/datasets", files={"file": ("leaves.csv", rows)})
     assert (again.status_code, again.json()) == (200, dataset)
     assert [path for path in (house.settings.data / "store").rglob("put_*") if path == stored] == []
+    assert client.get(f"/v1/datasets/{dataset['id']}/preview").status_code == 200
     whole = client.post("/v1/jobs", json=spec).json()["id"]
     kit.train(house.settings)
     assert client.get(f"/v1/jobs/{whole}").json()["state"] == "succeeded"

@@ -64,6 +64,15 @@ def reach(client: Client, job_id: str, step: int) -> None:
         time.sleep(0.02)
 
 
+def pause(client: Client, job_id: str) -> None:
+    """Pause a job, and wait until it stands."""
+    client.pause(job_id)
+    until = time.monotonic() + 30
+    while client.job(job_id).state is not State.PAUSED:
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
 def busy_trainer(service: Embedded) -> psutil.Process:
     """The trainer that computes; the spare beside it only waits."""
     return max(service.descendants("worker.trainer"), key=lambda process: process.cpu_percent(0.2))
@@ -161,11 +170,7 @@ def test_pause_and_resume_change_nothing(
 ) -> None:
     job = client.submit(SPEC)
     reach(client, job.id, 400)
-    client.pause(job.id)
-    until = time.monotonic() + 30
-    while client.job(job.id).state is not State.PAUSED:
-        assert time.monotonic() < until
-        time.sleep(0.05)
+    pause(client, job.id)
     client.resume(job.id)
     assert outcome(client, client.wait(job.id, timeout=120)) == calm
 
@@ -176,11 +181,7 @@ def test_a_broken_best_checkpoint_is_not_passed_over_in_silence(service: Embedde
     overfit = {"architecture": {"kind": "mlp", "hidden": [64]}, "dataset": {"id": "diabetes"}}
     job = client.submit({**overfit, "hyperparameters": hyperparameters, "checkpoints": {"every_epochs": 5}})
     reach(client, job.id, 2500)
-    client.pause(job.id)
-    until = time.monotonic() + 30
-    while client.job(job.id).state is not State.PAUSED:
-        assert time.monotonic() < until
-        time.sleep(0.05)
+    pause(client, job.id)
     best = client.checkpoint(job.id, "best")
     assert best.step < client.checkpoint(job.id, "last").step
     (weights,) = service.data.glob(f"store/jobs/{job.id}/a*/step-{best.step}/weights.safetensors")

@@ -46,7 +46,7 @@ def test_what_is_overdue_is_reaped(station: Station) -> None:
 
 def test_nothing_is_reaped_for_a_lease_after_the_worker_stood_still(station: Station) -> None:
     job_id = overdue(station)
-    station._awake -= 25
+    station._looked_at -= 25
     station.sweep()
     station.sweep()
     assert state(station, job_id) == "running"
@@ -57,7 +57,7 @@ def test_nothing_is_reaped_for_a_lease_after_the_worker_stood_still(station: Sta
 
 def test_nor_after_the_database_stood_still(station: Station, monkeypatch: pytest.MonkeyPatch) -> None:
     """It answers at last, and by its clock every lease is over."""
-    job_id, clock = overdue(station), iter([station._awake + 1, station._awake + 41, station._awake + 41])
-    monkeypatch.setattr(stations, "awake", lambda: next(clock))
+    job_id, clock = overdue(station), iter([station._looked_at + 1, station._looked_at + 41, station._looked_at + 41])
+    monkeypatch.setattr(stations, "uptime", lambda: next(clock))
     station.sweep()
     assert state(station, job_id) == "running"
