@@ -6,7 +6,7 @@ import threading
 from pathlib import Path
 
 from api.deps import Service
-from api.shelving import shelve
+from api.shelving import is_whole, restore, shelve
 from athanor.contract import Dataset
 from models import intake
 from models.kinds import DATASETS
@@ -16,10 +16,10 @@ _one_at_a_time = threading.Lock()
 
 
 def find(service: Service, dataset_id: str) -> Dataset | None:
-    """The dataset of that id or built-in name, or None."""
+    """The dataset of that id or built-in name, or None. A built-in one is there even where the store lost its rows."""
     with service.database.reading() as tx:
         found = datasets.get(tx, dataset_id)
-    if found is None and dataset_id in DATASETS:
+    if dataset_id in DATASETS and (found is None or not is_whole(service, dataset_id)):
         with _one_at_a_time:
             found = _write_down(service, dataset_id)
     return found
@@ -27,11 +27,15 @@ def find(service: Service, dataset_id: str) -> Dataset | None:
 
 def _write_down(service: Service, kind: str) -> Dataset | None:
     with service.database.reading() as tx:
-        if found := datasets.get(tx, kind):
-            return found
+        found = datasets.get(tx, kind)
+    if found is not None and is_whole(service, kind):
+        return found
     with tempfile.TemporaryDirectory(dir=service.settings.scratch) as folder:
         rows = Path(folder) / "rows.parquet"
         taken = intake.ingest(DATASETS[kind].model_validate({}).source(), rows)
+        if found is not None:
+            restore(service, found, taken, rows)
+            return found
         sha256 = hashlib.sha256(rows.read_bytes()).hexdigest()
         size = rows.stat().st_size
         shelve(service, taken, rows, id=kind, name=kind, format="built-in", size=size, sha256=sha256)

@@ -161,7 +161,7 @@ def invalid_spec(error: ValidationError, spec: Any, place: str) -> Refused:
 
 def database_away(request: Request, error: Exception) -> JSONResponse:
     """The answer to any of Away: come again, but for a database that has no room."""
-    if disk.is_full(error):
+    if disk.is_to_blame(error):
         return storage_full(request, error)
     # Of a driver's error its own words, without the statement; a wait for a connection that was too long has none.
     logger.error("the database is away: %s", getattr(error, "orig", error))
@@ -170,7 +170,7 @@ def database_away(request: Request, error: Exception) -> JSONResponse:
 
 def storage_full(request: Request, error: Exception) -> JSONResponse:
     logger.error("nothing can be stored: %s", getattr(error, "orig", error))
-    detail = "the disk of the service is full, or may only be read: have room made on it and send this again"
+    detail = "the disk of the service is full, read-only or not there: have room made on it and send this again"
     return respond(request, 507, "storage_full", detail)
 
 
@@ -205,7 +205,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(OSError)
     def _unwritten(request: Request, error: OSError) -> JSONResponse:
-        if not disk.is_full(error):
+        if not disk.is_to_blame(error):
             raise error
         return storage_full(request, error)
 

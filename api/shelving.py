@@ -1,16 +1,16 @@
 """Datasets on the shelf: first their rows into the store, then the row that says so; and down again."""
 
-import hashlib
 from pathlib import Path
 
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, NoResultFound
 
 from api.deps import Service
 from api.problems import Refused
+from athanor.contract import Dataset
 from models.intake import Intake
 from models.records import datasets
 from models.records.ids import new_id
-from models.storage.store import Corrupt, fetch
+from models.storage.store import Corrupt, checked, fetch
 
 
 def shelve(
@@ -44,30 +44,40 @@ def unshelve(service: Service, dataset_id: str, destination: Path) -> None:
         blob = datasets.blob_of(tx, dataset_id)
     try:
         fetch(service.store, blob.key, destination, blob.sha256)
-    except (Corrupt, FileNotFoundError) as error:
+    except Corrupt as error:
         detail = f"the rows of dataset {dataset_id} are lost or damaged; upload the same file again to put them back"
         raise Refused(409, "corrupt_dataset", detail) from error
 
 
-def restore(service: Service, dataset_id: str, rows: Path) -> None:
-    """Put the rows of a dataset away once more, where the store has lost or damaged them."""
+def restore(service: Service, dataset: Dataset, taken: Intake, rows: Path) -> bool:
+    """Put the rows of a dataset away once more, where the store has lost or damaged them. False where it is deleted.
+
+    Raises Refused (409) where these rows are not those: an earlier version took the same file in otherwise.
+    """
+    if (taken.rows, taken.schema) != (dataset.rows, dataset.schema_):
+        detail = f"this version reads the file otherwise than dataset {dataset.id} was read: delete that one first"
+        raise Refused(409, "other_schema", detail)
     blob = _put(service, rows)
-    with service.database.writing() as tx:
-        old = datasets.replace_blob(tx, dataset_id, blob)
+    try:
+        with service.database.writing() as tx:
+            old = datasets.replace_blob(tx, dataset.id, blob)
+    except NoResultFound:
+        service.store.delete(blob.key)
+        return False
     service.store.delete(old.key)
+    return True
 
 
 def is_whole(service: Service, dataset_id: str) -> bool:
     """Whether the store still has a dataset's rows, byte for byte."""
     with service.database.reading() as tx:
         blob = datasets.blob_of(tx, dataset_id)
-    digest = hashlib.sha256()
     try:
-        for piece in service.store.read(blob.key):
-            digest.update(piece)
-    except FileNotFoundError:
+        for _ in checked(service.store, blob.key, blob.sha256):
+            pass
+    except Corrupt:
         return False
-    return blob.sha256 in (None, digest.hexdigest())
+    return True
 
 
 def _put(service: Service, rows: Path) -> datasets.Blob:

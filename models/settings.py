@@ -3,10 +3,11 @@
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
+from typing import Self
 from urllib.parse import quote
 
 import psutil
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from athanor.bundle import MAX_DIFFERENCE
@@ -61,6 +62,16 @@ class Timing(BaseModel):
     stall: float = 3600.0
     inventory: float = 3600.0
     orphan: float = 24 * 3600.0
+
+    @model_validator(mode="after")
+    def _renewed_in_time(self) -> Self:
+        """A lease outlives the loss of one heartbeat, or every attempt is reaped while it works."""
+        if self.lease <= 2 * self.heartbeat:
+            raise ValueError(
+                f"ATHANOR_TIMING__LEASE is {self.lease:g} s; it must be longer than two heartbeats of "
+                f"{self.heartbeat:g} s each (ATHANOR_TIMING__HEARTBEAT)"
+            )
+        return self
 
 
 class Settings(BaseSettings):

@@ -26,7 +26,7 @@ def explain(error: Exception) -> dict[str, Any]:
             return _out_of_memory(str(error))
         case RuntimeError() if str(error).startswith("DataLoader "):
             return {"code": "data_worker", "message": str(error), "retryable": True}
-        case OSError() if disk.is_full(error):
+        case OSError() if disk.is_to_blame(error):
             return {"code": disk.CODE, "message": str(error), "retryable": True}
     said = f"{type(error).__name__}: {error}"
     message = f"a fault of the service: {said}; its log has more"

@@ -29,6 +29,9 @@ from worker.supervisor import Supervisor
 
 logger = logging.getLogger(__name__)
 
+PATIENCE = 5.0
+"""Seconds for the janitor to see that this worker ends."""
+
 LONGEST_PAUSE = 1.2
 """Of what `Timing.sweep` says: sweeps of many workers are not to fall together."""
 
@@ -136,7 +139,8 @@ class Station:
         """After the threads that `work` have returned."""
         self._ending.set()
         self._sweeper.join()
-        self._janitor.join()
+        # Not for long: it may be in the middle of a large folder, on a slow disk.
+        self._janitor.join(PATIENCE)
         for slot in self.all_slots:
             if slot.spare is not None:
                 slot.spare.close()

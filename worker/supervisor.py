@@ -84,8 +84,8 @@ class Supervisor:
         except Exception as error:
             # An attempt lost like any other, and a slot that lives on.
             logger.exception("%s: attempt %d cannot go on", self.claim.job_id, self.claim.attempt)
-            why, full = f"{type(error).__name__}: {error}", disk.is_full(error)
-            self._give_up(lambda tx: self._lose(tx, why, full))
+            why, blamed = f"{type(error).__name__}: {error}", disk.is_to_blame(error)
+            self._give_up(lambda tx: self._lose(tx, why, blamed))
         finally:
             self.trainer.close()
             self.pulse.end()
@@ -105,24 +105,16 @@ class Supervisor:
         with suppress(jobs.Fenced, SQLAlchemyError):
             self._commit(write)
 
-    def _lose(self, tx: Session, why: str, full: bool = False) -> None:
+    def _lose(self, tx: Session, why: str, disk_is_to_blame: bool = False) -> None:
         """A full disk may have room in a while, and the job did not fill it."""
-        after = self.settings.timing.no_room if full else None
+        after = self.settings.timing.no_room if disk_is_to_blame else None
         jobs.lose(tx, self.claim.job_id, self.claim.attempt, why, after)
 
     def _assignment(self) -> dict[str, Any]:
         with self.database.reading() as tx:
             dataset = datasets.get(tx, self.claim.dataset_id)
-            blob = datasets.blob_of(tx, self.claim.dataset_id)
         assert dataset is not None
-        rows = self.folder / "dataset.parquet"
-        try:
-            fetch(self.store, blob.key, rows, blob.sha256)
-        except (Corrupt, FileNotFoundError) as error:
-            raise Damaged(
-                f"the rows of dataset {dataset.id} are lost or damaged in the store: upload the file again, "
-                "which puts them back, and submit the job once more"
-            ) from error
+        rows = self._rows()
         newest = self._newest_whole()
         best = self._best(newest)
         return {
@@ -136,8 +128,26 @@ class Supervisor:
             "origin": self._origin(),
         }
 
+    def _rows(self) -> Path:
+        """What the job learns from, here on disk. Raises Damaged."""
+        rows, tried = self.folder / "dataset.parquet", ""
+        while True:
+            with self.database.reading() as tx:
+                blob = datasets.blob_of(tx, self.claim.dataset_id)
+            try:
+                fetch(self.store, blob.key, rows, blob.sha256)
+                return rows
+            except Corrupt as error:
+                if blob.key == tried:
+                    raise Damaged(
+                        f"the rows of dataset {self.claim.dataset_id} are lost or damaged in the store: upload the "
+                        "file again, which puts them back, and submit the job once more"
+                    ) from error
+                # Somebody may be putting them back, elsewhere, just now.
+                tried = blob.key
+
     def _origin(self) -> dict[str, Any] | None:
-        """What a fork starts with, here on disk. Raises Corrupt, FileNotFoundError."""
+        """What a fork starts with, here on disk. Raises Corrupt."""
         origin = self.claim.origin
         if origin is None:
             return None
@@ -160,7 +170,7 @@ class Supervisor:
             try:
                 for file in newest.files:
                     fetch(self.store, newest.key(file.name), there / file.name, file.sha256)
-            except (Corrupt, FileNotFoundError) as error:
+            except Corrupt as error:
                 self._mark(newest, str(error), exact=True)
             else:
                 return newest
@@ -189,7 +199,7 @@ class Supervisor:
                 return None
             try:
                 fetch(self.store, best.key(WEIGHTS), weights, best.file(WEIGHTS).sha256)
-            except (Corrupt, FileNotFoundError) as error:
+            except Corrupt as error:
                 # Its weights are nowhere else: the second best are tested in its place.
                 self._mark(best, str(error), exact=False)
             else:

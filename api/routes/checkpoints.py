@@ -74,7 +74,7 @@ def take(service: Service, stored: Stored, names: Iterable[str], folder: Path) -
     try:
         for name in names:
             fetch(service.store, stored.key(name), folder / name, stored.file(name).sha256)
-    except (Corrupt, FileNotFoundError) as error:
+    except Corrupt as error:
         raise _broken(stored) from error
 
 

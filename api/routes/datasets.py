@@ -76,8 +76,7 @@ def _take_in(service: Service, upload: Upload, name: str) -> tuple[Dataset, bool
         raise Refused(413, "over_limit", str(error)) from error
     except DataError as error:
         raise Refused(422, "data", str(error)) from error
-    if known is not None:
-        restore(service, known.id, rows)
+    if known is not None and restore(service, known, taken, rows):
         return known, False
     size = upload.path.stat().st_size
     is_new = shelve(service, taken, rows, id=new_id("ds"), name=name, format=format_, size=size, sha256=upload.sha256)

@@ -129,7 +129,7 @@ def _fetch(service: Service, job_id: str, wanted: str, folder: Path, patience: i
     try:
         for name in FILES:
             fetch(service.store, stored.key(name), folder / name, stored.file(name).sha256)
-    except (Corrupt, FileNotFoundError) as error:
+    except Corrupt as error:
         if patience:
             # A running job may have put a better one in its place meanwhile.
             return _fetch(service, job_id, wanted, folder, patience - 1)

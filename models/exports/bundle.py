@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from athanor import bundle
 from athanor.version import __version__
@@ -67,7 +67,8 @@ def write(
     for name, value in said.items():
         (folder / name).write_text(json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n", "utf-8")
     (folder / bundle.CARD).write_text(card.write(order, predictor, model.missing, environment), "utf-8")
-    save_file({bundle.INPUT: golden.x.contiguous(), bundle.OUTPUT: golden.y.contiguous()}, folder / bundle.TENSORS)
+    tensors = save({bundle.INPUT: golden.x.contiguous(), bundle.OUTPUT: golden.y.contiguous()})
+    (folder / bundle.TENSORS).write_bytes(tensors)
     if model.written is not None:
         (folder / bundle.MODEL).write_bytes(model.written)
     bundle.write(destination, {name: folder / name for name in bundle.MEMBERS if (folder / name).exists()})

@@ -10,6 +10,7 @@ from typing import Any
 
 from athanor.contract import ExportFormat
 from athanor.files import WEIGHTS
+from models import disk
 from models.confinement import confine, environment
 from models.exports.order import Order
 from models.kinds import Refusal
@@ -30,7 +31,8 @@ class Exported:
 def run(order: Order, folder: Path, memory: int, seconds: int) -> Exported:
     """Export what lies in `folder`: weights.safetensors, preparation.json and rows.parquet. The file is left there.
 
-    Raises Refusal with the pointer ?format where it cannot be done, or not in so many bytes of memory or seconds.
+    Raises Refusal with the pointer ?format where it cannot be done, or not in so many bytes of memory or seconds;
+    OSError where there was no room on the disk.
     """
     (folder / ORDER).write_text(order.model_dump_json(by_alias=True))
     try:
@@ -47,6 +49,7 @@ def run(order: Order, folder: Path, memory: int, seconds: int) -> Exported:
             )
     except subprocess.TimeoutExpired as error:
         raise Refusal("?format", f"exporting took longer than {seconds} s", code="over_limit") from error
+    disk.pass_on(done.returncode)
     try:
         answer = json.loads((folder / ANSWER).read_text())
     except (FileNotFoundError, ValueError):
@@ -69,14 +72,21 @@ def main(arguments: list[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else arguments
     folder, memory, seconds = Path(given[0]), int(given[1]), int(given[2])
     confine(memory, seconds, 8 * (folder / WEIGHTS).stat().st_size + (1 << 30))
+    try:
+        (folder / ANSWER).write_text(json.dumps(_answer(folder)))
+    except OSError as error:
+        if not disk.is_to_blame(error):
+            raise
+        return disk.EXIT
+    return 0
+
+
+def _answer(folder: Path) -> dict[str, Any]:
     # Only now: what it brings counts against the bounds.
     from models.exports.export import export
 
     order = Order.model_validate_json((folder / ORDER).read_text())
-    answer: dict[str, Any]
     try:
-        answer = {"max_difference": export(order, folder, folder / f"export{SUFFIXES[order.format]}")}
+        return {"max_difference": export(order, folder, folder / f"export{SUFFIXES[order.format]}")}
     except Refusal as error:
-        answer = {"refused": {"message": error.message, "code": error.code, "suggestion": error.suggestion}}
-    (folder / ANSWER).write_text(json.dumps(answer))
-    return 0
+        return {"refused": {"message": error.message, "code": error.code, "suggestion": error.suggestion}}

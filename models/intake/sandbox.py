@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from athanor.contract import Schema, Warned
+from models import disk
 from models.confinement import confine, environment
 from models.formats import FORMATS, sniff
 from models.formats.limits import Limits, OverLimit
@@ -24,7 +25,7 @@ def run(path: Path, filename: str, destination: Path, limits: Limits | None = No
     """Take in the upload at `path`, called `filename` by its sender, in a bounded process of its own.
 
     Raises DataError or OverLimit, and then `destination` does not exist; so too when the process runs out of memory or
-    of its `seconds`, or dies.
+    of its `seconds`, or dies. Raises OSError where it found no room on the disk.
     """
     limits = limits or Limits()
     filename = filename.encode("utf-8", "replace").decode().replace("\0", "?")[-200:]
@@ -45,6 +46,7 @@ def run(path: Path, filename: str, destination: Path, limits: Limits | None = No
 
 
 def _answer(done: "subprocess.CompletedProcess[bytes]", filename: str, limits: Limits) -> Intake:
+    disk.pass_on(done.returncode)
     try:
         answer = json.loads(done.stdout)
     except ValueError:
@@ -85,6 +87,8 @@ def main(arguments: list[str] | None = None) -> int:
         sentence = f"{given.filename} needs more than {limits.max_memory_bytes:,} bytes of memory. Upload it in parts."
         answer = {"error": sentence, "code": "over_limit"}
     except OSError as error:
+        if disk.is_to_blame(error):
+            return disk.EXIT
         sentence = f"{given.filename} could not be unpacked or written: {os.strerror(error.errno or 0)}."
         answer = {"error": sentence, "code": "over_limit" if error.errno == errno.EFBIG else "data"}
     print(json.dumps(answer))

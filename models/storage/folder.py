@@ -1,5 +1,6 @@
 """Files in a folder, on a local disk or one that all machines share."""
 
+import errno
 import hashlib
 import os
 import secrets
@@ -24,6 +25,13 @@ class FolderStore:
         assert parts and not key.startswith("/") and ".." not in parts, key
         return self.root.joinpath(*parts)
 
+    def _found(self, key: str) -> Path:
+        """Raises OSError where not one file is lost but all: by a disk that is not mounted nobody is to be judged."""
+        path = self._path(key)
+        if not path.exists() and not any(self.root.glob("*")):
+            raise OSError(errno.ENODEV, "nothing at all lies in the store; is its disk mounted?")
+        return path
+
     def put(self, key: str, source: Path) -> str:
         digest = hashlib.sha256()
         target = self._path(key)
@@ -44,7 +52,7 @@ class FolderStore:
         return digest.hexdigest()
 
     def read(self, key: str, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
-        with self._path(key).open("rb") as file:
+        with self._found(key).open("rb") as file:
             file.seek(start)
             left = self.size(key) - start if stop is None else stop - start
             while left > 0 and (piece := file.read(min(PIECE, left))):
@@ -52,7 +60,7 @@ class FolderStore:
                 yield piece
 
     def size(self, key: str) -> int:
-        return self._path(key).stat().st_size
+        return self._found(key).stat().st_size
 
     def delete(self, prefix: str) -> None:
         path = self._path(prefix)

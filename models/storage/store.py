@@ -1,5 +1,6 @@
 """What every store can do, and which one an installation uses."""
 
+import errno
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ from models.settings import Settings
 
 
 class Corrupt(Exception):
-    """The stored bytes are not those that were put there."""
+    """The stored bytes are not those that were put there: changed, unreadable or gone."""
 
 
 class Store(Protocol):
@@ -24,7 +25,7 @@ class Store(Protocol):
         """
 
     def read(self, key: str, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
-        """The bytes from `start` up to `stop`, in pieces of at most 1 MiB. Raises FileNotFoundError."""
+        """The bytes from `start` up to `stop`, in pieces of at most 1 MiB. Raises FileNotFoundError, OSError."""
 
     def size(self, key: str) -> int:
         """Bytes of the file. Raises FileNotFoundError."""
@@ -56,16 +57,29 @@ def open_store(settings: Settings, database: Database) -> Store:
 
 
 def fetch(store: Store, key: str, destination: Path, sha256: str | None = None) -> None:
-    """Copy a stored file to `destination`. Raises Corrupt when `sha256` is given and differs, FileNotFoundError."""
-    digest = hashlib.sha256()
+    """Copy a stored file to `destination`. Raises Corrupt, also where `sha256` is given and differs."""
     partial = destination.with_name(destination.name + ".part")
     try:
         with partial.open("wb") as file:
-            for piece in store.read(key):
-                digest.update(piece)
+            for piece in checked(store, key, sha256):
                 file.write(piece)
-        if sha256 is not None and digest.hexdigest() != sha256:
-            raise Corrupt(f"{key}: sha256 is {digest.hexdigest()}, expected {sha256}")
         partial.rename(destination)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def checked(store: Store, key: str, sha256: str | None) -> Iterator[bytes]:
+    """A stored file piece by piece. Raises Corrupt at the end where `sha256` is given and differs."""
+    digest = hashlib.sha256()
+    try:
+        for piece in store.read(key):
+            digest.update(piece)
+            yield piece
+    except FileNotFoundError as error:
+        raise Corrupt(f"{key}: it is gone") from error
+    except OSError as error:
+        if error.errno != errno.EIO:
+            raise
+        raise Corrupt(f"{key}: {error.strerror}") from error
+    if sha256 is not None and digest.hexdigest() != sha256:
+        raise Corrupt(f"{key}: sha256 is {digest.hexdigest()}, expected {sha256}")

@@ -5,7 +5,6 @@ import hashlib
 import io
 import os
 import zipfile
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -41,33 +40,6 @@ def test_the_same_bytes_are_the_same_dataset(house: Installation, client: httpx.
     assert (again.status_code, again.json()) == (200, first)
     assert again.headers["Location"] == f"/v1/datasets/{first['id']}"
     assert house.kept() == before
-
-
-@pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_bytes(path.read_bytes()[:-1] + b"?")])
-def test_rows_that_the_store_lost_are_no_lesson_and_can_be_put_back(
-    house: Installation, client: httpx.Client, damage: Callable[[Path], object]
-) -> None:
-    rows = b"length,kind\n" + b"".join(b"%d,%s\n" % (n, b"ab"[n % 2 : n % 2 + 1]) for n in range(40))
-    dataset = kit.upload(client, "leaves.csv", rows)
-    spec = {"architecture": {"kind": "linear"}, "dataset": {"id": dataset["id"]}, "hyperparameters": {"steps": 2}}
-    (stored,) = (path for path in (house.settings.data / "store").rglob("put_*"))
-    damage(stored)
-    seen = kit.problem(client.get(f"/v1/datasets/{dataset['id']}/preview"), 409, "corrupt_dataset")
-    assert "upload the same file again" in seen["detail"]
-    failed = client.post("/v1/jobs", json=spec).json()["id"]
-    kit.train(house.settings)
-    job = client.get(f"/v1/jobs/{failed}").json()
-    assert (job["state"], job["error"]["code"], job["attempt"]) == ("failed", "data", 1)
-    assert (
-        "upload the file again" in job["error"]["message"] and str(house.settings.data) not in job["error"]["message"]
-    )
-    again = client.post("/v1/datasets", files={"file": ("leaves.csv", rows)})
-    assert (again.status_code, again.json()) == (200, dataset)
-    assert [path for path in (house.settings.data / "store").rglob("put_*") if path == stored] == []
-    assert client.get(f"/v1/datasets/{dataset['id']}/preview").status_code == 200
-    whole = client.post("/v1/jobs", json=spec).json()["id"]
-    kit.train(house.settings)
-    assert client.get(f"/v1/jobs/{whole}").json()["state"] == "succeeded"
 
 
 def test_the_same_bytes_at_the_same_time(house: Installation, client: httpx.Client) -> None:

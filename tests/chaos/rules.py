@@ -288,7 +288,7 @@ MUTANTS: dict[str, Mutant] = {
         "worker/supervisor.py",
         "fetch(self.store, blob.key, rows, blob.sha256)",
         "fetch(self.store, blob.key, rows)",
-        ("tests/api/test_datasets.py", "-k", "lost_are"),
+        ("tests/api/test_shelving.py", "-k", "lost_are"),
     ),
     "leash-slips": Mutant(
         "a trainer outlives its supervisor",

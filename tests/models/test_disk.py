@@ -1,14 +1,18 @@
 """Which errors mean that there is no room: of files, and of the databases that keep them."""
 
 import errno
+import os
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
+from pathlib import Path
 
 import psycopg
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from models.disk import is_full
+from models.disk import EXIT, is_to_blame, pass_on
 
 
 def full_sqlite() -> sqlite3.Error:
@@ -21,14 +25,14 @@ def full_sqlite() -> sqlite3.Error:
     return raised.value
 
 
-@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS])
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.ENODEV])
 def test_a_file_that_finds_no_room(number: int) -> None:
-    assert is_full(OSError(number, "no"))
+    assert is_to_blame(OSError(number, "no"))
 
 
 @pytest.mark.parametrize("error", [full_sqlite(), psycopg.errors.DiskFull()], ids=["sqlite", "postgresql"])
 def test_a_database_that_finds_no_room(error: Exception) -> None:
-    assert is_full(OperationalError("INSERT", {}, error))
+    assert is_to_blame(OperationalError("INSERT", {}, error))
 
 
 @pytest.mark.parametrize(
@@ -42,4 +46,36 @@ def test_a_database_that_finds_no_room(error: Exception) -> None:
     ],
 )
 def test_what_room_would_not_help(error: Exception) -> None:
-    assert not is_full(error)
+    assert not is_to_blame(error)
+
+
+CHILDREN = {
+    "intake": ("models.intake.sandbox", "ingest", ["rows.csv", "rows.csv", "rows.parquet"]),
+    "export": ("models.exports.sandbox", "_answer", [".", str(2**34), "60"]),
+}
+
+
+@pytest.mark.parametrize("child", CHILDREN)
+def test_a_child_process_says_so_by_how_it_ends(child: str, tmp_path: Path) -> None:
+    room, step, given = CHILDREN[child]
+    (tmp_path / "rows.csv").write_text("a,b\n1,2\n")
+    (tmp_path / "weights.safetensors").touch()
+    # In a process of its own: it is bounded from then on.
+    code = f"""
+import errno, sys
+import {room} as sandbox
+
+def full(*_):
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+sandbox.{step} = full
+sys.exit(sandbox.main({given!r}))
+"""
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == EXIT, done.stderr
+    with pytest.raises(OSError, match="No space left") as raised:
+        pass_on(done.returncode)
+    assert is_to_blame(raised.value)
+    pass_on(0)
+    pass_on(1)

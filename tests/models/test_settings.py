@@ -7,7 +7,7 @@ import pytest
 
 from models import settings
 from models.records.database import Database
-from models.settings import Settings
+from models.settings import Settings, Timing
 
 
 @pytest.mark.parametrize("name", ["plain", "what?", "a#b", "50%25", "ü b+c&d=e@f:g"])
@@ -31,3 +31,9 @@ def test_a_trainer_may_have_what_its_container_has(
     if written is not None:
         (tmp_path / "memory.max").write_text(written)
     assert settings.Limits().trainer_memory_bytes == (bound or psutil.virtual_memory().total)
+
+
+def test_a_lease_is_renewed_before_it_ends() -> None:
+    with pytest.raises(ValueError, match=r"LEASE is 10 s; it must be longer than two heartbeats of 5 s"):
+        Timing(lease=10.0)
+    assert Timing(lease=10.1).heartbeat == 5.0
