@@ -1,5 +1,6 @@
 """What can go wrong around the service: frozen machines, lost messages, dead servers, bad disks and clocks."""
 
+import os
 import random
 import shutil
 import time
@@ -14,7 +15,7 @@ from psycopg import sql
 from sqlalchemy import make_url
 
 from athanor import Client
-from athanor.contract import State
+from athanor.contract import TERMINAL, State
 from models.records import checkpoints
 from tests.chaos.failpoints import arm
 from tests.chaos.fleet import Fleet, Mode
@@ -25,6 +26,9 @@ from tests.worker.test_recovery import freeze
 pytestmark = [pytest.mark.proof, pytest.mark.timeout(300)]
 
 LONG: dict[str, Any] = {**SPEC, "hyperparameters": {**SPEC["hyperparameters"], "epochs": 10}}
+RESTARTS, EVERY = int(os.environ.get("RESTARTS", "4")), float(os.environ.get("EVERY", "2"))
+"""How often PostgreSQL is restarted, and seconds between two restarts."""
+
 SHORT: dict[str, Any] = {
     "architecture": {"kind": "mlp", "hidden": [4]},
     "dataset": {"id": "iris"},
@@ -55,8 +59,8 @@ def calm_production(production: Fleet) -> Outcome:
     return undisturbed(production)
 
 
-def undisturbed(fleet: Fleet) -> Outcome:
-    job = fleet.finish(fleet.ask(lambda client: client.submit(LONG)).id)
+def undisturbed(fleet: Fleet, spec: dict[str, Any] = LONG) -> Outcome:
+    job = fleet.finish(start(fleet, spec))
     return fleet.ask(lambda client: outcome(client, job.id))
 
 
@@ -166,8 +170,10 @@ def test_everything_dies_at_once(fleet: Fleet, calm: Outcome) -> None:
     assert violations(fleet, {job_id: calm}) == []
 
 
-def test_a_worker_that_is_stopped_loses_no_step(fleet: Fleet, calm: Outcome) -> None:
-    job_id = start(fleet)
+def test_a_worker_that_is_stopped_loses_no_step(fleet: Fleet) -> None:
+    # No other checkpoint that its own could fall on.
+    spec = {**LONG, "checkpoints": {"every_epochs": 500, "keep_best": 0}}
+    calm, job_id = undisturbed(fleet, spec), start(fleet, spec)
     until(lambda: step_of(fleet, job_id) > 60)
     trainer = fleet.trainer_of(job_id)
     for name, process in fleet.processes.items():
@@ -250,17 +256,19 @@ def test_redis_may_be_away_for_a_whole_run(production: Fleet, calm_production: O
 
 def test_postgresql_may_be_restarted_again_and_again(production: Fleet, calm_production: Outcome) -> None:
     assert production.postgres is not None
-    job_id = start(production)
-    until(lambda: step_of(production, job_id) > 20)
-    for number in range(4):
+    job_ids = [start(production)]
+    until(lambda: step_of(production, job_ids[0]) > 20)
+    for number in range(RESTARTS):
         production.postgres.kill() if number % 2 else production.postgres.stop()
         time.sleep(0.5)
         production.postgres.start()
-        time.sleep(2)
-    job = production.finish(job_id)
-    assert job.attempt == 1, "no attempt is lost to a database that comes back"
-    settle(production, job_id)
-    assert violations(production, {job_id: calm_production}) == []
+        time.sleep(EVERY)
+        if production.ask(lambda client: client.job(job_ids[-1])).state in TERMINAL:
+            job_ids.append(start(production))
+    ended = [production.finish(job_id).attempt for job_id in job_ids]
+    assert ended == [1] * len(job_ids), "no attempt is lost to a database that comes back"
+    settle(production, job_ids[-1])
+    assert violations(production, dict.fromkeys(job_ids, calm_production)) == []
 
 
 def test_a_client_that_repeats_itself_gets_one_job(fleet: Fleet) -> None:
