@@ -33,8 +33,7 @@ def _write_down(service: Service, kind: str) -> Dataset | None:
     with tempfile.TemporaryDirectory(dir=service.settings.scratch) as folder:
         rows = Path(folder) / "rows.parquet"
         taken = intake.ingest(DATASETS[kind].model_validate({}).source(), rows)
-        if found is not None:
-            restore(service, found, taken, rows)
+        if found is not None and restore(service, found, taken, rows):
             return found
         sha256 = hashlib.sha256(rows.read_bytes()).hexdigest()
         size = rows.stat().st_size

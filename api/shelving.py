@@ -4,7 +4,7 @@ from pathlib import Path
 
 from sqlalchemy.exc import IntegrityError, NoResultFound
 
-from api.deps import Service
+from api.deps import Service, missing
 from api.problems import Refused
 from athanor.contract import Dataset
 from models.intake import Intake
@@ -39,14 +39,16 @@ def shelve(
 
 
 def unshelve(service: Service, dataset_id: str, destination: Path) -> None:
-    """Copy a dataset's rows to `destination`. Raises Refused (409) where the store has lost or damaged them."""
-    with service.database.reading() as tx:
-        blob = datasets.blob_of(tx, dataset_id)
+    """Copy a dataset's rows to `destination`. Raises Refused: 404, or 409 where the store has lost or damaged them."""
     try:
+        with service.database.reading() as tx:
+            blob = datasets.blob_of(tx, dataset_id)
         fetch(service.store, blob.key, destination, blob.sha256)
     except Corrupt as error:
         detail = f"the rows of dataset {dataset_id} are lost or damaged; upload the same file again to put them back"
         raise Refused(409, "corrupt_dataset", detail) from error
+    except NoResultFound:
+        raise missing("dataset", dataset_id) from None
 
 
 def restore(service: Service, dataset: Dataset, taken: Intake, rows: Path) -> bool:
@@ -70,12 +72,12 @@ def restore(service: Service, dataset: Dataset, taken: Intake, rows: Path) -> bo
 
 def is_whole(service: Service, dataset_id: str) -> bool:
     """Whether the store still has a dataset's rows, byte for byte."""
-    with service.database.reading() as tx:
-        blob = datasets.blob_of(tx, dataset_id)
     try:
+        with service.database.reading() as tx:
+            blob = datasets.blob_of(tx, dataset_id)
         for _ in checked(service.store, blob.key, blob.sha256):
             pass
-    except Corrupt:
+    except (Corrupt, NoResultFound):
         return False
     return True
 

@@ -27,4 +27,4 @@ def is_to_blame(error: BaseException) -> bool:
 def pass_on(code: int) -> None:
     """Raise OSError where a child process ended with EXIT."""
     if code == EXIT:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        raise OSError(errno.ENOSPC, "a child process found no room on the disk, or no disk")

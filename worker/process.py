@@ -1,6 +1,7 @@
 """The trainer as its supervisor sees it: a child process, its messages, its output, its end."""
 
 import json
+import logging
 import os
 import queue
 import signal
@@ -8,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from io import BufferedReader
@@ -18,6 +20,8 @@ import psutil
 
 from worker import messages
 from worker.messages import LONGEST_LINE, Message
+
+logger = logging.getLogger(__name__)
 
 ROOT = Path(__file__).resolve().parents[1]
 COMMAND: tuple[str, ...] = (sys.executable, "-m", "worker.trainer")
@@ -38,6 +42,9 @@ WAITING = 64
 
 LAST_WORDS = 5.0
 """Seconds for what a trainer said before its end to be read: who left its group may hold the pipes open for ever."""
+
+LARGEST_PIPE = 2**20
+"""Bytes that a trainer can have left behind in a pipe. Source: pipe(7), /proc/sys/fs/pipe-max-size."""
 
 
 @dataclass(frozen=True)
@@ -151,18 +158,24 @@ class TrainerProcess:
             with suppress(queue.Full):
                 return self.inbox.put(what, timeout=0.5)
 
-    def _read_messages(self, pipe: BinaryIO) -> None:
+    def _lines(self, pipe: BinaryIO, longest: int) -> Iterator[bytes]:
+        """What comes through a pipe; once the group is gone, no more than it can have left there."""
+        left = LARGEST_PIPE
         with pipe:
-            while line := pipe.readline(LONGEST_LINE):
-                try:
-                    self._hear(messages.read(line))
-                except messages.Untrue as error:
-                    return self._hear(Nonsense(str(error)))
+            while left > 0 and (line := pipe.readline(longest)):
+                yield line
+                left -= len(line) if self.gone.is_set() else 0
+
+    def _read_messages(self, pipe: BinaryIO) -> None:
+        for line in self._lines(pipe, LONGEST_LINE):
+            try:
+                self._hear(messages.read(line))
+            except messages.Untrue as error:
+                return self._hear(Nonsense(str(error)))
 
     def _read_output(self, pipe: BinaryIO) -> None:
-        with pipe:
-            while line := pipe.readline(4096):
-                self._hear(Line(line.decode(errors="replace").rstrip("\n")))
+        for line in self._lines(pipe, 4096):
+            self._hear(Line(line.decode(errors="replace").rstrip("\n")))
 
     def _await_end(self) -> None:
         # Until its leader is buried, the group's number stays its own.
@@ -171,10 +184,17 @@ class TrainerProcess:
             pass
         self.gone.set()
         code = self.process.wait()
-        until = time.monotonic() + LAST_WORDS
-        for reader in self._readers:
-            reader.join(max(0.0, until - time.monotonic()))
+        self._await_last_words()
         self._hear(Exit(code))
+
+    def _await_last_words(self) -> None:
+        """The end must not overtake them. While the supervisor takes nothing in, the readers can read nothing."""
+        left = LAST_WORDS
+        for reader in self._readers:
+            while reader.is_alive() and left > 0 and not self._forsaken.is_set():
+                began = time.monotonic()
+                reader.join(0.05)
+                left -= 0.0 if self.inbox.full() else time.monotonic() - began
 
 
 def end_group(group: int, patience: float = 5.0) -> bool:
@@ -192,14 +212,20 @@ def end_group(group: int, patience: float = 5.0) -> bool:
 
 
 def _kill_group(group: int) -> None:
-    with suppress(ProcessLookupError):
+    # Some systems call it forbidden where all of the group wait to be buried.
+    with suppress(ProcessLookupError, PermissionError):
         os.killpg(group, signal.SIGKILL)
 
 
 def _is_alive(group: int) -> bool:
-    """Whether any process of the group still runs. One that waits to be buried has let go of everything."""
-    for pid in psutil.pids():
-        with suppress(ProcessLookupError, psutil.NoSuchProcess):
-            if os.getpgid(pid) == group and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
-                return True
+    """Whether any process of the group still runs, or may. One that waits to be buried has let go of everything."""
+    try:
+        for pid in psutil.pids():
+            with suppress(ProcessLookupError, psutil.NoSuchProcess):
+                if os.getpgid(pid) == group and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+                    return True
+    except (OSError, psutil.Error) as error:
+        # As when this process has too many files open: to be looked at again.
+        logger.warning("whether processes of group %d are left cannot be seen: %s", group, error)
+        return True
     return False

@@ -37,4 +37,5 @@ class Pulse(threading.Thread):
 
     def end(self) -> None:
         self._ended.set()
-        self.join()
+        if self.is_alive():
+            self.join()

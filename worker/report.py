@@ -53,7 +53,8 @@ class Report:
         self._lines: list[str] = []
         self._progress: tuple[int, float, float | None] | None = None
         with database.reading() as tx:
-            self._lines_left = settings.limits.max_log_lines - events.count(tx, self.job_id, "log")
+            self._lines_written = events.count(tx, self.job_id, "log")
+        self._lines_left = settings.limits.max_log_lines - self._lines_written
 
     def points(self, reached: Reached) -> None:
         """Take a batch of points. Raises Foreign where a series goes back, or there are more than any job has."""
@@ -150,12 +151,16 @@ class Report:
     def _write(self, tx: Session) -> None:
         self.desired = jobs.beat(tx, self.job_id, self.attempt, self.settings.timing.lease, self._progress)
         metrics.append(tx, self.job_id, {name: join(parts) for name, parts in self._points.items()})
-        for line in self._lines:
-            events.note(tx, self.job_id, self.attempt, "log", {"line": line})
+        if self._lines:
+            # Where the answer to a commit was lost, they are there.
+            there = events.count(tx, self.job_id, "log") - self._lines_written
+            for line in self._lines[there:]:
+                events.note(tx, self.job_id, self.attempt, "log", {"line": line})
 
     def _forget(self) -> None:
         self._points.clear()
         self._gathered = 0
+        self._lines_written += len(self._lines)
         self._lines.clear()
         self._progress = None
 

@@ -166,8 +166,8 @@ class Station:
             # Nobody would look after it; the lease runs out.
             trainer.close()
             raise
-        threading.Thread(target=self._warm_for_the_next, args=(slot, done), daemon=True).start()
         try:
+            threading.Thread(target=self._warm_for_the_next, args=(slot, done), daemon=True).start()
             supervisor.run()
         finally:
             done.set()

@@ -69,8 +69,8 @@ class Supervisor:
 
     def run(self) -> None:
         """Returns when the trainer's process is gone and the job's row says what became of it."""
-        self.pulse.start()
         try:
+            self.pulse.start()
             self.room.mkdir(parents=True)
             self._clear()
             self.trainer.send({"type": "job", **self._assignment()})
@@ -207,18 +207,20 @@ class Supervisor:
 
     def _follow(self) -> int:
         """Take messages until the trainer is gone. Returns its exit code. Raises Stalled, Foreign, Fenced."""
-        flushed = silent = time.monotonic()
+        flushed, silence = time.monotonic(), 0.0
         while True:
             try:
                 heard = self.trainer.inbox.get(timeout=self.settings.timing.flush)
             except queue.Empty:
-                self._check(time.monotonic() - silent)
+                # Not by the clock, which goes on while this process stands still, and the trainer with it.
+                silence += self.settings.timing.flush
+                self._check(silence)
             else:
                 if isinstance(heard, Exit):
                     self._patiently(self.report.flush)
                     return heard.code
                 self._take(heard)
-                silent = time.monotonic()
+                silence = 0.0
             if self.pulse.lost.is_set():
                 raise jobs.Fenced
             if self.report.is_full:

@@ -65,6 +65,10 @@ def get(tx: Session, dataset_id: str) -> contract.Dataset | None:
     return _answer(row) if row else None
 
 
+def is_empty(tx: Session) -> bool:
+    return tx.scalar(select(Dataset.id).limit(1)) is None
+
+
 def blob_of(tx: Session, dataset_id: str) -> Blob:
     """Raises sqlalchemy.exc.NoResultFound for an unknown id."""
     row = tx.execute(select(Dataset.blob, Dataset.blob_sha256).where(Dataset.id == dataset_id)).one()

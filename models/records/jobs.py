@@ -142,8 +142,13 @@ def begin(
 ) -> None:
     """T3: starting → running. A resume in another environment is no longer exact, and the job says so.
 
-    `pid` and `pid_started` name the trainer: a sweep on its machine sees that it is gone before the job moves on.
+    `pid` and `pid_started` name the trainer: a sweep on its machine sees that it is gone before the job moves on. Where
+    the same has been said before, and only the answer was lost, nothing changes. Raises Fenced.
     """
+    running = (Job.id == job_id, Job.attempt == attempt, Job.state == State.RUNNING)
+    begun = (Attempt.attempt == attempt, Attempt.pid == pid, Attempt.pid_started == pid_started)
+    if tx.scalar(select(Job.id).join(Attempt, Attempt.job_id == Job.id).where(*running, *begun)):
+        return
     before = tx.scalar(
         select(Attempt.fingerprint)
         .where(Attempt.job_id == job_id, Attempt.attempt < attempt, Attempt.fingerprint.is_not(None))

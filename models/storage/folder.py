@@ -5,32 +5,49 @@ import hashlib
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryFile
 
 PIECE = 2**20
 
+MARK = "athanor-store.txt"
+MARKED = """Athanor keeps datasets and checkpoints here. Without this file it takes the folder for a disk's empty place.
+"""
+
 
 class FolderStore:
     """Written under another name, synced, then renamed: a reader sees a whole file or none."""
 
-    def __init__(self, root: Path) -> None:
-        self.root = root.absolute()
-        root.mkdir(parents=True, exist_ok=True)
+    def __init__(self, root: Path, is_used: Callable[[], bool] = lambda: False) -> None:
+        """`is_used` says whether files are known to lie in it, so that an empty folder cannot be this store."""
+        self.root, self._is_used = root.absolute(), is_used
+        self._was_there = False
 
     def _path(self, key: str) -> Path:
         parts = PurePosixPath(key).parts
         assert parts and not key.startswith("/") and ".." not in parts, key
+        self._insist()
         return self.root.joinpath(*parts)
 
-    def _found(self, key: str) -> Path:
-        """Raises OSError where not one file is lost but all: by a disk that is not mounted nobody is to be judged."""
-        path = self._path(key)
-        if not path.exists() and not any(self.root.glob("*")):
-            raise OSError(errno.ENODEV, "nothing at all lies in the store; is its disk mounted?")
-        return path
+    def _insist(self) -> None:
+        """Raises OSError (ENODEV) where the folder is but the place for a disk, which is not mounted.
+
+        What is written there is lost under the disk, and what is missing there is not lost.
+        """
+        mark = self.root / MARK
+        try:
+            is_there = mark.exists()
+        except OSError as error:
+            raise OSError(errno.ENODEV, f"the store does not answer ({error.strerror})") from error
+        if not is_there:
+            # One that is older than marks has its files.
+            if self._was_there or (self._is_used() and not (self.root / "datasets").is_dir()):
+                raise OSError(errno.ENODEV, "the store's folder is not the one it was; is its disk mounted?")
+            self.root.mkdir(parents=True, exist_ok=True)
+            mark.write_text(MARKED, "utf-8")
+        self._was_there = True
 
     def put(self, key: str, source: Path) -> str:
         digest = hashlib.sha256()
@@ -52,7 +69,7 @@ class FolderStore:
         return digest.hexdigest()
 
     def read(self, key: str, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
-        with self._found(key).open("rb") as file:
+        with self._path(key).open("rb") as file:
             file.seek(start)
             left = self.size(key) - start if stop is None else stop - start
             while left > 0 and (piece := file.read(min(PIECE, left))):
@@ -60,7 +77,7 @@ class FolderStore:
                 yield piece
 
     def size(self, key: str) -> int:
-        return self._found(key).stat().st_size
+        return self._path(key).stat().st_size
 
     def delete(self, prefix: str) -> None:
         path = self._path(prefix)
@@ -76,12 +93,13 @@ class FolderStore:
         return [path.relative_to(self.root).as_posix() for path in found]
 
     def check(self) -> None:
+        self._insist()
         # Written, not only asked for: who may write to a full disk still cannot. Without a name, so nothing is left.
         try:
             with TemporaryFile(dir=self.root) as file:
                 file.write(bytes(4096))
         except OSError as error:
-            raise OSError(f"{self.root} cannot be written to: {error.strerror}") from error
+            raise OSError(error.errno, f"the store cannot be written to: {error.strerror}") from error
 
 
 def sync_folder(folder: Path) -> None:

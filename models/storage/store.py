@@ -7,8 +7,12 @@ from pathlib import Path
 from typing import Protocol
 from urllib.parse import unquote, urlparse
 
+from models.records import datasets
 from models.records.database import Database
 from models.settings import Settings
+
+DAMAGE = {number for number, name in errno.errorcode.items() if name in ("EIO", "EBADMSG", "EUCLEAN")}
+"""What a disk says of one file whose sectors or checksums are bad."""
 
 
 class Corrupt(Exception):
@@ -52,8 +56,13 @@ def open_store(settings: Settings, database: Database) -> Store:
         return RowStore(database)
     url = urlparse(named)
     if url.scheme == "file" and url.path:
-        return FolderStore(Path(unquote(url.path)))
+        return FolderStore(Path(unquote(url.path)), lambda: _names_files(database))
     raise ValueError(f"ATHANOR_STORE is '{named}'; it can be file:///a/folder or database")
+
+
+def _names_files(database: Database) -> bool:
+    with database.reading() as tx:
+        return not datasets.is_empty(tx)
 
 
 def fetch(store: Store, key: str, destination: Path, sha256: str | None = None) -> None:
@@ -78,8 +87,13 @@ def checked(store: Store, key: str, sha256: str | None) -> Iterator[bytes]:
     except FileNotFoundError as error:
         raise Corrupt(f"{key}: it is gone") from error
     except OSError as error:
-        if error.errno != errno.EIO:
+        if error.errno not in DAMAGE:
             raise
+        try:
+            store.check()
+        except OSError as whole:
+            # A disk that fails as a whole has lost nothing yet.
+            raise OSError(errno.ENODEV, whole.strerror) from error
         raise Corrupt(f"{key}: {error.strerror}") from error
     if sha256 is not None and digest.hexdigest() != sha256:
         raise Corrupt(f"{key}: sha256 is {digest.hexdigest()}, expected {sha256}")

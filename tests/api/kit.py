@@ -23,6 +23,7 @@ from api.app import create_app
 from models.records import keys
 from models.records.database import Database
 from models.settings import Limits, Settings
+from models.storage.folder import MARK
 from worker.station import Station
 
 JSON = {"Content-Type": "application/json"}
@@ -47,9 +48,9 @@ class Installation:
         return TestClient(self.app, headers=self.headers, raise_server_exceptions=raises)
 
     def kept(self) -> set[Path]:
-        """Every file in the scratch folder and in the store."""
+        """Every file in the scratch folder and in the store, but for the store's mark."""
         data = self.settings.data
-        return {path for part in ("scratch", "store") for path in (data / part).rglob("*")}
+        return {path for part in ("scratch", "store") for path in (data / part).rglob("*")} - {data / "store" / MARK}
 
 
 @contextmanager

@@ -52,7 +52,8 @@ def test_rows_that_the_store_lost_are_no_lesson_and_can_be_put_back(
     )
     again = client.post("/v1/datasets", files=FILE)
     assert (again.status_code, again.json()) == (200, dataset)
-    assert put_away(house) != [stored]
+    (put_back,) = put_away(house)
+    assert put_back != stored
     assert client.get(f"/v1/datasets/{dataset['id']}/preview").status_code == 200
     whole = submit(client, dataset)
     kit.train(house.settings)
@@ -71,6 +72,8 @@ def test_a_store_whose_disk_is_not_there_ends_no_job(house: Installation, client
     assert (job["state"], job["attempt"]) == ("queued", 1)
     assert "is its disk mounted?" in client.get(f"/v1/jobs/{job_id}/events").text
     kit.problem(client.get(f"/v1/datasets/{dataset['id']}/preview"), 507, "storage_full")
+    kit.problem(client.post("/v1/datasets", files={"file": ("more.csv", CSV + b"40,a\n")}), 507, "storage_full")
+    assert client.get("/readyz").status_code == 503
     store.rmdir()
     (house.settings.data / "unmounted").rename(store)
     time.sleep(0.5)

@@ -283,6 +283,27 @@ MUTANTS: dict[str, Mutant] = {
         "reaps = bool(reaps)",
         (f"{WORKER}/test_station.py",),
     ),
+    "last-words-cut": Mutant(
+        "the end of a trainer overtakes what it said, where its supervisor waits for the database",
+        "worker/process.py",
+        "left -= 0.0 if self.inbox.full() else time.monotonic() - began",
+        "left -= time.monotonic() - began",
+        (f"{WORKER}/test_process.py", "-k", "last_words"),
+    ),
+    "begins-but-once": Mutant(
+        "a trainer whose beginning was written, but not answered, is fenced off",
+        JOBS,
+        "    if tx.scalar(select(Job.id).join(Attempt, Attempt.job_id == Job.id).where(*running, *begun)):\n",
+        "    if False:\n",
+        (f"{RECORDS}/test_transitions.py", "-k", "once_more"),
+    ),
+    "bare-place-written": Mutant(
+        "checkpoints are written to the place of a disk that is not mounted",
+        "models/storage/folder.py",
+        "if self._was_there or (",
+        "if False and (",
+        (f"{STORAGE}/test_folder.py", "-k", "mounted"),
+    ),
     "rows-not-compared": Mutant(
         "a job learns from whatever the store has for its rows",
         "worker/supervisor.py",

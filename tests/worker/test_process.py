@@ -1,5 +1,6 @@
 """A trainer's process: what it is told, and that nothing of it is left."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -11,6 +12,7 @@ import psutil
 import pytest
 
 from worker import process as processes
+from worker.messages import Finished, Reached
 from worker.process import Exit, Line, Nonsense, TrainerProcess, end_group
 
 # A child that is left behind holds the pipes open: the fixture would wait for ever.
@@ -163,3 +165,56 @@ def test_one_that_talks_when_nobody_listens_leaves_no_thread(trainer: TrainerPro
     while any(reader.is_alive() for reader in trainer._readers):
         assert time.monotonic() < until
         time.sleep(0.01)
+
+
+SPEAKS = """
+import os, sys
+line = b'{"type": "points", "step": 1, "epoch": 1.0, "eta": 0.0, "series": {"loss": [[1], [1.0], [1.0]]}}'
+for _ in range(300):
+    os.write(int(sys.argv[1]), line + b"\\n")
+os.write(int(sys.argv[1]), b'{"type": "finished"}\\n')
+"""
+
+
+def test_its_end_does_not_overtake_its_last_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A supervisor may wait long for its database, with far more in the pipe than it has room for."""
+    monkeypatch.setattr(processes, "COMMAND", (sys.executable, "-c", SPEAKS))
+    monkeypatch.setattr(processes, "LAST_WORDS", 0.3)
+    trainer = TrainerProcess(None)
+    assert trainer.gone.wait(10)
+    time.sleep(1.5)
+    heard = [trainer.inbox.get(timeout=5) for _ in range(302)]
+    assert [type(each) for each in heard] == [Reached] * 300 + [Finished, Exit]
+    trainer.close()
+
+
+TALKS_ON = """import os
+if not os.fork():
+    os.setsid()
+    while True:
+        print("x" * 1000, flush=True)
+sys.exit(0)"""
+
+
+@pytest.mark.parametrize("trainer", [TALKS_ON], indirect=True)
+def test_who_left_the_group_and_talks_on_is_heard_no_longer(
+    trainer: TrainerProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processes, "LAST_WORDS", 1000.0)
+    until = time.monotonic() + 15
+    while trainer.inbox.get(timeout=15) != Exit(0):
+        assert time.monotonic() < until
+
+
+@pytest.mark.parametrize("trainer", [WAITS], indirect=True)
+def test_what_cannot_be_seen_is_not_taken_for_gone(trainer: TrainerProcess, monkeypatch: pytest.MonkeyPatch) -> None:
+    def blind() -> list[int]:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    group = group_of(trainer)
+    with monkeypatch.context() as context:
+        context.setattr(psutil, "pids", blind)
+        trainer.kill()
+        assert not trainer.gone.wait(0.5)
+    assert trainer.inbox.get(timeout=5) == Exit(-9)
+    assert all(map(is_over, group))

@@ -1,13 +1,17 @@
 """What a trainer says, before it becomes rows: nothing of it is believed."""
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
 
 from athanor.contract import CheckpointPolicy
 from athanor.files import FILES
-from models.records import checkpoints, jobs, metrics
+from models.records import checkpoints, events, jobs, metrics
 from models.records.database import Database
 from models.settings import Settings
 from models.storage.folder import FolderStore
@@ -143,3 +147,27 @@ def test_there_is_a_last_series(report: Report, monkeypatch: pytest.MonkeyPatch)
         report.points(points(1, name=f"series/{number}"))
     with pytest.raises(Foreign, match="too many"):
         report.points(points(1, name="one more"))
+
+
+def test_a_commit_whose_answer_is_lost_doubles_no_line(
+    report: Report, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writing = database.writing
+
+    @contextmanager
+    def deaf() -> Iterator[Session]:
+        with writing() as tx:
+            yield tx
+        raise OperationalError("COMMIT", {}, ConnectionError("the server closed the connection"))
+
+    report.line("one")
+    with monkeypatch.context() as once:
+        once.setattr(database, "writing", deaf)
+        with pytest.raises(OperationalError):
+            report.flush()
+    report.line("two")
+    report.flush()
+    report.line("three")
+    report.flush()
+    with database.reading() as tx:
+        assert events.log_lines(tx, report.job_id) == ["one", "two", "three"]

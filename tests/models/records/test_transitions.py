@@ -170,6 +170,18 @@ def test_another_attempt_is_fenced_and_changes_nothing(database: Database, row: 
         assert everything(tx) == tables
 
 
+def test_to_begin_once_more_after_a_lost_answer_changes_nothing(database: Database) -> None:
+    with database.writing() as tx:
+        job_id = a_job(tx, state=State.STARTING)
+        begin(tx, job_id, 1)
+        tables = everything(tx)
+        begin(tx, job_id, 1)
+        assert everything(tx) == tables
+        jobs.lose(tx, job_id, 1, "killed")
+        with pytest.raises(jobs.Fenced):
+            begin(tx, job_id, 1)
+
+
 def test_a_baseline_is_noted_by_the_holder_alone(database: Database) -> None:
     baseline = Baseline(kind="majority", values={"test/accuracy": 0.25})
     with database.writing() as tx:

@@ -1,14 +1,16 @@
 """A folder as a store: in what order it writes, and what a reader may see meanwhile."""
 
+import errno
 import os
 import resource
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from models.storage.folder import FolderStore
+from models.storage.folder import MARK, MARKED, FolderStore
 
 MIB = 2**20
 
@@ -111,12 +113,73 @@ def test_a_relative_folder_stays_where_it_was(tmp_path: Path, monkeypatch: pytes
 
 
 def test_a_folder_that_went_is_not_ready(store: FolderStore) -> None:
-    store.root.rmdir()
-    with pytest.raises(OSError, match="cannot be written to"):
+    store.check()
+    store.root.rename(store.root.with_name("elsewhere"))
+    with pytest.raises(OSError, match="is its disk mounted"):
         store.check()
 
 
+def asked(store: FolderStore, given: Path) -> list[int | None]:
+    """What errors each of a store's operations ends with."""
+    found: list[int | None] = []
+    operations: list[Callable[[], object]] = [
+        lambda: store.put("a/c", given),
+        lambda: list(store.read("a/b")),
+        lambda: store.size("a/b"),
+        lambda: store.delete("a"),
+        lambda: store.keys("a"),
+        store.check,
+    ]
+    for operation in operations:
+        try:
+            operation()
+        except OSError as error:
+            found.append(error.errno)
+        else:
+            found.append(None)
+    return found
+
+
+@pytest.mark.parametrize("bare", [True, False], ids=["an empty place", "no place"])
+@pytest.mark.parametrize("anew", [True, False], ids=["opened without it", "opened before"])
+def test_a_disk_that_is_not_mounted_is_neither_read_nor_written(
+    store: FolderStore, tmp_path: Path, bare: bool, anew: bool
+) -> None:
+    given = source(tmp_path, b"x")
+    store.put("datasets/a", given)
+    store.put("a/b", given)
+    elsewhere = store.root.rename(tmp_path / "elsewhere")
+    if bare:
+        store.root.mkdir()
+    if anew:
+        store = FolderStore(store.root, lambda: True)
+    assert asked(store, given) == [errno.ENODEV] * 6
+    assert not store.root.exists() or not list(store.root.iterdir())
+    if bare:
+        store.root.rmdir()
+    elsewhere.rename(store.root)
+    assert asked(store, given) == [None] * 6
+
+
+def test_an_older_store_is_known_by_its_files(store: FolderStore, tmp_path: Path) -> None:
+    store.put("datasets/a", source(tmp_path, b"x"))
+    (store.root / MARK).unlink()
+    FolderStore(store.root, lambda: True).check()
+    assert (store.root / MARK).read_text() == MARKED
+
+
+def test_a_disk_that_answers_nothing_has_lost_nothing(store: FolderStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stale(_: Path) -> bool:
+        raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+
+    monkeypatch.setattr(Path, "exists", stale)
+    with pytest.raises(OSError, match="does not answer") as raised:
+        store.size("a/b")
+    assert raised.value.errno == errno.ENODEV
+
+
 def test_a_folder_that_takes_no_byte_is_not_ready(store: FolderStore) -> None:
+    store.check()
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
     try:
@@ -125,4 +188,4 @@ def test_a_folder_that_takes_no_byte_is_not_ready(store: FolderStore) -> None:
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     store.check()
-    assert list(store.root.iterdir()) == []
+    assert list(store.root.iterdir()) == [store.root / MARK]

@@ -14,7 +14,7 @@ from models.storage.store import open_store
 
 @pytest.fixture
 def anywhere() -> Iterator[Database]:
-    """A database that nobody connects to."""
+    """A database with nothing in it, not even tables."""
     database = Database("sqlite://")
     yield database
     database.close()
@@ -29,7 +29,7 @@ def test_beside_sqlite_it_is_a_folder(tmp_path: Path, anywhere: Database, databa
     store = open_store(settings(tmp_path / "a b#ü", database_url=database_url), anywhere)
     assert isinstance(store, FolderStore)
     assert store.root == tmp_path / "a b#ü" / "store"
-    assert store.root.is_dir()
+    assert not store.root.exists(), "opening asks nothing of disk or database"
 
 
 def test_a_relative_data_folder_is_made_whole(
