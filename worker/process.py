@@ -181,7 +181,7 @@ class TrainerProcess:
         # Until its leader is buried, the group's number stays its own.
         os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
         while not end_group(self.pid):
-            pass
+            logger.warning("processes of group %d are left, or cannot be seen; its end is waited for", self.pid)
         self.gone.set()
         code = self.process.wait()
         self._await_last_words()
@@ -224,8 +224,7 @@ def _is_alive(group: int) -> bool:
             with suppress(ProcessLookupError, psutil.NoSuchProcess):
                 if os.getpgid(pid) == group and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
                     return True
-    except (OSError, psutil.Error) as error:
+    except (OSError, psutil.Error):
         # As when this process has too many files open: to be looked at again.
-        logger.warning("whether processes of group %d are left cannot be seen: %s", group, error)
         return True
     return False
