@@ -1,5 +1,6 @@
 """What a route asks for: the service's parts, the caller, a page."""
 
+import logging
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -8,10 +9,12 @@ from fastapi import Depends, Query, Request
 
 from api.problems import Refused
 from models.broker import Broker
-from models.records.database import Database
+from models.records.database import Away, Database
 from models.records.keys import Caller
 from models.settings import Settings
 from models.storage.store import Store
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,13 @@ class Service:
     """How many uploads are read at once: each may take a processor and gibibytes."""
     exports: CapacityLimiter
     """How many networks are exported at once, for the same reason."""
+
+    def discard(self, prefix: str) -> None:
+        """Remove from the store what no row names. What cannot be removed now, a worker removes another day."""
+        try:
+            self.store.delete(prefix)
+        except (OSError, *Away) as error:
+            logger.warning("%s: no row names it, and it stays for now: %s", prefix, error)
 
 
 def _service(request: Request) -> Service:

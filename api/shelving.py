@@ -33,7 +33,7 @@ def shelve(
         with service.database.writing() as tx:
             datasets.add(tx, new)
     except IntegrityError:
-        service.store.delete(blob.key)
+        service.discard(blob.key)
         return False
     return True
 
@@ -64,9 +64,9 @@ def restore(service: Service, dataset: Dataset, taken: Intake, rows: Path) -> bo
         with service.database.writing() as tx:
             old = datasets.replace_blob(tx, dataset.id, blob)
     except NoResultFound:
-        service.store.delete(blob.key)
+        service.discard(blob.key)
         return False
-    service.store.delete(old.key)
+    service.discard(old.key)
     return True
 
 

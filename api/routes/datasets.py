@@ -121,4 +121,4 @@ def delete(service: Parts, dataset_id: str) -> None:
         raise missing("dataset", dataset_id) from None
     except datasets.InUse as error:
         raise Refused(409, "in_use", f"the dataset is used by {error}; delete its jobs first") from error
-    service.store.delete(blob.key)
+    service.discard(blob.key)

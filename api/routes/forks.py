@@ -75,16 +75,16 @@ def create(
             for each in FILES:
                 service.store.put(origin.key(each), folder / each)
         except Exception:
-            service.store.delete(f"jobs/{new.id}")
+            service.discard(f"jobs/{new.id}")
             raise
     try:
         job = submission.accept(service, response, replace(new, origin=origin), lambda: _plan(service, spec, start))
     except (KeyReused, Refusal):
         # Of any other failure it is not known whether there is a row by now.
-        service.store.delete(f"jobs/{new.id}")
+        service.discard(f"jobs/{new.id}")
         raise
     if job.id != new.id:
-        service.store.delete(f"jobs/{new.id}")
+        service.discard(f"jobs/{new.id}")
     return job
 
 

@@ -79,7 +79,7 @@ def delete(service: Parts, job_id: str) -> None:
     submission.job(service, job_id)
     with service.database.writing() as tx:
         jobs.remove(tx, job_id)
-    service.store.delete(f"jobs/{job_id}")
+    service.discard(f"jobs/{job_id}")
 
 
 @router.post("/{job_id}/cancel", status_code=202)

@@ -61,7 +61,7 @@ def test_rows_that_the_store_lost_are_no_lesson_and_can_be_put_back(
 
 
 def test_a_store_whose_disk_is_not_there_ends_no_job(house: Installation, client: httpx.Client) -> None:
-    dataset = kit.upload(client, "leaves.csv", CSV)
+    dataset, other = kit.upload(client, "leaves.csv", CSV), kit.upload(client, "others.csv", CSV + b"41,b\n")
     job_id = submit(client, dataset)
     store = house.settings.data / "store"
     store.rename(house.settings.data / "unmounted")
@@ -74,6 +74,9 @@ def test_a_store_whose_disk_is_not_there_ends_no_job(house: Installation, client
     kit.problem(client.get(f"/v1/datasets/{dataset['id']}/preview"), 507, "storage_full")
     kit.problem(client.post("/v1/datasets", files={"file": ("more.csv", CSV + b"40,a\n")}), 507, "storage_full")
     assert client.get("/readyz").status_code == 503
+    unused = house.settings.data / "unmounted" / "datasets"
+    assert client.delete(f"/v1/datasets/{other['id']}").status_code == 204
+    assert len([*unused.iterdir()]) == 2, "what nobody names any more is removed by a worker, another day"
     store.rmdir()
     (house.settings.data / "unmounted").rename(store)
     time.sleep(0.5)
