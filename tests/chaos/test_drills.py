@@ -254,6 +254,7 @@ def test_redis_may_be_away_for_a_whole_run(production: Fleet, calm_production: O
     assert violations(production, {running: calm_production}) == []
 
 
+@pytest.mark.timeout(300 + RESTARTS * (EVERY + 10))
 def test_postgresql_may_be_restarted_again_and_again(production: Fleet, calm_production: Outcome) -> None:
     assert production.postgres is not None
     job_ids = [start(production)]
