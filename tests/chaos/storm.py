@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import psutil
 from sqlalchemy import select
@@ -69,6 +69,14 @@ class Report:
     violations: list[str] = field(default_factory=list)
 
 
+class Standing(NamedTuple):
+    """How a job stands: losses without a checkpoint between, attempts so far."""
+
+    losses: int
+    attempt: int
+    is_over: bool
+
+
 class Storm:
     def __init__(self, fleet: Fleet, seed: int) -> None:
         self.fleet, self.random = fleet, random.Random(seed)
@@ -76,6 +84,8 @@ class Storm:
         self.running: dict[str, str] = {}
         self.calm: dict[str, Outcome] = {}
         self.submitted: dict[str, str] = {}
+        self.struck: dict[str, int] = {}
+        """The attempt that each job was at after the last blow."""
 
     def rounds(self, kills: int, at_once: int = 2) -> Iterator[Report]:
         """Kill so many times while jobs come and go.
@@ -109,7 +119,7 @@ class Storm:
 
     def _refill(self, at_once: int) -> None:
         states = self._states()
-        self.running = {job_id: name for job_id, name in self.running.items() if states[job_id][1]}
+        self.running = {job_id: name for job_id, name in self.running.items() if not states[job_id].is_over}
         while len(self.running) < at_once:
             name = [*SPECS][(self.report.jobs + len(self.submitted)) % len(SPECS)]
             job = self.fleet.ask(lambda client, name=name: client.submit(SPECS[name] | COMMON))  # type: ignore[misc]
@@ -117,12 +127,19 @@ class Storm:
 
     def _strike(self) -> None:
         victims = VICTIMS | (SERVERS if self.fleet.mode == "production" else {})
-        if any(losses >= 2 for losses, alive in self._states().values() if alive):
+        if any(
+            # An attempt that was struck at may be lost, and nobody have noticed yet.
+            state.losses + (self.struck.get(job_id) == state.attempt) >= 2
+            for job_id, state in self._states().items()
+            if not state.is_over
+        ):
             # Three losses without a checkpoint rightly end a job: let it come to one, most of the time in peace.
             victims = {name: weight for name, weight in victims.items() if name in HARMLESS} | {"nobody": 100}
         victim = self.random.choices([*victims], [*victims.values()])[0]
         if victim != "nobody" and self._kill(victim):
             self.report.kills[victim] += 1
+            if victim not in HARMLESS:
+                self.struck = {job_id: state.attempt for job_id, state in self._states().items()}
 
     def _kill(self, victim: str) -> bool:
         """False where there was nobody to kill."""
@@ -153,11 +170,11 @@ class Storm:
         trainers = self.fleet.trainers()
         return trainers if victim == "trainer" else [child for trainer in trainers for child in _children(trainer)]
 
-    def _states(self) -> dict[str, tuple[int, bool]]:
-        """Losses without progress, and whether it is not over, of every job."""
+    def _states(self) -> dict[str, Standing]:
+        """How every job stands."""
         with self.fleet.opened() as (database, _), database.reading() as tx:
-            rows = tx.execute(select(Job.id, Job.no_progress_losses, Job.finished_at)).all()
-        return {row.id: (row.no_progress_losses, row.finished_at is None) for row in rows}
+            rows = tx.execute(select(Job.id, Job.no_progress_losses, Job.attempt, Job.finished_at)).all()
+        return {row.id: Standing(row.no_progress_losses, row.attempt, row.finished_at is not None) for row in rows}
 
     def _settle(self) -> None:
         """Until the sweeps have tidied up what the dead left."""
