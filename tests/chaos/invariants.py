@@ -54,8 +54,7 @@ def violations(fleet: Fleet, calm: dict[str, Outcome]) -> list[str]:
         for job_id, expected in calm.items():
             job = tx.scalars(select(Job).where(Job.id == job_id)).one()
             if job.state != State.SUCCEEDED:
-                history = "; ".join(f"{step.at} {step.to} {step.reason or ''}" for step in job.transitions)
-                found.append(f"I1 {job_id} is {job.state}: {job.error}: {history}")
+                found.append(f"I1 {job_id} is {job.state}: {job.error}: {moves(tx, job_id)}")
                 continue
             found += wrong_life(tx, job)
             for chunks in _series(tx.scalars(select(Chunk).where(Chunk.job_id == job_id)).all()).values():
