@@ -51,10 +51,9 @@ class Report:
         self._gathered = 0
         self._last: dict[str, int] = {}
         self._lines: list[str] = []
+        self._lines_written: int | None = None
+        """Of the job; not known before the first of this attempt are."""
         self._progress: tuple[int, float, float | None] | None = None
-        with database.reading() as tx:
-            self._lines_written = events.count(tx, self.job_id, "log")
-        self._lines_left = settings.limits.max_log_lines - self._lines_written
 
     def points(self, reached: Reached) -> None:
         """Take a batch of points. Raises Foreign where a series goes back, or there are more than any job has."""
@@ -75,10 +74,9 @@ class Report:
         return self._gathered > MOST_GATHERED
 
     def line(self, text: str) -> None:
-        """Take a line of the trainer's output, as long as there is room for it."""
-        if self._lines_left > 0:
-            self._lines.append(text if self._lines_left > 1 else "… no room for further lines")
-            self._lines_left -= 1
+        """Take a line of the trainer's output, as long as there may be room for it."""
+        if len(self._lines) < self.settings.limits.max_log_lines:
+            self._lines.append(text)
 
     def flush(self) -> None:
         """Write what has gathered. On a database error nothing is forgotten; it goes with the next flush."""
@@ -152,15 +150,23 @@ class Report:
         self.desired = jobs.beat(tx, self.job_id, self.attempt, self.settings.timing.lease, self._progress)
         metrics.append(tx, self.job_id, {name: join(parts) for name, parts in self._points.items()})
         if self._lines:
-            # Where the answer to a commit was lost, they are there.
-            there = events.count(tx, self.job_id, "log") - self._lines_written
-            for line in self._lines[there:]:
-                events.note(tx, self.job_id, self.attempt, "log", {"line": line})
+            self._write_lines(tx)
+
+    def _write_lines(self, tx: Session) -> None:
+        most, written = self.settings.limits.max_log_lines, events.count(tx, self.job_id, "log")
+        if self._lines_written is None:
+            self._lines_written = written
+        # Where the answer to a commit was lost, some are there already.
+        new = self._lines[max(0, written - self._lines_written) :]
+        for number, line in enumerate(new[: max(0, most - written)], written + 1):
+            said = line if number < most else "… no room for further lines"
+            events.note(tx, self.job_id, self.attempt, "log", {"line": said})
 
     def _forget(self) -> None:
         self._points.clear()
         self._gathered = 0
-        self._lines_written += len(self._lines)
+        if self._lines_written is not None:
+            self._lines_written += len(self._lines)
         self._lines.clear()
         self._progress = None
 

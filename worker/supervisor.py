@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
@@ -27,9 +27,10 @@ from worker.pulse import Pulse
 from worker.report import Foreign, Report
 
 logger = logging.getLogger(__name__)
+T = TypeVar("T")
 
 AWAY = 600.0
-"""Seconds a supervisor holds on to a finished trainer's last word while the database is away."""
+"""Seconds a supervisor holds on to what it has to ask or to write while the database is away."""
 
 
 class Stalled(Exception):
@@ -60,8 +61,7 @@ class Supervisor:
         self.pulse = Pulse(database, settings.timing, claim.job_id, claim.attempt)
         self.report = Report(database, store, settings, claim, self.policy, self.room)
         self.max_seconds: int = claim.spec["resources"]["max_seconds"]
-        with database.reading() as tx:
-            self.seconds_before = attempts.seconds_spent(tx, claim.job_id)
+        self.seconds_before = 0.0
         self.stop_sent: str | None = None
         self.kill_at: float | None = None
         self.began: float | None = None
@@ -73,7 +73,8 @@ class Supervisor:
             self.pulse.start()
             self.room.mkdir(parents=True)
             self._clear()
-            self.trainer.send({"type": "job", **self._assignment()})
+            self.seconds_before = self._patiently(self._seconds_before)
+            self.trainer.send({"type": "job", **self._patiently(self._assignment)})
             code = self._follow()
             self._conclude(code)
         except jobs.Fenced:
@@ -110,7 +111,12 @@ class Supervisor:
         after = self.settings.timing.no_room if disk_is_to_blame else None
         jobs.lose(tx, self.claim.job_id, self.claim.attempt, why, after)
 
+    def _seconds_before(self) -> float:
+        with self.database.reading() as tx:
+            return attempts.seconds_spent(tx, self.claim.job_id)
+
     def _assignment(self) -> dict[str, Any]:
+        """What the trainer is to do. May be asked for again."""
         with self.database.reading() as tx:
             dataset = datasets.get(tx, self.claim.dataset_id)
         assert dataset is not None
@@ -152,7 +158,7 @@ class Supervisor:
         if origin is None:
             return None
         there = self.folder / "origin"
-        there.mkdir()
+        there.mkdir(exist_ok=True)
         for file in origin.files:
             fetch(self.store, origin.key(file.name), there / file.name, file.sha256)
         paths = {"weights": str(there / WEIGHTS), "preparation": str(there / PREPARATION)}
@@ -166,7 +172,7 @@ class Supervisor:
             if newest is None:
                 return None
             there = self.folder / newest.id
-            there.mkdir()
+            there.mkdir(exist_ok=True)
             try:
                 for file in newest.files:
                     fetch(self.store, newest.key(file.name), there / file.name, file.sha256)
@@ -315,12 +321,12 @@ class Supervisor:
         except Away as error:
             logger.warning("%s: the database is away (%s)", self.claim.job_id, error)
 
-    def _patiently(self, write: Callable[[], None]) -> None:
-        """A write that must not be lost: repeated while the database is away. The trainer works on meanwhile."""
+    def _patiently(self, ask: Callable[[], T]) -> T:
+        """What must not fail for want of the database: repeated while it is away. The trainer works on meanwhile."""
         until = time.monotonic() + AWAY
         while True:
             try:
-                return write()
+                return ask()
             except Away as error:
                 if time.monotonic() > until:
                     raise

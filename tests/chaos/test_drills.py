@@ -266,8 +266,10 @@ def test_postgresql_may_be_restarted_again_and_again(production: Fleet, calm_pro
         time.sleep(EVERY)
         if production.ask(lambda client: client.job(job_ids[-1])).state in TERMINAL:
             job_ids.append(start(production))
-    ended = [production.finish(job_id).attempt for job_id in job_ids]
-    assert ended == [1] * len(job_ids), "no attempt is lost to a database that comes back"
+            # A claim whose answer is lost costs an attempt, and is a crash point of its own.
+            until(lambda: production.ask(lambda client: client.job(job_ids[-1])).state is not State.QUEUED)
+    lost = [job.transitions for job in map(production.finish, job_ids) if job.attempt > 1]
+    assert lost == [], "no attempt is lost to a database that comes back"
     settle(production, job_ids[-1])
     assert violations(production, dict.fromkeys(job_ids, calm_production)) == []
 

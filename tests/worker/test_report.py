@@ -13,7 +13,7 @@ from athanor.contract import CheckpointPolicy
 from athanor.files import FILES
 from models.records import checkpoints, events, jobs, metrics
 from models.records.database import Database
-from models.settings import Settings
+from models.settings import Limits, Settings
 from models.storage.folder import FolderStore
 from tests.factories import LEASE, a_submission, a_worker
 from worker.messages import Reached, Snapshot, Written
@@ -171,3 +171,16 @@ def test_a_commit_whose_answer_is_lost_doubles_no_line(
     report.flush()
     with database.reading() as tx:
         assert events.log_lines(tx, report.job_id) == ["one", "two", "three"]
+
+
+def test_of_a_trainer_that_talks_too_much_the_first_lines_are_kept(
+    database: Database, store: FolderStore, claim: jobs.Claim, tmp_path: Path
+) -> None:
+    limited = Settings(data=tmp_path, limits=Limits(max_log_lines=4))
+    for attempt in range(2):
+        report = Report(database, store, limited, claim, CheckpointPolicy(), tmp_path)
+        for part in range(3):
+            report.line(f"{attempt}.{part}")
+            report.flush()
+    with database.reading() as tx:
+        assert events.log_lines(tx, claim.job_id) == ["0.0", "0.1", "0.2", "… no room for further lines"]

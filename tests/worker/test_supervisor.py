@@ -7,11 +7,13 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
-from models.records import jobs
+from models.records import attempts, datasets, jobs
 from models.records.database import Database
 from models.settings import Settings, Timing
 from models.storage.folder import FolderStore
+from tests.api import kit
 from tests.factories import LEASE, a_submission, a_worker
 from worker.process import Exit, TrainerProcess
 from worker.supervisor import Stalled, Supervisor
@@ -58,3 +60,23 @@ def test_an_hour_in_which_all_stood_still_is_no_silence(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert supervisor(database, tmp_path, Inbox(monkeypatch, 3, 3600.0))._follow() == 0
+
+
+def test_a_database_that_goes_as_an_attempt_begins_costs_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def once(of: Any, name: str) -> None:
+        ask, left = getattr(of, name), [OperationalError("SELECT", {}, ConnectionError("the server went away"))]
+
+        def asked(*given: Any) -> Any:
+            if left:
+                raise left.pop()
+            return ask(*given)
+
+        monkeypatch.setattr(of, name, asked)
+
+    with kit.installation(tmp_path) as house, house.client() as client:
+        job_id = client.post("/v1/jobs", json=kit.spec("linear")).json()["id"]
+        for of, name in ((attempts, "seconds_spent"), (datasets, "get"), (datasets, "blob_of")):
+            once(of, name)
+        kit.train(house.settings)
+        job = client.get(f"/v1/jobs/{job_id}").json()
+    assert (job["state"], job["attempt"]) == ("succeeded", 1)
