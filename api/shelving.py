@@ -10,7 +10,7 @@ from athanor.contract import Dataset
 from models.intake import Intake
 from models.records import datasets
 from models.records.ids import new_id
-from models.storage.store import Corrupt, checked, fetch
+from models.storage.store import Corrupt, checked, fetch_dataset
 
 
 def shelve(
@@ -41,9 +41,7 @@ def shelve(
 def unshelve(service: Service, dataset_id: str, destination: Path) -> None:
     """Copy a dataset's rows to `destination`. Raises Refused: 404, or 409 where the store has lost or damaged them."""
     try:
-        with service.database.reading() as tx:
-            blob = datasets.blob_of(tx, dataset_id)
-        fetch(service.store, blob.key, destination, blob.sha256)
+        fetch_dataset(service.store, service.database, dataset_id, destination)
     except Corrupt as error:
         detail = f"the rows of dataset {dataset_id} are lost or damaged; upload the same file again to put them back"
         raise Refused(409, "corrupt_dataset", detail) from error

@@ -162,9 +162,13 @@ class TrainerProcess:
         """What comes through a pipe; once the group is gone, no more than it can have left there."""
         left = LARGEST_PIPE
         with pipe:
-            while left > 0 and (line := pipe.readline(longest)):
+            while left > 0:
+                is_late = self.gone.is_set()
+                line = pipe.readline(longest)
+                if not line:
+                    return
+                left -= len(line) if is_late else 0
                 yield line
-                left -= len(line) if self.gone.is_set() else 0
 
     def _read_messages(self, pipe: BinaryIO) -> None:
         for line in self._lines(pipe, LONGEST_LINE):

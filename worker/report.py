@@ -75,7 +75,7 @@ class Report:
 
     def line(self, text: str) -> None:
         """Take a line of the trainer's output, as long as there may be room for it."""
-        if len(self._lines) < self.settings.limits.max_log_lines:
+        if (self._lines_written or 0) + len(self._lines) < self.settings.limits.max_log_lines:
             self._lines.append(text)
 
     def flush(self) -> None:

@@ -166,8 +166,10 @@ class Station:
             # Nobody would look after it; the lease runs out.
             trainer.close()
             raise
-        try:
+        with suppress(RuntimeError):
+            # Without room for a thread more, the next job waits for its trainer.
             threading.Thread(target=self._warm_for_the_next, args=(slot, done), daemon=True).start()
+        try:
             supervisor.run()
         finally:
             done.set()

@@ -19,7 +19,7 @@ from models.records import attempts, checkpoints, datasets, events, jobs, metric
 from models.records.checkpoints import Stored
 from models.records.database import Away, Database
 from models.settings import Settings
-from models.storage.store import Corrupt, Store, fetch
+from models.storage.store import Corrupt, Store, fetch, fetch_dataset
 from worker import identity
 from worker.messages import Failed, Finished, Measured, Reached, Ready, Snapshot, Started, Stopped
 from worker.process import Exit, Heard, Line, Nonsense, TrainerProcess
@@ -136,21 +136,15 @@ class Supervisor:
 
     def _rows(self) -> Path:
         """What the job learns from, here on disk. Raises Damaged."""
-        rows, tried = self.folder / "dataset.parquet", ""
-        while True:
-            with self.database.reading() as tx:
-                blob = datasets.blob_of(tx, self.claim.dataset_id)
-            try:
-                fetch(self.store, blob.key, rows, blob.sha256)
-                return rows
-            except Corrupt as error:
-                if blob.key == tried:
-                    raise Damaged(
-                        f"the rows of dataset {self.claim.dataset_id} are lost or damaged in the store: upload the "
-                        "file again, which puts them back, and submit the job once more"
-                    ) from error
-                # Somebody may be putting them back, elsewhere, just now.
-                tried = blob.key
+        rows, dataset_id = self.folder / "dataset.parquet", self.claim.dataset_id
+        try:
+            fetch_dataset(self.store, self.database, dataset_id, rows)
+        except Corrupt as error:
+            raise Damaged(
+                f"the rows of dataset {dataset_id} are lost or damaged in the store: upload the file again, "
+                "which puts them back, and submit the job once more"
+            ) from error
+        return rows
 
     def _origin(self) -> dict[str, Any] | None:
         """What a fork starts with, here on disk. Raises Corrupt."""
@@ -213,13 +207,14 @@ class Supervisor:
 
     def _follow(self) -> int:
         """Take messages until the trainer is gone. Returns its exit code. Raises Stalled, Foreign, Fenced."""
-        flushed, silence = time.monotonic(), 0.0
+        flushed = turned = time.monotonic()
+        silence = 0.0
         while True:
             try:
                 heard = self.trainer.inbox.get(timeout=self.settings.timing.flush)
             except queue.Empty:
-                # Not by the clock, which goes on while this process stands still, and the trainer with it.
-                silence += self.settings.timing.flush
+                # Not all of it where the clock went on while this process stood still, and the trainer with it.
+                silence += min(time.monotonic() - turned, self.settings.timing.lease)
                 self._check(silence)
             else:
                 if isinstance(heard, Exit):
@@ -227,6 +222,7 @@ class Supervisor:
                     return heard.code
                 self._take(heard)
                 silence = 0.0
+            turned = time.monotonic()
             if self.pulse.lost.is_set():
                 raise jobs.Fenced
             if self.report.is_full:
@@ -247,7 +243,10 @@ class Supervisor:
         match heard:
             case Started(device=device, fingerprint=fingerprint):
                 self.began = time.monotonic()
-                self._commit(lambda tx: self._begin(tx, device, fingerprint))
+                job_id, attempt, pid = self.claim.job_id, self.claim.attempt, self.trainer.pid
+                # Now: the trainer may be gone before this is written.
+                at = identity.started(pid)
+                self._commit(lambda tx: jobs.begin(tx, job_id, attempt, pid, device, fingerprint, at))
             case Measured(baseline=baseline):
                 self._commit(lambda tx: jobs.note_baseline(tx, self.claim.job_id, self.claim.attempt, baseline))
             case Reached():
@@ -262,10 +261,6 @@ class Supervisor:
                 raise Foreign(f"the trainer said what no trainer says: {why}")
             case Ready() | Exit():
                 pass
-
-    def _begin(self, tx: Session, device: str, fingerprint: dict[str, Any]) -> None:
-        pid = self.trainer.pid
-        jobs.begin(tx, self.claim.job_id, self.claim.attempt, pid, device, fingerprint, identity.started(pid))
 
     def _steer(self, seconds: float) -> None:
         """Pass on what the user, the worker or the clock wants; insist after the grace."""
@@ -322,7 +317,7 @@ class Supervisor:
             logger.warning("%s: the database is away (%s)", self.claim.job_id, error)
 
     def _patiently(self, ask: Callable[[], T]) -> T:
-        """What must not fail for want of the database: repeated while it is away. The trainer works on meanwhile."""
+        """What must not fail for want of the database: repeated while it is away. A trainer at work works on."""
         until = time.monotonic() + AWAY
         while True:
             try:

@@ -146,7 +146,7 @@ def begin(
     the same has been said before, and only the answer was lost, nothing changes. Raises Fenced.
     """
     running = (Job.id == job_id, Job.attempt == attempt, Job.state == State.RUNNING)
-    begun = (Attempt.attempt == attempt, Attempt.pid == pid, Attempt.pid_started == pid_started)
+    begun = (Attempt.attempt == attempt, Attempt.pid == pid)
     if tx.scalar(select(Job.id).join(Attempt, Attempt.job_id == Job.id).where(*running, *begun)):
         return
     before = tx.scalar(

@@ -13,7 +13,9 @@ from tempfile import TemporaryFile
 PIECE = 2**20
 
 MARK = "athanor-store.txt"
-MARKED = """Athanor keeps datasets and checkpoints here. Without this file it takes the folder for a disk's empty place.
+MARKED = """Athanor keeps datasets and checkpoints in this folder, and knows it by this file: where the file is missing,
+the folder is taken for the place of a disk that is not mounted. If the disk is lost for good, put a file of this name
+into the folder that takes its place; what was on the disk is then called lost.
 """
 
 
@@ -24,6 +26,7 @@ class FolderStore:
         """`is_used` says whether files are known to lie in it, so that an empty folder cannot be this store."""
         self.root, self._is_used = root.absolute(), is_used
         self._was_there = False
+        root.mkdir(parents=True, exist_ok=True)
 
     def _path(self, key: str) -> Path:
         parts = PurePosixPath(key).parts
@@ -36,23 +39,31 @@ class FolderStore:
 
         What is written there is lost under the disk, and what is missing there is not lost.
         """
-        mark = self.root / MARK
         try:
-            is_there = mark.exists()
-        except OSError as error:
-            raise OSError(errno.ENODEV, f"the store does not answer ({error.strerror})") from error
-        if not is_there:
+            (self.root / MARK).stat()
+        except FileNotFoundError:
             # One that is older than marks has its files.
             if self._was_there or (self._is_used() and not (self.root / "datasets").is_dir()):
-                raise OSError(errno.ENODEV, "the store's folder is not the one it was; is its disk mounted?")
-            self.root.mkdir(parents=True, exist_ok=True)
-            mark.write_text(MARKED, "utf-8")
-        self._was_there = True
+                raise OSError(errno.ENODEV, "the store's folder is not the one it was; is its disk mounted?") from None
+        except OSError as error:
+            raise OSError(errno.ENODEV, f"the store does not answer ({error.strerror})") from error
+        else:
+            self._was_there = True
+
+    def _found(self, key: str) -> Path:
+        path = self._path(key)
+        if not path.exists():
+            # Once more: the disk may have gone between the two looks.
+            self._insist()
+        return path
 
     def put(self, key: str, source: Path) -> str:
         digest = hashlib.sha256()
         target = self._path(key)
         target.parent.mkdir(parents=True, exist_ok=True)
+        if not self._was_there:
+            (self.root / MARK).write_text(MARKED, "utf-8")
+            self._was_there = True
         partial = target.with_name(f".{target.name}.{secrets.token_hex(8)}.part")
         try:
             with source.open("rb") as reader, partial.open("wb") as writer:
@@ -69,7 +80,7 @@ class FolderStore:
         return digest.hexdigest()
 
     def read(self, key: str, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
-        with self._path(key).open("rb") as file:
+        with self._found(key).open("rb") as file:
             file.seek(start)
             left = self.size(key) - start if stop is None else stop - start
             while left > 0 and (piece := file.read(min(PIECE, left))):
@@ -77,7 +88,7 @@ class FolderStore:
                 yield piece
 
     def size(self, key: str) -> int:
-        return self._path(key).stat().st_size
+        return self._found(key).stat().st_size
 
     def delete(self, prefix: str) -> None:
         path = self._path(prefix)

@@ -66,7 +66,7 @@ def _names_files(database: Database) -> bool:
 
 
 def fetch(store: Store, key: str, destination: Path, sha256: str | None = None) -> None:
-    """Copy a stored file to `destination`. Raises Corrupt, also where `sha256` is given and differs."""
+    """Copy a stored file to `destination`. Raises Corrupt, also where `sha256` is given and differs; OSError."""
     partial = destination.with_name(destination.name + ".part")
     try:
         with partial.open("wb") as file:
@@ -77,8 +77,23 @@ def fetch(store: Store, key: str, destination: Path, sha256: str | None = None) 
         partial.unlink(missing_ok=True)
 
 
+def fetch_dataset(store: Store, database: Database, dataset_id: str, destination: Path) -> None:
+    """Copy a dataset's rows to `destination`. Raises Corrupt, NoResultFound, OSError."""
+    tried = ""
+    while True:
+        with database.reading() as tx:
+            blob = datasets.blob_of(tx, dataset_id)
+        try:
+            return fetch(store, blob.key, destination, blob.sha256)
+        except Corrupt:
+            if blob.key == tried:
+                raise
+            # Somebody may be putting them back, elsewhere, just now.
+            tried = blob.key
+
+
 def checked(store: Store, key: str, sha256: str | None) -> Iterator[bytes]:
-    """A stored file piece by piece. Raises Corrupt at the end where `sha256` is given and differs."""
+    """A stored file piece by piece. Raises Corrupt, at the end where `sha256` is given and differs; OSError."""
     digest = hashlib.sha256()
     try:
         for piece in store.read(key):
@@ -91,9 +106,10 @@ def checked(store: Store, key: str, sha256: str | None) -> Iterator[bytes]:
             raise
         try:
             store.check()
-        except OSError as whole:
+        except OSError as failing:
             # A disk that fails as a whole has lost nothing yet.
-            raise OSError(errno.ENODEV, whole.strerror) from error
+            if failing.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise OSError(errno.ENODEV, failing.strerror) from error
         raise Corrupt(f"{key}: {error.strerror}") from error
     if sha256 is not None and digest.hexdigest() != sha256:
         raise Corrupt(f"{key}: sha256 is {digest.hexdigest()}, expected {sha256}")

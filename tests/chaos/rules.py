@@ -306,9 +306,9 @@ MUTANTS: dict[str, Mutant] = {
     ),
     "rows-not-compared": Mutant(
         "a job learns from whatever the store has for its rows",
-        "worker/supervisor.py",
-        "fetch(self.store, blob.key, rows, blob.sha256)",
-        "fetch(self.store, blob.key, rows)",
+        "models/storage/store.py",
+        "return fetch(store, blob.key, destination, blob.sha256)",
+        "return fetch(store, blob.key, destination)",
         ("tests/api/test_shelving.py", "-k", "lost_are"),
     ),
     "leash-slips": Mutant(

@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from worker import process as processes
-from worker.messages import Finished, Reached
+from worker.messages import Finished, Reached, Ready
 from worker.process import Exit, Line, Nonsense, TrainerProcess, end_group
 
 # A child that is left behind holds the pipes open: the fixture would wait for ever.
@@ -169,6 +169,7 @@ def test_one_that_talks_when_nobody_listens_leaves_no_thread(trainer: TrainerPro
 
 SPEAKS = """
 import os, sys
+os.write(int(sys.argv[1]), b'{"type": "ready"}' + b" " * 2 * 2**20 + b"\\n")
 line = b'{"type": "points", "step": 1, "epoch": 1.0, "eta": 0.0, "series": {"loss": [[1], [1.0], [1.0]]}}'
 for _ in range(300):
     os.write(int(sys.argv[1]), line + b"\\n")
@@ -183,8 +184,8 @@ def test_its_end_does_not_overtake_its_last_words(monkeypatch: pytest.MonkeyPatc
     trainer = TrainerProcess(None)
     assert trainer.gone.wait(10)
     time.sleep(1.5)
-    heard = [trainer.inbox.get(timeout=5) for _ in range(302)]
-    assert [type(each) for each in heard] == [Reached] * 300 + [Finished, Exit]
+    heard = [trainer.inbox.get(timeout=5) for _ in range(303)]
+    assert [type(each) for each in heard] == [Ready] + [Reached] * 300 + [Finished, Exit]
     trainer.close()
 
 

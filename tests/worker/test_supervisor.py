@@ -51,9 +51,9 @@ def supervisor(database: Database, folder: Path, inbox: Inbox) -> Supervisor:
 def test_a_trainer_that_says_nothing_for_too_long_is_given_up(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert supervisor(database, tmp_path, Inbox(monkeypatch, 100, 0.0))._follow() == 0
+    assert supervisor(database, tmp_path, Inbox(monkeypatch, 99, 0.0))._follow() == 0
     with pytest.raises(Stalled):
-        supervisor(database, tmp_path, Inbox(monkeypatch, 101, 0.0))._follow()
+        supervisor(database, tmp_path, Inbox(monkeypatch, 102, 0.0))._follow()
 
 
 def test_an_hour_in_which_all_stood_still_is_no_silence(
@@ -63,8 +63,12 @@ def test_an_hour_in_which_all_stood_still_is_no_silence(
 
 
 def test_a_database_that_goes_as_an_attempt_begins_costs_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    planned: list[list[OperationalError]] = []
+
     def once(of: Any, name: str) -> None:
         ask, left = getattr(of, name), [OperationalError("SELECT", {}, ConnectionError("the server went away"))]
+
+        planned.append(left)
 
         def asked(*given: Any) -> Any:
             if left:
@@ -80,3 +84,4 @@ def test_a_database_that_goes_as_an_attempt_begins_costs_none(tmp_path: Path, mo
         kit.train(house.settings)
         job = client.get(f"/v1/jobs/{job_id}").json()
     assert (job["state"], job["attempt"]) == ("succeeded", 1)
+    assert planned == [[], [], []]

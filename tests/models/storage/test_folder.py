@@ -112,8 +112,8 @@ def test_a_relative_folder_stays_where_it_was(tmp_path: Path, monkeypatch: pytes
     assert (tmp_path / "store/a/b").read_bytes() == b"x"
 
 
-def test_a_folder_that_went_is_not_ready(store: FolderStore) -> None:
-    store.check()
+def test_a_folder_that_went_is_not_ready(store: FolderStore, tmp_path: Path) -> None:
+    store.put("a/b", source(tmp_path, b"x"))
     store.root.rename(store.root.with_name("elsewhere"))
     with pytest.raises(OSError, match="is its disk mounted"):
         store.check()
@@ -164,18 +164,31 @@ def test_a_disk_that_is_not_mounted_is_neither_read_nor_written(
 def test_an_older_store_is_known_by_its_files(store: FolderStore, tmp_path: Path) -> None:
     store.put("datasets/a", source(tmp_path, b"x"))
     (store.root / MARK).unlink()
-    FolderStore(store.root, lambda: True).check()
+    older = FolderStore(store.root, lambda: True)
+    assert older.size("datasets/a") == 1
+    older.put("datasets/b", source(tmp_path, b"x"))
     assert (store.root / MARK).read_text() == MARKED
 
 
 def test_a_disk_that_answers_nothing_has_lost_nothing(store: FolderStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    def stale(_: Path) -> bool:
+    def stale(*_: object, **__: object) -> os.stat_result:
         raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
 
-    monkeypatch.setattr(Path, "exists", stale)
-    with pytest.raises(OSError, match="does not answer") as raised:
-        store.size("a/b")
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "stat", stale)
+        with pytest.raises(OSError, match="does not answer") as raised:
+            store.size("a/b")
     assert raised.value.errno == errno.ENODEV
+
+
+def test_looking_marks_nothing(store: FolderStore, tmp_path: Path) -> None:
+    store.check()
+    store.delete("a/b")
+    assert store.keys("a") == [] and list(store.root.iterdir()) == []
+    with pytest.raises(FileNotFoundError):
+        store.size("a/b")
+    store.put("a/b", source(tmp_path, b"x"))
+    assert (store.root / MARK).read_text() == MARKED
 
 
 def test_a_folder_that_takes_no_byte_is_not_ready(store: FolderStore) -> None:
@@ -188,4 +201,4 @@ def test_a_folder_that_takes_no_byte_is_not_ready(store: FolderStore) -> None:
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     store.check()
-    assert list(store.root.iterdir()) == [store.root / MARK]
+    assert list(store.root.iterdir()) == []
