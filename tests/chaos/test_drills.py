@@ -25,7 +25,7 @@ from tests.worker.test_recovery import freeze
 
 pytestmark = [pytest.mark.proof, pytest.mark.timeout(300)]
 
-LONG: dict[str, Any] = {**SPEC, "hyperparameters": {**SPEC["hyperparameters"], "epochs": 10}}
+LONG: dict[str, Any] = {**SPEC, "hyperparameters": {**SPEC["hyperparameters"], "epochs": 25}}
 RESTARTS, EVERY = int(os.environ.get("RESTARTS", "4")), float(os.environ.get("EVERY", "2"))
 """How often PostgreSQL is restarted, and seconds between two restarts."""
 
