@@ -51,6 +51,7 @@ class FolderStore:
             self._was_there = True
 
     def _found(self, key: str) -> Path:
+        """Where a file is, or would be. Raises OSError as `_insist` does."""
         path = self._path(key)
         if not path.exists():
             # Once more: the disk may have gone between the two looks.

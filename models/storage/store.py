@@ -20,7 +20,10 @@ class Corrupt(Exception):
 
 
 class Store(Protocol):
-    """Files by key. A key is a relative path of ids and plain names."""
+    """Files by key. A key is a relative path of ids and plain names.
+
+    Everything raises OSError where the disk refuses, or Away where the files are rows and the database does not answer.
+    """
 
     def put(self, key: str, source: Path) -> str:
         """Keep a copy of `source`; when this returns it survives a power cut. An equal key is replaced.
@@ -29,7 +32,7 @@ class Store(Protocol):
         """
 
     def read(self, key: str, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
-        """The bytes from `start` up to `stop`, in pieces of at most 1 MiB. Raises FileNotFoundError, OSError."""
+        """The bytes from `start` up to `stop`, in pieces of at most 1 MiB. Raises FileNotFoundError."""
 
     def size(self, key: str) -> int:
         """Bytes of the file. Raises FileNotFoundError."""
