@@ -2,9 +2,11 @@
 
 import json
 import os
+import shutil
 import statistics
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +76,10 @@ def _pace(steps: list[int], times: list[float]) -> float:
 
 
 def _alone(client: Client, data: Path, job: Job, folder: Path) -> float:
-    """The same work by a trainer whose messages go into a file that nobody reads before its end."""
+    """The same work by a trainer whose messages go into a file that nobody reads before its end.
+
+    Its snapshots are removed, since it waits for each to be taken.
+    """
     rows = folder / "dataset.parquet"
     settings = Settings(data=data, database_url=None, redis_url=None, store=None)
     database = Database(settings.database)
@@ -106,8 +111,16 @@ def _alone(client: Client, data: Path, job: Job, folder: Path) -> float:
         assert process.stdin is not None
         process.stdin.write(json.dumps(order).encode() + b"\n")
         process.stdin.flush()
-        assert process.wait(300) == 0
+        while process.poll() is None:
+            _take(folder / "room")
+            time.sleep(0.05)
+        assert process.returncode == 0
         process.stdin.close()
     said = [json.loads(line) for line in (folder / "messages").read_text().splitlines()]
     columns = [message["series"]["train/loss"] for message in said if "train/loss" in message.get("series", {})]
     return _pace([step for steps, _, _ in columns for step in steps], [at for _, _, times in columns for at in times])
+
+
+def _take(room: Path) -> None:
+    for snapshot in room.glob("step-*[0-9]"):
+        shutil.rmtree(snapshot)

@@ -3,10 +3,15 @@
 import json
 import os
 import threading
+import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, BinaryIO
 
 from models import leash
+
+EVERY = 0.01
+"""Seconds between looks into the room."""
 
 
 @dataclass
@@ -21,6 +26,15 @@ class Pipe:
         with self.lock:
             while line:
                 line = line[os.write(self.handle, line) :]
+
+    def await_taking(self, room: Path) -> None:
+        """Wait until the supervisor has taken every snapshot out of the trainer's room.
+
+        So no more than one lies there while it stores the one before: a slow store holds its trainer back, and fills
+        no disk with what nobody has kept yet.
+        """
+        while any(room.glob("step-*")):
+            time.sleep(EVERY)
 
 
 @dataclass

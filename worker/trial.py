@@ -156,6 +156,7 @@ class Trial:
             "step": number,
         }
         folder = self.work.folder / f"step-{number}"
+        self.pipe.await_taking(self.work.folder)
         files = snapshot.write(self.learner, folder, about, self.preparation, self.past)
         self.pipe.send(
             "checkpoint",

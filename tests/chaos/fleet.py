@@ -37,11 +37,19 @@ QUICK = {"HEARTBEAT": "0.5", "LEASE": "3", "SWEEP": "0.5", "RING_AGAIN": "2", "S
 class Fleet:
     """One API and some workers, with SQLite and no broker or with PostgreSQL, Redis and Celery.
 
-    Their clock may be some seconds ahead; instead of trainers there may be mimes.
+    Their clock may be `clock` seconds ahead, and their trainers rest for `pace` seconds before each step; instead of
+    trainers there may be mimes.
     """
 
     def __init__(
-        self, mode: Mode, folder: Path, slots: int = 1, workers: int = 1, clock: int = 0, mime: bool = False
+        self,
+        mode: Mode,
+        folder: Path,
+        slots: int = 1,
+        workers: int = 1,
+        clock: int = 0,
+        pace: float = 0.0,
+        mime: bool = False,
     ) -> None:
         self.mode, self.folder, self.slots, self.workers = mode, folder, slots, workers
         self.armed = folder / "armed"
@@ -53,6 +61,7 @@ class Fleet:
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith("ATHANOR_")}
         self.environment |= {"ATHANOR_DATA": str(self.data), "CHAOS": str(self.armed), "CHAOS_CLOCK": str(clock)}
+        self.environment["CHAOS_PACE"] = str(pace)
         self.environment |= {f"ATHANOR_TIMING__{name}": value for name, value in QUICK.items()}
         self.environment |= {"CHAOS_MIME": "1"} if mime else {}
         self.client: Client

@@ -1,16 +1,18 @@
 """`python -m tests.chaos.launch PROCESS MODULE …`: a process of the service, with the crash points of its kind.
 
-CHAOS names the folder in which points are armed, CHAOS_CLOCK by how many seconds the workers' clock is ahead; with
-CHAOS_MIME nobody trains.
+CHAOS names the folder in which points are armed, CHAOS_CLOCK by how many seconds the workers' clock is ahead,
+CHAOS_PACE how many seconds a trainer rests before each step; with CHAOS_MIME nobody trains.
 """
 
+import functools
+import importlib
 import os
 import runpy
 import sys
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import worker.process as processes
 from models import confinement
@@ -23,7 +25,7 @@ MIME = (sys.executable, "-S", "-E", str(Path(__file__).with_name("mime.py")))
 def main() -> None:
     folder, process, module = Path(os.environ["CHAOS"]), cast(failpoints.Process, sys.argv[1]), sys.argv[2]
     processes.COMMAND = MIME if "CHAOS_MIME" in os.environ else (*COMMAND, "trainer", "worker.trainer")
-    processes.PASSED_ON = (*processes.PASSED_ON, "CHAOS", "CHAOS_CLOCK")
+    processes.PASSED_ON = (*processes.PASSED_ON, "CHAOS", "CHAOS_CLOCK", "CHAOS_PACE")
     enclose = confinement.enclose
 
     def enclose_but(readable: Iterable[Path], writable: Iterable[Path], devices: Iterable[Path]) -> list[str]:
@@ -33,6 +35,8 @@ def main() -> None:
     failpoints.install(folder, process)
     if process != "api":
         _set_clock(int(os.environ.get("CHAOS_CLOCK", "0")))
+    if process == "trainer":
+        _set_pace(float(os.environ.get("CHAOS_PACE", "0")))
     sys.argv = [module, *sys.argv[3:]]
     runpy.run_module(module, run_name="__main__", alter_sys=True)
 
@@ -41,6 +45,20 @@ def _set_clock(ahead: int) -> None:
     """Let this process believe that it is so many seconds later than it is."""
     real = time.time
     time.time = lambda: real() + ahead
+
+
+def _set_pace(rest: float) -> None:
+    """Let this process rest before each step: small networks would be trained before anyone could strike them."""
+    # Not imported above: whoever does not train needs no torch.
+    loop: Any = importlib.import_module("worker.loop")
+    step = loop._step
+
+    @functools.wraps(step)
+    def rested(*arguments: Any) -> Any:
+        time.sleep(rest)
+        return step(*arguments)
+
+    loop._step = rested
 
 
 if __name__ == "__main__":

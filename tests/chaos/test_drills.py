@@ -25,7 +25,10 @@ from tests.worker.test_recovery import freeze
 
 pytestmark = [pytest.mark.proof, pytest.mark.timeout(300)]
 
-LONG: dict[str, Any] = {**SPEC, "hyperparameters": {**SPEC["hyperparameters"], "epochs": 25}}
+LONG: dict[str, Any] = {**SPEC, "hyperparameters": {**SPEC["hyperparameters"], "epochs": 10}}
+PACE = 0.02
+"""Seconds that a trainer rests before each step: a job must not be over before it is struck."""
+
 RESTARTS, EVERY = int(os.environ.get("RESTARTS", "4")), float(os.environ.get("EVERY", "2"))
 """How often PostgreSQL is restarted, and seconds between two restarts."""
 
@@ -39,13 +42,13 @@ SHORT: dict[str, Any] = {
 @pytest.fixture(scope="module", params=["embedded", "production"])
 def fleet(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     """Two workers, so that one can take over from the other."""
-    with Fleet(cast(Mode, request.param), tmp_path_factory.mktemp("fleet"), workers=2) as running:
+    with Fleet(cast(Mode, request.param), tmp_path_factory.mktemp("fleet"), workers=2, pace=PACE) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
 def production(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
-    with Fleet("production", tmp_path_factory.mktemp("fleet"), slots=2) as running:
+    with Fleet("production", tmp_path_factory.mktemp("fleet"), slots=2, pace=PACE) as running:
         yield running
 
 
@@ -225,7 +228,7 @@ def test_any_number_of_data_workers_is_the_same_job(number: int, fleet: Fleet, c
 @pytest.mark.parametrize("ahead", [3600, -3600])
 @pytest.mark.parametrize("mode", ["embedded", "production"])
 def test_a_clock_an_hour_off_changes_nothing(mode: Mode, ahead: int, tmp_path: Path) -> None:
-    with Fleet(mode, tmp_path / "fleet", clock=ahead) as fleet:
+    with Fleet(mode, tmp_path / "fleet", clock=ahead, pace=PACE) as fleet:
         calm = undisturbed(fleet)
         job_id = start(fleet)
         until(lambda: step_of(fleet, job_id) > 60)

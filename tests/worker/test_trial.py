@@ -1,6 +1,7 @@
 """The trainings of a job, driven as a supervisor drives them: cut at every checkpoint, they end as if never touched."""
 
 import json
+import threading
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,9 @@ class Listening(Pipe):
         if self.patience == 0:
             self.leash.stop = "pause"
 
+    def await_taking(self, room: Path) -> None:
+        """Snapshots stay where they are."""
+
 
 class Killed(Exception):
     """The end of a trainer that is given no time."""
@@ -50,6 +54,21 @@ class Dying(Listening):
         super().send(kind, **data)
         if kind == "points" and any("test/" in name for name in data["series"]):
             raise Killed
+
+
+class Slow(Listening):
+    """Takes a snapshot out of the room a while after it heard of it."""
+
+    def await_taking(self, room: Path) -> None:
+        self.room = room
+        Pipe.await_taking(self, room)
+
+    def send(self, kind: str, **data: Any) -> None:
+        super().send(kind, **data)
+        if kind == "checkpoint":
+            (snapshot,) = self.room.iterdir()
+            taken = self.room.with_name(f"{self.room.name}-{snapshot.name}")
+            threading.Timer(0.1, snapshot.rename, [taken]).start()
 
 
 class Job:
@@ -163,6 +182,15 @@ def test_a_reader_has_every_point_of_the_last_step_though_its_trainer_dies_befor
     cut.points = {name: upto(series, newest) for name, series in cut.points.items()}
     cut.listener = Listening
     assert cut.run().results == whole.results
+
+
+def test_a_trainer_waits_until_its_last_snapshot_was_taken(tmp_path: Path) -> None:
+    job = Job(tmp_path, 1000, {}, epochs=5)
+    job.listener = Slow
+    job.run()
+    steps = [one["step"] for one in job.checkpoints]
+    assert len(steps) == 5
+    assert all((tmp_path / f"a1-step-{step}" / "state.json").exists() for step in steps[:-1])
 
 
 def upto(series: dict[int, float], last: int) -> dict[int, float]:
