@@ -63,7 +63,7 @@ class Supervisor:
         self.max_seconds: int = claim.spec["resources"]["max_seconds"]
         self.seconds_before = 0.0
         self.stop_sent: str | None = None
-        self.kill_at: float | None = None
+        self.grace = settings.timing.stop_grace
         self.began: float | None = None
         self.verdict: Finished | Stopped | Failed | None = None
 
@@ -207,22 +207,26 @@ class Supervisor:
 
     def _follow(self) -> int:
         """Take messages until the trainer is gone. Returns its exit code. Raises Stalled, Foreign, Fenced."""
+        every = self.settings.timing.flush
         flushed = turned = time.monotonic()
         silence = 0.0
         while True:
-            try:
-                heard = self.trainer.inbox.get(timeout=self.settings.timing.flush)
-            except queue.Empty:
-                # Not all of it where the clock went on while this process stood still, and the trainer with it.
-                silence += min(time.monotonic() - turned, self.settings.timing.lease)
+            heard: Heard | None = None
+            with suppress(queue.Empty):
+                heard = self.trainer.inbox.get(timeout=every)
+            now = time.monotonic()
+            # No longer than a turn should be: a trainer is not to blame for the time in which its last snapshot was
+            # stored and the next had to wait, nor for that in which this process stood still, and it likewise.
+            turn, turned = min(now - turned, 2 * every), now
+            if heard is None:
+                silence += turn
                 self._check(silence)
+            elif isinstance(heard, Exit):
+                self._patiently(self.report.flush)
+                return heard.code
             else:
-                if isinstance(heard, Exit):
-                    self._patiently(self.report.flush)
-                    return heard.code
                 self._take(heard)
                 silence = 0.0
-            turned = time.monotonic()
             if self.pulse.lost.is_set():
                 raise jobs.Fenced
             if self.report.is_full:
@@ -231,7 +235,7 @@ class Supervisor:
                 flushed = time.monotonic()
                 self._or_later(self.report.flush)
             ran = time.monotonic() - self.began if self.began is not None else 0.0
-            self._steer(self.seconds_before + ran)
+            self._steer(self.seconds_before + ran, turn)
 
     def _check(self, silence: float) -> None:
         """Raises Stalled where a trainer has said nothing for too long."""
@@ -262,8 +266,10 @@ class Supervisor:
             case Ready() | Exit():
                 pass
 
-    def _steer(self, seconds: float) -> None:
+    def _steer(self, seconds: float, turn: float) -> None:
         """Pass on what the user, the worker or the clock wants; insist after the grace."""
+        if self.stop_sent is not None:
+            self.grace -= turn
         wish = "cancel" if "cancel" in (self.pulse.desired, self.report.desired) else None
         wish = wish or ("pause" if "pause" in (self.pulse.desired, self.report.desired) else None)
         wish = wish or ("drain" if self.draining() else None)
@@ -271,8 +277,7 @@ class Supervisor:
         if wish is not None and wish != self.stop_sent and self.stop_sent != "cancel":
             self.trainer.send({"type": "stop", "why": wish})
             self.stop_sent = wish
-            self.kill_at = self.kill_at or time.monotonic() + self.settings.timing.stop_grace
-        if self.kill_at is not None and time.monotonic() > self.kill_at:
+        if self.grace < 0:
             self.trainer.kill()
 
     def _conclude(self, code: int) -> None:

@@ -3,8 +3,8 @@
 import queue
 import time
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, cast
+from unittest.mock import Mock
 
 import pytest
 from sqlalchemy.exc import OperationalError
@@ -15,20 +15,26 @@ from models.settings import Settings, Timing
 from models.storage.folder import FolderStore
 from tests.api import kit
 from tests.factories import LEASE, a_submission, a_worker
+from worker.messages import Snapshot
 from worker.process import Exit, TrainerProcess
 from worker.supervisor import Stalled, Supervisor
 
 
 class Inbox(queue.Queue[Any]):
-    """Hours may pass, or the process stand still for an hour, while nothing is in it."""
+    """Snapshots, and then nothing so often; hours may pass meanwhile, or the process stand still for an hour."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, empty: int, stands_still: float) -> None:
+    def __init__(
+        self, monkeypatch: pytest.MonkeyPatch, empty: int, stands_still: float = 0.0, snapshots: int = 0
+    ) -> None:
         super().__init__()
-        self.left, self.ahead, self.stands_still = empty, 0.0, stands_still
+        self.left, self.ahead, self.stands_still, self.snapshots = empty, 0.0, stands_still, snapshots
         monotonic = time.monotonic
         monkeypatch.setattr(time, "monotonic", lambda: monotonic() + self.ahead)
 
     def get(self, block: bool = True, timeout: float | None = None) -> Any:
+        if self.snapshots:
+            self.snapshots -= 1
+            return Snapshot(type="checkpoint", step=1, epoch=1.0, fold=None, reason="cadence", score=None, files=[])
         if not self.left:
             return Exit(0)
         self.left -= 1
@@ -36,30 +42,55 @@ class Inbox(queue.Queue[Any]):
         raise queue.Empty
 
 
-def supervisor(database: Database, folder: Path, inbox: Inbox) -> Supervisor:
+def supervisor(database: Database, folder: Path, inbox: Inbox, draining: bool = False) -> Supervisor:
     with database.writing() as tx:
         jobs.submit(tx, a_submission(tx))
         claim = jobs.claim(tx, a_worker(tx), ["auto"], LEASE)
     assert claim is not None
     claim.spec.update(checkpoints={}, resources={"max_seconds": 10**9})
-    trainer = cast(TrainerProcess, SimpleNamespace(inbox=inbox))
-    timing = Timing(start=100.0, flush=1.0)
+    trainer = cast(TrainerProcess, Mock(inbox=inbox))
+    timing = Timing(start=100.0, flush=1.0, stop_grace=30.0)
     settings = Settings(data=folder, timing=timing)
-    return Supervisor(database, FolderStore(folder / "store"), settings, claim, trainer, lambda: False)
+    return Supervisor(database, FolderStore(folder / "store"), settings, claim, trainer, lambda: draining)
 
 
 def test_a_trainer_that_says_nothing_for_too_long_is_given_up(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert supervisor(database, tmp_path, Inbox(monkeypatch, 99, 0.0))._follow() == 0
+    assert supervisor(database, tmp_path, Inbox(monkeypatch, 99))._follow() == 0
     with pytest.raises(Stalled):
-        supervisor(database, tmp_path, Inbox(monkeypatch, 102, 0.0))._follow()
+        supervisor(database, tmp_path, Inbox(monkeypatch, 102))._follow()
 
 
 def test_an_hour_in_which_all_stood_still_is_no_silence(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert supervisor(database, tmp_path, Inbox(monkeypatch, 3, 3600.0))._follow() == 0
+
+
+@pytest.mark.parametrize(("seconds", "killed"), [(29, False), (32, True)])
+def test_a_trainer_that_does_not_stop_in_time_is_killed(
+    seconds: int, killed: bool, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopped = supervisor(database, tmp_path, Inbox(monkeypatch, seconds), draining=True)
+    stopped._follow()
+    assert cast(Mock, stopped.trainer).kill.called == killed
+
+
+def test_the_time_it_takes_to_store_a_snapshot_is_none_of_its_trainers(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inbox = Inbox(monkeypatch, 3, 3600.0, snapshots=5)
+
+    def store(snapshot: Snapshot) -> None:
+        inbox.ahead += 60.0
+
+    stopped = supervisor(database, tmp_path, inbox, draining=True)
+    monkeypatch.setattr(stopped.report, "checkpoint", store)
+    stopped._follow()
+    trainer = cast(Mock, stopped.trainer)
+    trainer.send.assert_called_once_with({"type": "stop", "why": "drain"})
+    trainer.kill.assert_not_called()
 
 
 def test_a_database_that_goes_as_an_attempt_begins_costs_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
