@@ -113,7 +113,7 @@ def _alone(client: Client, data: Path, job: Job, folder: Path) -> float:
         process.stdin.flush()
         while process.poll() is None:
             _take(folder / "room")
-            time.sleep(0.05)
+            time.sleep(0.01)
         assert process.returncode == 0
         process.stdin.close()
     said = [json.loads(line) for line in (folder / "messages").read_text().splitlines()]

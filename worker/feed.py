@@ -5,6 +5,7 @@ So they can be made here or ahead of time, in any number of processes, and a res
 Shape letters: N rows of the training part, B rows of a batch.
 """
 
+import signal
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -91,6 +92,7 @@ def feed(batches: Batches, start: int, stop: int, workers: int = 0) -> Iterator[
                 # Forked: the rows are shared and not copied, and an epoch's supply need not be picklable.
                 multiprocessing_context="fork",
                 timeout=STUCK,
+                worker_init_fn=_ignore_stop,
                 # Else the loader would draw from the generator of the dropout, and a resume would have drawn once more.
                 generator=torch.Generator(),
             )
@@ -99,6 +101,11 @@ def feed(batches: Batches, start: int, stop: int, workers: int = 0) -> Iterator[
         x_B, t_B, other_B, share_B = (None if column is None else torch.from_numpy(column) for column in sent)
         assert x_B is not None and t_B is not None
         yield Batch(x_B, t_B, other_B, share_B)
+
+
+def _ignore_stop(_: int) -> None:
+    """As the trainer does; PyTorch has set a handler for it since."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
 def _unchanged(sent: Sent) -> Sent:

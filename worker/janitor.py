@@ -52,11 +52,13 @@ class Janitor:
 
     def look(self, ending: threading.Event | None = None) -> None:
         """One pass. Any number of workers may do so at once."""
+        # Before the tables are read: should all stand still after that, rows may come that were not seen.
+        now = time.monotonic()
         unnamed = self._look()
         for name in unnamed:
             if ending is not None and ending.is_set():
                 return
-            if time.monotonic() - self._unnamed[name] > self.timing.orphan:
+            if now - self._unnamed[name] > self.timing.orphan:
                 try:
                     self.store.delete(name)
                 except OSError as error:

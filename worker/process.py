@@ -89,19 +89,25 @@ class TrainerProcess:
             # Else Arrow's allocator starts a thread, before the kernel is asked to hold the only one there is.
             "JE_ARROW_MALLOC_CONF": "background_thread:false",
         }
-        self.process = subprocess.Popen(
-            [*COMMAND, str(writing)],
-            cwd=ROOT,
-            env=environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            pass_fds=(writing,),
-            start_new_session=True,
-            # A buffer has a lock, and whoever closes it waits for whoever writes.
-            bufsize=0,
-        )
-        os.close(writing)
+        try:
+            self.process = subprocess.Popen(
+                [*COMMAND, str(writing)],
+                cwd=ROOT,
+                env=environment,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                pass_fds=(writing,),
+                start_new_session=True,
+                # A buffer has a lock, and whoever closes it waits for whoever writes.
+                bufsize=0,
+            )
+        except OSError:
+            # As where there are too many processes. It is tried again and again, and must not use up the files as well.
+            os.close(reading)
+            raise
+        finally:
+            os.close(writing)
         # Bounded: a supervisor that cannot write makes the trainer wait rather than fill the memory.
         self.inbox: queue.Queue[Heard] = queue.Queue(maxsize=WAITING)
         self.gone = threading.Event()
@@ -225,7 +231,8 @@ def _is_alive(group: int) -> bool:
     """Whether any process of the group still runs, or may. One that waits to be buried has let go of everything."""
     try:
         for pid in psutil.pids():
-            with suppress(ProcessLookupError, psutil.NoSuchProcess):
+            # What may not even be asked for its group is of no group of ours.
+            with suppress(ProcessLookupError, PermissionError, psutil.NoSuchProcess):
                 if os.getpgid(pid) == group and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
                     return True
     except (OSError, psutil.Error):

@@ -116,9 +116,11 @@ class Report:
         """Remove what attempts up to this one stored and no row knows of; a later one may be about to write its row."""
         with self.database.reading() as tx:
             known = checkpoints.prefixes(tx, self.job_id)
-        stored = {key.rpartition("/")[0] for key in self.store.keys(f"jobs/{self.job_id}")}
+        job = f"jobs/{self.job_id}"
+        stored = {key.rpartition("/")[0] for key in self.store.keys(job)}
         for orphan in stored - known:
-            attempt = re.fullmatch(r"a(\d+)", orphan.split("/")[2])
+            # Nothing else: a file that a desktop left beside checkpoints would have them all removed.
+            attempt = re.fullmatch(rf"{job}/a(\d+)/step-\d+", orphan)
             if attempt and int(attempt[1]) <= self.attempt:
                 self.store.delete(orphan)
 

@@ -57,8 +57,10 @@ class Slot:
     def warm(self) -> TrainerProcess:
         """The waiting trainer; a new one where it died meanwhile."""
         with self.lock:
-            if self.spare is None or not self.spare.is_alive:
-                self.spare = TrainerProcess(self.cuda)
+            if self.spare is not None and not self.spare.is_alive:
+                self.spare.close()
+                self.spare = None
+            self.spare = self.spare or TrainerProcess(self.cuda)
             return self.spare
 
     def take(self) -> TrainerProcess:
@@ -153,9 +155,10 @@ class Station:
         with self.database.reading() as tx:
             if self.is_draining or table.is_empty(tx, slot.serves):
                 return False
-        slot.warm()
+        pid = slot.warm().pid
+        trainer_at = (pid, identity.started(pid))
         with self.database.writing() as tx:
-            claim = jobs.claim(tx, self.id, slot.serves, self.settings.timing.lease)
+            claim = jobs.claim(tx, self.id, slot.serves, self.settings.timing.lease, *trainer_at)
         if claim is None:
             return False
         trainer, done = slot.take(), threading.Event()

@@ -38,7 +38,7 @@ class Stalled(Exception):
 
 
 class Damaged(Exception):
-    """The store no longer has what a job learns from."""
+    """The store no longer has what a job learns or starts from."""
 
 
 class Supervisor:
@@ -85,8 +85,8 @@ class Supervisor:
         except Exception as error:
             # An attempt lost like any other, and a slot that lives on.
             logger.exception("%s: attempt %d cannot go on", self.claim.job_id, self.claim.attempt)
-            why, blamed = f"{type(error).__name__}: {error}", disk.is_to_blame(error)
-            self._give_up(lambda tx: self._lose(tx, why, blamed))
+            why, blameless = f"{type(error).__name__}: {error}", disk.is_to_blame(error) or isinstance(error, Away)
+            self._give_up(lambda tx: self._lose(tx, why, blameless))
         finally:
             self.trainer.close()
             self.pulse.end()
@@ -106,9 +106,9 @@ class Supervisor:
         with suppress(jobs.Fenced, SQLAlchemyError):
             self._commit(write)
 
-    def _lose(self, tx: Session, why: str, disk_is_to_blame: bool = False) -> None:
-        """A full disk may have room in a while, and the job did not fill it."""
-        after = self.settings.timing.no_room if disk_is_to_blame else None
+    def _lose(self, tx: Session, why: str, blameless: bool = False) -> None:
+        """A full disk may have room in a while, and the job did not fill it; nor did it take the database away."""
+        after = self.settings.timing.no_room if blameless else None
         jobs.lose(tx, self.claim.job_id, self.claim.attempt, why, after)
 
     def _seconds_before(self) -> float:
@@ -147,14 +147,19 @@ class Supervisor:
         return rows
 
     def _origin(self) -> dict[str, Any] | None:
-        """What a fork starts with, here on disk. Raises Corrupt."""
+        """What a fork starts with, here on disk. Raises Damaged."""
         origin = self.claim.origin
         if origin is None:
             return None
         there = self.folder / "origin"
         there.mkdir(exist_ok=True)
-        for file in origin.files:
-            fetch(self.store, origin.key(file.name), there / file.name, file.sha256)
+        try:
+            for file in origin.files:
+                fetch(self.store, origin.key(file.name), there / file.name, file.sha256)
+        except Corrupt as error:
+            raise Damaged(
+                "the weights this job starts from are lost or damaged in the store: fork a checkpoint that is whole"
+            ) from error
         paths = {"weights": str(there / WEIGHTS), "preparation": str(there / PREPARATION)}
         return paths | {"fresh": origin.fresh}
 
@@ -322,7 +327,7 @@ class Supervisor:
             logger.warning("%s: the database is away (%s)", self.claim.job_id, error)
 
     def _patiently(self, ask: Callable[[], T]) -> T:
-        """What must not fail for want of the database: repeated while it is away. A trainer at work works on."""
+        """What must not fail for want of the database: repeated while it is away."""
         until = time.monotonic() + AWAY
         while True:
             try:

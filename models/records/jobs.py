@@ -89,8 +89,19 @@ def submit(tx: Session, wanted: Submission) -> tuple[str, bool]:
     return job_id, True
 
 
-def claim(tx: Session, worker_id: str, devices: list[str], lease: float) -> Claim | None:
-    """T2: the best queued job → starting, with the next attempt; its series end where its checkpoints do."""
+def claim(
+    tx: Session,
+    worker_id: str,
+    devices: list[str],
+    lease: float,
+    pid: int | None = None,
+    pid_started: float | None = None,
+) -> Claim | None:
+    """T2: the best queued job → starting, with the next attempt; its series end where its checkpoints do.
+
+    `pid` and `pid_started` name the trainer that waits for it: a sweep on its machine sees that it is gone before the
+    job moves on.
+    """
     best = (
         select(Job.id)
         .where(*claimable(devices))
@@ -123,7 +134,13 @@ def claim(tx: Session, worker_id: str, devices: list[str], lease: float) -> Clai
     )
     tx.execute(
         insert(Attempt).values(
-            job_id=row.id, attempt=row.attempt, worker_id=worker_id, start_step=step, started_at=now()
+            job_id=row.id,
+            attempt=row.attempt,
+            worker_id=worker_id,
+            pid=pid,
+            pid_started=pid_started,
+            start_step=step,
+            started_at=now(),
         )
     )
     record(tx, row.id, row.attempt, State.QUEUED, State.STARTING, f"resumes at step {step}" if step else None)
@@ -142,8 +159,8 @@ def begin(
 ) -> None:
     """T3: starting → running. A resume in another environment is no longer exact, and the job says so.
 
-    `pid` and `pid_started` name the trainer: a sweep on its machine sees that it is gone before the job moves on. Where
-    the same has been said before, and only the answer was lost, nothing changes. Raises Fenced.
+    `pid` and `pid_started` name the trainer, which may be another than the one that waited at the claim. Where the same
+    has been said before, and only the answer was lost, nothing changes. Raises Fenced.
     """
     running = (Job.id == job_id, Job.attempt == attempt, Job.state == State.RUNNING)
     begun = (Attempt.attempt == attempt, Attempt.pid == pid)
@@ -220,7 +237,7 @@ def succeed(tx: Session, job_id: str, attempt: int) -> None:
 def lose(tx: Session, job_id: str, attempt: int, why: str, after: float | None = None) -> None:
     """T7, or T8 once it was lost too often: the trainer died. Raises Fenced.
 
-    `after` are the seconds to wait where the disk is to blame and not the job: such a loss is not held against it.
+    `after` are the seconds to wait where a disk or a database is to blame: such a loss is not held against the job.
     """
     failed = {"failures": Job.failures + 1}
     for state in Leased:

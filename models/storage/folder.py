@@ -78,6 +78,8 @@ class FolderStore:
             partial.unlink(missing_ok=True)
         for folder in (target.parent, *target.parent.relative_to(self.root).parents):
             sync_folder(self.root / folder)
+        # Or the disk has gone meanwhile, and this lies in its place.
+        self._insist()
         return digest.hexdigest()
 
     def read(self, key: str, start: int = 0, stop: int | None = None) -> Iterator[bytes]:

@@ -93,6 +93,25 @@ def test_young_bytes_may_yet_get_their_row(
     assert kept(store) == []
 
 
+def test_a_pass_that_stood_still_removes_nothing_for_it(
+    database: Database, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [1000.0]
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    (young,) = put(store, tmp_path, f"datasets/{new_id('put')}")
+    janitor = Janitor(database, store, Timing())
+    look = janitor._look
+
+    def stand_still() -> list[str]:
+        unnamed = look()
+        clock[0] += 30 * 3600
+        return unnamed
+
+    monkeypatch.setattr(janitor, "_look", stand_still)
+    janitor.look()
+    assert kept(store) == [young], "its row may have been written meanwhile"
+
+
 def test_a_large_store_is_looked_through_in_parts(
     database: Database, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -102,7 +121,7 @@ def test_a_large_store_is_looked_through_in_parts(
     for _ in range(6):
         janitor.look()
         left.append(len(kept(store)))
-    assert left == [3, 1, 0, 0, 0, 0]
+    assert left == [5, 5, 5, 3, 1, 0], "what is removed was seen before"
 
 
 def test_a_database_judges_nothing_older_than_itself(database: Database, tmp_path: Path) -> None:
@@ -151,12 +170,13 @@ def test_an_end_is_not_kept_waiting(database: Database, store: Store, tmp_path: 
     assert kept(store) == orphan
 
 
-def test_a_worker_looks_at_its_start(migrated_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_looks_now_and_then(migrated_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def no_trainer(_: stations.Slot) -> None:
         """None is needed here, and starting one takes seconds."""
 
     monkeypatch.setattr(stations.Slot, "warm", no_trainer)
-    station = stations.Station(Settings(data=tmp_path, database_url=migrated_url, timing=AT_ONCE), "local", 1)
+    timing = Timing(orphan=0.0, inventory=0.1)
+    station = stations.Station(Settings(data=tmp_path, database_url=migrated_url, timing=timing), "local", 1)
     with station.database.writing() as tx:
         a_key(tx)
     put(station.store, tmp_path, f"datasets/{new_id('put')}")

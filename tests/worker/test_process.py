@@ -219,3 +219,15 @@ def test_what_cannot_be_seen_is_not_taken_for_gone(trainer: TrainerProcess, monk
         assert not trainer.gone.wait(0.5)
     assert trainer.inbox.get(timeout=5) == Exit(-9)
     assert all(map(is_over, group))
+
+
+def test_a_machine_with_too_many_processes_keeps_its_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(subprocess, "Popen", refuse)
+    before = psutil.Process().num_fds()
+    for _ in range(5):
+        with pytest.raises(BlockingIOError):
+            TrainerProcess(None)
+    assert psutil.Process().num_fds() == before

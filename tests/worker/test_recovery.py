@@ -165,6 +165,19 @@ def test_a_drained_job_loses_no_step(
     assert again.reason is not None and int(again.reason.rsplit(" ", 1)[1]) >= 700
 
 
+def test_a_stop_of_every_process_at_once_loses_no_step_either(
+    service: Embedded, client: Client, calm: tuple[str, list[int], list[float]]
+) -> None:
+    """As systemd stops a unit, and a machine that is shut down all there is: the worker is not the first to hear."""
+    job = client.submit({**SPEC, "resources": {"data_workers": 2}})
+    reach(client, job.id, 300)
+    for process in (*service.descendants("worker.trainer"), *service.descendants("worker.local")):
+        process.terminate()
+    job = client.wait(job.id, timeout=120)
+    assert outcome(client, job) == calm
+    assert (job.attempt, job.preemptions, job.failures, job.worker_lost) == (2, 1, 0, 0)
+
+
 def test_pause_and_resume_change_nothing(
     service: Embedded, client: Client, calm: tuple[str, list[int], list[float]]
 ) -> None:

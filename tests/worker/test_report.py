@@ -111,9 +111,12 @@ def test_what_nobody_committed_goes_and_a_later_attempt_s_stays(report: Report, 
     job = f"jobs/{report.job_id}"
     for orphan in ("a0/step-5", "a1/step-20", "a2/step-30", "origin"):
         store.put(f"{job}/{orphan}/{FILES[0]}", source)
+    for stray in (".DS_Store", "a1/.DS_Store", "a1/other/.DS_Store"):
+        store.put(f"{job}/{stray}", source)
     report.clear()
-    kept = {key.rpartition("/")[0] for key in store.keys(job)}
+    kept = {key.rpartition("/")[0] for key in store.keys(job) if not key.endswith(".DS_Store")}
     assert kept == {f"{job}/a1/step-10", f"{job}/a2/step-30", f"{job}/origin"}
+    assert {f"{job}/a1/step-10/{name}" for name in FILES} <= set(store.keys(job))
 
 
 def test_an_attempt_that_is_fenced_off_commits_nothing(report: Report, database: Database) -> None:

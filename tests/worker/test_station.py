@@ -1,5 +1,6 @@
 """A worker that stood still reaps nobody: leases ran out because nobody could renew them."""
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,8 +11,9 @@ from athanor.contract import State
 from models.settings import Settings
 from tests.factories import a_job, expire_lease
 from tests.rows import job_row
+from worker import process as processes
 from worker import station as stations
-from worker.station import Station
+from worker.station import Slot, Station
 
 
 @pytest.fixture
@@ -61,3 +63,13 @@ def test_nor_after_the_database_stood_still(station: Station, monkeypatch: pytes
     monkeypatch.setattr(stations, "uptime", lambda: next(clock))
     station.sweep()
     assert state(station, job_id) == "running"
+
+
+def test_a_spare_that_died_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "COMMAND", (sys.executable, "-c", "import time; time.sleep(600)"))
+    slot = Slot(None)
+    dead = slot.warm()
+    dead.kill()
+    assert dead.gone.wait(10)
+    slot.warm().close()
+    assert dead.process.stdin is not None and dead.process.stdin.closed

@@ -93,6 +93,19 @@ def test_the_time_it_takes_to_store_a_snapshot_is_none_of_its_trainers(
     trainer.kill.assert_not_called()
 
 
+def test_a_fork_whose_start_the_store_has_lost_fails_and_says_so(tmp_path: Path) -> None:
+    with kit.installation(tmp_path) as house, house.client() as client:
+        parent = kit.submit(client, kit.spec("linear"))
+        kit.train(house.settings)
+        fork = client.post(f"/v1/jobs/{parent}/fork", json={}).json()["id"]
+        (weights,) = house.settings.data.glob(f"store/jobs/{fork}/origin/weights.safetensors")
+        weights.unlink()
+        kit.train(house.settings)
+        job = client.get(f"/v1/jobs/{fork}").json()
+    assert (job["state"], job["attempt"], job["error"]["code"]) == ("failed", 1, "data")
+    assert "starts from" in job["error"]["message"]
+
+
 def test_a_database_that_goes_as_an_attempt_begins_costs_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     planned: list[list[OperationalError]] = []
 

@@ -75,3 +75,14 @@ def test_the_trainers_of_overdue_leases_of_this_machine_are_named(database: Data
             if overdue:
                 expire_lease(tx, job_id=claim.job_id)
         assert queue.overdue(tx, "here") == [(100, 5.5)]
+
+
+def test_a_trainer_is_named_before_its_attempt_has_begun(database: Database) -> None:
+    """Its supervisor may be frozen between the order and the word that it was understood."""
+    with database.writing() as tx:
+        job_id = a_job(tx)
+        claim = jobs.claim(tx, a_worker(tx, machine="here"), ["auto"], LEASE, 7, 5.5)
+        assert claim is not None and claim.job_id == job_id
+        assert queue.overdue(tx, "here") == []
+        expire_lease(tx, job_id=job_id)
+        assert queue.overdue(tx, "here") == [(7, 5.5)]
