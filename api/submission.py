@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
+from contextlib import suppress
 
 from fastapi import Response
 from sqlalchemy.exc import IntegrityError
@@ -11,6 +12,7 @@ from api.deps import Service, missing
 from athanor.contract import Job, Plan
 from models.kinds import Refusal
 from models.records import answers, jobs, queue, repeats
+from models.records.database import Away
 from models.records.keys import Caller
 from models.rehearsal import rehearse
 from models.spec import JobSpec
@@ -73,7 +75,8 @@ def accept(service: Service, response: Response, wanted: jobs.Submission, check:
             job_id, is_new = jobs.submit(tx, wanted)
     # Only now: a worker that hears the ring must find the row.
     if is_new and service.broker.ring(job_id):
-        with service.database.writing() as tx:
+        # Accepted it is: without the mark, it is rung for once more.
+        with suppress(*Away), service.database.writing() as tx:
             queue.mark_rung(tx, job_id)
     return _answer(service, response, job_id, 201 if is_new else 200)
 

@@ -68,9 +68,11 @@ def fingerprint(device: torch.device) -> dict[str, Any]:
         "torch": torch.__version__,
         "numpy": np.__version__,
         "python": platform.python_version(),
+        "libc": " ".join(platform.libc_ver()),
         "machine": platform.machine(),
         "processor": processor(),
         "cpu": torch.backends.cpu.get_cpu_capability(),
+        "features": features(),
         "threads": torch.get_num_threads(),
         "device": name_of(device),
     }
@@ -92,10 +94,18 @@ def processor(about: Path = Path("/proc/cpuinfo")) -> str:
     return ", ".join(fields[name] for name in named if name in fields) or platform.machine()
 
 
+def features() -> str:
+    """What the CPU can do and how large its caches are, by which libraries choose kernels and blocks."""
+    known = torch.cpu.get_capabilities()
+    able = sorted(name for name, value in known.items() if value is True)
+    return " ".join([*able, *(f"{name}={known[name]}" for name in sorted(known) if name.endswith("cache_size"))])
+
+
 def code(root: Path) -> str:
-    """SHA-256 of the names and bytes of all that computes below the project's root."""
+    """SHA-256 of the names and bytes of all that computes or decides below the project's root."""
     digest = hashlib.sha256()
-    for path in sorted(path for room in ("models", "worker") for path in (root / room).rglob("*.py")):
+    rooms = ("athanor", "models", "worker")
+    for path in sorted(path for room in rooms for path in (root / room).rglob("*.py")):
         content = path.read_bytes()
         digest.update(f"{path.relative_to(root)}\0{len(content)}\0".encode() + content)
     return digest.hexdigest()

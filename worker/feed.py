@@ -98,7 +98,8 @@ def feed(batches: Batches, start: int, stop: int, workers: int = 0) -> Iterator[
             )
         )
     for sent in made:
-        x_B, t_B, other_B, share_B = (None if column is None else torch.from_numpy(column) for column in sent)
+        # Copied to where PyTorch puts its own tensors: some kernels give other bits at other alignments.
+        x_B, t_B, other_B, share_B = (None if column is None else torch.from_numpy(column).clone() for column in sent)
         assert x_B is not None and t_B is not None
         yield Batch(x_B, t_B, other_B, share_B)
 

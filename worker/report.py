@@ -107,7 +107,7 @@ class Report:
         self._forget()
         shutil.rmtree(folder, ignore_errors=True)
         try:
-            self._retire()
+            self.retire()
         except (OSError, SQLAlchemyError) as error:
             # The new one is safe; the old ones are marked, and go with the next.
             logger.warning("%s: old checkpoints stay for now: %s", self.job_id, error)
@@ -172,7 +172,8 @@ class Report:
         self._lines.clear()
         self._progress = None
 
-    def _retire(self) -> None:
+    def retire(self) -> None:
+        """Remove the checkpoints that the policy keeps no longer, and what an earlier try of that left."""
         with self.database.writing() as tx:
             gone = checkpoints.retire(
                 tx, self.job_id, self.policy.keep_last, self.policy.keep_best, better_is(self.policy.series)

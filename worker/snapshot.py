@@ -9,7 +9,7 @@ import json
 import os
 import random
 import re
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +62,7 @@ def restore(learner: Learner, folder: Path) -> None:
     else:
         learner.model.load_state_dict(weights)
     _restore_optimizer(learner.optimizer, _below(arrays, "optimizer."), scalars["optimizer"])
-    learner.memory = Memory(**scalars["memory"])
+    learner.memory = Memory(**_known(Memory, scalars["memory"]))
     torch.set_rng_state(arrays["rng.torch"])
     if "rng.cuda" in arrays and torch.cuda.is_available():
         torch.cuda.set_rng_state(arrays["rng.cuda"])
@@ -73,12 +73,17 @@ def restore(learner: Learner, folder: Path) -> None:
 
 def past(folder: Path) -> Past:
     """The trainings that were over when a snapshot was taken."""
-    return Past(**json.loads((folder / SCALARS).read_text()).get("past", {}))
+    return Past(**_known(Past, json.loads((folder / SCALARS).read_text()).get("past", {})))
+
+
+def _known(kind: type[Memory] | type[Past], saved: dict[str, Any]) -> dict[str, Any]:
+    """Without what a newer version saved beside: the job goes on here, and says that it is not exact."""
+    return {each.name: saved[each.name] for each in fields(kind) if each.name in saved}
 
 
 def _state(learner: Learner) -> tuple[Tensors, dict[str, Any]]:
     arrays: Tensors = {"rng.torch": torch.get_rng_state()}
-    if torch.cuda.is_available():
+    if any(parameter.is_cuda for parameter in learner.model.parameters()):
         arrays["rng.cuda"] = torch.cuda.get_rng_state()
     _, keys, position, has_gauss, cached = np.random.get_state()
     arrays["rng.numpy"] = torch.from_numpy(np.asarray(keys, dtype=np.int64))
@@ -109,7 +114,8 @@ def _restore_optimizer(optimizer: torch.optim.Optimizer, arrays: Tensors, kept: 
             # In the parameter's own memory layout: fused kernels walk raw memory and do not look at strides.
             value = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
         elif isinstance(value, torch.Tensor):
-            value = value.to(parameter.device)
+            # A copy: what was loaded shares one memory, which a number of it would keep until the end.
+            value = value.to(parameter.device, copy=True)
         optimizer.state[parameter][name] = value
 
 

@@ -1,6 +1,7 @@
 """A worker process: its slots with a warm trainer in each, its sweep, its place in the table."""
 
 import logging
+import math
 import os
 import platform
 import queue
@@ -58,8 +59,7 @@ class Slot:
         """The waiting trainer; a new one where it died meanwhile."""
         with self.lock:
             if self.spare is not None and not self.spare.is_alive:
-                self.spare.close()
-                self.spare = None
+                self._end_spare()
             self.spare = self.spare or TrainerProcess(self.cuda)
             return self.spare
 
@@ -69,6 +69,16 @@ class Slot:
         with self.lock:
             self.spare = None
         return trainer
+
+    def empty(self) -> None:
+        """End the waiting trainer, where there is one."""
+        with self.lock:
+            self._end_spare()
+
+    def _end_spare(self) -> None:
+        if self.spare is not None:
+            self.spare.close()
+            self.spare = None
 
 
 @dataclass
@@ -95,8 +105,11 @@ class Station:
         for slot in self.all_slots:
             self.free.put(slot)
         self._ending = threading.Event()
+        self._closing = threading.Event()
         self._looked_at = uptime()
         self._amnesty_until = 0.0
+        self._ahead = math.inf
+        """Of this process's clock the database's, when they were last compared."""
         self._unowned: dict[Path, float] = {}
         """Attempt folders that nobody's lease is for, and since when: by this process's clock alone."""
         self._sweeper = threading.Thread(target=self._sweep_on, name="sweep", daemon=True)
@@ -140,12 +153,12 @@ class Station:
     def close(self) -> None:
         """After the threads that `work` have returned."""
         self._ending.set()
+        self._closing.set()
         self._sweeper.join()
         # Not for long: it may be in the middle of a large folder, on a slow disk.
         self._janitor.join(PATIENCE)
         for slot in self.all_slots:
-            if slot.spare is not None:
-                slot.spare.close()
+            slot.empty()
         with self.database.writing() as tx:
             workers.beat(tx, self.id, "gone")
         self.database.close()
@@ -156,9 +169,14 @@ class Station:
             if self.is_draining or table.is_empty(tx, slot.serves):
                 return False
         pid = slot.warm().pid
-        trainer_at = (pid, identity.started(pid))
-        with self.database.writing() as tx:
-            claim = jobs.claim(tx, self.id, slot.serves, self.settings.timing.lease, *trainer_at)
+        named = (pid, identity.started(pid))
+        try:
+            with self.database.writing() as tx:
+                claim = jobs.claim(tx, self.id, slot.serves, self.settings.timing.lease, *named)
+        except BaseException:
+            # It may have been claimed all the same, and this trainer be ended for it while it is at another job.
+            slot.empty()
+            raise
         if claim is None:
             return False
         trainer, done = slot.take(), threading.Event()
@@ -180,6 +198,11 @@ class Station:
             slot.warm()
         return True
 
+    def pass_on(self, job_id: str) -> None:
+        """Let the next sweep ring for a job that this worker heard of and cannot take, where it still waits."""
+        with suppress(*Away), self.database.writing() as tx:
+            table.mark_unheard(tx, job_id)
+
     def _warm_for_the_next(self, slot: Slot, done: threading.Event) -> None:
         """While a job runs, start the trainer of the next one as soon as there is one: importing takes seconds."""
         while not done.wait(1.0) and not self.is_draining:
@@ -200,7 +223,7 @@ class Station:
                 logger.exception("a sweep failed; the next one tries again")
             # However long a slow broker or a slow disk took: that is no sleep.
             self._looked_at = uptime()
-            if self._ending.wait(pause * random.uniform(2 - LONGEST_PAUSE, LONGEST_PAUSE)):
+            if self._closing.wait(pause * random.uniform(2 - LONGEST_PAUSE, LONGEST_PAUSE)):
                 return
 
     def sweep(self) -> None:
@@ -208,6 +231,8 @@ class Station:
         reaps = self._may_reap(self.settings.timing.sweep * LONGEST_PAUSE)
         with self.database.writing() as tx:
             workers.beat(tx, self.id, "draining" if self.is_draining else "active")
+            until = table.time(tx)
+            reaps = self._trusts(until) and reaps
             if reaps:
                 table.expire_dead(tx, identity.machine(), identity.started)
             overdue = table.overdue(tx, identity.machine()) if reaps else []
@@ -219,10 +244,11 @@ class Station:
                 reaps = False
         with self.database.writing() as tx:
             if reaps:
-                for job_id in jobs.reap(tx):
+                for job_id in jobs.reap(tx, until):
                     logger.warning("%s: its worker was lost", job_id)
             # No more rings than hands: they would pile up behind a long job.
-            waiting = table.to_ring(tx, self.settings.timing.ring_again, self.free.qsize())
+            hands = 0 if self.is_draining else self.free.qsize()
+            waiting = table.to_ring(tx, self.settings.timing.ring_again, hands)
         for job_id in waiting:
             if not self.broker.ring(job_id):
                 break
@@ -241,6 +267,15 @@ class Station:
             logger.warning("nothing is reaped for a while: this worker stood still for %.0f s", still)
             self._grant_amnesty()
         return self._looked_at >= self._amnesty_until
+
+    def _trusts(self, time: float) -> bool:
+        """Whether the database's clock went on as this process's did; set forward, it ends leases that are kept."""
+        before, self._ahead = self._ahead, time - uptime()
+        if self._ahead - before > self.settings.timing.lease / 2:
+            logger.warning("nothing is reaped for a while: the database's clock was set forward")
+            self._grant_amnesty()
+            return False
+        return True
 
     def _grant_amnesty(self) -> None:
         """Everyone gets the time to renew a lease."""

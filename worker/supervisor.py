@@ -72,7 +72,7 @@ class Supervisor:
         try:
             self.pulse.start()
             self.room.mkdir(parents=True)
-            self._clear()
+            self._tidy(self.report.clear)
             self.seconds_before = self._patiently(self._seconds_before)
             self.trainer.send({"type": "job", **self._patiently(self._assignment)})
             code = self._follow()
@@ -90,15 +90,16 @@ class Supervisor:
         finally:
             self.trainer.close()
             self.pulse.end()
-            self._clear()
+            self._tidy(self.report.retire)
+            self._tidy(self.report.clear)
             shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _clear(self) -> None:
+    def _tidy(self, remove: Callable[[], None]) -> None:
         try:
-            self.report.clear()
+            remove()
         except (OSError, SQLAlchemyError) as error:
             # Nobody needs them: they go with the job.
-            logger.warning("%s: stored files without a row stay for now: %s", self.claim.job_id, error)
+            logger.warning("%s: stored files that nobody needs stay for now: %s", self.claim.job_id, error)
 
     def _give_up(self, write: Callable[[Session], None]) -> None:
         """Say what became of this attempt. Where not even that can be written, its lease runs out."""
@@ -302,9 +303,9 @@ class Supervisor:
                     message = f"the job ran longer than resources.max_seconds = {self.max_seconds}"
                     jobs.fail(tx, job_id, attempt, JobError(code="max_seconds", message=message))
                 case Stopped():
-                    jobs.release(tx, job_id, attempt)
+                    jobs.release(tx, job_id, attempt, self.stop_sent == "drain")
                 case _ if self.stop_sent is not None:
-                    jobs.release(tx, job_id, attempt)
+                    jobs.release(tx, job_id, attempt, self.stop_sent == "drain")
                 case _:
                     self._lose(tx, _death(code))
 

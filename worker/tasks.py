@@ -21,3 +21,5 @@ def train(message: dict[str, Any]) -> None:
         station.free.put(slot)
     if not claimed:
         logger.info("nothing to claim for the ring %s", str(message)[:200])
+        # Another worker may have what the job needs. Of a message nothing is believed but that this may be a job.
+        station.pass_on(str(message.get("job_id"))[:100])

@@ -107,10 +107,11 @@ def by_id(tx: Session, job_id: str, checkpoint_id: str) -> Stored | None:
 
 
 def page(tx: Session, job_id: str, after: str | None, limit: int) -> list[contract.Checkpoint]:
-    """Committed checkpoints in the order they were written."""
-    query = select(Checkpoint).where(*_committed(job_id)).order_by(Checkpoint.id).limit(limit)
+    """Committed checkpoints by their steps; by ids, which hold a worker's clock, after one that is gone."""
+    query = select(Checkpoint).where(*_committed(job_id)).order_by(Checkpoint.step).limit(limit)
     if after is not None:
-        query = query.where(Checkpoint.id > after)
+        step = tx.scalar(select(Checkpoint.step).where(Checkpoint.job_id == job_id, Checkpoint.id == after))
+        query = query.where(Checkpoint.id > after if step is None else Checkpoint.step > step)
     return [_answer(row) for row in tx.scalars(query)]
 
 

@@ -84,8 +84,16 @@ def _keep_a_log(connection: sqlite3.Connection) -> None:
 
 def _engine(url: str) -> Engine:
     if not url.startswith("sqlite"):
-        # Whoever is frozen in the middle of a transaction must not hold its rows for ever.
-        bound = {"options": f"-c idle_in_transaction_session_timeout={round(BUSY * 1000)}"}
+        bound = {
+            # Whoever is frozen in the middle of a transaction must not hold its rows for ever.
+            "options": f"-c idle_in_transaction_session_timeout={round(BUSY * 1000)}",
+            # Nor may a host that is gone without a word be waited for, which the kernel would do for hours.
+            "connect_timeout": round(BUSY),
+            "tcp_user_timeout": round(BUSY * 1000),
+            "keepalives_idle": 10,
+            "keepalives_interval": 5,
+            "keepalives_count": 4,
+        }
         return create_engine(url, pool_size=10, max_overflow=20, pool_pre_ping=True, connect_args=bound)
     engine = create_engine(url, connect_args={"timeout": BUSY, "check_same_thread": False})
 

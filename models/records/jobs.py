@@ -129,9 +129,9 @@ def claim(
     newest = checkpoints.newest(tx, row.id)
     step = newest.step if newest else 0
     metrics.truncate(tx, row.id, step)
-    tx.execute(
-        update(Job).where(Job.id == row.id).values(step=step, epoch=newest.epoch if newest else 0.0, eta_seconds=None)
-    )
+    place = {"step": step, "epoch": newest.epoch if newest else 0.0, "eta_seconds": None}
+    # The lease once more: to cut long series off may have taken a while.
+    tx.execute(update(Job).where(Job.id == row.id).values(**place, lease_expires_at=now() + lease))
     tx.execute(
         insert(Attempt).values(
             job_id=row.id,
@@ -252,27 +252,32 @@ def fail(tx: Session, job_id: str, attempt: int, error: JobError) -> None:
     held(tx, job_id, attempt, Leased, State.FAILED, error.code, values)
 
 
-def release(tx: Session, job_id: str, attempt: int) -> None:
+def release(tx: Session, job_id: str, attempt: int, drained: bool = True) -> None:
     """T11, T12, T14: the trainer stopped because it was asked to; the job goes where the user wants it by now.
 
-    Raises Fenced.
+    `drained` says whether its worker asked; else a user did, who may have thought better of it. Raises Fenced.
     """
     lock(tx, job_id)
-    drained = {"preemptions": Job.preemptions + 1, "not_before": 0.0, "last_rung_at": None}
+    why = "worker drained" if drained else "resumed"
+    again = {"preemptions": Job.preemptions + int(drained), "not_before": 0.0, "last_rung_at": None}
     for state in Leased:
         mine = (Job.attempt == attempt,)
         if _as_desired(tx, job_id, state, None, mine, {}, "supervisor"):
             return
-        if move(tx, job_id, state, State.QUEUED, "worker drained", drained, mine, "supervisor"):
+        if move(tx, job_id, state, State.QUEUED, why, again, mine, "supervisor"):
             return
     raise Fenced
 
 
-def reap(tx: Session) -> list[str]:
-    """T9: whatever outlived its lease goes back to the queue, or where the user wanted it. Returns the ids."""
+def reap(tx: Session, until: float | None = None) -> list[str]:
+    """T9: whatever outlived its lease goes back to the queue, or where the user wanted it. Returns the ids.
+
+    Of leases that ended before `until`, by the database's clock: those whose trainers the caller has seen gone.
+    """
+    over = Job.lease_expires_at < (now() if until is None else until)
     expired = tx.execute(
         select(Job.id, Job.attempt, Job.state)
-        .where(Job.lease_owner.is_not(None), Job.lease_expires_at < now())
+        .where(Job.lease_owner.is_not(None), over)
         .order_by(Job.id)  # one order for every sweep: two of them must not wait for each other
     ).all()
     lost = {"worker_lost": Job.worker_lost + 1}
@@ -285,7 +290,7 @@ def reap(tx: Session) -> list[str]:
             State(row.state),
             "worker lost",
             # Read again in the UPDATE: the holder may have come back, or finished, since.
-            (Job.attempt == row.attempt, Job.lease_expires_at < now()),
+            (Job.attempt == row.attempt, over),
             lost,
             "sweep",
         )

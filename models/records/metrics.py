@@ -1,5 +1,6 @@
 """Metric series: append a batch, cut off what a resume will do again, read a window."""
 
+from collections.abc import Iterator
 from contextlib import suppress
 
 import numpy as np
@@ -42,8 +43,10 @@ def _grow(tx: Session, job_id: str, name: str, points: Points) -> None:
         .limit(1)
     ).first()
     if tail is not None and tail.n < SEALED:
-        points = join([unpack(tail.packed), points])
-        _drop(tx, job_id, name, [tail.first_step])
+        # One that cannot be read stays as it is: it must not keep its job from going on.
+        with suppress(Unreadable):
+            points = join([unpack(tail.packed), points])
+            _drop(tx, job_id, name, [tail.first_step])
     for start in range(0, len(points), SEALED):
         _write(tx, job_id, name, points[start : start + SEALED])
     _compact(tx, job_id, name)
@@ -57,9 +60,10 @@ def _compact(tx: Session, job_id: str, name: str) -> None:
         .limit(COMPACT // SEALED)
     ).all()
     if len(closed) == COMPACT // SEALED:
-        whole = join([unpack(row.packed) for row in closed])
-        _drop(tx, job_id, name, [row.first_step for row in closed])
-        _write(tx, job_id, name, whole)
+        with suppress(Unreadable):
+            whole = join([unpack(row.packed) for row in closed])
+            _drop(tx, job_id, name, [row.first_step for row in closed])
+            _write(tx, job_id, name, whole)
 
 
 def _write(tx: Session, job_id: str, name: str, points: Points) -> None:
@@ -122,9 +126,22 @@ def truncate(tx: Session, job_id: str, step: int) -> None:
                 _write(tx, job_id, row.series, kept)
     for name in {row.series for row in beyond}:
         tx.execute(delete(Series).where(Series.job_id == job_id, Series.name == name))
-        left = _read(tx, job_id, name, None)
-        if len(left):
-            _summarise(tx, job_id, name, left)
+        for points in _telling(tx, job_id, name):
+            _summarise(tx, job_id, name, points)
+
+
+def _telling(tx: Session, job_id: str, name: str) -> Iterator[Points]:
+    """The chunks that a summary needs, of however many: the one of the least value, of the greatest, and the last."""
+    here = (Chunk.job_id == job_id, Chunk.series == name)
+    rows = tx.execute(select(Chunk.first_step, Chunk.vmin, Chunk.vmax).where(*here).order_by(Chunk.first_step)).all()
+    finite = [row for row in rows if row.vmin is not None]
+    chosen = rows[-1:]
+    if finite:
+        chosen = [min(finite, key=lambda row: row.vmin), max(finite, key=lambda row: row.vmax), *chosen]
+    steps = [row.first_step for row in chosen]
+    for packed in tx.scalars(select(Chunk.packed).where(*here, Chunk.first_step.in_(steps)).order_by(Chunk.first_step)):
+        with suppress(Unreadable):
+            yield unpack(packed)
 
 
 def read(
@@ -138,8 +155,7 @@ def read(
     known = [row for row in tx.execute(query) if names is None or row.name in names]
     answer = {}
     for name in names if names is not None else [row.name for row in known]:
-        points = _read(tx, job_id, name, after)
-        points = points if upto is None else points[points.steps <= upto]
+        points = _read(tx, job_id, name, after, upto)
         if names is None and not len(points):
             continue
         points = thin(points, most) if most else points
@@ -158,9 +174,12 @@ def newest_step(tx: Session, job_id: str, names: list[str] | None) -> int:
     return max(tx.scalars(query), default=0)
 
 
-def _read(tx: Session, job_id: str, name: str, after: int | None) -> Points:
+def _read(tx: Session, job_id: str, name: str, after: int | None, upto: int | None) -> Points:
     query = select(Chunk.packed).where(Chunk.job_id == job_id, Chunk.series == name).order_by(Chunk.first_step)
     if after is not None:
         query = query.where(Chunk.last_step > after)
+    if upto is not None:
+        query = query.where(Chunk.first_step <= upto)
     points = join([unpack(packed) for packed in tx.scalars(query)])
-    return points if after is None else points[points.steps > after]
+    points = points if after is None else points[points.steps > after]
+    return points if upto is None else points[points.steps <= upto]

@@ -37,6 +37,16 @@ def mark_rung(tx: Session, job_id: str) -> None:
     tx.execute(update(Job).where(Job.id == job_id, Job.state == State.QUEUED).values(last_rung_at=now()))
 
 
+def mark_unheard(tx: Session, job_id: str) -> None:
+    """Whoever heard the ring could not take the job: it is rung for again by the next sweep."""
+    tx.execute(update(Job).where(Job.id == job_id, Job.state == State.QUEUED).values(last_rung_at=None))
+
+
+def time(tx: Session) -> float:
+    """The database's, by which leases end."""
+    return tx.scalars(select(now())).one()
+
+
 def expire_dead(tx: Session, machine: str, started: Callable[[int], float | None]) -> None:
     """End the leases of workers of this machine whose process is gone: what time would tell, sooner.
 
@@ -47,6 +57,7 @@ def expire_dead(tx: Session, machine: str, started: Callable[[int], float | None
         select(Job.id, Job.attempt, Worker.pid, Worker.pid_started)
         .join(Worker, Worker.id == Job.lease_owner)
         .where(Worker.machine == machine)
+        .order_by(Job.id)  # as `jobs.reap` does: two sweeps must not wait for each other
     ).all()
     for row in held:
         began = started(row.pid)

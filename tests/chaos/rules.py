@@ -68,7 +68,7 @@ MUTANTS: dict[str, Mutant] = {
     "reap-without-recheck": Mutant(
         "the reaper acts on what it read, not on what is",
         JOBS,
-        "(Job.attempt == row.attempt, Job.lease_expires_at < now()),",
+        "(Job.attempt == row.attempt, over),",
         "(),",
         (f"{RECORDS}/test_races.py",),
     ),
@@ -215,14 +215,14 @@ MUTANTS: dict[str, Mutant] = {
     "memory-lost": Mutant(
         "patience and the best so far are not restored",
         SNAPSHOT,
-        '    learner.memory = Memory(**scalars["memory"])\n',
+        '    learner.memory = Memory(**_known(Memory, scalars["memory"]))\n',
         '    learner.memory = Memory(step=scalars["memory"]["step"])\n',
         RESUME,
     ),
     "past-lost": Mutant(
         "the folds that are done are not remembered",
         SNAPSHOT,
-        '    return Past(**json.loads((folder / SCALARS).read_text()).get("past", {}))\n',
+        '    return Past(**_known(Past, json.loads((folder / SCALARS).read_text()).get("past", {})))\n',
         "    return Past()\n",
         (f"{WORKER}/test_snapshot.py", f"{WORKER}/test_trial.py"),
     ),
@@ -380,5 +380,19 @@ MUTANTS: dict[str, Mutant] = {
         r'rf"{job}/a(\d+)/step-\d+"',
         r'rf"{job}/a(\d+).*"',
         (f"{WORKER}/test_report.py",),
+    ),
+    "ended-for-another": Mutant(
+        "a trainer named in a claim that got no answer is given another job",
+        "worker/station.py",
+        "            slot.empty()\n            raise\n",
+        "            raise\n",
+        (f"{WORKER}/test_station.py", "-k", "without_an_answer"),
+    ),
+    "clock-believed": Mutant(
+        "a clock that is set forward ends leases that are kept",
+        "worker/station.py",
+        "if self._ahead - before > self.settings.timing.lease / 2:",
+        "if False:",
+        (f"{WORKER}/test_station.py", "-k", "set_forward"),
     ),
 }

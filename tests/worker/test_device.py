@@ -109,8 +109,14 @@ def test_a_fingerprint_says_where_bytes_would_be_equal() -> None:
     assert device.fingerprint(here)["code"] == device.code(device.ROOT)
 
 
+def test_features_are_those_the_system_tells_of() -> None:
+    told = device.features().split()
+    assert ("avx2" in told) == ("avx2" in Path("/proc/cpuinfo").read_text().split())
+    assert any(one.startswith("l2_cache_size=") for one in told)
+
+
 def test_every_change_of_what_computes_is_another_code(tmp_path: Path) -> None:
-    for room in ("models", "worker", "api"):
+    for room in ("athanor", "models", "worker", "api"):
         shutil.copytree(device.ROOT / room, tmp_path / room, ignore=shutil.ignore_patterns("__pycache__"))
     seen = [device.code(tmp_path)]
     assert seen == [device.CODE]

@@ -12,7 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from athanor.files import FILES, STATE, WEIGHTS
+from athanor.files import FILES, SCALARS, STATE, WEIGHTS
 from models.architectures.cnn import CNN
 from models.architectures.mlp import MLP
 from models.kinds import Architecture, InputKind
@@ -72,6 +72,30 @@ def test_weights_do_not_tell_in_which_layout_they_were_trained(tmp_path: Path) -
     assert convolution.is_contiguous(memory_format=torch.channels_last) and not convolution.is_contiguous()
     saved = load_file(tmp_path / "s" / WEIGHTS)["blocks.4.weight"]
     assert torch.equal(saved, convolution) and saved.is_contiguous()
+
+
+def test_what_was_restored_keeps_no_file_in_memory(tmp_path: Path) -> None:
+    """Tensors of one file share its memory: a single number of it would hold all of it."""
+    snapshot.write(_trained(), tmp_path / "s", {}, "{}")
+    learner = small.learner(MLP(hidden=[4]), Adam(), "vector", steps=2)
+    snapshot.restore(learner, tmp_path / "s")
+    state = [value for each in learner.optimizer.state.values() for value in each.values()]
+    assert len({value.untyped_storage().data_ptr() // 64 for value in state}) == len(state) == 3 * 4
+    places = sorted(value.untyped_storage().data_ptr() for value in state if value.dim() == 0)
+    assert all(place % 64 == 0 for place in places), "each where torch puts what it makes itself"
+
+
+def test_what_a_newer_version_saved_beside_is_left_out(tmp_path: Path) -> None:
+    learner = _trained()
+    snapshot.write(learner, tmp_path / "s", {}, "{}", Past(folds=1))
+    scalars = json.loads((tmp_path / "s" / SCALARS).read_text())
+    for part in ("memory", "past"):
+        scalars[part]["mood"] = 0.5
+    (tmp_path / "s" / SCALARS).write_text(json.dumps(scalars))
+    again = small.learner(MLP(hidden=[4]), Adam(), "vector", steps=2)
+    snapshot.restore(again, tmp_path / "s")
+    assert again.memory == learner.memory
+    assert snapshot.past(tmp_path / "s") == Past(folds=1)
 
 
 @pytest.mark.parametrize("fails_at", range(1, 5))

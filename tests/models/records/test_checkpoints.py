@@ -3,7 +3,7 @@
 from typing import Literal
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -174,3 +174,8 @@ def test_pages_go_in_the_order_of_writing(database: Database, job_id: str) -> No
         first = checkpoints.page(tx, job_id, None, 2)
         assert first == everyone[:2]
         assert checkpoints.page(tx, job_id, first[-1].id, 2) == everyone[2:]
+        # As where the clock of the first worker was an hour ahead: its ids come last.
+        ids = sorted((one.id for one in everyone), reverse=True)
+        for step, new in zip((10, 20, 30), ids, strict=True):
+            tx.execute(update(Checkpoint).where(Checkpoint.step == step).values(id=f"{new}x"))
+        assert [one.step for one in checkpoints.page(tx, job_id, f"{ids[0]}x", 10)] == [20, 30]

@@ -116,3 +116,12 @@ def test_started_at_is_that_of_the_first_attempt(database: Database) -> None:
         jobs.release(tx, job_id, 1)
         a_claim(tx)
         assert job_row(tx, job_id).started_at == 1000.0
+
+
+def test_a_pause_that_was_taken_back_is_no_preemption(database: Database) -> None:
+    with database.writing() as tx:
+        job_id = a_job(tx, state=State.RUNNING)
+        jobs.pause(tx, job_id)
+        jobs.resume(tx, job_id)
+        jobs.release(tx, job_id, 1, drained=False)
+        assert (job_row(tx, job_id).state, job_row(tx, job_id).preemptions) == ("queued", 0)

@@ -204,3 +204,32 @@ def test_a_damaged_chunk_does_not_keep_its_job_from_being_claimed(database: Data
         metrics.truncate(tx, job_id, 2)
         assert LOSS not in metrics.read(tx, job_id, None, None, None).series
         assert len(read(tx, job_id, "lr").steps) == 2
+
+
+def test_nor_does_one_before_the_cut_keep_it_from_going_on(database: Database) -> None:
+    with database.writing() as tx:
+        job_id = a_job(tx)
+        for start in (1, 513, 1025):
+            metrics.append(tx, job_id, {LOSS: some_points(start=start, stop=start + 512)})
+        for first in (1, 1025):
+            chunk = (Chunk.job_id == job_id, Chunk.first_step == first)
+            tx.execute(update(Chunk).where(*chunk).values(packed=b"damaged"))
+        metrics.truncate(tx, job_id, 1100)
+        assert metrics.newest_step(tx, job_id, [LOSS]) == 1024
+        metrics.append(tx, job_id, {LOSS: some_points(start=1101, stop=1103)})
+        tx.execute(update(Chunk).where(Chunk.job_id == job_id, Chunk.first_step == 1101).values(packed=b"damaged"))
+        metrics.append(tx, job_id, {LOSS: some_points(start=1103, stop=1104)})
+        assert metrics.read(tx, job_id, [LOSS], 1102, None).series[LOSS].steps == [1103]
+
+
+def test_a_summary_after_a_cut_is_that_of_what_is_left(database: Database) -> None:
+    values = np.random.default_rng(5).normal(size=3000)
+    values[700], values[701] = np.nan, np.inf
+    with database.writing() as tx:
+        job_id, whole = a_job(tx), a_job(tx)
+        metrics.append(tx, job_id, {LOSS: some_points(start=1, stop=3001, values=values.tolist())})
+        metrics.truncate(tx, job_id, 1777)
+        metrics.append(tx, whole, {LOSS: some_points(start=1, stop=1778, values=values[:1777].tolist())})
+        columns = [c for c in Series.__table__.columns if c.name != "job_id"]
+        cut, never = (tx.execute(select(*columns).where(Series.job_id == one)).all() for one in (job_id, whole))
+        assert cut == never and cut[0].last_step == 1777

@@ -86,3 +86,12 @@ def test_a_trainer_is_named_before_its_attempt_has_begun(database: Database) -> 
         assert queue.overdue(tx, "here") == []
         expire_lease(tx, job_id=job_id)
         assert queue.overdue(tx, "here") == [(7, 5.5)]
+
+
+def test_a_ring_that_nobody_could_follow_is_made_again(database: Database) -> None:
+    with database.writing() as tx:
+        job_id, running = a_job(tx, device="cuda"), a_job(tx, state=State.RUNNING)
+        assert queue.to_ring(tx, 60, 10) == [job_id]
+        for each in (job_id, running, "no job"):
+            queue.mark_unheard(tx, each)
+        assert queue.to_ring(tx, 60, 10) == [job_id]
