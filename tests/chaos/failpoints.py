@@ -99,7 +99,7 @@ POINTS: dict[str, Failpoint] = {
         11, "worker", f"{JOBS}:commit_checkpoint", "after", kill, "a worker, before the row is committed"
     ),
     "checkpoint-after-commit": Failpoint(
-        12, "worker", "worker.report:Report._retire", "before", kill, "a worker, after a checkpoint is committed"
+        12, "worker", "worker.report:Report.retire", "before", kill, "a worker, after a checkpoint is committed"
     ),
     "points-before-commit": Failpoint(
         13, "worker", "models.records.metrics:append", "after", kill, "a worker in the middle of writing points"
@@ -157,12 +157,18 @@ def install(folder: Path, process: Process) -> None:
             _wrap(folder / name, point)
 
 
-def _wrap(armed: Path, point: Failpoint) -> None:
+def find(point: Failpoint) -> tuple[Any, str]:
+    """The module or class in which a point's function is, and its name there."""
     module, _, path = point.target.partition(":")
     owner: Any = importlib.import_module(module)
     *classes, name = path.split(".")
     for each in classes:
         owner = getattr(owner, each)
+    return owner, name
+
+
+def _wrap(armed: Path, point: Failpoint) -> None:
+    owner, name = find(point)
     function = getattr(owner, name)
 
     @functools.wraps(function)

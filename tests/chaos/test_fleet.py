@@ -1,4 +1,4 @@
-"""Trainers are counted: two for each slot, whoever their parent is."""
+"""Trainers are counted: two for each slot, whoever their parent is. Every crash point is one."""
 
 import os
 import subprocess
@@ -6,6 +6,7 @@ import sys
 from contextlib import ExitStack
 from pathlib import Path
 
+from tests.chaos.failpoints import POINTS, find
 from tests.chaos.fleet import Fleet
 
 # A trainer in the table of processes, with a child as the makers of batches are: of its group, and by the same command.
@@ -31,3 +32,8 @@ def test_more_trainers_than_slots_can_have(tmp_path: Path) -> None:
             assert trainer.stdout.readline() == b"\n"
             assert len(fleet.surplus(patience=0.2)) == (0 if number < 3 else 3)
     assert fleet.survivors() == [] and fleet.surplus() == []
+
+
+def test_every_crash_point_is_in_the_code() -> None:
+    for name, point in POINTS.items():
+        assert callable(getattr(*find(point), None)), name
