@@ -1,6 +1,7 @@
 """What a ring sets off."""
 
 import logging
+import re
 from typing import Any
 
 from models.broker import TASK
@@ -21,5 +22,6 @@ def train(message: dict[str, Any]) -> None:
         station.free.put(slot)
     if not claimed:
         logger.info("nothing to claim for the ring %s", str(message)[:200])
-        # Another worker may have what the job needs. Of a message nothing is believed but that this may be a job.
-        station.pass_on(str(message.get("job_id"))[:100])
+        # Another worker may have what the job needs. Of a message nothing is believed but that this may name a job.
+        if (named := re.search(r"job_[0-9a-f]{32}", str(message))) is not None:
+            station.pass_on(named[0])

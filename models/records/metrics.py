@@ -1,6 +1,6 @@
 """Metric series: append a batch, cut off what a resume will do again, read a window."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 
 import numpy as np
@@ -139,7 +139,13 @@ def _telling(tx: Session, job_id: str, name: str) -> Iterator[Points]:
     if finite:
         chosen = [min(finite, key=lambda row: row.vmin), max(finite, key=lambda row: row.vmax), *chosen]
     steps = [row.first_step for row in chosen]
-    for packed in tx.scalars(select(Chunk.packed).where(*here, Chunk.first_step.in_(steps)).order_by(Chunk.first_step)):
+    query = select(Chunk.packed).where(*here, Chunk.first_step.in_(steps)).order_by(Chunk.first_step)
+    return _readable(tx.scalars(query))
+
+
+def _readable(chunks: Iterable[bytes]) -> Iterator[Points]:
+    """Without damaged ones: they must not keep anyone from the rest."""
+    for packed in chunks:
         with suppress(Unreadable):
             yield unpack(packed)
 
@@ -180,6 +186,6 @@ def _read(tx: Session, job_id: str, name: str, after: int | None, upto: int | No
         query = query.where(Chunk.last_step > after)
     if upto is not None:
         query = query.where(Chunk.first_step <= upto)
-    points = join([unpack(packed) for packed in tx.scalars(query)])
+    points = join(list(_readable(tx.scalars(query))))
     points = points if after is None else points[points.steps > after]
     return points if upto is None else points[points.steps <= upto]

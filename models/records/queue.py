@@ -65,7 +65,7 @@ def expire_dead(tx: Session, machine: str, started: Callable[[int], float | None
             tx.execute(
                 update(Job)
                 .where(Job.id == row.id, Job.attempt == row.attempt, Job.lease_owner.is_not(None))
-                .values(lease_expires_at=now() - 1)
+                .values(lease_expires_at=0.0)
             )
 
 

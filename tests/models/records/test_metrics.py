@@ -220,6 +220,7 @@ def test_nor_does_one_before_the_cut_keep_it_from_going_on(database: Database) -
         tx.execute(update(Chunk).where(Chunk.job_id == job_id, Chunk.first_step == 1101).values(packed=b"damaged"))
         metrics.append(tx, job_id, {LOSS: some_points(start=1103, stop=1104)})
         assert metrics.read(tx, job_id, [LOSS], 1102, None).series[LOSS].steps == [1103]
+        assert read(tx, job_id).steps == [*range(513, 1025), 1103]
 
 
 def test_a_summary_after_a_cut_is_that_of_what_is_left(database: Database) -> None:
