@@ -111,10 +111,11 @@ def _alone(client: Client, data: Path, job: Job, folder: Path) -> float:
         assert process.stdin is not None
         process.stdin.write(json.dumps(order).encode() + b"\n")
         process.stdin.flush()
-        while process.poll() is None:
+        until = time.monotonic() + 300
+        while process.poll() is None and time.monotonic() < until:
             _take(folder / "room")
             time.sleep(0.01)
-        assert process.returncode == 0
+        assert process.poll() == 0
         process.stdin.close()
     said = [json.loads(line) for line in (folder / "messages").read_text().splitlines()]
     columns = [message["series"]["train/loss"] for message in said if "train/loss" in message.get("series", {})]

@@ -237,7 +237,7 @@ class Supervisor:
                 raise jobs.Fenced
             if self.report.is_full:
                 self._patiently(self.report.flush)
-            if time.monotonic() - flushed >= self.settings.timing.flush:
+            if time.monotonic() - flushed >= every:
                 flushed = time.monotonic()
                 self._or_later(self.report.flush)
             ran = time.monotonic() - self.began if self.began is not None else 0.0
@@ -302,9 +302,7 @@ class Supervisor:
                 case _ if self.stop_sent == "limit":
                     message = f"the job ran longer than resources.max_seconds = {self.max_seconds}"
                     jobs.fail(tx, job_id, attempt, JobError(code="max_seconds", message=message))
-                case Stopped():
-                    jobs.release(tx, job_id, attempt, self.stop_sent == "drain")
-                case _ if self.stop_sent is not None:
+                case _ if self.stop_sent is not None or isinstance(verdict, Stopped):
                     jobs.release(tx, job_id, attempt, self.stop_sent == "drain")
                 case _:
                     self._lose(tx, _death(code))
