@@ -26,9 +26,6 @@ Supply = Callable[[int], Part]
 Augment = Callable[[torch.Tensor, torch.Tensor, torch.Tensor, int], Batch]
 """From inputs and targets of the training part, the numbers of a batch's rows, and the epoch."""
 
-STUCK = 600.0
-"""Seconds after which a batch that does not come is given up, and the attempt with it."""
-
 Sent = list[npt.NDArray[Any] | None]
 
 
@@ -91,7 +88,9 @@ def feed(batches: Batches, start: int, stop: int, workers: int = 0) -> Iterator[
                 num_workers=workers,
                 # Forked: the rows are shared and not copied, and an epoch's supply need not be picklable.
                 multiprocessing_context="fork",
-                timeout=STUCK,
+                # With a time-out, a process that died before the loader knew its number would be missed until then; a
+                # batch that never comes is for the supervisor to notice.
+                timeout=0,
                 worker_init_fn=_ignore_stop,
                 # Else the loader would draw from the generator of the dropout, and a resume would have drawn once more.
                 generator=torch.Generator(),

@@ -1,5 +1,6 @@
 """Batches made ahead in other processes are the same batches."""
 
+import time
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -64,6 +65,24 @@ def test_an_epoch_s_rows_may_change() -> None:
         for epoch, place in (divmod(step, EPOCH) for step in range(2, 7))
     ]
     assert list(made(0)) == list(made(2)) == expected
+
+
+def test_a_process_that_dies_at_birth_is_missed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before PyTorch has written down whose deaths it wants to hear of."""
+
+    def strike_first(loader: int, pids: tuple[int, ...]) -> None:
+        born = psutil.Process(pids[0])
+        born.kill()
+        while born.status() != psutil.STATUS_ZOMBIE:
+            time.sleep(0.01)
+        torch._C._set_worker_pids(loader, pids)
+
+    monkeypatch.setattr("torch.utils.data._utils.signal_handling._set_worker_pids", strike_first)
+    batches = Batches((torch.randn(ROWS, 2), torch.zeros(ROWS, dtype=torch.long)), SEED, BATCH, EPOCH)
+    began = time.monotonic()
+    with pytest.raises(RuntimeError, match=r"^DataLoader worker .* exited unexpectedly"):
+        list(feed(batches, 0, STEPS, workers=2))
+    assert time.monotonic() - began < 60
 
 
 def test_no_process_outlives_its_feed() -> None:
