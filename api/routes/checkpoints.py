@@ -1,6 +1,6 @@
 """Checkpoints: which there are, and the weights themselves."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -13,12 +13,15 @@ from api.downloads import Conditional, Download, send
 from api.pages import page
 from api.problems import Refused
 from athanor.contract import Checkpoint, Page, better_is
-from athanor.files import WEIGHTS
+from athanor.files import PREPARATION, WEIGHTS
 from models.records import answers, checkpoints
 from models.records.checkpoints import Stored
 from models.storage.store import Corrupt, fetch
 
 router = APIRouter(prefix="/jobs/{job_id}/checkpoints", tags=["checkpoints"])
+
+FILES = (WEIGHTS, PREPARATION)
+"""Of a checkpoint, what its network needs to answer."""
 
 
 @router.get("")
@@ -69,13 +72,18 @@ def weights(request: Request, service: Parts, job_id: str, checkpoint_id: str, c
     return send(request, Download(name, file.bytes, file.sha256, read), conditions)
 
 
-def take(service: Service, stored: Stored, names: Iterable[str], folder: Path) -> None:
-    """Copy files of a checkpoint into `folder`. Raises Refused with 409 where they are not what was written."""
-    try:
-        for name in names:
-            fetch(service.store, stored.key(name), folder / name, stored.file(name).sha256)
-    except Corrupt as error:
-        raise _broken(stored) from error
+def take(service: Service, job_id: str, wanted: str, folder: Path) -> Checkpoint:
+    """The checkpoint, its `FILES` in `folder`. Raises Refused with 404, and with 409 where they are damaged."""
+    # Twice: a running job may have put a better one in its place meanwhile.
+    for _ in range(2):
+        with service.database.reading() as tx:
+            stored = find(tx, job_id, wanted)
+            checkpoint = checkpoints.answer(tx, stored.id)
+        with suppress(Corrupt):
+            for name in FILES:
+                fetch(service.store, stored.key(name), folder / name, stored.file(name).sha256)
+            return checkpoint
+    raise _broken(stored)
 
 
 def _whole(service: Service, job_id: str, wanted: str) -> Stored:
@@ -83,7 +91,7 @@ def _whole(service: Service, job_id: str, wanted: str) -> Stored:
 
     Their digest is for the caller to check. Raises Refused with 404, and with 409 where weights are missing or cut.
     """
-    # Twice: a running job may have put a better one in its place meanwhile.
+    # Twice, as there.
     for _ in range(2):
         with service.database.reading() as tx:
             stored = find(tx, job_id, wanted)

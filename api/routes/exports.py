@@ -10,15 +10,16 @@ from anyio import to_thread
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response, StreamingResponse
 
+from api import submission
 from api.deps import Parts, Service, missing
 from api.downloads import Conditional, Conditions, Download, send
-from api.routes.checkpoints import find, take
+from api.routes.checkpoints import take
 from api.shelving import unshelve
 from athanor.contract import ExportFormat
-from athanor.files import PREPARATION, WEIGHTS
 from models.exports import ROWS, Exported, Order, run
 from models.kinds import Refusal
-from models.records import answers, attempts, checkpoints, datasets
+from models.records import attempts, datasets
+from models.spec import JobSpec
 
 router = APIRouter(prefix="/jobs/{job_id}/checkpoints/{checkpoint_id}/export", tags=["checkpoints"])
 
@@ -86,13 +87,22 @@ def _answer(
 def _export(
     service: Service, job_id: str, checkpoint_id: str, format: ExportFormat, folder: Path
 ) -> tuple[Order, Exported]:
+    job = submission.job(service, job_id)
+    architecture = JobSpec.model_validate(job.spec).architecture
+    if format not in architecture.exports:
+        raise Refusal(
+            "?format",
+            f"{architecture.kind} cannot be exported as {format}",
+            code="cannot_export",
+            suggestion="format=" + " or ".join(sorted(architecture.exports)),
+        )
+    checkpoint = take(service, job_id, checkpoint_id, folder)
     with service.database.reading() as tx:
-        stored = find(tx, job_id, checkpoint_id)
-        job, checkpoint = answers.job(tx, job_id), checkpoints.answer(tx, stored.id)
-        dataset = datasets.get(tx, job.dataset_id) if job else None
-        if job is None or dataset is None:
-            raise missing("job", job_id)
+        dataset = datasets.get(tx, job.dataset_id)
         fingerprint = attempts.fingerprint(tx, job_id, checkpoint.attempt)
+    if dataset is None:
+        raise missing("job", job_id)
+    unshelve(service, dataset.id, folder / ROWS)
     limits = service.settings.limits
     order = Order(
         format=format,
@@ -102,14 +112,4 @@ def _export(
         fingerprint=fingerprint,
         bound=limits.max_export_difference,
     )
-    architecture = order.spec().architecture
-    if format not in architecture.exports:
-        raise Refusal(
-            "?format",
-            f"{architecture.kind} cannot be exported as {format}",
-            code="cannot_export",
-            suggestion="format=" + " or ".join(sorted(architecture.exports)),
-        )
-    take(service, stored, (WEIGHTS, PREPARATION), folder)
-    unshelve(service, dataset.id, folder / ROWS)
     return order, run(order, folder, limits.max_export_memory_bytes, limits.export_seconds)

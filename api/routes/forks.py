@@ -12,20 +12,17 @@ from api import submission
 from api.deps import Authenticated, Parts, Service
 from api.patches import patched
 from api.problems import Refused, invalid_spec
-from api.routes.checkpoints import find
-from athanor.contract import Folds, Fork, Job, Plan
+from api.routes.checkpoints import FILES, take
+from athanor.contract import Checkpoint, Folds, Fork, Job, Plan
 from athanor.files import PREPARATION, WEIGHTS
 from models.kinds import Refusal
-from models.records.checkpoints import Stored
 from models.records.origins import Origin, prefix_of
 from models.records.repeats import KeyReused
 from models.spec import JobSpec
-from models.storage.store import Corrupt, fetch
 from models.transfer import Start
 
 router = APIRouter(prefix="/jobs/{job_id}/fork", tags=["jobs"])
 
-FILES = (WEIGHTS, PREPARATION)
 UNCHANGED = Fork()
 """What a request without a body asks for."""
 
@@ -55,7 +52,7 @@ def create(
     _check_folds(parent, spec)
     with tempfile.TemporaryDirectory(dir=service.settings.scratch) as name:
         folder = Path(name)
-        stored = _fetch(service, job_id, wanted.checkpoint, folder)
+        checkpoint = _take(service, job_id, wanted.checkpoint, folder)
         start = Start.read(folder / WEIGHTS, folder / PREPARATION)
         plan = _plan(service, spec, start)
         if validate_only:
@@ -64,11 +61,11 @@ def create(
         new = submission.of(caller, spec, plan, said, idempotency_key)
         origin = Origin(
             job_id=job_id,
-            checkpoint_id=stored.id,
-            step=stored.step,
+            checkpoint_id=checkpoint.id,
+            step=checkpoint.step,
             fresh=plan.fresh,
             prefix=prefix_of(new.id),
-            files=[stored.file(each) for each in FILES],
+            files=[file for file in checkpoint.files if file.name in FILES],
         )
         # First the bytes, then the row that says so.
         try:
@@ -114,24 +111,16 @@ def _plan(service: Service, spec: JobSpec, start: Start) -> Plan:
         raise refusal.below("/spec") from refusal
 
 
-def _fetch(service: Service, job_id: str, wanted: str, folder: Path, patience: int = 1) -> Stored:
+def _take(service: Service, job_id: str, wanted: str, folder: Path) -> Checkpoint:
     """The checkpoint with its files in `folder`. Raises Refusal for none of that name, Refused for a broken one."""
     try:
-        with service.database.reading() as tx:
-            stored = find(tx, job_id, wanted)
+        return take(service, job_id, wanted, folder)
     except Refused as refused:
+        if refused.status_code != 404:
+            raise
         raise Refusal(
             "/checkpoint",
             refused.detail,
             code="unknown_checkpoint",
             suggestion=f"GET /v1/jobs/{job_id}/checkpoints lists those there are",
         ) from refused
-    try:
-        for name in FILES:
-            fetch(service.store, stored.key(name), folder / name, stored.file(name).sha256)
-    except Corrupt as error:
-        if patience:
-            # A running job may have put a better one in its place meanwhile.
-            return _fetch(service, job_id, wanted, folder, patience - 1)
-        raise Refused(409, "corrupt_checkpoint", f"checkpoint {stored.id} is broken; name another") from error
-    return stored

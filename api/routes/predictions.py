@@ -12,10 +12,8 @@ from pydantic import Field
 from api.deps import Parts, Service, missing
 from api.routes.checkpoints import find, take
 from athanor.contract import Generation, Predictions
-from athanor.files import PREPARATION, WEIGHTS
 from models.prediction import MAX_ROWS, Predictor
 from models.records import answers, datasets
-from models.records.checkpoints import Stored
 
 router = APIRouter(prefix="/jobs/{job_id}/predict", tags=["predictions"])
 
@@ -45,22 +43,23 @@ def create(
 ) -> Response:
     """Labels with probabilities, or values, from rows as they were uploaded: the job's own preprocessing is applied."""
     with service.database.reading() as tx:
-        stored = find(tx, job_id, checkpoint)
+        checkpoint_id = find(tx, job_id, checkpoint).id
     with _lock:
-        predictor = _loaded.get(stored.id)
+        predictor = _loaded.get(checkpoint_id)
         if predictor is None:
-            predictor = _loaded[stored.id] = _load(service, job_id, stored)
-    answer = Predictions(checkpoint_id=stored.id, predictions=predictor.answer(asked.rows, asked.generation()))
+            checkpoint_id, predictor = _load(service, job_id, checkpoint)
+            _loaded[checkpoint_id] = predictor
+    answer = Predictions(checkpoint_id=checkpoint_id, predictions=predictor.answer(asked.rows, asked.generation()))
     # Written here: FastAPI would make null of a number that is not finite in an untyped place.
     return Response(answer.model_dump_json(), media_type="application/json")
 
 
-def _load(service: Service, job_id: str, stored: Stored) -> Predictor:
+def _load(service: Service, job_id: str, wanted: str) -> tuple[str, Predictor]:
     with service.database.reading() as tx:
         job = answers.job(tx, job_id)
         dataset = datasets.get(tx, job.dataset_id) if job else None
     if job is None or dataset is None:
         raise missing("job", job_id)
     with tempfile.TemporaryDirectory(dir=service.settings.scratch) as folder:
-        take(service, stored, (WEIGHTS, PREPARATION), Path(folder))
-        return Predictor.load(dict(job.spec), dataset.schema_, Path(folder))
+        taken = take(service, job_id, wanted, Path(folder))
+        return taken.id, Predictor.load(dict(job.spec), dataset.schema_, Path(folder))

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from athanor import contract
 from athanor.contract import Schema, Warned
 from models.records.database import now
+from models.records.ids import born
 from models.records.tables import Dataset, Job
 from models.records.times import rfc3339
 
@@ -92,8 +93,9 @@ def page(tx: Session, after: str | None, limit: int) -> list[contract.Dataset]:
     query = select(Dataset).order_by(Dataset.created_at.desc(), Dataset.id.desc()).limit(limit)
     if after is not None:
         # By both: the id of a built-in set is its name, and says nothing of its age.
-        before = select(Dataset.created_at).where(Dataset.id == after).scalar_subquery()
-        query = query.where(tuple_(Dataset.created_at, Dataset.id) < tuple_(before, after))
+        before = tx.scalar(select(Dataset.created_at).where(Dataset.id == after))
+        # One deleted meanwhile still says by its id where it stood.
+        query = query.where(tuple_(Dataset.created_at, Dataset.id) < (before or born(after), after))
     return [_answer(row) for row in tx.scalars(query)]
 
 

@@ -2,6 +2,7 @@
 
 import secrets
 import time
+from contextlib import suppress
 
 
 def new_id(prefix: str) -> str:
@@ -9,3 +10,10 @@ def new_id(prefix: str) -> str:
     stamp = time.time_ns() // 1_000_000
     value = (stamp << 80) | (0x7 << 76) | (secrets.randbits(12) << 64) | (0b10 << 62) | secrets.randbits(62)
     return f"{prefix}_{value:032x}"
+
+
+def born(name: str) -> float:
+    """Seconds since 1970 when a name was given; 0 for what is none of ours."""
+    with suppress(ValueError):
+        return int(name.partition("_")[2][:12], 16) / 1000
+    return 0.0

@@ -385,10 +385,11 @@ def _wish(tx: Session, job_id: str, desired: str, states: tuple[State, ...]) -> 
 
 
 def remove(tx: Session, job_id: str) -> None:
-    """Delete an ended job with everything that hangs on it. Raises Forbidden before its end."""
+    """Delete an ended job with everything that hangs on it, if it is still there. Raises Forbidden before its end."""
     ended = Job.state.in_((State.SUCCEEDED, State.FAILED, State.CANCELLED))
-    if tx.execute(delete(Job).where(Job.id == job_id, ended)).rowcount == 0:  # type: ignore[attr-defined]
-        raise Forbidden(f"the job is {answers.state(tx, job_id)}; cancel it first")
+    tx.execute(delete(Job).where(Job.id == job_id, ended))
+    if (state := answers.state(tx, job_id)) is not None:
+        raise Forbidden(f"the job is {state}; cancel it first")
 
 
 def _forbidden(tx: Session, job_id: str, wish: str) -> Forbidden:

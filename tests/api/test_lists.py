@@ -84,6 +84,9 @@ def test_jobs_by_tag(client: httpx.Client) -> None:
 def test_datasets(client: httpx.Client) -> None:
     made = [kit.upload(client, f"{at}.csv", b"a,b\n1,2\n3,%d\n" % at)["id"] for at in range(5)]
     assert pages(client, "/v1/datasets", limit=2) == [[made[4], made[3]], [made[2], made[1]], [made[0]]]
+    assert client.delete(f"/v1/datasets/{made[3]}").status_code == 204
+    rest = client.get("/v1/datasets", params={"limit": 2, "after": made[3]}).json()["data"]
+    assert [each["id"] for each in rest] == [made[2], made[1]], "the list goes on where a deleted one stood"
 
 
 def test_workers(house: Installation, client: httpx.Client) -> None:
