@@ -8,6 +8,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from athanor.contract import CheckpointFile, Column, Device, JobError, Schema, State
+from athanor.files import WEIGHTS
 from models.records import checkpoints, datasets, jobs, keys, workers
 from models.records.chunks import Points
 from models.records.database import now
@@ -186,7 +187,7 @@ def a_new_checkpoint(
     fold: int | None = None,
 ) -> checkpoints.New:
     """What `jobs.commit_checkpoint` takes."""
-    files = [CheckpointFile(name=checkpoints.WEIGHTS, bytes=10, sha256="a" * 64)]
+    files = [CheckpointFile(name=WEIGHTS, bytes=10, sha256="a" * 64)]
     return checkpoints.New(step, step / 10, reason, score, prefix or f"jobs/x/{step}", files, fold)
 
 

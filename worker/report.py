@@ -10,8 +10,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from athanor.contract import CheckpointFile, CheckpointPolicy, better_is
+from athanor.files import FILES
 from models.records import checkpoints, events, jobs, metrics
-from models.records.checkpoints import FILES
 from models.records.chunks import Points, join
 from models.records.database import Database
 from models.settings import Settings

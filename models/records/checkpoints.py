@@ -8,9 +8,7 @@ from sqlalchemy.orm import Session
 
 from athanor import contract
 from athanor.contract import CheckpointFile
-from athanor.files import FILES as FILES
-from athanor.files import PREPARATION as PREPARATION
-from athanor.files import WEIGHTS as WEIGHTS
+from athanor.files import WEIGHTS
 from models.records.database import now
 from models.records.ids import new_id
 from models.records.tables import Checkpoint

@@ -4,13 +4,14 @@ The guard names what the caller believes: the state, and for whoever holds a lea
 stale no row matches, and the caller learns that it is fenced off or that the state forbids the wish.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, case, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
-from athanor.contract import Baseline, JobError, State
+from athanor.contract import LEASED, Baseline, JobError, State
 from models.records import answers, checkpoints, metrics, repeats
 from models.records.database import now
 from models.records.events import note
@@ -19,7 +20,7 @@ from models.records.origins import Origin
 from models.records.queue import claimable
 from models.records.tables import Attempt, Job, Tag
 from models.records.transitions import Fenced as Fenced
-from models.records.transitions import Leased, held, lock, move, record
+from models.records.transitions import held, lock, move, record
 
 MAX_LOSSES = 3
 """Losses of an attempt without a new checkpoint in between, after which a job is given up."""
@@ -49,7 +50,7 @@ class Submission:
 
 @dataclass(frozen=True)
 class Claim:
-    """A job in the hands of a worker, and the checkpoint to go on from."""
+    """A job in the hands of a worker, and what a fork starts with."""
 
     job_id: str
     attempt: int
@@ -174,7 +175,7 @@ def begin(
     )
     resumed = tx.scalar(select(Attempt.start_step).where(Attempt.job_id == job_id, Attempt.attempt == attempt))
     exact = not resumed or before is None or before == fingerprint
-    held(tx, job_id, attempt, State.STARTING, State.RUNNING, None, {} if exact else {"bit_exact": False})
+    held(tx, job_id, attempt, (State.STARTING,), State.RUNNING, None, {} if exact else {"bit_exact": False})
     tx.execute(
         update(Attempt)
         .where(Attempt.job_id == job_id, Attempt.attempt == attempt)
@@ -207,7 +208,7 @@ def beat(
         values |= dict(zip(("step", "epoch", "eta_seconds"), progress, strict=True)) | {"version": Job.version + 1}
     desired: Literal["run", "pause", "cancel"] | None = tx.scalar(
         update(Job)
-        .where(Job.id == job_id, Job.attempt == attempt, Job.state.in_(Leased))
+        .where(Job.id == job_id, Job.attempt == attempt, Job.state.in_(LEASED))
         .values(**values)
         .returning(Job.desired)
     )
@@ -231,7 +232,7 @@ def commit_checkpoint(tx: Session, job_id: str, attempt: int, new: checkpoints.N
 
 def succeed(tx: Session, job_id: str, attempt: int) -> None:
     """T6: running → succeeded."""
-    held(tx, job_id, attempt, State.RUNNING, State.SUCCEEDED, None, {"finished_at": now()})
+    held(tx, job_id, attempt, (State.RUNNING,), State.SUCCEEDED, None, {"finished_at": now()})
 
 
 def lose(tx: Session, job_id: str, attempt: int, why: str, after: float | None = None) -> None:
@@ -240,7 +241,7 @@ def lose(tx: Session, job_id: str, attempt: int, why: str, after: float | None =
     `after` are the seconds to wait where a disk or a database is to blame: such a loss is not held against the job.
     """
     failed = {"failures": Job.failures + 1}
-    for state in Leased:
+    for state in LEASED:
         if _lost(tx, job_id, state, why, (Job.attempt == attempt,), failed, "supervisor", after):
             return
     raise Fenced
@@ -249,7 +250,7 @@ def lose(tx: Session, job_id: str, attempt: int, why: str, after: float | None =
 def fail(tx: Session, job_id: str, attempt: int, error: JobError) -> None:
     """T8: starting or running → failed."""
     values = {"finished_at": now(), "error": error.model_dump()}
-    held(tx, job_id, attempt, Leased, State.FAILED, error.code, values)
+    held(tx, job_id, attempt, LEASED, State.FAILED, error.code, values)
 
 
 def release(tx: Session, job_id: str, attempt: int, drained: bool = True) -> None:
@@ -260,7 +261,7 @@ def release(tx: Session, job_id: str, attempt: int, drained: bool = True) -> Non
     lock(tx, job_id)
     why = "worker drained" if drained else "resumed"
     again = {"preemptions": Job.preemptions + int(drained), "not_before": 0.0, "last_rung_at": None}
-    for state in Leased:
+    for state in LEASED:
         mine = (Job.attempt == attempt,)
         if _as_desired(tx, job_id, state, None, mine, {}, "supervisor"):
             return
@@ -349,7 +350,7 @@ def cancel(tx: Session, job_id: str) -> None:
         values = {"desired": "cancel", "desired_at": now(), "stop_seconds": 0.0, "finished_at": now()}
         if move(tx, job_id, state, State.CANCELLED, "cancelled", values, (), "user"):
             return
-    if not _wish(tx, job_id, "cancel", Leased) and answers.state(tx, job_id) != State.CANCELLED:
+    if not _wish(tx, job_id, "cancel", LEASED) and answers.state(tx, job_id) != State.CANCELLED:
         raise _forbidden(tx, job_id, "cancelled")
 
 
@@ -359,7 +360,7 @@ def pause(tx: Session, job_id: str) -> None:
     values = {"desired": "pause", "desired_at": now(), "stop_seconds": 0.0}
     if move(tx, job_id, State.QUEUED, State.PAUSED, "paused", values, (), "user"):
         return
-    if not _wish(tx, job_id, "pause", Leased) and answers.state(tx, job_id) != State.PAUSED:
+    if not _wish(tx, job_id, "pause", LEASED) and answers.state(tx, job_id) != State.PAUSED:
         raise _forbidden(tx, job_id, "paused")
 
 
@@ -369,11 +370,11 @@ def resume(tx: Session, job_id: str) -> None:
     values = {"desired": "run", "desired_at": None, "stop_seconds": None, "not_before": 0.0, "last_rung_at": None}
     if move(tx, job_id, State.PAUSED, State.QUEUED, "resumed", values, (), "user"):
         return
-    if not _wish(tx, job_id, "run", (*Leased, State.QUEUED)):
+    if not _wish(tx, job_id, "run", (*LEASED, State.QUEUED)):
         raise _forbidden(tx, job_id, "resumed")
 
 
-def _wish(tx: Session, job_id: str, desired: str, states: tuple[State, ...]) -> bool:
+def _wish(tx: Session, job_id: str, desired: str, states: Collection[State]) -> bool:
     """Write what the user wants of a job that someone holds. A cancellation is not taken back."""
     guard = [Job.id == job_id, Job.state.in_(states)]
     if desired != "cancel":
@@ -394,4 +395,4 @@ def remove(tx: Session, job_id: str) -> None:
 
 def _forbidden(tx: Session, job_id: str, wish: str) -> Forbidden:
     state = answers.state(tx, job_id)
-    return Forbidden(f"the job is {'being cancelled' if state in Leased else state} and cannot be {wish}")
+    return Forbidden(f"the job is {'being cancelled' if state in LEASED else state} and cannot be {wish}")

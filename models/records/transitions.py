@@ -1,16 +1,15 @@
 """The one way a job's state changes: a guarded UPDATE with its event. jobs.py says which changes there are."""
 
+from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.orm import Session
 
-from athanor.contract import State
+from athanor.contract import LEASED, State
 from models.records.database import now
 from models.records.events import note
 from models.records.tables import Attempt, Job
-
-Leased = (State.RUNNING, State.STARTING)
 
 
 class Fenced(Exception):
@@ -26,15 +25,14 @@ def held(
     tx: Session,
     job_id: str,
     attempt: int,
-    from_: State | tuple[State, ...],
+    from_: Collection[State],
     to: State,
     reason: str | None,
     values: dict[str, Any],
-    guard: tuple[ColumnElement[bool], ...] = (),
 ) -> None:
     """A transition by the holder of the lease. Raises Fenced."""
-    for state in (from_,) if isinstance(from_, State) else from_:
-        if move(tx, job_id, state, to, reason, values, (Job.attempt == attempt, *guard), "supervisor"):
+    for state in from_:
+        if move(tx, job_id, state, to, reason, values, (Job.attempt == attempt,), "supervisor"):
             return
     raise Fenced
 
@@ -50,7 +48,7 @@ def move(
     actor: str,
 ) -> bool:
     """The one UPDATE of a transition, and its event. False where the guard did not hold."""
-    if to not in Leased:
+    if to not in LEASED:
         values = values | {"lease_owner": None, "lease_expires_at": None, "eta_seconds": None}
     moved = tx.execute(
         update(Job)
@@ -60,7 +58,7 @@ def move(
     ).first()
     if moved is None:
         return False
-    if to not in Leased:
+    if to not in LEASED:
         # A worker that was lost worked until it was last heard of, however long nobody noticed.
         end = moved.beat_at if actor == "sweep" and moved.beat_at is not None else now()
         closed = update(Attempt).where(Attempt.job_id == job_id, Attempt.attempt == moved.attempt)

@@ -10,14 +10,13 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from athanor.client import Client
-from athanor.contract import State
+from athanor.contract import LEASED, State
 from models.records.chunks import unpack
 from models.records.tables import Attempt, Checkpoint, Chunk, Event, Job
 from tests.chaos.fleet import Fleet
 from tests.models.records.test_job_life import MAY_FOLLOW
 from tests.rows import moves
 
-Leased = (State.STARTING, State.RUNNING)
 CLOCKED = "samples_per_second"
 """The one series that a clock makes."""
 
@@ -135,7 +134,7 @@ def _endless_losses(events: Sequence[Event]) -> list[tuple[str, str]]:
     for event in events:
         if event.kind == "checkpoint":
             losses = 0
-        elif event.kind == "state" and event.data["from"] in Leased and event.data["to"] == State.QUEUED:
+        elif event.kind == "state" and event.data["from"] in LEASED and event.data["to"] == State.QUEUED:
             losses += event.data["reason"] != "worker drained"
             if losses > 2:
                 found.append(("I10", f"{losses} losses without progress up to attempt {event.attempt}"))

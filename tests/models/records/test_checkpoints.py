@@ -8,8 +8,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from athanor.contract import State
+from athanor.files import WEIGHTS
 from models.records import checkpoints, events, jobs
-from models.records.checkpoints import WEIGHTS
 from models.records.database import Database
 from models.records.tables import Checkpoint
 from tests.factories import a_checkpoint, a_job, a_new_checkpoint

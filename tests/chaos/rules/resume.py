@@ -1,0 +1,93 @@
+"""Rules of exactness: what a snapshot holds, when it is safe, and what a batch is a function of."""
+
+from tests.chaos.rules.mutant import Mutant
+
+WORKER, SNAPSHOT = "tests/worker", "worker/snapshot.py"
+RESUME = (f"{WORKER}/test_resume.py", "-k", "mlp-adam-everything or forgets or remembers or windows_move")
+
+MUTANTS: dict[str, Mutant] = {
+    "snapshot-renames-first": Mutant(
+        "a snapshot gets its name before it is synced",
+        SNAPSHOT,
+        "            os.fsync(file.fileno())\n",
+        "",
+        (f"{WORKER}/test_snapshot.py",),
+    ),
+    "snapshot-in-place": Mutant(
+        "a snapshot is written under its own name",
+        SNAPSHOT,
+        'partial = folder.with_name(folder.name + ".part")\n    partial.mkdir()',
+        "partial = folder\n    partial.mkdir()",
+        (f"{WORKER}/test_snapshot.py",),
+    ),
+    "torch-rng-lost": Mutant(
+        "torch's generator is not restored",
+        SNAPSHOT,
+        '    torch.set_rng_state(arrays["rng.torch"])\n',
+        "",
+        RESUME,
+    ),
+    "numpy-rng-lost": Mutant(
+        "numpy's generator is not restored",
+        SNAPSHOT,
+        '    np.random.set_state(("MT19937", arrays["rng.numpy"].numpy().astype(np.uint32), *scalars["numpy"]))\n',
+        "",
+        RESUME,
+    ),
+    "python-rng-lost": Mutant(
+        "Python's generator is not restored",
+        SNAPSHOT,
+        "    random.setstate((version, tuple(rest[0]), rest[1]))\n",
+        "",
+        RESUME,
+    ),
+    "optimizer-lost": Mutant(
+        "the optimizer's state is not restored",
+        SNAPSHOT,
+        '    _restore_optimizer(learner.optimizer, _below(arrays, "optimizer."), scalars["optimizer"])\n',
+        "",
+        RESUME,
+    ),
+    "average-lost": Mutant(
+        "the average of the weights is not restored",
+        SNAPSHOT,
+        "        _fill(learner.average, weights)\n",
+        "",
+        RESUME,
+    ),
+    "memory-lost": Mutant(
+        "patience and the best so far are not restored",
+        SNAPSHOT,
+        '    learner.memory = Memory(**_known(Memory, scalars["memory"]))\n',
+        '    learner.memory = Memory(step=scalars["memory"]["step"])\n',
+        RESUME,
+    ),
+    "past-lost": Mutant(
+        "the folds that are done are not remembered",
+        SNAPSHOT,
+        '    return Past(**_known(Past, json.loads((folder / SCALARS).read_text()).get("past", {})))\n',
+        "    return Past()\n",
+        (f"{WORKER}/test_snapshot.py", f"{WORKER}/test_trial.py"),
+    ),
+    "epochs-alike": Mutant(
+        "every epoch has the order of the first",
+        "worker/feed.py",
+        "manual_seed((seed << 24) + epoch)",
+        "manual_seed(seed << 24)",
+        (f"{WORKER}/test_loop.py",),
+    ),
+    "loader-draws": Mutant(
+        "the processes that make batches are seeded from the generator of the dropout",
+        "worker/feed.py",
+        "                generator=torch.Generator(),\n",
+        "",
+        (f"{WORKER}/test_feed.py",),
+    ),
+    "augmentation-by-batch": Mutant(
+        "an augmentation draws by the place in the batch",
+        "worker/batch.py",
+        "draws = Draws(self.seed, epoch, place, rows_B)",
+        "draws = Draws(self.seed, epoch, place, torch.arange(len(rows_B)))",
+        (f"{WORKER}/test_batch.py",),
+    ),
+}

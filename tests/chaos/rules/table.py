@@ -1,0 +1,160 @@
+"""Rules of the table: who may write what, and what becomes of a job whose attempt is over."""
+
+from tests.chaos.rules.mutant import Mutant
+
+RECORDS, WORKER = "tests/models/records", "tests/worker"
+JOBS, TRANSITIONS = "models/records/jobs.py", "models/records/transitions.py"
+
+MUTANTS: dict[str, Mutant] = {
+    "fence-transition": Mutant(
+        "a transition by the holder does not ask which attempt it is",
+        TRANSITIONS,
+        "values, (Job.attempt == attempt,),",
+        "values, (),",
+        (f"{RECORDS}/test_transitions.py", f"{RECORDS}/test_job_life.py"),
+    ),
+    "fence-beat": Mutant(
+        "a heartbeat does not ask which attempt it is",
+        JOBS,
+        ".where(Job.id == job_id, Job.attempt == attempt, Job.state.in_(LEASED))\n        .values(**values)",
+        ".where(Job.id == job_id, Job.state.in_(LEASED))\n        .values(**values)",
+        (f"{RECORDS}/test_transitions.py", f"{RECORDS}/test_job_life.py"),
+    ),
+    "fence-checkpoint": Mutant(
+        "a checkpoint is committed by any attempt",
+        JOBS,
+        "running = update(Job).where(Job.id == job_id, Job.attempt == attempt, Job.state == State.RUNNING)",
+        "running = update(Job).where(Job.id == job_id)",
+        (f"{RECORDS}/test_transitions.py", f"{WORKER}/test_report.py"),
+    ),
+    "attempt-not-raised": Mutant(
+        "a claim keeps the number of the attempt before",
+        JOBS,
+        "attempt=Job.attempt + 1,",
+        "attempt=1,",
+        (f"{RECORDS}/test_jobs.py", f"{RECORDS}/test_job_life.py"),
+    ),
+    "claim-unguarded": Mutant(
+        "two workers may take the same job: it is not locked, and not looked at again",
+        JOBS,
+        """        .with_for_update(skip_locked=True)
+        .scalar_subquery()
+    )
+    row = tx.execute(
+        update(Job)
+        .where(Job.id == best, *claimable(devices))
+""",
+        """        .scalar_subquery()
+    )
+    row = tx.execute(
+        update(Job)
+        .where(Job.id == best)
+""",
+        (f"{RECORDS}/test_races.py",),
+    ),
+    "reap-without-recheck": Mutant(
+        "the reaper acts on what it read, not on what is",
+        JOBS,
+        "(Job.attempt == row.attempt, over),",
+        "(),",
+        (f"{RECORDS}/test_races.py",),
+    ),
+    "reap-ignores-wishes": Mutant(
+        "a job whose worker was lost goes back to the queue though it was to be cancelled",
+        JOBS,
+        "    if _as_desired(tx, job_id, state, why, guard, values, actor):\n        return True\n    losses",
+        "    losses",
+        (f"{RECORDS}/test_jobs.py", f"{RECORDS}/test_job_life.py"),
+    ),
+    "drain-forgets-the-wish": Mutant(
+        "a stopped attempt goes back to the queue though it was to be paused",
+        JOBS,
+        '        if _as_desired(tx, job_id, state, None, mine, {}, "supervisor"):\n            return\n',
+        "",
+        (f"{RECORDS}/test_jobs.py", f"{RECORDS}/test_job_life.py"),
+    ),
+    "wish-lost-in-a-race": Mutant(
+        "the row is not held between one UPDATE and the next",
+        TRANSITIONS,
+        "    tx.execute(select(Job.id).where(Job.id == job_id).with_for_update())\n",
+        "    pass\n",
+        (f"{RECORDS}/test_races.py",),
+    ),
+    "points-not-truncated": Mutant(
+        "points after the checkpoint stay when an attempt begins",
+        JOBS,
+        "    metrics.truncate(tx, row.id, step)\n",
+        "",
+        (f"{RECORDS}/test_claiming.py", f"{RECORDS}/test_job_life.py"),
+    ),
+    "losses-never-pardoned": Mutant(
+        "a checkpoint does not reset the count of losses",
+        JOBS,
+        "running.values(no_progress_losses=0, version=Job.version + 1)",
+        "running.values(version=Job.version + 1)",
+        (f"{RECORDS}/test_jobs.py",),
+    ),
+    "poison-for-ever": Mutant(
+        "a job that kills its trainer is tried without end",
+        JOBS,
+        "(*guard, losses < MAX_LOSSES), actor):",
+        "guard, actor):",
+        (f"{RECORDS}/test_jobs.py",),
+    ),
+    "exactness-claimed": Mutant(
+        "a resume in another environment still calls itself exact",
+        JOBS,
+        '{} if exact else {"bit_exact": False}',
+        "{}",
+        (f"{RECORDS}/test_jobs.py",),
+    ),
+    "key-not-checked": Mutant(
+        "an Idempotency-Key with another body gets the old job",
+        "models/records/repeats.py",
+        "    if found.request_sha256 != request_sha256:\n        raise KeyReused\n",
+        "",
+        (f"{RECORDS}/test_jobs.py",),
+    ),
+    "ring-once": Mutant(
+        "a job that was rung for is never rung for again",
+        "models/records/queue.py",
+        "due = or_(Job.last_rung_at.is_(None), Job.last_rung_at < now() - age)",
+        "due = Job.last_rung_at.is_(None)",
+        (f"{RECORDS}/test_queue.py",),
+    ),
+    "dead-not-noticed": Mutant(
+        "another process with the same number passes for the worker that died",
+        "models/records/queue.py",
+        "if began is None or not (began == row.pid_started or math.isnan(began)):",
+        "if began is None:",
+        (f"{RECORDS}/test_queue.py",),
+    ),
+    "downtime-counted": Mutant(
+        "the time until a lost worker is noticed counts as work",
+        TRANSITIONS,
+        'end = moved.beat_at if actor == "sweep" and moved.beat_at is not None else now()',
+        "end = now()",
+        (f"{RECORDS}/test_jobs.py", "-k", "without_power"),
+    ),
+    "disk-blamed-on-the-job": Mutant(
+        "a full disk is held against the job",
+        JOBS,
+        "losses = Job.no_progress_losses + (1 if after is None else 0)",
+        "losses = Job.no_progress_losses + 1",
+        (f"{RECORDS}/test_jobs.py", "-k", "full_disk"),
+    ),
+    "begins-but-once": Mutant(
+        "a trainer whose beginning was written, but not answered, is fenced off",
+        JOBS,
+        "    if tx.scalar(select(Job.id).join(Attempt, Attempt.job_id == Job.id).where(*running, *begun)):\n",
+        "    if False:\n",
+        (f"{RECORDS}/test_transitions.py", "-k", "once_more"),
+    ),
+    "unnamed-at-first": Mutant(
+        "nobody knows a trainer before its attempt has begun",
+        JOBS,
+        "            pid=pid,\n            pid_started=pid_started,\n",
+        "",
+        (f"{RECORDS}/test_queue.py",),
+    ),
+}
