@@ -166,8 +166,10 @@ class Job(Answer):
     )
     failures: int = Field(0, description="attempts whose trainer died")
     preemptions: int = Field(0, description="attempts that went back to the queue because their worker was stopped")
-    worker_lost: int = Field(0, description="attempts whose worker died")
-    bit_exact: bool = Field(True, description="false once a resume happened in a different environment")
+    worker_lost: int = Field(0, description="attempts whose worker died or was cut off")
+    bit_exact: bool = Field(
+        True, description="false once a resume happened in a different environment, or had lost the best checkpoint"
+    )
     error: JobError | None = None
     transitions: list[Transition] = Field(default_factory=list)
     tags: dict[str, str] = Field(default_factory=dict)

@@ -111,7 +111,7 @@ def job(answer: Job) -> RenderableType:
     if answer.finished_at:
         facts.add_row("finished", answer.finished_at)
     if not answer.bit_exact:
-        facts.add_row("resumed", "in a different environment: not exact to the bit")
+        facts.add_row("resumed", "not to the bit: its events say why")
     for name, value in answer.tags.items():
         facts.add_row("tag", Text(f"{name}: {value}"))
     tables = [readings(answer)] if answer.latest else []

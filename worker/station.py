@@ -23,6 +23,7 @@ from models.records.ids import new_id
 from models.settings import Settings
 from models.storage.store import open_store
 from worker import identity
+from worker.clock import uptime
 from worker.device import cuda_numbers, visible
 from worker.janitor import Janitor
 from worker.process import TrainerProcess, end_group
@@ -35,11 +36,6 @@ PATIENCE = 5.0
 
 LONGEST_PAUSE = 1.2
 """Of what `Timing.sweep` says: sweeps of many workers are not to fall together."""
-
-
-def uptime() -> float:
-    """Seconds on a clock that nobody sets, and that goes on while the machine sleeps."""
-    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
 @dataclass

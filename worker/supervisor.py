@@ -21,6 +21,7 @@ from models.records.database import Away, Database
 from models.settings import Settings
 from models.storage.store import Corrupt, Store, fetch, fetch_dataset
 from worker import identity
+from worker.clock import uptime
 from worker.messages import Failed, Finished, Measured, Reached, Ready, Snapshot, Started, Stopped
 from worker.process import Exit, Heard, Line, Nonsense, TrainerProcess
 from worker.pulse import Pulse
@@ -85,7 +86,7 @@ class Supervisor:
         except Exception as error:
             # An attempt lost like any other, and a slot that lives on.
             logger.exception("%s: attempt %d cannot go on", self.claim.job_id, self.claim.attempt)
-            why, blameless = f"{type(error).__name__}: {error}", disk.is_to_blame(error) or isinstance(error, Away)
+            why, blameless = _told(error), disk.is_to_blame(error) or isinstance(error, Away)
             self._give_up(lambda tx: self._lose(tx, why, blameless))
         finally:
             self.trainer.close()
@@ -143,7 +144,7 @@ class Supervisor:
         except Corrupt as error:
             raise Damaged(
                 f"the rows of dataset {dataset_id} are lost or damaged in the store: upload the file again, "
-                "which puts them back, and submit the job once more"
+                "which puts them back (a built-in set comes back by itself), and submit the job once more"
             ) from error
         return rows
 
@@ -240,7 +241,7 @@ class Supervisor:
             if time.monotonic() - flushed >= every:
                 flushed = time.monotonic()
                 self._or_later(self.report.flush)
-            ran = time.monotonic() - self.began if self.began is not None else 0.0
+            ran = uptime() - self.began if self.began is not None else 0.0
             self._steer(self.seconds_before + ran, turn)
 
     def _check(self, silence: float) -> None:
@@ -252,7 +253,7 @@ class Supervisor:
     def _take(self, heard: Heard) -> None:
         match heard:
             case Started(device=device, fingerprint=fingerprint):
-                self.began = time.monotonic()
+                self.began = uptime()
                 job_id, attempt, pid = self.claim.job_id, self.claim.attempt, self.trainer.pid
                 # Now: the trainer may be gone before this is written.
                 at = identity.started(pid)
@@ -300,7 +301,8 @@ class Supervisor:
                 case Failed():
                     jobs.fail(tx, job_id, attempt, JobError(code=verdict.code, message=verdict.message))
                 case _ if self.stop_sent == "limit":
-                    message = f"the job ran longer than resources.max_seconds = {self.max_seconds}"
+                    limit = f"the job ran longer than resources.max_seconds = {self.max_seconds}"
+                    message = f"{limit}: submit it with a larger one, or fork its last checkpoint"
                     jobs.fail(tx, job_id, attempt, JobError(code="max_seconds", message=message))
                 case _ if self.stop_sent is not None or isinstance(verdict, Stopped):
                     jobs.release(tx, job_id, attempt, self.stop_sent == "drain")
@@ -336,6 +338,19 @@ class Supervisor:
                     raise
                 logger.warning("%s: the database is away (%s)", self.claim.job_id, error)
                 time.sleep(1)
+
+
+def _told(error: Exception) -> str:
+    """What a user hears of a fault. Statements, addresses and paths are for the log alone."""
+    if disk.is_to_blame(error):
+        return "there was no room on a disk, or no disk"
+    if isinstance(error, Away):
+        return "the database was away for too long"
+    if isinstance(error, OSError):
+        return f"a file could not be read or written: {error.strerror or type(error).__name__}"
+    if isinstance(error, Stalled | Foreign):
+        return str(error)
+    return f"a fault of the service, {type(error).__name__}; its log has more"
 
 
 def _death(code: int) -> str:

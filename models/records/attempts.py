@@ -17,3 +17,17 @@ def seconds_spent(tx: Session, job_id: str) -> float:
 def fingerprint(tx: Session, job_id: str, attempt: int) -> dict[str, Any] | None:
     """What the trainer of that attempt said of its machine and libraries."""
     return tx.scalar(select(Attempt.fingerprint).where(Attempt.job_id == job_id, Attempt.attempt == attempt))
+
+
+def changed(tx: Session, job_id: str, attempt: int, fingerprint: dict[str, Any]) -> list[str]:
+    """What of the environment is other than at the last attempt that began; nothing where this one starts anew."""
+    resumed = tx.scalar(select(Attempt.start_step).where(Attempt.job_id == job_id, Attempt.attempt == attempt))
+    before = tx.scalar(
+        select(Attempt.fingerprint)
+        .where(Attempt.job_id == job_id, Attempt.attempt < attempt, Attempt.fingerprint.is_not(None))
+        .order_by(Attempt.attempt.desc())
+        .limit(1)
+    )
+    if not resumed or before is None:
+        return []
+    return sorted(name for name in before | fingerprint if before.get(name) != fingerprint.get(name))

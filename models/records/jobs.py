@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, case, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from athanor.contract import LEASED, Baseline, JobError, State
-from models.records import answers, checkpoints, metrics, repeats
+from models.records import answers, attempts, checkpoints, metrics, repeats
 from models.records.database import now
 from models.records.events import note
 from models.records.ids import new_id
@@ -167,15 +167,11 @@ def begin(
     begun = (Attempt.attempt == attempt, Attempt.pid == pid)
     if tx.scalar(select(Job.id).join(Attempt, Attempt.job_id == Job.id).where(*running, *begun)):
         return
-    before = tx.scalar(
-        select(Attempt.fingerprint)
-        .where(Attempt.job_id == job_id, Attempt.attempt < attempt, Attempt.fingerprint.is_not(None))
-        .order_by(Attempt.attempt.desc())
-        .limit(1)
-    )
-    resumed = tx.scalar(select(Attempt.start_step).where(Attempt.job_id == job_id, Attempt.attempt == attempt))
-    exact = not resumed or before is None or before == fingerprint
-    held(tx, job_id, attempt, (State.STARTING,), State.RUNNING, None, {} if exact else {"bit_exact": False})
+    changed = attempts.changed(tx, job_id, attempt, fingerprint)
+    held(tx, job_id, attempt, (State.STARTING,), State.RUNNING, None, {"bit_exact": False} if changed else {})
+    if changed:
+        message = f"not exact to the bit from here on: another environment ({', '.join(changed)})"
+        note(tx, job_id, attempt, "warning", {"message": message})
     tx.execute(
         update(Attempt)
         .where(Attempt.job_id == job_id, Attempt.attempt == attempt)
@@ -336,7 +332,8 @@ def _lost(
         return True
     error = JobError(
         code="exhausted",
-        message=f"the trainer was lost {MAX_LOSSES} times without reaching a new checkpoint; the last time: {why}",
+        message=f"lost {MAX_LOSSES} times without reaching a new checkpoint; the last time: {why}. "
+        "See the job's log; a smaller checkpoints.every_steps may get it further",
         retryable=True,
     )
     given_up = values | {"no_progress_losses": losses, "finished_at": now(), "error": error.model_dump()}

@@ -13,6 +13,7 @@ import pytest
 
 from athanor import Client
 from athanor.contract import Job, State
+from athanor.errors import JobFailed
 from tests.services import Embedded
 
 pytestmark = pytest.mark.timeout(240)
@@ -186,6 +187,19 @@ def test_pause_and_resume_change_nothing(
     pause(client, job.id)
     client.resume(job.id)
     assert outcome(client, client.wait(job.id, timeout=120)) == calm
+
+
+def test_a_job_that_takes_too_long_ends_with_a_checkpoint(client: Client) -> None:
+    endless = SPEC["hyperparameters"] | {"epochs": 5000}
+    job_id = client.submit(SPEC | {"hyperparameters": endless, "resources": {"max_seconds": 3}}).id
+    reach(client, job_id, 20)
+    pause(client, job_id)
+    client.resume(job_id)
+    with pytest.raises(JobFailed, match=r"longer than resources\.max_seconds = 3: submit it with a larger one"):
+        client.wait(job_id, timeout=60)
+    job, last = client.job(job_id), client.checkpoint(job_id, "last")
+    assert job.error is not None and (job.error.code, job.failures, job.attempt) == ("max_seconds", 0, 2)
+    assert (last.reason, last.attempt) == ("stop", 2)
 
 
 def test_a_broken_best_checkpoint_is_not_passed_over_in_silence(service: Embedded, client: Client) -> None:

@@ -62,6 +62,20 @@ MUTANTS: dict[str, Mutant] = {
         "if False and (",
         (f"{STORAGE}/test_folder.py", "-k", "mounted"),
     ),
+    "zombie-trains-on": Mutant(
+        "a worker does not hear that another holds its job",
+        "worker/pulse.py",
+        "                self.lost.set()\n",
+        "",
+        (f"{WORKER}/test_supervisor.py",),
+    ),
+    "limit-ignored": Mutant(
+        "a job may run for longer than its spec allows",
+        "worker/supervisor.py",
+        "seconds > self.max_seconds",
+        "False",
+        (f"{WORKER}/test_recovery.py", "-k", "too_long"),
+    ),
     "rows-not-compared": Mutant(
         "a job learns from whatever the store has for its rows",
         "models/storage/store.py",

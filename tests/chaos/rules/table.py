@@ -104,7 +104,7 @@ MUTANTS: dict[str, Mutant] = {
     "exactness-claimed": Mutant(
         "a resume in another environment still calls itself exact",
         JOBS,
-        '{} if exact else {"bit_exact": False}',
+        '{"bit_exact": False} if changed else {}',
         "{}",
         (f"{RECORDS}/test_jobs.py",),
     ),
