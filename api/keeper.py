@@ -33,7 +33,8 @@ class Keeper:
             self._stopping.set()
             if self._worker is not None:
                 self._worker.send_signal(signal.SIGTERM)
-        self._thread.join()
+        if self._thread.ident is not None:
+            self._thread.join()
 
     def _keep(self) -> None:
         while not self._stopping.is_set():

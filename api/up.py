@@ -96,8 +96,8 @@ def main() -> None:
     database.close()
     tidy(settings.scratch, 0.0)
     keeper = Keeper(chosen.workers)
-    keeper.start()
     try:
+        keeper.start()
         Announced(config, f"Athanor on http://{chosen.host}:{port}\nkey in {data / KEY_FILE}").run([listening])
     finally:
         keeper.stop()

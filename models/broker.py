@@ -4,6 +4,7 @@ A ring may be lost, doubled, late or forged without harm: whoever hears it claim
 """
 
 import logging
+import time
 
 from celery import Celery
 from kombu.exceptions import OperationalError
@@ -11,6 +12,9 @@ from kombu.exceptions import OperationalError
 from models.settings import Settings
 
 TASK = "worker.tasks.train"
+QUIET = 5.0
+"""Seconds without a ring after one in vain: where Redis stands still, each takes seconds, and a thread of the API."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -21,16 +25,18 @@ class Broker:
         self._celery = producer(settings.redis_url) if settings.redis_url else None
         if self._celery is not None:
             # No request waits for the broker to come back, which it would for seconds: a sweep rings again.
-            self._celery.conf.broker_transport_options |= {"max_retries": 0}
+            self._celery.conf.broker_transport_options |= {"max_retries": 0, "socket_timeout": 2}
+        self._quiet_until = 0.0
 
     def ring(self, job_id: str) -> bool:
         """Wake a worker. False when the broker is away: the sweep of any worker rings later."""
-        if self._celery is None:
+        if self._celery is None or time.monotonic() < self._quiet_until:
             return False
         try:
             self._celery.send_task(TASK, kwargs={"message": {"v": 1, "job_id": job_id}}, retry=False)
         except OperationalError as error:
             logger.warning("the broker is away (%s); %s waits for a sweep", type(error).__name__, job_id)
+            self._quiet_until = time.monotonic() + QUIET
             return False
         return True
 

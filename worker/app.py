@@ -24,6 +24,8 @@ app.conf.update(
     worker_prefetch_multiplier=1,
     worker_disable_prefetch=True,
     task_acks_late=False,
+    # Else it ends after a hundred attempts, some three quarters of an hour.
+    broker_connection_max_retries=None,
     worker_cancel_long_running_tasks_on_connection_loss=False,
     worker_hijack_root_logger=False,
     worker_redirect_stdouts=False,

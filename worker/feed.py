@@ -5,10 +5,13 @@ So they can be made here or ahead of time, in any number of processes, and a res
 Shape letters: N rows of the training part, B rows of a batch.
 """
 
+import os
 import signal
+import threading
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from multiprocessing import connection
 from typing import Any
 
 import numpy.typing as npt
@@ -25,6 +28,9 @@ Supply = Callable[[int], Part]
 
 Augment = Callable[[torch.Tensor, torch.Tensor, torch.Tensor, int], Batch]
 """From inputs and targets of the training part, the numbers of a batch's rows, and the epoch."""
+
+STUCK = 30.0
+"""Seconds in which a feed is over once one of its processes is gone."""
 
 Sent = list[npt.NDArray[Any] | None]
 
@@ -79,7 +85,7 @@ def feed(batches: Batches, start: int, stop: int, workers: int = 0) -> Iterator[
     with warnings.catch_warnings():
         # More than there are processors is the user's choice, and changes nothing but the time.
         warnings.filterwarnings("ignore", "This DataLoader will create", UserWarning)
-        made = iter(
+        made: Any = iter(
             DataLoader(
                 _Sent(batches),
                 batch_size=None,
@@ -96,11 +102,27 @@ def feed(batches: Batches, start: int, stop: int, workers: int = 0) -> Iterator[
                 generator=torch.Generator(),
             )
         )
-    for sent in made:
-        # Copied to where PyTorch puts its own tensors: some kernels give other bits at other alignments.
-        x_B, t_B, other_B, share_B = (None if column is None else torch.from_numpy(column).clone() for column in sent)
-        assert x_B is not None and t_B is not None
-        yield Batch(x_B, t_B, other_B, share_B)
+    over = threading.Event()
+    threading.Thread(target=_insist, args=([each.sentinel for each in made._workers], over), daemon=True).start()
+    try:
+        for sent in made:
+            # Copied to where PyTorch puts its own tensors: some kernels give other bits at other alignments.
+            columns = (None if column is None else torch.from_numpy(column).clone() for column in sent)
+            x_B, t_B, other_B, share_B = columns
+            assert x_B is not None and t_B is not None
+            yield Batch(x_B, t_B, other_B, share_B)
+    finally:
+        # The loader's own end first: it is not over before that.
+        del made
+        over.set()
+
+
+def _insist(processes: list[int], over: threading.Event) -> None:
+    """End this process where a feed outlives one of its own: the dead may hold a lock that all wait for, for ever."""
+    connection.wait(processes)
+    if not over.wait(STUCK):
+        print("a process that made batches died, and took a lock with it", flush=True)
+        os._exit(1)
 
 
 def _ignore_stop(_: int) -> None:

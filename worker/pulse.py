@@ -38,4 +38,5 @@ class Pulse(threading.Thread):
     def end(self) -> None:
         self._ended.set()
         if self.is_alive():
-            self.join()
+            # Not for longer than its word counts: the database may be standing still in the middle of an answer.
+            self.join(self.timing.lease)

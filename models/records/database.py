@@ -84,12 +84,13 @@ def _keep_a_log(connection: sqlite3.Connection) -> None:
 
 def _engine(url: str) -> Engine:
     if not url.startswith("sqlite"):
+        most = round(BUSY * 1000)
         bound = {
-            # Whoever is frozen in the middle of a transaction must not hold its rows for ever.
-            "options": f"-c idle_in_transaction_session_timeout={round(BUSY * 1000)}",
+            # Whoever is frozen in the middle of a transaction must not hold its rows for ever, nor keep others waiting.
+            "options": f"-c idle_in_transaction_session_timeout={most} -c lock_timeout={most}",
             # Nor may a host that is gone without a word be waited for, which the kernel would do for hours.
             "connect_timeout": round(BUSY),
-            "tcp_user_timeout": round(BUSY * 1000),
+            "tcp_user_timeout": most,
             "keepalives_idle": 10,
             "keepalives_interval": 5,
             "keepalives_count": 4,

@@ -1,5 +1,9 @@
 """Batches made ahead in other processes are the same batches."""
 
+import os
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from itertools import islice
@@ -83,6 +87,43 @@ def test_a_process_that_dies_at_birth_is_missed(monkeypatch: pytest.MonkeyPatch)
     with pytest.raises(RuntimeError, match=r"^DataLoader worker .* exited unexpectedly"):
         list(feed(batches, 0, STEPS, workers=2))
     assert time.monotonic() - began < 60
+
+
+DEADLY = """
+import os, signal, sys, time
+import torch
+from worker import feed
+
+class Deadly(feed.Batches):
+    def __getitem__(self, step):
+        frame = sys._getframe()
+        while step == 6 and "done_event" not in frame.f_locals:
+            frame = frame.f_back
+        if step == 6:
+            frame.f_locals["done_event"]._cond.acquire()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().__getitem__(step)
+
+feed.STUCK = 1.0
+batches = Deadly((torch.randn(64, 2), torch.zeros(64, dtype=torch.long)), 0, 4, 16)
+for _ in feed.feed(batches, 0, 40, workers=2):
+    time.sleep(float(sys.argv[1]))
+"""
+
+
+@pytest.mark.parametrize("step", ["0", "0.3"], ids=["waiting for a batch", "learning from one"])
+def test_a_process_that_dies_with_a_lock_keeps_nobody(step: str) -> None:
+    """PyTorch asks an event of all processes whether they are done, once for each batch, and to end them."""
+    trainer = subprocess.Popen(
+        [sys.executable, "-c", DEADLY, step], stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
+    try:
+        assert trainer.stdout is not None
+        assert trainer.stdout.readline() == "a process that made batches died, and took a lock with it\n"
+        assert trainer.wait(10) == 1
+    finally:
+        os.killpg(trainer.pid, signal.SIGKILL)
+        trainer.communicate()
 
 
 def test_no_process_outlives_its_feed() -> None:
