@@ -34,13 +34,13 @@ lint: setup ## style, types and import contracts
 	$(BIN)/lint-imports
 
 chaos: setup ## kill everything at random: make chaos KILLS=100 SEED=7
-	$(BIN)/python -m tests.chaos --kills $(or $(KILLS),20) --seed $(or $(SEED),1)
+	$(BIN)/python -m tests.chaos --kills $(or $(KILLS),20) --seed $(or $(SEED),1) $(ARGS)
 
 failpoints: setup ## kill at every named crash point, and the drills
 	$(BIN)/python -m pytest -m proof tests/chaos $(ARGS)
 
 mutants: setup ## break the rules on purpose, one by one: each must be caught
-	$(BIN)/python -m tests.chaos.mutants
+	$(BIN)/python -m tests.chaos.mutants $(ARGS)
 
 bench: setup ## measure
 	$(BIN)/python -m benchmarks $(ARGS)

@@ -1,6 +1,6 @@
 """Training the way a first draft does it: a Celery task with the loop inside, a file an epoch, a row a step.
 
-Not part of the service: naive.py holds it beside the service under the same kills.
+Not part of the service: naive.py has processes of it killed, as the storms do of the service.
 """
 
 import hashlib

@@ -18,7 +18,7 @@ _ROOT = Path(__file__).parents[1]
 WALLS = {
     "opening files outside its folder": 1,
     "truncating files outside its folder": 3,
-    "speaking TCP": 4,
+    "connecting or binding by TCP": 4,
     "signalling other processes": 6,
 }
 """What an enclosed process is kept from, and the version of Landlock that began to."""
@@ -54,8 +54,9 @@ def _bound(bounds: dict[int, int]) -> None:
 def enclose(readable: Iterable[Path], writable: Iterable[Path], devices: Iterable[Path]) -> list[str]:
     """Let this thread, and whatever it starts, open nothing else from now on.
 
-    It speaks TCP to nobody and signals no process outside. Returns what the kernel cannot keep it from: nothing, or all
-    of WALLS where there is no Landlock. Source: Linux kernel, userspace-api/landlock, "Previous limitations".
+    It connects to nobody by TCP and binds no port, and signals no process outside. Returns what the kernel cannot keep
+    it from: nothing, or all of WALLS where there is no Landlock. Source: Linux kernel, userspace-api/landlock,
+    "Previous limitations".
     """
     if sys.platform != "linux":
         return [*WALLS]

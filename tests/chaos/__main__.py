@@ -4,7 +4,7 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from benchmarks import result
+from benchmarks import pages, result
 from tests.chaos.fleet import Fleet
 from tests.chaos.storm import Report, Storm
 
@@ -16,7 +16,7 @@ def main() -> int:
     parser.add_argument(
         "--mode", choices=["embedded", "production"], action="append", help="default: one, then the other"
     )
-    parser.add_argument("--keep", action="store_true", help="write the figures to benchmarks/results")
+    parser.add_argument("--keep", action="store_true", help="write the figures to benchmarks/results and docs")
     chosen = parser.parse_args()
     broken = 0
     for mode in chosen.mode or ["embedded", "production"]:
@@ -44,8 +44,9 @@ def tell(report: Report) -> None:
 
 
 def keep(report: Report) -> None:
-    """Write the figures to where the documentation reads them."""
+    """Write the figures down, and into the documentation."""
     result.write(f"chaos_{report.mode}", {**vars(report), "kills": dict(report.kills)})
+    pages.rewrite()
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ armed by a file of its name, and whoever removes that file first is the one it h
 import errno
 import functools
 import importlib
+import itertools
 import os
 import signal
 from collections.abc import Callable
@@ -32,6 +33,8 @@ class Failpoint:
     moment: Literal["before", "after"]
     action: Callable[[], None]
     story: str
+    passes: int = 0
+    """How often a process passes it first: what a resume does is seen only once there is a checkpoint."""
 
 
 def kill() -> None:
@@ -85,28 +88,28 @@ POINTS: dict[str, Failpoint] = {
     "begin-before-commit": Failpoint(
         8, "worker", f"{JOBS}:begin", "after", kill, "a worker, before it has noted that the job runs"
     ),
-    "trainer-steps": Failpoint(9, "trainer", "worker.loop:_step", "before", kill, "a trainer between checkpoints"),
+    "trainer-steps": Failpoint(9, "trainer", "worker.loop:_step", "before", kill, "a trainer between checkpoints", 60),
     "snapshot-half": Failpoint(
-        10, "trainer", f"{SNAPSHOT}:save_file", "after", kill, "a trainer in the middle of a checkpoint"
+        10, "trainer", f"{SNAPSHOT}:save_file", "after", kill, "a trainer in the middle of a checkpoint", 3
     ),
     "snapshot-before-telling": Failpoint(
-        10, "trainer", f"{SNAPSHOT}:write", "after", kill, "a trainer with a whole checkpoint, before it says so"
+        10, "trainer", f"{SNAPSHOT}:write", "after", kill, "a trainer with a whole checkpoint, before it says so", 1
     ),
     "store-before-commit": Failpoint(
-        11, "worker", f"{JOBS}:commit_checkpoint", "before", kill, "a worker with stored files, before their row"
+        11, "worker", f"{JOBS}:commit_checkpoint", "before", kill, "a worker with stored files, before their row", 1
     ),
     "checkpoint-before-commit": Failpoint(
-        11, "worker", f"{JOBS}:commit_checkpoint", "after", kill, "a worker, before the row is committed"
+        11, "worker", f"{JOBS}:commit_checkpoint", "after", kill, "a worker, before the row is committed", 1
     ),
     "checkpoint-after-commit": Failpoint(
-        12, "worker", "worker.report:Report.retire", "before", kill, "a worker, after a checkpoint is committed"
+        12, "worker", "worker.report:Report.retire", "before", kill, "a worker, after a checkpoint is committed", 1
     ),
     "points-before-commit": Failpoint(
-        13, "worker", "models.records.metrics:append", "after", kill, "a worker in the middle of writing points"
+        13, "worker", "models.records.metrics:append", "after", kill, "a worker in the middle of writing points", 2
     ),
     "beat": Failpoint(13, "worker", f"{JOBS}:beat", "before", kill, "a worker that keeps its lease"),
     "data-worker": Failpoint(
-        14, "trainer", "worker.feed:_Sent.__getitem__", "before", kill, "a process that makes batches"
+        14, "trainer", "worker.feed:_Sent.__getitem__", "before", kill, "a process that makes batches", 30
     ),
     "succeed-before-commit": Failpoint(
         19, "worker", f"{JOBS}:succeed", "after", kill, "a worker, before the end of a job is committed"
@@ -124,15 +127,16 @@ POINTS: dict[str, Failpoint] = {
         "before",
         fill_disk_of_tensors,
         "no room for a checkpoint in the trainer's folder",
+        3,
     ),
     "sync-fails-in-the-trainer": Failpoint(
-        24, "trainer", "os:fsync", "before", break_disk, "a checkpoint that cannot be synced"
+        24, "trainer", "os:fsync", "before", break_disk, "a checkpoint that cannot be synced", 6
     ),
     "rename-fails-in-the-trainer": Failpoint(
-        24, "trainer", "pathlib:Path.rename", "before", break_disk, "a checkpoint that cannot be renamed"
+        24, "trainer", "pathlib:Path.rename", "before", break_disk, "a checkpoint that cannot be renamed", 1
     ),
     "disk-full-in-the-store": Failpoint(
-        24, "worker", "worker.report:Report._store", "before", fill_disk, "no room for a checkpoint in the store"
+        24, "worker", "worker.report:Report._store", "before", fill_disk, "no room for a checkpoint in the store", 1
     ),
     "retire-before-forget": Failpoint(
         26, "worker", "models.records.checkpoints:forget", "before", kill, "a worker between old bytes and their row"
@@ -141,7 +145,7 @@ POINTS: dict[str, Failpoint] = {
 
 
 def arm(folder: Path, name: str) -> None:
-    """Let the point happen once, to whichever process comes to it first."""
+    """Let the point happen once, to whichever process has passed it often enough first."""
     (folder / name).touch()
 
 
@@ -169,15 +173,19 @@ def find(point: Failpoint) -> tuple[Any, str]:
 
 def _wrap(armed: Path, point: Failpoint) -> None:
     owner, name = find(point)
-    function = getattr(owner, name)
+    function, passed = getattr(owner, name), itertools.count()
+
+    def happen() -> None:
+        if armed.exists() and next(passed) >= point.passes:
+            _happen(armed, point)
 
     @functools.wraps(function)
     def wrapped(*arguments: Any, **named: Any) -> Any:
         if point.moment == "before":
-            _happen(armed, point)
+            happen()
         result = function(*arguments, **named)
         if point.moment == "after":
-            _happen(armed, point)
+            happen()
         return result
 
     setattr(owner, name, wrapped)

@@ -31,7 +31,7 @@ LAST = 60.0
 """Seconds a process that was told to stop may take."""
 
 QUICK = {"HEARTBEAT": "0.5", "LEASE": "3", "SWEEP": "0.5", "RING_AGAIN": "2", "STOP_GRACE": "10", "NO_ROOM": "1"}
-"""Seconds: as in life, ten times as fast."""
+"""Seconds, shorter than in life: a lease is a tenth of it."""
 
 
 class Fleet:

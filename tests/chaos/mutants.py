@@ -67,7 +67,7 @@ def _environment() -> dict[str, str]:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="make mutants", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="name", help=", ".join(MUTANTS))
-    parser.add_argument("--keep", action="store_true", help="write the table to benchmarks/results")
+    parser.add_argument("--keep", action="store_true", help="write the table to benchmarks/results and docs")
     chosen = parser.parse_args()
     table: list[dict[str, str | bool]] = []
     for name in chosen.names or MUTANTS:
@@ -82,6 +82,7 @@ def main() -> int:
         known = {str(row["name"]): row for row in pages.measured("mutants").get("table", [])} if chosen.names else {}
         known |= {str(row["name"]): row for row in table}
         result.write("mutants", {"table": [known[name] for name in MUTANTS if name in known]})
+        pages.rewrite()
     return 0 if caught == len(table) else 1
 
 

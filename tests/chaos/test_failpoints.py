@@ -45,13 +45,15 @@ def test_the_job_ends_as_if_nothing_had_happened(name: str, fleet: Fleet, calm: 
         # There is something to reap once a worker has died.
         arm(fleet.armed, "points-before-commit")
     job_id = fleet.ask(lambda client: client.submit(SPEC)).id
-    fleet.finish(job_id)
+    job = fleet.finish(job_id)
     until = time.monotonic() + 20
     while is_armed(fleet.armed, name):
         assert time.monotonic() < until, f"nobody came to {name}"
         time.sleep(0.05)
     settle(fleet, job_id)
     assert violations(fleet, {job_id: calm}) == []
+    if POINTS[name].passes:
+        assert any((step.reason or "").startswith("resumes at step") for step in job.transitions), "it began anew"
 
 
 def settle(fleet: Fleet, job_id: str) -> None:

@@ -138,8 +138,8 @@ def test_threads_that_ran_before_are_not_held(tmp_path: Path, before: str, more:
 @pytest.mark.parametrize(
     ("version", "missing"),
     [
-        (1, ["truncating files outside its folder", "speaking TCP", "signalling other processes"]),
-        (3, ["speaking TCP", "signalling other processes"]),
+        (1, ["truncating files outside its folder", "connecting or binding by TCP", "signalling other processes"]),
+        (3, ["connecting or binding by TCP", "signalling other processes"]),
         (5, ["signalling other processes"]),
         (6, []),
     ],

@@ -139,6 +139,13 @@ MUTANTS: dict[str, Mutant] = {
         "for number in (signal.SIGINT,):",
         (f"{WORKER}/test_recovery.py", "-k", "every_process"),
     ),
+    "orphans-stay-at-large": Mutant(
+        "what a worker stored before it was killed stays without a row, in a whole service",
+        "worker/report.py",
+        "                self.store.delete(orphan)\n",
+        "                pass\n",
+        ("tests/chaos/test_failpoints.py", "-m", "proof", "-k", "embedded and store-before-commit"),
+    ),
     "strays-condemn": Mutant(
         "a stray file beside checkpoints has them removed",
         "worker/report.py",

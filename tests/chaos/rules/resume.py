@@ -27,6 +27,13 @@ MUTANTS: dict[str, Mutant] = {
         "",
         RESUME,
     ),
+    "torch-rng-lost-at-large": Mutant(
+        "the same, in a whole service whose trainer is killed at its sixtieth step",
+        SNAPSHOT,
+        '    torch.set_rng_state(arrays["rng.torch"])\n',
+        "",
+        ("tests/chaos/test_failpoints.py", "-m", "proof", "-k", "embedded and trainer-steps"),
+    ),
     "numpy-rng-lost": Mutant(
         "numpy's generator is not restored",
         SNAPSHOT,
