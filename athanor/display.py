@@ -100,6 +100,8 @@ def job(answer: Job) -> RenderableType:
     if answer.origin:
         facts.add_row("forked from", Text(f"{answer.origin.job_id} at step {answer.origin.step}"))
     facts.add_row("state", coloured(answer.state))
+    if answer.state is State.QUEUED and answer.transitions and answer.transitions[-1].reason:
+        facts.add_row("because", Text(answer.transitions[-1].reason))
     if not answer.is_terminal and answer.desired != "run":
         facts.add_row("asked to", answer.desired)
     if answer.error:

@@ -110,6 +110,14 @@ def test_every_command_prints_a_table_or_json(service: Stub, words: str, expecte
     json.loads(printed.stdout)
 
 
+def test_a_job_says_why_it_is_queued_again_and_what_its_end_is_worth(stub: Stub) -> None:
+    lost = {"from": "running", "to": "queued", "at": "2026-01-02T03:04:05.678Z", "attempt": 1}
+    queued = a_job(state="queued", transitions=[lost | {"reason": "worker lost"}], bit_exact=False)
+    stub.on("GET", "/v1/jobs/job_1", as_json(queued))
+    shown = _run(stub, "show", "job_1").stdout
+    assert "worker lost" in shown and "not to the bit: its events say why" in shown
+
+
 def test_predict_says_how_to_go_on(service: Stub) -> None:
     how = "--max-new-tokens 5 --temperature 0.5 --top-k 3 --seed 0"
     assert _run(service, *f"predict job_1 --text hello {how}".split()).exit_code == 0
