@@ -342,12 +342,12 @@ class Supervisor:
 
 def _told(error: Exception) -> str:
     """What a user hears of a fault. Statements, addresses and paths are for the log alone."""
+    if isinstance(error, OSError):
+        return error.strerror or type(error).__name__
     if disk.is_to_blame(error):
-        return "there was no room on a disk, or no disk"
+        return "the database has no room"
     if isinstance(error, Away):
         return "the database was away for too long"
-    if isinstance(error, OSError):
-        return f"a file could not be read or written: {error.strerror or type(error).__name__}"
     if isinstance(error, Stalled | Foreign):
         return str(error)
     return f"a fault of the service, {type(error).__name__}; its log has more"
