@@ -13,7 +13,8 @@ def migrate(connection: Connection) -> None:
     context.configure(connection=connection, target_metadata=Base.metadata, render_as_batch=True, compare_type=True)
     with context.begin_transaction():
         if connection.dialect.name == "postgresql":
-            # Two processes that start at once: the second waits, then finds nothing left to do.
+            # Two processes that start at once: the second waits as long as it takes, then finds nothing left to do.
+            connection.exec_driver_sql("SET LOCAL lock_timeout = 0")
             connection.exec_driver_sql("SELECT pg_advisory_xact_lock(5026418)")
         context.run_migrations()
 

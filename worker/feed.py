@@ -30,7 +30,7 @@ Augment = Callable[[torch.Tensor, torch.Tensor, torch.Tensor, int], Batch]
 """From inputs and targets of the training part, the numbers of a batch's rows, and the epoch."""
 
 STUCK = 30.0
-"""Seconds in which a feed is over once one of its processes is gone."""
+"""Seconds, for each of its processes, in which a feed is over once one of them is gone: it waits for them in turn."""
 
 Sent = list[npt.NDArray[Any] | None]
 
@@ -120,7 +120,7 @@ def feed(batches: Batches, start: int, stop: int, workers: int = 0) -> Iterator[
 def _insist(processes: list[int], over: threading.Event) -> None:
     """End this process where a feed outlives one of its own: the dead may hold a lock that all wait for, for ever."""
     connection.wait(processes)
-    if not over.wait(STUCK):
+    if not over.wait(STUCK * len(processes)):
         print("a process that made batches died, and took a lock with it", flush=True)
         os._exit(1)
 
