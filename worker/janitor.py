@@ -10,6 +10,7 @@ from collections import defaultdict
 
 from models.records import named
 from models.records.database import Away, Database
+from models.records.ids import born
 from models.settings import Timing
 from models.storage.store import Store
 
@@ -87,7 +88,7 @@ class Janitor:
             else:
                 unnamed += sorted(stored[owner] - prefixes - {f"{owner}/origin"})
         # An empty or another database names nothing: what is older than it is not its to judge.
-        unnamed = [name for name in unnamed if began is not None and _born(name) >= math.floor(1000 * began)]
+        unnamed = [name for name in unnamed if began is not None and born(name) >= math.floor(1000 * began)]
         others = stored.keys() - part
         elsewhere = {name: at for name, at in self._unnamed.items() if _owner(name) in others}
         self._unnamed = elsewhere | {name: self._unnamed.get(name, time.monotonic()) for name in unnamed}
@@ -107,10 +108,3 @@ class Janitor:
 
 def _owner(name: str) -> str:
     return "/".join(name.split("/")[:2])
-
-
-def _born(name: str) -> int:
-    """When an upload or a job got its name, in milliseconds since 1970 (RFC 9562 §5.7)."""
-    stamp = re.search(r"_([0-9a-f]{12})", name)
-    assert stamp is not None, name
-    return int(stamp[1], 16)

@@ -95,7 +95,7 @@ def page(tx: Session, after: str | None, limit: int) -> list[contract.Dataset]:
         # By both: the id of a built-in set is its name, and says nothing of its age.
         before = tx.scalar(select(Dataset.created_at).where(Dataset.id == after))
         # One deleted meanwhile still says by its id where it stood.
-        query = query.where(tuple_(Dataset.created_at, Dataset.id) < (before or born(after), after))
+        query = query.where(tuple_(Dataset.created_at, Dataset.id) < (before or born(after) / 1000, after))
     return [_answer(row) for row in tx.scalars(query)]
 
 

@@ -1,8 +1,8 @@
 """Names for rows: a prefix and a UUIDv7, so that sorting by id is sorting by age (RFC 9562 §5.7)."""
 
+import re
 import secrets
 import time
-from contextlib import suppress
 
 
 def new_id(prefix: str) -> str:
@@ -12,8 +12,7 @@ def new_id(prefix: str) -> str:
     return f"{prefix}_{value:032x}"
 
 
-def born(name: str) -> float:
-    """Seconds since 1970 when a name was given; 0 for what is none of ours."""
-    with suppress(ValueError):
-        return int(name.partition("_")[2][:12], 16) / 1000
-    return 0.0
+def born(name: str) -> int:
+    """Milliseconds since 1970 when a name, or the one in a key of the store, was given; 0 for what is none of ours."""
+    stamp = re.search(r"_([0-9a-f]{12})", name)
+    return int(stamp[1], 16) if stamp else 0
