@@ -1,0 +1,126 @@
+"""A 0.1 database under today's version: everything stays readable and can be downloaded."""
+
+import hashlib
+import json
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import MetaData, create_engine, insert, make_url, select, text
+from starlette.testclient import TestClient
+
+from api import schema
+from api.app import create_app
+from models.records.database import Database
+from models.settings import Settings
+
+ARCHIVE = Path(__file__).parent / "data" / "service-0.1.tar.gz"
+LAST_OF_0_1 = "0004"
+UNFINISHED = {"running", "queued", "paused"}
+
+
+@pytest.fixture
+def old(tmp_path: Path, dialect: str, request: pytest.FixtureRequest) -> Path:
+    """The folder of the 0.1 service, with `url` in it: where its rows are."""
+    folder = tmp_path / "old"
+    with tarfile.open(ARCHIVE) as archive:
+        archive.extractall(folder, filter="data")
+    lite = f"sqlite:///{folder / 'athanor.db'}"
+    if dialect == "postgresql":
+        (folder / "url").write_text(request.getfixturevalue("database_url"))
+        _copy(lite, (folder / "url").read_text())
+    else:
+        (folder / "url").write_text(lite)
+    return folder
+
+
+def _copy(source: str, target: str) -> None:
+    """The rows of a SQLite database, in the tables that 0.1 had on PostgreSQL."""
+    database = Database(target)
+    config = Config()
+    config.set_main_option("script_location", str(schema.MIGRATIONS))
+    rows = create_engine(source)
+    with database.engine.connect().execution_options(writes=True) as to, rows.connect() as there, to.begin():
+        config.attributes["connection"] = to
+        command.upgrade(config, LAST_OF_0_1)
+        tables = MetaData()
+        tables.reflect(to)
+        for table in tables.sorted_tables:
+            if table.name != "alembic_version" and (found := there.execute(select(table)).mappings().all()):
+                to.execute(insert(table), [dict(row) for row in found])
+        to.execute(text("SELECT setval(pg_get_serial_sequence('events', 'seq'), (SELECT max(seq) FROM events))"))
+    rows.dispose()
+    database.close()
+
+
+@pytest.fixture
+def expected(old: Path) -> dict[str, Any]:
+    """What 0.1 answered: jobs and datasets by id."""
+    answers: dict[str, Any] = json.loads((old / "expected.json").read_text())
+    return answers
+
+
+@pytest.fixture
+def client(old: Path) -> Iterator[httpx.Client]:
+    """A client of today's API over the old folder."""
+    url = (old / "url").read_text()
+    settings = Settings(data=old, database_url=url, store=f"file://{old / 'store'}")
+    database = Database(settings.database)
+    schema.upgrade(database)
+    database.close()
+    key = (old / "admin.key").read_text().strip()
+    with TestClient(create_app(settings), headers={"Authorization": f"Bearer {key}"}) as own:
+        yield own
+
+
+def test_the_copy_is_of_the_dialect_that_was_asked_for(old: Path, dialect: str) -> None:
+    assert make_url((old / "url").read_text()).get_backend_name() == dialect
+
+
+def test_datasets_stay_as_they_were(client: httpx.Client, expected: dict[str, Any]) -> None:
+    assert len(expected["datasets"]) >= 5
+    for id, before in expected["datasets"].items():
+        now = client.get(f"/v1/datasets/{id}").json()
+        preview = client.get(f"/v1/datasets/{id}/preview").json()
+        assert {name: now[name] for name in ("name", "format", "rows", "bytes", "sha256", "created_at")} == {
+            name: before[name] for name in ("name", "format", "rows", "bytes", "sha256", "created_at")
+        }
+        assert preview["columns"] == before["columns"]
+
+
+def test_jobs_keep_their_states_and_numbers(client: httpx.Client, expected: dict[str, Any]) -> None:
+    listed = {job["id"]: job for job in client.get("/v1/jobs?limit=100").json()["data"]}
+    assert listed.keys() == expected["jobs"].keys()
+    for id, before in expected["jobs"].items():
+        job = client.get(f"/v1/jobs/{id}").json()
+        for name in ("name", "created_at", "latest", "tags", "attempt"):
+            assert job[name] == before[name], (id, name)
+        if before["state"] not in UNFINISHED:
+            assert (job["state"], job["error"]) == (before["state"], before["error"])
+
+
+def test_every_point_of_every_series_is_there(client: httpx.Client, expected: dict[str, Any]) -> None:
+    points = 0
+    for id, before in expected["jobs"].items():
+        series = client.get(f"/v1/jobs/{id}/metrics?max_points=100000").json()["series"]
+        assert series.keys() == before["series"].keys()
+        for name, (count, step, value, digest) in before["series"].items():
+            now = [series[name]["steps"], series[name]["values"]]
+            assert (len(now[0]), now[0][-1], now[1][-1]) == (count, step, value)
+            assert hashlib.sha256(json.dumps(now).encode()).hexdigest() == digest
+            points += count
+    assert points > 1000
+
+
+def test_every_checkpoint_can_be_downloaded(client: httpx.Client, expected: dict[str, Any]) -> None:
+    for id, before in expected["jobs"].items():
+        listed = {each["id"]: each for each in client.get(f"/v1/jobs/{id}/checkpoints").json()["data"]}
+        assert {key: [each["step"], each["sha256"]] for key, each in listed.items()} == before["checkpoints"]
+        for checkpoint, (_, sha256) in before["checkpoints"].items():
+            weights = client.get(f"/v1/jobs/{id}/checkpoints/{checkpoint}/weights").content
+            assert hashlib.sha256(weights).hexdigest() == sha256
