@@ -7,9 +7,9 @@ from anyio import CapacityLimiter
 from fastapi import APIRouter, Depends, FastAPI
 
 from api import problems
-from api.bodies import Bodies
+from api.auth import Gate
+from api.body_limits import Bodies
 from api.deps import Service, authenticate
-from api.gate import Gate
 from api.routes import (
     catalog,
     checkpoints,

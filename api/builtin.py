@@ -5,11 +5,11 @@ import tempfile
 import threading
 from pathlib import Path
 
+from api.dataset_store import is_whole, restore, shelve
 from api.deps import Service
-from api.shelving import is_whole, restore, shelve
 from athanor.contract import Dataset
-from models import intake
-from models.kinds import DATASETS
+from models.data import intake
+from models.parts.dataset import DATASETS
 from models.records import datasets
 
 _one_at_a_time = threading.Lock()

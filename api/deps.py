@@ -9,7 +9,7 @@ from fastapi import Depends, Query, Request
 
 from api.problems import Refused
 from models.broker import Broker
-from models.records.database import Away, Database
+from models.records.database import Database, DatabaseUnavailable
 from models.records.keys import Caller
 from models.settings import Settings
 from models.storage.store import Store
@@ -32,7 +32,7 @@ class Service:
         """Remove from the store what no row names. What cannot be removed now, is left to the workers' janitors."""
         try:
             self.store.delete(prefix)
-        except (OSError, *Away) as error:
+        except (OSError, *DatabaseUnavailable) as error:
             logger.warning("%s: no row names it, and it stays for now: %s", prefix, error)
 
 

@@ -3,8 +3,8 @@
 from typing import Any
 
 from athanor.contract import MAX_BATCH
-from models.kinds import LOSSES
-from models.spec import DEFAULT_LOSS, default_series
+from models.parts.loss import LOSSES
+from models.planning.spec import DEFAULT_LOSS, default_series
 
 RIVALS = {
     name: other

@@ -13,13 +13,13 @@ from pydantic import ValidationError
 from sqlalchemy.exc import DataError
 from starlette.exceptions import HTTPException
 
-from api.wording import sentence
+from api.validation_messages import sentence
 from athanor.contract import Fault, Problem
-from models import disk
-from models.kinds import Refusal
-from models.records.database import Away
-from models.records.jobs import Forbidden
-from models.records.repeats import KeyReused
+from athanor.processes import full_disk
+from models.errors import SpecError
+from models.records.database import DatabaseUnavailable
+from models.records.idempotency import KeyReused
+from models.records.jobs import InvalidTransition
 
 logger = logging.getLogger(__name__)
 
@@ -130,7 +130,7 @@ def _known_field(parents: list[str], loc: list[str]) -> str | None:
 @cache
 def _fields() -> dict[str, set[tuple[str, str | None]]]:
     """Every field that a job spec can have: in which part, and of which kind where the part has kinds."""
-    from models.spec import JobSpec
+    from models.planning.spec import JobSpec
 
     schema = JobSpec.model_json_schema()
     found: dict[str, set[tuple[str, str | None]]] = {}
@@ -161,7 +161,7 @@ def invalid_spec(error: ValidationError, spec: Any, place: str) -> Refused:
 
 def database_away(request: Request, error: Exception) -> JSONResponse:
     """The answer to any of Away: come again, but for a database that has no room."""
-    if disk.is_to_blame(error):
+    if full_disk.is_to_blame(error):
         return storage_full(request, error)
     # Of a driver's error its own words, without the statement; a wait for a connection that was too long has none.
     logger.error("the database is away: %s", getattr(error, "orig", error))
@@ -176,7 +176,7 @@ def storage_full(request: Request, error: Exception) -> JSONResponse:
 
 def install(app: FastAPI) -> None:
     """Answer every failure of `app` with a problem."""
-    for away in Away:
+    for away in DatabaseUnavailable:
         app.add_exception_handler(away, database_away)
 
     @app.exception_handler(RequestValidationError)
@@ -190,13 +190,13 @@ def install(app: FastAPI) -> None:
         detail = f"{faults[0].pointer or 'the body'}: {faults[0].message}"
         return respond(request, 422, "invalid", detail, faults)
 
-    @app.exception_handler(Refusal)
-    def _refused(request: Request, error: Refusal) -> JSONResponse:
+    @app.exception_handler(SpecError)
+    def _refused(request: Request, error: SpecError) -> JSONResponse:
         fault = Fault(pointer=error.pointer, code=error.code, message=error.message, suggestion=error.suggestion)
         return respond(request, 422, error.code, f"{error.pointer}: {error.message}", [fault])
 
-    @app.exception_handler(Forbidden)
-    def _forbidden(request: Request, error: Forbidden) -> JSONResponse:
+    @app.exception_handler(InvalidTransition)
+    def _forbidden(request: Request, error: InvalidTransition) -> JSONResponse:
         return respond(request, 409, "wrong_state", str(error))
 
     @app.exception_handler(KeyReused)
@@ -205,7 +205,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(OSError)
     def _unwritten(request: Request, error: OSError) -> JSONResponse:
-        if not disk.is_to_blame(error):
+        if not full_disk.is_to_blame(error):
             raise error
         return storage_full(request, error)
 

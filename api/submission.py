@@ -10,13 +10,13 @@ from sqlalchemy.exc import IntegrityError
 from api import builtin
 from api.deps import Service, missing
 from athanor.contract import Job, Plan
-from models.kinds import Refusal
-from models.records import answers, jobs, queue, repeats
-from models.records.database import Away
+from models.errors import SpecError
+from models.planning.rehearsal import rehearse
+from models.planning.spec import JobSpec
+from models.planning.transfer import Start
+from models.records import idempotency, job_views, jobs, queue
+from models.records.database import DatabaseUnavailable
 from models.records.keys import Caller
-from models.rehearsal import rehearse
-from models.spec import JobSpec
-from models.transfer import Start
 
 
 def earlier(service: Service, response: Response, caller: Caller, said: str, idempotency_key: str | None) -> Job | None:
@@ -27,7 +27,7 @@ def earlier(service: Service, response: Response, caller: Caller, said: str, ide
     if idempotency_key is None:
         return None
     with service.database.reading() as tx:
-        job_id = repeats.earlier(tx, caller.key_id, idempotency_key, _digest(said))
+        job_id = idempotency.earlier(tx, caller.key_id, idempotency_key, _digest(said))
     return None if job_id is None else _answer(service, response, job_id, 200)
 
 
@@ -35,7 +35,7 @@ def plan(service: Service, spec: JobSpec, start: Start | None = None) -> Plan:
     """What a job will cost. Raises Refusal where it cannot work, with a pointer into the spec."""
     dataset = builtin.find(service, spec.dataset.id)
     if dataset is None:
-        raise Refusal(
+        raise SpecError(
             "/dataset/id",
             f"there is no dataset '{spec.dataset.id}'",
             code="unknown_dataset",
@@ -76,7 +76,7 @@ def accept(service: Service, response: Response, wanted: jobs.Submission, check:
     # Only now: a worker that hears the ring must find the row.
     if is_new and service.broker.ring(job_id):
         # Accepted it is: without the mark, it is rung for once more.
-        with suppress(*Away), service.database.writing() as tx:
+        with suppress(*DatabaseUnavailable), service.database.writing() as tx:
             queue.mark_rung(tx, job_id)
     return _answer(service, response, job_id, 201 if is_new else 200)
 
@@ -94,7 +94,7 @@ def _answer(service: Service, response: Response, job_id: str, status: int) -> J
 def job(service: Service, job_id: str) -> Job:
     """Raises Refused with 404."""
     with service.database.reading() as tx:
-        found = answers.job(tx, job_id)
+        found = job_views.job(tx, job_id)
     if found is None:
         raise missing("job", job_id)
     return found

@@ -14,9 +14,9 @@ from typing import IO
 import uvicorn
 
 from api import schema
-from api.keeper import Keeper
 from api.uploads import tidy
-from models.leash import heed_hangup
+from api.worker_process import Keeper
+from athanor.processes.parent_watch import heed_hangup
 from models.records import keys
 from models.records.database import Database
 from models.settings import Settings

@@ -17,15 +17,15 @@ def draw(jobs: Mapping[str, Metrics], path: Path) -> None:
             axis.set_title(f"{name}: {what}")
             axis.set_xlabel("step")
             axis.grid(alpha=0.3)
-            for part, colour in (("train", "tab:blue"), ("val", "tab:orange")):
+            for part, color in (("train", "tab:blue"), ("val", "tab:orange")):
                 series = metrics.series.get(f"{part}/{what}")
                 if series is None or not series.steps:
                     continue
                 if part == "train":
-                    axis.plot(series.steps, series.values, color=colour, alpha=0.25, linewidth=0.8)
-                    axis.plot(series.steps, smoothed(series), color=colour, label="training, smoothed")
+                    axis.plot(series.steps, series.values, color=color, alpha=0.25, linewidth=0.8)
+                    axis.plot(series.steps, smoothed(series), color=color, label="training, smoothed")
                 else:
-                    axis.plot(series.steps, series.values, color=colour, marker="o", label="validation")
+                    axis.plot(series.steps, series.values, color=color, marker="o", label="validation")
             if axis.lines:
                 axis.legend()
     figure.savefig(path, dpi=120)

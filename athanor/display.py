@@ -36,7 +36,7 @@ def to_json(answer: BaseModel | dict[str, Any]) -> str:
     return json.dumps(answer, indent=2, ensure_ascii=False)
 
 
-def coloured(state: State) -> Text:
+def colored(state: State) -> Text:
     return Text(str(state), style=COLOURS[state])
 
 
@@ -78,7 +78,7 @@ def jobs(answers: Iterable[Job]) -> Table:
             Text(job.name or "–"),
             Text(kind(job)),
             Text(job.dataset_id),
-            coloured(job.state),
+            colored(job.state),
             f"{job.progress.step}/{job.progress.steps}",
             number(loss.value if loss else None),
             ago(job.created_at),
@@ -99,7 +99,7 @@ def job(answer: Job) -> RenderableType:
     facts.add_row("trains", Text(f"{kind(answer)} on {answer.dataset_id}"))
     if answer.origin:
         facts.add_row("forked from", Text(f"{answer.origin.job_id} at step {answer.origin.step}"))
-    facts.add_row("state", coloured(answer.state))
+    facts.add_row("state", colored(answer.state))
     if answer.state is State.QUEUED and answer.transitions and answer.transitions[-1].reason:
         facts.add_row("because", Text(answer.transitions[-1].reason))
     if not answer.is_terminal and answer.desired != "run":

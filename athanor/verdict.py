@@ -18,7 +18,7 @@ from athanor.bundle import INPUT, MAX_DIFFERENCE, MODEL, OUTPUT, TENSORS, Broken
 from athanor.errors import AthanorError
 
 PATIENCE = 900
-RUNNER = Path("exports", "verification.py")
+RUNNER = Path("serving", "exports", "verification.py")
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def _rebuilt(folder: Path) -> float | None:
         return None
     try:
         done = subprocess.run(
-            [sys.executable, "-P", "-m", "models.exports.verification", str(folder)],
+            [sys.executable, "-P", "-m", "models.serving.exports.verification", str(folder)],
             env={**os.environ, "PYTHONPATH": str(home.parent), "CUDA_VISIBLE_DEVICES": ""},
             stdin=subprocess.DEVNULL,
             capture_output=True,

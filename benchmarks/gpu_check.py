@@ -10,9 +10,12 @@ from typing import Any
 import torch
 
 from benchmarks import result
-from models.kinds import ARCHITECTURES, LOSSES, OPTIMIZERS, SCHEDULES, Architecture, Inputs
-from worker.feed import Part
-from worker.loop import Course, Learner, fit
+from models.parts.architecture import ARCHITECTURES, Architecture, Inputs
+from models.parts.loss import LOSSES
+from models.parts.optimizer import OPTIMIZERS
+from models.parts.schedule import SCHEDULES
+from worker.training.loader import Part
+from worker.training.loop import Learner, TrainingConfig, fit
 
 STEPS, ROWS, BATCH, CLASSES = 50, 256, 32, 4
 COMPARED = 5
@@ -43,7 +46,7 @@ def losses(architecture: Architecture, inputs: Inputs, device: torch.device) -> 
     torch.manual_seed(0)
     model = architecture.build(inputs, CLASSES).to(device)
     optimizer = OPTIMIZERS["sgd"].model_validate({"lr": 0.01}).over(model)
-    course = Course(
+    course = TrainingConfig(
         criterion=LOSSES["cross_entropy"].model_validate({}).build(),
         factor=SCHEDULES["constant"].model_validate({}).factor,
         measure=lambda _y, _t: {},

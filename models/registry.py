@@ -6,14 +6,20 @@ import pkgutil
 from collections.abc import Iterator
 from typing import Annotated, Any, Generic, TypeVar, Union
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from athanor.contract import Part, PartInfo
 
 P = TypeVar("P", bound=Part)
 
 
-class Shelf(Generic[P]):
+class Buildable(Part):
+    """A part that the server can build: fields are known and bounded."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
+
+
+class Registry(Generic[P]):
     """The parts of one folder under ``models``, by kind."""
 
     def __init__(self, folder: str) -> None:
@@ -43,7 +49,7 @@ class Shelf(Generic[P]):
         return kind in self._parts
 
     def _discover(self) -> None:
-        package = importlib.import_module(f"models.{self.folder}")
+        package = importlib.import_module(f"models.parts.{self.folder}")
         for module in pkgutil.iter_modules(package.__path__):
             importlib.import_module(f"{package.__name__}.{module.name}")
 

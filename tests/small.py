@@ -10,18 +10,21 @@ import pyarrow as pa
 import torch
 
 from athanor.contract import Schema
-from models.freezing import freeze
-from models.intake import ingest
-from models.kinds import Architecture, Counted, InputKind, Inputs, Loss, Optimizer, Schedule
-from models.losses.cross_entropy import CrossEntropy
-from models.preparation.stream import NextToken
-from models.preparation.targets import Classes, Values
-from models.schedules.constant import Constant
-from models.table import Layout, Source, Table
-from worker import device
-from worker.counting import count, nothing_to_move
-from worker.feed import Part
-from worker.loop import Course, Learner, Step, Tally, fit
+from models.data.intake import ingest
+from models.data.preparation.stream import NextToken
+from models.data.preparation.targets import Classes, Values
+from models.data.table import Layout, Source, Table
+from models.parts.architecture import Architecture, Counted, InputKind, Inputs
+from models.parts.loss import Loss
+from models.parts.losses.cross_entropy import CrossEntropy
+from models.parts.optimizer import Optimizer
+from models.parts.schedule import Schedule
+from models.parts.schedules.constant import Constant
+from models.planning.freezing import freeze
+from worker.training import device
+from worker.training.counting import count, nothing_to_move
+from worker.training.loader import Part
+from worker.training.loop import Learner, Step, Tally, TrainingConfig, fit
 
 # As in a trainer; and threads on so little work only wait for each other.
 torch.set_num_threads(1)
@@ -113,7 +116,7 @@ def learner(
     }
     counted = isinstance(model, Counted)
     rule = nothing_to_move() if counted else optimizer.over(model, decay_biases=decay_biases)
-    return Learner(model, rule, Course(**{**plan, **course}))
+    return Learner(model, rule, TrainingConfig(**{**plan, **course}))
 
 
 def steps(learner: Learner, train: Part, val: Part | None) -> Iterator[Step]:
@@ -160,7 +163,7 @@ def table(kind: InputKind, path: Path, rows: int = 40, task: str = "classificati
             columns: dict[str, Any] = {
                 "height": rng.standard_normal(rows),
                 "width": rng.standard_normal(rows) * 7 + 3,
-                "colour": [("red", "blue")[at % 2] for at in range(rows)],
+                "color": [("red", "blue")[at % 2] for at in range(rows)],
             }
         case "image":
             layouts["image"] = Layout("image", (16, 16, 3))

@@ -20,9 +20,9 @@ import json
 from api.app import create_app
 from api.routes.catalog import read
 from athanor.contract import Column, Schema
-from models.rehearsal import rehearse
+from models.planning.rehearsal import rehearse
 from models.settings import Limits, Settings
-from models.spec import JobSpec
+from models.planning.spec import JobSpec
 
 spec = JobSpec.model_validate({
     "architecture": {"kind": "highway", "width": 5, "layers": 2},
@@ -62,9 +62,9 @@ def _run(tree: Path, *command: str) -> subprocess.CompletedProcess[str]:
 
 def test_there_are_examples() -> None:
     assert list(EXAMPLES) == [
-        "models/architectures/highway.py",
-        "models/losses/log_cosh.py",
-        "tests/models/losses/test_log_cosh.py",
+        "models/parts/architectures/highway.py",
+        "models/parts/losses/log_cosh.py",
+        "tests/models/parts/losses/test_log_cosh.py",
     ]
 
 
@@ -80,7 +80,7 @@ def test_a_dropped_file_is_a_part(tree: Path) -> None:
 
 
 def test_a_dropped_file_brings_its_tests(tree: Path) -> None:
-    chosen = ["tests/test_every_part.py", "tests/models/losses/test_log_cosh.py", "-k", "highway or log_cosh"]
+    chosen = ["tests/test_every_part.py", "tests/models/parts/losses/test_log_cosh.py", "-k", "highway or log_cosh"]
     ran = _run(tree, sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *chosen)
     assert ran.returncode == 0, ran.stdout
     passed = re.search(r"(\d+) passed", ran.stdout)

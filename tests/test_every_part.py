@@ -12,29 +12,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from athanor.contract import DatasetChoice
-from models.anatomy import readout
-from models.intake import ingest
-from models.kinds import (
-    ARCHITECTURES,
-    AUGMENTATIONS,
-    COUNTED,
-    DATASETS,
-    LOSSES,
-    OPTIMIZERS,
-    SCHEDULES,
-    Architecture,
-    Augmentation,
-    InputKind,
-)
-from models.losses.mse import MSE
-from models.optimizers.sgd import SGD
-from models.preparation.roles import assign
-from models.rehearsal import rehearse
+from models.data.intake import ingest
+from models.data.preparation.roles import assign
+from models.nn.module_roles import readout
+from models.parts.architecture import ARCHITECTURES, COUNTED, Architecture, InputKind
+from models.parts.augmentation import AUGMENTATIONS, Augmentation
+from models.parts.dataset import DATASETS
+from models.parts.loss import LOSSES
+from models.parts.losses.mse import MSE
+from models.parts.optimizer import OPTIMIZERS
+from models.parts.optimizers.sgd import SGD
+from models.parts.schedule import SCHEDULES
+from models.planning.rehearsal import rehearse
+from models.planning.spec import JobSpec
 from models.settings import Limits
-from models.spec import JobSpec
 from tests import small
-from worker import loop
-from worker.batch import Batch, Views
+from worker.training import loop
+from worker.training.batch import AugmentedBatches, Batch
 
 SHELVES = {shelf.folder: shelf for shelf in (ARCHITECTURES, LOSSES, OPTIMIZERS, SCHEDULES, AUGMENTATIONS, DATASETS)}
 PARTS: list[tuple[str, Any]] = [(folder, part) for folder, shelf in SHELVES.items() for part in shelf]
@@ -288,7 +282,7 @@ def test_every_loss_of_mixed_rows_is_each_rows_share_of_both(kind: str) -> None:
 
 
 def _changed(part: type[Augmentation], kind: InputKind, rows_B: torch.Tensor, **key: int) -> Batch:
-    views = Views([part.model_validate({})], small.SHAPES[kind], key.get("seed", 0))
+    views = AugmentedBatches([part.model_validate({})], small.SHAPES[kind], key.get("seed", 0))
     return views(*small.problem(kind, 200), rows_B, key.get("epoch", 0))
 
 
@@ -296,7 +290,7 @@ def _changed(part: type[Augmentation], kind: InputKind, rows_B: torch.Tensor, **
 def test_an_augmentation_keeps_the_shape_and_leaves_the_part_alone(part: type[Augmentation], kind: InputKind) -> None:
     x_N, t_N = small.problem(kind, 200)
     kept_N = x_N.clone()
-    batch = Views([part.model_validate({})], small.SHAPES[kind], 0)(x_N, t_N, torch.arange(200), 0)
+    batch = AugmentedBatches([part.model_validate({})], small.SHAPES[kind], 0)(x_N, t_N, torch.arange(200), 0)
     assert batch.x.shape == x_N.shape and batch.x.dtype == x_N.dtype and torch.isfinite(batch.x).all()
     assert torch.equal(x_N, kept_N) and not torch.equal(batch.x, x_N)
     assert torch.equal(batch.t, t_N) and (batch.other is not None) == part.mixes
@@ -320,7 +314,7 @@ def test_an_augmentation_hangs_on_seed_epoch_and_row_alone(part: type[Augmentati
 @every_change
 def test_steps_with_an_augmentation(part: type[Augmentation], kind: InputKind) -> None:
     def trained() -> tuple[list[loop.Step], list[bytes]]:
-        views = Views([part.model_validate({})], small.SHAPES[kind], 0)
+        views = AugmentedBatches([part.model_validate({})], small.SHAPES[kind], 0)
         architecture = _example("architectures", "textcnn" if kind == "text" else "linear")
         learner = small.learner(architecture, SGD(lr=0.1), kind, steps=3, augment=views)
         steps = small.timeless(loop.fit(learner, small.problem(kind), small.problem(kind, 6, seed=1)))

@@ -13,7 +13,12 @@ from typing import Any
 import pytest
 
 import athanor.version
-from models.kinds import ARCHITECTURES, AUGMENTATIONS, DATASETS, LOSSES, OPTIMIZERS, SCHEDULES
+from models.parts.architecture import ARCHITECTURES
+from models.parts.augmentation import AUGMENTATIONS
+from models.parts.dataset import DATASETS
+from models.parts.loss import LOSSES
+from models.parts.optimizer import OPTIMIZERS
+from models.parts.schedule import SCHEDULES
 
 ROOT = Path(__file__).parents[1]
 SKIPPED = {"__pycache__", "build", "dist", "node_modules"}
@@ -46,7 +51,13 @@ def _at(path: Path, node: ast.AST | None = None) -> str:
 
 def test_the_walk_sees_the_code() -> None:
     seen = {_at(path) for path in FILES}
-    assert {"models/kinds.py", "worker/loop.py", "api/app.py", "athanor/client.py", "tests/test_house.py"} <= seen
+    assert {
+        "models/registry.py",
+        "worker/training/loop.py",
+        "api/app.py",
+        "athanor/client.py",
+        "tests/test_house.py",
+    } <= seen
 
 
 def test_no_file_is_long() -> None:
@@ -147,20 +158,22 @@ SHELVES: list[Any] = [ARCHITECTURES, LOSSES, OPTIMIZERS, SCHEDULES, AUGMENTATION
 
 @pytest.mark.parametrize("shelf", SHELVES, ids=lambda shelf: shelf.folder)
 def test_one_part_a_file_and_names_agree(shelf: Any) -> None:
-    files = {path.stem for path in (ROOT / "models" / shelf.folder).glob("*.py")} - {"__init__"}
+    files = {path.stem for path in (ROOT / "models" / "parts" / shelf.folder).glob("*.py")} - {"__init__"}
     parts = list(shelf)
     assert {part.model_fields["kind"].default for part in parts} == files
     for part in parts:
-        assert part.__module__ == f"models.{shelf.folder}.{part.model_fields['kind'].default}"
+        assert part.__module__ == f"models.parts.{shelf.folder}.{part.model_fields['kind'].default}"
         assert part.model_json_schema()["properties"]["kind"]["const"] == part.model_fields["kind"].default
-    (base,) = {next(kind for kind in part.__mro__ if kind.__module__ == "models.kinds") for part in parts}
+    (base,) = {
+        next(kind for kind in part.__mro__ if re.fullmatch(r"models\.parts\.\w+", kind.__module__)) for part in parts
+    }
     claimed = Counter(part.__module__ for part in base.__subclasses__() if part.__module__.startswith("models."))
     assert set(claimed.values()) == {1}
 
 
 @pytest.mark.parametrize("shelf", [LOSSES, AUGMENTATIONS], ids=lambda shelf: shelf.folder)
 def test_every_formula_comes_with_its_test(shelf: Any) -> None:
-    tests = {path.stem for path in (ROOT / "tests" / "models" / shelf.folder).glob("test_*.py")}
+    tests = {path.stem for path in (ROOT / "tests" / "models" / "parts" / shelf.folder).glob("test_*.py")}
     assert {f"test_{part.model_fields['kind'].default}" for part in shelf} <= tests
 
 

@@ -9,11 +9,11 @@ from typing import Any
 
 from celery.signals import worker_init, worker_ready, worker_shutdown, worker_shutting_down
 
+from athanor.processes.parent_watch import heed_hangup
 from models.broker import producer
-from models.leash import heed_hangup
 from models.settings import Settings
-from worker.device import visible
-from worker.station import Station
+from worker.supervision.devices import visible
+from worker.supervision.worker import Worker
 
 settings = Settings()
 app = producer(settings.redis_url or "redis://127.0.0.1:6379/0")
@@ -31,7 +31,7 @@ app.conf.update(
     worker_redirect_stdouts=False,
 )
 
-station: Station | None = None
+station: Worker | None = None
 on_hangup: Any = signal.SIG_DFL
 
 
@@ -40,7 +40,7 @@ def _open(sender: Any, **_: Any) -> None:
     global station, on_hangup  # Celery calls back by signal; there is no object of ours to carry them
     heed_hangup()
     on_hangup = signal.getsignal(signal.SIGHUP)
-    station = Station(settings, "celery", sender.concurrency)
+    station = Worker(settings, "celery", sender.concurrency)
     station.open()
 
 

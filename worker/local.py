@@ -7,15 +7,15 @@ import signal
 import sys
 import threading
 
-from models.leash import heed_hangup
-from models.records.database import Away
+from athanor.processes.parent_watch import heed_hangup
+from models.records.database import DatabaseUnavailable
 from models.settings import Settings
-from worker.station import Slot, Station
+from worker.supervision.worker import Slot, Worker
 
 logger = logging.getLogger(__name__)
 
 
-def serve(station: Station, leashed: bool) -> None:
+def serve(station: Worker, leashed: bool) -> None:
     """Work until SIGTERM, SIGINT, SIGHUP or, on a leash, the end of standard input."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: station.drain())
@@ -31,11 +31,11 @@ def serve(station: Station, leashed: bool) -> None:
     station.close()
 
 
-def _poll(station: Station, slot: Slot) -> None:
+def _poll(station: Worker, slot: Slot) -> None:
     while not station.is_draining:
         try:
             busy = station.work(slot)
-        except Away as error:
+        except DatabaseUnavailable as error:
             logger.warning("the database is away (%s)", error)
             busy = False
         except Exception:
@@ -46,7 +46,7 @@ def _poll(station: Station, slot: Slot) -> None:
             station.pause()
 
 
-def _watch(station: Station) -> None:
+def _watch(station: Worker) -> None:
     while os.read(0, 4096):
         pass
     station.drain()
@@ -58,7 +58,7 @@ def main() -> None:
     parser.add_argument("--leashed", action="store_true", help="end when standard input does")
     chosen = parser.parse_args()
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s worker: %(message)s")
-    serve(Station(Settings(), "local", chosen.slots), chosen.leashed)
+    serve(Worker(Settings(), "local", chosen.slots), chosen.leashed)
 
 
 if __name__ == "__main__":

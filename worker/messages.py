@@ -110,7 +110,7 @@ Message = Ready | Started | Measured | Reached | Snapshot | Finished | Stopped |
 _MESSAGES: TypeAdapter[Message] = TypeAdapter(Annotated[Message, Field(discriminator="type")])
 
 
-class Untrue(Exception):
+class ProtocolError(Exception):
     """No trainer says that."""
 
 
@@ -121,4 +121,4 @@ def read(line: bytes) -> Message:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = "/".join(str(part)[:100] for part in first["loc"])
-        raise Untrue(f"{place}: {first['msg'][:200]}") from None
+        raise ProtocolError(f"{place}: {first['msg'][:200]}") from None

@@ -6,8 +6,13 @@ from typing import Any
 from fastapi import APIRouter
 
 from athanor.contract import Catalog
-from models.kinds import ARCHITECTURES, AUGMENTATIONS, DATASETS, LOSSES, OPTIMIZERS, SCHEDULES
-from models.spec import JobSpec
+from models.parts.architecture import ARCHITECTURES
+from models.parts.augmentation import AUGMENTATIONS
+from models.parts.dataset import DATASETS
+from models.parts.loss import LOSSES
+from models.parts.optimizer import OPTIMIZERS
+from models.parts.schedule import SCHEDULES
+from models.planning.spec import JobSpec
 
 router = APIRouter(tags=["catalog"])
 

@@ -14,7 +14,7 @@ from api.pages import page
 from api.problems import Refused
 from athanor.contract import Checkpoint, Page, better_is
 from athanor.files import PREPARATION, WEIGHTS
-from models.records import answers, checkpoints
+from models.records import checkpoints, job_views
 from models.records.checkpoints import Stored
 from models.storage.store import Corrupt, fetch
 
@@ -28,7 +28,7 @@ FILES = (WEIGHTS, PREPARATION)
 def index(service: Parts, job_id: str, window: Paged) -> Page[Checkpoint]:
     """In the order they were written."""
     with service.database.reading() as tx:
-        if answers.version(tx, job_id) is None:
+        if job_views.version(tx, job_id) is None:
             raise missing("job", job_id)
         return page(checkpoints.page(tx, job_id, window.after, window.limit + 1), window.limit)
 
@@ -42,7 +42,7 @@ def read(service: Parts, job_id: str, checkpoint_id: str) -> Checkpoint:
 
 def find(tx: Session, job_id: str, wanted: str) -> Stored:
     """The checkpoint of that id, the best, or the last. Raises Refused with 404."""
-    job = answers.job(tx, job_id)
+    job = job_views.job(tx, job_id)
     if job is None:
         raise missing("job", job_id)
     if wanted == "last":

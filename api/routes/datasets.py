@@ -9,18 +9,18 @@ from fastapi import APIRouter, Query, Request, Response
 from sqlalchemy.exc import NoResultFound
 
 from api import builtin
+from api.dataset_store import is_whole, restore, shelve, unshelve
 from api.deps import Paged, Parts, Service, missing
 from api.pages import page
 from api.problems import Refused
-from api.shelving import is_whole, restore, shelve, unshelve
 from api.uploads import Upload
 from athanor.contract import Dataset, Page, Preview
-from models import intake
-from models.formats import sniff
-from models.formats.limits import OverLimit
+from models.data import intake
+from models.data.formats import sniff
+from models.data.formats.limits import OverLimit
+from models.errors import DataError
 from models.records import datasets
 from models.records.ids import new_id
-from models.table import DataError
 
 router = APIRouter(prefix="/datasets", tags=["datasets"])
 

@@ -15,7 +15,7 @@ from starlette.concurrency import run_in_threadpool
 from api.deps import LAST, Parts, Service, missing
 from api.problems import Refused
 from athanor.contract import TERMINAL, Event, Page
-from models.records import answers, events, metrics
+from models.records import events, job_views, metrics
 
 router = APIRouter(prefix="/jobs/{job_id}", tags=["events"])
 
@@ -55,7 +55,7 @@ async def index(
 def logs(service: Parts, job_id: str) -> PlainTextResponse:
     """What the trainer printed."""
     with service.database.reading() as tx:
-        if answers.version(tx, job_id) is None:
+        if job_views.version(tx, job_id) is None:
             raise missing("job", job_id)
         lines = events.log_lines(tx, job_id)
     safe = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "sandbox"}
@@ -83,7 +83,7 @@ def _look(service: Service, job_id: str, seq: int, step: int | None, limit: int 
     """Events after `seq`, and points of the next steps after `step`; without a step, events alone."""
     with service.database.reading() as tx:
         # The state first: what comes after it is read is read by the next look.
-        state = answers.state(tx, job_id)
+        state = job_views.state(tx, job_id)
         if state is None:
             raise missing("job", job_id)
         found = events.since(tx, job_id, seq, limit)

@@ -11,15 +11,15 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response, StreamingResponse
 
 from api import submission
+from api.dataset_store import unshelve
 from api.deps import Parts, Service, missing
 from api.downloads import Conditional, Conditions, Download, send
 from api.routes.checkpoints import take
-from api.shelving import unshelve
 from athanor.contract import ExportFormat
-from models.exports import ROWS, Exported, Order, run
-from models.kinds import Refusal
+from models.errors import SpecError
+from models.planning.spec import JobSpec
 from models.records import attempts, datasets
-from models.spec import JobSpec
+from models.serving.exports import ROWS, Exported, Order, run
 
 router = APIRouter(prefix="/jobs/{job_id}/checkpoints/{checkpoint_id}/export", tags=["checkpoints"])
 
@@ -90,7 +90,7 @@ def _export(
     job = submission.job(service, job_id)
     architecture = JobSpec.model_validate(job.spec).architecture
     if format not in architecture.exports:
-        raise Refusal(
+        raise SpecError(
             "?format",
             f"{architecture.kind} cannot be exported as {format}",
             code="cannot_export",

@@ -15,11 +15,11 @@ from api.problems import Refused, invalid_spec
 from api.routes.checkpoints import FILES, take
 from athanor.contract import Checkpoint, Folds, Fork, Job, Plan
 from athanor.files import PREPARATION, WEIGHTS
-from models.kinds import Refusal
+from models.errors import SpecError
+from models.planning.spec import JobSpec
+from models.planning.transfer import Start
+from models.records.idempotency import KeyReused
 from models.records.origins import Origin, prefix_of
-from models.records.repeats import KeyReused
-from models.spec import JobSpec
-from models.transfer import Start
 
 router = APIRouter(prefix="/jobs/{job_id}/fork", tags=["jobs"])
 
@@ -76,7 +76,7 @@ def create(
             raise
     try:
         job = submission.accept(service, response, replace(new, origin=origin), lambda: _plan(service, spec, start))
-    except (KeyReused, Refusal):
+    except (KeyReused, SpecError):
         # Of any other failure it is not known whether there is a row by now.
         service.discard(f"jobs/{new.id}")
         raise
@@ -96,7 +96,7 @@ def _spec(parent: dict[str, Any], wanted: Fork) -> JobSpec:
 def _check_folds(parent: Job, spec: JobSpec) -> None:
     """Every row of a cross-validation is tested. Raises Refusal where the weights to start with know the rows."""
     if isinstance(spec.dataset.split, Folds) and spec.dataset.id == parent.dataset_id:
-        raise Refusal(
+        raise SpecError(
             "/spec/dataset/split",
             "the parent has learned from rows of this dataset, and folds would test them as if they were new",
             code="leak",
@@ -107,7 +107,7 @@ def _check_folds(parent: Job, spec: JobSpec) -> None:
 def _plan(service: Service, spec: JobSpec, start: Start) -> Plan:
     try:
         return submission.plan(service, spec, start)
-    except Refusal as refusal:
+    except SpecError as refusal:
         raise refusal.below("/spec") from refusal
 
 
@@ -118,7 +118,7 @@ def _take(service: Service, job_id: str, wanted: str, folder: Path) -> Checkpoin
     except Refused as refused:
         if refused.status_code != 404:
             raise
-        raise Refusal(
+        raise SpecError(
             "/checkpoint",
             refused.detail,
             code="unknown_checkpoint",

@@ -12,8 +12,8 @@ from api.etags import known
 from api.pages import page
 from api.problems import Refused
 from athanor.contract import Job, Page, Plan, State
-from models.records import answers, jobs
-from models.spec import JobSpec
+from models.planning.spec import JobSpec
+from models.records import job_views, jobs
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
 
@@ -55,7 +55,7 @@ def index(
     if tag is not None and not colon:
         raise Refused(422, "invalid", "a tag is asked for as name:value")
     with service.database.reading() as tx:
-        found = answers.page(tx, state, (name, value) if tag else None, window.after, window.limit + 1)
+        found = job_views.page(tx, state, (name, value) if tag else None, window.after, window.limit + 1)
     return page(found, window.limit)
 
 
@@ -65,7 +65,7 @@ def read(
 ) -> Job | Response:
     """State, progress, latest and best values. With `If-None-Match`, 304 while nothing has changed."""
     with service.database.reading() as tx:
-        version = answers.version(tx, job_id)
+        version = job_views.version(tx, job_id)
     etag = f'"{version}"'
     if version is not None and known(if_none_match, etag):
         return Response(status_code=304, headers={"ETag": etag})

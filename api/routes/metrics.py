@@ -10,7 +10,7 @@ from starlette.concurrency import run_in_threadpool
 
 from api.deps import LAST, Parts, Service, missing
 from athanor.contract import TERMINAL, Metrics
-from models.records import answers, metrics
+from models.records import job_views, metrics
 
 router = APIRouter(prefix="/jobs/{job_id}/metrics", tags=["metrics"])
 
@@ -45,7 +45,7 @@ def _look(
     Written here, on a thread: a long series takes a while, and the event loop has others to serve.
     """
     with service.database.reading() as tx:
-        state = answers.state(tx, job_id)
+        state = job_views.state(tx, job_id)
         if state is None:
             raise missing("job", job_id)
         if not is_last and state not in TERMINAL and metrics.newest_step(tx, job_id, names) <= (after or 0):

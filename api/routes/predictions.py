@@ -12,8 +12,8 @@ from pydantic import Field
 from api.deps import Parts, Service, missing
 from api.routes.checkpoints import find, take
 from athanor.contract import Generation, Predictions
-from models.prediction import MAX_ROWS, Predictor
-from models.records import answers, datasets
+from models.records import datasets, job_views
+from models.serving.prediction import MAX_ROWS, Predictor
 
 router = APIRouter(prefix="/jobs/{job_id}/predict", tags=["predictions"])
 
@@ -56,7 +56,7 @@ def create(
 
 def _load(service: Service, job_id: str, wanted: str) -> tuple[str, Predictor]:
     with service.database.reading() as tx:
-        job = answers.job(tx, job_id)
+        job = job_views.job(tx, job_id)
         dataset = datasets.get(tx, job.dataset_id) if job else None
     if job is None or dataset is None:
         raise missing("job", job_id)

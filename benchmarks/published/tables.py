@@ -12,14 +12,14 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from athanor.contract import Folds
-from athanor.jobspec import DatasetChoice
+from athanor.contract.jobspec import DatasetChoice
 from benchmarks.published.study import SEEDS, Lab, Row, Study
-from models.architectures.mlp import MLP
-from models.intake import ingest
-from models.kinds import DATASETS
-from models.preparation.roles import assign
-from models.preparation.split import Division, divide
-from models.table import Table
+from models.data.intake import ingest
+from models.data.preparation.roles import assign
+from models.data.preparation.split import Division, divide
+from models.data.table import Table
+from models.parts.architectures.mlp import MLP
+from models.parts.dataset import DATASETS
 
 FOLDS = 10
 
@@ -79,7 +79,7 @@ def _divisions(path: Path, name: str, seed: int) -> list[Division]:
 
 
 STUDY = Study(
-    paper="scikit-learn's MLPClassifier and MLPRegressor as they come, on standardised inputs, until they converge",
+    paper="scikit-learn's MLPClassifier and MLPRegressor as they come, on standardized inputs, until they converge",
     how="accuracy or R² of each fold after the last epoch; both learn from all the other folds",
     measure=_measure,
 )

@@ -13,7 +13,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Session
 
-Away = (OperationalError, InternalError, InterfaceError, PoolTimeout)
+DatabaseUnavailable = (OperationalError, InternalError, InterfaceError, PoolTimeout)
 """What a database raises that is not there, or not as it should be: worth another try. psycopg calls a session that was
 ended for idling, or one that has become read-only, internal errors."""
 

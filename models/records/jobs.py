@@ -12,21 +12,21 @@ from sqlalchemy import ColumnElement, case, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from athanor.contract import LEASED, Baseline, JobError, State
-from models.records import answers, attempts, checkpoints, metrics, repeats
+from models.records import attempts, checkpoints, idempotency, job_views, metrics
 from models.records.database import now
 from models.records.events import note
 from models.records.ids import new_id
 from models.records.origins import Origin
 from models.records.queue import claimable
 from models.records.tables import Attempt, Job, Tag
-from models.records.transitions import Fenced as Fenced
+from models.records.transitions import LeaseLost as LeaseLost
 from models.records.transitions import held, lock, move, record
 
 MAX_LOSSES = 3
 """Losses of an attempt without a new checkpoint in between, after which a job is given up."""
 
 
-class Forbidden(Exception):
+class InvalidTransition(Exception):
     """The job's state does not allow that."""
 
 
@@ -62,7 +62,7 @@ class Claim:
 def submit(tx: Session, wanted: Submission) -> tuple[str, bool]:
     """T1: nothing → queued. Returns the id and whether it is new. Raises KeyReused."""
     key = wanted.idempotency_key
-    if key is not None and (earlier := repeats.earlier(tx, wanted.key_id, key, wanted.request_sha256)):
+    if key is not None and (earlier := idempotency.earlier(tx, wanted.key_id, key, wanted.request_sha256)):
         return earlier, False
     job_id, origin = wanted.id, wanted.origin
     tx.execute(
@@ -184,7 +184,7 @@ def note_baseline(tx: Session, job_id: str, attempt: int, baseline: Baseline) ->
     held = update(Job).where(Job.id == job_id, Job.attempt == attempt, Job.state == State.RUNNING)
     noted = held.values(baseline=baseline.model_dump(), version=Job.version + 1)
     if tx.execute(noted).rowcount == 0:  # type: ignore[attr-defined]
-        raise Fenced
+        raise LeaseLost
 
 
 def note_inexact(tx: Session, job_id: str) -> None:
@@ -209,7 +209,7 @@ def beat(
         .returning(Job.desired)
     )
     if desired is None:
-        raise Fenced
+        raise LeaseLost
     return desired
 
 
@@ -217,7 +217,7 @@ def commit_checkpoint(tx: Session, job_id: str, attempt: int, new: checkpoints.N
     """T5: a checkpoint whose files are safe gets its row; the job has made progress. Raises Fenced."""
     running = update(Job).where(Job.id == job_id, Job.attempt == attempt, Job.state == State.RUNNING)
     if tx.execute(running.values(no_progress_losses=0, version=Job.version + 1)).rowcount == 0:  # type: ignore[attr-defined]
-        raise Fenced
+        raise LeaseLost
     checkpoint_id, is_new = checkpoints.insert_row(tx, job_id, attempt, new)
     # After the row: an attempt that is lost now ends no sooner than its last checkpoint was made.
     tx.execute(update(Job).where(Job.id == job_id).values(beat_at=now()))
@@ -240,7 +240,7 @@ def lose(tx: Session, job_id: str, attempt: int, why: str, after: float | None =
     for state in LEASED:
         if _lost(tx, job_id, state, why, (Job.attempt == attempt,), failed, "supervisor", after):
             return
-    raise Fenced
+    raise LeaseLost
 
 
 def fail(tx: Session, job_id: str, attempt: int, error: JobError) -> None:
@@ -263,7 +263,7 @@ def release(tx: Session, job_id: str, attempt: int, drained: bool = True) -> Non
             return
         if move(tx, job_id, state, State.QUEUED, why, again, mine, "supervisor"):
             return
-    raise Fenced
+    raise LeaseLost
 
 
 def reap(tx: Session, until: float | None = None) -> list[str]:
@@ -347,7 +347,7 @@ def cancel(tx: Session, job_id: str) -> None:
         values = {"desired": "cancel", "desired_at": now(), "stop_seconds": 0.0, "finished_at": now()}
         if move(tx, job_id, state, State.CANCELLED, "cancelled", values, (), "user"):
             return
-    if not _wish(tx, job_id, "cancel", LEASED) and answers.state(tx, job_id) != State.CANCELLED:
+    if not _wish(tx, job_id, "cancel", LEASED) and job_views.state(tx, job_id) != State.CANCELLED:
         raise _forbidden(tx, job_id, "cancelled")
 
 
@@ -357,7 +357,7 @@ def pause(tx: Session, job_id: str) -> None:
     values = {"desired": "pause", "desired_at": now(), "stop_seconds": 0.0}
     if move(tx, job_id, State.QUEUED, State.PAUSED, "paused", values, (), "user"):
         return
-    if not _wish(tx, job_id, "pause", LEASED) and answers.state(tx, job_id) != State.PAUSED:
+    if not _wish(tx, job_id, "pause", LEASED) and job_views.state(tx, job_id) != State.PAUSED:
         raise _forbidden(tx, job_id, "paused")
 
 
@@ -386,10 +386,10 @@ def remove(tx: Session, job_id: str) -> None:
     """Delete an ended job with everything that hangs on it, if it is still there. Raises Forbidden before its end."""
     ended = Job.state.in_((State.SUCCEEDED, State.FAILED, State.CANCELLED))
     tx.execute(delete(Job).where(Job.id == job_id, ended))
-    if (state := answers.state(tx, job_id)) is not None:
-        raise Forbidden(f"the job is {state}; cancel it first")
+    if (state := job_views.state(tx, job_id)) is not None:
+        raise InvalidTransition(f"the job is {state}; cancel it first")
 
 
-def _forbidden(tx: Session, job_id: str, wish: str) -> Forbidden:
-    state = answers.state(tx, job_id)
-    return Forbidden(f"the job is {'being cancelled' if state in LEASED else state} and cannot be {wish}")
+def _forbidden(tx: Session, job_id: str, wish: str) -> InvalidTransition:
+    state = job_views.state(tx, job_id)
+    return InvalidTransition(f"the job is {'being cancelled' if state in LEASED else state} and cannot be {wish}")

@@ -27,7 +27,7 @@ def append(tx: Session, job_id: str, batch: dict[str, Points]) -> None:
         later = _later(tx, job_id, name, points)
         if len(later):
             _grow(tx, job_id, name, later)
-            _summarise(tx, job_id, name, later)
+            _summarize(tx, job_id, name, later)
 
 
 def _later(tx: Session, job_id: str, name: str, points: Points) -> Points:
@@ -86,7 +86,7 @@ def _drop(tx: Session, job_id: str, name: str, first_steps: list[int]) -> None:
     tx.execute(delete(Chunk).where(Chunk.job_id == job_id, Chunk.series == name, Chunk.first_step.in_(first_steps)))
 
 
-def _summarise(tx: Session, job_id: str, name: str, points: Points) -> None:
+def _summarize(tx: Session, job_id: str, name: str, points: Points) -> None:
     where = (Series.job_id == job_id, Series.name == name)
     known = tx.execute(select(Series.min_value, Series.max_value).where(*where)).first()
     new: dict[str, float | int | None] = {
@@ -127,7 +127,7 @@ def truncate(tx: Session, job_id: str, step: int) -> None:
     for name in {row.series for row in beyond}:
         tx.execute(delete(Series).where(Series.job_id == job_id, Series.name == name))
         for points in _telling(tx, job_id, name):
-            _summarise(tx, job_id, name, points)
+            _summarize(tx, job_id, name, points)
 
 
 def _telling(tx: Session, job_id: str, name: str) -> Iterator[Points]:

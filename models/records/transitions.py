@@ -12,7 +12,7 @@ from models.records.events import note
 from models.records.tables import Attempt, Job
 
 
-class Fenced(Exception):
+class LeaseLost(Exception):
     """This attempt no longer holds the job: another has it, or it has ended. Write nothing more, stop the trainer."""
 
 
@@ -34,7 +34,7 @@ def held(
     for state in from_:
         if move(tx, job_id, state, to, reason, values, (Job.attempt == attempt,), "supervisor"):
             return
-    raise Fenced
+    raise LeaseLost
 
 
 def move(

@@ -24,7 +24,7 @@ from models.records import keys
 from models.records.database import Database
 from models.settings import Limits, Settings
 from models.storage.folder import MARK
-from worker.station import Station
+from worker.supervision.worker import Worker
 
 JSON = {"Content-Type": "application/json"}
 PATIENCE = 20.0
@@ -72,7 +72,7 @@ def train(settings: Settings) -> None:
     with warnings.catch_warnings():
         # A trainer that has ended leaves the pipe to its standard input to the garbage collector.
         warnings.simplefilter("ignore", ResourceWarning)
-        station = Station(settings, "local", 1)
+        station = Worker(settings, "local", 1)
         station.open()
         try:
             while station.work(station.all_slots[0]):

@@ -15,7 +15,7 @@ from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 import models
-from models.records import answers, keys
+from models.records import job_views, keys
 from models.settings import Settings
 from models.storage.folder import FolderStore
 from tests.api import kit
@@ -51,7 +51,7 @@ def test_every_part_is_listed(api: httpx.Client) -> None:
     catalog = api.get("/v1/catalog").json()
     assert catalog.keys() == set(SHELVES)
     for shelf in SHELVES:
-        folder = Path(next(iter(models.__path__))) / shelf
+        folder = Path(next(iter(models.__path__))) / "parts" / shelf
         files = {path.stem for path in folder.glob("*.py") if path.stem != "__init__"}
         assert [part["kind"] for part in catalog[shelf]] == sorted(files)
         for part in catalog[shelf]:
@@ -130,7 +130,7 @@ AWAY = [
 
 
 @pytest.mark.parametrize("error", AWAY, ids=lambda error: type(error).__name__)
-@pytest.mark.parametrize(("room", "question"), [(keys, "find"), (answers, "page")], ids=["gate", "route"])
+@pytest.mark.parametrize(("room", "question"), [(keys, "find"), (job_views, "page")], ids=["gate", "route"])
 def test_a_database_that_is_away_is_said_and_asked_for_again(
     house: Installation, monkeypatch: pytest.MonkeyPatch, room: ModuleType, question: str, error: Exception
 ) -> None:
@@ -159,7 +159,7 @@ def test_a_database_without_room_is_a_full_disk(
     def full(*_: object) -> None:
         raise OperationalError("INSERT", {}, _Told(**said))
 
-    monkeypatch.setattr(answers, "page", full)
+    monkeypatch.setattr(job_views, "page", full)
     with house.client(raises=False) as client:
         problem = kit.problem(client.get("/v1/jobs"), 507, "storage_full")
     assert "have room made" in problem["detail"]

@@ -19,23 +19,23 @@ import torch
 import api.routes.exports
 from athanor import bundle
 from athanor.contract import CheckpointFile, Column
-from models.architectures.linear import Linear
-from models.exports import Exported, Order
-from models.exports.export import export
-from models.exports.sandbox import SUFFIXES
-from models.kinds import ARCHITECTURES, COUNTED
-from models.prediction import Predictor
+from models.parts.architecture import ARCHITECTURES, COUNTED
+from models.parts.architectures.linear import Linear
+from models.planning.spec import JobSpec
 from models.records import checkpoints, datasets, jobs
+from models.serving.exports import Exported, Order
+from models.serving.exports.export import export
+from models.serving.exports.process import SUFFIXES
+from models.serving.prediction import Predictor
 from models.settings import Limits
-from models.spec import JobSpec
 from models.storage.store import fetch, open_store
 from tests import factories
 from tests.api import kit
 from tests.api.conftest import REVIEWS, Trained
 from tests.api.kit import Installation
-from worker import device as devices
-from worker.leash import Leash, Pipe
-from worker.trainer import attempt
+from worker.training import device as devices
+from worker.training.attempt import attempt
+from worker.training.pipes import ParentWatch, Pipe
 
 ROOT = Path(__file__).parents[2]
 STEPS = {"hyperparameters": {"steps": 2}}
@@ -46,7 +46,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "fourier_mlp": {"hidden": [5], "features": 3},
     "cnn": {"channels": [4], "hidden": [5]},
     "resnet": {"stages": [4, 4], "blocks": 1},
-    "stn_cnn": {"channels": [4], "localiser": [2], "localiser_hidden": 4, "hidden": [5]},
+    "stn_cnn": {"channels": [4], "localizer": [2], "localizer_hidden": 4, "hidden": [5]},
     "textcnn": {"widths": [2, 3], "channels": 4, "embedding": 5},
     "rnn": {"hidden": 4, "embedding": 5, "bidirectional": True, "window": 3},
     "neural_ngram": {"embedding": 5, "hidden": 4},
@@ -97,7 +97,7 @@ def _train(house: Installation, folder: Path) -> None:
             "origin": None,
         }
         heard = Heard()
-        attempt(assignment, heard, Leash())
+        attempt(assignment, heard, ParentWatch())
         for kind, said in heard.messages:
             if kind == "checkpoint":
                 prefix = f"{claim.job_id}/{said['step']}"

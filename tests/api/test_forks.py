@@ -98,7 +98,7 @@ def test_forks_start_where_their_parents_were_best(
     forks = {}
     for kind in ("table", "image", "text", "value"):
         best = client.get(f"/v1/jobs/{parents[kind]}/checkpoints/best").json()
-        # Statistics of a normalisation would move even so.
+        # Statistics of a normalization would move even so.
         still = {**STILL["hyperparameters"], "freeze": ["blocks.0", "blocks.1"] if kind == "image" else []}
         job = fork(client, parents[kind], spec={"hyperparameters": still})
         origin = {"job_id": parents[kind], "checkpoint_id": best["id"], "step": best["step"], "fresh": []}

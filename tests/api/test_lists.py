@@ -68,17 +68,17 @@ def test_jobs_by_state(client: httpx.Client) -> None:
 
 
 def test_jobs_by_tag(client: httpx.Client) -> None:
-    red = [kit.submit(client, kit.spec(tags={"colour": "red", "n": str(at)})) for at in range(3)]
-    blue = kit.submit(client, kit.spec(tags={"colour": "blue"}))
-    odd = kit.submit(client, kit.spec(tags={"colour": "a:b"}))
-    assert pages(client, "/v1/jobs", limit=2, tag="colour:red") == [[red[2], red[1]], [red[0]]]
-    assert pages(client, "/v1/jobs", limit=5, tag="colour:blue") == [[blue]]
-    assert pages(client, "/v1/jobs", limit=5, tag="colour:a:b") == [[odd]]
+    red = [kit.submit(client, kit.spec(tags={"color": "red", "n": str(at)})) for at in range(3)]
+    blue = kit.submit(client, kit.spec(tags={"color": "blue"}))
+    odd = kit.submit(client, kit.spec(tags={"color": "a:b"}))
+    assert pages(client, "/v1/jobs", limit=2, tag="color:red") == [[red[2], red[1]], [red[0]]]
+    assert pages(client, "/v1/jobs", limit=5, tag="color:blue") == [[blue]]
+    assert pages(client, "/v1/jobs", limit=5, tag="color:a:b") == [[odd]]
     assert pages(client, "/v1/jobs", limit=5, tag="n:1") == [[red[1]]]
-    assert pages(client, "/v1/jobs", limit=5, tag="colour:re") == [[]]
+    assert pages(client, "/v1/jobs", limit=5, tag="color:re") == [[]]
     client.post(f"/v1/jobs/{red[0]}/cancel")
-    assert pages(client, "/v1/jobs", limit=5, tag="colour:red", state="cancelled") == [[red[0]]]
-    kit.problem(client.get("/v1/jobs?tag=colour"), 422, "invalid")
+    assert pages(client, "/v1/jobs", limit=5, tag="color:red", state="cancelled") == [[red[0]]]
+    kit.problem(client.get("/v1/jobs?tag=color"), 422, "invalid")
 
 
 def test_datasets(client: httpx.Client) -> None:

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from models.prediction import Predictor
+from models.serving.prediction import Predictor
 from tests.api import kit
 from tests.api.conftest import Trained
 
@@ -57,11 +57,11 @@ def test_image_files(trained: Trained) -> None:
     """A digit of the built-in set as the file of it that its owner has, and as its numbers."""
     digit = load_digits().images[3].astype(np.uint8)
     png = _file(digit)
-    gray_in_colour = _file(np.repeat(digit[:, :, None], 3, 2))
+    gray_in_color = _file(np.repeat(digit[:, :, None], 3, 2))
     broken_into_lines = "\n".join(png[at : at + 76] for at in range(0, len(png), 76))
     as_url = f"data:image/png;base64,{png}"
     lossless = _file(digit, "WEBP", lossless=True)
-    rows = [digit.tolist(), png, as_url, broken_into_lines, gray_in_colour, lossless, {"image": png}]
+    rows = [digit.tolist(), png, as_url, broken_into_lines, gray_in_color, lossless, {"image": png}]
     answer = ask(trained, trained.image, rows)
     assert len(set(labels(answer, 10))) == 1
     first, *others = [each["probabilities"] for each in answer.json()["predictions"]]
@@ -116,7 +116,7 @@ def test_from_a_checkpoint_by_name(trained: Trained) -> None:
     kit.problem(ask(trained, trained.table, [FLOWER], checkpoint="ckpt_none"), 404, "not_found")
 
 
-def test_a_row_does_not_depend_on_its_neighbours(trained: Trained) -> None:
+def test_a_row_does_not_depend_on_its_neighbors(trained: Trained) -> None:
     alone = ask(trained, trained.text, ["this film was good"]).json()["predictions"][0]["probabilities"]
     long = "every song felt poor " * 20
     among = ask(trained, trained.text, [long, "this film was good"]).json()["predictions"][1]["probabilities"]
@@ -128,7 +128,7 @@ def test_a_row_does_not_depend_on_its_neighbours(trained: Trained) -> None:
     [
         ("table", [FLOWER, FLOWER | {"petal width (cm)": "wide"}], "/rows/1"),
         ("table", [FLOWER, FLOWER, FLOWER | {"petal width (cm)": True}], "/rows/2"),
-        ("table", [FLOWER, FLOWER | {"colour": 1}], "/rows/1/colour"),
+        ("table", [FLOWER, FLOWER | {"color": 1}], "/rows/1/color"),
         ("table", [FLOWER, [5.1, 3.5, 1.4, 0.2]], "/rows/1"),
         ("table", [3], "/rows/0"),
         ("image", [[[0] * 8] * 8, [0] * 63], "/rows/1"),

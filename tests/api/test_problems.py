@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from models.records import answers
+from models.records import job_views
 from tests.api import kit
 from tests.api.kit import JSON, Installation
 
@@ -293,7 +293,7 @@ def test_an_unforeseen_failure(house: Installation, monkeypatch: pytest.MonkeyPa
     def broken(*_: object) -> None:
         raise RuntimeError("a secret of the service")
 
-    monkeypatch.setattr(answers, "page", broken)
+    monkeypatch.setattr(job_views, "page", broken)
     with house.client(raises=False) as client:
         answer = client.get("/v1/jobs")
     kit.problem(answer, 500, "internal")
@@ -306,7 +306,7 @@ def test_the_log_says_why_once_under_the_request_id(
     def broken(*_: object) -> None:
         raise RuntimeError("a secret of the service")
 
-    monkeypatch.setattr(answers, "page", broken)
+    monkeypatch.setattr(job_views, "page", broken)
     with kit.served(house) as client:
         found = kit.problem(client.get("/v1/jobs"), 500, "internal")
     logged = capsys.readouterr().err

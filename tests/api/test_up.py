@@ -135,7 +135,7 @@ def test_up_and_down(number: signal.Signals, tmp_path: Path) -> None:
 
     database = Database(f"sqlite:///{tmp_path / 'athanor.db'}")
     try:
-        from models.records import answers as rows
+        from models.records import job_views as rows
 
         with database.reading() as tx:
             job = rows.job(tx, job_id)

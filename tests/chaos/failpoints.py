@@ -58,7 +58,7 @@ def lose_answer() -> NoReturn:
     raise OperationalError("COMMIT", {}, ConnectionError("the connection was lost"))
 
 
-JOBS, SNAPSHOT = "models.records.jobs", "worker.snapshot"
+JOBS, SNAPSHOT = "models.records.jobs", "worker.training.snapshot"
 
 POINTS: dict[str, Failpoint] = {
     "submit-before-commit": Failpoint(
@@ -77,18 +77,25 @@ POINTS: dict[str, Failpoint] = {
         5, "worker", f"{JOBS}:claim", "after", kill, "a worker, before its claim is committed"
     ),
     "claim-before-spawn": Failpoint(
-        6, "worker", "worker.supervisor:Supervisor.__init__", "before", kill, "a worker that has claimed"
+        6, "worker", "worker.supervision.supervisor:Supervisor.__init__", "before", kill, "a worker that has claimed"
     ),
     "claim-unanswered": Failpoint(
-        7, "worker", "worker.supervisor:Supervisor.__init__", "before", lose_answer, "the answer to a claim is lost"
+        7,
+        "worker",
+        "worker.supervision.supervisor:Supervisor.__init__",
+        "before",
+        lose_answer,
+        "the answer to a claim is lost",
     ),
     "trainer-builds": Failpoint(
-        8, "trainer", "worker.device:prepare", "before", kill, "a trainer that builds its parts"
+        8, "trainer", "worker.training.device:prepare", "before", kill, "a trainer that builds its parts"
     ),
     "begin-before-commit": Failpoint(
         8, "worker", f"{JOBS}:begin", "after", kill, "a worker, before it has noted that the job runs"
     ),
-    "trainer-steps": Failpoint(9, "trainer", "worker.loop:_step", "before", kill, "a trainer between checkpoints", 60),
+    "trainer-steps": Failpoint(
+        9, "trainer", "worker.training.loop:_step", "before", kill, "a trainer between checkpoints", 60
+    ),
     "snapshot-half": Failpoint(
         10, "trainer", f"{SNAPSHOT}:save_file", "after", kill, "a trainer in the middle of a checkpoint", 3
     ),
@@ -102,20 +109,31 @@ POINTS: dict[str, Failpoint] = {
         11, "worker", f"{JOBS}:commit_checkpoint", "after", kill, "a worker, before the row is committed", 1
     ),
     "checkpoint-after-commit": Failpoint(
-        12, "worker", "worker.report:Report.retire", "before", kill, "a worker, after a checkpoint is committed", 1
+        12,
+        "worker",
+        "worker.supervision.report:Report.retire",
+        "before",
+        kill,
+        "a worker, after a checkpoint is committed",
+        1,
     ),
     "points-before-commit": Failpoint(
         13, "worker", "models.records.metrics:append", "after", kill, "a worker in the middle of writing points", 2
     ),
     "beat": Failpoint(13, "worker", f"{JOBS}:beat", "before", kill, "a worker that keeps its lease"),
     "data-worker": Failpoint(
-        14, "trainer", "worker.feed:_Sent.__getitem__", "before", kill, "a process that makes batches", 30
+        14, "trainer", "worker.training.loader:_Sent.__getitem__", "before", kill, "a process that makes batches", 30
     ),
     "succeed-before-commit": Failpoint(
         19, "worker", f"{JOBS}:succeed", "after", kill, "a worker, before the end of a job is committed"
     ),
     "succeed-after-commit": Failpoint(
-        19, "worker", "worker.supervisor:Supervisor._conclude", "after", kill, "a worker, after the end of a job"
+        19,
+        "worker",
+        "worker.supervision.supervisor:Supervisor._conclude",
+        "after",
+        kill,
+        "a worker, after the end of a job",
     ),
     "reap-before-commit": Failpoint(
         21, "worker", f"{JOBS}:reap", "after", kill, "a worker that reaps, before that is committed"
@@ -136,7 +154,13 @@ POINTS: dict[str, Failpoint] = {
         24, "trainer", "pathlib:Path.rename", "before", break_disk, "a checkpoint that cannot be renamed", 1
     ),
     "disk-full-in-the-store": Failpoint(
-        24, "worker", "worker.report:Report._store", "before", fill_disk, "no room for a checkpoint in the store", 1
+        24,
+        "worker",
+        "worker.supervision.report:Report._store",
+        "before",
+        fill_disk,
+        "no room for a checkpoint in the store",
+        1,
     ),
     "retire-before-forget": Failpoint(
         26, "worker", "models.records.checkpoints:forget", "before", kill, "a worker between old bytes and their row"

@@ -14,8 +14,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, cast
 
-import worker.process as processes
-from models import confinement
+import worker.supervision.trainer_process as processes
+from athanor.processes import confinement
 from tests.chaos import failpoints
 
 COMMAND = (sys.executable, "-m", "tests.chaos.launch")
@@ -50,7 +50,7 @@ def _set_clock(ahead: int) -> None:
 def _set_pace(rest: float) -> None:
     """Let this process rest before each step: small networks would be trained before anyone could strike them."""
     # Not imported above: whoever does not train needs no torch.
-    loop: Any = importlib.import_module("worker.loop")
+    loop: Any = importlib.import_module("worker.training.loop")
     step = loop._step
 
     @functools.wraps(step)

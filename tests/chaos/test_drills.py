@@ -197,7 +197,7 @@ def test_a_worker_that_is_stopped_loses_no_step(fleet: Fleet) -> None:
 def test_three_losses_without_a_checkpoint_end_a_job_and_no_other(fleet: Fleet) -> None:
     endless = {**SPEC["hyperparameters"], "epochs": 500}
     poison = start(fleet, {**SPEC, "hyperparameters": endless, "checkpoints": {"every_epochs": 500, "keep_best": 0}})
-    neighbour = start(fleet, SHORT)
+    neighbor = start(fleet, SHORT)
     for attempt in (1, 2, 3):
         until(lambda attempt=attempt: fleet.ask(lambda client: client.job(poison)).attempt == attempt)  # type: ignore[misc]
         until(lambda: fleet.ask(lambda client: client.job(poison)).state is State.RUNNING)
@@ -205,7 +205,7 @@ def test_three_losses_without_a_checkpoint_end_a_job_and_no_other(fleet: Fleet) 
     job = fleet.finish(poison)
     assert (job.state, job.attempt, job.failures) == (State.FAILED, 3, 3)
     assert job.error is not None and job.error.code == "exhausted"
-    assert fleet.finish(neighbour).state is State.SUCCEEDED
+    assert fleet.finish(neighbor).state is State.SUCCEEDED
 
 
 def test_a_trainer_knows_no_address_and_no_key(fleet: Fleet) -> None:

@@ -7,8 +7,9 @@ import pytest
 from pydantic import Field, TypeAdapter, ValidationError, create_model
 
 from athanor.contract import Part
-from models.kinds import ARCHITECTURES, SCHEDULES
-from models.registry import Shelf
+from models.parts.architecture import ARCHITECTURES
+from models.parts.schedule import SCHEDULES
+from models.registry import Registry
 
 ROOT = Path(__file__).parents[2]
 
@@ -28,7 +29,7 @@ def _claim(module: str, kind: Any) -> type[Part]:
 
 
 def test_a_kind_is_claimed_once() -> None:
-    shelf: Shelf[Part] = Shelf("schedules")
+    shelf: Registry[Part] = Registry("schedules")
     shelf.add(Crucible)
     shelf.add(Crucible)
     with pytest.raises(TypeError, match=r"^elsewhere claims the kind 'crucible', which .*test_registry has$"):
@@ -36,16 +37,16 @@ def test_a_kind_is_claimed_once() -> None:
 
 
 def test_a_part_needs_a_kind() -> None:
-    shelf: Shelf[Part] = Shelf("schedules")
+    shelf: Registry[Part] = Registry("schedules")
     with pytest.raises(TypeError, match=r"elsewhere\.Claim needs a line like: kind"):
         shelf.add(_claim("elsewhere", (str, ...)))
 
 
 def test_a_shelf_fills_itself_from_its_folder() -> None:
-    files = sorted(path.stem for path in (ROOT / "models" / "schedules").glob("[!_]*.py"))
+    files = sorted(path.stem for path in (ROOT / "models" / "parts" / "schedules").glob("[!_]*.py"))
     assert [part.model_fields["kind"].default for part in SCHEDULES] == files
     assert "cosine" in SCHEDULES and "sine" not in SCHEDULES
-    assert SCHEDULES["step"].__module__ == "models.schedules.step"
+    assert SCHEDULES["step"].__module__ == "models.parts.schedules.step"
     with pytest.raises(KeyError):
         SCHEDULES["sine"]
 
@@ -64,14 +65,14 @@ def test_a_union_tells_parts_apart_by_kind() -> None:
 
 
 def test_a_union_of_one_is_that_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    shelf: Shelf[Part] = Shelf("schedules")
+    shelf: Registry[Part] = Registry("schedules")
     monkeypatch.setattr(shelf, "_discover", lambda: None)
     shelf.add(Crucible)
     assert TypeAdapter(shelf.union()).validate_python({"kind": "crucible", "heat": 4}) == Crucible(heat=4)
 
 
 def test_a_catalog_entry() -> None:
-    shelf: Shelf[Part] = Shelf("schedules")
+    shelf: Registry[Part] = Registry("schedules")
     shelf.add(Crucible)
     (entry,) = shelf.catalog()
     assert (entry.kind, entry.summary, entry.description) == ("crucible", "Melts.", "Melts.\n\nAt length.")

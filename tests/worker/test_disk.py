@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from models.architectures.mlp import MLP
-from models.optimizers.adam import Adam
+from models.parts.architectures.mlp import MLP
+from models.parts.optimizers.adam import Adam
 from models.storage.folder import FolderStore
 from models.storage.store import Corrupt, fetch
 from tests import small
-from worker import snapshot
+from worker.training import snapshot
 
 OPERATIONS = [(os, "fsync"), (Path, "mkdir"), (Path, "rename"), (Path, "write_text"), (Path, "open")]
 """Where a disk speaks up; what safetensors writes is its own operation."""

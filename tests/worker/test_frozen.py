@@ -7,17 +7,19 @@ import pytest
 import torch
 
 from athanor.files import STATE
-from models.architectures.cnn import CNN
-from models.architectures.resnet import ResNet
-from models.architectures.rnn import RNN
-from models.architectures.textcnn import TextCNN
-from models.freezing import freeze
-from models.kinds import OPTIMIZERS, Architecture, InputKind, Refusal
-from models.optimizers.adam import Adam
-from models.optimizers.adamw import AdamW
+from models.errors import SpecError
+from models.parts.architecture import Architecture, InputKind
+from models.parts.architectures.cnn import CNN
+from models.parts.architectures.resnet import ResNet
+from models.parts.architectures.rnn import RNN
+from models.parts.architectures.textcnn import TextCNN
+from models.parts.optimizer import OPTIMIZERS
+from models.parts.optimizers.adam import Adam
+from models.parts.optimizers.adamw import AdamW
+from models.planning.freezing import freeze
 from tests import small
-from worker import snapshot
-from worker.loop import Learner, fit
+from worker.training import snapshot
+from worker.training.loop import Learner, fit
 
 TEXT = TextCNN(embedding=8, channels=4, widths=[2, 3])
 IMAGE = CNN(channels=[4, 6], hidden=[8])
@@ -55,14 +57,14 @@ def test_frozen_parameters_keep_their_bytes_and_the_others_move(kind: str, cours
 
 
 @pytest.mark.parametrize("course", EVERYTHING)
-def test_statistics_of_frozen_normalisation_stand_still(course: str) -> None:
+def test_statistics_of_frozen_normalization_stand_still(course: str) -> None:
     _, before, after = _trained(ResNet(stages=[4], blocks=2), "image", ["stem", "stages.0"], **EVERYTHING[course])
     moved = {name for name, value in after.items() if not torch.equal(value, before[name])}
     assert not any(name.startswith(("stem.", "stages.0.")) for name in moved)
     assert {"stages.1.change.1.running_mean", "stages.1.change.1.num_batches_tracked", "head.weight"} <= moved
 
 
-def test_normalisation_frozen_by_its_parameters_stands_still_too() -> None:
+def test_normalization_frozen_by_its_parameters_stands_still_too() -> None:
     (normal,) = [name for name, _ in IMAGE.build(small.SHAPES["image"], 3).named_buffers() if "mean" in name][:1]
     module = normal.removesuffix(".running_mean")
     _, before, after = _trained(IMAGE, "image", [f"{module}.weight", f"{module}.bias"])
@@ -121,7 +123,7 @@ def test_a_name_is_known_from_its_start_to_a_dot() -> None:
     ],
 )
 def test_what_cannot_be_frozen_is_refused(starts: list[str], pointer: str, code: str, suggestion: str | None) -> None:
-    with pytest.raises(Refusal) as refused:
+    with pytest.raises(SpecError) as refused:
         freeze(TEXT.build(small.SHAPES["text"], 3), starts)
     assert (refused.value.pointer, refused.value.code) == (pointer, code)
     assert (suggestion is None) == (refused.value.suggestion is None)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from worker import messages
-from worker.messages import Reached, Untrue
+from worker.messages import ProtocolError, Reached
 
 
 def reached(**changes: Any) -> bytes:
@@ -47,13 +47,13 @@ def test_points_are_read() -> None:
     ],
 )
 def test_points_that_cannot_be_are_refused(series: dict[str, Any]) -> None:
-    with pytest.raises(Untrue):
+    with pytest.raises(ProtocolError):
         messages.read(reached(series=series))
 
 
 @pytest.mark.parametrize("changes", [{"step": "abc"}, {"step": -1}, {"epoch": math.nan}, {"more": 1}, {"type": "exit"}])
 def test_a_field_that_cannot_be_is_refused(changes: dict[str, Any]) -> None:
-    with pytest.raises(Untrue):
+    with pytest.raises(ProtocolError):
         messages.read(reached(**changes))
 
 
@@ -69,6 +69,6 @@ def test_a_field_that_cannot_be_is_refused(changes: dict[str, Any]) -> None:
     )
 )
 def test_nothing_else_is_read(line: bytes) -> None:
-    with pytest.raises(Untrue) as refused:
+    with pytest.raises(ProtocolError) as refused:
         messages.read(line)
     assert len(str(refused.value)) < 2000

@@ -13,25 +13,19 @@ import numpy as np
 import pytest
 import torch
 
-from models.kinds import (
-    ARCHITECTURES,
-    AUGMENTATIONS,
-    COUNTED,
-    OPTIMIZERS,
-    SCHEDULES,
-    Architecture,
-    InputKind,
-    Optimizer,
-)
-from models.optimizers.adam import Adam
-from models.optimizers.sgd import SGD
-from models.preparation.examples import Stream
-from models.schedules.cosine import Cosine
+from models.data.preparation.examples import Stream
+from models.parts.architecture import ARCHITECTURES, COUNTED, Architecture, InputKind
+from models.parts.augmentation import AUGMENTATIONS
+from models.parts.optimizer import OPTIMIZERS, Optimizer
+from models.parts.optimizers.adam import Adam
+from models.parts.optimizers.sgd import SGD
+from models.parts.schedule import SCHEDULES
+from models.parts.schedules.cosine import Cosine
 from tests import small
-from worker import snapshot
-from worker.batch import Views
-from worker.feed import Part, Supply
-from worker.loop import Learner, Memory, Plateau, Stopping, fit
+from worker.training import snapshot
+from worker.training.batch import AugmentedBatches
+from worker.training.loader import Part, Supply
+from worker.training.loop import Learner, LoopState, Plateau, Stopping, fit
 
 ROOT = Path(__file__).parents[2]
 STEPS, ROWS, SEED = 14, 14, 4
@@ -43,7 +37,7 @@ SMALLER: dict[str, dict[str, Any]] = {
     "cnn": {"channels": [4, 6], "hidden": [8], "dropout": 0.4},
     "fourier_mlp": {"features": 6, "hidden": [8, 6]},
     "resnet": {"stages": [4, 6], "blocks": 1},
-    "stn_cnn": {"localiser": [3], "localiser_hidden": 5, "channels": [4, 6], "hidden": [8], "dropout": 0.4},
+    "stn_cnn": {"localizer": [3], "localizer_hidden": 5, "channels": [4, 6], "hidden": [8], "dropout": 0.4},
     "neural_ngram": {"order": 4, "embedding": 6, "hidden": 8, "direct": True, "dropout": 0.4},
     "transformer_lm": {"layers": 2, "heads": 2, "width": 8, "dropout": 0.4},
     "textcnn": {"embedding": 8, "channels": 4, "widths": [2, 3], "dropout": 0.4},
@@ -123,7 +117,9 @@ def _build(architecture: Architecture, optimizer: Optimizer, kind: InputKind, co
         task = "language_modeling" if architecture.tasks == {"language_modeling"} else "classification"
         fitting = [part for part in AUGMENTATIONS if kind in part.accepts and task in part.tasks]
         chain = [part for part in fitting if not part.mixes] + [part for part in fitting if part.mixes][-1:]
-        chosen["augment"] = Views([part.model_validate({}) for part in chain], small.shape(architecture, kind), SEED)
+        chosen["augment"] = AugmentedBatches(
+            [part.model_validate({}) for part in chain], small.shape(architecture, kind), SEED
+        )
     return small.learner(architecture, optimizer, kind, seed=seed, rows=ROWS, steps=STEPS, **chosen)
 
 
@@ -218,7 +214,7 @@ def _forget_average(learner: Learner) -> None:
 
 
 def _forget_memory(learner: Learner) -> None:
-    learner.memory = Memory(step=learner.memory.step)
+    learner.memory = LoopState(step=learner.memory.step)
 
 
 def _forget_falls(learner: Learner) -> None:
@@ -291,7 +287,8 @@ def test_whatever_a_course_alone_remembers_is_noticed(forgotten: str, tmp_path: 
 SCRIPT = """
 import hashlib, sys
 import torch
-from models.kinds import ARCHITECTURES, OPTIMIZERS
+from models.parts.architecture import ARCHITECTURES
+from models.parts.optimizer import OPTIMIZERS
 from tests.worker.test_resume import _architecture, _build, _fitting, _run
 from pathlib import Path
 

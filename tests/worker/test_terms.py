@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 import torch
 
-from models.architectures.cnn import CNN
-from models.architectures.linear import Linear
-from models.architectures.mlp import MLP
-from models.architectures.neural_ngram import NeuralNGram
-from models.optimizers.adam import Adam
-from models.optimizers.sgd import SGD
+from models.parts.architectures.cnn import CNN
+from models.parts.architectures.linear import Linear
+from models.parts.architectures.mlp import MLP
+from models.parts.architectures.neural_ngram import NeuralNGram
+from models.parts.optimizers.adam import Adam
+from models.parts.optimizers.sgd import SGD
 from tests import small
-from worker import loop
-from worker.loop import Stopping, Tensors, fit
+from worker.training import loop
+from worker.training.loop import Stopping, Tensors, fit
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_the_equal_average(start: float, steps: int, ends: list[int]) -> None:
             elif name.endswith("num_batches_tracked"):
                 assert value == passed[-1][name]
             else:
-                # Statistics of batch normalisation are averaged like the weights.
+                # Statistics of batch normalization are averaged like the weights.
                 mean = np.mean([each[name].double().numpy() for each in passed], axis=0)
                 np.testing.assert_allclose(value.numpy(), mean, rtol=1e-4, atol=1e-6)
     assert len(passed) == len(ends)

@@ -2,7 +2,7 @@
 
 from tests.chaos.rules.mutant import Mutant
 
-WORKER, SNAPSHOT = "tests/worker", "worker/snapshot.py"
+WORKER, SNAPSHOT = "tests/worker", "worker/training/snapshot.py"
 RESUME = (f"{WORKER}/test_resume.py", "-k", "mlp-adam-everything or forgets or remembers or windows_move")
 
 MUTANTS: dict[str, Mutant] = {
@@ -11,14 +11,14 @@ MUTANTS: dict[str, Mutant] = {
         SNAPSHOT,
         "            os.fsync(file.fileno())\n",
         "",
-        (f"{WORKER}/test_snapshot.py",),
+        (f"{WORKER}/training/test_snapshot.py",),
     ),
     "snapshot-in-place": Mutant(
         "a snapshot is written under its own name",
         SNAPSHOT,
         'partial = folder.with_name(folder.name + ".part")\n    partial.mkdir()',
         "partial = folder\n    partial.mkdir()",
-        (f"{WORKER}/test_snapshot.py",),
+        (f"{WORKER}/training/test_snapshot.py",),
     ),
     "torch-rng-lost": Mutant(
         "torch's generator is not restored",
@@ -65,36 +65,36 @@ MUTANTS: dict[str, Mutant] = {
     "memory-lost": Mutant(
         "patience and the best so far are not restored",
         SNAPSHOT,
-        '    learner.memory = Memory(**_known(Memory, scalars["memory"]))\n',
-        '    learner.memory = Memory(step=scalars["memory"]["step"])\n',
+        '    learner.memory = LoopState(**_known(LoopState, scalars["memory"]))\n',
+        '    learner.memory = LoopState(step=scalars["memory"]["step"])\n',
         RESUME,
     ),
     "past-lost": Mutant(
         "the folds that are done are not remembered",
         SNAPSHOT,
-        '    return Past(**_known(Past, json.loads((folder / SCALARS).read_text()).get("past", {})))\n',
-        "    return Past()\n",
-        (f"{WORKER}/test_snapshot.py", f"{WORKER}/test_trial.py"),
+        '    return CompletedFolds(**_known(CompletedFolds, json.loads((folder / SCALARS).read_text()).get("past", {})))\n',
+        "    return CompletedFolds()\n",
+        (f"{WORKER}/training/test_snapshot.py", f"{WORKER}/training/test_run.py"),
     ),
     "epochs-alike": Mutant(
         "every epoch has the order of the first",
-        "worker/feed.py",
+        "worker/training/loader.py",
         "manual_seed((seed << 24) + epoch)",
         "manual_seed(seed << 24)",
-        (f"{WORKER}/test_loop.py",),
+        (f"{WORKER}/training/test_loop.py",),
     ),
     "loader-draws": Mutant(
         "the processes that make batches are seeded from the generator of the dropout",
-        "worker/feed.py",
+        "worker/training/loader.py",
         "                generator=torch.Generator(),\n",
         "",
-        (f"{WORKER}/test_feed.py",),
+        (f"{WORKER}/training/test_loader.py",),
     ),
     "augmentation-by-batch": Mutant(
         "an augmentation draws by the place in the batch",
-        "worker/batch.py",
-        "draws = Draws(self.seed, epoch, place, rows_B)",
-        "draws = Draws(self.seed, epoch, place, torch.arange(len(rows_B)))",
-        (f"{WORKER}/test_batch.py",),
+        "worker/training/batch.py",
+        "draws = CounterRNG(self.seed, epoch, place, rows_B)",
+        "draws = CounterRNG(self.seed, epoch, place, torch.arange(len(rows_B)))",
+        (f"{WORKER}/training/test_batch.py",),
     ),
 }

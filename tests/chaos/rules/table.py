@@ -25,7 +25,7 @@ MUTANTS: dict[str, Mutant] = {
         JOBS,
         "running = update(Job).where(Job.id == job_id, Job.attempt == attempt, Job.state == State.RUNNING)",
         "running = update(Job).where(Job.id == job_id)",
-        (f"{RECORDS}/test_transitions.py", f"{WORKER}/test_report.py"),
+        (f"{RECORDS}/test_transitions.py", f"{WORKER}/supervision/test_report.py"),
     ),
     "attempt-not-raised": Mutant(
         "a claim keeps the number of the attempt before",
@@ -110,7 +110,7 @@ MUTANTS: dict[str, Mutant] = {
     ),
     "key-not-checked": Mutant(
         "an Idempotency-Key with another body gets the old job",
-        "models/records/repeats.py",
+        "models/records/idempotency.py",
         "    if found.request_sha256 != request_sha256:\n        raise KeyReused\n",
         "",
         (f"{RECORDS}/test_jobs.py",),

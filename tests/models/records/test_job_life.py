@@ -54,7 +54,7 @@ class Lives(RuleBasedStateMachine):
         try:
             with self.database.writing() as tx:
                 return do(tx)
-        except (jobs.Fenced, jobs.Forbidden):
+        except (jobs.LeaseLost, jobs.InvalidTransition):
             return None
 
     @precondition(lambda self: len(self.attempts) < 3)

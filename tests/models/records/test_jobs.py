@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from athanor.contract import LEASED, TERMINAL, CheckpointFile, JobError, State
-from models.records import answers, attempts, checkpoints, events, jobs, metrics, repeats
+from models.records import attempts, checkpoints, events, idempotency, job_views, jobs, metrics
 from models.records.database import Database, now
 from models.records.origins import Origin
 from models.records.tables import Attempt, Checkpoint, Job
@@ -106,7 +106,7 @@ def test_a_fork_knows_where_it_comes_from(database: Database) -> None:
         wanted = replace(a_submission(tx), origin=origin, id="job_fork")
         assert jobs.submit(tx, wanted) == ("job_fork", True)
         assert moves(tx, "job_fork")[0]["reason"] == "forked from job_p at step 7"
-        shown = answers.job(tx, "job_fork")
+        shown = job_views.job(tx, "job_fork")
         assert shown is not None and shown.origin is not None
         assert shown.origin.model_dump() == {
             "job_id": "job_p",
@@ -199,7 +199,7 @@ def test_a_cancellation_is_not_taken_back(database: Database) -> None:
     with database.writing() as tx:
         job_id = a_job(tx, state=State.RUNNING, desired="cancel")
         for verb in (jobs.pause, jobs.resume):
-            with pytest.raises(jobs.Forbidden, match="being cancelled"):
+            with pytest.raises(jobs.InvalidTransition, match="being cancelled"):
                 verb(tx, job_id)
         jobs.cancel(tx, job_id)
         assert jobs.beat(tx, job_id, 1, LEASE) == "cancel"
@@ -210,7 +210,7 @@ def test_success_overtakes_a_wish(database: Database) -> None:
         job_id = a_job(tx, state=State.RUNNING, desired="cancel")
         jobs.succeed(tx, job_id, 1)
         assert job_row(tx, job_id).state == "succeeded"
-        with pytest.raises(jobs.Forbidden, match="succeeded"):
+        with pytest.raises(jobs.InvalidTransition, match="succeeded"):
             jobs.cancel(tx, job_id)
 
 
@@ -330,7 +330,7 @@ def test_a_repeated_request_is_the_same_job(database: Database) -> None:
 
         first, _ = submit(key_id, "once", "a")
         assert submit(key_id, "once", "a") == (first, False)
-        with pytest.raises(repeats.KeyReused):
+        with pytest.raises(idempotency.KeyReused):
             submit(key_id, "once", "b")
         for others in [(other_key, "once", "b"), (key_id, "twice", "a"), (key_id, None, "a"), (key_id, None, "a")]:
             assert submit(*others)[1]
@@ -350,7 +350,7 @@ def test_only_an_ended_job_is_deleted_and_with_all_it_has(database: Database, st
         metrics.append(tx, job_id, {"train/loss": some_points(start=1, stop=5)})
         events.note(tx, job_id, 1, "log", {"line": "hello"})
         if state not in TERMINAL:
-            with pytest.raises(jobs.Forbidden, match=f"the job is {state}; cancel it first"):
+            with pytest.raises(jobs.InvalidTransition, match=f"the job is {state}; cancel it first"):
                 jobs.remove(tx, job_id)
             return
         jobs.remove(tx, job_id)

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from athanor.contract import LEASED, TERMINAL, Baseline, JobError, State
-from models.records import answers, jobs
+from models.records import job_views, jobs
 from models.records.database import Database
 from models.records.tables import Worker
 from tests.factories import LEASE, a_job, a_new_checkpoint, an_attempt, expire_lease
@@ -151,9 +151,9 @@ def attempted(database: Database, row: Row, job_id: str, attempt: int) -> Outcom
         with database.writing() as tx:
             result = row.step(tx, job_id, attempt)
             return "nothing" if row.otherwise == "nothing" and not result else "done"
-    except jobs.Fenced:
+    except jobs.LeaseLost:
         return "fenced"
-    except jobs.Forbidden:
+    except jobs.InvalidTransition:
         return "forbidden"
 
 
@@ -164,7 +164,7 @@ def test_another_attempt_is_fenced_and_changes_nothing(database: Database, row: 
         held = [a_job(tx, state=state, attempts=2, desired=row.desired) for state in sorted(row.origins)]
         tables = everything(tx)
     for job_id in held:
-        with database.writing() as tx, pytest.raises(jobs.Fenced):
+        with database.writing() as tx, pytest.raises(jobs.LeaseLost):
             row.step(tx, job_id, 2 + off)
     with database.reading() as tx:
         assert everything(tx) == tables
@@ -178,7 +178,7 @@ def test_to_begin_once_more_after_a_lost_answer_changes_nothing(database: Databa
         begin(tx, job_id, 1)
         assert everything(tx) == tables
         jobs.lose(tx, job_id, 1, "killed")
-        with pytest.raises(jobs.Fenced):
+        with pytest.raises(jobs.LeaseLost):
             begin(tx, job_id, 1)
 
 
@@ -187,13 +187,13 @@ def test_a_baseline_is_noted_by_the_holder_alone(database: Database) -> None:
     with database.writing() as tx:
         job_id = a_job(tx, state=State.RUNNING)
         for attempt in (0, 2):
-            with pytest.raises(jobs.Fenced):
+            with pytest.raises(jobs.LeaseLost):
                 jobs.note_baseline(tx, job_id, attempt, baseline)
-        found = answers.job(tx, job_id)
+        found = job_views.job(tx, job_id)
         assert found is not None and found.baseline is None
         jobs.note_baseline(tx, job_id, 1, baseline)
     with database.reading() as tx:
-        found = answers.job(tx, job_id)
+        found = job_views.job(tx, job_id)
         assert found is not None and found.baseline == baseline
 
 
@@ -208,7 +208,7 @@ def test_an_ended_job_never_changes(database: Database, ended: State) -> None:
         try:
             with database.writing() as tx:
                 row.step(tx, job_id, 1)
-        except (jobs.Fenced, jobs.Forbidden):
+        except (jobs.LeaseLost, jobs.InvalidTransition):
             pass
     with database.reading() as tx:
         assert everything(tx) == tables

@@ -104,7 +104,7 @@ def test_what_is_not_there_is_said(store: Store, start: int, stop: int | None) -
         list(store.read("jobs/none", start, stop))
 
 
-def test_deleting_takes_what_is_below_and_no_neighbour(store: Store, tmp_path: Path) -> None:
+def test_deleting_takes_what_is_below_and_no_neighbor(store: Store, tmp_path: Path) -> None:
     below = ["jobs/j_1/a1/w", "jobs/j_1/a1/deep/er", "jobs/j_1/a2/w"]
     beside = ["jobs/j_10/a1/w", "jobs/jx1/a1/w", "jobs/j_1.log", "jobs/j%1/w", "other/jobs/j_1/w"]
     for key in below + beside:
@@ -113,7 +113,7 @@ def test_deleting_takes_what_is_below_and_no_neighbour(store: Store, tmp_path: P
     assert [key for key in below + beside if there(store, key)] == beside
 
 
-def test_deleting_one_file_leaves_its_neighbours(store: Store, tmp_path: Path) -> None:
+def test_deleting_one_file_leaves_its_neighbors(store: Store, tmp_path: Path) -> None:
     keys = ["a/w", "a/w.json", "a/ww", "a/v"]
     for key in keys:
         put(store, tmp_path, key, b"x")

@@ -1,0 +1,46 @@
+"""The gate: whoever asks for anything under /v1 shows a key before a byte of the body is read."""
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from api.deps import Service
+from api.problems import database_away, respond
+from models.records import keys
+from models.records.database import DatabaseUnavailable
+from models.records.keys import Caller
+
+GUARDED = "/v1"
+
+
+class Gate:
+    """Middleware that finds the caller of `Authorization: Bearer ath_…` and leaves it in `request.state.caller`.
+
+    The router asks for that caller again (deps.authenticate), so a path this middleware overlooked would stay shut.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or not scope["path"].startswith(GUARDED):
+            return await self.app(scope, receive, send)
+        request = Request(scope)
+        try:
+            caller = await run_in_threadpool(_find, request.app.state.service, request.headers.get("authorization", ""))
+        except DatabaseUnavailable as error:
+            return await database_away(request, error)(scope, receive, send)
+        if caller is None:
+            detail = "send a key that is in force: Authorization: Bearer ath_…"
+            answer = respond(request, 401, "unauthorized", detail, headers={"WWW-Authenticate": "Bearer"})
+            return await answer(scope, receive, send)
+        request.state.caller = caller
+        await self.app(scope, receive, send)
+
+
+def _find(service: Service, authorization: str) -> Caller | None:
+    scheme, _, presented = authorization.partition(" ")
+    if scheme.lower() != "bearer" or not presented:
+        return None
+    with service.database.reading() as tx:
+        return keys.find(tx, presented.strip())

@@ -1,0 +1,86 @@
+"""Datasets on the shelf: first their rows into the store, then the row that says so; and down again."""
+
+from pathlib import Path
+
+from sqlalchemy.exc import IntegrityError, NoResultFound
+
+from api.deps import Service, missing
+from api.problems import Refused
+from athanor.contract import Dataset
+from models.data.intake import Intake
+from models.records import datasets
+from models.records.ids import new_id
+from models.storage.store import Corrupt, checked, fetch_dataset
+
+
+def shelve(
+    service: Service, taken: Intake, rows: Path, *, id: str, name: str, format: str, size: int, sha256: str
+) -> bool:
+    """Keep what intake wrote to `rows`. False where the same dataset came by another request meanwhile."""
+    blob = _put(service, rows)
+    new = datasets.New(
+        id=id,
+        name=name,
+        format=format,
+        rows=taken.rows,
+        bytes=size,
+        sha256=sha256,
+        schema=taken.schema,
+        warnings=taken.warnings,
+        blob=blob,
+    )
+    try:
+        with service.database.writing() as tx:
+            datasets.add(tx, new)
+    except IntegrityError:
+        service.discard(blob.key)
+        return False
+    return True
+
+
+def unshelve(service: Service, dataset_id: str, destination: Path) -> None:
+    """Copy a dataset's rows to `destination`. Raises Refused: 404, or 409 where the store has lost or damaged them."""
+    try:
+        fetch_dataset(service.store, service.database, dataset_id, destination)
+    except Corrupt as error:
+        detail = f"the rows of dataset {dataset_id} are lost or damaged; upload the same file again to put them back"
+        raise Refused(409, "corrupt_dataset", detail) from error
+    except NoResultFound:
+        raise missing("dataset", dataset_id) from None
+
+
+def restore(service: Service, dataset: Dataset, taken: Intake, rows: Path) -> bool:
+    """Put the rows of a dataset away once more, where the store has lost or damaged them. False where it is deleted.
+
+    Raises Refused (409) where these rows are not those: an earlier version took the same file in otherwise.
+    """
+    if (taken.rows, taken.schema) != (dataset.rows, dataset.schema_):
+        detail = f"this version reads the file otherwise than dataset {dataset.id} was read: delete that one first"
+        raise Refused(409, "other_schema", detail)
+    blob = _put(service, rows)
+    try:
+        with service.database.writing() as tx:
+            old = datasets.replace_blob(tx, dataset.id, blob)
+    except NoResultFound:
+        service.discard(blob.key)
+        return False
+    service.discard(old.key)
+    return True
+
+
+def is_whole(service: Service, dataset_id: str) -> bool:
+    """Whether the store still has a dataset's rows, byte for byte."""
+    try:
+        with service.database.reading() as tx:
+            blob = datasets.blob_of(tx, dataset_id)
+        for _ in checked(service.store, blob.key, blob.sha256):
+            pass
+    except (Corrupt, NoResultFound):
+        return False
+    return True
+
+
+def _put(service: Service, rows: Path) -> datasets.Blob:
+    # A place of its own: a deletion of the same dataset, in progress meanwhile, does not reach it.
+    key = f"datasets/{new_id('put')}"
+    return datasets.Blob(key, service.store.put(key, rows))

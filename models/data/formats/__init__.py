@@ -1,0 +1,86 @@
+"""What people upload: one file a format, each with ``read(path, limits) -> Source``.
+
+Nothing here imports torch or SQL, so that a sandboxed process starts in a moment.
+"""
+
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+
+from models.data.formats import delimited, idx, image_folders, json_lines, npz, parquet, plain_text, split_files
+from models.data.formats.archive import Archive
+from models.data.formats.limits import Limits
+from models.data.table import Source
+from models.errors import DataError
+
+FORMATS: dict[str, Callable[[Path, Limits], Source]] = {
+    "csv": delimited.read,
+    "tsv": delimited.read_tsv,
+    "jsonl": json_lines.read,
+    "parquet": parquet.read,
+    "npz": npz.read,
+    "txt": plain_text.read,
+    "images": image_folders.read,
+    "idx": idx.read,
+    "files": split_files.read,
+}
+
+ACCEPTED = (
+    ".csv, .tsv, .jsonl, .parquet, .npz, .txt, or a .zip of images in class folders, of IDX files, "
+    "or of data files named train, val and test"
+)
+
+_SUFFIXES = {
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".tab": "tsv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".parquet": "parquet",
+    ".npz": "npz",
+    ".txt": "txt",
+    ".zip": "zip",
+}
+_MAGIC = {"parquet": b"PAR1", "npz": b"PK\x03\x04", "zip": b"PK\x03\x04"}
+
+
+def sniff(filename: str, path: Path, limits: Limits | None = None) -> str:
+    """The name in FORMATS of an uploaded file, by the end of its `filename` and what `path` begins with.
+
+    Raises DataError, saying what is accepted, for another ending, for content that is something else, and for a zip
+    whose members fit no format.
+    """
+    suffix = PurePosixPath(filename).suffix.lower()
+    name = _SUFFIXES.get(suffix)
+    if name is None:
+        raise DataError(f"A file called {filename[-100:]!r} is not accepted. Upload {ACCEPTED}.")
+    with path.open("rb") as stream:
+        start = stream.read(1 << 16)
+    if not start:
+        raise DataError(f"{filename[-100:]} is empty. Upload a file that holds rows.")
+    if name not in _MAGIC:
+        _check_text(filename[-100:], start)
+    elif not start.startswith(_MAGIC[name]):
+        raise DataError(f"{filename[-100:]} does not begin as a {suffix} file does. Upload {ACCEPTED}.")
+    return _sniff_zip(path, limits or Limits()) if name == "zip" else name
+
+
+def _check_text(filename: str, start: bytes) -> None:
+    if start.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise DataError(f"{filename} is UTF-16 text. Save it as UTF-8.")
+    if b"\0" in start or start.startswith((b"PK\x03\x04", b"\x1f\x8b", b"PAR1", b"%PDF")):
+        raise DataError(f"{filename} is not a text file, whatever its name says. Upload {ACCEPTED}.")
+
+
+def _sniff_zip(path: Path, limits: Limits) -> str:
+    archive = Archive(path, limits)
+    names = [member.filename for member in archive.members]
+    archive.close()
+    suffixes = {PurePosixPath(name).suffix.lower() for name in names}
+    if suffixes & image_folders.SUFFIXES:
+        return "images"
+    if any(idx.MEMBER.search(name) for name in names):
+        return "idx"
+    if suffixes & split_files.READERS.keys():
+        return "files"
+    shown = ", ".join(names[:5]) or "no files"
+    raise DataError(f"The zip holds {shown}. Upload {ACCEPTED}.")

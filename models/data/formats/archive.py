@@ -1,0 +1,129 @@
+"""A zip from a stranger: members are checked before they are opened and counted while they are read."""
+
+import io
+import lzma
+import stat
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+from models.data.formats.limits import MIB, Limits
+from models.errors import DataError
+
+PARTS = {
+    "train": "train",
+    "training": "train",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "dev": "val",
+    "test": "test",
+    "testing": "test",
+    "t10k": "test",
+}
+"""Names of files and folders that say which part of a split they hold."""
+PART = "part"
+"""Name of the column that readers add when files or folders say the part."""
+
+_BROKEN = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, RuntimeError, OSError)
+
+
+class Archive:
+    """The files of a zip, without directories, dotfiles and ``__MACOSX``.
+
+    Raises DataError for encrypted members, links, absolute names and names with ``..``; OverLimit for too many members.
+    Bytes are counted as they come out, because the sizes that a zip announces can be lies.
+    """
+
+    def __init__(self, path: Path, limits: Limits) -> None:
+        self.limits = limits
+        self._packed = path.stat().st_size
+        self._counted: dict[int, int] = {}
+        self._total = 0
+        try:
+            self._zip = zipfile.ZipFile(path)
+        except (*_BROKEN, ValueError, UnicodeDecodeError) as error:
+            raise DataError(f"This is not a zip archive that can be read ({error}). Make it again.") from error
+        members = self._zip.infolist()
+        if len(members) > limits.max_members:
+            raise limits.refuse("max_members", f"The zip has {len(members):,} members")
+        for member in members:
+            _check(member)
+        self.members = [member for member in members if not member.is_dir() and not _hidden(member.filename)]
+
+    @contextmanager
+    def open(self, member: zipfile.ZipInfo) -> Iterator[IO[bytes]]:
+        """The bytes of one member. Damage raises DataError here or while reading inside the ``with``."""
+        try:
+            with self._zip.open(member) as stream:
+                yield io.BufferedReader(_Counted(self, member, stream), buffer_size=MIB >> 4)
+        except DataError:
+            raise
+        except _BROKEN as error:
+            if isinstance(error, OSError) and error.errno is not None:
+                raise
+            raise DataError(f"{member.filename} in the zip is damaged ({error}). Make the zip again.") from error
+
+    def count(self, member: zipfile.ZipInfo, position: int) -> None:
+        """Note that `member` has given bytes up to `position`; reading it again costs nothing. Raises OverLimit."""
+        new = position - self._counted.get(member.header_offset, 0)
+        if new > 0:
+            self._counted[member.header_offset] = position
+            self.expand(new)
+
+    def expand(self, count: int) -> None:
+        """Note that `count` more bytes came out of the archive. Raises OverLimit."""
+        self._total += count
+        if self._total > self.limits.max_expanded_bytes:
+            raise self.limits.refuse("max_expanded_bytes", "The zip expands to more bytes than are accepted")
+        if self._total > MIB and self._total > self.limits.zip_ratio * self._packed:
+            raise self.limits.refuse(
+                "zip_ratio", f"The zip's {self._packed:,} bytes expand to more than {self._total:,}"
+            )
+
+    def close(self) -> None:
+        self._zip.close()
+
+
+class _Counted(io.RawIOBase):
+    """A member's stream that tells the archive how far it was read."""
+
+    def __init__(self, archive: Archive, member: zipfile.ZipInfo, stream: IO[bytes]) -> None:
+        self._archive, self._member, self._stream = archive, member, stream
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return self._stream.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._stream.tell()
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        data = self._stream.read(len(buffer))
+        buffer[: len(data)] = data
+        self._archive.count(self._member, self._stream.tell())
+        return len(data)
+
+
+def _check(member: zipfile.ZipInfo) -> None:
+    name = member.orig_filename
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts or "\\" in name or "\0" in name or name[1:2] == ":":
+        raise DataError(f"The zip has a member called {name!r}; names must be relative, with /, and without '..'.")
+    if member.flag_bits & 0x1:
+        raise DataError(f"{name} in the zip is encrypted. Make the zip again without a password.")
+    kind = stat.S_IFMT(member.external_attr >> 16)
+    if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+        raise DataError(f"{name} in the zip is a link or a device. Make the zip again with plain files.")
+
+
+def _hidden(name: str) -> bool:
+    return any(piece.startswith(".") or piece == "__MACOSX" for piece in PurePosixPath(name).parts)

@@ -1,0 +1,60 @@
+"""Rows of numbers from a stream, packed for Arrow: what NPZ and IDX files have in common."""
+
+from collections.abc import Iterator
+from typing import IO, Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from models.data.formats.lines import BATCH_BYTES, BATCH_ROWS
+from models.data.table import Layout
+from models.errors import DataError
+
+
+def layout(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Layout | None:
+    """How rows of an array [rows, *] are kept; None for plain numbers [rows].
+
+    uint8 [rows, H, W] and uint8 [rows, H, W, 1 or 3] are images, everything else is an array.
+    """
+    if len(shape) == 1:
+        return None
+    if dtype == np.uint8 and len(shape) == 3:
+        return Layout("image", (*shape[1:], 1))
+    if dtype == np.uint8 and len(shape) == 4 and shape[3] in (1, 3):
+        return Layout("image", shape[1:])
+    return Layout("array", shape[1:])
+
+
+def pack(rows: npt.NDArray[Any], kept: Layout | None) -> pa.Array:
+    """An Arrow array from rows [n, *]: fixed-size binary where there is a layout, else numbers, booleans or strings."""
+    if kept is not None:
+        flat = np.ascontiguousarray(rows, dtype=kept.dtype)
+        return pa.FixedSizeBinaryArray.from_buffers(pa.binary(kept.width), len(rows), [None, pa.py_buffer(flat)])
+    if rows.dtype.kind == "S":
+        rows = np.char.decode(rows, "utf-8")
+    if rows.dtype.kind == "f":
+        rows = rows.astype(np.float64)
+    if rows.dtype.kind == "U":
+        return pa.array(rows.tolist(), pa.string())
+    return pa.array(rows.astype(rows.dtype.newbyteorder("=")))
+
+
+def rows_at_once(width: int) -> int:
+    """How many rows of `width` bytes make a batch."""
+    return max(1, min(BATCH_ROWS, BATCH_BYTES // max(1, width)))
+
+
+def stream_rows(
+    stream: IO[bytes], name: str, shape: tuple[int, ...], dtype: np.dtype[Any], at_once: int
+) -> Iterator[npt.NDArray[Any]]:
+    """Blocks [at most at_once, *] of a row-major array. Raises DataError where the bytes end early or go on."""
+    width = int(np.prod(shape[1:], dtype=np.int64)) * dtype.itemsize
+    for start in range(0, shape[0], at_once):
+        count = min(at_once, shape[0] - start)
+        data = stream.read(count * width)
+        if len(data) != count * width:
+            raise DataError(f"{name} says it holds {shape[0]:,} rows but ends before row {start + count:,}.")
+        yield np.frombuffer(data, dtype).reshape(count, *shape[1:])
+    if stream.read(1):
+        raise DataError(f"{name} holds more bytes than its header says. Write it again.")

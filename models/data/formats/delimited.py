@@ -1,0 +1,93 @@
+"""CSV and TSV: a header, then one row a record."""
+
+import csv
+import re
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import pyarrow as pa
+
+from athanor.contract import Warned
+from models.data.formats.limits import Limits
+from models.data.formats.lines import batched, read_lines
+from models.data.table import Source
+from models.errors import DataError
+
+_NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*")
+_SHOWN = 10
+
+
+def read(path: Path, limits: Limits, delimiter: str = ",") -> Source:
+    """Every value is a string, an empty one is missing; intake decides which columns are numbers.
+
+    A CSV whose header has no comma but a semicolon or a tab is divided by that. Rows with too few or too many fields
+    are left out with a warning. Raises DataError for bad UTF-8, a bad header or a broken quote.
+    """
+    csv.field_size_limit(limits.max_cell_bytes)
+    delimiter = _delimiter(path, limits, delimiter)
+    records = _records(path, limits, delimiter)
+    names = [name.strip() for name in next(records, [])]
+    _check(names, limits)
+    source = Source(iter(()), untyped=True)
+    if all(_NUMBER.fullmatch(name) for name in names):
+        message = "every column name is a number: the first line is taken as the header; add one if it is data"
+        source.warnings.append(Warned(code="header_of_numbers", message=message))
+    source.batches = _batches(records, names, source)
+    return source
+
+
+read_tsv = partial(read, delimiter="\t")
+
+
+def _delimiter(path: Path, limits: Limits, delimiter: str) -> str:
+    header = next((line for line in read_lines(path, limits) if line.strip()), "")
+    if delimiter in header:
+        return delimiter
+    return max(";\t", key=header.count) if any(mark in header for mark in ";\t") else delimiter
+
+
+def _records(path: Path, limits: Limits, delimiter: str) -> Iterator[list[str]]:
+    reader = csv.reader(read_lines(path, limits), delimiter=delimiter, strict=False)
+    start = 1
+    try:
+        for record in reader:
+            if record:
+                yield record
+            start = reader.line_num + 1
+    except csv.Error as error:
+        if "field limit" in str(error):
+            what = f"A value in the row that starts at line {start} is too long (is a quote never closed?)"
+            raise limits.refuse("max_cell_bytes", what) from error
+        raise DataError(f"Line {reader.line_num} is not CSV: {error}. Mend it or write the file again.") from error
+
+
+def _check(names: list[str], limits: Limits) -> None:
+    if not names:
+        raise DataError("The file is empty. The first line must name the columns.")
+    if len(names) > limits.max_columns:
+        raise limits.refuse("max_columns", f"The header names {len(names):,} columns")
+    for position, name in enumerate(names, 1):
+        if not name:
+            raise DataError(f"Column {position} has no name in the header. Name it (pandas: to_csv(..., index=False)).")
+        if len(name) > 200:
+            raise DataError(f"The name of column {position} exceeds 200 characters. Does the file have a header?")
+    twice = next((name for name in names if names.count(name) > 1), None) if len(set(names)) < len(names) else None
+    if twice is not None:
+        raise DataError(f"Two columns are called {twice!r}. Give every column its own name.")
+
+
+def _batches(records: Iterator[list[str]], names: list[str], source: Source) -> Iterator[pa.RecordBatch]:
+    def kept() -> Iterator[tuple[int, list[str]]]:
+        for number, record in enumerate(records, 1):
+            if len(record) == len(names):
+                yield sum(map(len, record)), record
+            else:
+                source.skipped.append(number)
+
+    for rows in batched(kept()):
+        columns = [pa.array([value or None for value in column], pa.string()) for column in zip(*rows, strict=True)]
+        yield pa.record_batch(columns, names=names)
+    if source.skipped:
+        message = f"rows left out because they do not have {len(names)} fields: {len(source.skipped):,}"
+        source.warnings.append(Warned(code="ragged_rows", message=message, rows=source.skipped[:_SHOWN]))

@@ -1,0 +1,147 @@
+"""A zip of IDX files, the format of MNIST: images and labels, plain or gzipped."""
+
+import gzip
+import re
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, cast
+from zipfile import ZipInfo
+
+import numpy as np
+import pyarrow as pa
+
+from models.data.formats.archive import PART, PARTS, Archive
+from models.data.formats.arrays import layout, pack, rows_at_once, stream_rows
+from models.data.formats.limits import Limits
+from models.data.table import Source
+from models.errors import DataError
+
+MEMBER = re.compile(r"idx\d-?(ubyte|byte|short|int|float|double)?(\.gz)?$", re.IGNORECASE)
+"""What the name of an IDX file ends in: train-images-idx3-ubyte, labels.idx1-ubyte.gz."""
+
+_TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
+
+
+@dataclass(frozen=True)
+class _Array:
+    info: ZipInfo
+    part: str | None
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+    @property
+    def name(self) -> str:
+        return self.info.filename
+
+
+def read(path: Path, limits: Limits) -> Source:
+    """Images (or arrays) in a column ``image``, labels in ``label``: strings where the file has bytes, else numbers.
+
+    Files called train… and t10k… (or test…, val…) give a column ``part``. Raises DataError for files without a
+    partner, for counts that differ and for headers that lie.
+    """
+    archive = Archive(path, limits)
+    arrays = [_open(archive, info) for info in archive.members if MEMBER.search(info.filename)]
+    pairs = _pairs(arrays)
+    images, labels = pairs[0]
+    kept = layout(images.shape, images.dtype)
+    return Source(
+        _batches(archive, pairs),
+        {"image": kept} if kept else {},
+        target="label" if labels else None,
+        part=PART if images.part else None,
+    )
+
+
+def _part(name: str) -> str | None:
+    words = re.split(r"[^a-z0-9]+", name.lower())
+    return next((PARTS[word] for word in words if word in PARTS), None)
+
+
+@contextmanager
+def _bytes(archive: Archive, info: ZipInfo) -> Iterator[IO[bytes]]:
+    with archive.open(info) as stream:
+        if not info.filename.lower().endswith(".gz"):
+            yield stream
+            return
+        try:
+            with gzip.open(stream) as plain:
+                yield cast(IO[bytes], plain)
+        except (zlib.error, EOFError, gzip.BadGzipFile) as error:
+            raise DataError(f"{info.filename} is not a whole gzip file ({error}). Make it again.") from error
+
+
+def _open(archive: Archive, info: ZipInfo) -> _Array:
+    with _bytes(archive, info) as stream:
+        shape, dtype = _header(stream, info.filename)
+    size = dtype.itemsize
+    for length in shape:
+        size *= length
+    if size > archive.limits.max_expanded_bytes:
+        raise archive.limits.refuse("max_expanded_bytes", f"{info.filename} says it holds {size:,} bytes")
+    if 0 in shape:
+        raise DataError(f"{info.filename} has the shape {shape}, which holds nothing. Leave it out.")
+    return _Array(info, _part(info.filename), shape, dtype)
+
+
+def _header(stream: IO[bytes], name: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    magic = stream.read(4)
+    if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in _TYPES or not 1 <= magic[3] <= 8:
+        raise DataError(f"{name} does not begin as an IDX file does. Take it from the dataset's source again.")
+    lengths = stream.read(4 * magic[3])
+    if len(lengths) < 4 * magic[3]:
+        raise DataError(f"{name} ends within its header. Take it from the dataset's source again.")
+    return tuple(int(length) for length in np.frombuffer(lengths, ">u4")), np.dtype(_TYPES[magic[2]])
+
+
+def _pairs(arrays: list[_Array]) -> list[tuple[_Array, _Array | None]]:
+    found: dict[tuple[bool, str | None], _Array] = {}
+    for array in arrays:
+        key = (len(array.shape) == 1 or "label" in array.name.lower(), array.part)
+        if key in found:
+            raise DataError(f"{found[key].name} and {array.name} mean the same. Name them train-… and t10k-….")
+        found[key] = array
+    parts = [part for part in (None, "train", "val", "test") if (False, part) in found]
+    lone = [array.name for (is_label, part), array in found.items() if is_label and part not in parts]
+    if not parts or lone or (None in parts and len(parts) > 1):
+        names = ", ".join(array.name for array in arrays[:10])
+        raise DataError(f"The zip holds {names}. Give images and labels, named train-… and t10k-… for two parts.")
+    pairs = [(found[False, part], found.get((True, part))) for part in parts]
+    for images, labels in pairs:
+        if (labels is None) != (pairs[0][1] is None):
+            raise DataError(f"{images.name} and {pairs[0][0].name}: one has labels, the other has none. Add the file.")
+        if images.shape[1:] != pairs[0][0].shape[1:] or images.dtype != pairs[0][0].dtype:
+            raise DataError(f"Rows of {images.name} and {pairs[0][0].name} differ in shape or type. Make them alike.")
+        if labels is not None and (len(labels.shape) > 1 or labels.shape[0] != images.shape[0]):
+            raise DataError(
+                f"{images.name} has {images.shape[0]:,} rows, but {labels.name} has the shape {labels.shape}. "
+                "There must be one label a row."
+            )
+    return pairs
+
+
+def _batches(archive: Archive, pairs: list[tuple[_Array, _Array | None]]) -> Iterator[pa.RecordBatch]:
+    for images, labels in pairs:
+        at_once = rows_at_once(int(np.prod(images.shape[1:], dtype=np.int64)) * images.dtype.itemsize)
+        columns = {"image": _column(archive, images, at_once)}
+        if labels is not None:
+            columns["label"] = _column(archive, labels, at_once)
+        for arrays in zip(*columns.values(), strict=True):
+            batch = dict(zip(columns, arrays, strict=True))
+            if labels is not None and labels.dtype.itemsize == 1:
+                batch["label"] = batch["label"].cast(pa.string())
+            if images.part:
+                batch[PART] = pa.array([images.part] * len(arrays[0]), pa.string())
+            yield pa.record_batch(batch)
+
+
+def _column(archive: Archive, array: _Array, at_once: int) -> Iterator[pa.Array]:
+    with _bytes(archive, array.info) as stream:
+        _header(stream, array.name)
+        for rows in stream_rows(stream, array.name, array.shape, array.dtype, at_once):
+            if array.name.lower().endswith(".gz"):
+                archive.expand(rows.nbytes)
+            yield pack(rows, layout(array.shape, array.dtype))

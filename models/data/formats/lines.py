@@ -1,0 +1,42 @@
+"""Lines of UTF-8 text from a stream, one at a time, and batches of the rows made from them."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+from models.data.formats.limits import Limits
+from models.errors import DataError
+
+BATCH_ROWS = 10_000
+BATCH_BYTES = 16 << 20
+Row = TypeVar("Row")
+
+
+def read_lines(path: Path, limits: Limits) -> Iterator[str]:
+    """Every line with its line end; a byte order mark is dropped. Raises DataError with the number of a bad line."""
+    with path.open("rb") as stream:
+        number = 0
+        while line := stream.readline(limits.max_line_bytes + 1):
+            number += 1
+            if len(line) > limits.max_line_bytes:
+                raise limits.refuse("max_line_bytes", f"Line {number} is too long")
+            try:
+                yield line.decode("utf-8-sig" if number == 1 else "utf-8")
+            except UnicodeDecodeError as error:
+                raise DataError(
+                    f"Line {number} is not UTF-8 text (byte {error.start + 1} of the line). Save the file as UTF-8."
+                ) from error
+
+
+def batched(rows: Iterable[tuple[int, Row]]) -> Iterator[list[Row]]:
+    """Pairs of (bytes, row) gathered into lists of at most BATCH_ROWS rows or about BATCH_BYTES bytes."""
+    batch: list[Row] = []
+    size = 0
+    for width, row in rows:
+        batch.append(row)
+        size += width
+        if len(batch) >= BATCH_ROWS or size >= BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch

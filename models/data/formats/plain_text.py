@@ -1,0 +1,21 @@
+"""Plain text: one row a line, in a column called ``text``."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+
+from models.data.formats.limits import Limits
+from models.data.formats.lines import batched, read_lines
+from models.data.table import Source
+
+
+def read(path: Path, limits: Limits) -> Source:
+    """Empty lines are rows too, so that the text can be put together again. Raises DataError for bad UTF-8."""
+    return Source(_batches(path, limits))
+
+
+def _batches(path: Path, limits: Limits) -> Iterator[pa.RecordBatch]:
+    lines = (line.removesuffix("\n").removesuffix("\r") for line in read_lines(path, limits))
+    for rows in batched((len(line), line) for line in lines):
+        yield pa.record_batch({"text": pa.array(rows, pa.string())})

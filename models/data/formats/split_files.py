@@ -1,0 +1,148 @@
+"""A zip of data files: one alone, or files named train, val and test that become a given split."""
+
+import re
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path, PurePosixPath
+from zipfile import ZipInfo
+
+import pyarrow as pa
+
+from athanor.contract import Warned
+from models.data.formats import delimited, json_lines, parquet, plain_text
+from models.data.formats.archive import PART, PARTS, Archive
+from models.data.formats.limits import Limits
+from models.data.table import Source
+from models.errors import DataError
+
+READERS: dict[str, Callable[[Path, Limits], Source]] = {
+    ".csv": delimited.read,
+    ".tsv": delimited.read_tsv,
+    ".jsonl": json_lines.read,
+    ".ndjson": json_lines.read,
+    ".parquet": parquet.read,
+    ".txt": plain_text.read,
+}
+_ORDER = {None: 0, "train": 1, "val": 2, "test": 3}
+
+
+@dataclass
+class _File:
+    """One unpacked file: its rows, and the first batch of them, which was read for its columns."""
+
+    name: str
+    part: str | None
+    source: Source
+    first: pa.RecordBatch
+
+
+def read(path: Path, limits: Limits) -> Source:
+    """The rows of train, then val, then test, told apart by a column ``part``; a single file has no such column.
+
+    A part may be several files, taken by name. They are unpacked into a temporary folder. Raises DataError where the
+    files' columns differ.
+    """
+    archive = Archive(path, limits)
+    members = _members(archive)
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="unpacked-"))
+        files = []
+        for number, member in enumerate(members):
+            unpacked = Path(folder) / f"{number}{_suffix(member)}"
+            with archive.open(member) as stream, unpacked.open("wb") as target:
+                shutil.copyfileobj(stream, target)
+            files.append(_open(member, unpacked, limits))
+        schema = _schema(files)
+        first = files[0]
+        if first.part and PART in schema.names:
+            raise DataError(f"The files have a column called {PART!r}, which is where their own names go. Rename it.")
+        kept = stack.pop_all()
+    source = Source(iter(()), first.source.layouts, part=PART if first.part else None, untyped=first.source.untyped)
+    source.batches = _batches(files, schema, source, kept)
+    return source
+
+
+def part_of(name: str) -> str | None:
+    """The part that a file's name, or a folder above it, says: data/train-00000.parquet is train."""
+    path = PurePosixPath(name)
+    for piece in (path.stem, *reversed(path.parts[:-1])):
+        words = re.split(r"[^a-z0-9]+", piece.lower())
+        part = next((PARTS[word] for word in words if word in PARTS), None)
+        if part:
+            return part
+    return None
+
+
+def _suffix(member: ZipInfo) -> str:
+    return PurePosixPath(member.filename).suffix.lower()
+
+
+def _members(archive: Archive) -> list[ZipInfo]:
+    members = [member for member in archive.members if _suffix(member) in READERS]
+    if len({_suffix(member) for member in members}) > 1:
+        members = [member for member in members if _suffix(member) != ".txt"]
+    parts = {member.filename: part_of(member.filename) for member in members}
+    if len(members) > 1 and any(parts.values()):
+        members = [member for member in members if parts[member.filename]]
+    elif len(members) > 1:
+        names = ", ".join(member.filename for member in members[:5])
+        raise DataError(f"The zip holds {names}. Name the files train, val and test, or upload them one by one.")
+    if len({_suffix(member) for member in members}) != 1:
+        raise DataError("The files in the zip must be of one kind: all CSV, TSV, JSON lines, Parquet or text.")
+    return sorted(members, key=lambda member: (_ORDER[parts[member.filename]], member.filename))
+
+
+def _open(member: ZipInfo, unpacked: Path, limits: Limits) -> _File:
+    try:
+        source = READERS[_suffix(member)](unpacked, limits)
+        first = next(source.batches, None)
+    except DataError as error:
+        raise type(error)(f"{member.filename}: {error}") from error
+    if first is None:
+        raise DataError(f"{member.filename} holds no rows. Leave it out or fill it.")
+    return _File(member.filename, part_of(member.filename), source, first)
+
+
+def _schema(files: list[_File]) -> pa.Schema:
+    """The columns of the first file; a number that is whole in one file and not in another is floating in all."""
+    schema = files[0].first.schema
+    for file in files[1:]:
+        other = file.first.schema
+        if set(other.names) != set(schema.names):
+            apart = ", ".join(sorted(set(other.names) ^ set(schema.names))[:5])
+            raise DataError(f"{files[0].name} and {file.name} differ in the columns {apart}. Give both the same.")
+        for index, field in enumerate(schema):
+            kinds = {field.type, other.field(field.name).type}
+            if len(kinds) > 1 and not all(pa.types.is_integer(kind) or pa.types.is_floating(kind) for kind in kinds):
+                raise DataError(
+                    f"Column {field.name!r} is {field.type} in {files[0].name} but {other.field(field.name).type} in "
+                    f"{file.name}. Give both the same type."
+                )
+            if len(kinds) > 1:
+                schema = schema.set(index, pa.field(field.name, pa.float64()))
+    return schema
+
+
+def _batches(files: list[_File], schema: pa.Schema, source: Source, folder: ExitStack) -> Iterator[pa.RecordBatch]:
+    with folder:
+        offset = 0
+        for file in files:
+            rows = 0
+            try:
+                for batch in chain([file.first], file.source.batches):
+                    columns = {field.name: batch.column(field.name).cast(field.type) for field in schema}
+                    if file.part:
+                        columns[PART] = pa.array([file.part] * batch.num_rows, pa.string())
+                    rows += batch.num_rows
+                    yield pa.record_batch(columns)
+            except DataError as error:
+                raise type(error)(f"{file.name}: {error}") from error
+            source.skipped.extend(offset + row for row in file.source.skipped)
+            for warned in file.source.warnings:
+                message, shifted = f"{file.name}: {warned.message}", [offset + row for row in warned.rows]
+                source.warnings.append(Warned(code=warned.code, message=message, rows=shifted))
+            offset += rows + len(file.source.skipped)

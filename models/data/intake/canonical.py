@@ -1,0 +1,203 @@
+"""From a stream of raw rows to the one Parquet file and the schema that everything else works with."""
+
+import contextlib
+import json
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.ipc
+import pyarrow.parquet as pq
+from pydantic import JsonValue
+
+from athanor.contract import Column, Preview, Schema, Warned
+from models.data.formats.limits import Limits
+from models.data.formats.lines import BATCH_BYTES, BATCH_ROWS
+from models.data.intake.duplicates import Duplicates
+from models.data.intake.evidence import Conversion, Evidence
+from models.data.intake.missing import Gaps
+from models.data.intake.summary import Summary
+from models.data.intake.warned import warnings_of
+from models.data.table import Source
+from models.errors import DataError
+
+_TARGETS = ("target", "label", "labels", "class", "y", "intent", "category", "tags")
+_NOT_TARGETS = frozenset({"id", "index", "idx", "row", "part"})
+_CLASS_CELLS = 200_000
+_SHOWN_NUMBERS = 16
+
+
+@dataclass(frozen=True)
+class Intake:
+    """What an upload turned out to be. `format` is a name in FORMATS, empty for a source that came from no file."""
+
+    schema: Schema
+    rows: int
+    warnings: list[Warned] = field(default_factory=list)
+    format: str = ""
+
+
+def ingest(source: Source, destination: Path, limits: Limits | None = None) -> Intake:
+    """Write `source` as the Parquet file that `Table.open` reads, and describe it.
+
+    The rows are spooled once beside `destination` while their types are learned, then written as they are kept;
+    memory holds a few batches. Raises DataError, or OverLimit, and then `destination` does not exist.
+    """
+    limits = limits or Limits()
+    spool, partial = (destination.with_name(destination.name + end) for end in (".spool", ".partial"))
+    try:
+        evidence = _spool(source, spool, limits)
+        intake = _write(source, evidence, spool, partial, limits)
+        os.replace(partial, destination)
+    finally:
+        spool.unlink(missing_ok=True)
+        partial.unlink(missing_ok=True)
+    return intake
+
+
+def _spool(source: Source, spool: Path, limits: Limits) -> dict[str, Evidence]:
+    evidence: dict[str, Evidence] = {}
+    rows = size = 0
+    with contextlib.ExitStack() as stack:
+        writer: Any = None
+        for batch in _resized(source.batches):
+            if writer is None:
+                _check_columns(batch, limits)
+                options = pa.ipc.IpcWriteOptions(compression="lz4")
+                writer = stack.enter_context(pa.ipc.new_stream(str(spool), batch.schema, options=options))
+                most = _most_classes(limits, batch.num_columns)
+                for column in batch.schema:
+                    layout = source.layouts.get(column.name)
+                    evidence[column.name] = Evidence(column.type, layout, untyped=source.untyped, most=most)
+            for name, values in zip(batch.schema.names, batch.columns, strict=True):
+                _check_cells(name, values, rows, limits)
+                evidence[name].see(values, rows + 1)
+            rows, size = rows + batch.num_rows, size + batch.nbytes
+            if rows > limits.max_rows:
+                raise limits.refuse("max_rows", "There are too many rows")
+            if size > limits.max_expanded_bytes:
+                raise limits.refuse("max_expanded_bytes", f"The first {rows:,} rows are {size:,} bytes")
+            writer.write_batch(batch)
+    if not rows:
+        raise DataError("There are no rows. Upload a file with at least one row below its header.")
+    return evidence
+
+
+def _resized(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The same rows in batches of at most BATCH_ROWS rows and about BATCH_BYTES bytes, and not much smaller ones."""
+    waiting: list[pa.RecordBatch] = []
+    rows = size = 0
+    for batch in batches:
+        pieces = max(1, -(-batch.num_rows // BATCH_ROWS), -(-batch.nbytes // BATCH_BYTES))
+        step = max(1, -(-batch.num_rows // pieces))
+        for start in range(0, batch.num_rows, step):
+            piece = batch.slice(start, step)
+            if waiting and (rows + piece.num_rows > BATCH_ROWS or size + piece.nbytes > BATCH_BYTES):
+                yield _joined(waiting)
+                waiting, rows, size = [], 0, 0
+            waiting.append(piece)
+            rows, size = rows + piece.num_rows, size + piece.nbytes
+    if waiting:
+        yield _joined(waiting)
+
+
+def _joined(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
+    return pa.concat_batches(batches)
+
+
+def _most_classes(limits: Limits, columns: int) -> int:
+    return max(100, min(limits.max_classes, _CLASS_CELLS // columns))
+
+
+def _check_columns(batch: pa.RecordBatch, limits: Limits) -> None:
+    if batch.num_columns > limits.max_columns:
+        raise limits.refuse("max_columns", f"There are {batch.num_columns:,} columns")
+
+
+def _check_cells(name: str, values: pa.Array, start: int, limits: Limits) -> None:
+    sizes = []
+    if pa.types.is_string(values.type):
+        sizes = [pc.binary_length(values)]
+    elif pa.types.is_list(values.type):
+        sizes = [pc.list_value_length(values), pc.binary_length(values.flatten())]
+    for lengths in sizes:
+        if (pc.max(lengths).as_py() or 0) > limits.max_cell_bytes:
+            what = f"Column {name!r} has a value that is too long in rows {start + 1} to {start + len(values)}"
+            raise limits.refuse("max_cell_bytes", what)
+
+
+def _write(source: Source, evidence: dict[str, Evidence], spool: Path, partial: Path, limits: Limits) -> Intake:
+    most = _most_classes(limits, len(evidence))
+    known = {source.target, source.part}
+    conversions = {
+        name: seen.conversion(declared=name in known, named=name.lower() in _TARGETS) for name, seen in evidence.items()
+    }
+    layouts = source.layouts
+    summaries = {name: Summary(name, kept, layouts.get(name), most=most) for name, kept in conversions.items()}
+    duplicates = Duplicates(len(evidence))
+    gaps = Gaps([name for name, kept in conversions.items() if kept.kind == "category"])
+    schema = pa.schema([_field(source, name, kept) for name, kept in conversions.items()])
+    words = [name for name, kept in conversions.items() if kept.kind in ("category", "tokens")]
+    rows = 0
+    with (
+        pa.ipc.open_stream(str(spool)) as reader,
+        pq.ParquetWriter(partial, schema, compression="zstd", use_dictionary=words, write_statistics=False) as writer,
+    ):
+        for raw in reader:
+            columns = [kept.apply(values) for kept, values in zip(conversions.values(), raw.columns, strict=True)]
+            for summary, values in zip(summaries.values(), columns, strict=True):
+                summary.see(values, rows + 1)
+            batch = pa.record_batch(columns, schema=schema)
+            duplicates.see(batch)
+            gaps.see(batch)
+            writer.write_batch(batch, row_group_size=batch.num_rows)
+            rows += batch.num_rows
+    described = [summary.column() for summary in summaries.values()]
+    for column in described:
+        column.missing_by_part = gaps.of(column.name)
+    target = source.target or _suggest([column for column in described if column.name != source.part])
+    told = Schema(columns=described, target=target, part=source.part)
+    return Intake(told, rows, warnings_of(source, told, rows, list(summaries.values()), evidence, duplicates))
+
+
+def _field(source: Source, name: str, kept: Conversion) -> pa.Field:
+    layout = source.layouts.get(name)
+    if layout is None:
+        return pa.field(name, kept.type)
+    return pa.field(name, kept.type, metadata={"kind": layout.kind, "shape": json.dumps(layout.shape)})
+
+
+def _suggest(columns: list[Column]) -> str | None:
+    """A column called like a target, or the last that can be one: a category, or a number that is not an index."""
+    usable = [column for column in columns if column.kind in ("number", "category")]
+    called = {column.name.lower(): column.name for column in usable}
+    if any(column.kind == "tokens" for column in columns if column.name.lower() != "tags"):
+        called |= {column.name.lower(): column.name for column in columns if column.kind == "tokens"}
+    for name in _TARGETS:
+        if name in called:
+            return called[name]
+    last = [column.name for column in usable if column.name.lower() not in _NOT_TARGETS]
+    return last[-1] if last else None
+
+
+def preview(path: Path, rows: int = 20) -> Preview:
+    """The first rows of a kept file, one row group at most. Images are told by their shape, arrays cut to 16."""
+    with pq.ParquetFile(path) as file:
+        first = file.read_row_group(0).slice(0, max(0, rows))
+    columns = [_shown(column, first[column.name].to_pylist()) for column in first.schema]
+    return Preview(columns=first.schema.names, rows=[list(row) for row in zip(*columns, strict=True)])
+
+
+def _shown(column: pa.Field, values: list[Any]) -> list[JsonValue]:
+    told = column.metadata or {}
+    if b"shape" not in told:
+        return values
+    if told[b"kind"] == b"image":
+        text = "×".join(map(str, json.loads(told[b"shape"]))) + " image"
+        return [None if value is None else text for value in values]
+    return [None if value is None else np.frombuffer(value, np.float32)[:_SHOWN_NUMBERS].tolist() for value in values]

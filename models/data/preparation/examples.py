@@ -1,0 +1,124 @@
+"""A job's data, ready for the loop: tensors of each part, and what is needed to treat new rows the same way."""
+
+from dataclasses import dataclass, replace
+
+import torch
+
+from athanor.contract import Split
+from models.data.preparation import encoders, reuse, stream, targets
+from models.data.preparation.encoders import Encoder, Learned
+from models.data.preparation.roles import Language, Roles
+from models.data.preparation.split import Rows, divide
+from models.data.preparation.targets import Target
+from models.data.table import Table
+from models.parts.architecture import Inputs
+
+
+class Preparation(Learned):
+    """Everything learned from the training rows before the first step. Written beside the weights as JSON."""
+
+    encoder: Encoder
+    target: Target
+
+    def inputs(self) -> Inputs:
+        """What the network is built for."""
+        return replace(self.encoder.inputs(), per_word=self.target.task in ("tagging", "language_modeling"))
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Inputs x_N… and targets t_N of one part."""
+
+    x: torch.Tensor
+    t: torch.Tensor
+
+    def __len__(self) -> int:
+        return len(self.t)
+
+    def to(self, device: torch.device) -> "Examples":
+        return Examples(self.x.to(device), self.t.to(device))
+
+    def epoch(self, seed: int, number: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Inputs and targets of an epoch: always the same number of them, a function of seed and epoch alone."""
+        return self.x, self.t
+
+
+@dataclass(frozen=True)
+class Text(Examples):
+    """Windows on a text, and all its tokens, documents with an end mark between."""
+
+    tokens: torch.Tensor
+
+    def to(self, device: torch.device) -> "Text":
+        return replace(self, x=self.x.to(device), t=self.t.to(device), tokens=self.tokens.to(device))
+
+
+@dataclass(frozen=True)
+class Stream(Text):
+    """Windows which start elsewhere in each epoch. `x` and `t` are those from the text's start."""
+
+    reach: int = 0
+
+    @classmethod
+    def of(cls, tokens_n: torch.Tensor, context: int, reach: int = 0) -> "Stream":
+        rows = stream.windows_of(len(tokens_n), context)
+        return cls(*stream.windows(tokens_n, context, rows, reach=reach), tokens_n, reach)
+
+    def epoch(self, seed: int, number: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Windows from an offset drawn from (seed, number); a last window that the text does not fill is padded."""
+        context = self.x.shape[1] - self.reach
+        generator = torch.Generator().manual_seed((seed << 24) + number)
+        offset = int(torch.randint(min(context, len(self.tokens) - 1), (), generator=generator))
+        return stream.windows(self.tokens, context, len(self), offset, self.reach)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    preparation: Preparation
+    train: Examples
+    val: Examples
+    test: Examples
+
+
+def prepare(table: Table, roles: Roles, split: Split, fold: int = 0, kept: Preparation | None = None) -> Prepared:
+    """Divide the rows, learn the encoders from the training part, encode all. Raises DataError.
+
+    What was `kept` from a training before is not learned again.
+    """
+    if roles.language is not None:
+        return _prepare_language(table, roles, roles.language, split, fold, kept)
+    division = divide(split, table, roles, fold)
+    encoder = reuse.encoder(kept.encoder, roles) if kept else encoders.fit(table, roles, division.train)
+    target = reuse.target(kept.target, roles, roles.inputs[0].name) if kept else None
+    target = target or targets.fit(table, roles, division.train, encoder)
+    preparation = Preparation(encoder=encoder, target=target)
+    x = preparation.encoder.encode(table)
+
+    def part(rows: Rows) -> Examples:
+        return Examples(x[torch.from_numpy(rows)], preparation.target.encode(table, rows))
+
+    return Prepared(preparation, part(division.train), part(division.val), part(division.test))
+
+
+def _prepare_language(
+    table: Table, roles: Roles, language: Language, split: Split, fold: int, kept: Preparation | None
+) -> Prepared:
+    known = reuse.encoder(kept.encoder, roles) if kept else None
+    assert known is None or known.form == "stream"
+    if language.documents == "lines":
+        division = divide(split, table, roles, fold)
+        encoder = known or stream.TokenEncoder.fit(table, roles.target.name, language, division.train)
+        preparation = Preparation(encoder=encoder, target=stream.NextToken.of(encoder))
+
+        def part(rows: Rows) -> Examples:
+            return Text(*encoder.lines(table, rows))
+
+        return Prepared(preparation, part(division.train), part(division.val), part(division.test))
+    encoder, train, val, test = stream.read(table, roles, language, split, known)
+    context, reach = language.context, language.reach
+    held = [
+        Examples(*stream.windows(each, context, -(-max(0, len(each) - 1) // context), reach=reach))
+        for each in (val, test)
+    ]
+    target = stream.NextToken.of(encoder)
+    return Prepared(Preparation(encoder=encoder, target=target), Stream.of(train, context, reach), *held)

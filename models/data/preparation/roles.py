@@ -1,0 +1,250 @@
+"""Which columns are learned from, which is learned, and what kind of task that makes."""
+
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Literal
+
+from athanor.contract import Column, DatasetChoice, Folds, Given, Schema, Task
+from models.data.table import part_of
+from models.errors import SpecError
+from models.parts.architecture import Architecture, InputKind
+
+Form = Literal["vector", "array", "image", "text", "stream"]
+
+MAX_INFERRED_CLASSES = 20
+"""Whole numbers with more distinct values than this are taken for quantities, not classes, unless `task` says so."""
+
+
+@dataclass(frozen=True)
+class Language:
+    """How a text is read for its next token. Numbers 0 to 2 pad, are unknown, and end a document."""
+
+    tokens: Literal["characters", "words"]
+    documents: Literal["stream", "lines"]
+    context: int
+    reach: int = 0
+    """Tokens that are shown before each window."""
+
+
+@dataclass(frozen=True)
+class Roles:
+    """The columns of a job. `form` says how the inputs are encoded."""
+
+    task: Task
+    form: Form
+    inputs: list[Column]
+    target: Column
+    part: str | None
+    language: Language | None = None
+
+    @property
+    def outputs(self) -> int:
+        """K: the classes, the tags, or one value."""
+        if self.language is not None:
+            known = self.target.alphabet if self.language.tokens == "characters" else self.target.vocabulary
+            # A stream has line breaks between its rows.
+            return (known or 0) + 3 + (1 if self.language.documents == "stream" else 0)
+        if self.task == "tagging":
+            return self.target.vocabulary or 1
+        return len(self.target.classes or []) if self.task == "classification" else 1
+
+    def tokens(self, rows: int) -> int:
+        """Tokens of the whole text, its rows joined by line breaks."""
+        assert self.language is not None
+        said = self.target.characters if self.language.tokens == "characters" else self.target.words
+        return (said or 0) + rows - 1
+
+
+def assign(choice: DatasetChoice, schema: Schema, architecture: Architecture) -> Roles:
+    """Settle the roles, filling in what the user left open. Raises Refusal with a pointer below /dataset."""
+    if choice.task == "language_modeling" or (choice.task is None and architecture.tasks == {"language_modeling"}):
+        return _read(choice, schema, architecture)
+    for name in ("tokens", "documents", "context"):
+        if getattr(choice, name) is not None:
+            raise SpecError(f"/dataset/{name}", f"{name} is for language modeling alone", code="wrong_task")
+    target = _target(choice, schema)
+    task = _task(choice, target)
+    part = choice.split.column or schema.part if isinstance(choice.split, Given) else schema.part
+    if isinstance(choice.split, Given):
+        _check_part(part, schema)
+    form, inputs = _inputs(choice, schema, {target.name, part}, architecture)
+    _check_task(task, architecture)
+    if task == "tagging" and inputs[0].kind != "tokens":
+        raise SpecError(
+            "/dataset/input", f"'{inputs[0].name}' is not a list of words, as long as its tags", code="wrong_column"
+        )
+    return Roles(task, form, inputs, target, part)
+
+
+def _check_task(task: Task, architecture: Architecture) -> None:
+    if task not in architecture.tasks:
+        raise SpecError(
+            "/architecture/kind",
+            f"{architecture.kind} does {' and '.join(sorted(architecture.tasks))}; this is {task}",
+            code="wrong_task",
+        )
+
+
+def _read(choice: DatasetChoice, schema: Schema, architecture: Architecture) -> Roles:
+    """The roles of language modeling: one column of text, which is its own target."""
+    _check_task("language_modeling", architecture)
+    for name in ("target", "inputs"):
+        if getattr(choice, name) is not None:
+            raise SpecError(
+                f"/dataset/{name}", "a language is learned from one text: name it in input", code="wrong_task"
+            )
+    language = Language(
+        choice.tokens or "characters", choice.documents or "stream", choice.context or 64, architecture.reach
+    )
+    part = schema.part
+    if isinstance(choice.split, Folds) and language.documents == "stream":
+        raise SpecError(
+            "/dataset/split/kind",
+            "one running text has no rows to deal into folds",
+            code="wrong_split",
+            suggestion="use split.kind = holdout, or documents = lines",
+        )
+    if isinstance(choice.split, Given):
+        part = choice.split.column or part
+        _check_part(part, schema)
+    texts = [column for column in schema.columns if column.kind == "text"]
+    if choice.input is not None:
+        texts = [_find(schema, choice.input, "/dataset/input")]
+    if len(texts) > 1:
+        names = ", ".join(column.name for column in texts)
+        raise SpecError("/dataset/input", f"choose one of {names}", code="ambiguous")
+    if not texts or texts[0].kind != "text":
+        found = f"'{texts[0].name}' is a {texts[0].kind} column" if texts else "the dataset has none"
+        raise SpecError("/dataset/input", f"a language is learned from a column of text; {found}", code="wrong_column")
+    return Roles("language_modeling", "stream", texts, texts[0], part, language)
+
+
+def _find(schema: Schema, name: str, pointer: str) -> Column:
+    for column in schema.columns:
+        if column.name == name:
+            return column
+    names = [column.name for column in schema.columns]
+    close = get_close_matches(name, names, 1)
+    raise SpecError(
+        pointer,
+        f"the dataset has no column '{name}'",
+        code="unknown_column",
+        suggestion=f"did you mean '{close[0]}'?" if close else "its columns are " + ", ".join(names[:20]),
+    )
+
+
+def _target(choice: DatasetChoice, schema: Schema) -> Column:
+    name = choice.target or schema.target
+    if name is None:
+        raise SpecError(
+            "/dataset/target",
+            "the dataset suggests no target",
+            code="missing_target",
+            suggestion="name the column to predict in dataset.target",
+        )
+    return _find(schema, name, "/dataset/target")
+
+
+def _task(choice: DatasetChoice, target: Column) -> Task:
+    if target.kind == "tokens" and choice.task in (None, "tagging"):
+        return "tagging"
+    if choice.task == "tagging":
+        raise SpecError(
+            "/dataset/task",
+            f"'{target.name}' is a {target.kind} column; tagging needs a list of tags in each row",
+            code="wrong_task",
+        )
+    if target.kind not in ("number", "category"):
+        raise SpecError(
+            "/dataset/target",
+            f"'{target.name}' is a {target.kind} column; a target is a number or a category",
+            code="wrong_column",
+        )
+    classes = target.classes or []
+    few = target.kind == "category" or (target.integer and 2 <= len(classes) <= MAX_INFERRED_CLASSES)
+    task: Task = choice.task or ("classification" if few else "regression")
+    if task == "regression" and target.kind != "number":
+        raise SpecError("/dataset/task", f"'{target.name}' is a category; regression needs numbers", code="wrong_task")
+    if task == "classification" and len(classes) < 2:
+        why = "has one value only" if classes else "has too many distinct values to be classes"
+        raise SpecError("/dataset/target", f"'{target.name}' {why}", code="wrong_target")
+    return task
+
+
+def _check_part(part: str | None, schema: Schema) -> None:
+    if part is None:
+        raise SpecError(
+            "/dataset/split/column",
+            "no column says which rows are train, val and test, and no files were named so",
+            code="missing_column",
+            suggestion="name the column in split.column, or use split.kind = holdout",
+        )
+    column = _find(schema, part, "/dataset/split/column")
+    wrong = [value for value in column.classes or [] if part_of(value) is None]
+    if column.classes is None or wrong:
+        seen = f"'{wrong[0]}'" if wrong else "too many different values"
+        raise SpecError(
+            "/dataset/split/column", f"'{part}' holds {seen}; its values must be train, val and test", code="wrong_part"
+        )
+    if not any(part_of(value) == "train" for value in column.classes):
+        raise SpecError("/dataset/split/column", f"no row of '{part}' says train", code="wrong_part")
+
+
+def _inputs(
+    choice: DatasetChoice, schema: Schema, taken: set[str | None], architecture: Architecture
+) -> tuple[Form, list[Column]]:
+    if choice.input is not None:
+        named = [_find(schema, choice.input, "/dataset/input")]
+    else:
+        named = [_find(schema, name, f"/dataset/inputs/{at}") for at, name in enumerate(choice.inputs or [])]
+    if any(column.name in taken for column in named):
+        where = "/dataset/input" if choice.input is not None else "/dataset/inputs"
+        raise SpecError(where, "the target and the split column cannot be inputs", code="leak")
+    columns = named or [column for column in schema.columns if column.name not in taken and not _counts_rows(column)]
+    forms: dict[Form, list[Column]] = {"vector": [], "array": [], "image": [], "text": []}
+    for column in columns:
+        forms[_form(column, architecture.accepts)].append(column)
+    ways: list[tuple[Form, InputKind]] = [
+        ("image", "image"),
+        ("text", "text"),
+        ("vector", "vector"),
+        ("array", "vector"),
+    ]
+    for form, accepted in ways:
+        found = forms[form]
+        if not found or accepted not in architecture.accepts:
+            continue
+        if named and len(found) < len(named):
+            odd = next(column for column in named if column not in found)
+            raise SpecError(
+                "/dataset/inputs",
+                f"'{odd.name}' ({odd.kind}) does not mix with the others",
+                code="mixed",
+                suggestion="learn from " + " and ".join(f"'{column.name}'" for column in found[:10]) + " alone",
+            )
+        if form != "vector" and len(found) > 1:
+            several = ", ".join(column.name for column in found)
+            raise SpecError("/dataset/input", f"choose one of {several}", code="ambiguous")
+        return form, found
+    kinds = sorted({column.kind for column in columns})
+    raise SpecError(
+        "/architecture/kind",
+        f"{architecture.kind} learns from {' or '.join(sorted(architecture.accepts))} inputs; "
+        f"this dataset offers {', '.join(kinds) or 'no columns beside the target'}",
+        code="wrong_inputs",
+        suggestion="GET /v1/catalog says what each architecture takes",
+    )
+
+
+def _counts_rows(column: Column) -> bool:
+    """A column that numbers the rows: where they are sorted it gives the target away, so only its name brings it in."""
+    numbers = column.kind == "number" and column.integer and column.classes is None
+    return numbers and column.name.strip().lower() in {"id", "index", "idx", "row", "unnamed: 0"}
+
+
+def _form(column: Column, accepts: frozenset[InputKind]) -> Form:
+    if column.kind == "array":
+        return "image" if "image" in accepts and len(column.shape or []) in (2, 3) else "array"
+    if column.kind == "image":
+        return "image"
+    return "vector" if column.kind in ("number", "category") else "text"

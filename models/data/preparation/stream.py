@@ -1,0 +1,243 @@
+"""Text as a succession of tokens, and the next token as the target.
+
+Shape letters: n tokens of a stream, N windows, T tokens of a window, K tokens of the vocabulary.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch.nn import functional as F
+
+from athanor.contract import Given, Holdout, Split
+from models.data.preparation.encoded import Learned
+from models.data.preparation.roles import Language, Roles
+from models.data.preparation.shares import Rows, share
+from models.data.table import Table, part_of
+from models.errors import DataError
+from models.parts.architecture import Inputs
+from models.parts.loss import Criterion
+from models.parts.tokenizers.words import tokenize
+
+UNKNOWN, END, FIRST = 1, 2, 3
+"""0 pads; the token numbered FIRST is the first of the vocabulary."""
+
+
+class TokenEncoder(Learned):
+    """Characters or words to numbers: 0 pads, 1 is unknown, 2 is the end of a document and the start of the next.
+
+    A word that the training part has once counts as unknown: those words stand for all that it does not have, and what
+    is unknown gets a chance of its own. A perplexity over words is of this vocabulary. Every character is known.
+    """
+
+    form: Literal["stream"] = "stream"
+    name: str
+    tokens: Literal["characters", "words"]
+    documents: Literal["stream", "lines"]
+    context: int
+    vocabulary: list[str] = Field(description="the token numbered i + 3")
+
+    @classmethod
+    def learn(cls, name: str, language: Language, seen: Iterable[str]) -> "TokenEncoder":
+        """From the tokens of the training part."""
+        counts = Counter(seen)
+        least = 1 if language.tokens == "characters" else 2
+        known = sorted(token for token, times in counts.items() if times >= least)
+        return cls(
+            name=name, tokens=language.tokens, documents=language.documents, context=language.context, vocabulary=known
+        )
+
+    @classmethod
+    def fit(cls, table: Table, name: str, language: Language, train: Rows) -> "TokenEncoder":
+        rows = table.strings(name)
+        return cls.learn(name, language, (token for row in train for token in cut(rows[row] or "", language.tokens)))
+
+    def inputs(self) -> Inputs:
+        return Inputs("text", (self.context,), vocabulary=len(self.vocabulary) + FIRST, causal=True)
+
+    def numbers(self, tokens: list[str]) -> torch.Tensor:
+        place = {token: at for at, token in enumerate(self.vocabulary, FIRST)}
+        return torch.tensor([place.get(token, UNKNOWN) for token in tokens], dtype=torch.int64)
+
+    def encode(self, table: Table) -> torch.Tensor:
+        """x_NT of prompts: their last tokens, after an end mark where rows are documents."""
+        prompts = [self.prompt(text or "") for text in table.strings(self.name)]
+        x_NT = torch.zeros(len(prompts), self.context, dtype=torch.int64)
+        for row, prompt_n in enumerate(prompts):
+            x_NT[row, : len(prompt_n)] = prompt_n
+        return x_NT
+
+    def prompt(self, text: str) -> torch.Tensor:
+        """The last tokens of a prompt, as many as are seen at once; an empty one starts a line or a document."""
+        numbers_n = self.numbers(cut(text, self.tokens))
+        if self.documents == "lines":
+            numbers_n = torch.cat([torch.tensor([END]), numbers_n])
+        elif not len(numbers_n):
+            numbers_n = self.numbers(["\n"])
+        return numbers_n[-self.context :]
+
+    def lines(self, table: Table, rows: Rows) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """x_NT and t_NT, a document each: from the end mark to the end mark. A longer document is cut at `context`.
+
+        And tokens_n, all documents whole, one after the other with an end mark between.
+        """
+        texts = table.strings(self.name)
+        x_NT = torch.zeros(len(rows), self.context, dtype=torch.int64)
+        t_NT = torch.full((len(rows), self.context), -1)
+        place = {token: at for at, token in enumerate(self.vocabulary, FIRST)}
+        whole = [torch.tensor([END])]
+        for at, row in enumerate(rows):
+            text = [place.get(token, UNKNOWN) for token in cut(texts[row] or "", self.tokens)]
+            whole.append(torch.tensor([*text, END]))
+            here = torch.tensor([END, *text, END][: self.context + 1])
+            x_NT[at, : len(here) - 1], t_NT[at, : len(here) - 1] = here[:-1], here[1:]
+        return x_NT, t_NT, torch.cat(whole)
+
+    def spell(self, numbers: list[int]) -> str:
+        """Tokens as text again: words with spaces between them."""
+        tokens = [self.vocabulary[number - FIRST] for number in numbers if number >= FIRST]
+        return ("" if self.tokens == "characters" else " ").join(tokens)
+
+
+def cut(text: str, tokens: Literal["characters", "words"]) -> list[str]:
+    """A text's tokens; of words, a line break is one too, as it is of characters."""
+    if tokens == "characters":
+        return list(text)
+    lines = text.split("\n")
+    return [token for at, line in enumerate(lines) for token in (["\n"] if at else []) + tokenize(line)]
+
+
+def read(
+    table: Table, roles: Roles, language: Language, split: Split, known: TokenEncoder | None = None
+) -> tuple[TokenEncoder, torch.Tensor, torch.Tensor, torch.Tensor]:
+    """An encoder, and the tokens of train, val and test.
+
+    The rows are joined by line breaks and divided where they stand: the last `test` share of the tokens is the test
+    part, the `val` share before it is the validation part (with test = 0 it is the end of the text), and what comes
+    before is for training. Nothing is drawn. A given split joins the rows of each part; without any for validation,
+    that is the end of the training text. Raises DataError where two tokens are not left to train on.
+    """
+    name = roles.target.name
+    texts = [text or "" for text in table.strings(name)]
+    if isinstance(split, Given):
+        assert roles.part is not None
+        said = [part_of(value or "") for value in table.strings(roles.part)]
+        train, val, test = (
+            cut("\n".join(text for text, part in zip(texts, said, strict=True) if part == wanted), language.tokens)
+            for wanted in ("train", "val", "test")
+        )
+        if "val" not in said:
+            kept, *_ = parts(len(train), split.val, 0)
+            train, val = train[:kept], train[kept:]
+    else:
+        assert isinstance(split, Holdout)
+        tokens = cut("\n".join(texts), language.tokens)
+        kept, held, _ = parts(len(tokens), split.val, split.test)
+        train, val, test = tokens[:kept], tokens[kept : kept + held], tokens[kept + held :]
+    if len(train) < 2:
+        raise DataError(f"{len(train)} of {len(train + val + test)} tokens are left to train on; give more text")
+    encoder = known or TokenEncoder.learn(name, language, train)
+    return encoder, encoder.numbers(train), encoder.numbers(val), encoder.numbers(test)
+
+
+def parts(tokens: int, val: float, test: float) -> tuple[int, int, int]:
+    """Tokens of train, val and test."""
+    last = share(test, tokens)
+    middle = min(share(val, tokens), tokens - last)
+    return tokens - middle - last, middle, last
+
+
+def windows_of(tokens: int, context: int) -> int:
+    """Windows of an epoch of training, wherever it starts."""
+    return max(1, (tokens - 1) // context)
+
+
+def windows(
+    tokens_n: torch.Tensor, context: int, rows: int, offset: int = 0, reach: int = 0
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """x_NT and the next tokens t_NT of windows side by side, each after the `reach` tokens before it.
+
+    Outside the text x is 0; t is -1 there, and before a window.
+    """
+    size = reach + context
+    if not rows:
+        empty_NT = tokens_n.new_zeros(0, size)
+        return empty_NT, empty_NT
+    end = offset + rows * context
+    beyond = max(0, end - (len(tokens_n) - 1))
+    x_n, t_n = F.pad(tokens_n[:-1], (reach, beyond)), F.pad(tokens_n[1:], (reach, beyond), value=-1)
+    x_NT, t_NT = (all_n[offset : end + reach].unfold(0, size, context).contiguous() for all_n in (x_n, t_n))
+    t_NT[:, :reach] = -1
+    return x_NT, t_NT
+
+
+class NextToken(Learned):
+    """The token that comes next, at every place of a window."""
+
+    task: Literal["language_modeling"] = "language_modeling"
+    outputs: int
+
+    @classmethod
+    def of(cls, encoder: TokenEncoder) -> "NextToken":
+        return cls(outputs=len(encoder.vocabulary) + FIRST)
+
+    def encode(self, table: Table, rows: Rows) -> torch.Tensor:
+        raise AssertionError("the target is the text itself")
+
+    def criterion(self, loss: Criterion) -> Criterion:
+        """The loss over tokens alone."""
+
+        def over_tokens(y_BTK: torch.Tensor, t_BT: torch.Tensor) -> torch.Tensor:
+            t_BT = t_BT[:, : y_BTK.shape[1]]
+            return loss(y_BTK[t_BT >= 0], t_BT[t_BT >= 0])
+
+        return over_tokens
+
+    def count(self, y_BTK: torch.Tensor, t_BT: torch.Tensor) -> list[float]:
+        """Sums over the tokens of a batch: how many, how many foretold, and their negative log-likelihood in nats."""
+        t_BT = t_BT[:, : y_BTK.shape[1]]
+        y_nK, t_n = y_BTK[t_BT >= 0], t_BT[t_BT >= 0]
+        right = (y_nK.argmax(1) == t_n).sum()
+        return [float(len(t_n)), float(right), float(F.cross_entropy(y_nK, t_n, reduction="none").double().sum())]
+
+    def conclude(self, sums: list[float]) -> dict[str, float]:
+        """Share of tokens foretold, and perplexity: e to the mean negative log-likelihood."""
+        tokens, right, nats = sums
+        return {"accuracy": right / tokens, "perplexity": float(np.exp(np.float64(min(700.0, nats / tokens))))}
+
+    def measure(self, y_NTK: torch.Tensor, t_NT: torch.Tensor) -> dict[str, float]:
+        return self.conclude(self.count(y_NTK, t_NT))
+
+    def decode(self, y_NTK: torch.Tensor, x_NT: torch.Tensor) -> list[dict[str, Any]]:
+        raise AssertionError("a language model is asked to go on, not to answer")
+
+
+Model = Callable[[torch.Tensor], torch.Tensor]
+
+
+@torch.no_grad()
+def generate(
+    model: Model, encoder: TokenEncoder, prompt: str, tokens: int, temperature: float, top_k: int | None, seed: int
+) -> str:
+    """What follows `prompt`: at most `tokens` more, up to the end of the document; the same for the same seed.
+
+    `top_k` = 1 takes the likeliest token each time. What is unknown is never said.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    seen, said = encoder.prompt(prompt).tolist(), []
+    silent = FIRST if encoder.documents == "stream" else END
+    for _ in range(tokens if encoder.vocabulary else 0):
+        y_K = model(torch.tensor([seen[-encoder.context :]]))[0, -1].double() / temperature
+        y_K[:silent] = -torch.inf
+        if top_k is not None:
+            kept = torch.topk(y_K, min(top_k, len(y_K)))
+            y_K = torch.full_like(y_K, -torch.inf).scatter(0, kept.indices, kept.values)
+        token = int(torch.multinomial(torch.softmax(y_K, 0), 1, generator=generator))
+        if token == END:
+            break
+        seen.append(token)
+        said.append(token)
+    return encoder.spell(said)

@@ -1,0 +1,103 @@
+"""A dataset between its file and a tensor: columns in Arrow, described by a schema."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from athanor.contract import Column, Schema, Warned
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How one row of a fixed-size column is laid out: images are uint8 [H, W, C], arrays float32 [*shape]."""
+
+    kind: Literal["image", "array"]
+    shape: tuple[int, ...]
+
+    @property
+    def dtype(self) -> npt.DTypeLike:
+        return np.uint8 if self.kind == "image" else np.float32
+
+    @property
+    def width(self) -> int:
+        """Bytes of one row."""
+        return int(np.prod(self.shape)) * np.dtype(self.dtype).itemsize
+
+
+@dataclass
+class Source:
+    """A stream of raw rows, as a format reader or a built-in set gives them.
+
+    Every batch has the same columns. A column with a layout is fixed-size binary; the others are strings, whole or
+    floating numbers, booleans, or lists of strings. A missing value is null. `untyped` strings may be numbers, as in a
+    CSV. `warnings`, and the numbers of rows left out in `skipped`, grow while batches are read.
+    """
+
+    batches: Iterator[pa.RecordBatch]
+    layouts: dict[str, Layout] = field(default_factory=dict)
+    warnings: list[Warned] = field(default_factory=list)
+    target: str | None = None
+    part: str | None = None
+    untyped: bool = False
+    skipped: list[int] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Table:
+    """All rows of a dataset in memory. Columns are asked for in the form their kind has."""
+
+    schema: Schema
+    data: pa.Table
+
+    @classmethod
+    def open(cls, path: Path, schema: Schema) -> "Table":
+        """Read the Parquet file that intake wrote."""
+        return cls(schema, pq.read_table(path))
+
+    @property
+    def rows(self) -> int:
+        return int(self.data.num_rows)
+
+    def column(self, name: str) -> Column:
+        return next(column for column in self.schema.columns if column.name == name)
+
+    def numbers(self, name: str) -> npt.NDArray[np.float64]:
+        """A number column as [rows]; a missing value is NaN."""
+        array = self.data[name].combine_chunks().cast(pa.float64())
+        return np.asarray(array.to_numpy(zero_copy_only=False), dtype=np.float64)
+
+    def strings(self, name: str) -> list[str | None]:
+        """A category, text or number column as strings; a whole number reads '3', not '3.0'."""
+        return [None if value is None else str(value) for value in self.data[name].to_pylist()]
+
+    def tokens(self, name: str) -> list[list[str] | None]:
+        """A tokens column: a list of words a row."""
+        return list(self.data[name].to_pylist())
+
+    def arrays(self, name: str) -> npt.NDArray[np.generic]:
+        """An image column as uint8 [rows, H, W, C], an array column as float32 [rows, *shape]."""
+        column = self.column(name)
+        assert column.shape is not None and column.kind in ("image", "array")
+        layout = Layout(column.kind, tuple(column.shape))
+        values = self.data[name].combine_chunks()
+        flat = np.frombuffer(values.buffers()[1], dtype=layout.dtype)
+        start = values.offset * int(np.prod(layout.shape))
+        return flat[start : start + self.rows * int(np.prod(layout.shape))].reshape(self.rows, *layout.shape)
+
+
+def part_of(value: str) -> Literal["train", "val", "test"] | None:
+    """What a cell of the split column means."""
+    match value.strip().lower():
+        case "train" | "training":
+            return "train"
+        case "val" | "valid" | "validation" | "dev":
+            return "val"
+        case "test" | "testing":
+            return "test"
+    return None

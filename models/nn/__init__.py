@@ -1,0 +1,1 @@
+"""What networks share: activations, recurrences, initialization, images, random numbers."""

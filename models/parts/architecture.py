@@ -1,0 +1,138 @@
+"""Networks: from named inputs to outputs.
+
+Shape letters: B rows of a batch, F features, C channels, H height, W width, T words, K outputs.
+"""
+
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, Self
+
+import torch
+from torch import nn
+
+from athanor.contract import ExportFormat
+from models.registry import Buildable, Registry
+
+InputKind = Literal["vector", "image", "text"]
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What an architecture receives: vectors x_BF, images x_BCHW, or word numbers x_BT (0 pads, 1 is unknown)."""
+
+    kind: InputKind
+    shape: tuple[int, ...]
+    vocabulary: int = 0
+    rare: int = 2**31
+    """Words from this number on were seen once in training."""
+    per_word: bool = False
+    """One answer a word, y_BTK, instead of one a row."""
+    causal: bool = False
+    """No answer may depend on later words: the next word is what is asked for."""
+
+    @property
+    def features(self) -> int:
+        """Numbers in one row."""
+        return int(torch.Size(self.shape).numel())
+
+    def example(self, rows: int, device: torch.device | str = "cpu") -> torch.Tensor:
+        """A batch of the right shape and type; its values mean nothing."""
+        if self.kind == "text":
+            return torch.ones(rows, *self.shape, dtype=torch.int64, device=device)
+        return torch.zeros(rows, *self.shape, device=device)
+
+
+MANY_EPOCHS = 200
+"""More passes over a few rows would cost more in checkpoints than they teach."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The training an architecture does well with when the user says nothing."""
+
+    optimizer: str
+    lr: float
+    epochs: int
+    batch_size: int
+    schedule: str = "constant"
+    weight_decay: float = 0.0
+    clip_norm: float | None = None
+    most_inputs: int | None = None
+    """`lr` is for so many; with more it falls in proportion, where a step of all weights at once would be too far."""
+    least_steps: int = 0
+    """Where `epochs` are fewer steps than this, there are more of them: few rows are to be learned to the end too."""
+
+    def lr_of(self, inputs: int) -> float:
+        """The learning rate for rows of so many numbers, to two digits."""
+        if self.most_inputs is None or inputs <= self.most_inputs:
+            return self.lr
+        return float(f"{self.lr * self.most_inputs / inputs:.2g}")
+
+    def epochs_of(self, steps_per_epoch: int) -> int:
+        """How many, for a training part of so many batches."""
+        return max(self.epochs, min(MANY_EPOCHS, math.ceil(self.least_steps / steps_per_epoch)))
+
+
+COUNTED = Recipe("", lr=0.0, epochs=1, batch_size=32)
+"""The recipe where nothing descends: what the architecture builds is `Counted`, and a batch is for evaluation."""
+
+
+class Architecture(Buildable, ABC):
+    """A network: from inputs to K outputs a row (classes, or one value)."""
+
+    accepts: ClassVar[frozenset[InputKind]]
+    tasks: ClassVar[frozenset[str]] = frozenset({"classification", "regression"})
+    recipe: ClassVar[Recipe]
+    exports: ClassVar[frozenset[ExportFormat]] = frozenset({"onnx", "pt2", "bundle"})
+    """Formats a checkpoint can be exported in. A network that torch.export cannot follow has `bundle` alone."""
+
+    any_length: ClassVar[bool] = False
+    """Whether a row may have more words than the inputs it was built for."""
+
+    @property
+    def reach(self) -> int:
+        """Tokens before a window that are shown with it, to a language model that looks back so far and no farther."""
+        return 0
+
+    @abstractmethod
+    def build(self, inputs: Inputs, outputs: int) -> nn.Module:
+        """A module from x_B… to y_BK, or to y_BTK where inputs.per_word. Raises Refusal.
+
+        Its weights are drawn from torch's global generator.
+        """
+
+    def settled(self, causal: bool) -> Self:
+        """The same with every field filled in that depends on whether the next word is what is asked for."""
+        return self
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        ARCHITECTURES.add(cls)
+
+
+class Counted(nn.Module, ABC):
+    """A language model that is made by reading the training text once. What it counts are buffers, 0 long at first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_load_state_dict_pre_hook(_make_room)  # type: ignore[no-untyped-call]
+
+    @abstractmethod
+    def count(self, tokens_n: torch.Tensor) -> float:
+        """Read a text, its documents between end marks. Returns the mean of -log p of its tokens after the first."""
+
+    @abstractmethod
+    def most(self, tokens: int) -> int:
+        """How many numbers it keeps of so many tokens, at most; none is larger than eight bytes."""
+
+
+def _make_room(module: nn.Module, saved: dict[str, torch.Tensor], prefix: str, *_rest: object) -> None:
+    """Buffers as long as what is about to be loaded into them."""
+    for name, buffer in list(module.named_buffers()):
+        if prefix + name in saved:
+            path, _, last = name.rpartition(".")
+            setattr(module.get_submodule(path), last, buffer.new_empty(saved[prefix + name].shape))
+
+
+ARCHITECTURES: Registry[Architecture] = Registry("architectures")

@@ -1,0 +1,40 @@
+"""Cross-entropy."""
+
+from typing import ClassVar, Literal
+
+import torch
+from pydantic import Field
+from torch.nn import functional as F
+
+from models.parts.loss import Criterion, Loss, balance
+
+
+class CrossEntropy(Loss):
+    """Negative log-likelihood of the true class under a softmax, in nats.
+
+    Shapes: y_BK and class numbers t_B to a scalar. Label smoothing: Szegedy et al. 2016. With `class_weights` a row
+    counts by the weight of its true class, in validation and test too, and the sum is divided by the rows, not by
+    their weights: over the training part these have mean 1.
+    """
+
+    tasks: ClassVar[frozenset[str]] = frozenset({"classification", "tagging", "language_modeling"})
+
+    kind: Literal["cross_entropy"] = "cross_entropy"
+    label_smoothing: float = Field(0.0, ge=0, lt=1, description="share of the target spread over all classes")
+    class_weights: Literal["balanced"] | None = Field(
+        None, description="balanced: rows or words count by N / (K n), where n of N trained on are of their class, of K"
+    )
+
+    def build(self, counts_K: torch.Tensor | None = None) -> Criterion:
+        w_K = balance(counts_K) if self.class_weights else None
+
+        def criterion(y_BK: torch.Tensor, t_B: torch.Tensor) -> torch.Tensor:
+            if w_K is None:
+                return F.cross_entropy(y_BK, t_B, label_smoothing=self.label_smoothing)
+            loss_B = F.cross_entropy(y_BK, t_B, label_smoothing=self.label_smoothing, reduction="none")
+            return (w_K[t_B].to(y_BK.dtype) * loss_B).mean()
+
+        return criterion
+
+    def build_for(self, counts_K: torch.Tensor | None) -> Criterion:
+        return self.build(counts_K)

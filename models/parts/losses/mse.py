@@ -1,0 +1,25 @@
+"""Mean squared error."""
+
+from typing import ClassVar, Literal
+
+import torch
+from torch.nn import functional as F
+
+from models.parts.loss import Criterion, Loss
+
+
+class MSE(Loss):
+    """Mean squared error, in squared standard deviations of the training targets.
+
+    Shapes: y_B1 and values t_B to a scalar. It is least where the outputs are means (Gauss 1809).
+    """
+
+    tasks: ClassVar[frozenset[str]] = frozenset({"regression"})
+
+    kind: Literal["mse"] = "mse"
+
+    def build(self) -> Criterion:
+        def criterion(y_BK: torch.Tensor, t_B: torch.Tensor) -> torch.Tensor:
+            return F.mse_loss(y_BK.squeeze(1), t_B)
+
+        return criterion

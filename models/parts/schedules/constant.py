@@ -1,0 +1,17 @@
+"""A constant learning rate."""
+
+from typing import Literal
+
+from models.parts.schedule import Schedule
+
+
+class Constant(Schedule):
+    """The optimizer's rate throughout.
+
+    How near to the best that comes where gradients are noisy: Bottou, Curtis and Nocedal 2018, section 4.2.
+    """
+
+    kind: Literal["constant"] = "constant"
+
+    def shape(self, step: int, steps: int) -> float:
+        return 1.0

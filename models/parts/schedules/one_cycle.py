@@ -1,0 +1,33 @@
+"""One cycle."""
+
+import math
+from typing import Literal
+
+from pydantic import Field
+
+from models.parts.schedule import Schedule
+
+
+class OneCycle(Schedule):
+    """Up from a fraction of the optimizer's rate to all of it, then down to far less (Smith 2018).
+
+    The rate begins at lr / `start`, is lr after `peak` of the steps, and ends at lr / (`start` · `final`). The momentum
+    stays as it is. `warmup_steps`, which it hardly needs, come before the cycle.
+    """
+
+    kind: Literal["one_cycle"] = "one_cycle"
+    peak: float = Field(0.3, gt=0, lt=1, description="share of the steps that lead up")
+    start: float = Field(25.0, ge=1, le=1e6, description="the rate begins at lr over this")
+    final: float = Field(1e4, ge=1, le=1e12, description="and ends at where it began over this")
+    anneal: Literal["cosine", "linear"] = Field("cosine", description="half a cosine each way, or straight lines")
+
+    def shape(self, step: int, steps: int) -> float:
+        done, low = min(step, steps) / steps, 1 / self.start
+        if done < self.peak:
+            return low + (1 - low) * self._rise(done / self.peak)
+        end = low / self.final
+        return end + (1 - end) * self._rise((1 - done) / (1 - self.peak))
+
+    def _rise(self, share: float) -> float:
+        """From 0 to 1 as `share` goes from 0 to 1."""
+        return share if self.anneal == "linear" else 0.5 * (1 - math.cos(math.pi * share))

@@ -1,0 +1,1 @@
+"""Tokenizers: how a text is cut."""

@@ -1,0 +1,101 @@
+"""Training that starts from a checkpoint: which of its tensors are taken over, and what it must read."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+from torch import nn
+
+from athanor.contract import Schema
+from models.data.preparation import reuse
+from models.data.preparation.examples import Preparation
+from models.data.preparation.roles import Roles
+from models.errors import SpecError
+from models.parts.architecture import COUNTED, Architecture, Inputs
+from models.planning.spec import JobSpec
+
+Shapes = Mapping[str, tuple[int, ...]]
+NAMED = 3
+"""Tensors that a refusal names."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """A checkpoint as a start: how its network reads, and the shapes of its tensors."""
+
+    preparation: Preparation
+    shapes: Shapes
+
+    @classmethod
+    def read(cls, weights: Path, preparation: Path) -> "Start":
+        with safe_open(weights, framework="pt") as file:
+            shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+        return cls(Preparation.model_validate_json(preparation.read_text()), shapes)
+
+    def choose(self, spec: JobSpec, schema: Schema) -> JobSpec:
+        """The spec with the columns of a table that the parent learned from, where it names none. Raises Refusal."""
+        if spec.architecture.recipe is COUNTED:
+            raise SpecError(
+                "/architecture/kind",
+                f"{spec.architecture.kind} is counted anew from each text: nothing of the checkpoint would be left",
+                code="counted",
+                suggestion="submit a job of its own",
+            )
+        encoder, choice = self.preparation.encoder, spec.dataset
+        if encoder.form != "vector" or choice.inputs is not None or choice.input is not None:
+            return spec
+        wanted, there = reuse.columns(encoder), {column.name for column in schema.columns}
+        if missing := [name for name in wanted if name not in there]:
+            raise SpecError(
+                "/dataset/id",
+                f"the parent learned from '{missing[0]}', and the dataset has no such column",
+                code="unknown_column",
+            )
+        return spec.model_copy(update={"dataset": choice.model_copy(update={"inputs": list(wanted)})})
+
+    def reads(self, roles: Roles) -> tuple[Inputs, bool]:
+        """What the network is built for, and whether it answers as the parent does. Raises Refusal."""
+        encoder = reuse.encoder(self.preparation.encoder, roles)
+        inputs = replace(encoder.inputs(), per_word=roles.task in ("tagging", "language_modeling"))
+        return inputs, reuse.target(self.preparation.target, roles, roles.inputs[0].name) is not None
+
+    def fresh(self, architecture: Architecture, inputs: Inputs, outputs: int, same_answers: bool) -> list[str]:
+        """Tensors that are drawn anew: where the answers are others, those whose shape follows from their number.
+
+        Raises Refusal where any other is not as it is in the checkpoint.
+        """
+        here = _shapes(architecture, inputs, outputs)
+        wider = {} if same_answers else _shapes(architecture, inputs, outputs + 1)
+        anew = [name for name, shape in here.items() if wider.get(name, shape) != shape]
+        unlike = [
+            name
+            for name in dict.fromkeys((*here, *self.shapes))
+            if name not in anew and here.get(name) != self.shapes.get(name)
+        ]
+        if unlike:
+            told = "; ".join(f"{name} {_told(self.shapes.get(name), here.get(name))}" for name in unlike[:NAMED])
+            more = f"; and {len(unlike) - NAMED} more" if len(unlike) > NAMED else ""
+            raise SpecError("/architecture", f"the checkpoint does not fit: {told}{more}", code="wrong_shape")
+        return anew
+
+
+@torch.no_grad()
+def take_over(model: nn.Module, weights: dict[str, torch.Tensor], fresh: list[str]) -> None:
+    """Fill a network with the tensors of a checkpoint, all but the `fresh` ones."""
+    for name, value in model.state_dict().items():
+        if name not in fresh:
+            value.copy_(weights[name])
+
+
+def _shapes(architecture: Architecture, inputs: Inputs, outputs: int) -> Shapes:
+    with torch.device("meta"):
+        built = architecture.build(inputs, outputs)
+    return {name: tuple(value.shape) for name, value in built.state_dict().items()}
+
+
+def _told(before: tuple[int, ...] | None, now: tuple[int, ...] | None) -> str:
+    if before is None or now is None:
+        return "is missing" if before is None else "has no place"
+    return f"has the shape {list(before)}, not {list(now)}"

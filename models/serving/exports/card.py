@@ -1,0 +1,111 @@
+"""The model card of a bundle: what the network is, what it learned from, how well, and how to run it.
+
+Sections as in Mitchell et al. 2019, "Model Cards for Model Reporting"; what only the author knows is left to write.
+"""
+
+from typing import Any
+
+from athanor.bundle import INPUT, OUTPUT
+from athanor.contract import Job
+from models.serving.exports.order import Order
+from models.serving.prediction import Predictor
+
+READS = {
+    "vector": "numbers and categories: `float32[batch, {shape}]`",
+    "array": "arrays: `float32[batch, {shape}]`",
+    "image": "images: `float32[batch, {shape}]`",
+    "text": "word numbers, 0 for padding on the right: `int64[batch, length]`, at most {shape} words",
+    "stream": "token numbers, 0 for padding on the right: `int64[batch, length]`, at most {shape} tokens",
+}
+ANSWERS = {
+    "classification": "one number a class, in the order of `target.classes`; softmax makes them probabilities",
+    "regression": "one value, to be multiplied by `target.std` and added to `target.mean`",
+    "tagging": "one number a tag for each word, in the order of `target.tags`",
+    "language_modeling": "one number for each token that may come next; number i + 3 is `encoder.vocabulary[i]`",
+}
+
+
+def write(order: Order, predictor: Predictor, no_onnx: str | None, environment: dict[str, Any]) -> str:
+    """The card as Markdown."""
+    job, checkpoint, dataset = order.job, order.checkpoint, order.dataset
+    encoder, target = predictor.preparation.encoder, predictor.preparation.target
+    parameters = sum(parameter.numel() for parameter in predictor.module.parameters())
+    shape = ", ".join(map(str, encoder.inputs().shape))
+    trained = environment["trained"] or {}
+    lines = [
+        f"# {job.name or job.id}",
+        "",
+        f"`{order.spec().architecture.kind}`, {parameters:,} parameters, for {target.task.replace('_', ' ')}. "
+        f"Trained by Athanor {environment['exported']['athanor']}: job `{job.id}`, checkpoint `{checkpoint.id}` at "
+        f"step {checkpoint.step} (epoch {checkpoint.epoch:g}).",
+        "",
+        "## Intended use",
+        "",
+        "*To be written by its author: what it is for, what it is not for, whom it may harm.*",
+        "",
+        "## Data",
+        "",
+        f"`{dataset.name}` ({dataset.format}, {dataset.rows:,} rows), sha256 `{dataset.sha256}`. "
+        f"Learned from {_listed([column.name for column in predictor.columns])}"
+        + ("." if target.task == "language_modeling" else f" to `{target.name}`."),
+        "",
+        "## Results",
+        "",
+        *_results(job),
+        "",
+        "`test/*` is of rows that this job neither learned from nor chose by."
+        + (f" It started from weights of job `{job.origin.job_id}`, which may have seen them." if job.origin else "")
+        + (f" These weights have not seen fold {checkpoint.fold}." if checkpoint.fold is not None else ""),
+        "",
+        "## Training",
+        "",
+        f"`spec.json` has every choice. On {trained.get('device', 'an unknown device')}, "
+        f"torch {trained.get('torch', 'unknown')}, Python {trained.get('python', 'unknown')}.",
+        "",
+        "## Use",
+        "",
+        f"`{INPUT}`: {READS[encoder.form].format(shape=shape)}, made from raw rows as `preparation.json` says "
+        f"(`encoder`). `{OUTPUT}`: {ANSWERS[target.task]}.",
+        "",
+        *_loading(no_onnx),
+        "",
+        "`athanor verify` checks every digest, and that the network still gives the outputs in `goldens.safetensors` "
+        "for the rows in `goldens.json`. Those rows are from the dataset: share them only where you may share it.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _listed(names: list[str]) -> str:
+    shown = ", ".join(f"`{name}`" for name in names[:20])
+    return shown + (f" and {len(names) - 20} more" if len(names) > 20 else "")
+
+
+def _results(job: Job) -> list[str]:
+    """Each series that can be better or worse, beside what takes no learning."""
+    trivial = job.baseline.values if job.baseline else {}
+    lines = [
+        f"| series | last | best | at step | {job.baseline.kind if job.baseline else 'baseline'} |",
+        "|---|---|---|---|---|",
+    ]
+    for name, point in sorted(job.latest.items()):
+        if name in job.best:
+            best = job.best[name]
+            beside = f"{trivial[name]:.6g}" if name in trivial else ""
+            lines.append(f"| {name} | {point.value:.6g} | {best.value:.6g} | {best.step} | {beside} |")
+    for name, spread in sorted(job.folds.series.items() if job.folds else ()):
+        deviation = "" if spread.std is None else f" ± {spread.std:.6g}"
+        lines.append(f"| {name}, of {len(spread.values)} folds | {spread.mean:.6g}{deviation} | | | |")
+    return lines
+
+
+def _loading(no_onnx: str | None) -> list[str]:
+    if no_onnx is not None:
+        return [f"There is no `model.onnx`: {no_onnx}. The weights are in `weights.safetensors`."]
+    return [
+        "```python",
+        "import onnxruntime",
+        "",
+        'session = onnxruntime.InferenceSession("model.onnx")',
+        f'(outputs,) = session.run(["{OUTPUT}"], {{"{INPUT}": inputs}})',
+        "```",
+    ]

@@ -1,0 +1,82 @@
+"""Golden rows: a few rows of the dataset as they were uploaded, and what the network makes of them.
+
+Shape letters: N rows, T words, K outputs.
+"""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import torch
+
+from athanor.contract import Column
+from models.data.table import Layout
+from models.serving.prediction import Predictor
+
+MOST_ROWS = 8
+MOST_NUMBERS = 1_000_000
+"""Of one kind: pixels of the rows, or outputs."""
+LONGEST_TEXT, MOST_WORDS = 2_000, 512
+
+
+@dataclass(frozen=True)
+class Goldens:
+    """Raw rows as `predict` takes them, x_N… and y_N… of the network, and its answers; a language has none."""
+
+    rows: list[dict[str, Any]]
+    x: torch.Tensor
+    y: torch.Tensor
+    predictions: list[dict[str, Any]] | None
+
+
+def choose(path: Path, columns: list[Column]) -> list[dict[str, Any]]:
+    """Raw rows from all over a dataset's Parquet file, which holds at least one."""
+    width = sum(math.prod(column.shape or (1,)) for column in columns)
+    names = [column.name for column in columns]
+    rows: list[dict[str, Any]] = []
+    with pq.ParquetFile(path) as file:
+        total = file.metadata.num_rows
+        count = max(1, min(MOST_ROWS, total, MOST_NUMBERS // width))
+        wanted = [at * total // count for at in range(count)]
+        start = 0
+        for group in range(file.num_row_groups):
+            stop = start + file.metadata.row_group(group).num_rows
+            here = [at - start for at in wanted if start <= at < stop]
+            if here:
+                rows += file.read_row_group(group, columns=names).take(here).to_pylist()
+            start = stop
+    return [{column.name: _raw(row[column.name], column) for column in columns} for row in rows]
+
+
+def make(predictor: Predictor, rows: list[dict[str, Any]]) -> Goldens:
+    """Run the network over raw rows. Where it says a great deal of each word, over fewer rows and words."""
+    x = predictor.encode(rows)
+    target = predictor.preparation.target
+    language = target.task == "language_modeling"
+    if language:
+        length = max(1, min(x.shape[1], MOST_NUMBERS // target.outputs))
+        count = max(1, MOST_NUMBERS // (target.outputs * length))
+        rows, x = rows[:count], x[:count, :length]
+    with torch.no_grad():
+        y = predictor.module(x)
+    return Goldens(rows, x, y, None if language else predictor.decode(rows, x, y))
+
+
+def _raw(value: Any, column: Column) -> Any:
+    """A cell as somebody would send it; what is no number, like what is missing, is null."""
+    match column.kind:
+        case "image" | "array":
+            assert column.shape is not None
+            layout = Layout("image" if column.kind == "image" else "array", tuple(column.shape))
+            return np.frombuffer(value, layout.dtype).reshape(layout.shape).tolist()
+        case "number":
+            return value if value is not None and math.isfinite(value) else None
+        case "tokens":
+            return None if value is None else value[:MOST_WORDS]
+        case "text":
+            return None if value is None else value[:LONGEST_TEXT]
+        case "category":
+            return None if value is None else str(value)

@@ -1,0 +1,25 @@
+"""What is to be exported: a checkpoint, and all that is known of how it came to be."""
+
+from typing import Any
+
+from pydantic import BaseModel
+
+from athanor.contract import Checkpoint, Dataset, ExportFormat, Job
+from models.planning.spec import JobSpec
+
+ROWS = "rows.parquet"
+"""The dataset, beside the weights and the preparation."""
+
+
+class Order(BaseModel):
+    format: ExportFormat
+    job: Job
+    checkpoint: Checkpoint
+    dataset: Dataset
+    fingerprint: dict[str, Any] | None
+    """Of the machine that trained it."""
+    bound: float
+    """The largest difference from the network's own outputs that is let pass."""
+
+    def spec(self) -> JobSpec:
+        return JobSpec.model_validate(self.job.spec)

@@ -1,0 +1,100 @@
+"""Exporting in a process of its own, bounded in memory and time: tracing is heavy, and torch's is for one thread."""
+
+import hashlib
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from athanor.contract import ExportFormat
+from athanor.files import WEIGHTS
+from athanor.processes import full_disk
+from athanor.processes.confinement import confine, environment
+from athanor.processes.parent_watch import leash
+from models.errors import SpecError
+from models.serving.exports.order import Order
+
+ORDER, ANSWER = "order.json", "answer.json"
+SUFFIXES: dict[ExportFormat, str] = {"onnx": ".onnx", "pt2": ".pt2", "bundle": ".zip"}
+
+
+@dataclass(frozen=True)
+class Exported:
+    path: Path
+    sha256: str
+    max_difference: float | None
+    """Of the exported network's outputs from the network's own; None where a bundle holds the network as weights."""
+
+
+def run(order: Order, folder: Path, memory: int, seconds: int) -> Exported:
+    """Export what lies in `folder`: weights.safetensors, preparation.json and rows.parquet. The file is left there.
+
+    Raises Refusal with the pointer ?format where it cannot be done, or not in so many bytes of memory or seconds;
+    OSError where there was no room on the disk.
+    """
+    (folder / ORDER).write_text(order.model_dump_json(by_alias=True))
+    try:
+        with leash() as stdin:
+            done = subprocess.run(
+                [
+                    sys.executable,
+                    "-P",
+                    "-m",
+                    "models.serving.exports",
+                    str(folder.absolute()),
+                    str(memory),
+                    str(seconds),
+                ],
+                # torch asks for a home; a graph is traced on the processor.
+                env=environment(folder) | {"HOME": str(folder), "CUDA_VISIBLE_DEVICES": ""},
+                cwd=folder,
+                stdin=stdin,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                timeout=seconds,
+            )
+    except subprocess.TimeoutExpired as error:
+        raise SpecError("?format", f"exporting took longer than {seconds} s", code="over_limit") from error
+    full_disk.pass_on(done.returncode)
+    try:
+        answer = json.loads((folder / ANSWER).read_text())
+    except (FileNotFoundError, ValueError):
+        said = done.stderr.decode(errors="replace").strip().splitlines()
+        raise SpecError(
+            "?format",
+            f"the process that exported it ended with {done.returncode}, perhaps for want of memory ({memory:,} bytes "
+            f"are allowed)" + (f": {said[-1][:300]}" if said else ""),
+            code="over_limit",
+        ) from None
+    if "refused" in answer:
+        raise SpecError("?format", **answer["refused"])
+    made = folder / f"export{SUFFIXES[order.format]}"
+    with made.open("rb") as file:
+        return Exported(made, hashlib.file_digest(file, "sha256").hexdigest(), answer["max_difference"])
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The child's side: the export, and a file that says how large the difference is, or why there is no export."""
+    given = sys.argv[1:] if arguments is None else arguments
+    folder, memory, seconds = Path(given[0]), int(given[1]), int(given[2])
+    confine(memory, seconds, 8 * (folder / WEIGHTS).stat().st_size + (1 << 30))
+    try:
+        (folder / ANSWER).write_text(json.dumps(_answer(folder)))
+    except OSError as error:
+        if not full_disk.is_to_blame(error):
+            raise
+        return full_disk.EXIT
+    return 0
+
+
+def _answer(folder: Path) -> dict[str, Any]:
+    # Only now: what it brings counts against the bounds.
+    from models.serving.exports.export import export
+
+    order = Order.model_validate_json((folder / ORDER).read_text())
+    try:
+        return {"max_difference": export(order, folder, folder / f"export{SUFFIXES[order.format]}")}
+    except SpecError as error:
+        return {"refused": {"message": error.message, "code": error.code, "suggestion": error.suggestion}}

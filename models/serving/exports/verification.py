@@ -1,0 +1,66 @@
+"""``python -m models.serving.exports.verification FOLDER``: a bundle's network, rebuilt and asked again.
+
+FOLDER holds the members of a bundle whose digests are right. One line of JSON says how far the outputs are off.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file
+
+from athanor.bundle import ABOUT, GOLDENS, INPUT, OUTPUT, SPEC, TENSORS
+from athanor.contract import Column
+from athanor.files import PREPARATION, WEIGHTS
+from athanor.processes.confinement import confine
+from models.data.preparation.examples import Preparation
+from models.planning.spec import JobSpec
+from models.serving.exports.program import difference
+from models.serving.prediction import Predictor
+
+MEMORY, SECONDS = 16 * 2**30, 600
+
+
+def verify(folder: Path) -> float:
+    """The largest difference of what the rebuilt network answers from what the bundle says. Raises ValueError."""
+    spec = JobSpec.model_validate_json((folder / SPEC).read_text())
+    about = json.loads((folder / ABOUT).read_text())
+    columns = [Column.model_validate(column) for column in about["columns"]]
+    _check_sizes(spec, folder)
+    predictor = Predictor.rebuild(spec, columns, folder)
+    tensors = load_file(folder / TENSORS)
+    x = predictor.encode(json.loads((folder / GOLDENS).read_text())["rows"])
+    if predictor.preparation.target.task == "language_modeling":
+        x = x[:, : tensors[INPUT].shape[1]]
+    with torch.no_grad():
+        y = predictor.module(x)
+    return max(difference(x, tensors[INPUT]), difference(y, tensors[OUTPUT]))
+
+
+def _check_sizes(spec: JobSpec, folder: Path) -> None:
+    """That the network has the shapes of the weights, before it takes any memory: a spec may ask for anything."""
+    preparation = Preparation.model_validate_json((folder / PREPARATION).read_text())
+    with torch.device("meta"):
+        network = spec.architecture.build(preparation.inputs(), preparation.target.outputs)
+    wanted = {name: list(value.shape) for name, value in network.state_dict().items()}
+    with safe_open(folder / WEIGHTS, framework="pt") as file:
+        held = {name: list(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118 -- not a dict
+    if wanted != held:
+        raise ValueError("the weights are not those of the network that the spec describes")
+
+
+def main() -> int:
+    folder = Path(sys.argv[1])
+    confine(MEMORY, SECONDS, 2**20)
+    torch.set_num_threads(1)
+    try:
+        print(json.dumps({"max_difference": verify(folder)}))
+    except (ValueError, KeyError, RuntimeError) as error:
+        print(json.dumps({"error": str(error).splitlines()[0][:500]}))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,79 @@
+"""JSON lines."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from models.data.formats import json_lines
+from models.data.formats.limits import Limits, OverLimit
+from models.data.table import Layout, Source
+from models.errors import DataError
+
+_TEXT = st.text(st.characters(codec="utf-8"), max_size=20)
+_ROW = st.fixed_dictionaries(
+    {
+        "text": _TEXT,
+        "whole": st.integers(-(2**63), 2**63 - 1),
+        "floating": st.floats(allow_nan=False, allow_infinity=False),
+        "flag": st.booleans(),
+        "tokens": st.lists(_TEXT, max_size=4),
+    }
+)
+
+
+def _rows(source: Source) -> list[dict[str, Any]]:
+    return [row for batch in source.batches for row in batch.to_pylist()]
+
+
+def _read(tmp_path: Path, *lines: str, limits: Limits | None = None) -> Source:
+    path = tmp_path / "data.jsonl"
+    path.write_text("\n".join(lines), encoding="utf-8")
+    return json_lines.read(path, limits or Limits())
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+@given(st.lists(_ROW, min_size=1, max_size=20))
+def test_what_json_writes_comes_back(tmp_path: Path, rows: list[dict[str, Any]]) -> None:
+    assert _rows(_read(tmp_path, *[json.dumps(row) for row in rows])) == rows
+
+
+def test_numbers_in_lists_are_arrays(tmp_path: Path) -> None:
+    source = _read(tmp_path, '{"x": [1, 2.5]}', '{"x": null}', '{"x": [3, 4]}')
+    first, second, third = (row["x"] for row in _rows(source))
+    assert source.layouts == {"x": Layout("array", (2,))}
+    assert (np.frombuffer(first, np.float32).tolist(), second) == ([1, 2.5], None)
+    assert np.frombuffer(third, np.float32).tolist() == [3, 4]
+
+
+def test_whole_and_floating_numbers_mix_and_keys_may_lack(tmp_path: Path) -> None:
+    assert _rows(_read(tmp_path, '{"a": 1}', "", '{"a": 0.5, "b": "x"}')) == [{"a": 1, "b": None}, {"a": 0.5, "b": "x"}]
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        (['{"a": 1}', "[1]"], "Line 2 is not a JSON object"),
+        (['{"a": 1}', '{"a": '], "Line 2 is not JSON"),
+        (['{"a": {"b": 1}}'], "Line 1, key 'a': nested or mixed"),
+        (['{"a": [1, "b"]}'], "Line 1, key 'a': nested or mixed"),
+        (['{"a": 1}', '{"a": "one"}'], "Line 2, key 'a': a string, but line 1 has a number"),
+        (['{"a": true}', '{"a": 1}'], "Line 2, key 'a': a number, but line 1 has a boolean"),
+        (['{"a": [1]}', '{"a": [1, 2]}'], "Line 2, key 'a': 2 numbers, but line 1 has 1"),
+        (['{"a": ' + "[" * 100_000 + "]" * 100_000 + "}"], "nested"),
+        (['{"a": "\\ud800"}'], "Mend the value"),
+        (["{}"], "holds no values"),
+    ],
+)
+def test_bad_lines_are_named(tmp_path: Path, lines: list[str], message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        _rows(_read(tmp_path, *lines))
+
+
+def test_too_many_keys(tmp_path: Path) -> None:
+    with pytest.raises(OverLimit, match="max_columns is 2"):
+        _read(tmp_path, '{"a": 1, "b": 1, "c": 1}', limits=Limits(max_columns=2))

@@ -1,0 +1,97 @@
+"""NumPy archives."""
+
+import io
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from models.data.formats import npz
+from models.data.formats.limits import Limits, OverLimit
+from models.data.table import Layout, Source
+from models.errors import DataError
+
+
+def _read(tmp_path: Path, limits: Limits | None = None, **arrays: Any) -> Source:
+    path = tmp_path / "a.npz"
+    np.savez_compressed(path, **arrays)
+    return npz.read(path, limits or Limits())
+
+
+def _npy(array: Any, **changes: object) -> bytes:
+    buffer = io.BytesIO()
+    np.lib.format.write_array_header_1_0(buffer, np.lib.format.header_data_from_array_1_0(array) | changes)
+    return buffer.getvalue() + bytes(array.tobytes())
+
+
+@pytest.mark.parametrize(
+    ("x", "layout"),
+    [
+        (np.arange(6.0).reshape(2, 3), Layout("array", (3,))),
+        (np.asfortranarray(np.arange(6.0).reshape(2, 3)), Layout("array", (3,))),
+        (np.arange(24, dtype=">i4").reshape(2, 3, 4), Layout("array", (3, 4))),
+        (np.arange(24, dtype=np.uint8).reshape(2, 3, 4), Layout("image", (3, 4, 1))),
+        (np.arange(72, dtype=np.uint8).reshape(2, 3, 4, 3), Layout("image", (3, 4, 3))),
+        (np.arange(24, dtype=np.uint8).reshape(2, 3, 4, 1), Layout("image", (3, 4, 1))),
+    ],
+)
+def test_inputs_of_every_shape(tmp_path: Path, x: Any, layout: Layout) -> None:
+    source = _read(tmp_path, x=x, y=np.array(["a", "b"]))
+    [batch] = source.batches
+    assert (source.layouts, source.target, source.part) == ({"x": layout}, "y", None)
+    rows = np.stack([np.frombuffer(row, layout.dtype) for row in batch["x"].to_pylist()])
+    assert np.array_equal(rows.reshape(2, *layout.shape), x.reshape(2, *layout.shape))
+    assert batch["y"].to_pylist() == ["a", "b"]
+
+
+def test_parts_follow_one_another(tmp_path: Path) -> None:
+    source = _read(
+        tmp_path, x_test=np.zeros(1), y_test=np.ones((1, 1), int), x_train=np.ones(2), y_train=np.zeros(2, int)
+    )
+    rows = [row for batch in source.batches for row in batch.to_pylist()]
+    assert source.part == "part"
+    assert rows == [{"x": 1.0, "y": 0, "part": "train"}] * 2 + [{"x": 0.0, "y": 1, "part": "test"}]
+
+
+def test_other_arrays_are_left_out(tmp_path: Path) -> None:
+    assert [warned.code for warned in _read(tmp_path, x=np.ones(2), seed=np.ones(1)).warnings] == ["ignored_arrays"]
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"x": np.ones(3), "y": np.ones(2)}, "x has 3 rows and y has 2"),
+        ({"a": np.ones(3)}, "The npz holds a. Use x and y"),
+        ({"x_train": np.ones(3), "y_test": np.ones(3)}, "The npz holds"),
+        ({"x_train": np.ones((3, 2)), "x_test": np.ones((3, 4))}, "differ"),
+        ({"x": np.ones(3, complex)}, "complex128"),
+        ({"x": np.array([{}, 1], object)}, "pickled Python objects, which are refused"),
+        ({"x": np.ones((0, 3))}, "none may be empty"),
+    ],
+)
+def test_arrays_that_do_not_fit(tmp_path: Path, arrays: dict[str, Any], message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        _read(tmp_path, **arrays)
+
+
+@pytest.mark.parametrize("shape", [(10**12,), (3, 10**9, 10**9, 10**9), (1,)])
+def test_a_lying_header_is_refused_before_memory_is_taken(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+        archive.writestr("x.npy", _npy(np.ones(3), shape=shape))
+    with pytest.raises(DataError, match=r"bytes, but 24 follow"):
+        npz.read(tmp_path / "a.npz", Limits())
+
+
+@pytest.mark.parametrize("content", [b"", b"\x93NUMPY\x01\x00\x10\x00{'shape': __import", b"\x80\x04pickle"])
+def test_a_member_that_is_no_array(tmp_path: Path, content: bytes) -> None:
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+        archive.writestr("x.npy", content)
+    with pytest.raises(DataError, match="no NumPy header"):
+        npz.read(tmp_path / "a.npz", Limits())
+
+
+def test_limits(tmp_path: Path) -> None:
+    with pytest.raises(OverLimit, match="max_expanded_bytes is 100"):
+        _read(tmp_path, Limits(max_expanded_bytes=100), x=np.arange(20.0))

@@ -1,0 +1,109 @@
+"""Zips of data files, and what a file is taken for."""
+
+import io
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from models.data.formats import FORMATS, sniff, split_files
+from models.data.formats.limits import Limits
+from models.data.table import Source
+from models.errors import DataError
+
+
+def _zip(path: Path, members: dict[str, bytes]) -> Path:
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return path
+
+
+def _rows(source: Source) -> list[dict[str, Any]]:
+    return [row for batch in source.batches for row in batch.to_pylist()]
+
+
+def test_files_become_parts(tmp_path: Path) -> None:
+    members = {"test.csv": b"a,b\n5,6\n", "d/train.csv": b"a,b\n1,2\n3\n4,4\n", "readme.txt": b"hello"}
+    source = split_files.read(_zip(tmp_path / "a.zip", members), Limits())
+    assert (source.part, source.untyped) == ("part", True)
+    assert [row["part"] for row in _rows(source)] == ["train", "train", "test"]
+    assert source.skipped == [2]
+    assert source.warnings[0].message.startswith("d/train.csv: ")
+
+
+def test_a_file_alone_and_shards(tmp_path: Path) -> None:
+    assert _rows(split_files.read(_zip(tmp_path / "a.zip", {"x.txt": b"a\nb"}), Limits())) == [
+        {"text": "a"},
+        {"text": "b"},
+    ]
+    shards = {}
+    for number, values in enumerate([[1, 2], [0.5]]):
+        buffer = io.BytesIO()
+        pq.write_table(pa.table({"a": values}), buffer)
+        shards[f"train-{number}.parquet"] = buffer.getvalue()
+    rows = _rows(split_files.read(_zip(tmp_path / "b.zip", shards), Limits()))
+    assert [row["a"] for row in rows] == [1.0, 2.0, 0.5]
+
+
+@pytest.mark.parametrize(
+    ("members", "message"),
+    [
+        ({"train.csv": b"a\n1\n", "test.csv": b"b\n1\n"}, "differ in the columns a, b"),
+        ({"train.csv": b"a\n1\n", "test.jsonl": b'{"a": 1}'}, "must be of one kind"),
+        ({"one.csv": b"a\n1\n", "two.csv": b"a\n1\n"}, "Name the files train, val and test"),
+        ({"train.csv": b"part\n1\n"}, "column called 'part'"),
+        ({"train.csv": b"a\n1\n", "test.csv": b"a\n"}, "test.csv holds no rows"),
+        ({"train.csv": b"a\n\xff\n"}, "train.csv: Line 2 is not UTF-8"),
+        ({"train.jsonl": b'{"a": "x"}', "test.jsonl": b'{"a": 1}'}, "Give both the same type"),
+    ],
+)
+def test_files_that_do_not_fit(tmp_path: Path, members: dict[str, bytes], message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        _rows(split_files.read(_zip(tmp_path / "a.zip", members), Limits()))
+
+
+@pytest.mark.parametrize(
+    ("filename", "content", "message"),
+    [
+        ("a.pkl", b"x", "'a.pkl' is not accepted. Upload .csv, .tsv"),
+        ("a", b"x", "is not accepted"),
+        ("a.csv", b"", "is empty"),
+        ("a.csv", "a,b".encode("utf-16"), "is UTF-16 text"),
+        ("a.csv", b"PK\x03\x04", "is not a text file"),
+        ("a.txt", b"\0\1", "is not a text file"),
+        ("a.parquet", b"a,b", "does not begin as a .parquet file"),
+        ("a.npz", b"\x93NUMPY", "does not begin as a .npz file"),
+    ],
+)
+def test_sniffing_refuses(tmp_path: Path, filename: str, content: bytes, message: str) -> None:
+    (tmp_path / "upload").write_bytes(content)
+    with pytest.raises(DataError, match=message):
+        sniff(filename, tmp_path / "upload")
+
+
+def test_sniffing_knows_every_format(tmp_path: Path) -> None:
+    npz, parquet = io.BytesIO(), io.BytesIO()
+    np.savez(npz, x=np.ones(1))
+    pq.write_table(pa.table({"a": [1]}), parquet)
+    uploads = {
+        "csv": ("a.CSV", b"a\n1"),
+        "tsv": ("a.tsv", b"a\n1"),
+        "jsonl": ("a.jsonl", b"{}"),
+        "txt": ("a.txt", b"a"),
+        "npz": ("a.npz", npz.getvalue()),
+        "parquet": ("a.parquet", parquet.getvalue()),
+        "images": ("a.zip", _zip(tmp_path / "1", {"a/1.png": b""}).read_bytes()),
+        "idx": ("a.zip", _zip(tmp_path / "2", {"images-idx3-ubyte.gz": b""}).read_bytes()),
+        "files": ("a.zip", _zip(tmp_path / "3", {"train.csv": b""}).read_bytes()),
+    }
+    assert uploads.keys() == FORMATS.keys()
+    for name, (filename, content) in uploads.items():
+        (tmp_path / "upload").write_bytes(content)
+        assert sniff(filename, tmp_path / "upload") == name
+    with pytest.raises(DataError, match=r"The zip holds a\.exe"):
+        sniff("a.zip", _zip(tmp_path / "4", {"a.exe": b""}))

@@ -1,0 +1,276 @@
+"""The dry build: what a job needs, or why it cannot work."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from athanor.contract import JobSpec as WireSpec
+from models.data.preparation.examples import prepare
+from models.data.preparation.split import steps_per_epoch
+from models.data.table import Table
+from models.errors import SpecError
+from models.parts.architecture import ARCHITECTURES, MANY_EPOCHS, InputKind, Inputs, Recipe
+from models.planning.rehearsal import _measure, rehearse
+from models.planning.spec import JobSpec, settle
+from models.settings import Limits
+from tests import small
+
+
+def _spec(architecture: dict[str, Any], **rest: Any) -> JobSpec:
+    return JobSpec.model_validate({"architecture": architecture, "dataset": {"id": "x"}, **rest})
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Table:
+    return small.table("vector", tmp_path / "t")
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Table:
+    return small.table("image", tmp_path / "p")
+
+
+@pytest.mark.parametrize("kind", ["vector", "image"])
+def test_the_count_is_that_of_the_built_network(kind: InputKind, tmp_path: Path) -> None:
+    table = small.table(kind, tmp_path / "t")
+    for part in ARCHITECTURES:
+        if kind in part.accepts:
+            spec = _spec({"kind": part.model_fields["kind"].default})
+            settled, roles = settle(spec, table.schema)
+            prepared = prepare(table, roles, settled.dataset.split)
+            built = settled.architecture.build(prepared.preparation.encoder.inputs(), roles.outputs)
+            plan = rehearse(spec, table.schema, table.rows, Limits())
+            assert plan.parameters == sum(parameter.numel() for parameter in built.parameters())
+            assert (plan.train_rows, plan.val_rows, plan.test_rows) == (
+                len(prepared.train),
+                len(prepared.val),
+                len(prepared.test),
+            )
+
+
+def test_few_rows_are_learned_for_as_many_steps_as_the_recipe_wants(
+    table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # 32 rows to train on are 4 batches of 8.
+    monkeypatch.setattr(ARCHITECTURES["mlp"], "recipe", Recipe("adam", lr=0.1, epochs=3, batch_size=8, least_steps=22))
+    for said, epochs, steps in [
+        ({}, 6, 24),
+        ({"batch_size": 1}, 3, 96),
+        ({"batch_size": 32}, 22, 22),
+        ({"epochs": 2}, 2, 8),
+        ({"steps": 5}, None, 5),
+    ]:
+        plan = rehearse(_spec({"kind": "mlp"}, hyperparameters=said), table.schema, table.rows, Limits())
+        again = JobSpec.model_validate(plan.spec)
+        assert (again.hyperparameters.epochs, plan.steps) == (epochs, steps)
+        assert rehearse(again, table.schema, table.rows, Limits()) == plan
+    endless = Recipe("adam", lr=0.1, epochs=3, batch_size=32, least_steps=10**6)
+    assert endless.epochs_of(1) == MANY_EPOCHS
+
+
+def test_steps(table: Table) -> None:
+    # 32 rows to train on; a last batch of one is left out.
+    for said, steps, per_epoch in [
+        ({"epochs": 3, "batch_size": 5}, 21, 7),
+        ({"epochs": 2, "batch_size": 31}, 2, 1),
+        ({"steps": 11, "batch_size": 8}, 11, 4),
+    ]:
+        plan = rehearse(_spec({"kind": "linear"}, hyperparameters=said), table.schema, table.rows, Limits())
+        assert (plan.steps, plan.steps_per_epoch) == (steps, per_epoch)
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_rows_without_a_target_are_in_no_given_part(named: bool, tmp_path: Path) -> None:
+    """Whether files were named so, or a column says it."""
+    columns = {
+        "x": [float(at) for at in range(60)],
+        "target": [None if at < 12 or at == 55 else small.WORDS[at % 3] for at in range(60)],
+        "part": ["train"] * 40 + ["test"] * 20,
+    }
+    table = small.ingested(tmp_path / "t", columns, part="part" if named else None)
+    split = {} if named else {"split": {"kind": "given", "column": "part"}}
+    spec = _spec({"kind": "linear"}, dataset={"id": "x", **split}, hyperparameters={"epochs": 2, "batch_size": 4})
+    plan = rehearse(spec, table.schema, table.rows, Limits())
+    settled, roles = settle(spec, table.schema)
+    prepared = prepare(table, roles, settled.dataset.split)
+    assert (len(prepared.train) + len(prepared.val), len(prepared.test)) == (28, 19)
+    assert (plan.train_rows, plan.val_rows) == (len(prepared.train), len(prepared.val))
+    assert (plan.test_rows, plan.steps) == (19, 2 * steps_per_epoch(len(prepared.train), 4))
+
+
+def test_the_plan_carries_the_settled_spec(table: Table) -> None:
+    spec = _spec({"kind": "mlp"}, hyperparameters={"epochs": 3})
+    plan = rehearse(spec, table.schema, table.rows, Limits())
+    settled, _ = settle(spec, table.schema)
+    assert plan.spec == WireSpec.model_validate(settled.model_dump(mode="json")).model_dump(mode="json")
+    assert JobSpec.model_validate(plan.spec) == settled
+
+
+def _kept(model: torch.nn.Module, x: torch.Tensor) -> int:
+    """Numbers that autograd keeps of a step in training, and the answer's."""
+    own = {parameter.untyped_storage().data_ptr() for parameter in model.parameters()}
+    held: list[torch.Tensor] = []
+
+    def hold(tensor: torch.Tensor) -> torch.Tensor:
+        held.append(tensor)
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(hold, lambda tensor: tensor):
+        y = model.train()(x)
+    stores = {tensor.untyped_storage().data_ptr(): tensor.untyped_storage().nbytes() for tensor in held}
+    return int(y.numel()) + sum(size for place, size in stores.items() if place not in own) // 4
+
+
+RECURRENT: dict[str, Any] = {"kind": "rnn", "hidden": 64, "embedding": 32}
+DECODER: dict[str, Any] = {"kind": "transformer_lm", "layers": 1, "heads": 2}
+
+
+@pytest.mark.parametrize(
+    ("said", "causal"),
+    [
+        *[
+            (RECURRENT | {"cell": cell}, causal)
+            for cell in ("elman", "jordan", "lstm", "gru")
+            for causal in (True, False)
+        ],
+        *[(DECODER | {"width": width, "tied": tied}, True) for width in (8, 64) for tied in (True, False)],
+    ],
+)
+def test_activations_are_about_what_autograd_keeps(said: dict[str, Any], causal: bool) -> None:
+    inputs = Inputs("text", (64,), vocabulary=500, per_word=causal, causal=causal)
+    architecture = ARCHITECTURES[said["kind"]].model_validate(said)
+    outputs = inputs.vocabulary if causal else 5
+    _, _, counted = _measure(architecture, inputs, outputs, 16)
+    kept = _kept(architecture.build(inputs, outputs), torch.full((16, 64), 7))
+    assert 0.75 * kept < counted < 1.35 * kept
+
+
+def test_memory_and_checkpoints_grow_with_what_is_kept(table: Table) -> None:
+    def plan(**said: Any) -> tuple[int, int]:
+        made = rehearse(_spec({"kind": "mlp"}, hyperparameters=said), table.schema, table.rows, Limits())
+        return made.memory_bytes, made.checkpoint_bytes
+
+    sgd, adam = plan(optimizer={"kind": "sgd"}), plan(optimizer={"kind": "adam"})
+    average = plan(optimizer={"kind": "adam"}, ema=0.9)
+    assert sgd < adam < average
+    assert plan(optimizer={"kind": "adam"}, swa={"start": 0.5}) == average
+    assert sgd[1] * 3 == adam[1] * 2 and adam[1] * 4 == average[1] * 3
+    assert plan(batch_size=2)[0] < plan(batch_size=32)[0] == plan(batch_size=10_000)[0]
+
+
+@pytest.mark.parametrize(
+    ("architecture", "limits", "pointer"),
+    [
+        ({"kind": "mlp", "hidden": [65_536] * 8}, {}, "/architecture"),
+        ({"kind": "mlp", "hidden": [100]}, {"max_parameters": 500}, "/architecture"),
+        ({"kind": "mlp"}, {"max_memory_bytes": 1000}, "/hyperparameters/batch_size"),
+        ({"kind": "mlp"}, {"max_steps": 3}, "/hyperparameters"),
+    ],
+)
+def test_limits(architecture: dict[str, Any], limits: dict[str, int], pointer: str, table: Table) -> None:
+    began = time.monotonic()
+    with pytest.raises(SpecError) as refused:
+        rehearse(_spec(architecture), table.schema, table.rows, Limits(**limits))
+    assert (refused.value.pointer, refused.value.code) == (pointer, "over_limit")
+    assert "the limit is" in refused.value.message
+    assert time.monotonic() - began < 5, "something was truly built"
+
+
+@pytest.mark.parametrize(
+    ("spec", "pointer", "code"),
+    [
+        ({"architecture": {"kind": "cnn", "channels": [4] * 5}}, "/architecture/channels", "shape"),
+        ({"architecture": {"kind": "textcnn"}}, "/architecture/kind", "wrong_inputs"),
+        ({"dataset": {"id": "x", "target": "no"}}, "/dataset/target", "unknown_column"),
+        ({"dataset": {"id": "x", "split": {"val": 0.5, "test": 0.49}}}, "/dataset/split", "too_few_rows"),
+        (
+            {"hyperparameters": {"early_stopping": {"series": "val/f1"}}},
+            "/hyperparameters/early_stopping/series",
+            "unknown_series",
+        ),
+        ({"checkpoints": {"series": "val/rmse"}}, "/checkpoints/series", "unknown_series"),
+        (
+            {"dataset": {"id": "x", "split": {"val": 0}}, "checkpoints": {"series": "val/accuracy"}},
+            "/checkpoints/series",
+            "unknown_series",
+        ),
+    ],
+)
+def test_refusals(spec: dict[str, Any], pointer: str, code: str, pictures: Table) -> None:
+    whole = {"architecture": {"kind": "cnn"}, "dataset": {"id": "x"}, **spec}
+    if "split" in whole["dataset"]:
+        whole["dataset"] = {**whole["dataset"], "split": {"kind": "holdout", **whole["dataset"]["split"]}}
+    with pytest.raises(SpecError) as refused:
+        rehearse(JobSpec.model_validate(whole), pictures.schema, 40 if code != "too_few_rows" else 3, Limits())
+    assert (refused.value.pointer, refused.value.code) == (pointer, code)
+
+
+def test_a_bound_needs_something_to_bound(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = _spec({"kind": "mlp"}, hyperparameters={"max_norm": 3.0})
+    assert rehearse(spec, table.schema, table.rows, Limits()).parameters > 0
+    monkeypatch.setattr("models.planning.rehearsal.readout", lambda model: [])
+    with pytest.raises(SpecError) as refused:
+        rehearse(spec, table.schema, table.rows, Limits())
+    assert (refused.value.pointer, refused.value.code) == ("/hyperparameters/max_norm", "no_head")
+
+
+def test_outputs_that_are_read_from_the_table_of_tokens_have_no_weights_to_bound(tmp_path: Path) -> None:
+    text = small.ingested(tmp_path / "t", {"text": [f"line {at} {'ab' * at}" for at in range(40)]}, target=None)
+    kind, bound = {"kind": "transformer_lm", "width": 8, "heads": 2}, {"hyperparameters": {"max_norm": 3.0}}
+    with pytest.raises(SpecError, match="no weights of their own") as refused:
+        rehearse(_spec(kind, **bound), text.schema, text.rows, Limits())
+    assert refused.value.pointer == "/hyperparameters/max_norm"
+    assert refused.value.suggestion == "architecture.tied = false"
+    assert rehearse(_spec({**kind, "tied": False}, **bound), text.schema, text.rows, Limits()).parameters > 0
+
+
+def test_a_default_series_without_a_validation_part_is_no_fault(table: Table) -> None:
+    spec = _spec({"kind": "mlp"}, dataset={"id": "x", "split": {"kind": "holdout", "val": 0}})
+    plan = rehearse(spec, table.schema, table.rows, Limits())
+    assert plan.val_rows == 0
+    # What a job says of itself names the series, and can be submitted again.
+    assert rehearse(JobSpec.model_validate(plan.spec), table.schema, table.rows, Limits()) == plan
+
+
+@pytest.mark.parametrize("series", ["val/loss", "val/rmse", "val/mae", "val/r2"])
+def test_series_of_a_regression(series: str, tmp_path: Path) -> None:
+    table = small.table("vector", tmp_path / "r", task="regression")
+    said = {"early_stopping": {"series": series}}
+    assert rehearse(_spec({"kind": "mlp"}, hyperparameters=said), table.schema, table.rows, Limits()).task == (
+        "regression"
+    )
+
+
+def test_what_is_frozen_needs_neither_gradients_nor_a_state(table: Table) -> None:
+    architecture = {"kind": "mlp", "hidden": [8]}
+    free = rehearse(_spec(architecture), table.schema, table.rows, Limits())
+    held = rehearse(_spec(architecture, hyperparameters={"freeze": ["layers.0"]}), table.schema, table.rows, Limits())
+    frozen = 4 * 8 + 8
+    assert (free.trainable, held.parameters, held.trainable) == (free.parameters, free.parameters, 8 * 3 + 3)
+    assert free.memory_bytes - held.memory_bytes == 3 * 4 * frozen, "gradients, and AdamW's two numbers"
+    assert free.checkpoint_bytes - held.checkpoint_bytes == 2 * 4 * frozen
+    assert held.shapes == {
+        "layers.0.weight": [8, 4],
+        "layers.0.bias": [8],
+        "layers.3.weight": [3, 8],
+        "layers.3.bias": [3],
+    }
+
+
+def test_a_frozen_map_is_not_bounded(table: Table) -> None:
+    spec = _spec({"kind": "mlp"}, hyperparameters={"max_norm": 3.0, "freeze": ["layers.6"]})
+    with pytest.raises(SpecError) as refused:
+        rehearse(spec, table.schema, table.rows, Limits())
+    assert (refused.value.pointer, refused.value.code) == ("/hyperparameters/max_norm", "frozen")
+
+
+def test_batch_normalization_of_single_rows_is_refused(pictures: Table) -> None:
+    said = {"hyperparameters": {"batch_size": 1}}
+    with pytest.raises(SpecError, match="single row") as refused:
+        rehearse(_spec({"kind": "cnn"}, **said), pictures.schema, pictures.rows, Limits())
+    assert refused.value.pointer == "/hyperparameters/batch_size"
+    assert rehearse(_spec({"kind": "cnn", "normalization": "none"}, **said), pictures.schema, pictures.rows, Limits())
+    assert rehearse(_spec({"kind": "cnn", "hidden": []}, **said), pictures.schema, pictures.rows, Limits())

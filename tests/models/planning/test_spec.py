@@ -1,0 +1,156 @@
+"""What a spec means once its open choices are settled."""
+
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from pydantic import ValidationError
+
+from athanor.contract import JobSpec as WireSpec
+from models.data.preparation import encoders
+from models.data.preparation.split import divide
+from models.data.table import Table
+from models.errors import SpecError
+from models.parts.architecture import ARCHITECTURES, InputKind
+from models.parts.augmentations.token_dropout import TokenDropout
+from models.parts.optimizer import OPTIMIZERS
+from models.parts.schedule import SCHEDULES
+from models.planning.spec import JobSpec, foreseen, settle
+from tests import small
+
+
+def _spec(architecture: str = "mlp", **rest: Any) -> JobSpec:
+    return JobSpec.model_validate({"architecture": {"kind": architecture}, "dataset": {"id": "x"}, **rest})
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Table:
+    return small.table("vector", tmp_path / "t")
+
+
+def test_what_is_left_open_follows_from_the_recipe(table: Table) -> None:
+    settled, roles = settle(_spec(), table.schema)
+    chosen, recipe = settled.hyperparameters, ARCHITECTURES["mlp"].recipe
+    assert chosen.optimizer == OPTIMIZERS[recipe.optimizer].model_validate(
+        {"lr": recipe.lr, "weight_decay": recipe.weight_decay}
+    )
+    assert chosen.schedule == SCHEDULES[recipe.schedule].model_validate({})
+    assert chosen.loss is not None and chosen.loss.kind == "cross_entropy"
+    assert (chosen.epochs, chosen.steps, chosen.batch_size) == (recipe.epochs, None, recipe.batch_size)
+    assert settled.checkpoints.every_epochs == 1
+    assert settled.dataset.model_dump(include={"task", "target", "inputs", "input"}) == {
+        "task": "classification",
+        "target": "target",
+        "inputs": ["height", "width", "color"],
+        "input": None,
+    }
+    assert roles.task == "classification"
+
+
+def test_what_is_said_is_kept(table: Table) -> None:
+    said = {
+        "steps": 7,
+        "batch_size": 3,
+        "optimizer": {"kind": "adam"},
+        "schedule": {"kind": "step", "gamma": 0.1},
+        "loss": {"kind": "bce"},
+        "clip_norm": 2.0,
+    }
+    settled, _ = settle(_spec(hyperparameters=said, checkpoints={"every_steps": 5}), table.schema)
+    dumped = settled.model_dump(mode="json", exclude_unset=False)["hyperparameters"]
+    assert dumped["epochs"] is None
+    assert dumped["optimizer"]["lr"] == 1e-3, "a named optimizer has its own rate, not the recipe's"
+    for name, value in said.items():
+        assert dumped[name] == value or dumped[name].items() >= value.items()  # type: ignore[attr-defined]
+    assert (settled.checkpoints.every_steps, settled.checkpoints.every_epochs) == (5, None)
+
+
+@pytest.mark.parametrize("kind", ["vector", "image", "text"])
+def test_settling_twice_is_settling_once(kind: InputKind, tmp_path: Path) -> None:
+    schema = small.table(kind, tmp_path / "t").schema
+    architecture = next(part for part in ARCHITECTURES if kind in part.accepts).model_fields["kind"].default
+    once, roles = settle(_spec(architecture), schema)
+    # Over the wire and back, as a trainer receives it.
+    wire = WireSpec.model_validate(once.model_dump(mode="json")).model_dump(mode="json")
+    assert settle(JobSpec.model_validate(wire), schema) == (once, roles)
+
+
+@pytest.mark.parametrize(
+    ("task", "loss", "suggestion"), [("classification", "mse", "cross_entropy"), ("regression", "bce", "mse")]
+)
+def test_a_loss_must_fit_the_task(task: str, loss: str, suggestion: str, tmp_path: Path) -> None:
+    schema = small.table("vector", tmp_path / "t", task=task).schema
+    with pytest.raises(SpecError, match=f"{loss} does not fit {task}") as refused:
+        settle(_spec(hyperparameters={"loss": {"kind": loss}}), schema)
+    assert (refused.value.pointer, refused.value.code) == ("/hyperparameters/loss/kind", "wrong_loss")
+    assert refused.value.suggestion is not None and suggestion in refused.value.suggestion
+
+
+@pytest.mark.parametrize(
+    ("wrong", "where"),
+    [
+        ({"architecture": {"kind": "mpl"}}, ("architecture",)),
+        ({"architecture": {"kind": "mlp", "hiden": [3]}}, ("architecture", "mlp", "hiden")),
+        ({"hyperparameters": {"optimizer": {"kind": "sgd", "lr": 0}}}, ("hyperparameters", "optimizer", "sgd", "lr")),
+        ({"hyperparameters": {"epochs": 1, "steps": 1}}, ("hyperparameters",)),
+        ({"hyperparameters": {"ema": 0.9, "swa": {}}}, ("hyperparameters",)),
+        ({"hyperparameters": {"swa": {"start": 1}}}, ("hyperparameters", "swa", "start")),
+        ({"hyperparameters": {"swa": {"stop": 1}}}, ("hyperparameters", "swa", "stop")),
+        ({"hyperparameters": {"clip_value": 0}}, ("hyperparameters", "clip_value")),
+        ({"hyperparameters": {"clip_value": 1e7}}, ("hyperparameters", "clip_value")),
+        ({"hyperparameters": {"l1": -1}}, ("hyperparameters", "l1")),
+        ({"hyperparameters": {"l1": 1001}}, ("hyperparameters", "l1")),
+        ({"hyperparameters": {"max_norm": 0}}, ("hyperparameters", "max_norm")),
+        ({"hyperparameters": {"max_norm": 1e7}}, ("hyperparameters", "max_norm")),
+        ({"hyperparameters": {"init": "zeros"}}, ("hyperparameters", "init")),
+        ({"hyperparameters": {"decay_biases": "perhaps"}}, ("hyperparameters", "decay_biases")),
+        ({"dataset": {"id": "x", "input": "a", "inputs": ["b"]}}, ("dataset",)),
+        ({"dataset": {"id": "x", "split": {"kind": "holdout", "val": 0.5, "test": 0.5}}}, ("dataset", "split")),
+        ({"checkpoints": {"every_steps": 1, "every_epochs": 1}}, ("checkpoints",)),
+        ({"epochs": 3}, ("epochs",)),
+    ],
+)
+def test_wrong_specs_are_refused_where_they_are_wrong(wrong: dict[str, Any], where: tuple[str, ...]) -> None:
+    with pytest.raises(ValidationError) as refused:
+        _spec(**wrong) if "architecture" not in wrong else JobSpec.model_validate({"dataset": {"id": "x"}, **wrong})
+    assert refused.value.errors()[0]["loc"][: len(where)] == where
+
+
+@pytest.mark.parametrize("kind", ["vector", "image", "text"])
+def test_what_is_foreseen_is_what_comes_or_a_little_more(kind: InputKind, tmp_path: Path) -> None:
+    table = small.table(kind, tmp_path / "t")
+    architecture = next(part for part in ARCHITECTURES if kind in part.accepts).model_fields["kind"].default
+    settled, roles = settle(_spec(architecture), table.schema)
+    before = foreseen(roles)
+    after = encoders.fit(table, roles, divide(settled.dataset.split, table, roles).train).inputs()
+    assert before.kind == after.kind
+    assert all(least <= most for least, most in zip(after.shape, before.shape, strict=True))
+    assert after.vocabulary <= before.vocabulary <= after.vocabulary + 8
+
+
+def test_tags_keep_their_words_in_their_places(tmp_path: Path) -> None:
+    columns = {"words": pa.array([["a", "b"], ["c"]] * 20), "tags": pa.array([["O", "B"], ["O"]] * 20)}
+    table = small.ingested(tmp_path / "t", columns, target="tags")
+    for kind in ("token_dropout", "swap"):
+        spec = _spec("rnn", hyperparameters={"augmentations": [{"kind": kind}]})
+        if kind == "token_dropout":
+            settled, _ = settle(spec, table.schema)
+            assert settled.hyperparameters.augmentations == (TokenDropout(),)
+        else:
+            with pytest.raises(SpecError, match="this is tagging from text inputs") as refused:
+                settle(spec, table.schema)
+            assert refused.value.pointer == "/hyperparameters/augmentations/0/kind"
+            assert refused.value.suggestion == "use one of token_dropout"
+
+
+def test_the_rate_falls_where_an_affine_map_has_many_inputs(tmp_path: Path) -> None:
+    recipe = ARCHITECTURES["linear"].recipe
+    forms: list[tuple[InputKind, int]] = [("vector", 5), ("image", 768)]
+    for kind, inputs in forms:
+        table = small.table(kind, tmp_path / kind)
+        settled, _ = settle(_spec("linear"), table.schema)
+        optimizer = settled.hyperparameters.optimizer
+        assert optimizer is not None and optimizer.lr == recipe.lr_of(inputs)
+    assert recipe.lr_of(5) == recipe.lr and recipe.lr_of(320) == pytest.approx(recipe.lr / 10)
+    assert ARCHITECTURES["mlp"].recipe.lr_of(10**6) == ARCHITECTURES["mlp"].recipe.lr

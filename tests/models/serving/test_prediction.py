@@ -1,0 +1,233 @@
+"""Answers from a checkpoint."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+import torch
+from pydantic import ValidationError
+
+from athanor.contract import Column, Generation
+from models.data.preparation.encoders import MAX_WORDS
+from models.data.preparation.examples import prepare
+from models.data.table import Table
+from models.errors import SpecError
+from models.parts.architecture import InputKind
+from models.parts.losses.mse import MSE
+from models.parts.optimizers.adam import Adam
+from models.planning.spec import JobSpec, settle
+from models.serving.prediction import Predictor, _cell
+from tests import small
+from worker.training import device, loop, snapshot
+from worker.training.loop import Learner, TrainingConfig
+
+SPECS: dict[InputKind, dict[str, Any]] = {
+    "vector": {"kind": "mlp", "hidden": [4]},
+    "image": {"kind": "cnn", "channels": [4], "hidden": [4]},
+    "text": {"kind": "textcnn", "embedding": 4, "channels": 4, "widths": [2]},
+}
+
+
+def _trained(kind: InputKind, folder: Path, task: str = "classification") -> tuple[Table, Predictor, torch.Tensor]:
+    """A table, a predictor loaded from disk, and what the loop itself answers for every row."""
+    table = small.table(kind, folder / "table", task=task)
+    spec, roles = settle(JobSpec.model_validate({"architecture": SPECS[kind], "dataset": {"id": "x"}}), table.schema)
+    prepared = prepare(table, roles, spec.dataset.split)
+    device.prepare(0, "cpu")
+    encoder, target = prepared.preparation.encoder, prepared.preparation.target
+    model = spec.architecture.build(encoder.inputs(), target.outputs)
+    criterion = spec.hyperparameters.loss.build() if spec.hyperparameters.loss else MSE().build()
+    course = TrainingConfig(criterion, lambda step, steps: 1.0, target.measure, 6, 2, 16, 0)
+    learner = Learner(model, Adam(lr=0.01).build(model.parameters()), course)
+    list(loop.fit(learner, (prepared.train.x, prepared.train.t), None))
+    snapshot.write(learner, folder / "s", {}, prepared.preparation.model_dump_json())
+    predictor = Predictor.load(spec.model_dump(mode="json"), table.schema, folder / "s")
+    return table, predictor, loop.outputs(model, encoder.encode(table))
+
+
+def _rows(table: Table, columns: list[str]) -> list[dict[str, Any]]:
+    if columns == ["image"]:
+        return [{"image": image.tolist()} for image in table.arrays("image")]
+    rows: list[dict[str, Any]] = table.data.select(columns).to_pylist()
+    return rows
+
+
+@pytest.mark.parametrize("kind", SPECS)
+def test_it_answers_as_the_loop_would(kind: InputKind, tmp_path: Path) -> None:
+    table, predictor, y_NK = _trained(kind, tmp_path)
+    answers = predictor.answer(_rows(table, [column.name for column in predictor.columns]))
+    expected = predictor.preparation.target.decode(y_NK, torch.empty(0))
+    assert [answer["label"] for answer in answers] == [answer["label"] for answer in expected]
+    for found, wanted in zip(answers, expected, strict=True):
+        assert found["probabilities"] == pytest.approx(wanted["probabilities"], abs=1e-5)
+
+
+def test_values_come_in_the_targets_own_unit(tmp_path: Path) -> None:
+    table, predictor, y_N1 = _trained("vector", tmp_path, "regression")
+    answers = predictor.answer(_rows(table, ["height", "width", "color"]))
+    target = predictor.preparation.target
+    assert target.task == "regression"
+    expected = (y_N1.squeeze(1).double() * target.std + target.mean).tolist()
+    assert [answer["value"] for answer in answers] == pytest.approx(expected, abs=1e-5)
+
+
+def test_a_row_may_leave_things_out(tmp_path: Path) -> None:
+    _, predictor, _ = _trained("vector", tmp_path)
+    rows = [{"height": 1}, {"height": 1, "width": None, "color": "mauve"}, {}]
+    one, other, _ = predictor.answer(rows)
+    assert one == other
+
+
+def test_the_value_itself_where_there_is_one_column(tmp_path: Path) -> None:
+    _, predictor, _ = _trained("text", tmp_path)
+    assert predictor.answer(["iron and coal"]) == predictor.answer([{"text": "iron and coal"}])
+    assert len(predictor.answer([""])) == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "row", "pointer", "code"),
+    [
+        ("vector", [1, 2, "red"], "/rows/1", "wrong_row"),
+        ("vector", {"height": "tall"}, "/rows/1", "wrong_value"),
+        ("vector", {"height": True}, "/rows/1", "wrong_value"),
+        ("vector", {"height": float("nan")}, "/rows/1", "wrong_value"),
+        ("vector", {"height": float("inf")}, "/rows/1", "wrong_value"),
+        ("vector", {"height": 10**400}, "/rows/1", "wrong_value"),
+        ("vector", {"color": ["red"]}, "/rows/1", "wrong_value"),
+        ("vector", {"target": "ash"}, "/rows/1/target", "unknown_column"),
+        ("vector", {"a/b~c": 1}, "/rows/1/a~1b~0c", "unknown_column"),
+        ("text", 3, "/rows/1", "wrong_value"),
+        ("image", None, "/rows/1", "wrong_value"),
+        ("image", [[1, 2], [3, 4]], "/rows/1", "wrong_value"),
+        ("image", [[1, 2], [3]], "/rows/1", "wrong_value"),
+        ("image", "cat.png", "/rows/1", "wrong_value"),
+        ("image", [256] * 768, "/rows/1", "wrong_value"),
+        ("image", [10**400] * 768, "/rows/1", "wrong_value"),
+    ],
+)
+def test_rows_that_cannot_be_read(kind: InputKind, row: Any, pointer: str, code: str, tmp_path: Path) -> None:
+    table, predictor, _ = _trained(kind, tmp_path)
+    good = _rows(table, [column.name for column in predictor.columns])[0]
+    with pytest.raises(SpecError) as refused:
+        predictor.answer([good, row])
+    assert (refused.value.pointer, refused.value.code) == (pointer, code)
+
+
+def test_what_float32_cannot_hold_once_it_is_scaled(tmp_path: Path) -> None:
+    _, predictor, _ = _trained("vector", tmp_path)
+    for value in (1e300, -1.7e308):
+        with pytest.raises(SpecError, match="'width' is too far") as refused:
+            predictor.answer([{"height": 1}, {"height": 1, "width": value}])
+        assert (refused.value.pointer, refused.value.code) == ("/rows/1", "wrong_value")
+    assert len(predictor.answer([{"height": 1e30}])) == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "said"),
+    [
+        ("text", [1], "'x' must be a string; this is a list with a number"),
+        ("text", [[[1]]], "'x' must be a string; this is a list with a list"),
+        ("text", ["a"], "'x' must be a string; this is a list"),
+        ("text", 5, "'x' must be a string; this is a number"),
+        ("text", "\ud800", "'x' must be a string; this is no Unicode text"),
+        ("category", {}, "'x' must be a string; this is an object"),
+        ("tokens", "a b", "'x' must be a list of words; this is a string"),
+        ("tokens", ["a", None], "'x' must be a list of words; this is a list with null"),
+        ("number", True, "'x' must be a finite number; this is true or false"),
+        ("number", "5", "'x' must be a finite number; this is a string"),
+        ("number", float("nan"), "'x' must be a finite number; this is not"),
+        ("number", 10**400, "'x' must be a finite number; this is not"),
+    ],
+)
+def test_what_a_cell_must_be_and_what_it_is(kind: Any, value: Any, said: str) -> None:
+    with pytest.raises(SpecError) as refused:
+        _cell(value, Column(name="x", kind=kind), "/rows/0")
+    assert refused.value.message == said
+
+
+def _chatter(folder: Path) -> Predictor:
+    """A language model, loaded from what a few steps of it left on disk."""
+    table = small.table("text", folder / "table")
+    architecture = {"kind": "transformer_lm", "layers": 1, "heads": 2, "width": 8}
+    chosen = {"architecture": architecture, "dataset": {"id": "x", "context": 8}}
+    spec, roles = settle(JobSpec.model_validate(chosen), table.schema)
+    prepared = prepare(table, roles, spec.dataset.split)
+    target = prepared.preparation.target
+    device.prepare(0, "cpu")
+    model = spec.architecture.build(prepared.preparation.inputs(), target.outputs)
+    assert spec.hyperparameters.loss is not None
+    criterion = target.criterion(spec.hyperparameters.loss.build())
+    course = TrainingConfig(criterion, lambda step, steps: 1.0, target.measure, 6, 3, 16, 0)
+    learner = Learner(model, Adam(lr=0.01).build(model.parameters()), course)
+    list(loop.fit(learner, lambda epoch: prepared.train.epoch(0, epoch), None))
+    snapshot.write(learner, folder / "s", {}, prepared.preparation.model_dump_json())
+    return Predictor.load(spec.model_dump(mode="json"), table.schema, folder / "s")
+
+
+def test_a_language_model_goes_on(tmp_path: Path) -> None:
+    predictor = _chatter(tmp_path)
+    how = Generation(max_new_tokens=12, seed=5)
+    answers = predictor.answer(["iron", {"text": "coal and"}, "", "iron"], how)
+    assert [len(answer["text"]) for answer in answers] == [12] * 4
+    assert answers[0] == answers[3] == predictor.answer(["iron"], how)[0], "neighbors change nothing"
+    assert predictor.answer(["iron"], Generation(max_new_tokens=12, seed=6)) != answers[:1]
+    assert len(predictor.answer(["iron"])[0]["text"]) == 100
+
+
+def _tagger(folder: Path) -> Predictor:
+    """A tagger that was trained on rows of six words at most."""
+    words = [["ash", "to", "ash"], ["iron", "and", "coal", "and", "more", "iron"]] * 10
+    columns = {"words": pa.array(words), "tags": pa.array([[f"T-{word}" for word in row] for row in words])}
+    table = small.ingested(folder / "table", columns, target="tags")
+    chosen = {"architecture": {"kind": "rnn", "hidden": 4, "embedding": 4}, "dataset": {"id": "x"}}
+    spec, roles = settle(JobSpec.model_validate(chosen), table.schema)
+    preparation = prepare(table, roles, spec.dataset.split).preparation
+    torch.manual_seed(0)
+    module = spec.architecture.build(preparation.inputs(), preparation.target.outputs)
+    assert preparation.inputs().shape == (6,)
+    return Predictor(module.eval(), preparation, roles.inputs, any_length=spec.architecture.any_length)
+
+
+def test_a_tag_for_every_word(tmp_path: Path) -> None:
+    predictor = _tagger(tmp_path)
+    rows: list[Any] = [["iron"] * 9, [], {"words": ["never", "seen"]}, {"words": []}, {}, ["ash"] * MAX_WORDS]
+    answers = predictor.answer(rows)
+    assert [len(answer["tags"]) for answer in answers] == [9, 0, 2, 0, 0, MAX_WORDS]
+    assert predictor.answer(rows[:1]) == answers[:1]
+    assert predictor.answer([[], []]) == [{"tags": []}] * 2
+    assert predictor.decode([{"words": []}], predictor.encode([[]]), torch.ones(1, 6, 6)) == [{"tags": []}]
+
+
+def test_more_words_than_a_tagger_reads(tmp_path: Path) -> None:
+    predictor = _tagger(tmp_path)
+    with pytest.raises(SpecError, match="513 words; at most 512 are read") as refused:
+        predictor.answer([["ash"], ["ash"] * (MAX_WORDS + 1)])
+    assert (refused.value.pointer, refused.value.code) == ("/rows/1", "over_limit")
+    bounded = replace(predictor, any_length=False)
+    assert len(bounded.answer([["ash"] * 6])[0]["tags"]) == 6
+    with pytest.raises(SpecError, match="7 words; at most 6 are read"):
+        bounded.answer([["ash"] * 7])
+
+
+def test_how_much_is_said_at_once(tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match="4096 at most") as refused:
+        _chatter(tmp_path).answer(["iron"] * 3, Generation(max_new_tokens=2048))
+    assert (refused.value.pointer, refused.value.code) == ("/max_new_tokens", "over_limit")
+
+
+def test_how_cold_it_may_be(tmp_path: Path) -> None:
+    predictor = _chatter(tmp_path)
+    coldest = predictor.answer(["iron"], Generation(max_new_tokens=12, temperature=1e-3))
+    assert coldest == predictor.answer(["iron"], Generation(max_new_tokens=12, top_k=1))
+    for too_cold in (1e-320, 1e-4, 0.0):
+        with pytest.raises(ValidationError):
+            Generation(temperature=too_cold)
+
+
+def test_only_a_language_model_goes_on(tmp_path: Path) -> None:
+    _, predictor, _ = _trained("text", tmp_path)
+    with pytest.raises(SpecError) as refused:
+        predictor.answer(["iron"], Generation(top_k=3))
+    assert (refused.value.pointer, refused.value.code) == ("/top_k", "wrong_task")

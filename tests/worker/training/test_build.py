@@ -1,0 +1,165 @@
+"""What a trainer makes of a spec: the course it gives to the loop."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import torch
+from sklearn.utils.class_weight import compute_class_weight
+from torch.nn import functional as F
+
+from models.data.preparation.examples import Prepared, prepare
+from models.data.table import Table
+from models.parts.augmentations.mixup import Mixup
+from models.parts.augmentations.noise import Noise
+from models.parts.optimizers.sgd import SGD
+from models.planning.spec import JobSpec, settle
+from tests import small
+from worker.training.batch import AugmentedBatches
+from worker.training.build import build_config
+from worker.training.completed_folds import CompletedFolds
+from worker.training.loop import Learner, Plateau, TrainingConfig, fit
+from worker.training.pipes import ParentWatch, Pipe
+from worker.training.run import TrainingRun, Work
+
+
+def _made(table: Table, **chosen: Any) -> tuple[TrainingConfig, Prepared]:
+    said = {"architecture": {"kind": "linear"}, "dataset": {"id": "x"}, "hyperparameters": chosen}
+    spec, roles = settle(JobSpec.model_validate(said), table.schema)
+    prepared = prepare(table, roles, spec.dataset.split)
+    return build_config(spec, prepared, torch.device("cpu")), prepared
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Table:
+    return small.table("vector", tmp_path / "t")
+
+
+@pytest.mark.parametrize("kind", ["cross_entropy", "focal"])
+def test_class_weights_follow_from_the_training_part(kind: str, tmp_path: Path) -> None:
+    labels = ["common"] * 30 + ["rare"] * 10
+    columns = {"x": pa.array([float(at) for at in range(40)]), "target": pa.array(labels)}
+    table = small.ingested(tmp_path / "t", columns)
+    weighted, prepared = _made(table, loss={"kind": kind, "class_weights": "balanced"})
+    plain, _ = _made(table, loss={"kind": kind})
+    rows = torch.bincount(prepared.train.t)
+    assert rows.tolist() == [24, 8]
+    y_1K = torch.tensor([[0.3, -0.2]])
+    for number in (0, 1):
+        t_1 = torch.tensor([number])
+        assert float(weighted.criterion(y_1K, t_1)) == pytest.approx(
+            float(plain.criterion(y_1K, t_1)) * 32 / (2 * int(rows[number]))
+        )
+
+
+@pytest.mark.parametrize("task", ["tagging", "language_modeling"])
+def test_where_every_word_has_a_class_words_are_weighed(task: str, tmp_path: Path) -> None:
+    """By scikit-learn's weights. Sentences are of unlike lengths: what pads them counts for nothing."""
+    if task == "tagging":
+        tags = [["O"] * (1 + at % 5) + ["B-place"] * (at % 3) for at in range(40)]
+        columns = {"words": [["rome"] * len(each) for each in tags], "tags": tags}
+        table = small.ingested(tmp_path / "t", columns, target="tags")
+        architecture, dataset = "rnn", {"id": "x"}
+    else:
+        table = small.ingested(tmp_path / "t", {"text": [f"{'ab' * (at % 4)}c{at}" for at in range(40)]}, target=None)
+        architecture, dataset = "neural_ngram", {"id": "x", "documents": "lines"}
+    loss = {"kind": "cross_entropy", "class_weights": "balanced"}
+    said = {"architecture": {"kind": architecture}, "dataset": dataset, "hyperparameters": {"loss": loss}}
+    spec, roles = settle(JobSpec.model_validate(said), table.schema)
+    assert roles.task == task
+    prepared = prepare(table, roles, spec.dataset.split)
+    criterion = build_config(spec, prepared, torch.device("cpu")).criterion
+    t_NT = prepared.train.t
+    assert (t_NT == -1).any()
+    seen, classes = t_NT[t_NT >= 0].numpy(), prepared.preparation.target.outputs
+    numbers = np.unique(seen)
+    # scikit-learn knows of no class that does not occur, and padding and the unknown do not.
+    weights = compute_class_weight("balanced", classes=numbers, y=seen) * len(numbers) / classes
+    for number, weight in zip(numbers.tolist(), weights, strict=True):
+        y_1TK = torch.randn(1, 2, classes)
+        expected = weight * float(F.cross_entropy(y_1TK[0, :1], torch.tensor([number])))
+        assert float(criterion(y_1TK, torch.tensor([[number, -1]]))) == pytest.approx(expected, rel=1e-5)
+
+
+def test_gradient_descent_has_one_step_an_epoch(table: Table) -> None:
+    course, prepared = _made(table, optimizer={"kind": "gd"}, epochs=4, batch_size=5)
+    assert (course.steps, course.steps_per_epoch) == (4, 1)
+    assert course.batch_size >= len(prepared.train)
+
+
+def test_a_plateau_watches_what_is_best(table: Table) -> None:
+    said = {"kind": "plateau", "gamma": 0.3, "patience": 2, "threshold": 0.5, "min": 0.1}
+    course, _ = _made(table, schedule=said)
+    assert course.plateau == Plateau("val/loss", "min", factor=0.3, patience=2, threshold=0.5, least=0.1)
+    assert _made(table, schedule={"kind": "cosine"})[0].plateau is None
+
+
+def test_augmentations_are_for_training_batches(table: Table) -> None:
+    course, prepared = _made(table, augmentations=[{"kind": "noise", "std": 0.5}, {"kind": "mixup"}], seed=3)
+    assert course.augment is not None
+    rows_B, part = torch.arange(8), prepared.train
+    batch = course.augment(part.x, part.t, rows_B, 2)
+    expected = AugmentedBatches([Noise(std=0.5), Mixup()], prepared.preparation.inputs(), 3)(part.x, part.t, rows_B, 2)
+    assert torch.equal(batch.x, expected.x) and not torch.equal(batch.x, part.x[:8])
+    assert _made(table)[0].augment is None
+
+
+def test_every_term_reaches_the_learner(table: Table, tmp_path: Path) -> None:
+    """A training as the trainer builds it, up to its first step."""
+    chosen = {
+        "optimizer": {"kind": "adamw", "weight_decay": 0.3},
+        "clip_value": 0.25,
+        "l1": 0.125,
+        "decay_biases": False,
+        "max_norm": 3.0,
+        "init": "orthogonal",
+        "swa": {"start": 0.5},
+    }
+    architecture = {"kind": "mlp", "hidden": [6]}
+    said = {"architecture": architecture, "dataset": {"id": "x"}, "hyperparameters": chosen}
+    spec, roles = settle(JobSpec.model_validate(said), table.schema)
+    work = Work(spec, roles, table, torch.device("cpu"), tmp_path)
+    learner = TrainingRun(work, CompletedFolds(), Mute(), ParentWatch()).learner
+    course = learner.course
+    assert (course.clip_value, course.l1, course.max_norm, course.swa) == (0.25, 0.125, 3.0, 0.5)
+    assert course.ema is None and learner.average is None and len(learner.readout) == 1
+    assert [group["weight_decay"] for group in learner.optimizer.param_groups] == [0.3, 0.0]
+    first = learner.model.state_dict()["layers.0.weight"]
+    few = first if len(first) <= first.shape[1] else first.T
+    torch.testing.assert_close(few @ few.T, torch.eye(len(few)), atol=1e-5, rtol=0)
+
+
+class Mute(Pipe):
+    """A pipe that nobody reads."""
+
+    def __init__(self) -> None:
+        pass
+
+    def send(self, kind: str, **data: Any) -> None:
+        pass
+
+
+def test_entities_are_counted_in_evaluations_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = [[small.WORDS[at % 5], small.WORDS[at % 7]] for at in range(40)]
+    tags = [["O", "B-metal" if at % 7 == 3 else "O"] for at in range(40)]
+    table = small.ingested(tmp_path / "t", {"words": pa.array(words), "target": pa.array(tags)})
+    said = {"architecture": {"kind": "rnn", "hidden": 4, "embedding": 4}, "dataset": {"id": "x"}}
+    spec, roles = settle(JobSpec.model_validate({**said, "hyperparameters": {"epochs": 2}}), table.schema)
+    prepared = prepare(table, roles, spec.dataset.split)
+    course, target = build_config(spec, prepared, torch.device("cpu")), prepared.preparation.target
+    assert course.steps == 4
+    calls = []
+
+    def counted(pairs: object) -> float:
+        calls.append(pairs)
+        return 0.25
+
+    monkeypatch.setattr("models.data.preparation.targets.f1", counted)
+    model = spec.architecture.build(prepared.preparation.inputs(), target.outputs)
+    learner = Learner(model, SGD(lr=0.1).build(model.parameters()), course)
+    steps = list(fit(learner, (prepared.train.x, prepared.train.t), (prepared.val.x, prepared.val.t)))
+    assert ["train/accuracy" in step.series for step in steps] == [True] * 4
+    assert [step.series.get("val/f1") for step in steps] == [None, 0.25, None, 0.25]
+    assert len(calls) == 2

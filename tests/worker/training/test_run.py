@@ -1,0 +1,235 @@
+"""The trainings of a job, driven as a supervisor drives them: cut at every checkpoint, they end as if never touched."""
+
+import json
+import threading
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from athanor.contract import better_is
+from tests import small
+from worker import messages
+from worker.training import point_buffer
+from worker.training.attempt import attempt
+from worker.training.pipes import ParentWatch, Pipe
+
+Message = dict[str, Any]
+
+
+class Listening(Pipe):
+    """Keeps what is said, and pulls the leash once it has heard of so many checkpoints.
+
+    Who reads points on after the last step that has any must see them all.
+    """
+
+    def __init__(self, leash: ParentWatch, patience: int) -> None:
+        self.leash, self.patience, self.heard = leash, patience, list[Message]()
+        self.reached = 0
+
+    def send(self, kind: str, **data: Any) -> None:
+        said = {"type": kind, **data}
+        messages.read(json.dumps(said).encode())
+        self.heard.append(said)
+        if kind == "points" and data["series"]:
+            columns = [steps for steps, _, _ in data["series"].values()]
+            assert min(steps[0] for steps in columns) > self.reached, "a step has points after it was told"
+            self.reached = max(steps[-1] for steps in columns)
+        self.patience -= kind == "checkpoint"
+        if self.patience == 0:
+            self.leash.stop = "pause"
+
+    def await_taking(self, room: Path) -> None:
+        """Snapshots stay where they are."""
+
+
+class Killed(Exception):
+    """The end of a trainer that is given no time."""
+
+
+class Dying(Listening):
+    """Kills the trainer once it has told of a test, before the checkpoint that would keep it."""
+
+    def send(self, kind: str, **data: Any) -> None:
+        super().send(kind, **data)
+        if kind == "points" and any("test/" in name for name in data["series"]):
+            raise Killed
+
+
+class Slow(Listening):
+    """Takes a snapshot out of the room a while after it heard of it."""
+
+    def await_taking(self, room: Path) -> None:
+        self.room = room
+        Pipe.await_taking(self, room)
+
+    def send(self, kind: str, **data: Any) -> None:
+        super().send(kind, **data)
+        if kind == "checkpoint":
+            (snapshot,) = self.room.iterdir()
+            taken = self.room.with_name(f"{self.room.name}-{snapshot.name}")
+            threading.Timer(0.1, snapshot.rename, [taken]).start()
+
+
+class Job:
+    """A job in the hands of a supervisor that stops its trainer after every so many checkpoints."""
+
+    listener: type[Listening] = Listening
+
+    def __init__(self, folder: Path, every: int, dataset: dict[str, Any], **chosen: Any) -> None:
+        table = small.table("vector", folder / "t.parquet", rows=41)
+        self.folder, self.every = folder, every
+        self.assignment = {
+            "schema": table.schema.model_dump(mode="json", by_alias=True),
+            "dataset": str(folder / "t.parquet"),
+            "spec": {
+                "architecture": {"kind": "mlp", "hidden": [5], "dropout": 0.3},
+                "dataset": {"id": "x", **dataset},
+                "hyperparameters": {"epochs": 3, "batch_size": 8, "optimizer": {"kind": "adam", "lr": 0.05}, **chosen},
+            },
+        }
+        self.checkpoints: list[Message] = []
+        self.points: dict[str, dict[int, float]] = {}
+        self.baseline: Message = {}
+        self.attempts = 0
+
+    def run(self) -> "Job":
+        while not self._attempt():
+            assert self.attempts < 50
+        return self
+
+    def _attempt(self) -> bool:
+        self.attempts += 1
+        folder = self.folder / f"a{self.attempts}"
+        folder.mkdir()
+        newest = self.checkpoints[-1] if self.checkpoints else None
+        leash = ParentWatch()
+        pipe = self.listener(leash, self.every)
+        resume, best = (newest["folder"], self._best(newest["fold"])) if newest else (None, None)
+        here = {"folder": str(folder), "resume": resume, "best": best, "origin": None}
+        with suppress(Killed):
+            attempt({**self.assignment, **here}, pipe, leash)
+        for message in pipe.heard:
+            match message["type"]:
+                case "checkpoint":
+                    self.checkpoints.append({**message, "folder": str(folder / f"step-{message['step']}")})
+                case "baseline":
+                    self.baseline = message["baseline"]
+                case "points":
+                    for name, (steps, values, _) in message["series"].items():
+                        for step, value in zip(steps, values, strict=True):
+                            assert step not in self.points.setdefault(name, {}), f"{name} has step {step} twice"
+                            self.points[name][step] = value
+        return bool(pipe.heard[-1]["type"] == "finished")
+
+    def _best(self, fold: int | None) -> str | None:
+        scored = [one for one in self.checkpoints if one["fold"] == fold and one["score"] is not None]
+        series = self.assignment["spec"].get("checkpoints", {}).get("series", "val/loss")  # type: ignore[attr-defined]
+        sign = 1 if better_is(series) == "min" else -1
+        best = min(scored, key=lambda one: (sign * one["score"], one["step"]), default=None)
+        return f"{best['folder']}/weights.safetensors" if best else None
+
+    @property
+    def results(self) -> tuple[dict[str, dict[int, float]], dict[int, bytes], Message]:
+        """Every point but those of the clock, the weights of each checkpoint, the baseline."""
+        points = {name: series for name, series in self.points.items() if not name.endswith("samples_per_second")}
+        weights = {one["step"]: (Path(one["folder"]) / "weights.safetensors").read_bytes() for one in self.checkpoints}
+        return points, weights, self.baseline
+
+
+FOLDS = {"split": {"kind": "folds", "n": 3, "val": 0.2}}
+
+
+@pytest.mark.parametrize(
+    ("dataset", "chosen"),
+    [
+        pytest.param(FOLDS, {}, id="folds"),
+        # A fold may end before its last step; the steps of the next come after those it might have made.
+        pytest.param(
+            FOLDS, {"early_stopping": {"patience": 1, "min_delta": 10.0}, "ema": 0.8}, id="folds-that-stop-early"
+        ),
+        pytest.param({}, {"swa": {"start": 0.5}}, id="one"),
+    ],
+)
+@pytest.mark.parametrize("every", [1, 2])
+def test_a_job_cut_at_its_checkpoints_ends_as_if_never_touched(
+    dataset: dict[str, Any], chosen: dict[str, Any], every: int, tmp_path: Path
+) -> None:
+    for name in ("whole", "cut"):
+        (tmp_path / name).mkdir()
+    whole = Job(tmp_path / "whole", 1000, dataset, **chosen).run()
+    cut = Job(tmp_path / "cut", every, dataset, **chosen).run()
+    assert (whole.attempts, cut.attempts) == (1, -(-len(whole.checkpoints) // every))
+    assert cut.results == whole.results
+
+
+@pytest.mark.parametrize("dataset", [FOLDS, {}], ids=["folds", "one"])
+def test_a_reader_has_every_point_of_the_last_step_though_its_trainer_dies_before_the_checkpoint(
+    dataset: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It reads on after the step that it has reached, and what is done again is not told to it again."""
+    monkeypatch.setattr(point_buffer, "EVERY", -1.0)
+    for name in ("whole", "cut"):
+        (tmp_path / name).mkdir()
+    whole, cut = Job(tmp_path / "whole", 1000, dataset).run(), Job(tmp_path / "cut", 1000, dataset)
+    cut.listener = Dying
+    assert not cut._attempt()
+    seen, newest = cut.results[0], cut.checkpoints[-1]["step"]
+    last = max(step for series in seen.values() for step in series)
+    assert newest < last
+    assert seen == {name: part for name, series in whole.results[0].items() if (part := upto(series, last))}
+    # As a claim does.
+    cut.points = {name: upto(series, newest) for name, series in cut.points.items()}
+    cut.listener = Listening
+    assert cut.run().results == whole.results
+
+
+def test_a_trainer_waits_until_its_last_snapshot_was_taken(tmp_path: Path) -> None:
+    job = Job(tmp_path, 1000, {}, epochs=5)
+    job.listener = Slow
+    job.run()
+    steps = [one["step"] for one in job.checkpoints]
+    assert len(steps) == 5
+    assert all((tmp_path / f"a1-step-{step}" / "state.json").exists() for step in steps[:-1])
+
+
+def upto(series: dict[int, float], last: int) -> dict[int, float]:
+    return {step: value for step, value in series.items() if step <= last}
+
+
+@pytest.fixture
+def folds(tmp_path: Path) -> Job:
+    return Job(tmp_path, 1000, FOLDS).run()
+
+
+def test_each_fold_has_its_series_and_checkpoints(folds: Job) -> None:
+    for fold in (1, 2, 3):
+        steps = list(folds.points[f"folds/{fold}/train/loss"])
+        assert steps == list(range(9 * fold - 8, 9 * fold + 1))
+        assert list(folds.points[f"folds/{fold}/val/loss"]) == steps[2::3]
+        ours = [one for one in folds.checkpoints if one["fold"] == fold]
+        assert [one["step"] for one in ours] == steps[2::3]
+        assert ours[-1]["reason"] == "final"
+    assert "train/loss" not in folds.points
+
+
+def test_the_result_of_folds_is_the_mean_of_their_tests(folds: Job) -> None:
+    each = [folds.points[f"folds/{fold}/test/accuracy"] for fold in (1, 2, 3)]
+    assert [list(one) for one in each] == [[9], [18], [27]]
+    assert folds.points["test/accuracy"] == {27: pytest.approx(sum(sum(one.values()) for one in each) / 3)}
+
+
+def test_each_fold_is_a_training_of_its_own(folds: Job) -> None:
+    """The first weights of all are drawn from the same seed; the rows they see are not the same."""
+    firsts = [folds.points[f"folds/{fold}/train/loss"][9 * fold - 8] for fold in (1, 2, 3)]
+    assert len(set(firsts)) == 3
+    states = [json.loads((Path(one["folder"]) / "state.json").read_text()) for one in folds.checkpoints]
+    assert [state["memory"]["step"] for state in states] == [3, 6, 9] * 3
+    assert [state["past"]["folds"] for state in states] == [0] * 3 + [1] * 3 + [2] * 3
+
+
+def test_the_baseline_is_the_mean_over_the_folds(folds: Job) -> None:
+    """41 rows of three classes: 14, 14 and 13. Whoever names the first is right about a third of the time."""
+    assert folds.baseline["kind"] == "majority"
+    assert folds.baseline["values"]["test/accuracy"] == pytest.approx(1 / 3, abs=0.05)

@@ -1,0 +1,36 @@
+"""The devices of this host, asked of the driver's tool: this process must not touch CUDA."""
+
+import os
+import platform
+import shutil
+import subprocess
+from itertools import takewhile
+
+from athanor.contract import Device
+
+
+def visible() -> list[Device]:
+    """The CUDA devices of this host, else its processor.
+
+    `CUDA_VISIBLE_DEVICES`, where set, narrows them as it would for CUDA itself.
+    """
+    tool = shutil.which("nvidia-smi")
+    found: list[Device] = []
+    if tool is not None and os.environ.get("CUDA_VISIBLE_DEVICES") != "":
+        asked = [tool, "--query-gpu=name,memory.total", "--format=csv,noheader,nounits"]
+        listed = subprocess.run(asked, capture_output=True, text=True, timeout=30, check=False)
+        for line in listed.stdout.splitlines() if listed.returncode == 0 else []:
+            name, _, mebibytes = line.rpartition(",")
+            found.append(Device(kind="cuda", name=name.strip(), memory_bytes=int(mebibytes) * 2**20))
+    numbers = cuda_numbers(len(found))
+    return found[: len(numbers)] or [Device(kind="cpu", name=platform.processor() or platform.machine())]
+
+
+def cuda_numbers(count: int) -> list[str]:
+    """What `CUDA_VISIBLE_DEVICES` of each slot's trainer says."""
+    allowed = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if allowed is None:
+        return [str(number) for number in range(count)]
+    entries = [entry.strip() for entry in allowed.split(",") if entry.strip()]
+    # As CUDA reads it: an invalid number, of which -1 is the customary one, hides itself and all that follow.
+    return list(takewhile(lambda entry: not entry.startswith("-"), entries))[:count]

@@ -1,0 +1,88 @@
+"""What a step learns from: rows of the training part, as they are or as the job's augmentations show them.
+
+Shape letters: N rows of the training part, B rows of a batch, K outputs.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from models.nn.counter_rng import CounterRNG
+from models.parts.architecture import Inputs
+from models.parts.augmentation import Augmentation
+from models.parts.loss import Criterion
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Inputs x_B… and targets t_B…. Where rows are mixed, `share` of each is its own and the rest `other`'s."""
+
+    x: torch.Tensor
+    t: torch.Tensor
+    other: torch.Tensor | None = None
+    share: torch.Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.t)
+
+    def to(self, device: torch.device) -> "Batch":
+        """The same on `device`."""
+        if self.x.device == device:
+            return self
+        other, share = (each.to(device) if each is not None else None for each in (self.other, self.share))
+        return Batch(self.x.to(device), self.t.to(device), other, share)
+
+    @property
+    def dominant(self) -> torch.Tensor:
+        """t_B…, each row's target with the larger share."""
+        if self.other is None or self.share is None:
+            return self.t
+        return torch.where(self.share >= 0.5, self.t, self.other)
+
+    def loss(self, criterion: Criterion, y_BK: torch.Tensor) -> torch.Tensor:
+        """The mean over rows; of mixed ones, of share · loss(y, t) + (1 − share) · loss(y, t')."""
+        if self.other is None or self.share is None:
+            return criterion(y_BK, self.t)
+        # Every loss is a mean over rows: of one row, it is that row's.
+        loss_B: torch.Tensor = torch.func.vmap(
+            lambda y_K, t, other, share: (
+                share * criterion(y_K.unsqueeze(0), t.unsqueeze(0))
+                + (1 - share) * criterion(y_K.unsqueeze(0), other.unsqueeze(0))
+            )
+        )(y_BK, self.t, self.other, self.share)
+        return loss_B.mean()
+
+
+class AugmentedBatches:
+    """Augmentations in their order, as batches. What a row becomes hangs on seed, epoch and its number alone."""
+
+    def __init__(self, augmentations: Sequence[Augmentation], inputs: Inputs, seed: int) -> None:
+        self.seed = seed
+        self.steps = [(each.mixes, each.build(inputs)) for each in augmentations]
+
+    def __call__(self, x_N: torch.Tensor, t_N: torch.Tensor, chosen_B: torch.Tensor, epoch: int) -> Batch:
+        """The rows numbered `chosen_B` of the training part."""
+        x_B, mixed = self._see(x_N, chosen_B, epoch, len(self.steps))
+        t_B = t_N.index_select(0, chosen_B)
+        if mixed is None:
+            return Batch(x_B, t_B)
+        partner_B, share_B = mixed
+        return Batch(x_B, t_B, t_N.index_select(0, partner_B), share_B)
+
+    def _see(
+        self, x_N: torch.Tensor, rows_B: torch.Tensor, epoch: int, end: int
+    ) -> tuple[torch.Tensor, tuple[torch.Tensor, torch.Tensor] | None]:
+        """Rows after the first `end` augmentations, and their partners with the rows' own shares, where one mixed."""
+        x_B, mixed = x_N.index_select(0, rows_B), None
+        for place, (mixes, change) in enumerate(self.steps[:end]):
+            draws = CounterRNG(self.seed, epoch, place, rows_B)
+            if mixes:
+                partner_B, keep_B = draws.below(len(x_N)), change(x_B, draws)
+                # The partner as it is seen itself in this epoch, up to here.
+                other_B, _ = self._see(x_N, partner_B, epoch, place)
+                x_B = keep_B * x_B + (1 - keep_B) * other_B
+                mixed = partner_B, keep_B.flatten(1).mean(1)
+            else:
+                x_B = change(x_B, draws)
+        return x_B, mixed

@@ -1,0 +1,82 @@
+"""Devices: which there are, and how a trainer prepares the one it is given."""
+
+import hashlib
+import platform
+import random
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def prepare(seed: int, wanted: str) -> torch.device:
+    """Settle the device, seeds and determinism of a trainer. Raises RuntimeError where CUDA is wanted and absent."""
+    if wanted == "cuda" and not torch.cuda.is_available():
+        raise RuntimeError("the job wants a CUDA device and this worker has none")
+    device = torch.device("cuda" if wanted != "cpu" and torch.cuda.is_available() else "cpu")
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
+    # Some CUDA kernels have no deterministic form: there a warning is the most that can be had.
+    torch.use_deterministic_algorithms(True, warn_only=device.type == "cuda")
+    # Filling fresh memory guards against reading it unwritten, which nothing here does, at a tenth of a step's time.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    torch.backends.cudnn.benchmark = False
+    return device
+
+
+def fingerprint(device: torch.device) -> dict[str, Any]:
+    """What must be equal for a resume to be exact to the bit."""
+    return {
+        "code": CODE,
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+        "libc": " ".join(platform.libc_ver()),
+        "machine": platform.machine(),
+        "processor": processor(),
+        "cpu": torch.backends.cpu.get_cpu_capability(),
+        "features": features(),
+        "threads": torch.get_num_threads(),
+        "device": name_of(device),
+    }
+
+
+def name_of(device: torch.device) -> str:
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
+
+
+def processor(about: Path = Path("/proc/cpuinfo")) -> str:
+    """The model of the CPU, as the system names it; libraries choose their kernels by it."""
+    try:
+        first, _, _ = about.read_text().partition("\n\n")
+    except OSError:
+        return platform.processor() or platform.machine()
+    fields = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in first.splitlines())}
+    # A virtual machine may hide the name, and an ARM has none: the numbers tell.
+    named = ("model name", "cpu family", "model", "CPU implementer", "CPU variant", "CPU part")
+    return ", ".join(fields[name] for name in named if name in fields) or platform.machine()
+
+
+def features() -> str:
+    """What the CPU can do and how large its caches are, by which libraries choose kernels and blocks."""
+    known = torch.cpu.get_capabilities()
+    able = sorted(name for name, value in known.items() if value is True)
+    return " ".join([*able, *(f"{name}={known[name]}" for name in sorted(known) if name.endswith("cache_size"))])
+
+
+def code(root: Path) -> str:
+    """SHA-256 of the names and bytes of all that computes or decides below the project's root."""
+    digest = hashlib.sha256()
+    rooms = ("athanor", "models", "worker")
+    for path in sorted(path for room in rooms for path in (root / room).rglob("*.py")):
+        content = path.read_bytes()
+        digest.update(f"{path.relative_to(root)}\0{len(content)}\0".encode() + content)
+    return digest.hexdigest()
+
+
+CODE = code(ROOT)
+"""Of the code that runs here: read as it is loaded, for what lies there may change while a trainer waits."""

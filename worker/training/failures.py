@@ -1,0 +1,45 @@
+"""Why a training failed: a code, a sentence a user can act on, and whether trying again could help."""
+
+from typing import Any
+
+import torch
+
+from athanor.processes import full_disk
+from models.errors import DataError, SpecError
+from worker.training.loop import NonFinite
+
+
+def explain(error: Exception) -> dict[str, Any]:
+    """A failure as code, sentence, and whether trying again could help."""
+    match error:
+        case NonFinite():
+            hint = "try a lower learning rate, clip_norm, or a warm-up; look for extreme values in the data"
+            return {"code": "non_finite_loss", "message": f"{error}: {hint}", "retryable": False}
+        case DataError():
+            return {"code": "data", "message": str(error), "retryable": False}
+        case SpecError():
+            return {"code": "spec", "message": f"{error.pointer}: {error.message}", "retryable": False}
+        case torch.OutOfMemoryError() | MemoryError():
+            return _out_of_memory(str(error))
+        case RuntimeError() if "can't allocate memory" in str(error) or "not enough memory" in str(error):
+            return _out_of_memory(str(error))
+        case RuntimeError() if str(error).startswith("DataLoader "):
+            return {"code": "data_worker", "message": str(error), "retryable": True}
+        case OSError() if full_disk.is_to_blame(error):
+            return {"code": full_disk.CODE, "message": str(error), "retryable": True}
+    said = f"{type(error).__name__}: {error}"
+    message = f"a fault of the service: {said}; its log has more"
+    return {"code": "internal", "message": message, "retryable": isinstance(error, OSError)}
+
+
+def _out_of_memory(said: str) -> dict[str, Any]:
+    first = said.partition("\n")[0]
+    held = ""
+    if torch.cuda.is_available():
+        free, total = torch.cuda.mem_get_info()
+        held = f" ({(total - free) / 2**30:.1f} of {total / 2**30:.1f} GiB of the device were in use)"
+    return {
+        "code": "out_of_memory",
+        "message": f"{first}{held}: use a smaller batch_size or a smaller network",
+        "retryable": False,
+    }

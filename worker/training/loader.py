@@ -1,0 +1,134 @@
+"""Batches in their order, each a function of the seed and its step alone.
+
+So they can be made here or ahead of time, in any number of processes, and a resume asks for those that are left.
+
+Shape letters: N rows of the training part, B rows of a batch.
+"""
+
+import os
+import signal
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from multiprocessing import connection
+from typing import Any
+
+import numpy.typing as npt
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from worker.training.batch import Batch
+
+Part = tuple[torch.Tensor, torch.Tensor]
+"""Inputs x_N… and targets t_N."""
+
+Supply = Callable[[int], Part]
+"""The training part of each epoch, by its number: always as many rows, and a function of nothing else."""
+
+Augment = Callable[[torch.Tensor, torch.Tensor, torch.Tensor, int], Batch]
+"""From inputs and targets of the training part, the numbers of a batch's rows, and the epoch."""
+
+STUCK = 30.0
+"""Seconds, for each of its processes, in which a feed is over once one of them is gone: it waits for them in turn."""
+
+Sent = list[npt.NDArray[Any] | None]
+
+
+@dataclass
+class Batches(Dataset[Batch]):
+    """Every batch of a training, by the number of the step that learns from it."""
+
+    train: Part | Supply
+    seed: int
+    batch_size: int
+    steps_per_epoch: int
+    augment: Augment | None = None
+    _epoch: int = field(default=-1, init=False)
+
+    def __getitem__(self, step: int) -> Batch:
+        epoch, place = divmod(step, self.steps_per_epoch)
+        if epoch != self._epoch:
+            self._epoch = epoch
+            self._x_N, self._t_N = self.train(epoch) if callable(self.train) else self.train
+            self._order_N = order(self.seed, epoch, len(self._t_N)).to(self._t_N.device)
+        chosen_B = self._order_N[place * self.batch_size : (place + 1) * self.batch_size]
+        if self.augment is None:
+            return Batch(self._x_N.index_select(0, chosen_B), self._t_N.index_select(0, chosen_B))
+        return self.augment(self._x_N, self._t_N, chosen_B, epoch)
+
+
+def order(seed: int, epoch: int, rows: int) -> torch.Tensor:
+    """The order of an epoch: a function of seed and epoch alone, so that a resume needs no memory of it."""
+    generator = torch.Generator().manual_seed((seed << 24) + epoch)
+    return torch.randperm(rows, generator=generator)
+
+
+@dataclass
+class _Sent(Dataset[Sent]):
+    """Batches as they go through a pipe: of a tensor only a handle would, to memory that someone has to let go of."""
+
+    batches: Batches
+
+    def __getitem__(self, step: int) -> Sent:
+        batch = self.batches[step]
+        columns = (batch.x, batch.t, batch.other, batch.share)
+        return [None if column is None else column.numpy() for column in columns]
+
+
+def feed(batches: Batches, start: int, stop: int, workers: int = 0) -> Iterator[Batch]:
+    """The batches of the steps from `start` up to `stop`, made by so many processes beside this one; 0: here."""
+    if workers == 0:
+        for step in range(start, stop):
+            yield batches[step]
+        return
+    with warnings.catch_warnings():
+        # More than there are processors is the user's choice, and changes nothing but the time.
+        warnings.filterwarnings("ignore", "This DataLoader will create", UserWarning)
+        made: Any = iter(
+            DataLoader(
+                _Sent(batches),
+                batch_size=None,
+                collate_fn=_unchanged,
+                sampler=range(start, stop),
+                num_workers=workers,
+                # Forked: the rows are shared and not copied, and an epoch's supply need not be picklable.
+                multiprocessing_context="fork",
+                # With a time-out, a process that died before the loader knew its number would be missed until then; a
+                # batch that never comes is for the supervisor to notice.
+                timeout=0,
+                worker_init_fn=_ignore_stop,
+                # Else the loader would draw from the generator of the dropout, and a resume would have drawn once more.
+                generator=torch.Generator(),
+            )
+        )
+    over = threading.Event()
+    threading.Thread(target=_insist, args=([each.sentinel for each in made._workers], over), daemon=True).start()
+    try:
+        for sent in made:
+            # Copied to where PyTorch puts its own tensors: some kernels give other bits at other alignments.
+            columns = (None if column is None else torch.from_numpy(column).clone() for column in sent)
+            x_B, t_B, other_B, share_B = columns
+            assert x_B is not None and t_B is not None
+            yield Batch(x_B, t_B, other_B, share_B)
+    finally:
+        # The loader's own end first: it is not over before that.
+        del made
+        over.set()
+
+
+def _insist(processes: list[int], over: threading.Event) -> None:
+    """End this process where a feed outlives one of its own: the dead may hold a lock that all wait for, for ever."""
+    connection.wait(processes)
+    if not over.wait(STUCK * len(processes)):
+        print("a process that made batches died, and took a lock with it", flush=True)
+        os._exit(1)
+
+
+def _ignore_stop(_: int) -> None:
+    """As the trainer does; PyTorch has set a handler for it since."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+
+def _unchanged(sent: Sent) -> Sent:
+    return sent

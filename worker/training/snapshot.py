@@ -1,0 +1,144 @@
+"""A learner as files, and back: safetensors for numbers, JSON for the rest, never pickle.
+
+`weights.safetensors` is what people download; `state.safetensors` and `state.json` are what a resume needs beside it;
+`preparation.json` says how rows become tensors.
+"""
+
+import hashlib
+import json
+import os
+import random
+import re
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from athanor.contract import CheckpointFile
+from athanor.files import FILES, PREPARATION, SCALARS, STATE, WEIGHTS
+from worker.training.completed_folds import CompletedFolds
+from worker.training.loop import Learner, LoopState, Tensors
+
+
+def write(
+    learner: Learner, folder: Path, about: dict[str, Any], preparation: str, past: CompletedFolds | None = None
+) -> list[CheckpointFile]:
+    """Write a snapshot as a new folder, synced and then renamed into place: it is there whole or not at all."""
+    partial = folder.with_name(folder.name + ".part")
+    partial.mkdir()
+    # One entry of metadata: the order of several is not fixed, and equal jobs should have equal bytes.
+    metadata = {"athanor": json.dumps(about, sort_keys=True)}
+    _save(learner.weights(), partial / WEIGHTS, metadata)
+    arrays, scalars = _state(learner)
+    scalars["past"] = asdict(past or CompletedFolds())
+    _save(arrays, partial / STATE)
+    (partial / SCALARS).write_text(json.dumps(scalars, sort_keys=True))
+    (partial / PREPARATION).write_text(preparation)
+    files = []
+    for name in FILES:
+        with (partial / name).open("rb") as file:
+            os.fsync(file.fileno())
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        files.append(CheckpointFile(name=name, bytes=(partial / name).stat().st_size, sha256=sha256))
+    partial.rename(folder)
+    return files
+
+
+def restore(learner: Learner, folder: Path) -> None:
+    """Bring a freshly built learner to the state of a snapshot."""
+    arrays = load_file(folder / STATE)
+    scalars = json.loads((folder / SCALARS).read_text())
+    weights = load_file(folder / WEIGHTS)
+    if trained := _below(arrays, "model."):
+        # An equal average begins in the middle of a run: a fresh learner has none yet.
+        if learner.average is None:
+            learner.average = {name: value.detach().clone() for name, value in learner.model.state_dict().items()}
+        _fill(learner.average, weights)
+        learner.model.load_state_dict(trained)
+    else:
+        learner.model.load_state_dict(weights)
+    _restore_optimizer(learner.optimizer, _below(arrays, "optimizer."), scalars["optimizer"])
+    learner.memory = LoopState(**_known(LoopState, scalars["memory"]))
+    torch.set_rng_state(arrays["rng.torch"])
+    if "rng.cuda" in arrays and torch.cuda.is_available():
+        torch.cuda.set_rng_state(arrays["rng.cuda"])
+    np.random.set_state(("MT19937", arrays["rng.numpy"].numpy().astype(np.uint32), *scalars["numpy"]))
+    version, *rest = scalars["python"]
+    random.setstate((version, tuple(rest[0]), rest[1]))
+
+
+def past(folder: Path) -> CompletedFolds:
+    """The trainings that were over when a snapshot was taken."""
+    return CompletedFolds(**_known(CompletedFolds, json.loads((folder / SCALARS).read_text()).get("past", {})))
+
+
+def _known(kind: type[LoopState] | type[CompletedFolds], saved: dict[str, Any]) -> dict[str, Any]:
+    """Without what a newer version saved beside: the job goes on here, and says that it is not exact."""
+    return {each.name: saved[each.name] for each in fields(kind) if each.name in saved}
+
+
+def _state(learner: Learner) -> tuple[Tensors, dict[str, Any]]:
+    arrays: Tensors = {"rng.torch": torch.get_rng_state()}
+    if any(parameter.is_cuda for parameter in learner.model.parameters()):
+        arrays["rng.cuda"] = torch.cuda.get_rng_state()
+    _, keys, position, has_gauss, cached = np.random.get_state()
+    arrays["rng.numpy"] = torch.from_numpy(np.asarray(keys, dtype=np.int64))
+    if learner.average is not None:
+        arrays |= {f"model.{name}": value for name, value in learner.model.state_dict().items()}
+    kept: dict[str, Any] = {}
+    for number, state in learner.optimizer.state_dict()["state"].items():
+        for name, value in state.items():
+            if isinstance(value, torch.Tensor):
+                arrays[f"optimizer.{number}.{name}"] = value
+            else:
+                kept[f"{number}.{name}"] = value
+    version, words, gauss = random.getstate()
+    return arrays, {
+        "memory": asdict(learner.memory),
+        "optimizer": kept,
+        "numpy": [int(position), int(has_gauss), float(cached)],
+        "python": [version, list(words), gauss],
+    }
+
+
+def _restore_optimizer(optimizer: torch.optim.Optimizer, arrays: Tensors, kept: dict[str, Any]) -> None:
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    for path, value in {**arrays, **kept}.items():
+        number, _, name = path.partition(".")
+        parameter = parameters[int(number)]
+        if isinstance(value, torch.Tensor) and value.shape == parameter.shape:
+            # In the parameter's own memory layout: fused kernels walk raw memory and do not look at strides.
+            value = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
+        elif isinstance(value, torch.Tensor):
+            # A copy: what was loaded shares one memory, which a number of it would keep until the end.
+            value = value.to(parameter.device, copy=True)
+        optimizer.state[parameter][name] = value
+
+
+def _save(tensors: Tensors, path: Path, metadata: dict[str, str] | None = None) -> None:
+    """Raises OSError where the disk refuses, as every other write does: the library has an error of its own for it."""
+    try:
+        save_file(_plain(tensors), path, metadata)
+    except SafetensorError as error:
+        if number := re.search(r"os error (\d+)", str(error)):
+            raise OSError(int(number[1]), os.strerror(int(number[1])), path.name) from error
+        raise
+
+
+def _plain(tensors: Tensors) -> Tensors:
+    return {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+
+
+def _below(arrays: Tensors, prefix: str) -> Tensors:
+    return {name.removeprefix(prefix): value for name, value in arrays.items() if name.startswith(prefix)}
+
+
+@torch.no_grad()
+def _fill(target: Tensors, saved: Tensors) -> None:
+    assert target.keys() == saved.keys(), sorted(target.keys() ^ saved.keys())
+    for name, value in target.items():
+        value.copy_(saved[name])
