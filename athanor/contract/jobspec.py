@@ -77,7 +77,7 @@ class DatasetChoice(Frozen):
     input: Name | None = Field(None, description="text, images, arrays: the one column to learn from")
     target: Name | None = Field(None, description="default: the dataset's suggested target")
     split: Split = Field(default_factory=Holdout)
-    tokens: Literal["characters", "words"] | None = Field(
+    tokens: Name | None = Field(
         None,
         description="language modeling: what is foretold, one at a time; default characters. Words that the training "
         "part has once count as unknown",
