@@ -15,6 +15,8 @@ from athanor.contract import ExportFormat
 from models.registry import Buildable, Registry
 
 InputKind = Literal["vector", "image", "text"]
+AnswerLevel = Literal["row", "word", "token"]
+"""What there is an answer for: a row, each of its words, or what comes after each of its tokens."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,8 @@ class Architecture(Buildable, ABC):
     """A network: from inputs to K outputs a row (classes, or one value)."""
 
     accepts: ClassVar[frozenset[InputKind]]
-    tasks: ClassVar[frozenset[str]] = frozenset({"classification", "regression"})
+    levels: ClassVar[frozenset[AnswerLevel]] = frozenset({"row"})
+    """What it gives an answer for: a target asks for one of them."""
     recipe: ClassVar[Recipe]
     exports: ClassVar[frozenset[ExportFormat]] = frozenset({"onnx", "pt2", "bundle"})
     """Formats a checkpoint can be exported in. A network that torch.export cannot follow has `bundle` alone."""

@@ -12,9 +12,9 @@ from pydantic import Field
 
 from models.data.preparation.encoded import Learned as Learned
 from models.data.preparation.roles import Roles
-from models.data.preparation.scales import divisor
 from models.data.preparation.split import Rows
 from models.data.preparation.stream import TokenEncoder
+from models.data.scales import divisor
 from models.data.table import Table
 from models.parts.architecture import Inputs
 from models.parts.tokenizers.words import tokenize
