@@ -4,7 +4,7 @@ from typing import Any
 
 from athanor.contract import MAX_BATCH
 from models.parts.loss import LOSSES
-from models.planning.spec import DEFAULT_LOSS, default_series
+from models.parts.target import target_of
 
 RIVALS = {
     name: other
@@ -18,8 +18,6 @@ OF_THE_DATA = frozenset({"task", "inputs", "input", "target", "split"})
 
 OF_THE_TASK = frozenset({"id", "task", "target"})
 """Choices that may make another task of a job."""
-
-OF_A_LANGUAGE = frozenset({"tokens", "documents", "context"})
 
 
 def merge(target: Any, patch: Any) -> Any:
@@ -57,7 +55,9 @@ def _standing(part: Any, patch: Any) -> Any:
         return part
     if "kind" in part and patch.get("kind", part["kind"]) != part["kind"]:
         return {}
-    rivals = {RIVALS[name] for name, value in patch.items() if name in RIVALS and value is not None}
+    # The way in which one series improves says nothing of another.
+    rivals = {"mode"} if patch.get("series", part.get("series")) != part.get("series") else set()
+    rivals |= {RIVALS[name] for name, value in patch.items() if name in RIVALS and value is not None}
     return {name: _standing(value, patch.get(name)) for name, value in _without(part, rivals).items()}
 
 
@@ -68,20 +68,21 @@ def _outdated(old: dict[str, Any], choice: dict[str, Any]) -> frozenset[str]:
         gone |= OF_THE_DATA
     if choice.get("target", old.get("target")) != old.get("target"):
         gone |= {"task"}
-    if old.get("task") == "language_modeling":
-        # What a language model does is not read off the columns.
-        gone = gone - {"task"} if choice.get("task") in (None, old["task"]) else gone | OF_A_LANGUAGE
+    if old.get("task") is not None and (asked := target_of(old["task"])).self_supervised:
+        # What is its own target is not read off the columns.
+        gone = gone - {"task"} if choice.get("task") in (None, old["task"]) else gone | set(asked.options)
     return gone
 
 
 def _open(spec: dict[str, Any], task: str) -> dict[str, Any]:
     """A spec without what followed from its task and nobody chose: it follows from the next one."""
-    usual = LOSSES[DEFAULT_LOSS[task]].model_validate({}).model_dump(mode="json")
+    asked = target_of(task)
+    usual = LOSSES[asked.losses[0]].model_validate({}).model_dump(mode="json")
     how, policy = spec["hyperparameters"], spec["checkpoints"]
     return {
         **spec,
         "hyperparameters": _without(how, {"loss"}) if how.get("loss") == usual else how,
-        "checkpoints": _without(policy, {"series"}) if policy.get("series") == default_series(task) else policy,
+        "checkpoints": _without(policy, {"series", "mode"}) if policy.get("series") == asked.series else policy,
     }
 
 

@@ -69,6 +69,8 @@ class Registry(Generic[P]):
                 description=inspect.cleandoc(part.__doc__ or ""),
                 schema_=part.model_json_schema(),
                 exports=sorted(getattr(part, "exports", ())),
+                tasks=sorted(getattr(part, "tasks", ())),
+                direction=getattr(part, "direction", None),
             )
             for part in self
         ]

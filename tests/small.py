@@ -11,8 +11,6 @@ import torch
 
 from athanor.contract import Schema
 from models.data.intake import ingest
-from models.data.preparation.stream import NextToken
-from models.data.preparation.targets import Classes, Values
 from models.data.table import Layout, Source, Table
 from models.parts.architecture import Architecture, Counted, InputKind, Inputs
 from models.parts.loss import Loss
@@ -20,6 +18,10 @@ from models.parts.losses.cross_entropy import CrossEntropy
 from models.parts.optimizer import Optimizer
 from models.parts.schedule import Schedule
 from models.parts.schedules.constant import Constant
+from models.parts.target import FittedTarget
+from models.parts.targets.classes import FittedClasses
+from models.parts.targets.next_token import FittedNextToken
+from models.parts.targets.value import FittedValue
 from models.planning.freezing import freeze
 from worker.training import device
 from worker.training.counting import count, nothing_to_move
@@ -62,7 +64,7 @@ def problem(kind: InputKind, rows: int = ROWS, seed: int = 0, task: str = "class
 
 def shape(architecture: type[Architecture] | Architecture, kind: InputKind) -> Inputs:
     """What an architecture is built for here: those that do nothing else foretell the next word."""
-    return LANGUAGE if architecture.tasks == {"language_modeling"} else SHAPES[kind]
+    return LANGUAGE if architecture.levels == {"token"} else SHAPES[kind]
 
 
 def text(rows: int = ROWS, seed: int = 0) -> Part:
@@ -99,17 +101,20 @@ def learner(
         model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     freeze(model, list(frozen))
     counts = torch.bincount(problem(kind, rows)[1], minlength=CLASSES) if outputs > 1 else None
-    measure = Classes(name="t", classes=WORDS[:outputs]) if outputs > 1 else Values(name="t", mean=0.0, std=1.0)
+    target: FittedTarget = FittedValue(name="t", mean=0.0, std=1.0)
+    if outputs > 1:
+        target = FittedClasses(name="t", classes=WORDS[:outputs])
     criterion = loss.build_for(counts)
     if inputs.causal:
-        following = NextToken(outputs=inputs.vocabulary)
-        criterion = following.criterion(criterion)
-        course = {"tally": Tally(following.count, following.conclude), **course}
+        target = FittedNextToken(outputs=inputs.vocabulary)
+        criterion = target.criterion(criterion)
+        course = {"tally": Tally(target.count, target.conclude), **course}
     size = course.setdefault("batch_size", 4)
     plan: dict[str, Any] = {
         "criterion": criterion,
         "factor": (schedule or Constant()).factor,
-        "measure": following.measure if inputs.causal else measure.measure,
+        "measure": target.measure,
+        "measure_step": target.measure_step,
         "steps": 6,
         "steps_per_epoch": -(-rows // size),
         "seed": 0,

@@ -20,9 +20,11 @@ from models.parts.augmentation import AUGMENTATIONS, Augmentation
 from models.parts.dataset import DATASETS
 from models.parts.loss import LOSSES
 from models.parts.losses.mse import MSE
+from models.parts.metric import METRICS, Meaning, direction
 from models.parts.optimizer import OPTIMIZERS
 from models.parts.optimizers.sgd import SGD
 from models.parts.schedule import SCHEDULES
+from models.parts.target import TARGETS, target_of
 from models.planning.rehearsal import rehearse
 from models.planning.spec import JobSpec
 from models.settings import Limits
@@ -30,7 +32,10 @@ from tests import small
 from worker.training import loop
 from worker.training.batch import AugmentedBatches, Batch
 
-SHELVES = {shelf.folder: shelf for shelf in (ARCHITECTURES, LOSSES, OPTIMIZERS, SCHEDULES, AUGMENTATIONS, DATASETS)}
+SHELVES = {
+    shelf.folder: shelf
+    for shelf in (ARCHITECTURES, LOSSES, OPTIMIZERS, SCHEDULES, AUGMENTATIONS, TARGETS, METRICS, DATASETS)
+}
 PARTS: list[tuple[str, Any]] = [(folder, part) for folder, shelf in SHELVES.items() for part in shelf]
 KINDS: tuple[InputKind, ...] = ("vector", "image", "text")
 CHANGING = [(part, kind) for part in AUGMENTATIONS for kind in KINDS if kind in part.accepts]
@@ -329,8 +334,8 @@ def test_steps_with_an_augmentation(part: type[Augmentation], kind: InputKind) -
 def test_every_augmentation_says_whom_it_is_for(kind: str) -> None:
     part = AUGMENTATIONS[kind]
     assert part.accepts and part.accepts <= set(KINDS)
-    assert part.tasks and part.tasks <= {"classification", "regression", "tagging", "language_modeling"}
-    assert not part.mixes or part.tasks <= {"classification", "regression"}, "a mixed sentence has no words"
+    assert part.levels and part.levels <= {"row", "word", "token"}
+    assert not part.mixes or part.levels == {"row"}, "a mixed sentence has no words"
 
 
 @pytest.mark.parametrize("kind", _kinds("datasets"))
@@ -347,3 +352,30 @@ def test_every_dataset_opens_and_can_be_learned(kind: str, tmp_path: Path) -> No
         except ValueError:
             continue
     assert fits, "no architecture learns from it"
+
+
+@pytest.mark.parametrize("kind", _kinds("metrics"))
+def test_every_metric_of_batches_is_that_of_the_whole(kind: str) -> None:
+    metric, generator = _example("metrics", kind), torch.Generator().manual_seed(0)
+    meaning = Meaning(unit=3.0, names=("O", "B-a", "I-a"))
+    y, t = torch.randn(12, 1, generator=generator), torch.randn(12, generator=generator)
+    if "regression" not in metric.tasks:
+        y, t = torch.randn(12, 4, 3, generator=generator), torch.randint(-1, 3, (12, 4), generator=generator)
+    whole = metric.count(y, t, meaning)
+    assert len(whole) == len(metric.statistics) and metric.direction in ("min", "max")
+    assert metric.conclude(whole, meaning) == metric.measure(y, t, meaning)
+    pieces = [metric.count(y[rows], t[rows], meaning) for rows in (slice(0, 5), slice(5, 12))]
+    added = [one + other for one, other in zip(*pieces, strict=True)]
+    assert (added == pytest.approx(whole)) == metric.additive
+
+
+@pytest.mark.parametrize("kind", _kinds("targets"))
+def test_every_target_names_parts_that_exist(kind: str) -> None:
+    part = TARGETS[kind]
+    assert target_of(part.task) is part, "two targets have the same task"
+    assert part.fitted.model_fields["task"].default == part.task
+    assert set(part.metrics) <= set(_kinds("metrics")) and set(part.fitting_losses()) <= set(_kinds("losses"))
+    assert part.losses[0] in part.fitting_losses()
+    assert part.series.removeprefix("val/") in part.directions()
+    assert all(direction(f"val/{name}") == way for name, way in part.directions().items())
+    assert set(part.options) <= DatasetChoice.model_fields.keys()

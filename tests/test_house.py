@@ -17,8 +17,10 @@ from models.parts.architecture import ARCHITECTURES
 from models.parts.augmentation import AUGMENTATIONS
 from models.parts.dataset import DATASETS
 from models.parts.loss import LOSSES
+from models.parts.metric import METRICS
 from models.parts.optimizer import OPTIMIZERS
 from models.parts.schedule import SCHEDULES
+from models.parts.target import TARGETS
 
 ROOT = Path(__file__).parents[1]
 SKIPPED = {"__pycache__", "build", "dist", "node_modules"}
@@ -153,7 +155,7 @@ def test_the_rule_above_lets_by(code: str) -> None:
     assert not any(_forbidden(node) for node in ast.walk(ast.parse(code)))
 
 
-SHELVES: list[Any] = [ARCHITECTURES, LOSSES, OPTIMIZERS, SCHEDULES, AUGMENTATIONS, DATASETS]
+SHELVES: list[Any] = [ARCHITECTURES, LOSSES, OPTIMIZERS, SCHEDULES, AUGMENTATIONS, TARGETS, METRICS, DATASETS]
 
 
 @pytest.mark.parametrize("shelf", SHELVES, ids=lambda shelf: shelf.folder)
@@ -171,7 +173,7 @@ def test_one_part_a_file_and_names_agree(shelf: Any) -> None:
     assert set(claimed.values()) == {1}
 
 
-@pytest.mark.parametrize("shelf", [LOSSES, AUGMENTATIONS], ids=lambda shelf: shelf.folder)
+@pytest.mark.parametrize("shelf", [LOSSES, METRICS, TARGETS, AUGMENTATIONS], ids=lambda shelf: shelf.folder)
 def test_every_formula_comes_with_its_test(shelf: Any) -> None:
     tests = {path.stem for path in (ROOT / "tests" / "models" / "parts" / shelf.folder).glob("test_*.py")}
     assert {f"test_{part.model_fields['kind'].default}" for part in shelf} <= tests

@@ -10,8 +10,10 @@ from models.parts.architecture import ARCHITECTURES
 from models.parts.augmentation import AUGMENTATIONS
 from models.parts.dataset import DATASETS
 from models.parts.loss import LOSSES
+from models.parts.metric import METRICS
 from models.parts.optimizer import OPTIMIZERS
 from models.parts.schedule import SCHEDULES
+from models.parts.target import TARGETS
 from models.planning.spec import JobSpec
 
 router = APIRouter(tags=["catalog"])
@@ -25,13 +27,15 @@ def _catalog() -> Catalog:
         optimizers=OPTIMIZERS.catalog(),
         schedules=SCHEDULES.catalog(),
         augmentations=AUGMENTATIONS.catalog(),
+        targets=TARGETS.catalog(),
+        metrics=METRICS.catalog(),
         datasets=DATASETS.catalog(),
     )
 
 
 @router.get("/catalog")
 def read() -> Catalog:
-    """Architectures, losses, optimizers, schedules, augmentations and built-in datasets, each with its JSON Schema."""
+    """The parts of every shelf, each with its JSON Schema: architectures, losses, targets, metrics and more."""
     return _catalog()
 
 

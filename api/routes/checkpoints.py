@@ -12,7 +12,7 @@ from api.deps import Paged, Parts, Service, missing
 from api.downloads import Conditional, Download, send
 from api.pages import page
 from api.problems import Refused
-from athanor.contract import Checkpoint, Page, better_is
+from athanor.contract import Checkpoint, CheckpointPolicy, Page
 from athanor.files import PREPARATION, WEIGHTS
 from models.records import checkpoints, job_views
 from models.records.checkpoints import Stored
@@ -48,9 +48,9 @@ def find(tx: Session, job_id: str, wanted: str) -> Stored:
     if wanted == "last":
         found = checkpoints.newest(tx, job_id)
     elif wanted == "best":
-        policy = job.spec["checkpoints"]
-        assert isinstance(policy, dict)
-        found = checkpoints.best(tx, job_id, better_is(str(policy["series"])))
+        policy = CheckpointPolicy.model_validate(job.spec["checkpoints"])
+        assert policy.mode
+        found = checkpoints.best(tx, job_id, policy.mode)
     else:
         found = checkpoints.by_id(tx, job_id, wanted)
     if found is None:

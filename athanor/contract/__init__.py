@@ -11,6 +11,7 @@ from athanor.contract.jobspec import (
     MAX_BATCH as MAX_BATCH,
     CheckpointPolicy as CheckpointPolicy,
     DatasetChoice as DatasetChoice,
+    Direction as Direction,
     EarlyStopping as EarlyStopping,
     Folds as Folds,
     Fork as Fork,
@@ -25,9 +26,7 @@ from athanor.contract.jobspec import (
     Part as Part,
     Resources as Resources,
     Split as Split,
-    Task as Task,
     WeightAveraging as WeightAveraging,
-    better_is as better_is,
 )
 # isort: on
 
@@ -60,6 +59,7 @@ class Plan(Answer):
     """What a job will cost, found by building it without memory before it is queued."""
 
     task: str
+    directions: dict[str, Direction] = Field(description="measures of an evaluation, and which way each improves")
     parameters: int = Field(description="of a network that is counted: the most that so long a text can hold")
     trainable: int = Field(description="parameters that are not frozen")
     memory_bytes: int = Field(description="estimate of weights, gradients, optimizer state and activations")
@@ -100,11 +100,11 @@ class JobError(Answer):
 class Baseline(Answer):
     """What takes no learning: a result means as much as it is better.
 
-    `majority` is the largest class; `mean` the mean of the target; `unigram` each word's own commonest tag or, of a
-    language, how often each token is met.
+    `kind` is the target's own: `majority` is the largest class; `mean` the mean of the target; `unigram` each word's
+    own commonest tag or, of a language, how often each token is met.
     """
 
-    kind: Literal["majority", "mean", "unigram"]
+    kind: str
     values: dict[str, float] = Field(description="by series: val/accuracy, test/rmse, …; of folds, the mean so far")
 
 
@@ -157,6 +157,9 @@ class Job(Answer):
     started_at: str | None = None
     finished_at: str | None = None
     progress: Progress
+    directions: dict[str, Direction] = Field(
+        default_factory=dict, description="measures of an evaluation, and which way each improves"
+    )
     latest: dict[str, Point] = Field(default_factory=dict)
     best: dict[str, Point] = Field(default_factory=dict)
     baseline: Baseline | None = Field(None, description="what no learning reaches, on the same rows")
@@ -283,6 +286,8 @@ class PartInfo(Answer):
     exports: list[ExportFormat] = Field(
         default_factory=list, description="architectures: formats a checkpoint can be exported in"
     )
+    tasks: list[str] = Field(default_factory=list, description="losses, metrics, targets: tasks that they are for")
+    direction: Direction | None = Field(None, description="metrics: which way is better")
 
 
 class Catalog(Answer):
@@ -291,6 +296,8 @@ class Catalog(Answer):
     optimizers: list[PartInfo]
     schedules: list[PartInfo]
     augmentations: list[PartInfo]
+    targets: list[PartInfo]
+    metrics: list[PartInfo]
     datasets: list[PartInfo]
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 Name = Annotated[str, Field(min_length=1, max_length=200)]
-Task = Literal["classification", "regression", "tagging", "language_modeling"]
+Direction = Literal["min", "max"]
 MAX_BATCH = 1_000_000
 Initialization = Literal["default", "xavier", "kaiming", "orthogonal"]
 
@@ -70,7 +70,9 @@ class DatasetChoice(Frozen):
     """Which data, which columns, and how they are divided."""
 
     id: Name = Field(description="an upload, ds_…, or the name of a built-in set")
-    task: Task | None = Field(None, description="default: what the target column suggests")
+    task: Name | None = Field(
+        None, description="a task of a target in the catalog; default: what the target column suggests"
+    )
     inputs: list[Name] | None = Field(
         None, min_length=1, max_length=10_000, description="tables: columns to learn from"
     )
@@ -98,7 +100,7 @@ class EarlyStopping(Frozen):
     """Stop when `series` has not improved by `min_delta` for `patience` evaluations."""
 
     series: Name = "val/loss"
-    mode: Literal["min", "max"] | None = Field(None, description="default: max for accuracy, f1 and r2, else min")
+    mode: Direction | None = Field(None, description="default: the way in which the metric improves")
     patience: int = Field(5, ge=1, le=100_000)
     min_delta: float = Field(0.0, ge=0, le=1e12)
 
@@ -165,6 +167,7 @@ class CheckpointPolicy(Frozen):
     keep_last: int = Field(2, ge=1, le=1000)
     keep_best: int = Field(1, ge=0, le=1000)
     series: Name = Field("val/loss", description="what best means")
+    mode: Direction | None = Field(None, description="whether best is least or most; default: as the metric improves")
 
     @model_validator(mode="after")
     def _one_cadence(self) -> "CheckpointPolicy":
@@ -209,8 +212,3 @@ class Fork(Frozen):
         description="changes to the parent's spec as a JSON merge patch (RFC 7396); another kind takes the whole place "
         "of a part, null goes back to the default",
     )
-
-
-def better_is(series: str) -> Literal["min", "max"]:
-    """Which way a series improves: accuracy, f1 and r2 upwards, everything else downwards."""
-    return "max" if series.rsplit("/", 1)[-1] in {"accuracy", "f1", "r2"} else "min"

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from athanor.contract import ExportFormat
+from models.parts.inputs import AnswerLevel as AnswerLevel
 from models.parts.inputs import InputKind as InputKind
 from models.parts.inputs import Inputs as Inputs
 from models.registry import Buildable, Registry
@@ -63,7 +64,8 @@ class Architecture(Buildable, ABC):
     """A network: from inputs to K outputs a row (classes, or one value)."""
 
     accepts: ClassVar[frozenset[InputKind]]
-    tasks: ClassVar[frozenset[str]] = frozenset({"classification", "regression"})
+    levels: ClassVar[frozenset[AnswerLevel]] = frozenset({"row"})
+    """What it gives an answer for: a target asks for one of them."""
     recipe: ClassVar[Recipe]
     exports: ClassVar[frozenset[ExportFormat]] = frozenset({"onnx", "pt2", "bundle"})
     """Formats a checkpoint can be exported in. A network that torch.export cannot follow has `bundle` alone."""

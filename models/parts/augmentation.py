@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import torch
 
 from models.nn.counter_rng import CounterRNG
-from models.parts.architecture import InputKind, Inputs
+from models.parts.architecture import AnswerLevel, InputKind, Inputs
 from models.registry import Buildable, Registry
 
 Change = Callable[[torch.Tensor, CounterRNG], torch.Tensor]
@@ -17,7 +17,8 @@ class Augmentation(Buildable, ABC):
     """A change of training examples, drawn anew in each epoch. Validation, test and prediction never see it."""
 
     accepts: ClassVar[frozenset[InputKind]]
-    tasks: ClassVar[frozenset[str]] = frozenset({"classification", "regression"})
+    levels: ClassVar[frozenset[AnswerLevel]] = frozenset({"row"})
+    """Targets that stay true of changed examples: an answer a row, or one for each word or token."""
     mixes: ClassVar[bool] = False
     """Whether an example becomes partly another one, its partner, with a share of the partner's target."""
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 InputKind = Literal["vector", "image", "text"]
+AnswerLevel = Literal["row", "word", "token"]
+"""What there is an answer for: a row, each of its words, or what comes after each of its tokens."""
 
 
 @dataclass(frozen=True)

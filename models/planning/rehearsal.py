@@ -16,7 +16,7 @@ from models.errors import SpecError
 from models.nn.module_roles import readout
 from models.parts.architecture import Architecture, Counted, Inputs, example
 from models.planning.freezing import freeze
-from models.planning.spec import JobSpec, default_series, foreseen, settle
+from models.planning.spec import JobSpec, foreseen, settle
 from models.planning.transfer import Start
 from models.settings import Limits
 
@@ -103,6 +103,7 @@ def rehearse(spec: JobSpec, schema: Schema, rows: int, limits: Limits, start: St
         raise SpecError("/hyperparameters", f"{steps:,} steps; the limit is {limits.max_steps:,}", code="over_limit")
     return Plan(
         task=roles.task,
+        directions=roles.asks.directions(),
         parameters=parameters,
         trainable=trainable,
         memory_bytes=memory,
@@ -158,7 +159,7 @@ def _sizes(spec: JobSpec, schema: Schema, rows: int, roles: Roles) -> list[Sizes
     for pointer, wanted in (
         ("/hyperparameters/early_stopping/series", stopping.series if stopping else None),
         # The default is no fault in itself: a settled spec names it, asked for or not.
-        ("/checkpoints/series", series if series != default_series(roles.task) else None),
+        ("/checkpoints/series", series if series != roles.asks.series else None),
         # But where there is none the rate would never fall.
         ("/hyperparameters/schedule/kind", series if falls else None),
     ):
@@ -174,13 +175,7 @@ def _sizes(spec: JobSpec, schema: Schema, rows: int, roles: Roles) -> list[Sizes
 
 def evaluated(roles: Roles, parts: Sizes) -> list[str]:
     """Names of the series that an evaluation of the validation part gives."""
-    measures = {
-        "classification": ["accuracy"],
-        "regression": ["rmse", "mae", "r2"],
-        "tagging": ["accuracy", "f1"],
-        "language_modeling": ["accuracy", "perplexity"],
-    }[roles.task]
-    return [f"val/{name}" for name in ("loss", *measures)] if parts.val else []
+    return [f"val/{name}" for name in roles.asks.directions()] if parts.val else []
 
 
 def _measure(architecture: Architecture, inputs: Inputs, outputs: int, batch: int) -> tuple[nn.Module, int, int]:

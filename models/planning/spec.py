@@ -13,8 +13,10 @@ from models.errors import SpecError
 from models.parts.architecture import ARCHITECTURES, COUNTED, Architecture, Inputs, Recipe
 from models.parts.augmentation import AUGMENTATIONS, Augmentation
 from models.parts.loss import LOSSES, Loss
+from models.parts.metric import direction
 from models.parts.optimizer import OPTIMIZERS, Optimizer
 from models.parts.schedule import SCHEDULES, Schedule
+from models.parts.target import TARGETS
 
 if TYPE_CHECKING:
     AnyArchitecture = Architecture
@@ -44,15 +46,6 @@ class JobSpec(contract.JobSpec):
     hyperparameters: Hyperparameters = Field(default_factory=Hyperparameters)
 
 
-DEFAULT_LOSS = {"classification": "cross_entropy", "regression": "mse", "tagging": "cross_entropy"}
-DEFAULT_LOSS["language_modeling"] = "cross_entropy"
-
-
-def default_series(task: str) -> str:
-    """What best means. The loss of a tagger rises long before it stops finding more entities."""
-    return "val/f1" if task == "tagging" else "val/loss"
-
-
 def settle(spec: JobSpec, schema: Schema) -> tuple[JobSpec, Roles]:
     """Fill in every default that depends on the architecture or the data. Raises Refusal."""
     if schema.part is not None and "split" not in spec.dataset.model_fields_set:
@@ -60,9 +53,9 @@ def settle(spec: JobSpec, schema: Schema) -> tuple[JobSpec, Roles]:
         spec = spec.model_copy(update={"dataset": spec.dataset.model_copy(update={"split": contract.Given()})})
     roles = assign(spec.dataset, schema, spec.architecture)
     given, recipe = spec.hyperparameters, spec.architecture.recipe
-    loss = given.loss or LOSSES[DEFAULT_LOSS[roles.task]].model_validate({})
-    if roles.task not in loss.tasks:
-        fitting = [part.model_fields["kind"].default for part in LOSSES if roles.task in part.tasks]
+    loss = given.loss or LOSSES[roles.asks.losses[0]].model_validate({})
+    fitting = roles.asks.fitting_losses()
+    if loss.kind not in fitting:
         raise SpecError(
             "/hyperparameters/loss/kind",
             f"{loss.kind} does not fit {roles.task}",
@@ -71,7 +64,10 @@ def settle(spec: JobSpec, schema: Schema) -> tuple[JobSpec, Roles]:
         )
     _check_augmentations(given.augmentations, roles)
     course = _descent(given, recipe, foreseen(roles)) if recipe is not COUNTED else _counting(given, spec.architecture)
-    settled = given.model_copy(update={**course, "loss": loss})
+    stopping = given.early_stopping
+    if stopping is not None:
+        stopping = stopping.model_copy(update={"mode": stopping.mode or direction(stopping.series)})
+    settled = given.model_copy(update={**course, "loss": loss, "early_stopping": stopping})
     many, language = roles.is_table, roles.language
     dataset = spec.dataset.model_copy(
         update={
@@ -85,8 +81,10 @@ def settle(spec: JobSpec, schema: Schema) -> tuple[JobSpec, Roles]:
         }
     )
     checkpoints = spec.checkpoints
-    if "series" not in checkpoints.model_fields_set and default_series(roles.task) != checkpoints.series:
-        checkpoints = checkpoints.model_copy(update={"series": default_series(roles.task)})
+    if "series" not in checkpoints.model_fields_set and roles.asks.series != checkpoints.series:
+        checkpoints = checkpoints.model_copy(update={"series": roles.asks.series})
+    # None of a series that there is not; whether there is one depends on the rows, which the rehearsal knows.
+    checkpoints = checkpoints.model_copy(update={"mode": checkpoints.mode or direction(checkpoints.series)})
     if checkpoints.every_epochs is None and checkpoints.every_steps is None:
         checkpoints = checkpoints.model_copy(update={"every_epochs": 1})
     architecture = spec.architecture.settled(language is not None)
@@ -135,15 +133,16 @@ def _check_augmentations(augmentations: Sequence[Augmentation], roles: Roles) ->
     inputs, mixed = foreseen(roles), None
     for place, each in enumerate(augmentations):
         where = f"/hyperparameters/augmentations/{place}"
-        if inputs.kind not in each.accepts or roles.task not in each.tasks:
+        if inputs.kind not in each.accepts or roles.asks.level not in each.levels:
             fitting = [
                 part.model_fields["kind"].default
                 for part in AUGMENTATIONS
-                if inputs.kind in part.accepts and roles.task in part.tasks
+                if inputs.kind in part.accepts and roles.asks.level in part.levels
             ]
+            tasks = sorted(target.task for target in TARGETS if target.level in each.levels)
             raise SpecError(
                 f"{where}/kind",
-                f"{each.kind} is for {' or '.join(sorted(each.accepts))} inputs in {' or '.join(sorted(each.tasks))}; "
+                f"{each.kind} is for {' or '.join(sorted(each.accepts))} inputs in {' or '.join(tasks)}; "
                 f"this is {roles.task} from {inputs.kind} inputs",
                 code="wrong_augmentation",
                 suggestion="use one of " + ", ".join(fitting) if fitting else None,
@@ -168,4 +167,4 @@ def foreseen(roles: Roles) -> Inputs:
     """The inputs as the schema lets us expect them; a vocabulary is at most what the whole dataset has."""
     if roles.language is not None:
         return Inputs("text", (roles.language.context,), vocabulary=roles.outputs, per_word=True, causal=True)
-    return replace(roles.expected(), per_word=roles.task == "tagging")
+    return replace(roles.expected(), per_word=roles.asks.per_word())

@@ -60,7 +60,7 @@ class Start:
     def reads(self, roles: Roles) -> tuple[Inputs, bool]:
         """What the network is built for, and whether it answers as the parent does. Raises Refusal."""
         encoder = reuse.encoder(self.preparation.encoder, roles)
-        inputs = replace(encoder.inputs(), per_word=roles.task in ("tagging", "language_modeling"))
+        inputs = replace(encoder.inputs(), per_word=roles.asks.per_word())
         return inputs, reuse.target(self.preparation.target, roles, roles.inputs[0].name) is not None
 
     def fresh(self, architecture: Architecture, inputs: Inputs, outputs: int, same_answers: bool) -> list[str]:

@@ -19,13 +19,9 @@ from athanor.contract import (
     Spread,
     State,
     Transition,
-    better_is,
 )
 from models.records.tables import Event, Job, Series, Tag
 from models.records.times import rfc3339
-
-UNRANKED = frozenset({"lr", "grad_norm", "samples_per_second"})
-"""Series of which no value is the best."""
 
 
 def job(tx: Session, job_id: str) -> contract.Job | None:
@@ -66,12 +62,15 @@ def _answers(tx: Session, rows: list[Job]) -> list[contract.Job]:
         transitions[event.job_id].append(Transition.model_validate(shown))
     latest: dict[str, dict[str, Point]] = defaultdict(dict)
     best: dict[str, dict[str, Point]] = defaultdict(dict)
+    directions = {row.id: row.plan["directions"] for row in rows}
     for series in tx.scalars(select(Series).where(Series.job_id.in_(ids)).order_by(Series.name)):
         value = math.nan if series.last_value is None else series.last_value
         latest[series.job_id][series.name] = Point(step=series.last_step, value=value)
-        high = better_is(series.name) == "max"
+        # Of a rate or a speed no value is the best.
+        direction = directions[series.job_id].get(series.name.rpartition("/")[2])
+        high = direction == "max"
         step, top = (series.max_step, series.max_value) if high else (series.min_step, series.min_value)
-        if step is not None and top is not None and series.name.rpartition("/")[2] not in UNRANKED:
+        if direction is not None and step is not None and top is not None:
             best[series.job_id][series.name] = Point(step=step, value=top)
     return [
         contract.Job(
@@ -88,6 +87,7 @@ def _answers(tx: Session, rows: list[Job]) -> list[contract.Job]:
             started_at=rfc3339(row.started_at),
             finished_at=rfc3339(row.finished_at),
             progress=Progress(step=row.step, steps=row.plan["steps"], epoch=row.epoch, eta_seconds=row.eta_seconds),
+            directions=directions[row.id],
             latest=latest[row.id],
             best=best[row.id],
             baseline=Baseline.model_validate(row.baseline) if row.baseline else None,

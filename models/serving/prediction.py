@@ -56,13 +56,11 @@ class Predictor:
         with np.errstate(over="ignore"):
             return self.preparation.encoder.encode(_table(rows, self.columns))
 
-    def decode(self, rows: list[Any], x: torch.Tensor, y: torch.Tensor) -> list[dict[str, Any]]:
-        """Outputs y_N… of raw rows and their x_N… in the user's words."""
-        answers = self.preparation.target.decode(y, x)
-        if self.preparation.target.task == "tagging":
-            # What has no words was encoded as an unknown one.
-            return [answer if self._words(row) else {"tags": []} for row, answer in zip(rows, answers, strict=True)]
-        return answers
+    def decode(self, rows: list[Any], y: torch.Tensor) -> list[dict[str, Any]]:
+        """Outputs y_N… of raw rows in the user's words."""
+        target = self.preparation.target
+        # Counted in the rows: what has no words was encoded as an unknown one.
+        return target.decode(y, [len(self._words(row)) for row in rows] if target.part.per_word() else [])
 
     @torch.no_grad()
     def answer(self, rows: list[Any], how: Generation | None = None) -> list[dict[str, Any]]:
@@ -73,10 +71,10 @@ class Predictor:
         if how is not None and how.model_fields_set:
             name = min(how.model_fields_set)
             raise SpecError(f"/{name}", f"{name} is for language models; this job is not one", code="wrong_task")
-        x = self._read(rows) if self.preparation.target.task == "tagging" else self.encode(rows)
+        x = self._read(rows) if self.preparation.target.part.per_word() else self.encode(rows)
         self._check_size(x)
         y_NK = torch.cat([self.module(x_B) for x_B in torch.split(x, BATCH)])
-        return self.decode(rows, x, y_NK)
+        return self.decode(rows, y_NK)
 
     def _read(self, rows: list[Any]) -> torch.Tensor:
         """x_NT for a tagger: as long as the longest row, for every word is to have its tag."""

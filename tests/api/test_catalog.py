@@ -21,7 +21,7 @@ from models.storage.folder import FolderStore
 from tests.api import kit
 from tests.api.kit import Installation
 
-SHELVES = ("architectures", "losses", "optimizers", "schedules", "augmentations", "datasets")
+SHELVES = ("architectures", "losses", "optimizers", "schedules", "augmentations", "targets", "metrics", "datasets")
 TYPES = {"string", "number", "integer", "boolean", "array", "object", "null"}
 
 

@@ -136,8 +136,8 @@ def every(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[httpx.Clie
             if "image" in part.accepts:
                 dataset = "digits"
             elif "text" in part.accepts:
-                dataset = tagged if "tagging" in part.tasks else texts
-                if part.tasks == {"language_modeling"}:
+                dataset = tagged if "word" in part.levels else texts
+                if part.levels == {"token"}:
                     choice = {"context": 9}
             chosen = {} if part.recipe is COUNTED else STEPS
             wanted = kit.spec(kind, dataset, architecture=SMALL.get(kind, {}), choice=choice, **chosen)

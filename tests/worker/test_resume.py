@@ -114,8 +114,8 @@ def _build(architecture: Architecture, optimizer: Optimizer, kind: InputKind, co
     chosen: dict[str, Any] = {"schedule": RATES[course]} if course in RATES else dict(COURSES[course])
     if course == "augmented":
         # Every one that fits; of those that mix, the last, after all that comes before it.
-        task = "language_modeling" if architecture.tasks == {"language_modeling"} else "classification"
-        fitting = [part for part in AUGMENTATIONS if kind in part.accepts and task in part.tasks]
+        level = "token" if architecture.levels == {"token"} else "row"
+        fitting = [part for part in AUGMENTATIONS if kind in part.accepts and level in part.levels]
         chain = [part for part in fitting if not part.mixes] + [part for part in fitting if part.mixes][-1:]
         chosen["augment"] = AugmentedBatches(
             [part.model_validate({}) for part in chain], small.shape(architecture, kind), SEED

@@ -9,7 +9,7 @@ from pathlib import Path
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from athanor.contract import CheckpointFile, CheckpointPolicy, better_is
+from athanor.contract import CheckpointFile, CheckpointPolicy
 from athanor.files import FILES
 from models.records import checkpoints, events, jobs, metrics
 from models.records.chunks import Points, join
@@ -174,10 +174,10 @@ class Report:
 
     def retire(self) -> None:
         """Remove the checkpoints that the policy keeps no longer, and what an earlier try of that left."""
+        policy = self.policy
+        assert policy.mode
         with self.database.writing() as tx:
-            gone = checkpoints.retire(
-                tx, self.job_id, self.policy.keep_last, self.policy.keep_best, better_is(self.policy.series)
-            )
+            gone = checkpoints.retire(tx, self.job_id, policy.keep_last, policy.keep_best, policy.mode)
         for old in gone:
             self.store.delete(old.prefix)
             with self.database.writing() as tx:

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from athanor.contract import CheckpointPolicy, JobError, better_is
+from athanor.contract import CheckpointPolicy, JobError
 from athanor.files import PREPARATION, WEIGHTS
 from athanor.processes import full_disk
 from models.records import attempts, checkpoints, datasets, events, jobs, metrics
@@ -198,10 +198,11 @@ class Supervisor:
         """Weights of the best checkpoint of this training so far, for its test."""
         if newest is None or self.policy.keep_best == 0:
             return None
+        assert self.policy.mode
         weights = self.folder / "best.safetensors"
         while True:
             with self.database.reading() as tx:
-                best = checkpoints.best(tx, self.claim.job_id, better_is(self.policy.series), newest.fold)
+                best = checkpoints.best(tx, self.claim.job_id, self.policy.mode, newest.fold)
             if best is None or best.score is None:
                 return None
             try:

@@ -4,7 +4,6 @@ from dataclasses import asdict
 
 import torch
 
-from athanor.contract import better_is
 from models.data.preparation.examples import Prepared
 from models.data.preparation.split import steps_per_epoch
 from models.parts.schedules.constant import Constant
@@ -15,18 +14,18 @@ from worker.training.loop import Plateau, Stopping, Tally, TrainingConfig
 
 def build_config(spec: JobSpec, prepared: Prepared, device: torch.device) -> TrainingConfig:
     chosen, policy = spec.hyperparameters, spec.checkpoints
-    assert chosen.batch_size and chosen.loss
+    assert chosen.batch_size and chosen.loss and policy.mode
     per_epoch = steps_per_epoch(len(prepared.train), chosen.batch_size)
     stopping, schedule = chosen.early_stopping, chosen.schedule or Constant()
     standstill = schedule.standstill()
     target, counts_K = prepared.preparation.target, None
-    if target.task != "regression":
+    if target.part.has_classes:
         counts_K = _of_each_class(prepared.train.t, target.outputs).to(device)
     return TrainingConfig(
         criterion=target.criterion(chosen.loss.build_for(counts_K)),
         factor=schedule.factor,
         measure=target.measure,
-        measure_step=target.measure_step if target.task == "tagging" else None,
+        measure_step=target.measure_step,
         steps=chosen.steps or (chosen.epochs or 1) * per_epoch,
         steps_per_epoch=per_epoch,
         batch_size=chosen.batch_size,
@@ -38,16 +37,14 @@ def build_config(spec: JobSpec, prepared: Prepared, device: torch.device) -> Tra
         bf16=chosen.precision == "bf16",
         ema=chosen.ema,
         swa=chosen.swa.start if chosen.swa else None,
-        stopping=Stopping(
-            stopping.series, stopping.mode or better_is(stopping.series), stopping.patience, stopping.min_delta
-        )
-        if stopping
+        stopping=Stopping(stopping.series, stopping.mode, stopping.patience, stopping.min_delta)
+        if stopping and stopping.mode
         else None,
-        plateau=Plateau(policy.series, better_is(policy.series), **asdict(standstill)) if standstill else None,
+        plateau=Plateau(policy.series, policy.mode, **asdict(standstill)) if standstill else None,
         best_series=policy.series,
-        best_mode=better_is(policy.series),
+        best_mode=policy.mode,
         every_steps=spec.metrics.every_steps,
-        tally=Tally(target.count, target.conclude) if target.task == "language_modeling" else None,
+        tally=Tally(target.count, target.conclude) if target.part.sums_up() else None,
         augment=AugmentedBatches(chosen.augmentations, prepared.preparation.inputs(), chosen.seed)
         if chosen.augmentations
         else None,

@@ -95,7 +95,7 @@ class TrainingConfig:
     data_workers: int = 0
     """Processes that make batches ahead. The bytes are the same with any number."""
     measure_step: Measure | None = None
-    """What a training step is measured by, where `measure` takes long."""
+    """What a training step is measured by, where not by all of `measure`."""
 
 
 @dataclass
@@ -179,7 +179,7 @@ def fit(learner: Learner, train: Part | Supply, val: Part | None) -> Iterator[St
         if reports:
             series = {"train/loss": float(loss), "lr": learner.rates[0] * factor, "grad_norm": float(norm)}
             measured = (course.measure_step or course.measure)(y_BK, batch.dominant)
-            series |= {f"train/{name}": measured[name] for name in ("accuracy", "rmse") if name in measured}
+            series |= {f"train/{name}": value for name, value in measured.items()}
         score, improved = None, False
         if ends_epoch:
             _gather(learner)

@@ -11,7 +11,6 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 
-from models.data.preparation import baselines
 from models.data.preparation.examples import Examples, Preparation, Text, prepare
 from models.data.preparation.roles import Roles
 from models.data.preparation.split import rounds
@@ -140,10 +139,10 @@ class TrainingRun:
                 f"{part}/{name}": value
                 for part, examples in parts.items()
                 if len(examples)
-                for name, value in baselines.measure(target, self.prepared.train, examples).items()
+                for name, value in target.baseline(self.prepared.train, examples).items()
             }
         ]
-        self.pipe.send("baseline", baseline={"kind": baselines.kind(target), "values": mean(self.past.baselines)})
+        self.pipe.send("baseline", baseline={"kind": target.part.baseline_kind, "values": mean(self.past.baselines)})
 
     def _reason(self, step: Step) -> str | None:
         policy, per_epoch = self.work.spec.checkpoints, self.learner.course.steps_per_epoch

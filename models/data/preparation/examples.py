@@ -1,30 +1,37 @@
 """A job's data, ready for the loop: tensors of each part, and what is needed to treat new rows the same way."""
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 
 from athanor.contract import Split
-from models.data.preparation import reuse, stream, targets
+from models.data.preparation import reuse, stream
 from models.data.preparation.encoders import Encoder, TensorEncoder
 from models.data.preparation.roles import Language, Roles
 from models.data.preparation.split import Rows, divide
-from models.data.preparation.targets import Target
 from models.data.table import Table
 from models.parts.architecture import Inputs
 from models.parts.feature import read
 from models.parts.learned import Learned
+from models.parts.target import FittedTarget, fitted_union
+
+if TYPE_CHECKING:
+    AnyTarget = FittedTarget
+else:
+    AnyTarget = fitted_union()
 
 
 class Preparation(Learned):
     """Everything learned from the training rows before the first step. Written beside the weights as JSON."""
 
     encoder: Encoder
-    target: Target
+    target: AnyTarget
 
     def inputs(self) -> Inputs:
         """What the network is built for."""
-        return replace(self.encoder.inputs(), per_word=self.target.task in ("tagging", "language_modeling"))
+        return replace(self.encoder.inputs(), per_word=self.target.part.per_word())
 
 
 @dataclass(frozen=True)
@@ -93,7 +100,7 @@ def prepare(table: Table, roles: Roles, split: Split, fold: int = 0, kept: Prepa
     division = divide(split, table, roles, fold)
     encoder = reuse.encoder(kept.encoder, roles) if kept else TensorEncoder.fit(table, roles, division.train)
     target = reuse.target(kept.target, roles, roles.inputs[0].name) if kept else None
-    target = target or targets.fit(table, roles, division.train, encoder)
+    target = target or fit_target(table, roles, division.train, encoder)
     preparation = Preparation(encoder=encoder, target=target)
     x = preparation.encoder.encode(table)
 
@@ -101,6 +108,11 @@ def prepare(table: Table, roles: Roles, split: Split, fold: int = 0, kept: Prepa
         return Examples(x[torch.from_numpy(rows)], preparation.target.encode(table, rows))
 
     return Prepared(preparation, part(division.train), part(division.val), part(division.test))
+
+
+def fit_target(table: Table, roles: Roles, train: Rows, encoder: Encoder) -> FittedTarget:
+    """Learn how the target column is encoded, for a network that reads what the encoder gives."""
+    return roles.asks.fit(table, roles.target, train, encoder.inputs(), roles.inputs[0].name)
 
 
 def _prepare_language(
@@ -111,7 +123,7 @@ def _prepare_language(
     if language.documents == "lines":
         division = divide(split, table, roles, fold)
         encoder = known or stream.TokenEncoder.fit(table, roles.target.name, language, division.train)
-        preparation = Preparation(encoder=encoder, target=stream.NextToken.of(encoder))
+        preparation = Preparation(encoder=encoder, target=fit_target(table, roles, division.train, encoder))
 
         def part(rows: Rows) -> Examples:
             return Text(*encoder.lines(table, rows))
@@ -123,5 +135,5 @@ def _prepare_language(
         Examples(*stream.windows(each, context, -(-max(0, len(each) - 1) // context), reach=reach))
         for each in (val, test)
     ]
-    target = stream.NextToken.of(encoder)
+    target = fit_target(table, roles, np.arange(0), encoder)
     return Prepared(Preparation(encoder=encoder, target=target), Stream.of(train, context, reach), *held)

@@ -2,9 +2,8 @@
 
 from models.data.preparation.encoders import Encoder, TensorEncoder
 from models.data.preparation.roles import Roles
-from models.data.preparation.stream import NextToken
-from models.data.preparation.targets import Classes, Tags, Target, Values
 from models.errors import SpecError
+from models.parts.target import FittedTarget
 
 
 def encoder(kept: Encoder, roles: Roles) -> Encoder:
@@ -23,23 +22,12 @@ def encoder(kept: Encoder, roles: Roles) -> Encoder:
     return kept.model_copy(update={"name": first.name})
 
 
-def target(kept: Target, roles: Roles, words: str) -> Target | None:
+def target(kept: FittedTarget, roles: Roles, words: str) -> FittedTarget | None:
     """The target that was kept, for the target column of a job; None where it asks for other answers.
 
-    Classes and tags are the same when all of them are, values when their column is called the same: it has the same
-    unit then. `words` is the column that tags belong to.
+    `words` is the column that tags belong to.
     """
-    column = roles.target
-    match kept:
-        case Classes() if roles.task == "classification" and kept.classes == column.classes:
-            return kept.model_copy(update={"name": column.name})
-        case Values() if roles.task == "regression" and kept.name == column.name:
-            return kept
-        case Tags() if roles.task == "tagging" and kept.tags == column.classes:
-            return kept.model_copy(update={"name": column.name, "words": words})
-        case NextToken() if roles.task == "language_modeling":
-            return kept
-    return None
+    return kept.reuse(roles.target, words) if kept.task == roles.task else None
 
 
 def _unlike(pointer: str, message: str) -> SpecError:

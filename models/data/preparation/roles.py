@@ -2,44 +2,26 @@
 
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Literal
 
-from athanor.contract import Column, DatasetChoice, Folds, Given, Schema, Task
+from athanor.contract import Column, DatasetChoice, Folds, Given, Schema
 from models.data.table import part_of
 from models.errors import SpecError
 from models.parts.architecture import Architecture
 from models.parts.feature import of
 from models.parts.inputs import InputKind, Inputs, side_by_side
-from models.parts.tokenizer import TOKENIZERS, Tokenizer
+from models.parts.target import TARGETS, Target, chosen, target_of, wrong_column
+from models.parts.target import Language as Language
+from models.parts.tokenizer import TOKENIZERS
 
 WAYS: tuple[tuple[InputKind, bool], ...] = (("image", False), ("text", False), ("vector", True), ("vector", False))
 """What is learned from where nothing is named: images before texts, texts before tables, tables before arrays."""
-
-MAX_INFERRED_CLASSES = 20
-"""Whole numbers with more distinct values than this are taken for quantities, not classes, unless `task` says so."""
-
-
-@dataclass(frozen=True)
-class Language:
-    """How a text is read for its next token. Numbers 0 to 2 pad, are unknown, and end a document."""
-
-    tokens: str
-    """The tokenizer."""
-    documents: Literal["stream", "lines"]
-    context: int
-    reach: int = 0
-    """Tokens that are shown before each window."""
-
-    @property
-    def tokenizer(self) -> Tokenizer:
-        return TOKENIZERS[self.tokens].model_validate({})
 
 
 @dataclass(frozen=True)
 class Roles:
     """The columns of a job. `accepts` are the tensors that its network reads."""
 
-    task: Task
+    task: str
     accepts: frozenset[InputKind]
     inputs: list[Column]
     target: Column
@@ -47,15 +29,14 @@ class Roles:
     language: Language | None = None
 
     @property
+    def asks(self) -> type[Target]:
+        """What is asked of the target column."""
+        return target_of(self.task)
+
+    @property
     def outputs(self) -> int:
-        """K: the classes, the tags, or one value."""
-        if self.language is not None:
-            known, _ = self.language.tokenizer.counted(self.target)
-            # A stream has line breaks between its rows.
-            return known + 3 + (1 if self.language.documents == "stream" else 0)
-        if self.task == "tagging":
-            return self.target.vocabulary or 1
-        return len(self.target.classes or []) if self.task == "classification" else 1
+        """K, as far as the schema tells: the classes, the tags, the vocabulary, or one value."""
+        return self.asks.outputs(self.target, self.language)
 
     def tokens(self, rows: int) -> int:
         """Tokens of the whole text, its rows joined by line breaks."""
@@ -79,37 +60,57 @@ class Roles:
 
 def assign(choice: DatasetChoice, schema: Schema, architecture: Architecture) -> Roles:
     """Settle the roles, filling in what the user left open. Raises Refusal with a pointer below /dataset."""
-    if choice.task == "language_modeling" or (choice.task is None and architecture.tasks == {"language_modeling"}):
-        return _read(choice, schema, architecture)
-    for name in ("tokens", "documents", "context"):
-        if getattr(choice, name) is not None:
-            raise SpecError(f"/dataset/{name}", f"{name} is for language modeling alone", code="wrong_task")
+    asked = _asked(choice, architecture)
+    if asked is not None and asked.self_supervised:
+        return _read(choice, schema, architecture, asked)
+    for other in TARGETS:
+        for name in other.options:
+            if getattr(choice, name) is not None:
+                raise SpecError(
+                    f"/dataset/{name}", f"{name} is for {other.task.replace('_', ' ')} alone", code="wrong_task"
+                )
     target = _target(choice, schema)
-    task = _task(choice, target)
+    asked = asked or _suggested(target)
+    asked.check(target)
     part = choice.split.column or schema.part if isinstance(choice.split, Given) else schema.part
     if isinstance(choice.split, Given):
         _check_part(part, schema)
     inputs = _inputs(choice, schema, {target.name, part}, architecture)
-    _check_task(task, architecture)
-    if task == "tagging" and inputs[0].kind != "tokens":
-        raise SpecError(
-            "/dataset/input", f"'{inputs[0].name}' is not a list of words, as long as its tags", code="wrong_column"
-        )
-    return Roles(task, architecture.accepts, inputs, target, part)
+    _check_level(asked, architecture)
+    asked.check_inputs(inputs)
+    return Roles(asked.task, architecture.accepts, inputs, target, part)
 
 
-def _check_task(task: Task, architecture: Architecture) -> None:
-    if task not in architecture.tasks:
+def _asked(choice: DatasetChoice, architecture: Architecture) -> type[Target] | None:
+    """The target that the spec names, or the only one that its architecture is for. Raises SpecError."""
+    if choice.task is not None:
+        return chosen(choice.task)
+    fitting = [part for part in TARGETS if part.level in architecture.levels]
+    # What is its own target is asked for by no column: only an architecture that does nothing else does.
+    return fitting[0] if len(fitting) == 1 and fitting[0].self_supervised else None
+
+
+def _suggested(target: Column) -> type[Target]:
+    """The task that a column asks for most clearly. Raises SpecError where it can be no target."""
+    clearest = max(TARGETS, key=lambda part: part.recognize(target))
+    if clearest.recognize(target) == 0:
+        raise wrong_column(target)
+    return clearest
+
+
+def _check_level(asked: type[Target], architecture: Architecture) -> None:
+    if asked.level not in architecture.levels:
+        tasks = sorted(part.task for part in TARGETS if part.level in architecture.levels)
         raise SpecError(
             "/architecture/kind",
-            f"{architecture.kind} does {' and '.join(sorted(architecture.tasks))}; this is {task}",
+            f"{architecture.kind} does {' and '.join(tasks)}; this is {asked.task}",
             code="wrong_task",
         )
 
 
-def _read(choice: DatasetChoice, schema: Schema, architecture: Architecture) -> Roles:
+def _read(choice: DatasetChoice, schema: Schema, architecture: Architecture, asked: type[Target]) -> Roles:
     """The roles of language modeling: one column of text, which is its own target."""
-    _check_task("language_modeling", architecture)
+    _check_level(asked, architecture)
     for name in ("target", "inputs"):
         if getattr(choice, name) is not None:
             raise SpecError(
@@ -137,7 +138,7 @@ def _read(choice: DatasetChoice, schema: Schema, architecture: Architecture) -> 
     if not texts or texts[0].kind != "text":
         found = f"'{texts[0].name}' is a {texts[0].kind} column" if texts else "the dataset has none"
         raise SpecError("/dataset/input", f"a language is learned from a column of text; {found}", code="wrong_column")
-    return Roles("language_modeling", architecture.accepts, texts, texts[0], part, language)
+    return Roles(asked.task, architecture.accepts, texts, texts[0], part, language)
 
 
 def _tokenizer(name: str) -> str:
@@ -172,32 +173,6 @@ def _target(choice: DatasetChoice, schema: Schema) -> Column:
             suggestion="name the column to predict in dataset.target",
         )
     return _find(schema, name, "/dataset/target")
-
-
-def _task(choice: DatasetChoice, target: Column) -> Task:
-    if target.kind == "tokens" and choice.task in (None, "tagging"):
-        return "tagging"
-    if choice.task == "tagging":
-        raise SpecError(
-            "/dataset/task",
-            f"'{target.name}' is a {target.kind} column; tagging needs a list of tags in each row",
-            code="wrong_task",
-        )
-    if target.kind not in ("number", "category"):
-        raise SpecError(
-            "/dataset/target",
-            f"'{target.name}' is a {target.kind} column; a target is a number or a category",
-            code="wrong_column",
-        )
-    classes = target.classes or []
-    few = target.kind == "category" or (target.integer and 2 <= len(classes) <= MAX_INFERRED_CLASSES)
-    task: Task = choice.task or ("classification" if few else "regression")
-    if task == "regression" and target.kind != "number":
-        raise SpecError("/dataset/task", f"'{target.name}' is a category; regression needs numbers", code="wrong_task")
-    if task == "classification" and len(classes) < 2:
-        why = "has one value only" if classes else "has too many distinct values to be classes"
-        raise SpecError("/dataset/target", f"'{target.name}' {why}", code="wrong_target")
-    return task
 
 
 def _check_part(part: str | None, schema: Schema) -> None:

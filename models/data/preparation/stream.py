@@ -1,13 +1,12 @@
-"""Text as a succession of tokens, and the next token as the target.
+"""Text as a succession of tokens, and what a language model adds to it.
 
 Shape letters: n tokens of a stream, N windows, T tokens of a window, K tokens of the vocabulary.
 """
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from typing import Any, Literal
+from typing import Literal
 
-import numpy as np
 import torch
 from pydantic import Field
 from torch.nn import functional as F
@@ -19,7 +18,6 @@ from models.data.table import Table, part_of
 from models.errors import DataError
 from models.parts.architecture import Inputs
 from models.parts.learned import Learned
-from models.parts.loss import Criterion
 from models.parts.tokenizer import TOKENIZERS
 
 UNKNOWN, END, FIRST = 1, 2, 3
@@ -168,47 +166,6 @@ def windows(
     x_NT, t_NT = (all_n[offset : end + reach].unfold(0, size, context).contiguous() for all_n in (x_n, t_n))
     t_NT[:, :reach] = -1
     return x_NT, t_NT
-
-
-class NextToken(Learned):
-    """The token that comes next, at every place of a window."""
-
-    task: Literal["language_modeling"] = "language_modeling"
-    outputs: int
-
-    @classmethod
-    def of(cls, encoder: TokenEncoder) -> "NextToken":
-        return cls(outputs=len(encoder.vocabulary) + FIRST)
-
-    def encode(self, table: Table, rows: Rows) -> torch.Tensor:
-        raise AssertionError("the target is the text itself")
-
-    def criterion(self, loss: Criterion) -> Criterion:
-        """The loss over tokens alone."""
-
-        def over_tokens(y_BTK: torch.Tensor, t_BT: torch.Tensor) -> torch.Tensor:
-            t_BT = t_BT[:, : y_BTK.shape[1]]
-            return loss(y_BTK[t_BT >= 0], t_BT[t_BT >= 0])
-
-        return over_tokens
-
-    def count(self, y_BTK: torch.Tensor, t_BT: torch.Tensor) -> list[float]:
-        """Sums over the tokens of a batch: how many, how many foretold, and their negative log-likelihood in nats."""
-        t_BT = t_BT[:, : y_BTK.shape[1]]
-        y_nK, t_n = y_BTK[t_BT >= 0], t_BT[t_BT >= 0]
-        right = (y_nK.argmax(1) == t_n).sum()
-        return [float(len(t_n)), float(right), float(F.cross_entropy(y_nK, t_n, reduction="none").double().sum())]
-
-    def conclude(self, sums: list[float]) -> dict[str, float]:
-        """Share of tokens foretold, and perplexity: e to the mean negative log-likelihood."""
-        tokens, right, nats = sums
-        return {"accuracy": right / tokens, "perplexity": float(np.exp(np.float64(min(700.0, nats / tokens))))}
-
-    def measure(self, y_NTK: torch.Tensor, t_NT: torch.Tensor) -> dict[str, float]:
-        return self.conclude(self.count(y_NTK, t_NT))
-
-    def decode(self, y_NTK: torch.Tensor, x_NT: torch.Tensor) -> list[dict[str, Any]]:
-        raise AssertionError("a language model is asked to go on, not to answer")
 
 
 Model = Callable[[torch.Tensor], torch.Tensor]

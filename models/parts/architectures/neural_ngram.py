@@ -7,7 +7,7 @@ from pydantic import Field
 from torch import nn
 from torch.nn import functional as F
 
-from models.parts.architecture import Architecture, InputKind, Inputs, Recipe
+from models.parts.architecture import AnswerLevel, Architecture, InputKind, Inputs, Recipe
 
 
 class NeuralNGram(Architecture):
@@ -19,7 +19,7 @@ class NeuralNGram(Architecture):
     """
 
     accepts: ClassVar[frozenset[InputKind]] = frozenset({"text"})
-    tasks: ClassVar[frozenset[str]] = frozenset({"language_modeling"})
+    levels: ClassVar[frozenset[AnswerLevel]] = frozenset({"token"})
     recipe: ClassVar[Recipe] = Recipe(
         "adamw", lr=3e-3, epochs=5, batch_size=32, schedule="cosine", weight_decay=0.01, least_steps=1000
     )

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from athanor.contract import ExportFormat
 from models.errors import SpecError
-from models.parts.architecture import COUNTED, Architecture, Counted, InputKind, Inputs, Recipe
+from models.parts.architecture import COUNTED, AnswerLevel, Architecture, Counted, InputKind, Inputs, Recipe
 
 END = 2
 """The mark between documents: no context reaches beyond it."""
@@ -35,7 +35,7 @@ class NGram(Architecture):
     """
 
     accepts: ClassVar[frozenset[InputKind]] = frozenset({"text"})
-    tasks: ClassVar[frozenset[str]] = frozenset({"language_modeling"})
+    levels: ClassVar[frozenset[AnswerLevel]] = frozenset({"token"})
     recipe: ClassVar[Recipe] = COUNTED
     # To look a run up is no graph of tensors of a known size.
     exports: ClassVar[frozenset[ExportFormat]] = frozenset({"bundle"})

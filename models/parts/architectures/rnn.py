@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from models.errors import SpecError
 from models.nn.recurrence import fed_back, states
 from models.nn.word_dropout import hide
-from models.parts.architecture import Architecture, InputKind, Inputs, Recipe
+from models.parts.architecture import AnswerLevel, Architecture, InputKind, Inputs, Recipe
 
 Cell = Literal["elman", "jordan", "lstm", "gru"]
 
@@ -25,7 +25,7 @@ class RNN(Architecture):
     """
 
     accepts: ClassVar[frozenset[InputKind]] = frozenset({"text"})
-    tasks: ClassVar[frozenset[str]] = frozenset({"classification", "regression", "tagging", "language_modeling"})
+    levels: ClassVar[frozenset[AnswerLevel]] = frozenset({"row", "word", "token"})
     recipe: ClassVar[Recipe] = Recipe(
         "adam", lr=2e-3, epochs=15, batch_size=16, schedule="cosine", clip_norm=5.0, least_steps=1000
     )

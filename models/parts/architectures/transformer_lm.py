@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from models.errors import SpecError
-from models.parts.architecture import Architecture, InputKind, Inputs, Recipe
+from models.parts.architecture import AnswerLevel, Architecture, InputKind, Inputs, Recipe
 
 ROTATION = 10_000.0
 
@@ -23,7 +23,7 @@ class TransformerLM(Architecture):
     """
 
     accepts: ClassVar[frozenset[InputKind]] = frozenset({"text"})
-    tasks: ClassVar[frozenset[str]] = frozenset({"language_modeling"})
+    levels: ClassVar[frozenset[AnswerLevel]] = frozenset({"token"})
     recipe: ClassVar[Recipe] = Recipe(
         "adamw", lr=1e-3, epochs=5, batch_size=32, schedule="cosine", weight_decay=0.1, clip_norm=1.0, least_steps=1000
     )

@@ -6,7 +6,7 @@ import torch
 from pydantic import Field
 
 from models.nn.counter_rng import CounterRNG
-from models.parts.architecture import InputKind, Inputs
+from models.parts.architecture import AnswerLevel, InputKind, Inputs
 from models.parts.augmentation import Augmentation, Change
 
 
@@ -19,7 +19,7 @@ class TokenDropout(Augmentation):
     """
 
     accepts: ClassVar[frozenset[InputKind]] = frozenset({"text"})
-    tasks: ClassVar[frozenset[str]] = frozenset({"classification", "regression", "tagging", "language_modeling"})
+    levels: ClassVar[frozenset[AnswerLevel]] = frozenset({"row", "word", "token"})
 
     kind: Literal["token_dropout"] = "token_dropout"
     p: float = Field(0.1, ge=0, le=1, description="probability of each word")

@@ -15,12 +15,6 @@ READS = {
     "image": "images: `float32[batch, {shape}]`",
     "text": "word or token numbers, 0 for padding on the right: `int64[batch, length]`, at most {shape} of them",
 }
-ANSWERS = {
-    "classification": "one number a class, in the order of `target.classes`; softmax makes them probabilities",
-    "regression": "one value, to be multiplied by `target.std` and added to `target.mean`",
-    "tagging": "one number a tag for each word, in the order of `target.tags`",
-    "language_modeling": "one number for each token that may come next; number i + 3 is `encoder.vocabulary[i]`",
-}
 
 
 def write(order: Order, predictor: Predictor, no_onnx: str | None, environment: dict[str, Any]) -> str:
@@ -45,7 +39,7 @@ def write(order: Order, predictor: Predictor, no_onnx: str | None, environment: 
         "",
         f"`{dataset.name}` ({dataset.format}, {dataset.rows:,} rows), sha256 `{dataset.sha256}`. "
         f"Learned from {_listed([column.name for column in predictor.columns])}"
-        + ("." if target.task == "language_modeling" else f" to `{target.name}`."),
+        + ("." if target.column is None else f" to `{target.column}`."),
         "",
         "## Results",
         "",
@@ -63,7 +57,7 @@ def write(order: Order, predictor: Predictor, no_onnx: str | None, environment: 
         "## Use",
         "",
         f"`{INPUT}`: {READS[encoder.inputs().kind].format(shape=shape)}, made from raw rows as `preparation.json` says "
-        f"(`encoder`). `{OUTPUT}`: {ANSWERS[target.task]}.",
+        f"(`encoder`). `{OUTPUT}`: {target.part.outputs_are}.",
         "",
         *_loading(no_onnx),
         "",

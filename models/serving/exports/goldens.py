@@ -54,14 +54,14 @@ def make(predictor: Predictor, rows: list[dict[str, Any]]) -> Goldens:
     """Run the network over raw rows. Where it says a great deal of each word, over fewer rows and words."""
     x = predictor.encode(rows)
     target = predictor.preparation.target
-    language = target.task == "language_modeling"
+    language = target.part.self_supervised
     if language:
         length = max(1, min(x.shape[1], MOST_NUMBERS // target.outputs))
         count = max(1, MOST_NUMBERS // (target.outputs * length))
         rows, x = rows[:count], x[:count, :length]
     with torch.no_grad():
         y = predictor.module(x)
-    return Goldens(rows, x, y, None if language else predictor.decode(rows, x, y))
+    return Goldens(rows, x, y, None if language else predictor.decode(rows, y))
 
 
 def _raw(value: Any, column: Column) -> Any:

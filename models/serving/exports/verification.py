@@ -32,7 +32,7 @@ def verify(folder: Path) -> float:
     predictor = Predictor.rebuild(spec, columns, folder)
     tensors = load_file(folder / TENSORS)
     x = predictor.encode(json.loads((folder / GOLDENS).read_text())["rows"])
-    if predictor.preparation.target.task == "language_modeling":
+    if predictor.preparation.target.part.self_supervised:
         x = x[:, : tensors[INPUT].shape[1]]
     with torch.no_grad():
         y = predictor.module(x)

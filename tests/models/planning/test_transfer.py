@@ -15,6 +15,7 @@ from models.errors import SpecError
 from models.parts.architecture import ARCHITECTURES, COUNTED, Architecture, InputKind
 from models.parts.architectures.rnn import RNN
 from models.parts.architectures.textcnn import TextCNN
+from models.parts.targets.value import FittedValue
 from models.planning.rehearsal import rehearse
 from models.planning.spec import JobSpec, settle
 from models.planning.transfer import Start, take_over
@@ -181,7 +182,7 @@ def test_the_scale_of_a_value_stays_where_it_is_the_same_value(tmp_path: Path) -
     assert same == start.preparation.target
     assert rehearse(_spec("linear"), table("d", "price", 1000).schema, 40, Limits(), start).fresh == []
     other = _prepared(_spec("linear"), table("c", "weight", 1000), start.preparation).preparation.target
-    assert other.task == "regression" and other.mean > 5000
+    assert isinstance(other, FittedValue) and other.mean > 5000
     fresh = rehearse(_spec("linear"), table("e", "weight", 1000).schema, 40, Limits(), start).fresh
     assert fresh == ["map.weight", "map.bias"]
 

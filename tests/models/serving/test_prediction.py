@@ -18,6 +18,7 @@ from models.parts.feature import CellError, of
 from models.parts.features.text import MAX_WORDS
 from models.parts.losses.mse import MSE
 from models.parts.optimizers.adam import Adam
+from models.parts.targets.value import FittedValue
 from models.planning.spec import JobSpec, settle
 from models.serving.prediction import Predictor
 from tests import small
@@ -59,7 +60,7 @@ def _rows(table: Table, columns: list[str]) -> list[dict[str, Any]]:
 def test_it_answers_as_the_loop_would(kind: InputKind, tmp_path: Path) -> None:
     table, predictor, y_NK = _trained(kind, tmp_path)
     answers = predictor.answer(_rows(table, [column.name for column in predictor.columns]))
-    expected = predictor.preparation.target.decode(y_NK, torch.empty(0))
+    expected = predictor.preparation.target.decode(y_NK, [])
     assert [answer["label"] for answer in answers] == [answer["label"] for answer in expected]
     for found, wanted in zip(answers, expected, strict=True):
         assert found["probabilities"] == pytest.approx(wanted["probabilities"], abs=1e-5)
@@ -69,7 +70,7 @@ def test_values_come_in_the_targets_own_unit(tmp_path: Path) -> None:
     table, predictor, y_N1 = _trained("vector", tmp_path, "regression")
     answers = predictor.answer(_rows(table, ["height", "width", "color"]))
     target = predictor.preparation.target
-    assert target.task == "regression"
+    assert isinstance(target, FittedValue)
     expected = (y_N1.squeeze(1).double() * target.std + target.mean).tolist()
     assert [answer["value"] for answer in answers] == pytest.approx(expected, abs=1e-5)
 
@@ -199,7 +200,7 @@ def test_a_tag_for_every_word(tmp_path: Path) -> None:
     assert [len(answer["tags"]) for answer in answers] == [9, 0, 2, 0, 0, MAX_WORDS]
     assert predictor.answer(rows[:1]) == answers[:1]
     assert predictor.answer([[], []]) == [{"tags": []}] * 2
-    assert predictor.decode([{"words": []}], predictor.encode([[]]), torch.ones(1, 6, 6)) == [{"tags": []}]
+    assert predictor.decode([{"words": []}], torch.ones(1, 6, 6)) == [{"tags": []}]
 
 
 def test_more_words_than_a_tagger_reads(tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ def store(tmp_path: Path) -> FolderStore:
 def report(database: Database, store: FolderStore, claim: jobs.Claim, tmp_path: Path) -> Report:
     room = tmp_path / "a1" / "trainer"
     room.mkdir(parents=True)
-    return Report(database, store, Settings(data=tmp_path), claim, CheckpointPolicy(), room)
+    return Report(database, store, Settings(data=tmp_path), claim, CheckpointPolicy(mode="min"), room)
 
 
 def snapshot(report: Report, step: int) -> Snapshot:
@@ -181,7 +181,7 @@ def test_of_a_trainer_that_talks_too_much_the_first_lines_are_kept(
 ) -> None:
     limited = Settings(data=tmp_path, limits=Limits(max_log_lines=4))
     for attempt in range(2):
-        report = Report(database, store, limited, claim, CheckpointPolicy(), tmp_path)
+        report = Report(database, store, limited, claim, CheckpointPolicy(mode="min"), tmp_path)
         for part in range(3):
             report.line(f"{attempt}.{part}")
             report.flush()

@@ -14,6 +14,8 @@ from models.data.preparation.examples import Prepared, prepare
 from models.data.table import Table
 from models.parts.augmentations.mixup import Mixup
 from models.parts.augmentations.noise import Noise
+from models.parts.metric import Meaning
+from models.parts.metrics.f1 import F1
 from models.parts.optimizers.sgd import SGD
 from models.planning.spec import JobSpec, settle
 from tests import small
@@ -152,11 +154,11 @@ def test_entities_are_counted_in_evaluations_alone(tmp_path: Path, monkeypatch: 
     assert course.steps == 4
     calls = []
 
-    def counted(pairs: object) -> float:
-        calls.append(pairs)
-        return 0.25
+    def counted(self: F1, y: torch.Tensor, t: torch.Tensor, meaning: Meaning) -> list[float]:
+        calls.append(t)
+        return [4.0, 4.0, 1.0]
 
-    monkeypatch.setattr("models.data.preparation.targets.f1", counted)
+    monkeypatch.setattr(F1, "count", counted)
     model = spec.architecture.build(prepared.preparation.inputs(), target.outputs)
     learner = Learner(model, SGD(lr=0.1).build(model.parameters()), course)
     steps = list(fit(learner, (prepared.train.x, prepared.train.t), (prepared.val.x, prepared.val.t)))

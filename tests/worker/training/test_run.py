@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from athanor.contract import better_is
+from models.parts.metric import direction
 from tests import small
 from worker import messages
 from worker.training import point_buffer
@@ -126,7 +126,7 @@ class Job:
     def _best(self, fold: int | None) -> str | None:
         scored = [one for one in self.checkpoints if one["fold"] == fold and one["score"] is not None]
         series = self.assignment["spec"].get("checkpoints", {}).get("series", "val/loss")  # type: ignore[attr-defined]
-        sign = 1 if better_is(series) == "min" else -1
+        sign = 1 if direction(series) == "min" else -1
         best = min(scored, key=lambda one: (sign * one["score"], one["step"]), default=None)
         return f"{best['folder']}/weights.safetensors" if best else None
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from athanor.contract import Column, Folds, Given, Holdout, Schema, Split, Task
+from athanor.contract import Column, Folds, Given, Holdout, Schema, Split
 from models.data.preparation.roles import Roles
 from models.data.preparation.split import Division, divide, rounds, sizes, steps_per_epoch
 from models.data.table import Table
@@ -21,7 +21,7 @@ labels = st.lists(st.sampled_from(["a", "b", "c", None]), min_size=1, max_size=6
 
 
 def _problem(
-    targets: Sequence[str | None], parts: Sequence[str | None] | None = None, task: Task = "classification"
+    targets: Sequence[str | None], parts: Sequence[str | None] | None = None, task: str = "classification"
 ) -> tuple[Table, Roles]:
     target = Column(name="t", kind="category", missing=targets.count(None), classes=sorted({*targets} - {None}))
     columns = {"t": pa.array(targets, pa.string())}

@@ -13,11 +13,12 @@ from torch.nn import functional as F
 
 from models.data.preparation.examples import Prepared, Stream, prepare
 from models.data.preparation.roles import Language
-from models.data.preparation.stream import NextToken, TokenEncoder, cut, generate, parts, windows, windows_of
+from models.data.preparation.stream import TokenEncoder, cut, generate, parts, windows, windows_of
 from models.data.table import Table
 from models.errors import DataError, SpecError
 from models.parts.architectures.transformer_lm import TransformerLM
 from models.parts.losses.cross_entropy import CrossEntropy
+from models.parts.targets.next_token import FittedNextToken
 from models.planning.rehearsal import rehearse
 from models.planning.spec import JobSpec, settle
 from models.settings import Limits
@@ -130,11 +131,11 @@ def test_words_seen_once_are_unknown(tmp_path: Path) -> None:
 def test_perplexity_is_e_to_the_mean_over_tokens_alone() -> None:
     y_NTK, t_NT = torch.randn(3, 5, 7), torch.randint(0, 7, (3, 5))
     t_NT[1, 2:] = -1
-    found = NextToken(outputs=7).measure(y_NTK, t_NT)
+    found = FittedNextToken(outputs=7).measure(y_NTK, t_NT)
     y_nK, t_n = y_NTK[t_NT >= 0], t_NT[t_NT >= 0]
     assert found["perplexity"] == pytest.approx(math.exp(F.cross_entropy(y_nK, t_n)), rel=1e-5)
     assert found["accuracy"] == pytest.approx(float((y_nK.argmax(1) == t_n).double().mean()))
-    loss = NextToken(outputs=7).criterion(CrossEntropy().build())
+    loss = FittedNextToken(outputs=7).criterion(CrossEntropy().build())
     spoiled_NTK = y_NTK.clone()
     spoiled_NTK[1, 2:] = 99.0
     assert loss(y_NTK, t_NT) == loss(spoiled_NTK, t_NT)
@@ -232,7 +233,7 @@ def _chatter(documents: str = "stream") -> tuple[torch.nn.Module, TokenEncoder]:
     encoder = TokenEncoder.model_validate(
         {"name": "t", "tokens": "characters", "documents": documents, "context": 6, "vocabulary": list("\nabcdef")}
     )
-    outputs = NextToken.of(encoder).outputs
+    outputs = encoder.inputs().vocabulary
     spec = TransformerLM(layers=1, heads=1, width=8, tied=False)
     module = spec.build(encoder.inputs(), outputs).eval()
     torch.nn.init.normal_(module.get_parameter("head.weight"))

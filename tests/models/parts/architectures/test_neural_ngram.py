@@ -6,11 +6,11 @@ import pytest
 import torch
 
 from models.data.preparation.examples import Stream
-from models.data.preparation.stream import NextToken
 from models.parts.architecture import Inputs
 from models.parts.architectures.neural_ngram import NeuralNGram
 from models.parts.losses.cross_entropy import CrossEntropy
 from models.parts.optimizers.adamw import AdamW
+from models.parts.targets.next_token import FittedNextToken
 from worker.training import device
 from worker.training.loop import Learner, Tally, TrainingConfig, evaluate, fit
 
@@ -73,7 +73,7 @@ def test_a_window_after_what_came_before_is_as_the_whole(spec: NeuralNGram) -> N
 def test_padding_stays_zero() -> None:
     """A learner's step does not move what stands before the text."""
     device.prepare(0, "cpu")
-    model, target = NeuralNGram(order=4, hidden=32).build(WORDS, 9), NextToken(outputs=9)
+    model, target = NeuralNGram(order=4, hidden=32).build(WORDS, 9), FittedNextToken(outputs=9)
     assert (model.get_parameter("embedding.weight")[0] == 0).all()
     source = Stream.of(torch.tensor([3, 4, 5, 3, 6, 7, 8]).repeat(60), 12, 3)
     course = TrainingConfig(

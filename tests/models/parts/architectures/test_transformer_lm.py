@@ -7,12 +7,13 @@ import pytest
 import torch
 
 from models.data.preparation.examples import Stream
-from models.data.preparation.stream import NextToken, windows, windows_of
+from models.data.preparation.stream import windows, windows_of
 from models.parts.architecture import Architecture, Inputs
 from models.parts.architectures.rnn import RNN
 from models.parts.architectures.transformer_lm import TransformerLM
 from models.parts.losses.cross_entropy import CrossEntropy
 from models.parts.optimizers.adamw import AdamW
+from models.parts.targets.next_token import FittedNextToken
 from worker.training import device
 from worker.training.loop import Learner, Tally, TrainingConfig, evaluate, fit
 
@@ -85,7 +86,7 @@ def test_gradients_are_right() -> None:
 def test_a_string_that_repeats_is_learned(spec: Architecture) -> None:
     device.prepare(0, "cpu")
     tokens_n = torch.tensor([3, 4, 5, 3, 6, 7, 8]).repeat(60)
-    context, target = 12, NextToken(outputs=9)
+    context, target = 12, FittedNextToken(outputs=9)
     source = Stream(*windows(tokens_n, context, windows_of(len(tokens_n), context)), tokens_n)
     model = spec.build(WORDS, 9)
     criterion = target.criterion(CrossEntropy().build())

@@ -13,13 +13,12 @@ from sklearn import metrics
 from sklearn.dummy import DummyClassifier, DummyRegressor
 
 from athanor.contract import DatasetChoice
-from models.data.preparation import baselines
-from models.data.preparation.baselines import measure
 from models.data.preparation.examples import Examples, Prepared, prepare
 from models.data.preparation.roles import assign
-from models.data.preparation.targets import Classes, Values
 from models.data.table import Table
 from models.parts.architecture import ARCHITECTURES
+from models.parts.targets.classes import FittedClasses
+from models.parts.targets.value import FittedValue
 from tests import small
 
 
@@ -32,7 +31,7 @@ def test_the_largest_class_is_scikit_learns() -> None:
     rng = np.random.default_rng(0)
     train, part = rng.choice(3, 60, p=[0.2, 0.5, 0.3]), rng.choice(3, 30)
     dummy = DummyClassifier(strategy="most_frequent").fit(np.zeros((60, 1)), train)
-    found = measure(Classes(name="t", classes=list("abc")), _examples(train), _examples(part))
+    found = FittedClasses(name="t", classes=list("abc")).baseline(_examples(train), _examples(part))
     assert found == {"accuracy": pytest.approx(dummy.score(np.zeros((30, 1)), part))}
 
 
@@ -40,7 +39,7 @@ def test_the_mean_is_scikit_learns() -> None:
     rng = np.random.default_rng(0)
     train, part = rng.standard_normal(60) + 0.3, rng.standard_normal(30)
     said = DummyRegressor().fit(np.zeros((60, 1)), train).predict(np.zeros((30, 1)))
-    found = measure(Values(name="t", mean=0.0, std=1.0), _examples(train), _examples(part))
+    found = FittedValue(name="t", mean=0.0, std=1.0).baseline(_examples(train), _examples(part))
     assert found == {
         "rmse": pytest.approx(metrics.root_mean_squared_error(part, said)),
         "mae": pytest.approx(metrics.mean_absolute_error(part, said)),
@@ -69,9 +68,9 @@ def test_each_word_has_its_commonest_tag(tmp_path: Path) -> None:
     table = small.ingested(tmp_path / "t", columns, target="tags")
     prepared = _prepared(table, "rnn", target="tags", input="words", split={"kind": "given", "column": "part"})
     target = prepared.preparation.target
-    assert baselines.kind(target) == "unigram"
+    assert target.part.baseline_kind == "unigram"
     # Two entities of three are found, and none that is not there.
-    assert measure(target, prepared.train, prepared.test) == {
+    assert target.baseline(prepared.train, prepared.test) == {
         "accuracy": pytest.approx(5 / 6),
         "f1": pytest.approx(metrics.f1_score([1, 1, 1], [1, 1, 0])),
     }
@@ -87,4 +86,4 @@ def test_single_tokens_are_as_likely_as_they_are_frequent(tmp_path: Path) -> Non
     counts = Counter(text[1:10])
     kinds = len(set(text[:12])) + 3
     nats = [-math.log((counts[letter] + 1) / (9 + kinds)) for letter in text[13:]]
-    assert measure(target, prepared.train, prepared.val)["perplexity"] == pytest.approx(math.exp(sum(nats) / len(nats)))
+    assert target.baseline(prepared.train, prepared.val)["perplexity"] == pytest.approx(math.exp(sum(nats) / len(nats)))

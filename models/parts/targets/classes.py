@@ -1,0 +1,100 @@
+"""One of several classes.
+
+Shape letters: N rows, K classes.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Any, ClassVar, Literal, Self
+
+import torch
+
+from athanor.contract import Column
+from models.data.table import Table
+from models.errors import SpecError
+from models.parts.architecture import Inputs
+from models.parts.metric import Meaning
+from models.parts.target import FittedTarget, Language, Pairs, Rows, Target, wrong_column
+
+MAX_INFERRED_CLASSES = 20
+"""Whole numbers with more distinct values than this are taken for quantities, not classes, unless `task` says so."""
+
+
+class FittedClasses(FittedTarget):
+    """A category as the number of its class."""
+
+    task: Literal["classification"] = "classification"
+    name: str
+    classes: list[str]
+
+    @property
+    def outputs(self) -> int:
+        return len(self.classes)
+
+    @property
+    def column(self) -> str:
+        return self.name
+
+    @property
+    def meaning(self) -> Meaning:
+        return Meaning(names=tuple(self.classes))
+
+    def encode(self, table: Table, rows: Rows) -> torch.Tensor:
+        """t_N, int64."""
+        place = {value: at for at, value in enumerate(self.classes)}
+        values = table.strings(self.name)
+        return torch.tensor([place[values[row] or ""] for row in rows], dtype=torch.int64)
+
+    def decode(self, y_NK: torch.Tensor, words_N: Sequence[int]) -> list[dict[str, Any]]:
+        """Label and probabilities of each row; no label where the network overflowed."""
+        answers = []
+        for p_K in torch.softmax(y_NK.double(), 1).tolist():
+            label = None if math.isnan(sum(p_K)) else self.classes[p_K.index(max(p_K))]
+            answers.append({"label": label, "probabilities": dict(zip(self.classes, p_K, strict=True))})
+        return answers
+
+    def baseline(self, train: Pairs, part: Pairs) -> dict[str, float]:
+        """Of the largest class."""
+        counts_K = torch.bincount(train.t, minlength=self.outputs)
+        return self.measure(counts_K.expand(len(part), -1), part.t)
+
+    def reuse(self, column: Column, words: str) -> Self | None:
+        return self.model_copy(update={"name": column.name}) if self.classes == column.classes else None
+
+
+class Classes(Target):
+    """One of several classes: the values of a category, or of whole numbers that are few."""
+
+    task: ClassVar[str] = "classification"
+    fitted: ClassVar[type[FittedTarget]] = FittedClasses
+    metrics: ClassVar[tuple[str, ...]] = ("accuracy",)
+    losses: ClassVar[tuple[str, ...]] = ("cross_entropy",)
+    baseline_kind: ClassVar[str] = "majority"
+    outputs_are: ClassVar[str] = (
+        "one number a class, in the order of `target.classes`; softmax makes them probabilities"
+    )
+    has_classes: ClassVar[bool] = True
+    stratifies: ClassVar[bool] = True
+
+    kind: Literal["classes"] = "classes"
+
+    @classmethod
+    def recognize(cls, column: Column) -> float:
+        few = column.integer and 2 <= len(column.classes or []) <= MAX_INFERRED_CLASSES
+        return 1.0 if column.kind == "category" or (column.kind == "number" and few) else 0.0
+
+    @classmethod
+    def check(cls, column: Column) -> None:
+        if column.kind not in ("number", "category"):
+            raise wrong_column(column)
+        if len(column.classes or []) < 2:
+            why = "has one value only" if column.classes else "has too many distinct values to be classes"
+            raise SpecError("/dataset/target", f"'{column.name}' {why}", code="wrong_target")
+
+    @classmethod
+    def outputs(cls, column: Column, language: Language | None) -> int:
+        return len(column.classes or [])
+
+    @classmethod
+    def fit(cls, table: Table, column: Column, train: Rows, inputs: Inputs, words: str) -> FittedClasses:
+        return FittedClasses(name=column.name, classes=column.classes or [])

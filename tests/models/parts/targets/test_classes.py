@@ -1,0 +1,42 @@
+"""Classes as numbers, and outputs as labels."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import torch
+
+from athanor.contract import DatasetChoice
+from models.data.preparation.encoders import TensorEncoder
+from models.data.preparation.examples import fit_target
+from models.data.preparation.roles import assign
+from models.parts.architectures.linear import Linear
+from models.parts.targets.classes import FittedClasses
+from tests import small
+
+UNUSED = TensorEncoder(columns=[])
+
+
+def test_classes_are_numbered_as_the_schema_has_them(tmp_path: Path) -> None:
+    table = small.ingested(tmp_path / "t", {"x": pa.array([1.5] * 6), "target": pa.array([10, 9, 2, 10, 9, 2])})
+    roles = assign(DatasetChoice(id="x"), table.schema, Linear())
+    target = fit_target(table, roles, np.array([0, 1]), UNUSED)
+    assert isinstance(target, FittedClasses)
+    # A class that the training rows lack has its place all the same.
+    assert target.classes == ["2", "9", "10"]
+    assert target.encode(table, np.array([0, 2, 1])).tolist() == [2, 0, 1]
+    assert target.outputs == 3
+
+
+def test_labels_and_probabilities() -> None:
+    y_NK = torch.tensor([[0.0, np.log(3.0)], [1000.0, 0.0]])
+    first, second = FittedClasses(name="t", classes=["no", "yes"]).decode(y_NK, [])
+    assert first == {"label": "yes", "probabilities": pytest.approx({"no": 0.25, "yes": 0.75})}
+    assert second == {"label": "no", "probabilities": {"no": 1.0, "yes": 0.0}}
+
+
+def test_what_is_no_number_has_no_label() -> None:
+    y_NK = torch.tensor([[0.0, torch.nan], [0.0, torch.inf], [1.0, 0.0]])
+    answers = FittedClasses(name="t", classes=["no", "yes"]).decode(y_NK, [])
+    assert [answer["label"] for answer in answers] == [None, None, "no"]
