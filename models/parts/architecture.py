@@ -84,6 +84,8 @@ class Architecture(Buildable, ABC):
     accepts: ClassVar[frozenset[InputKind]]
     tasks: ClassVar[frozenset[str]] = frozenset({"classification", "regression"})
     recipe: ClassVar[Recipe]
+    training_method: ClassVar[str] = "gradient_descent"
+    """The file of `worker/training/methods/` that trains what this builds."""
     exports: ClassVar[frozenset[ExportFormat]] = frozenset({"onnx", "pt2", "bundle"})
     """Formats a checkpoint can be exported in. A network that torch.export cannot follow has `bundle` alone."""
 

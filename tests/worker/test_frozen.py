@@ -19,14 +19,15 @@ from models.parts.optimizers.adamw import AdamW
 from models.planning.freezing import freeze
 from tests import small
 from worker.training import snapshot
-from worker.training.loop import Learner, fit
+from worker.training.learner import Learner
+from worker.training.loop import fit
 
 TEXT = TextCNN(embedding=8, channels=4, widths=[2, 3])
 IMAGE = CNN(channels=[4, 6], hidden=[8])
 EVERYTHING: dict[str, Any] = {
     "plain": {},
     "ema": {"ema": 0.5},
-    "swa": {"swa": 0.0},
+    "swa": {"swa": {"start": 0.0}},
     "pulled": {"l1": 0.1, "clip_norm": 0.1, "clip_value": 0.01, "max_norm": 0.1},
 }
 
@@ -34,7 +35,7 @@ EVERYTHING: dict[str, Any] = {
 def _trained(architecture: Architecture, kind: InputKind, frozen: list[str], **more: Any) -> tuple[Learner, Any, Any]:
     """A learner after six steps, and its state before and after."""
     optimizer = more.pop("optimizer", AdamW(weight_decay=0.1))
-    learner = small.learner(architecture, optimizer, kind, frozen=frozen, **more)
+    learner = small.learner(architecture, optimizer, kind, freeze=frozen, **more)
     before = {name: value.clone() for name, value in learner.model.state_dict().items()}
     list(fit(learner, small.problem(kind), small.problem(kind, 7, seed=1)))
     return learner, before, learner.weights()
@@ -85,7 +86,7 @@ def test_a_resume_with_frozen_parameters_is_exact(optimizer: str, course: str, t
     def build(seed: int) -> Learner:
         chosen = OPTIMIZERS[optimizer].model_validate({})
         return small.learner(
-            IMAGE, chosen, "image", seed=seed, frozen=["blocks.0", "blocks.1"], decay_biases=False, **EVERYTHING[course]
+            IMAGE, chosen, "image", seed=seed, freeze=["blocks.0", "blocks.1"], decay_biases=False, **EVERYTHING[course]
         )
 
     def finish(learner: Learner, folder: Path) -> list[bytes]:

@@ -19,13 +19,13 @@ Message = dict[str, Any]
 
 
 class Listening(Pipe):
-    """Keeps what is said, and pulls the leash once it has heard of so many checkpoints.
+    """Keeps what is said, and orders a stop once it has heard of so many checkpoints.
 
     Who reads points on after the last step that has any must see them all.
     """
 
-    def __init__(self, leash: ParentWatch, patience: int) -> None:
-        self.leash, self.patience, self.heard = leash, patience, list[Message]()
+    def __init__(self, parent_watch: ParentWatch, patience: int) -> None:
+        self.parent_watch, self.patience, self.heard = parent_watch, patience, list[Message]()
         self.reached = 0
 
     def send(self, kind: str, **data: Any) -> None:
@@ -38,7 +38,7 @@ class Listening(Pipe):
             self.reached = max(steps[-1] for steps in columns)
         self.patience -= kind == "checkpoint"
         if self.patience == 0:
-            self.leash.stop = "pause"
+            self.parent_watch.stop = "pause"
 
     def await_taking(self, room: Path) -> None:
         """Snapshots stay where they are."""
@@ -104,12 +104,12 @@ class Job:
         folder = self.folder / f"a{self.attempts}"
         folder.mkdir()
         newest = self.checkpoints[-1] if self.checkpoints else None
-        leash = ParentWatch()
-        pipe = self.listener(leash, self.every)
+        parent_watch = ParentWatch()
+        pipe = self.listener(parent_watch, self.every)
         resume, best = (newest["folder"], self._best(newest["fold"])) if newest else (None, None)
         here = {"folder": str(folder), "resume": resume, "best": best, "origin": None}
         with suppress(Killed):
-            attempt({**self.assignment, **here}, pipe, leash)
+            attempt({**self.assignment, **here}, pipe, parent_watch)
         for message in pipe.heard:
             match message["type"]:
                 case "checkpoint":
@@ -225,8 +225,8 @@ def test_each_fold_is_a_training_of_its_own(folds: Job) -> None:
     firsts = [folds.points[f"folds/{fold}/train/loss"][9 * fold - 8] for fold in (1, 2, 3)]
     assert len(set(firsts)) == 3
     states = [json.loads((Path(one["folder"]) / "state.json").read_text()) for one in folds.checkpoints]
-    assert [state["memory"]["step"] for state in states] == [3, 6, 9] * 3
-    assert [state["past"]["folds"] for state in states] == [0] * 3 + [1] * 3 + [2] * 3
+    assert [state["state"]["step"] for state in states] == [3, 6, 9] * 3
+    assert [state["completed_folds"]["folds"] for state in states] == [0] * 3 + [1] * 3 + [2] * 3
 
 
 def test_the_baseline_is_the_mean_over_the_folds(folds: Job) -> None:
