@@ -2,6 +2,7 @@
 
 import json
 import threading
+import weakref
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,14 @@ from typing import Any
 import pytest
 
 from athanor.contract import better_is
+from models.data.preparation import examples as preparation
+from models.data.preparation.examples import Prepared
 from tests import small
 from worker import messages
-from worker.training import point_buffer
+from worker.training import build as construction
+from worker.training import point_buffer, run
 from worker.training.attempt import attempt
+from worker.training.learner import Learner
 from worker.training.pipes import ParentWatch, Pipe
 
 Message = dict[str, Any]
@@ -212,6 +217,32 @@ def test_each_fold_has_its_series_and_checkpoints(folds: Job) -> None:
         assert [one["step"] for one in ours] == steps[2::3]
         assert ours[-1]["reason"] == "final"
     assert "train/loss" not in folds.points
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "muon"])
+def test_a_fold_s_network_and_data_are_gone_before_the_next_are_built(
+    optimizer: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    earlier: list[weakref.ref[Any]] = []
+    alive: list[int] = []
+    truly = preparation.prepare
+
+    def prepare(*arguments: Any) -> Prepared:
+        alive.append(sum(each() is not None for each in earlier))
+        prepared = truly(*arguments)
+        earlier.extend(weakref.ref(each) for each in (prepared, prepared.train.x))
+        return prepared
+
+    def build(*arguments: Any) -> Learner:
+        learner = built(*arguments)
+        earlier.extend(weakref.ref(each) for each in (learner, learner.model, learner.optimizer))
+        return learner
+
+    built = construction.build
+    monkeypatch.setattr(run, "prepare", prepare)
+    monkeypatch.setattr(run, "build", build)
+    Job(tmp_path, 1000, FOLDS, optimizer={"kind": optimizer}, ema=0.9).run()
+    assert (len(earlier), alive) == (3 * 5, [0, 0, 0])
 
 
 def test_the_result_of_folds_is_the_mean_of_their_tests(folds: Job) -> None:
