@@ -71,7 +71,7 @@ CONFIGS: dict[str, dict[str, Any]] = {
     "augmented": {},
 }
 RATES = {f"rate-{part.model_fields['kind'].default}": part.model_validate({"warmup_steps": 3}) for part in SCHEDULES}
-"""Courses that differ in nothing else."""
+"""Configurations that differ in nothing else."""
 
 
 def _architecture(kind: str) -> Architecture:
@@ -90,28 +90,28 @@ EVERY_OPTIMIZER = {"mlp", "cnn", "rnn", "transformer_lm"}
 
 ALL = (
     [
-        pytest.param(kind, optimizer, course, id=f"{kind}-{optimizer.kind}{extra}-{course}")
+        pytest.param(kind, optimizer, config, id=f"{kind}-{optimizer.kind}{extra}-{config}")
         for kind in DESCENDED
         for optimizer, extra in [
             *((part.model_validate({}), "") for part in OPTIMIZERS),
             (SGD(momentum=0.0), "-no-momentum"),
             (SGD(momentum=0.8, nesterov=True, weight_decay=0.01), "-nesterov"),
         ]
-        for course in ("plain", "everything")
+        for config in ("plain", "everything")
         if kind in EVERY_OPTIMIZER or optimizer.kind == "adam"
     ]
     + [
-        pytest.param(kind, Adam(), course, id=f"{kind}-adam-{course}")
+        pytest.param(kind, Adam(), config, id=f"{kind}-adam-{config}")
         for kind in DESCENDED
-        for course in sorted(CONFIGS.keys() - {"plain", "everything"})
+        for config in sorted(CONFIGS.keys() - {"plain", "everything"})
     ]
-    + [pytest.param("mlp", Adam(), course, id=f"mlp-adam-{course}") for course in RATES]
+    + [pytest.param("mlp", Adam(), config, id=f"mlp-adam-{config}") for config in RATES]
 )
 
 
-def _build(architecture: Architecture, optimizer: Optimizer, kind: InputKind, course: str, seed: int) -> Learner:
-    chosen: dict[str, Any] = {"schedule": RATES[course]} if course in RATES else dict(CONFIGS[course])
-    if course == "augmented":
+def _build(architecture: Architecture, optimizer: Optimizer, kind: InputKind, config: str, seed: int) -> Learner:
+    chosen: dict[str, Any] = {"schedule": RATES[config]} if config in RATES else dict(CONFIGS[config])
+    if config == "augmented":
         # Every one that fits; of those that mix, the last, after all that comes before it.
         task = "language_modeling" if architecture.tasks == {"language_modeling"} else "classification"
         fitting = [part for part in AUGMENTATIONS if kind in part.accepts and task in part.tasks]
@@ -154,15 +154,15 @@ def _run(
     return history, [(folder / "final" / name).read_bytes() for name in FILES]
 
 
-@pytest.mark.parametrize(("architecture", "optimizer", "course"), ALL)
-def test_a_resume_is_exact(architecture: str, optimizer: Optimizer, course: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("architecture", "optimizer", "config"), ALL)
+def test_a_resume_is_exact(architecture: str, optimizer: Optimizer, config: str, tmp_path: Path) -> None:
     kind = _fitting(architecture)
 
     def build(seed: int) -> Learner:
-        return _build(_architecture(architecture), optimizer, kind, course, seed)
+        return _build(_architecture(architecture), optimizer, kind, config, seed)
 
     history, files = _run(build, kind, tmp_path / "straight", STEPS)
-    assert [number for number, *_ in history] == list(range(1, 13 if course == "everything" else 15))
+    assert [number for number, *_ in history] == list(range(1, 13 if config == "everything" else 15))
     # After every step; across the ends of epochs; once in the middle of one.
     for every in (1, 4, 9):
         again, same = _run(build, kind, tmp_path / f"every-{every}", every)
@@ -267,21 +267,21 @@ def test_whatever_a_restore_forgets_is_noticed(forgotten: str, tmp_path: Path) -
         assert history != straight[0]
 
 
-IN_COURSE: dict[str, tuple[str, Callable[[Learner], Any]]] = {
+IN_CONFIG: dict[str, tuple[str, Callable[[Learner], Any]]] = {
     "the falls of the rate": ("falling", _forget_falls),
     "the best before a fall": ("falling", _forget_plateau),
     "the equal average": ("averaging", _forget_equal_average),
     "how many epochs are in it": ("averaging", _forget_epochs),
 }
-"""What only some courses remember."""
+"""What only some configurations remember."""
 
 
-@pytest.mark.parametrize("forgotten", IN_COURSE)
-def test_whatever_a_course_alone_remembers_is_noticed(forgotten: str, tmp_path: Path) -> None:
-    course, spoil = IN_COURSE[forgotten]
+@pytest.mark.parametrize("forgotten", IN_CONFIG)
+def test_whatever_a_configuration_alone_remembers_is_noticed(forgotten: str, tmp_path: Path) -> None:
+    config, spoil = IN_CONFIG[forgotten]
 
     def build(seed: int) -> Learner:
-        return _build(_architecture("mlp"), Adam(lr=0.01), "vector", course, seed)
+        return _build(_architecture("mlp"), Adam(lr=0.01), "vector", config, seed)
 
     straight, _ = _run(build, "vector", tmp_path / "straight", STEPS)
     assert _run(build, "vector", tmp_path / "cut", 9)[0] == straight
