@@ -1,8 +1,9 @@
 """Problems small enough to train on in a moment, one for each kind of input."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -11,22 +12,22 @@ import torch
 
 from athanor.contract import Schema
 from models.data.intake import ingest
+from models.data.preparation.examples import Examples, Preparation, Prepared, Text
 from models.data.table import Layout, Source, Table
-from models.parts.architecture import Architecture, Counted, InputKind, Inputs
+from models.parts.architecture import Architecture, InputKind, Inputs
 from models.parts.loss import Loss
 from models.parts.losses.cross_entropy import CrossEntropy
 from models.parts.optimizer import Optimizer
 from models.parts.schedule import Schedule
-from models.parts.schedules.constant import Constant
-from models.parts.target import FittedTarget
 from models.parts.targets.classes import FittedClasses
 from models.parts.targets.next_token import FittedNextToken
 from models.parts.targets.value import FittedValue
-from models.planning.freezing import freeze
-from worker.training import device
-from worker.training.counting import count, nothing_to_move
+from models.planning.spec import JobSpec
+from worker.training.build import build
+from worker.training.learner import Learner
 from worker.training.loader import Part
-from worker.training.loop import Learner, Step, Tally, TrainingConfig, fit
+from worker.training.loop import Observer, Step
+from worker.training.method import method_of
 
 # As in a trainer; and threads on so little work only wait for each other.
 torch.set_num_threads(1)
@@ -77,6 +78,36 @@ def text(rows: int = ROWS, seed: int = 0) -> Part:
     return x_NT, t_NT
 
 
+@dataclass
+class FixedInputs:
+    """In an encoder's place: rows are tensors already."""
+
+    shape: Inputs
+
+    def inputs(self) -> Inputs:
+        return self.shape
+
+
+def prepared(kind: InputKind, rows: int = ROWS, *, inputs: Inputs | None = None, regression: bool = False) -> Prepared:
+    """The data of `problem(kind)`, or of `text` where the inputs are causal, as the trainer would have it."""
+    inputs = inputs or SHAPES[kind]
+    target: Any = FittedClasses(name="t", classes=WORDS[:CLASSES])
+    train = Examples(*problem(kind, rows))
+    if inputs.causal:
+        train, target = sentences(rows), FittedNextToken(outputs=inputs.vocabulary)
+    elif regression:
+        train, target = Examples(*problem(kind, rows, task="regression")), FittedValue(name="t", mean=0.0, std=1.0)
+    preparation = Preparation.model_construct(encoder=cast(Any, FixedInputs(inputs)), target=target)
+    return Prepared(preparation, train, train, train)
+
+
+def sentences(rows: int = ROWS, seed: int = 0) -> Text:
+    """`text` as examples, with the same sentences as one text."""
+    x_NT, t_NT = text(rows, seed)
+    tokens = [torch.cat([x_T[:1], t_T[t_T >= 0]]) for x_T, t_T in zip(x_NT, t_NT, strict=True)]
+    return Text(x_NT, t_NT, torch.cat(tokens))
+
+
 def learner(
     architecture: Architecture,
     optimizer: Optimizer,
@@ -86,50 +117,54 @@ def learner(
     rows: int = ROWS,
     loss: Loss | None = None,
     schedule: Schedule | None = None,
-    decay_biases: bool = True,
     language: bool = False,
-    frozen: Sequence[str] = (),
-    **course: Any,
+    every_steps: int = 1,
+    batching: dict[str, Any] | None = None,
+    evaluation: dict[str, Any] | None = None,
+    progress: dict[str, Any] | None = None,
+    **hyperparameters: Any,
 ) -> Learner:
-    """A freshly built learner for `problem(kind)`, or for `text`, as the trainer would build it."""
-    device.prepare(seed, "cpu")
+    """A freshly built learner for `problem(kind)`, or for `text`, as the trainer builds it.
+
+    `hyperparameters` are those of a spec; `seed` is that of the weights, and the order of batches has seed 0. The
+    fields in `batching`, `evaluation` and `progress` replace what follows from the spec.
+    """
     loss = loss or CrossEntropy()
-    outputs = CLASSES if "classification" in loss.tasks else 1
+    spec = JobSpec.model_validate(
+        {
+            "architecture": architecture,
+            "dataset": {"id": "x"},
+            "hyperparameters": {
+                "optimizer": optimizer,
+                "loss": loss,
+                "schedule": schedule,
+                "seed": seed,
+                "steps": 6,
+                "batch_size": 4,
+                **hyperparameters,
+            },
+            "checkpoints": {"mode": "min"},
+            "metrics": {"every_steps": every_steps},
+            "resources": {"device": "cpu"},
+        }
+    )
     inputs = LANGUAGE if language else shape(architecture, kind)
-    model = architecture.build(inputs, inputs.vocabulary if inputs.causal else outputs)
-    if kind == "image":
-        model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    freeze(model, list(frozen))
-    counts = torch.bincount(problem(kind, rows)[1], minlength=CLASSES) if outputs > 1 else None
-    target: FittedTarget = FittedValue(name="t", mean=0.0, std=1.0)
-    if outputs > 1:
-        target = FittedClasses(name="t", classes=WORDS[:outputs])
-    criterion = loss.build_for(counts)
-    if inputs.causal:
-        target = FittedNextToken(outputs=inputs.vocabulary)
-        criterion = target.criterion(criterion)
-        course = {"tally": Tally(target.count, target.conclude), **course}
-    size = course.setdefault("batch_size", 4)
-    plan: dict[str, Any] = {
-        "criterion": criterion,
-        "factor": (schedule or Constant()).factor,
-        "measure": target.measure,
-        "measure_step": target.measure_step,
-        "steps": 6,
-        "steps_per_epoch": -(-rows // size),
-        "seed": 0,
-    }
-    counted = isinstance(model, Counted)
-    rule = nothing_to_move() if counted else optimizer.over(model, decay_biases=decay_biases)
-    return Learner(model, rule, TrainingConfig(**{**plan, **course}))
+    built = build(spec, prepared(kind, rows, inputs=inputs, regression="classification" not in loss.tasks))
+    config = built.config
+    config = replace(
+        config,
+        batching=replace(config.batching, **{"seed": 0, **(batching or {})}),
+        evaluation=replace(config.evaluation, **(evaluation or {})),
+        progress=replace(config.progress, **(progress or {})),
+    )
+    return Learner(built.model, built.optimizer, config)
 
 
-def steps(learner: Learner, train: Part, val: Part | None) -> Iterator[Step]:
-    """Training, by descent or by counting."""
-    if not isinstance(learner.model, Counted):
-        return fit(learner, train, val)
-    tokens = [torch.cat([x_T[:1], t_T[t_T >= 0]]) for x_T, t_T in zip(*train, strict=True)]
-    return count(learner, torch.cat(tokens), len(tokens), val)
+def steps(
+    learner: Learner, architecture: Architecture, train: Examples, val: Part | None, observers: Sequence[Observer] = ()
+) -> Iterator[Step]:
+    """Training by the architecture's method."""
+    return method_of(architecture).steps(learner, train, val, observers)
 
 
 def timeless(steps: Iterator[Step]) -> list[Step]:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from athanor.contract import DatasetChoice
 from models.data.intake import ingest
+from models.data.preparation.examples import Examples
 from models.data.preparation.roles import assign
 from models.nn.module_roles import readout
 from models.parts.architecture import ARCHITECTURES, COUNTED, Architecture, InputKind
@@ -123,14 +124,16 @@ def test_an_architecture_passes_its_rehearsal(part: type[Architecture], kind: In
 @every_fit
 @pytest.mark.parametrize("task", ["classification", "regression"])
 def test_one_step_of_an_architecture(part: type[Architecture], kind: InputKind, task: str) -> None:
+    architecture = part.model_validate({})
     if small.shape(part, kind).causal:
-        train, val = small.text(), small.text(6, seed=1)
+        train: Examples = small.sentences()
+        val = small.text(6, seed=1)
     else:
-        train, val = small.problem(kind, task=task), small.problem(kind, 6, seed=1, task=task)
+        train, val = Examples(*small.problem(kind, task=task)), small.problem(kind, 6, seed=1, task=task)
     loss = MSE() if task == "regression" and not small.shape(part, kind).causal else None
-    learner = small.learner(part.model_validate({}), SGD(lr=0.1), kind, loss=loss, steps=1)
+    learner = small.learner(architecture, SGD(lr=0.1), kind, loss=loss, steps=1)
     before = {name: value.clone() for name, value in learner.model.state_dict().items()}
-    (step,) = small.steps(learner, train, val)
+    (step,) = small.steps(learner, architecture, train, val)
     assert step.last and step.series["train/loss"] > 0
     assert all(torch.isfinite(torch.tensor(value)) for value in step.series.values())
     assert any(not torch.equal(value, before[name]) for name, value in learner.model.state_dict().items())
@@ -321,7 +324,7 @@ def test_steps_with_an_augmentation(part: type[Augmentation], kind: InputKind) -
     def trained() -> tuple[list[loop.Step], list[bytes]]:
         views = AugmentedBatches([part.model_validate({})], small.SHAPES[kind], 0)
         architecture = _example("architectures", "textcnn" if kind == "text" else "linear")
-        learner = small.learner(architecture, SGD(lr=0.1), kind, steps=3, augment=views)
+        learner = small.learner(architecture, SGD(lr=0.1), kind, steps=3, batching={"augment": views})
         steps = small.timeless(loop.fit(learner, small.problem(kind), small.problem(kind, 6, seed=1)))
         return steps, [value.numpy().tobytes() for value in learner.model.state_dict().values()]
 

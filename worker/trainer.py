@@ -1,8 +1,8 @@
 """`python -m worker.trainer`: one attempt at one job, in a process of its own.
 
 It waits warm, everything imported and nothing computed, for an assignment on its standard input; trains, and tells what
-happens on the pipe numbered in its argument. It has no database and no broker. Its standard input is also its leash:
-when that closes, whoever supervised it is gone, and the whole process group goes too.
+happens on the pipe numbered in its argument. It has no database and no broker. When its standard input closes, its
+supervisor is gone, and the whole process group ends too.
 """
 
 import json
@@ -27,7 +27,7 @@ LONGEST = 4000
 
 def main() -> int:
     torch.set_num_threads(1)
-    pipe, leash, orders = Pipe(int(sys.argv[1])), ParentWatch(), os.fdopen(0, "rb", closefd=False)
+    pipe, parent_watch, orders = Pipe(int(sys.argv[1])), ParentWatch(), os.fdopen(0, "rb", closefd=False)
     pipe.send("ready")
     if not (order := orders.readline()):
         return 0
@@ -35,9 +35,9 @@ def main() -> int:
     # Before there is a second thread: the kernel holds this one to it, and all that it starts.
     if missing := enclosure.enter(Path(assignment["folder"]), assignment["memory"]):
         print(f"this kernel cannot keep the trainer from {', '.join(missing)}", flush=True)
-    leash.hold(orders)
+    parent_watch.hold(orders)
     try:
-        attempt(assignment, pipe, leash)
+        attempt(assignment, pipe, parent_watch)
     except Exception as error:
         if not isinstance(error, (NonFinite, DataError, SpecError)):
             sys.excepthook(type(error), error, error.__traceback__)
@@ -54,5 +54,5 @@ if __name__ == "__main__":
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     code = main()
     sys.stdout.flush()
-    # Without the interpreter's farewell: the leash thread still reads, and nothing here needs closing.
+    # Without the interpreter's shutdown: the thread of the parent watch still reads, and nothing here needs closing.
     os._exit(code)

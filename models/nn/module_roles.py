@@ -19,7 +19,7 @@ def hidden_matrices(model: nn.Module) -> list[nn.Parameter]:
     return [weight for each in maps for weight in each.parameters(recurse=False) if weight.dim() == 2]
 
 
-def still(model: nn.Module) -> list[nn.Module]:
+def frozen_modules(model: nn.Module) -> list[nn.Module]:
     """The modules whose parameters are all frozen, with what lies within them: what they remember stays as it is.
 
     Without recurrent layers: they remember nothing, and cuDNN gives no gradient through one that is not in training.

@@ -67,6 +67,8 @@ class Architecture(Buildable, ABC):
     levels: ClassVar[frozenset[AnswerLevel]] = frozenset({"row"})
     """What it gives an answer for: a target asks for one of them."""
     recipe: ClassVar[Recipe]
+    training_method: ClassVar[str] = "gradient_descent"
+    """The file of `worker/training/methods/` that trains what this builds."""
     exports: ClassVar[frozenset[ExportFormat]] = frozenset({"onnx", "pt2", "bundle"})
     """Formats a checkpoint can be exported in. A network that torch.export cannot follow has `bundle` alone."""
 

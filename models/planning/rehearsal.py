@@ -77,19 +77,20 @@ def rehearse(spec: JobSpec, schema: Schema, rows: int, limits: Limits, start: St
             f"{parameters:,} parameters; the limit is {limits.max_parameters:,}",
             code="over_limit",
         )
-    # Of what is trained also gradients and the optimizer's numbers; of all the weights, their average, and the best of
-    # them kept for the test.
+    # Of what is trained also gradients and the optimizer's numbers; of all the weights, their average, the best of them
+    # kept for the test, and a copy while those are evaluated.
     trainable = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
     averages = 1 if chosen.ema or chosen.swa else 0
     states = chosen.optimizer.states if chosen.optimizer else 0
-    numbers = (2 + averages) * parameters + (1 + states) * trainable
+    numbers = (3 + averages) * parameters + (1 + states) * trainable
     kept = (1 + averages) * parameters + states * trainable
     if isinstance(model, Counted):
         # Whole numbers, of eight bytes.
         numbers, kept = 2 * numbers, 2 * kept
     held = parts.train + parts.val + parts.test if roles.language else rows
     resident = held * inputs.features * (8 if inputs.kind == "text" else 4)
-    memory = 4 * numbers + 4 * activations + resident
+    # An evaluation's batches are no larger than a step's, and count as much as one.
+    memory = 4 * (numbers + activations + _kept_outputs(folds, inputs, outputs, roles)) + resident
     if memory > limits.max_memory_bytes:
         raise SpecError(
             "/hyperparameters/optimizer/kind" if whole else "/hyperparameters/batch_size",
@@ -117,6 +118,18 @@ def rehearse(spec: JobSpec, schema: Schema, rows: int, limits: Limits, start: St
         fresh=fresh,
         spec=WireSpec.model_validate(spec.model_dump(mode="json")).model_dump(mode="json"),
     )
+
+
+def _kept_outputs(folds: list[Sizes], inputs: Inputs, outputs: int, roles: Roles) -> int:
+    """Numbers that an evaluation keeps of a whole part, the largest that is evaluated.
+
+    Three times its outputs: they are joined from batches, and the loss makes a copy and the logarithms of that. The
+    outputs of a language model are measured batch by batch.
+    """
+    if roles.language is not None:
+        return 0
+    rows = max(max(fold.val, fold.test) for fold in folds)
+    return 3 * rows * outputs * (inputs.features if inputs.per_word else 1)
 
 
 def _long_enough(spec: JobSpec, rows: int) -> JobSpec:

@@ -94,7 +94,7 @@ POINTS: dict[str, Failpoint] = {
         8, "worker", f"{JOBS}:begin", "after", kill, "a worker, before it has noted that the job runs"
     ),
     "trainer-steps": Failpoint(
-        9, "trainer", "worker.training.loop:_step", "before", kill, "a trainer between checkpoints", 60
+        9, "trainer", "worker.training.loop:step", "before", kill, "a trainer between checkpoints", 60
     ),
     "snapshot-half": Failpoint(
         10, "trainer", f"{SNAPSHOT}:save_file", "after", kill, "a trainer in the middle of a checkpoint", 3

@@ -51,14 +51,14 @@ def _set_pace(rest: float) -> None:
     """Let this process rest before each step: small networks would be trained before anyone could strike them."""
     # Not imported above: whoever does not train needs no torch.
     loop: Any = importlib.import_module("worker.training.loop")
-    step = loop._step
+    step = loop.step
 
     @functools.wraps(step)
     def rested(*arguments: Any) -> Any:
         time.sleep(rest)
         return step(*arguments)
 
-    loop._step = rested
+    loop.step = rested
 
 
 if __name__ == "__main__":

@@ -19,14 +19,15 @@ from models.parts.optimizers.adamw import AdamW
 from models.planning.freezing import freeze
 from tests import small
 from worker.training import snapshot
-from worker.training.loop import Learner, fit
+from worker.training.learner import Learner
+from worker.training.loop import fit
 
 TEXT = TextCNN(embedding=8, channels=4, widths=[2, 3])
 IMAGE = CNN(channels=[4, 6], hidden=[8])
 EVERYTHING: dict[str, Any] = {
     "plain": {},
     "ema": {"ema": 0.5},
-    "swa": {"swa": 0.0},
+    "swa": {"swa": {"start": 0.0}},
     "pulled": {"l1": 0.1, "clip_norm": 0.1, "clip_value": 0.01, "max_norm": 0.1},
 }
 
@@ -34,18 +35,18 @@ EVERYTHING: dict[str, Any] = {
 def _trained(architecture: Architecture, kind: InputKind, frozen: list[str], **more: Any) -> tuple[Learner, Any, Any]:
     """A learner after six steps, and its state before and after."""
     optimizer = more.pop("optimizer", AdamW(weight_decay=0.1))
-    learner = small.learner(architecture, optimizer, kind, frozen=frozen, **more)
+    learner = small.learner(architecture, optimizer, kind, freeze=frozen, **more)
     before = {name: value.clone() for name, value in learner.model.state_dict().items()}
     list(fit(learner, small.problem(kind), small.problem(kind, 7, seed=1)))
     return learner, before, learner.weights()
 
 
-@pytest.mark.parametrize("course", EVERYTHING)
+@pytest.mark.parametrize("config", EVERYTHING)
 @pytest.mark.parametrize("kind", [part.model_fields["kind"].default for part in OPTIMIZERS])
-def test_frozen_parameters_keep_their_bytes_and_the_others_move(kind: str, course: str) -> None:
+def test_frozen_parameters_keep_their_bytes_and_the_others_move(kind: str, config: str) -> None:
     optimizer = OPTIMIZERS[kind].model_validate({"weight_decay": 0.1})
     learner, before, after = _trained(
-        TEXT, "text", ["embedding", "convolutions.0"], optimizer=optimizer, **EVERYTHING[course]
+        TEXT, "text", ["embedding", "convolutions.0"], optimizer=optimizer, **EVERYTHING[config]
     )
     for name, value in after.items():
         still = name.startswith(("embedding", "convolutions.0."))
@@ -56,9 +57,9 @@ def test_frozen_parameters_keep_their_bytes_and_the_others_move(kind: str, cours
     assert {id(parameter) for parameter in learner.optimizer.state} <= held
 
 
-@pytest.mark.parametrize("course", EVERYTHING)
-def test_statistics_of_frozen_normalization_stand_still(course: str) -> None:
-    _, before, after = _trained(ResNet(stages=[4], blocks=2), "image", ["stem", "stages.0"], **EVERYTHING[course])
+@pytest.mark.parametrize("config", EVERYTHING)
+def test_statistics_of_frozen_normalization_stand_still(config: str) -> None:
+    _, before, after = _trained(ResNet(stages=[4], blocks=2), "image", ["stem", "stages.0"], **EVERYTHING[config])
     moved = {name for name, value in after.items() if not torch.equal(value, before[name])}
     assert not any(name.startswith(("stem.", "stages.0.")) for name in moved)
     assert {"stages.1.change.1.running_mean", "stages.1.change.1.num_batches_tracked", "head.weight"} <= moved
@@ -77,15 +78,15 @@ def test_what_lies_beneath_a_frozen_recurrent_layer_still_learns() -> None:
     assert moved == {"embedding.weight", "head.weight", "head.bias"}
 
 
-@pytest.mark.parametrize("course", EVERYTHING)
+@pytest.mark.parametrize("config", EVERYTHING)
 @pytest.mark.parametrize("optimizer", ["adam", "muon"])
-def test_a_resume_with_frozen_parameters_is_exact(optimizer: str, course: str, tmp_path: Path) -> None:
+def test_a_resume_with_frozen_parameters_is_exact(optimizer: str, config: str, tmp_path: Path) -> None:
     """The state of an optimizer is kept by number: the numbers are those of what is trained."""
 
     def build(seed: int) -> Learner:
         chosen = OPTIMIZERS[optimizer].model_validate({})
         return small.learner(
-            IMAGE, chosen, "image", seed=seed, frozen=["blocks.0", "blocks.1"], decay_biases=False, **EVERYTHING[course]
+            IMAGE, chosen, "image", seed=seed, freeze=["blocks.0", "blocks.1"], decay_biases=False, **EVERYTHING[config]
         )
 
     def finish(learner: Learner, folder: Path) -> list[bytes]:

@@ -19,13 +19,15 @@ from models.parts.augmentation import AUGMENTATIONS
 from models.parts.optimizer import OPTIMIZERS, Optimizer
 from models.parts.optimizers.adam import Adam
 from models.parts.optimizers.sgd import SGD
-from models.parts.schedule import SCHEDULES
+from models.parts.schedule import SCHEDULES, ReduceOnPlateau
 from models.parts.schedules.cosine import Cosine
 from tests import small
 from worker.training import snapshot
 from worker.training.batch import AugmentedBatches
+from worker.training.learner import Learner
 from worker.training.loader import Part, Supply
-from worker.training.loop import Learner, LoopState, Plateau, Stopping, fit
+from worker.training.loop import fit
+from worker.training.stages.progress import EarlyStopping, LoopState
 
 ROOT = Path(__file__).parents[2]
 STEPS, ROWS, SEED = 14, 14, 4
@@ -45,34 +47,31 @@ SMALLER: dict[str, dict[str, Any]] = {
 }
 """Where the defaults would take a while."""
 
-COURSES: dict[str, dict[str, Any]] = {
+CONFIGS: dict[str, dict[str, Any]] = {
     "plain": {},
     "everything": {
         "ema": 0.8,
         "clip_norm": 0.5,
-        "best_series": "val/loss",
         # The third evaluation, at step 12, is one too many.
-        "stopping": Stopping("val/loss", "min", patience=2, min_delta=1e9),
+        "progress": {"early_stopping": EarlyStopping("val/loss", "min", patience=2, min_delta=1e9)},
         "schedule": Cosine(warmup_steps=3),
     },
     "falling": {
-        "best_series": "val/loss",
         # Falls at the ends of the second and the third epoch.
-        "plateau": Plateau("val/loss", "min", factor=0.3, patience=0, threshold=1e9, least=0.0),
+        "progress": {"plateau": ReduceOnPlateau(factor=0.3, patience=0, threshold=1e9, least=0.0)},
     },
     "averaging": {
         # From the end of the second epoch, at step 8.
-        "swa": 0.4,
+        "swa": {"start": 0.4},
         "l1": 1e-3,
         "clip_value": 0.05,
         "max_norm": 0.5,
         "decay_biases": False,
-        "best_series": "val/loss",
     },
-    "augmented": {"best_series": "val/loss"},
+    "augmented": {},
 }
 RATES = {f"rate-{part.model_fields['kind'].default}": part.model_validate({"warmup_steps": 3}) for part in SCHEDULES}
-"""Courses that differ in nothing else."""
+"""Configurations that differ in nothing else."""
 
 
 def _architecture(kind: str) -> Architecture:
@@ -91,35 +90,34 @@ EVERY_OPTIMIZER = {"mlp", "cnn", "rnn", "transformer_lm"}
 
 ALL = (
     [
-        pytest.param(kind, optimizer, course, id=f"{kind}-{optimizer.kind}{extra}-{course}")
+        pytest.param(kind, optimizer, config, id=f"{kind}-{optimizer.kind}{extra}-{config}")
         for kind in DESCENDED
         for optimizer, extra in [
             *((part.model_validate({}), "") for part in OPTIMIZERS),
             (SGD(momentum=0.0), "-no-momentum"),
             (SGD(momentum=0.8, nesterov=True, weight_decay=0.01), "-nesterov"),
         ]
-        for course in ("plain", "everything")
+        for config in ("plain", "everything")
         if kind in EVERY_OPTIMIZER or optimizer.kind == "adam"
     ]
     + [
-        pytest.param(kind, Adam(), course, id=f"{kind}-adam-{course}")
+        pytest.param(kind, Adam(), config, id=f"{kind}-adam-{config}")
         for kind in DESCENDED
-        for course in sorted(COURSES.keys() - {"plain", "everything"})
+        for config in sorted(CONFIGS.keys() - {"plain", "everything"})
     ]
-    + [pytest.param("mlp", Adam(), course, id=f"mlp-adam-{course}") for course in RATES]
+    + [pytest.param("mlp", Adam(), config, id=f"mlp-adam-{config}") for config in RATES]
 )
 
 
-def _build(architecture: Architecture, optimizer: Optimizer, kind: InputKind, course: str, seed: int) -> Learner:
-    chosen: dict[str, Any] = {"schedule": RATES[course]} if course in RATES else dict(COURSES[course])
-    if course == "augmented":
+def _build(architecture: Architecture, optimizer: Optimizer, kind: InputKind, config: str, seed: int) -> Learner:
+    chosen: dict[str, Any] = {"schedule": RATES[config]} if config in RATES else dict(CONFIGS[config])
+    if config == "augmented":
         # Every one that fits; of those that mix, the last, after all that comes before it.
         level = "token" if architecture.levels == {"token"} else "row"
         fitting = [part for part in AUGMENTATIONS if kind in part.accepts and level in part.levels]
         chain = [part for part in fitting if not part.mixes] + [part for part in fitting if part.mixes][-1:]
-        chosen["augment"] = AugmentedBatches(
-            [part.model_validate({}) for part in chain], small.shape(architecture, kind), SEED
-        )
+        augment = AugmentedBatches([part.model_validate({}) for part in chain], small.shape(architecture, kind), SEED)
+        chosen["batching"] = {"augment": augment}
     return small.learner(architecture, optimizer, kind, seed=seed, rows=ROWS, steps=STEPS, **chosen)
 
 
@@ -133,13 +131,13 @@ def _run(
 ) -> tuple[History, list[bytes]]:
     """Train to the end, through a snapshot and a stranger's learner after every so many steps."""
     learner: Learner = build(SEED)
-    language = learner.course.tally is not None
+    language = learner.config.evaluation.summed is not None
     train = train or (small.text(ROWS) if language else small.problem(kind, ROWS))
     val = small.text(7, seed=1) if language else small.problem(kind, 7, seed=1)
     history: History = []
     folder.mkdir(parents=True)
-    while learner.memory.step < STEPS and not learner.memory.stopped:
-        at = learner.memory.step
+    while learner.state.step < STEPS and not learner.state.stopped:
+        at = learner.state.step
         if at:
             snapshot.write(learner, folder / f"step-{at}", {"step": at}, "{}")
             # The new process: another seed, and random numbers drawn that the old one did not draw.
@@ -156,15 +154,15 @@ def _run(
     return history, [(folder / "final" / name).read_bytes() for name in FILES]
 
 
-@pytest.mark.parametrize(("architecture", "optimizer", "course"), ALL)
-def test_a_resume_is_exact(architecture: str, optimizer: Optimizer, course: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("architecture", "optimizer", "config"), ALL)
+def test_a_resume_is_exact(architecture: str, optimizer: Optimizer, config: str, tmp_path: Path) -> None:
     kind = _fitting(architecture)
 
     def build(seed: int) -> Learner:
-        return _build(_architecture(architecture), optimizer, kind, course, seed)
+        return _build(_architecture(architecture), optimizer, kind, config, seed)
 
     history, files = _run(build, kind, tmp_path / "straight", STEPS)
-    assert [number for number, *_ in history] == list(range(1, 13 if course == "everything" else 15))
+    assert [number for number, *_ in history] == list(range(1, 13 if config == "everything" else 15))
     # After every step; across the ends of epochs; once in the middle of one.
     for every in (1, 4, 9):
         again, same = _run(build, kind, tmp_path / f"every-{every}", every)
@@ -195,9 +193,15 @@ def test_a_resume_is_exact_where_windows_move(kind: str, tmp_path: Path) -> None
 
 def test_a_stopped_run_stays_stopped(tmp_path: Path) -> None:
     def build(seed: int) -> Learner:
-        stopping = Stopping("val/loss", "min", patience=1, min_delta=1e9)
+        stopping = EarlyStopping("val/loss", "min", patience=1, min_delta=1e9)
         return small.learner(
-            _architecture("mlp"), Adam(), "vector", seed=seed, rows=ROWS, steps=STEPS, stopping=stopping
+            _architecture("mlp"),
+            Adam(),
+            "vector",
+            seed=seed,
+            rows=ROWS,
+            steps=STEPS,
+            progress={"early_stopping": stopping},
         )
 
     history, files = _run(build, "vector", tmp_path / "straight", STEPS)
@@ -213,20 +217,20 @@ def _forget_average(learner: Learner) -> None:
     learner.average = {name: value.clone() for name, value in learner.model.state_dict().items()}
 
 
-def _forget_memory(learner: Learner) -> None:
-    learner.memory = LoopState(step=learner.memory.step)
+def _forget_state(learner: Learner) -> None:
+    learner.state = LoopState(step=learner.state.step)
 
 
 def _forget_falls(learner: Learner) -> None:
-    learner.memory.scale = 1.0
+    learner.state.rate_scale = 1.0
 
 
-def _forget_height(learner: Learner) -> None:
-    learner.memory.height = None
+def _forget_plateau(learner: Learner) -> None:
+    learner.state.plateau_best = None
 
 
 def _forget_epochs(learner: Learner) -> None:
-    learner.memory.averaged = 0
+    learner.state.averaged = 0
 
 
 def _forget_equal_average(learner: Learner) -> None:
@@ -244,7 +248,7 @@ SPOILS: dict[str, Callable[[Learner], Any]] = {
     "torch's generator": lambda learner: torch.manual_seed(1),
     "numpy's generator": lambda learner: np.random.seed(1),
     "python's generator": lambda learner: random.seed(1),
-    "the memory": _forget_memory,
+    "the state": _forget_state,
     "the average": _forget_average,
 }
 
@@ -263,21 +267,21 @@ def test_whatever_a_restore_forgets_is_noticed(forgotten: str, tmp_path: Path) -
         assert history != straight[0]
 
 
-IN_COURSE: dict[str, tuple[str, Callable[[Learner], Any]]] = {
+IN_CONFIG: dict[str, tuple[str, Callable[[Learner], Any]]] = {
     "the falls of the rate": ("falling", _forget_falls),
-    "the best before a fall": ("falling", _forget_height),
+    "the best before a fall": ("falling", _forget_plateau),
     "the equal average": ("averaging", _forget_equal_average),
     "how many epochs are in it": ("averaging", _forget_epochs),
 }
-"""What only some courses remember."""
+"""What only some configurations remember."""
 
 
-@pytest.mark.parametrize("forgotten", IN_COURSE)
-def test_whatever_a_course_alone_remembers_is_noticed(forgotten: str, tmp_path: Path) -> None:
-    course, spoil = IN_COURSE[forgotten]
+@pytest.mark.parametrize("forgotten", IN_CONFIG)
+def test_whatever_a_configuration_alone_remembers_is_noticed(forgotten: str, tmp_path: Path) -> None:
+    config, spoil = IN_CONFIG[forgotten]
 
     def build(seed: int) -> Learner:
-        return _build(_architecture("mlp"), Adam(lr=0.01), "vector", course, seed)
+        return _build(_architecture("mlp"), Adam(lr=0.01), "vector", config, seed)
 
     straight, _ = _run(build, "vector", tmp_path / "straight", STEPS)
     assert _run(build, "vector", tmp_path / "cut", 9)[0] == straight

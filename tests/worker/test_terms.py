@@ -13,8 +13,10 @@ from models.parts.architectures.neural_ngram import NeuralNGram
 from models.parts.optimizers.adam import Adam
 from models.parts.optimizers.sgd import SGD
 from tests import small
-from worker.training import loop
-from worker.training.loop import Stopping, Tensors, fit
+from worker.training.loop import fit
+from worker.training.stages.averaging import Tensors
+from worker.training.stages.progress import EarlyStopping
+from worker.training.stages.regularization import Regularization
 
 
 @pytest.mark.parametrize(
@@ -73,7 +75,7 @@ def test_two_maps_to_the_same_outputs_are_bounded_as_one() -> None:
 
 def test_a_row_of_zeros_stays_one() -> None:
     weight = torch.nn.Parameter(torch.tensor([[0.0, 0.0], [3.0, 4.0], [0.3, 0.4]]))
-    loop._shorten([weight], 1.0)
+    Regularization(max_norm=1.0).constrain([weight])
     torch.testing.assert_close(weight.detach(), torch.tensor([[0.0, 0.0], [0.6, 0.8], [0.3, 0.4]]))
 
 
@@ -90,13 +92,13 @@ def test_a_row_of_zeros_stays_one() -> None:
 )
 def test_the_equal_average(start: float, steps: int, ends: list[int]) -> None:
     """Six steps are an epoch. A run that ends within one counts its end."""
-    learner = small.learner(CNN(channels=[4], hidden=[]), Adam(lr=0.05), "image", steps=steps, swa=start)
+    learner = small.learner(CNN(channels=[4], hidden=[]), Adam(lr=0.05), "image", steps=steps, swa={"start": start})
     passed: list[Tensors] = []
     for step in fit(learner, small.problem("image"), None):
         if step.number in ends:
             passed.append({name: value.clone() for name, value in learner.model.state_dict().items()})
         assert (learner.average is None) == (not passed)
-        assert learner.memory.averaged == len(passed)
+        assert learner.state.averaged == len(passed)
         for name, value in learner.weights().items():
             if not passed:
                 assert value is learner.model.state_dict()[name] or torch.equal(value, learner.model.state_dict()[name])
@@ -111,7 +113,7 @@ def test_the_equal_average(start: float, steps: int, ends: list[int]) -> None:
 
 def test_the_equal_average_is_what_is_evaluated_and_training_goes_on_unharmed() -> None:
     train, val = small.problem("vector"), small.problem("vector", 9, seed=1)
-    learner = small.learner(MLP(hidden=[4]), Adam(lr=0.05), "vector", steps=24, swa=0.5)
+    learner = small.learner(MLP(hidden=[4]), Adam(lr=0.05), "vector", steps=24, swa={"start": 0.5})
     steps = list(fit(learner, train, val))
     other = small.learner(MLP(hidden=[4]), Adam(lr=0.05), "vector", steps=24)
     plain = list(fit(other, train, val))
@@ -120,11 +122,13 @@ def test_the_equal_average_is_what_is_evaluated_and_training_goes_on_unharmed() 
     assert [steps[at].series["val/loss"] for at in (5, 11)] == [plain[at].series["val/loss"] for at in (5, 11)]
     assert learner.average is not None
     other.model.load_state_dict(learner.average)
-    assert steps[-1].series["val/loss"] == loop.evaluate(other, *val)["loss"] != plain[-1].series["val/loss"]
+    assert steps[-1].series["val/loss"] == other.evaluate(*val)["loss"] != plain[-1].series["val/loss"]
 
 
 def test_a_run_that_stops_before_the_average_begins_keeps_its_weights() -> None:
-    stopping = Stopping("val/loss", "min", patience=1, min_delta=1e9)
-    learner = small.learner(Linear(), Adam(), "vector", steps=60, swa=0.9, stopping=stopping)
+    stopping = EarlyStopping("val/loss", "min", patience=1, min_delta=1e9)
+    learner = small.learner(
+        Linear(), Adam(), "vector", steps=60, swa={"start": 0.9}, progress={"early_stopping": stopping}
+    )
     assert len(list(fit(learner, small.problem("vector"), small.problem("vector", 7)))) == 12
     assert learner.average is None

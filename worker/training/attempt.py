@@ -1,4 +1,4 @@
-"""One attempt at one job: one training after another, to the end or until told to stop."""
+"""One attempt at one job: one fold after another, to the end or until told to stop."""
 
 from pathlib import Path
 from typing import Any
@@ -8,27 +8,39 @@ from models.data.table import Table
 from models.planning.spec import JobSpec, settle
 from worker.training import device as devices
 from worker.training import snapshot
+from worker.training.build import InitialWeights
 from worker.training.completed_folds import CompletedFolds
 from worker.training.pipes import ParentWatch, Pipe
-from worker.training.run import Origin, TrainingRun, Work
+from worker.training.run import TrainingRun, Work
 
 
-def attempt(assignment: dict[str, Any], pipe: Pipe, leash: ParentWatch) -> None:
-    """One training after another, to the end or until told to stop."""
+def attempt(assignment: dict[str, Any], pipe: Pipe, parent_watch: ParentWatch) -> None:
+    """Train what is left of a job. A job without folds has one training."""
     schema = Schema.model_validate(assignment["schema"])
     spec, roles = settle(JobSpec.model_validate(assignment["spec"]), schema)
     device = devices.prepare(spec.hyperparameters.seed, spec.resources.device)
     pipe.send("started", device=devices.name_of(device), fingerprint=devices.fingerprint(device))
     table = Table.open(Path(assignment["dataset"]), schema)
-    origin = Origin.read(**assignment["origin"]) if assignment["origin"] else None
-    work = Work(spec, roles, table, device, Path(assignment["folder"]), origin)
+    initial = InitialWeights.read(**assignment["origin"]) if assignment["origin"] else None
+    work = Work(spec, roles, table, device, Path(assignment["folder"]), initial)
     resume, best = (Path(assignment[name]) if assignment[name] is not None else None for name in ("resume", "best"))
-    past = snapshot.past(resume) if resume is not None else CompletedFolds()
-    while past.folds < work.rounds:
-        trial = TrainingRun(work, past, pipe, leash, resume, best)
-        if not trial.run():
+    completed = snapshot.completed_folds(resume) if resume is not None else CompletedFolds()
+    while completed.folds < work.folds:
+        steps = _run_fold(work, completed, pipe, parent_watch, resume, best)
+        if steps is None:
             pipe.send("stopped")
             return
-        past.folds, past.steps = past.folds + 1, past.steps + trial.learner.course.steps
+        completed.folds, completed.steps = completed.folds + 1, completed.steps + steps
         resume = best = None
     pipe.send("finished")
+
+
+def _run_fold(
+    work: Work, completed: CompletedFolds, pipe: Pipe, parent_watch: ParentWatch, resume: Path | None, best: Path | None
+) -> int | None:
+    """Train the next fold. Returns its steps, or None where it was told to stop.
+
+    A function of its own, so that the network and the data of a fold are gone before those of the next are built.
+    """
+    run = TrainingRun(work, completed, pipe, parent_watch, resume, best)
+    return run.learner.config.batching.steps if run.run() else None

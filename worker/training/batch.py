@@ -61,10 +61,10 @@ class AugmentedBatches:
         self.seed = seed
         self.steps = [(each.mixes, each.build(inputs)) for each in augmentations]
 
-    def __call__(self, x_N: torch.Tensor, t_N: torch.Tensor, chosen_B: torch.Tensor, epoch: int) -> Batch:
-        """The rows numbered `chosen_B` of the training part."""
-        x_B, mixed = self._see(x_N, chosen_B, epoch, len(self.steps))
-        t_B = t_N.index_select(0, chosen_B)
+    def __call__(self, x_N: torch.Tensor, t_N: torch.Tensor, rows_B: torch.Tensor, epoch: int) -> Batch:
+        """The rows numbered `rows_B` of the training part."""
+        x_B, mixed = self._see(x_N, rows_B, epoch, len(self.steps))
+        t_B = t_N.index_select(0, rows_B)
         if mixed is None:
             return Batch(x_B, t_B)
         partner_B, share_B = mixed

@@ -30,32 +30,44 @@ Augment = Callable[[torch.Tensor, torch.Tensor, torch.Tensor, int], Batch]
 """From inputs and targets of the training part, the numbers of a batch's rows, and the epoch."""
 
 STUCK = 30.0
-"""Seconds, for each of its processes, in which a feed is over once one of them is gone: it waits for them in turn."""
+"""Seconds, for each of its processes, in which a loader ends once one of them is gone: it waits for them in turn."""
 
 Sent = list[npt.NDArray[Any] | None]
 
 
+@dataclass(frozen=True)
+class Batching:
+    """How the training part becomes batches, and how many."""
+
+    steps: int
+    steps_per_epoch: int
+    batch_size: int
+    """Rows of a batch of training; those of evaluation are no larger."""
+    seed: int
+    augment: Augment | None = None
+    workers: int = 0
+    """Processes that make batches ahead. The bytes are the same with any number."""
+
+
 @dataclass
 class Batches(Dataset[Batch]):
-    """Every batch of a training, by the number of the step that learns from it."""
+    """Every batch of a training, by the number of the step that learns from it, from 0."""
 
     train: Part | Supply
-    seed: int
-    batch_size: int
-    steps_per_epoch: int
-    augment: Augment | None = None
+    batching: Batching
     _epoch: int = field(default=-1, init=False)
 
     def __getitem__(self, step: int) -> Batch:
-        epoch, place = divmod(step, self.steps_per_epoch)
+        batching = self.batching
+        epoch, place = divmod(step, batching.steps_per_epoch)
         if epoch != self._epoch:
             self._epoch = epoch
             self._x_N, self._t_N = self.train(epoch) if callable(self.train) else self.train
-            self._order_N = order(self.seed, epoch, len(self._t_N)).to(self._t_N.device)
-        chosen_B = self._order_N[place * self.batch_size : (place + 1) * self.batch_size]
-        if self.augment is None:
-            return Batch(self._x_N.index_select(0, chosen_B), self._t_N.index_select(0, chosen_B))
-        return self.augment(self._x_N, self._t_N, chosen_B, epoch)
+            self._order_N = order(batching.seed, epoch, len(self._t_N)).to(self._t_N.device)
+        rows_B = self._order_N[place * batching.batch_size : (place + 1) * batching.batch_size]
+        if batching.augment is None:
+            return Batch(self._x_N.index_select(0, rows_B), self._t_N.index_select(0, rows_B))
+        return batching.augment(self._x_N, self._t_N, rows_B, epoch)
 
 
 def order(seed: int, epoch: int, rows: int) -> torch.Tensor:
@@ -76,21 +88,22 @@ class _Sent(Dataset[Sent]):
         return [None if column is None else column.numpy() for column in columns]
 
 
-def feed(batches: Batches, start: int, stop: int, workers: int = 0) -> Iterator[Batch]:
-    """The batches of the steps from `start` up to `stop`, made by so many processes beside this one; 0: here."""
+def load(batches: Batches, start: int) -> Iterator[Batch]:
+    """The batches from that of step `start`, counted from 0, to the last, made here or by processes beside this one."""
+    steps, workers = range(start, batches.batching.steps), batches.batching.workers
     if workers == 0:
-        for step in range(start, stop):
+        for step in steps:
             yield batches[step]
         return
     with warnings.catch_warnings():
         # More than there are processors is the user's choice, and changes nothing but the time.
         warnings.filterwarnings("ignore", "This DataLoader will create", UserWarning)
-        made: Any = iter(
+        loaded: Any = iter(
             DataLoader(
                 _Sent(batches),
                 batch_size=None,
                 collate_fn=_unchanged,
-                sampler=range(start, stop),
+                sampler=steps,
                 num_workers=workers,
                 # Forked: the rows are shared and not copied, and an epoch's supply need not be picklable.
                 multiprocessing_context="fork",
@@ -103,9 +116,11 @@ def feed(batches: Batches, start: int, stop: int, workers: int = 0) -> Iterator[
             )
         )
     over = threading.Event()
-    threading.Thread(target=_insist, args=([each.sentinel for each in made._workers], over), daemon=True).start()
+    threading.Thread(
+        target=_exit_if_stuck, args=([each.sentinel for each in loaded._workers], over), daemon=True
+    ).start()
     try:
-        for sent in made:
+        for sent in loaded:
             # Copied to where PyTorch puts its own tensors: some kernels give other bits at other alignments.
             columns = (None if column is None else torch.from_numpy(column).clone() for column in sent)
             x_B, t_B, other_B, share_B = columns
@@ -113,12 +128,12 @@ def feed(batches: Batches, start: int, stop: int, workers: int = 0) -> Iterator[
             yield Batch(x_B, t_B, other_B, share_B)
     finally:
         # The loader's own end first: it is not over before that.
-        del made
+        del loaded
         over.set()
 
 
-def _insist(processes: list[int], over: threading.Event) -> None:
-    """End this process where a feed outlives one of its own: the dead may hold a lock that all wait for, for ever."""
+def _exit_if_stuck(processes: list[int], over: threading.Event) -> None:
+    """End this process where a loader outlives one of its own: the dead may hold a lock that all wait for, for ever."""
     connection.wait(processes)
     if not over.wait(STUCK * len(processes)):
         print("a process that made batches died, and took a lock with it", flush=True)

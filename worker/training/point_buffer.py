@@ -11,7 +11,7 @@ EVERY = 0.2
 """Seconds between batches."""
 
 
-class Points:
+class PointBuffer:
     """Of one training: its steps from `start` on, `end` being where the whole job would be done at this pace.
 
     `before` steps came before its first, and `prefix` goes before the names of its series. All points of a step travel

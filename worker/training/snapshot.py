@@ -21,11 +21,13 @@ from safetensors.torch import load_file, save_file
 from athanor.contract import CheckpointFile
 from athanor.files import FILES, PREPARATION, SCALARS, STATE, WEIGHTS
 from worker.training.completed_folds import CompletedFolds
-from worker.training.loop import Learner, LoopState, Tensors
+from worker.training.learner import Learner
+from worker.training.stages.averaging import Tensors
+from worker.training.stages.progress import LoopState
 
 
 def write(
-    learner: Learner, folder: Path, about: dict[str, Any], preparation: str, past: CompletedFolds | None = None
+    learner: Learner, folder: Path, about: dict[str, Any], preparation: str, completed: CompletedFolds | None = None
 ) -> list[CheckpointFile]:
     """Write a snapshot as a new folder, synced and then renamed into place: it is there whole or not at all."""
     partial = folder.with_name(folder.name + ".part")
@@ -34,7 +36,7 @@ def write(
     metadata = {"athanor": json.dumps(about, sort_keys=True)}
     _save(learner.weights(), partial / WEIGHTS, metadata)
     arrays, scalars = _state(learner)
-    scalars["past"] = asdict(past or CompletedFolds())
+    scalars["completed_folds"] = asdict(completed or CompletedFolds())
     _save(arrays, partial / STATE)
     (partial / SCALARS).write_text(json.dumps(scalars, sort_keys=True))
     (partial / PREPARATION).write_text(preparation)
@@ -62,7 +64,7 @@ def restore(learner: Learner, folder: Path) -> None:
     else:
         learner.model.load_state_dict(weights)
     _restore_optimizer(learner.optimizer, _below(arrays, "optimizer."), scalars["optimizer"])
-    learner.memory = LoopState(**_known(LoopState, scalars["memory"]))
+    learner.state = LoopState(**_known(LoopState, scalars["state"]))
     torch.set_rng_state(arrays["rng.torch"])
     if "rng.cuda" in arrays and torch.cuda.is_available():
         torch.cuda.set_rng_state(arrays["rng.cuda"])
@@ -71,9 +73,10 @@ def restore(learner: Learner, folder: Path) -> None:
     random.setstate((version, tuple(rest[0]), rest[1]))
 
 
-def past(folder: Path) -> CompletedFolds:
-    """The trainings that were over when a snapshot was taken."""
-    return CompletedFolds(**_known(CompletedFolds, json.loads((folder / SCALARS).read_text()).get("past", {})))
+def completed_folds(folder: Path) -> CompletedFolds:
+    """The folds that were over when a snapshot was taken."""
+    scalars = json.loads((folder / SCALARS).read_text())
+    return CompletedFolds(**_known(CompletedFolds, scalars["completed_folds"]))
 
 
 def _known(kind: type[LoopState] | type[CompletedFolds], saved: dict[str, Any]) -> dict[str, Any]:
@@ -98,7 +101,7 @@ def _state(learner: Learner) -> tuple[Tensors, dict[str, Any]]:
                 kept[f"{number}.{name}"] = value
     version, words, gauss = random.getstate()
     return arrays, {
-        "memory": asdict(learner.memory),
+        "state": asdict(learner.state),
         "optimizer": kept,
         "numpy": [int(position), int(has_gauss), float(cached)],
         "python": [version, list(words), gauss],

@@ -37,6 +37,7 @@ class NGram(Architecture):
     accepts: ClassVar[frozenset[InputKind]] = frozenset({"text"})
     levels: ClassVar[frozenset[AnswerLevel]] = frozenset({"token"})
     recipe: ClassVar[Recipe] = COUNTED
+    training_method: ClassVar[str] = "counting"
     # To look a run up is no graph of tensors of a known size.
     exports: ClassVar[frozenset[ExportFormat]] = frozenset({"bundle"})
 

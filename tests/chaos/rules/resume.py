@@ -65,14 +65,14 @@ MUTANTS: dict[str, Mutant] = {
     "memory-lost": Mutant(
         "patience and the best so far are not restored",
         SNAPSHOT,
-        '    learner.memory = LoopState(**_known(LoopState, scalars["memory"]))\n',
-        '    learner.memory = LoopState(step=scalars["memory"]["step"])\n',
+        '    learner.state = LoopState(**_known(LoopState, scalars["state"]))\n',
+        '    learner.state = LoopState(step=scalars["state"]["step"])\n',
         RESUME,
     ),
     "past-lost": Mutant(
         "the folds that are done are not remembered",
         SNAPSHOT,
-        '    return CompletedFolds(**_known(CompletedFolds, json.loads((folder / SCALARS).read_text()).get("past", {})))\n',  # noqa: E501
+        '    return CompletedFolds(**_known(CompletedFolds, scalars["completed_folds"]))\n',
         "    return CompletedFolds()\n",
         (f"{WORKER}/training/test_snapshot.py", f"{WORKER}/training/test_run.py"),
     ),

@@ -148,6 +148,26 @@ def test_activations_are_about_what_autograd_keeps(said: dict[str, Any], causal:
     assert 0.75 * kept < counted < 1.35 * kept
 
 
+@pytest.mark.parametrize("split", [{"kind": "holdout", "val": 0.4, "test": 0.1}, {"kind": "folds", "n": 3}])
+def test_outputs_of_the_largest_part_that_is_evaluated_count(split: dict[str, Any], table: Table) -> None:
+    """They are kept until a whole part is measured, whatever the batch size."""
+    chosen: dict[str, Any] = {"dataset": {"id": "x", "split": split}, "hyperparameters": {"batch_size": 2}}
+    few, many = (rehearse(_spec({"kind": "mlp"}, **chosen), table.schema, rows, Limits()) for rows in (40, 4000))
+    largest = [max(plan.val_rows, plan.test_rows) for plan in (few, many)]
+    more = (4000 - 40) * 4 * 4
+    assert many.memory_bytes - few.memory_bytes - more == 3 * 4 * small.CLASSES * (largest[1] - largest[0])
+
+
+def test_outputs_of_a_language_model_are_measured_batch_by_batch(tmp_path: Path) -> None:
+    table = small.table("text", tmp_path / "t")
+    sizes = []
+    for val in (0.1, 0.4):
+        dataset = {"id": "x", "context": 8, "split": {"kind": "holdout", "val": val, "test": 0.1}}
+        plan = rehearse(_spec({"kind": "transformer_lm"}, dataset=dataset), table.schema, table.rows, Limits())
+        sizes.append(plan.memory_bytes - (plan.train_rows + plan.val_rows + plan.test_rows) * 8 * 8)
+    assert sizes[0] == sizes[1]
+
+
 def test_memory_and_checkpoints_grow_with_what_is_kept(table: Table) -> None:
     def plan(**said: Any) -> tuple[int, int]:
         made = rehearse(_spec({"kind": "mlp"}, hyperparameters=said), table.schema, table.rows, Limits())

@@ -1,6 +1,7 @@
 """Answers from a checkpoint."""
 
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +17,13 @@ from models.errors import SpecError
 from models.parts.architecture import InputKind
 from models.parts.feature import CellError, of
 from models.parts.features.text import MAX_WORDS
-from models.parts.losses.mse import MSE
-from models.parts.optimizers.adam import Adam
 from models.parts.targets.value import FittedValue
 from models.planning.spec import JobSpec, settle
 from models.serving.prediction import Predictor
 from tests import small
-from worker.training import device, loop, snapshot
-from worker.training.loop import Learner, TrainingConfig
+from worker.training import loop, snapshot
+from worker.training.build import build
+from worker.training.stages.evaluation import outputs
 
 SPECS: dict[InputKind, dict[str, Any]] = {
     "vector": {"kind": "mlp", "hidden": [4]},
@@ -37,16 +37,12 @@ def _trained(kind: InputKind, folder: Path, task: str = "classification") -> tup
     table = small.table(kind, folder / "table", task=task)
     spec, roles = settle(JobSpec.model_validate({"architecture": SPECS[kind], "dataset": {"id": "x"}}), table.schema)
     prepared = prepare(table, roles, spec.dataset.split)
-    device.prepare(0, "cpu")
-    encoder, target = prepared.preparation.encoder, prepared.preparation.target
-    model = spec.architecture.build(encoder.inputs(), target.outputs)
-    criterion = spec.hyperparameters.loss.build() if spec.hyperparameters.loss else MSE().build()
-    course = TrainingConfig(criterion, lambda step, steps: 1.0, target.measure, 6, 2, 16, 0)
-    learner = Learner(model, Adam(lr=0.01).build(model.parameters()), course)
-    list(loop.fit(learner, (prepared.train.x, prepared.train.t), None))
+    learner = build(spec, prepared)
+    list(islice(loop.fit(learner, (prepared.train.x, prepared.train.t), None), 6))
     snapshot.write(learner, folder / "s", {}, prepared.preparation.model_dump_json())
     predictor = Predictor.load(spec.model_dump(mode="json"), table.schema, folder / "s")
-    return table, predictor, loop.outputs(model, encoder.encode(table))
+    x_N = prepared.preparation.encoder.encode(table)
+    return table, predictor, outputs(learner.model, learner.config.forward, x_N, len(x_N))
 
 
 def _rows(table: Table, columns: list[str]) -> list[dict[str, Any]]:
@@ -157,14 +153,8 @@ def _chatter(folder: Path) -> Predictor:
     chosen = {"architecture": architecture, "dataset": {"id": "x", "context": 8}}
     spec, roles = settle(JobSpec.model_validate(chosen), table.schema)
     prepared = prepare(table, roles, spec.dataset.split)
-    target = prepared.preparation.target
-    device.prepare(0, "cpu")
-    model = spec.architecture.build(prepared.preparation.inputs(), target.outputs)
-    assert spec.hyperparameters.loss is not None
-    criterion = target.criterion(spec.hyperparameters.loss.build())
-    course = TrainingConfig(criterion, lambda step, steps: 1.0, target.measure, 6, 3, 16, 0)
-    learner = Learner(model, Adam(lr=0.01).build(model.parameters()), course)
-    list(loop.fit(learner, lambda epoch: prepared.train.epoch(0, epoch), None))
+    learner = build(spec, prepared)
+    list(islice(loop.fit(learner, lambda epoch: prepared.train.epoch(0, epoch), None), 6))
     snapshot.write(learner, folder / "s", {}, prepared.preparation.model_dump_json())
     return Predictor.load(spec.model_dump(mode="json"), table.schema, folder / "s")
 

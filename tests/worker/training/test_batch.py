@@ -19,9 +19,12 @@ from models.parts.losses.mse import MSE
 from models.parts.optimizers.sgd import SGD
 from tests import small
 from tests.worker.training.test_loop import Scale
-from worker.training import loop
 from worker.training.batch import AugmentedBatches, Batch
-from worker.training.loop import Learner, TrainingConfig, fit
+from worker.training.learner import Learner, TrainingConfig
+from worker.training.loader import Batching
+from worker.training.loop import fit
+from worker.training.stages.evaluation import Evaluation
+from worker.training.stages.forward import Forward, as_network_input
 
 IMAGES = small.SHAPES["image"]
 
@@ -100,17 +103,13 @@ def test_neither_batch_size_nor_order_changes_what_a_row_becomes() -> None:
 
         model.register_forward_pre_hook(keep)
         per_epoch = -(-rows // batch_size)
-        course = TrainingConfig(
-            criterion=lambda y, t: (y.mean(1) - t).abs().mean(),
-            factor=lambda step, steps: 1.0,
-            measure=lambda y, t: {},
-            steps=per_epoch,
-            steps_per_epoch=per_epoch,
-            batch_size=batch_size,
-            seed=batch_size,
-            augment=views,
+        config = TrainingConfig(
+            Forward(lambda y, t: (y.mean(1) - t).abs().mean()),
+            Batching(per_epoch, per_epoch, batch_size, seed=batch_size, augment=views),
+            Evaluation(lambda y, t: {}),
+            rate_factor=lambda step, steps: 1.0,
         )
-        learner = Learner(model, SGD(lr=0.1, momentum=0.0).build(model.parameters()), course)
+        learner = Learner(model, SGD(lr=0.1, momentum=0.0).build(model.parameters()), config)
         list(fit(learner, (x_NF, torch.zeros(rows)), None))
         seen.append(kept)
     assert seen[0].keys() == seen[1].keys() == seen[2].keys() == set(range(20))
@@ -121,7 +120,7 @@ def test_neither_batch_size_nor_order_changes_what_a_row_becomes() -> None:
 def test_evaluation_sees_rows_as_they_are() -> None:
     part = small.problem("image")
     augmented, plain = (
-        small.learner(Linear(), SGD(lr=1e-30, momentum=0.0), "image", steps=6, augment=views)
+        small.learner(Linear(), SGD(lr=1e-30, momentum=0.0), "image", steps=6, batching={"augment": views})
         for views in (AugmentedBatches([Erase(p=1), Mixup(alpha=1)], IMAGES, 0), None)
     )
     (*_, last), (*_, expected) = fit(augmented, part, part), fit(plain, part, part)
@@ -132,7 +131,7 @@ def test_evaluation_sees_rows_as_they_are() -> None:
 def test_no_augmentation_is_no_change() -> None:
     """What runs without one is what ran before there were any: an empty chain shows the rows themselves."""
     one, other = (
-        small.learner(Linear(), SGD(lr=0.1), "vector", augment=views)
+        small.learner(Linear(), SGD(lr=0.1), "vector", batching={"augment": views})
         for views in (None, AugmentedBatches([], small.SHAPES["vector"], 0))
     )
     assert small.timeless(fit(one, small.problem("vector"), None)) == small.timeless(
@@ -145,4 +144,4 @@ def test_a_language_model_loses_words_of_what_it_reads_and_none_of_what_it_is_as
     batch = AugmentedBatches([TokenDropout(p=1)], small.LANGUAGE, 0)(x_NT, t_NT, torch.arange(50), 0)
     assert torch.equal(batch.t, t_NT)
     assert set(batch.x[x_NT > 2].tolist()) == {1}
-    assert loop.shaped(batch.x).shape == loop.shaped(x_NT).shape
+    assert as_network_input(batch.x).shape == as_network_input(x_NT).shape

@@ -1,4 +1,4 @@
-"""What a trainer makes of a spec: the course it gives to the loop."""
+"""What `build` makes of a spec and its data."""
 
 from pathlib import Path
 from typing import Any
@@ -16,22 +16,23 @@ from models.parts.augmentations.mixup import Mixup
 from models.parts.augmentations.noise import Noise
 from models.parts.metric import Meaning
 from models.parts.metrics.f1 import F1
-from models.parts.optimizers.sgd import SGD
+from models.parts.schedule import ReduceOnPlateau
 from models.planning.spec import JobSpec, settle
 from tests import small
 from worker.training.batch import AugmentedBatches
-from worker.training.build import build_config
-from worker.training.completed_folds import CompletedFolds
-from worker.training.loop import Learner, Plateau, TrainingConfig, fit
-from worker.training.pipes import ParentWatch, Pipe
-from worker.training.run import TrainingRun, Work
+from worker.training.build import build
+from worker.training.learner import TrainingConfig
+from worker.training.loop import fit
+from worker.training.stages.averaging import Averaging
+from worker.training.stages.clipping import Clipping
+from worker.training.stages.regularization import Regularization
 
 
 def _made(table: Table, **chosen: Any) -> tuple[TrainingConfig, Prepared]:
     said = {"architecture": {"kind": "linear"}, "dataset": {"id": "x"}, "hyperparameters": chosen}
     spec, roles = settle(JobSpec.model_validate(said), table.schema)
     prepared = prepare(table, roles, spec.dataset.split)
-    return build_config(spec, prepared, torch.device("cpu")), prepared
+    return build(spec, prepared).config, prepared
 
 
 @pytest.fixture
@@ -51,8 +52,8 @@ def test_class_weights_follow_from_the_training_part(kind: str, tmp_path: Path) 
     y_1K = torch.tensor([[0.3, -0.2]])
     for number in (0, 1):
         t_1 = torch.tensor([number])
-        assert float(weighted.criterion(y_1K, t_1)) == pytest.approx(
-            float(plain.criterion(y_1K, t_1)) * 32 / (2 * int(rows[number]))
+        assert float(weighted.forward.criterion(y_1K, t_1)) == pytest.approx(
+            float(plain.forward.criterion(y_1K, t_1)) * 32 / (2 * int(rows[number]))
         )
 
 
@@ -72,7 +73,7 @@ def test_where_every_word_has_a_class_words_are_weighed(task: str, tmp_path: Pat
     spec, roles = settle(JobSpec.model_validate(said), table.schema)
     assert roles.task == task
     prepared = prepare(table, roles, spec.dataset.split)
-    criterion = build_config(spec, prepared, torch.device("cpu")).criterion
+    criterion = build(spec, prepared).config.forward.criterion
     t_NT = prepared.train.t
     assert (t_NT == -1).any()
     seen, classes = t_NT[t_NT >= 0].numpy(), prepared.preparation.target.outputs
@@ -86,30 +87,31 @@ def test_where_every_word_has_a_class_words_are_weighed(task: str, tmp_path: Pat
 
 
 def test_gradient_descent_has_one_step_an_epoch(table: Table) -> None:
-    course, prepared = _made(table, optimizer={"kind": "gd"}, epochs=4, batch_size=5)
-    assert (course.steps, course.steps_per_epoch) == (4, 1)
-    assert course.batch_size >= len(prepared.train)
+    config, prepared = _made(table, optimizer={"kind": "gd"}, epochs=4, batch_size=5)
+    assert (config.batching.steps, config.batching.steps_per_epoch) == (4, 1)
+    assert config.batching.batch_size == len(prepared.train)
 
 
 def test_a_plateau_watches_what_is_best(table: Table) -> None:
     said = {"kind": "plateau", "gamma": 0.3, "patience": 2, "threshold": 0.5, "min": 0.1}
-    course, _ = _made(table, schedule=said)
-    assert course.plateau == Plateau("val/loss", "min", factor=0.3, patience=2, threshold=0.5, least=0.1)
-    assert _made(table, schedule={"kind": "cosine"})[0].plateau is None
+    progress = _made(table, schedule=said)[0].progress
+    assert (progress.series, progress.mode) == ("val/loss", "min")
+    assert progress.plateau == ReduceOnPlateau(factor=0.3, patience=2, threshold=0.5, least=0.1)
+    assert _made(table, schedule={"kind": "cosine"})[0].progress.plateau is None
 
 
 def test_augmentations_are_for_training_batches(table: Table) -> None:
-    course, prepared = _made(table, augmentations=[{"kind": "noise", "std": 0.5}, {"kind": "mixup"}], seed=3)
-    assert course.augment is not None
+    config, prepared = _made(table, augmentations=[{"kind": "noise", "std": 0.5}, {"kind": "mixup"}], seed=3)
+    augment = config.batching.augment
+    assert augment is not None
     rows_B, part = torch.arange(8), prepared.train
-    batch = course.augment(part.x, part.t, rows_B, 2)
+    batch = augment(part.x, part.t, rows_B, 2)
     expected = AugmentedBatches([Noise(std=0.5), Mixup()], prepared.preparation.inputs(), 3)(part.x, part.t, rows_B, 2)
     assert torch.equal(batch.x, expected.x) and not torch.equal(batch.x, part.x[:8])
-    assert _made(table)[0].augment is None
+    assert _made(table)[0].batching.augment is None
 
 
-def test_every_term_reaches_the_learner(table: Table, tmp_path: Path) -> None:
-    """A training as the trainer builds it, up to its first step."""
+def test_every_term_reaches_the_learner(table: Table) -> None:
     chosen = {
         "optimizer": {"kind": "adamw", "weight_decay": 0.3},
         "clip_value": 0.25,
@@ -122,25 +124,16 @@ def test_every_term_reaches_the_learner(table: Table, tmp_path: Path) -> None:
     architecture = {"kind": "mlp", "hidden": [6]}
     said = {"architecture": architecture, "dataset": {"id": "x"}, "hyperparameters": chosen}
     spec, roles = settle(JobSpec.model_validate(said), table.schema)
-    work = Work(spec, roles, table, torch.device("cpu"), tmp_path)
-    learner = TrainingRun(work, CompletedFolds(), Mute(), ParentWatch()).learner
-    course = learner.course
-    assert (course.clip_value, course.l1, course.max_norm, course.swa) == (0.25, 0.125, 3.0, 0.5)
-    assert course.ema is None and learner.average is None and len(learner.readout) == 1
+    learner = build(spec, prepare(table, roles, spec.dataset.split))
+    config = learner.config
+    assert config.clipping == Clipping(norm=None, value=0.25)
+    assert config.regularization == Regularization(l1=0.125, max_norm=3.0)
+    assert config.averaging == Averaging(ema=None, swa=0.5)
+    assert learner.average is None and len(learner.readout) == 1
     assert [group["weight_decay"] for group in learner.optimizer.param_groups] == [0.3, 0.0]
     first = learner.model.state_dict()["layers.0.weight"]
     few = first if len(first) <= first.shape[1] else first.T
     torch.testing.assert_close(few @ few.T, torch.eye(len(few)), atol=1e-5, rtol=0)
-
-
-class Mute(Pipe):
-    """A pipe that nobody reads."""
-
-    def __init__(self) -> None:
-        pass
-
-    def send(self, kind: str, **data: Any) -> None:
-        pass
 
 
 def test_entities_are_counted_in_evaluations_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -150,8 +143,8 @@ def test_entities_are_counted_in_evaluations_alone(tmp_path: Path, monkeypatch: 
     said = {"architecture": {"kind": "rnn", "hidden": 4, "embedding": 4}, "dataset": {"id": "x"}}
     spec, roles = settle(JobSpec.model_validate({**said, "hyperparameters": {"epochs": 2}}), table.schema)
     prepared = prepare(table, roles, spec.dataset.split)
-    course, target = build_config(spec, prepared, torch.device("cpu")), prepared.preparation.target
-    assert course.steps == 4
+    learner = build(spec, prepared)
+    assert learner.config.batching.steps == 4
     calls = []
 
     def counted(self: F1, y: torch.Tensor, t: torch.Tensor, meaning: Meaning) -> list[float]:
@@ -159,8 +152,6 @@ def test_entities_are_counted_in_evaluations_alone(tmp_path: Path, monkeypatch: 
         return [4.0, 4.0, 1.0]
 
     monkeypatch.setattr(F1, "count", counted)
-    model = spec.architecture.build(prepared.preparation.inputs(), target.outputs)
-    learner = Learner(model, SGD(lr=0.1).build(model.parameters()), course)
     steps = list(fit(learner, (prepared.train.x, prepared.train.t), (prepared.val.x, prepared.val.t)))
     assert ["train/accuracy" in step.series for step in steps] == [True] * 4
     assert [step.series.get("val/f1") for step in steps] == [None, 0.25, None, 0.25]

@@ -21,43 +21,45 @@ from tests import small
 from tests.worker.training.test_run import Listening
 from worker.training import point_buffer, snapshot
 from worker.training.attempt import attempt
-from worker.training.counting import count
-from worker.training.loop import Learner, evaluate
+from worker.training.learner import Learner
 from worker.training.pipes import ParentWatch
 
 FILES = ("weights.safetensors", "state.safetensors", "state.json", "preparation.json")
 LINES = [f"line {at} says {chr(97 + at % 20) * 3}" for at in range(60)]
 
 
+NGRAM = NGram(order=3)
+
+
 def _learner(seed: int = 0) -> Learner:
-    return small.learner(NGram(order=3), SGD(momentum=0.0), "text", seed=seed, steps=1, best_series="val/loss")
+    return small.learner(NGRAM, SGD(momentum=0.0), "text", seed=seed, steps=1)
 
 
 def test_one_step_brings_every_series() -> None:
     learner, val = _learner(), small.text(6, seed=1)
-    (step,) = small.steps(learner, small.text(), val)
+    (step,) = small.steps(learner, NGRAM, small.sentences(), val)
     assert (step.number, step.epoch, step.last, step.improved) == (1, 1.0, True, True)
     assert step.series.keys() == {
         "train/loss",
         "samples_per_second",
         *(f"val/{name}" for name in ("loss", "accuracy", "perplexity")),
     }
-    assert {f"val/{name}": value for name, value in evaluate(learner, *val).items()}.items() <= step.series.items()
-    assert step.score == step.series["val/loss"] == learner.memory.best
-    assert list(small.steps(learner, small.text(), val)) == []
+    assert {f"val/{name}": value for name, value in learner.evaluate(*val).items()}.items() <= step.series.items()
+    assert step.score == step.series["val/loss"] == learner.state.best
+    assert list(small.steps(learner, NGRAM, small.sentences(), val)) == []
 
 
 def test_cut_before_or_after_its_step_it_ends_the_same(tmp_path: Path) -> None:
-    train, val = small.text(), small.text(6, seed=1)
+    train, val = small.sentences(), small.text(6, seed=1)
     written = []
     for cut in (None, 0, 1):
         learner = _learner()
-        list(islice(small.steps(learner, train, val), cut))
+        list(islice(small.steps(learner, NGRAM, train, val), cut))
         if cut is not None:
             snapshot.write(learner, tmp_path / f"cut-{cut}", {}, "{}")
             learner = _learner(seed=1)
             snapshot.restore(learner, tmp_path / f"cut-{cut}")
-            assert len(list(small.steps(learner, train, val))) == 1 - cut
+            assert len(list(small.steps(learner, NGRAM, train, val))) == 1 - cut
         snapshot.write(learner, tmp_path / f"{cut}", {}, "{}")
         written.append([(tmp_path / f"{cut}" / name).read_bytes() for name in FILES])
     assert written[0] == written[1] == written[2]
@@ -108,7 +110,7 @@ def test_windows_of_evaluation_show_what_came_before(tmp_path: Path) -> None:
         assert prepared.val.x.shape[1] == context + 4
         learner = _learner()
         learner.model = spec.architecture.build(prepared.preparation.inputs(), prepared.preparation.target.outputs)
-        (step,) = count(learner, prepared.train.tokens, 1, (prepared.val.x, prepared.val.t))
+        (step,) = small.steps(learner, NGRAM, prepared.train, (prepared.val.x, prepared.val.t))
         losses.append(step.series["val/loss"])
     assert losses[1:] == pytest.approx(losses[:1] * 2, rel=1e-5)
 
@@ -169,38 +171,40 @@ def test_a_checkpoint_goes_on_with_a_prompt(tmp_path: Path) -> None:
     assert isinstance(prepared.train, Text)
     learner = _learner()
     learner.model = spec.architecture.build(prepared.preparation.inputs(), prepared.preparation.target.outputs)
-    list(count(learner, prepared.train.tokens, len(prepared.train), None))
+    list(small.steps(learner, NGRAM, prepared.train, None))
     snapshot.write(learner, tmp_path / "s", {}, prepared.preparation.model_dump_json())
     predictor = Predictor.load(spec.model_dump(mode="json"), table.schema, tmp_path / "s")
     (said,) = predictor.answer(["line 4"], Generation(max_new_tokens=12, temperature=0.01))
     assert " says " in said["text"]
 
 
-@pytest.mark.parametrize("rounds", [1, 3])
-def test_a_trainer_counts(rounds: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("folds", [1, 3])
+def test_a_trainer_counts(folds: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With folds, one text after another; the points of each travel together."""
     monkeypatch.setattr(point_buffer, "EVERY", -1.0)
     table = _table(tmp_path)
-    split = {"split": {"kind": "folds", "n": 3}, "documents": "lines"} if rounds > 1 else {"documents": "stream"}
-    leash = ParentWatch()
-    pipe = Listening(leash, patience=-1)
+    split = {"split": {"kind": "folds", "n": 3}, "documents": "lines"} if folds > 1 else {"documents": "stream"}
+    parent_watch = ParentWatch()
+    pipe = Listening(parent_watch, patience=-1)
     assignment = {
         "spec": _spec(**split).model_dump(mode="json"),
         "schema": table.schema.model_dump(mode="json", by_alias=True),
         "dataset": str(tmp_path / "t"),
         "folder": str(tmp_path),
     }
-    attempt({**assignment, "resume": None, "best": None, "origin": None}, pipe, leash)
+    attempt({**assignment, "resume": None, "best": None, "origin": None}, pipe, parent_watch)
     kept = [message for message in pipe.heard if message["type"] == "checkpoint"]
-    assert [(message["step"], message["reason"]) for message in kept] == [(at + 1, "final") for at in range(rounds)]
+    assert [(message["step"], message["reason"]) for message in kept] == [(at + 1, "final") for at in range(folds)]
     assert all(message["score"] > 0 for message in kept)
     told = {name for message in pipe.heard if message["type"] == "points" for name in message["series"]}
-    first = "folds/1/" if rounds > 1 else ""
+    first = "folds/1/" if folds > 1 else ""
     assert {f"{first}train/loss", f"{first}val/perplexity", f"{first}test/perplexity"} <= told
     (baseline,) = {message["baseline"]["kind"] for message in pipe.heard if message["type"] == "baseline"}
     assert baseline == "unigram" and pipe.heard[-1]["type"] == "finished"
-    again = Listening(leash, patience=-1)
+    again = Listening(parent_watch, patience=-1)
     attempt(
-        {**assignment, "resume": str(tmp_path / f"step-{kept[-1]['step']}"), "best": None, "origin": None}, again, leash
+        {**assignment, "resume": str(tmp_path / f"step-{kept[-1]['step']}"), "best": None, "origin": None},
+        again,
+        parent_watch,
     )
     assert not any(message["type"] == "checkpoint" for message in again.heard), "it was over"

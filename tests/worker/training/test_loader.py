@@ -20,8 +20,9 @@ from models.parts.optimizers.adam import Adam
 from tests import small
 from worker.training import snapshot
 from worker.training.batch import AugmentedBatches
-from worker.training.loader import Batches, feed, order
-from worker.training.loop import Learner, fit
+from worker.training.learner import Learner
+from worker.training.loader import Batches, Batching, load, order
+from worker.training.loop import fit
 
 ROWS, BATCH, EPOCH, SEED, STEPS = 11, 4, 3, 7, 14
 FILES = ("weights.safetensors", "state.safetensors", "state.json")
@@ -30,9 +31,8 @@ FILES = ("weights.safetensors", "state.safetensors", "state.json")
 def _learner(workers: int) -> Learner:
     architecture = CNN(channels=[3], hidden=[5], dropout=0.4)
     views = AugmentedBatches([Shift(), Noise()], small.shape(architecture, "image"), SEED)
-    return small.learner(
-        architecture, Adam(), "image", seed=SEED, rows=ROWS, steps=STEPS, augment=views, data_workers=workers, ema=0.9
-    )
+    batching = {"augment": views, "workers": workers}
+    return small.learner(architecture, Adam(), "image", seed=SEED, rows=ROWS, steps=STEPS, batching=batching, ema=0.9)
 
 
 def _run(folder: Path, workers: list[int]) -> tuple[list[object], list[bytes]]:
@@ -61,7 +61,7 @@ def test_an_epoch_s_rows_may_change() -> None:
         return torch.arange(ROWS) + 100 * epoch, torch.arange(ROWS)
 
     def made(workers: int) -> Iterator[list[int]]:
-        for batch in feed(Batches(supply, SEED, BATCH, EPOCH), 2, 7, workers):
+        for batch in load(Batches(supply, Batching(7, EPOCH, BATCH, SEED, workers=workers)), 2):
             yield batch.x.tolist()
 
     expected = [
@@ -82,10 +82,11 @@ def test_a_process_that_dies_at_birth_is_missed(monkeypatch: pytest.MonkeyPatch)
         torch._C._set_worker_pids(loader, pids)
 
     monkeypatch.setattr("torch.utils.data._utils.signal_handling._set_worker_pids", strike_first)
-    batches = Batches((torch.randn(ROWS, 2), torch.zeros(ROWS, dtype=torch.long)), SEED, BATCH, EPOCH)
+    part = (torch.randn(ROWS, 2), torch.zeros(ROWS, dtype=torch.long))
+    batches = Batches(part, Batching(STEPS, EPOCH, BATCH, SEED, workers=2))
     began = time.monotonic()
     with pytest.raises(RuntimeError, match=r"^DataLoader worker .* exited unexpectedly"):
-        list(feed(batches, 0, STEPS, workers=2))
+        list(load(batches, 0))
     assert time.monotonic() - began < 60
 
 
@@ -105,8 +106,9 @@ class Deadly(loader.Batches):
         return super().__getitem__(step)
 
 loader.STUCK = 1.0
-batches = Deadly((torch.randn(64, 2), torch.zeros(64, dtype=torch.long)), 0, 4, 16)
-for _ in loader.feed(batches, 0, 40, workers=2):
+batching = loader.Batching(steps=40, steps_per_epoch=16, batch_size=4, seed=0, workers=2)
+batches = Deadly((torch.randn(64, 2), torch.zeros(64, dtype=torch.long)), batching)
+for _ in loader.load(batches, 0):
     time.sleep(float(sys.argv[1]))
 """
 
@@ -126,9 +128,9 @@ def test_a_process_that_dies_with_a_lock_keeps_nobody(step: str) -> None:
         trainer.communicate()
 
 
-def test_no_process_outlives_its_feed() -> None:
+def test_no_process_outlives_its_loader() -> None:
     others = {child.pid for child in psutil.Process().children()}
-    made = feed(Batches((torch.arange(5000), torch.arange(5000)), SEED, 1, 5000), 0, 5000, workers=2)
+    made = load(Batches((torch.arange(5000), torch.arange(5000)), Batching(5000, 5000, 1, SEED, workers=2)), 0)
     next(made)
     workers = [child for child in psutil.Process().children() if child.pid not in others]
     assert len(workers) == 2

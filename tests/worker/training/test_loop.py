@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterator
 from itertools import chain, islice
+from typing import cast
 
 import numpy as np
 import pytest
@@ -10,15 +11,20 @@ import torch
 from torch import nn
 
 from models.data.preparation.split import steps_per_epoch
+from models.parts.architecture import InputKind
 from models.parts.architectures.linear import Linear
 from models.parts.architectures.mlp import MLP
+from models.parts.architectures.rnn import RNN
 from models.parts.optimizers.adam import Adam
 from models.parts.optimizers.sgd import SGD
 from models.parts.schedules.cosine import Cosine
 from tests import small
-from worker.training import loop
-from worker.training.loader import Part
-from worker.training.loop import Learner, NonFinite, Stopping, TrainingConfig, fit
+from worker.training.learner import Learner, TrainingConfig
+from worker.training.loader import Batching, Part
+from worker.training.loop import NonFinite, fit
+from worker.training.stages.evaluation import Evaluation, outputs
+from worker.training.stages.forward import Forward, as_network_input
+from worker.training.stages.progress import EarlyStopping, better
 
 PLAIN = SGD(lr=0.1, momentum=0.0)
 
@@ -45,16 +51,13 @@ def _numbered(rows: int) -> Part:
 def _scale(rows: int, batch_size: int, *, seed: int = 0, epochs: int = 1) -> tuple[Scale, Learner]:
     model = Scale()
     per_epoch = steps_per_epoch(rows, batch_size)
-    course = TrainingConfig(
-        criterion=lambda y, t: (y.squeeze(1) - t).abs().mean(),
-        factor=lambda step, steps: 1.0,
-        measure=lambda y, t: {},
-        steps=epochs * per_epoch,
-        steps_per_epoch=per_epoch,
-        batch_size=batch_size,
-        seed=seed,
+    config = TrainingConfig(
+        Forward(lambda y, t: (y.squeeze(1) - t).abs().mean()),
+        Batching(epochs * per_epoch, per_epoch, batch_size, seed),
+        Evaluation(lambda y, t: {}),
+        rate_factor=lambda step, steps: 1.0,
     )
-    return model, Learner(model, PLAIN.build(model.parameters()), course)
+    return model, Learner(model, PLAIN.build(model.parameters()), config)
 
 
 def test_nothing_happens_until_a_step_is_asked_for() -> None:
@@ -62,7 +65,7 @@ def test_nothing_happens_until_a_step_is_asked_for() -> None:
     steps = fit(learner, _numbered(10), None)
     assert model.seen == []
     assert [step.number for step in islice(steps, 2)] == [1, 2]
-    assert len(model.seen) == learner.memory.step == 2
+    assert len(model.seen) == learner.state.step == 2
     assert isinstance(steps, Iterator)
     assert [step.number for step in steps] == [3, 4, 5]
 
@@ -90,7 +93,7 @@ def test_a_last_batch_of_one_row_is_left_out(rows: int, batch_size: int, expecte
 def test_the_order_follows_from_seed_and_epoch_alone() -> None:
     def order(seed: int, start: int = 0) -> list[list[int]]:
         model, learner = _scale(12, 4, seed=seed, epochs=3)
-        learner.memory.step = start
+        learner.state.step = start
         list(fit(learner, _numbered(12), None))
         return model.seen
 
@@ -126,7 +129,7 @@ def test_the_average_is_what_is_evaluated_and_training_goes_on_unharmed() -> Non
     for name, value in other.model.state_dict().items():
         assert torch.equal(value, learner.model.state_dict()[name])
     other.model.load_state_dict(learner.average)
-    assert last.series["val/loss"] == loop.evaluate(other, *val)["loss"]
+    assert last.series["val/loss"] == other.evaluate(*val)["loss"]
 
 
 def _scripted(values: list[float]) -> Callable[[torch.Tensor, torch.Tensor], dict[str, float]]:
@@ -152,8 +155,8 @@ def test_early_stopping_counts(values: list[float], patience: int, min_delta: fl
         PLAIN,
         "vector",
         steps=6 * len(values),
-        measure=_scripted(values),
-        stopping=Stopping("val/accuracy", "max", patience, min_delta),
+        evaluation={"measure": _scripted(values)},
+        progress={"early_stopping": EarlyStopping("val/accuracy", "max", patience, min_delta)},
     )
     steps = list(fit(learner, small.problem("vector"), small.problem("vector", 7, seed=1)))
     assert len(steps) == 6 * evaluations
@@ -162,31 +165,43 @@ def test_early_stopping_counts(values: list[float], patience: int, min_delta: fl
 
 
 def test_a_series_that_is_undefined_is_no_progress() -> None:
-    stopping = Stopping("val/r2", "max", patience=2, min_delta=0.0)
-    learner = small.learner(Linear(), PLAIN, "vector", steps=60, measure=lambda y, t: {}, stopping=stopping)
+    stopping = EarlyStopping("val/r2", "max", patience=2, min_delta=0.0)
+    learner = small.learner(
+        Linear(),
+        PLAIN,
+        "vector",
+        steps=60,
+        evaluation={"measure": lambda y, t: {}},
+        progress={"early_stopping": stopping},
+    )
     assert len(list(fit(learner, small.problem("vector"), small.problem("vector", 7)))) == 12
 
 
 def test_the_best_is_marked() -> None:
     measure = _scripted([0.5, 0.4, 0.6, 0.6, math.nan])
     learner = small.learner(
-        Linear(), PLAIN, "vector", steps=30, measure=measure, best_series="val/accuracy", best_mode="max"
+        Linear(),
+        PLAIN,
+        "vector",
+        steps=30,
+        evaluation={"measure": measure},
+        progress={"series": "val/accuracy", "mode": "max"},
     )
     steps = list(fit(learner, small.problem("vector"), small.problem("vector", 7)))
     assert [step.number for step in steps if step.improved] == [6, 18]
     assert [step.score for step in steps if step.number % 6 == 0][:4] == [0.5, 0.4, 0.6, 0.6]
     assert {step.score for step in steps if step.number % 6} == {None}
-    assert learner.memory.best == 0.6
+    assert learner.state.best == 0.6
 
 
 @pytest.mark.parametrize("mode", ["min", "max"])
 def test_better(mode: str) -> None:
     sign = 1 if mode == "max" else -1
-    assert loop.better(sign * 2.0, None, "max" if mode == "max" else "min")
-    assert loop.better(sign * 2.0, sign * 1.0, "max" if mode == "max" else "min", 0.5)
-    assert not loop.better(sign * 1.5, sign * 1.0, "max" if mode == "max" else "min", 0.5)
-    assert not loop.better(math.nan, None, "max" if mode == "max" else "min")
-    assert not loop.better(math.nan, 1.0, "max" if mode == "max" else "min")
+    assert better(sign * 2.0, None, "max" if mode == "max" else "min")
+    assert better(sign * 2.0, sign * 1.0, "max" if mode == "max" else "min", 0.5)
+    assert not better(sign * 1.5, sign * 1.0, "max" if mode == "max" else "min", 0.5)
+    assert not better(math.nan, None, "max" if mode == "max" else "min")
+    assert not better(math.nan, 1.0, "max" if mode == "max" else "min")
 
 
 @pytest.mark.parametrize("clip", [0.01, 1e6, None])
@@ -205,10 +220,12 @@ def test_half_precision_runs_and_differs_a_little() -> None:
     train, val = small.problem("vector"), small.problem("vector", 9, seed=1)
     losses = {}
     for bf16 in (False, True):
-        learner = small.learner(MLP(hidden=[16]), Adam(lr=0.01), "vector", steps=12, bf16=bf16)
+        learner = small.learner(
+            MLP(hidden=[16]), Adam(lr=0.01), "vector", steps=12, precision="bf16" if bf16 else "fp32"
+        )
         losses[bf16] = [step.series["train/loss"] for step in fit(learner, train, val)]
         assert {parameter.dtype for parameter in learner.model.parameters()} == {torch.float32}
-        assert loop.outputs(learner.model, train[0], bf16).dtype == torch.float32
+        assert outputs(learner.model, learner.config.forward, train[0], 4).dtype == torch.float32
     assert losses[True] != losses[False]
     np.testing.assert_allclose(losses[True], losses[False], rtol=0.05)
 
@@ -247,34 +264,49 @@ def test_the_rate_follows_the_schedule_in_every_group() -> None:
     schedule = Cosine(warmup_steps=2, final=0.1)
     learner = small.learner(Linear(), SGD(lr=0.5), "vector", schedule=schedule, steps=9)
     learner.optimizer.add_param_group({"params": [nn.Parameter(torch.zeros(1))], "lr": 0.25})
-    learner = Learner(learner.model, learner.optimizer, learner.course)
+    learner = Learner(learner.model, learner.optimizer, learner.config)
     for step in fit(learner, small.problem("vector"), None):
         factor = schedule.factor(step.number - 1, 9)
         assert step.series["lr"] == 0.5 * factor
         assert [group["lr"] for group in learner.optimizer.param_groups] == [0.5 * factor, 0.25 * factor]
 
 
-def test_evaluation_is_over_the_whole_part_without_dropout(monkeypatch: pytest.MonkeyPatch) -> None:
-    learner = small.learner(MLP(hidden=[4], dropout=0.9), PLAIN, "vector")
+def test_evaluation_is_over_the_whole_part_without_dropout() -> None:
     x_N, t_N = small.problem("vector", 11)
-    whole = loop.evaluate(learner, x_N, t_N)
-    monkeypatch.setattr(loop, "EVALUATION_BATCH", 4)
-    assert loop.evaluate(learner, x_N, t_N) == pytest.approx(whole)
-    assert loop.evaluate(learner, x_N, t_N) == loop.evaluate(learner, x_N, t_N)
+    pieces, whole = (
+        small.learner(MLP(hidden=[4], dropout=0.9), PLAIN, "vector", batch_size=size).evaluate(x_N, t_N)
+        for size in (4, 20)
+    )
+    assert pieces == pytest.approx(whole)
+
+
+@pytest.mark.parametrize(("batch_size", "rows"), [(4, 22), (1, 22), (22, 22), (1000, 22), (64, 9)])
+@pytest.mark.parametrize("language", [False, True])
+def test_a_batch_of_evaluation_is_no_larger_than_one_of_training(batch_size: int, rows: int, language: bool) -> None:
+    """Whoever could train can evaluate, also where the validation part has more rows than the training part."""
+    architecture, kind = (RNN(hidden=3, embedding=3), "text") if language else (MLP(hidden=[4]), "vector")
+    learner = small.learner(
+        architecture, PLAIN, cast(InputKind, kind), language=language, rows=rows, steps=30, batch_size=batch_size
+    )
+    seen: dict[bool, set[int]] = {True: set(), False: set()}
+    learner.model.register_forward_pre_hook(lambda model, given: seen[model.training].add(len(given[0])))
+    train, val = (small.text(rows), small.text(50)) if language else (small.problem("vector", n) for n in (rows, 50))
+    list(fit(learner, train, val))
+    assert max(seen[False]) == max(seen[True]) == min(batch_size, rows)
 
 
 def test_batches_wear_the_layout_that_networks_like() -> None:
-    x_BCHW = loop.shaped(torch.zeros(2, 3, 4, 4))
+    x_BCHW = as_network_input(torch.zeros(2, 3, 4, 4))
     assert x_BCHW.is_contiguous(memory_format=torch.channels_last)
     x_BT = torch.tensor([[2, 0, 0, 0], [3, 0, 4, 0]])
-    assert loop.shaped(x_BT).tolist() == [[2, 0, 0], [3, 0, 4]]
-    assert loop.shaped(torch.zeros(2, 5)).shape == (2, 5)
+    assert as_network_input(x_BT).tolist() == [[2, 0, 0], [3, 0, 4]]
+    assert as_network_input(torch.zeros(2, 5)).shape == (2, 5)
 
 
 def test_other_weights_are_evaluated_and_leave_the_learner_as_it_was() -> None:
     train, val = small.problem("vector"), small.problem("vector", seed=1)
     learner, other = (small.learner(MLP(hidden=[4]), Adam(), "vector", seed=seed, ema=0.9) for seed in (0, 1))
-    list(loop.fit(learner, train, None))
+    list(fit(learner, train, None))
     before = {name: value.clone() for name, value in learner.model.state_dict().items()}
-    assert loop.evaluate(learner, *val, other.weights()) == loop.evaluate(other, *val) != loop.evaluate(learner, *val)
+    assert learner.evaluate(*val, other.weights()) == other.evaluate(*val) != learner.evaluate(*val)
     assert all(torch.equal(value, before[name]) for name, value in learner.model.state_dict().items())

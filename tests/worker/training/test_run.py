@@ -2,30 +2,35 @@
 
 import json
 import threading
+import weakref
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from models.data.preparation import examples as preparation
+from models.data.preparation.examples import Prepared
 from models.parts.metric import direction
 from tests import small
 from worker import messages
-from worker.training import point_buffer
+from worker.training import build as construction
+from worker.training import point_buffer, run
 from worker.training.attempt import attempt
+from worker.training.learner import Learner
 from worker.training.pipes import ParentWatch, Pipe
 
 Message = dict[str, Any]
 
 
 class Listening(Pipe):
-    """Keeps what is said, and pulls the leash once it has heard of so many checkpoints.
+    """Keeps what is said, and orders a stop once it has heard of so many checkpoints.
 
     Who reads points on after the last step that has any must see them all.
     """
 
-    def __init__(self, leash: ParentWatch, patience: int) -> None:
-        self.leash, self.patience, self.heard = leash, patience, list[Message]()
+    def __init__(self, parent_watch: ParentWatch, patience: int) -> None:
+        self.parent_watch, self.patience, self.heard = parent_watch, patience, list[Message]()
         self.reached = 0
 
     def send(self, kind: str, **data: Any) -> None:
@@ -38,7 +43,7 @@ class Listening(Pipe):
             self.reached = max(steps[-1] for steps in columns)
         self.patience -= kind == "checkpoint"
         if self.patience == 0:
-            self.leash.stop = "pause"
+            self.parent_watch.stop = "pause"
 
     def await_taking(self, room: Path) -> None:
         """Snapshots stay where they are."""
@@ -104,12 +109,12 @@ class Job:
         folder = self.folder / f"a{self.attempts}"
         folder.mkdir()
         newest = self.checkpoints[-1] if self.checkpoints else None
-        leash = ParentWatch()
-        pipe = self.listener(leash, self.every)
+        parent_watch = ParentWatch()
+        pipe = self.listener(parent_watch, self.every)
         resume, best = (newest["folder"], self._best(newest["fold"])) if newest else (None, None)
         here = {"folder": str(folder), "resume": resume, "best": best, "origin": None}
         with suppress(Killed):
-            attempt({**self.assignment, **here}, pipe, leash)
+            attempt({**self.assignment, **here}, pipe, parent_watch)
         for message in pipe.heard:
             match message["type"]:
                 case "checkpoint":
@@ -214,6 +219,32 @@ def test_each_fold_has_its_series_and_checkpoints(folds: Job) -> None:
     assert "train/loss" not in folds.points
 
 
+@pytest.mark.parametrize("optimizer", ["adam", "muon"])
+def test_a_fold_s_network_and_data_are_gone_before_the_next_are_built(
+    optimizer: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    earlier: list[weakref.ref[Any]] = []
+    alive: list[int] = []
+    truly = preparation.prepare
+
+    def prepare(*arguments: Any) -> Prepared:
+        alive.append(sum(each() is not None for each in earlier))
+        prepared = truly(*arguments)
+        earlier.extend(weakref.ref(each) for each in (prepared, prepared.train.x))
+        return prepared
+
+    def build(*arguments: Any) -> Learner:
+        learner = built(*arguments)
+        earlier.extend(weakref.ref(each) for each in (learner, learner.model, learner.optimizer))
+        return learner
+
+    built = construction.build
+    monkeypatch.setattr(run, "prepare", prepare)
+    monkeypatch.setattr(run, "build", build)
+    Job(tmp_path, 1000, FOLDS, optimizer={"kind": optimizer}, ema=0.9).run()
+    assert (len(earlier), alive) == (3 * 5, [0, 0, 0])
+
+
 def test_the_result_of_folds_is_the_mean_of_their_tests(folds: Job) -> None:
     each = [folds.points[f"folds/{fold}/test/accuracy"] for fold in (1, 2, 3)]
     assert [list(one) for one in each] == [[9], [18], [27]]
@@ -225,8 +256,8 @@ def test_each_fold_is_a_training_of_its_own(folds: Job) -> None:
     firsts = [folds.points[f"folds/{fold}/train/loss"][9 * fold - 8] for fold in (1, 2, 3)]
     assert len(set(firsts)) == 3
     states = [json.loads((Path(one["folder"]) / "state.json").read_text()) for one in folds.checkpoints]
-    assert [state["memory"]["step"] for state in states] == [3, 6, 9] * 3
-    assert [state["past"]["folds"] for state in states] == [0] * 3 + [1] * 3 + [2] * 3
+    assert [state["state"]["step"] for state in states] == [3, 6, 9] * 3
+    assert [state["completed_folds"]["folds"] for state in states] == [0] * 3 + [1] * 3 + [2] * 3
 
 
 def test_the_baseline_is_the_mean_over_the_folds(folds: Job) -> None:

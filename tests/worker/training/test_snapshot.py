@@ -21,13 +21,14 @@ from models.parts.optimizers.sgd import SGD
 from tests import small
 from worker.training import snapshot
 from worker.training.completed_folds import CompletedFolds
-from worker.training.loop import Learner, fit
+from worker.training.learner import Learner
+from worker.training.loop import fit
 
 NAMES = ["weights.safetensors", "state.safetensors", "state.json", "preparation.json"]
 
 
-def _trained(architecture: Architecture | None = None, kind: InputKind = "vector", **course: Any) -> Learner:
-    learner = small.learner(architecture or MLP(hidden=[4]), Adam(), kind, steps=2, **course)
+def _trained(architecture: Architecture | None = None, kind: InputKind = "vector", **more: Any) -> Learner:
+    learner = small.learner(architecture or MLP(hidden=[4]), Adam(), kind, steps=2, **more)
     list(fit(learner, small.problem(kind), None))
     return learner
 
@@ -89,13 +90,13 @@ def test_what_a_newer_version_saved_beside_is_left_out(tmp_path: Path) -> None:
     learner = _trained()
     snapshot.write(learner, tmp_path / "s", {}, "{}", CompletedFolds(folds=1))
     scalars = json.loads((tmp_path / "s" / SCALARS).read_text())
-    for part in ("memory", "past"):
+    for part in ("state", "completed_folds"):
         scalars[part]["mood"] = 0.5
     (tmp_path / "s" / SCALARS).write_text(json.dumps(scalars))
     again = small.learner(MLP(hidden=[4]), Adam(), "vector", steps=2)
     snapshot.restore(again, tmp_path / "s")
-    assert again.memory == learner.memory
-    assert snapshot.past(tmp_path / "s") == CompletedFolds(folds=1)
+    assert again.state == learner.state
+    assert snapshot.completed_folds(tmp_path / "s") == CompletedFolds(folds=1)
 
 
 @pytest.mark.parametrize("fails_at", range(1, 5))
@@ -151,8 +152,10 @@ def test_no_state_where_the_optimizer_keeps_none(tmp_path: Path) -> None:
     assert set(load_file(tmp_path / "s" / STATE)) == {"rng.torch", "rng.numpy"}
 
 
-def test_a_snapshot_knows_the_trainings_before_it(tmp_path: Path) -> None:
-    past = CompletedFolds(2, 480, [{"test/accuracy": 0.5}, {"test/accuracy": math.nan}], [{"test/accuracy": 0.25}] * 3)
-    snapshot.write(_trained(), tmp_path / "s", {}, "{}", past)
-    assert repr(snapshot.past(tmp_path / "s")) == repr(past)
-    assert snapshot.past(tmp_path / "s") is not past
+def test_a_snapshot_knows_the_folds_before_it(tmp_path: Path) -> None:
+    completed = CompletedFolds(
+        2, 480, [{"test/accuracy": 0.5}, {"test/accuracy": math.nan}], [{"test/accuracy": 0.25}] * 3
+    )
+    snapshot.write(_trained(), tmp_path / "s", {}, "{}", completed)
+    assert repr(snapshot.completed_folds(tmp_path / "s")) == repr(completed)
+    assert snapshot.completed_folds(tmp_path / "s") is not completed

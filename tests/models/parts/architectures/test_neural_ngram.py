@@ -12,7 +12,11 @@ from models.parts.losses.cross_entropy import CrossEntropy
 from models.parts.optimizers.adamw import AdamW
 from models.parts.targets.next_token import FittedNextToken
 from worker.training import device
-from worker.training.loop import Learner, Tally, TrainingConfig, evaluate, fit
+from worker.training.learner import Learner, TrainingConfig
+from worker.training.loader import Batching
+from worker.training.loop import fit
+from worker.training.stages.evaluation import Evaluation, SummedMetrics
+from worker.training.stages.forward import Forward
 
 WORDS = Inputs("text", (12,), vocabulary=9, per_word=True, causal=True)
 every_variant = pytest.mark.parametrize(
@@ -76,19 +80,15 @@ def test_padding_stays_zero() -> None:
     model, target = NeuralNGram(order=4, hidden=32).build(WORDS, 9), FittedNextToken(outputs=9)
     assert (model.get_parameter("embedding.weight")[0] == 0).all()
     source = Stream.of(torch.tensor([3, 4, 5, 3, 6, 7, 8]).repeat(60), 12, 3)
-    course = TrainingConfig(
-        target.criterion(CrossEntropy().build()),
-        lambda step, steps: 1.0,
-        target.measure,
-        150,
-        5,
-        8,
-        0,
-        tally=Tally(target.count, target.conclude),
+    config = TrainingConfig(
+        Forward(target.criterion(CrossEntropy().build())),
+        Batching(steps=150, steps_per_epoch=5, batch_size=8, seed=0),
+        Evaluation(target.measure, summed=SummedMetrics(target.count, target.conclude)),
+        rate_factor=lambda step, steps: 1.0,
     )
-    learner = Learner(model, AdamW(lr=1e-2, weight_decay=0.1).over(model), course)
+    learner = Learner(model, AdamW(lr=1e-2, weight_decay=0.1).over(model), config)
     losses = [step.series["train/loss"] for step in fit(learner, lambda epoch: source.epoch(0, epoch), None)]
     assert (model.get_parameter("embedding.weight")[0] == 0).all()
     # With three tokens before it there is no doubt about any but the very first of them.
     assert losses[-1] < 0.02 < 1 < losses[0]
-    assert evaluate(learner, source.x, source.t)["perplexity"] < 1.05
+    assert learner.evaluate(source.x, source.t)["perplexity"] < 1.05

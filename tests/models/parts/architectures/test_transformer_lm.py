@@ -15,7 +15,11 @@ from models.parts.losses.cross_entropy import CrossEntropy
 from models.parts.optimizers.adamw import AdamW
 from models.parts.targets.next_token import FittedNextToken
 from worker.training import device
-from worker.training.loop import Learner, Tally, TrainingConfig, evaluate, fit
+from worker.training.learner import Learner, TrainingConfig
+from worker.training.loader import Batching
+from worker.training.loop import fit
+from worker.training.stages.evaluation import Evaluation, SummedMetrics
+from worker.training.stages.forward import Forward
 
 WORDS = Inputs("text", (12,), vocabulary=9, per_word=True, causal=True)
 SMALL = {"layers": 2, "heads": 2, "width": 16}
@@ -90,14 +94,17 @@ def test_a_string_that_repeats_is_learned(spec: Architecture) -> None:
     source = Stream(*windows(tokens_n, context, windows_of(len(tokens_n), context)), tokens_n)
     model = spec.build(WORDS, 9)
     criterion = target.criterion(CrossEntropy().build())
-    course = TrainingConfig(
-        criterion, lambda step, steps: 1.0, target.measure, 150, 5, 8, 0, tally=Tally(target.count, target.conclude)
+    config = TrainingConfig(
+        Forward(criterion),
+        Batching(steps=150, steps_per_epoch=5, batch_size=8, seed=0),
+        Evaluation(target.measure, summed=SummedMetrics(target.count, target.conclude)),
+        rate_factor=lambda step, steps: 1.0,
     )
-    learner = Learner(model, AdamW(lr=1e-2).build(model.parameters()), course)
+    learner = Learner(model, AdamW(lr=1e-2).build(model.parameters()), config)
     losses = [step.series["train/loss"] for step in fit(learner, lambda epoch: source.epoch(0, epoch), None)]
     # After one 3 or the other: only the first token of a window cannot be known for sure.
     assert losses[-1] < 0.12 < 1 < losses[0]
-    measured = evaluate(learner, source.x, source.t)
+    measured = learner.evaluate(source.x, source.t)
     with torch.no_grad():
         y_NTK = model(source.x)
     whole = target.measure(y_NTK, source.t)

@@ -1,7 +1,6 @@
 """Falls on a plateau against torch's, by way of the loop, which remembers."""
 
 import math
-from dataclasses import asdict
 from typing import Any, Literal
 
 import pytest
@@ -15,7 +14,6 @@ from models.planning.rehearsal import rehearse
 from models.planning.spec import JobSpec
 from models.settings import Limits
 from tests import small
-from worker.training import loop
 from worker.training.loop import fit
 
 VALUES = [0.5, 0.4, 0.41, 0.399, 0.45, 0.45, 0.3, 0.3, 0.3, 0.3, 0.3, 0.2, 0.2, math.nan, 0.2, 0.2, 0.2]
@@ -23,15 +21,15 @@ VALUES = [0.5, 0.4, 0.41, 0.399, 0.45, 0.45, 0.3, 0.3, 0.3, 0.3, 0.3, 0.2, 0.2, 
 
 def _rates(schedule: Plateau, values: list[float], mode: Literal["min", "max"]) -> list[float]:
     """The factor of every epoch, where epochs end with these evaluations."""
-    script, standstill = iter(values), schedule.standstill()
+    script = iter(values)
     learner = small.learner(
         Linear(),
         SGD(lr=1.0, momentum=0.0),
         "vector",
         steps=6 * len(values),
         schedule=schedule,
-        measure=lambda y, t: {"accuracy": next(script)} if len(t) == 7 else {},
-        plateau=loop.Plateau("val/accuracy", mode, **asdict(standstill)),
+        evaluation={"measure": lambda y, t: {"accuracy": next(script)} if len(t) == 7 else {}},
+        progress={"series": "val/accuracy", "mode": mode},
     )
     steps = list(fit(learner, small.problem("vector"), small.problem("vector", 7, seed=1)))
     rates = [step.series["lr"] for step in steps]

@@ -1,0 +1,90 @@
+"""A learner: what changes while training, and the configuration that does not."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import chain
+
+import torch
+from torch import nn
+
+from models.nn.module_roles import frozen_modules, readout
+from worker.training.loader import Batching
+from worker.training.stages.averaging import Averaging, Tensors, equal_average
+from worker.training.stages.clipping import Clipping
+from worker.training.stages.evaluation import Evaluation
+from worker.training.stages.forward import Forward
+from worker.training.stages.progress import LoopState, Progress
+from worker.training.stages.regularization import Regularization
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """What stays the same from the first step to the last."""
+
+    forward: Forward
+    batching: Batching
+    evaluation: Evaluation
+    rate_factor: Callable[[int, int], float]
+    """The learning rate at a step, from 0, of so many: as a factor of the optimizer's."""
+    clipping: Clipping = field(default_factory=Clipping)
+    regularization: Regularization = field(default_factory=Regularization)
+    averaging: Averaging = field(default_factory=Averaging)
+    progress: Progress = field(default_factory=Progress)
+    every_steps: int = 1
+    """Steps between two points of a training series."""
+
+
+@dataclass
+class Learner:
+    """Everything that changes while training, and nothing else: saving it all is what makes a resume exact."""
+
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+    config: TrainingConfig
+    state: LoopState = field(default_factory=LoopState)
+    average: Tensors | None = None
+    """The moving or the equal average of the weights, where the configuration has one and it has begun."""
+
+    def __post_init__(self) -> None:
+        if self.average is None:
+            self.average = self.config.averaging.start(self.model)
+        self.readout = [each.weight for each in readout(self.model)]
+        self.frozen = frozen_modules(self.model)
+        self.rates: list[float] = [group["lr"] for group in self.optimizer.param_groups]
+
+    @property
+    def device(self) -> torch.device:
+        """Where the network is."""
+        return next(chain(self.model.parameters(), self.model.buffers())).device
+
+    def weights(self) -> Tensors:
+        """The weights that are evaluated and kept: the average where there is one."""
+        return self.average if self.average is not None else self.model.state_dict()
+
+    def set_rate(self) -> float:
+        """Set every group's learning rate for the next step. Returns the first group's."""
+        state, config = self.state, self.config
+        factor = config.rate_factor(state.step, config.batching.steps) * state.rate_scale
+        for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
+            group["lr"] = rate * factor
+        return self.rates[0] * factor
+
+    def average_epoch(self) -> None:
+        """Take the weights at the end of an epoch into their equal average, once the configuration says so."""
+        if self.config.averaging.includes(self.state.step, self.config.batching.steps):
+            self.state.averaged += 1
+            self.average = equal_average(self.model, self.average, self.state.averaged)
+
+    @torch.no_grad()
+    def evaluate(self, x_N: torch.Tensor, t_N: torch.Tensor, weights: Tensors | None = None) -> dict[str, float]:
+        """Loss and metrics over a whole part, of the given weights or else of the kept ones."""
+        config = self.config
+        weights = self.average if weights is None else weights
+        trained = None
+        if weights is not None:
+            trained = {name: value.clone() for name, value in self.model.state_dict().items()}
+            self.model.load_state_dict(weights)
+        measured = config.evaluation.measure_part(self.model, config.forward, x_N, t_N, config.batching.batch_size)
+        if trained is not None:
+            self.model.load_state_dict(trained)
+        return measured

@@ -1,0 +1,24 @@
+"""Gradient clipping: by the norm of the whole gradient, then number by number."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+
+@dataclass(frozen=True)
+class Clipping:
+    """The bounds of a gradient. None: no bound."""
+
+    norm: float | None = None
+    """Largest Euclidean norm of the whole gradient."""
+    value: float | None = None
+    """Largest size of any one number, after `norm`."""
+
+    def apply(self, model: nn.Module) -> torch.Tensor:
+        """Clip the gradient in place. Returns its norm before."""
+        norm = nn.utils.clip_grad_norm_(model.parameters(), self.norm or math.inf)
+        if self.value is not None:
+            nn.utils.clip_grad_value_(model.parameters(), self.value)
+        return norm

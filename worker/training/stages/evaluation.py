@@ -1,0 +1,73 @@
+"""Evaluation: loss and metrics of a network over a whole part, without dropout.
+
+Shape letters: N rows of a part, B rows of a batch, T words, K outputs.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from worker.training.stages.forward import Forward
+
+Measure = Callable[[torch.Tensor, torch.Tensor], dict[str, float]]
+
+
+@dataclass(frozen=True)
+class SummedMetrics:
+    """Metrics made of sums, for outputs too large to be held together. The first sum counts the targets."""
+
+    count: Callable[[torch.Tensor, torch.Tensor], list[float]]
+    conclude: Callable[[list[float]], dict[str, float]]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What a part is measured by."""
+
+    measure: Measure
+    """Metrics of a whole part, of outputs and targets."""
+    measure_step: Measure | None = None
+    """Metrics of a training step, where `measure` takes long."""
+    summed: SummedMetrics | None = None
+    """Metrics that add up over batches, in place of `measure` over a whole part."""
+
+    @torch.no_grad()
+    def measure_part(
+        self, model: nn.Module, forward: Forward, x_N: torch.Tensor, t_N: torch.Tensor, batch_size: int
+    ) -> dict[str, float]:
+        """`loss` and the metrics.
+
+        Batches are no larger than those of training, so that a device which can train can evaluate too.
+        """
+        if self.summed is not None:
+            return _measure_summed(self.summed, model, forward, x_N, t_N, batch_size)
+        y_NK = outputs(model, forward, x_N, batch_size)
+        return {"loss": float(forward.criterion(y_NK, t_N)), **self.measure(y_NK, t_N)}
+
+
+def _measure_summed(
+    metrics: SummedMetrics, model: nn.Module, forward: Forward, x_N: torch.Tensor, t_N: torch.Tensor, batch_size: int
+) -> dict[str, float]:
+    loss, sums = 0.0, [0.0]
+    for x_B, t_B in zip(torch.split(x_N, batch_size), torch.split(t_N, batch_size), strict=True):
+        y_B = outputs(model, forward, x_B, batch_size)
+        here = metrics.count(y_B, t_B)
+        loss += here[0] * float(forward.criterion(y_B, t_B))
+        sums = [one + other for one, other in zip(sums if len(sums) > 1 else [0.0] * len(here), here, strict=True)]
+    return {"loss": loss / sums[0], **metrics.conclude(sums)}
+
+
+@torch.no_grad()
+def outputs(model: nn.Module, forward: Forward, x_N: torch.Tensor, batch_size: int) -> torch.Tensor:
+    """y_NK, or y_NTK, in float32, without dropout, batch by batch."""
+    model.eval()
+    answers = []
+    for x_B in torch.split(x_N, batch_size):
+        y_B = forward.outputs(model, x_B)
+        if y_B.dim() == 3:
+            # Batches were cut to their longest sentences.
+            y_B = nn.functional.pad(y_B, (0, 0, 0, x_N.shape[1] - y_B.shape[1]))
+        answers.append(y_B)
+    return torch.cat(answers)

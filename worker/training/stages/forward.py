@@ -1,0 +1,37 @@
+"""The forward pass: a batch through a network, in the precision of the job.
+
+Shape letters: B rows of a batch, T words, C channels, H height, W width, K outputs.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+Criterion = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+
+
+@dataclass(frozen=True)
+class Forward:
+    """The loss, and the precision in which outputs are computed."""
+
+    criterion: Criterion
+    bf16: bool = False
+    """Whether matrix products are computed in bfloat16. Weights stay in float32."""
+
+    def outputs(self, model: nn.Module, x_B: torch.Tensor) -> torch.Tensor:
+        """y_BK, or y_BTK, in float32."""
+        with torch.autocast(x_B.device.type, torch.bfloat16, enabled=self.bf16):
+            y_BK: torch.Tensor = model(as_network_input(x_B))
+        return y_BK.float()
+
+
+def as_network_input(x_B: torch.Tensor) -> torch.Tensor:
+    """Images x_BCHW with channels last in memory, texts x_BT without columns that only pad, all else as it is."""
+    if x_B.dim() == 4:
+        return x_B.contiguous(memory_format=torch.channels_last)
+    if x_B.dtype == torch.int64:
+        words = int((x_B != 0).any(0).nonzero().amax()) + 1
+        return x_B[:, :words]
+    return x_B
