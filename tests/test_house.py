@@ -179,6 +179,19 @@ def test_every_formula_comes_with_its_test(shelf: Any) -> None:
     assert {f"test_{part.model_fields['kind'].default}" for part in shelf} <= tests
 
 
+def test_no_code_asks_which_task_it_has_before_it() -> None:
+    """It asks the target. Migrations name the tasks that there were."""
+    tasks, shelves = {part.task for part in TARGETS}, ROOT / "models" / "parts"
+    found = [
+        _at(path, node)
+        for path in SERVED
+        if shelves not in path.parents
+        for node in ast.walk(TREES[path])
+        if isinstance(node, ast.Constant) and node.value in tasks
+    ]
+    assert found == []
+
+
 def test_the_client_is_light() -> None:
     script = (
         "import sys, athanor, athanor.client, athanor.cli, athanor.contract;"

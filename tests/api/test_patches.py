@@ -198,3 +198,14 @@ def test_a_batch_of_everything_goes_with_the_optimizer_that_wanted_it() -> None:
 def test_a_patch_that_makes_no_sense_is_merged_all_the_same(patch: dict[str, Any]) -> None:
     """The validation that follows says what is wrong with it."""
     assert patched(SPEC, patch) == merge(SPEC, patch)
+
+
+def test_another_series_improves_in_its_own_way() -> None:
+    said = {"series": "val/loss", "mode": "min", "keep_last": 2}
+    spec = merge(
+        SPEC, {"checkpoints": said, "hyperparameters": {"early_stopping": {"series": "val/loss", "mode": "min"}}}
+    )
+    way = {"series": "val/accuracy"}
+    other = patched(spec, {"checkpoints": way, "hyperparameters": {"early_stopping": way}})
+    assert "mode" not in other["checkpoints"] and "mode" not in other["hyperparameters"]["early_stopping"]
+    assert patched(spec, {"checkpoints": {"keep_last": 3}})["checkpoints"]["mode"] == "min"

@@ -135,9 +135,11 @@ def _read(choice: DatasetChoice, schema: Schema, architecture: Architecture, ask
     if len(texts) > 1:
         names = ", ".join(column.name for column in texts)
         raise SpecError("/dataset/input", f"choose one of {names}", code="ambiguous")
-    if not texts or texts[0].kind != "text":
-        found = f"'{texts[0].name}' is a {texts[0].kind} column" if texts else "the dataset has none"
-        raise SpecError("/dataset/input", f"a language is learned from a column of text; {found}", code="wrong_column")
+    if not texts:
+        raise SpecError(
+            "/dataset/input", "a language is learned from a column of text; the dataset has none", code="wrong_column"
+        )
+    asked.check(texts[0])
     return Roles(asked.task, architecture.accepts, texts, texts[0], part, language)
 
 

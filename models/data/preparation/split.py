@@ -75,7 +75,7 @@ def divide(split: Split, table: Table, roles: Roles, fold: int = 0) -> Division:
     """Assign every row whose target is known. Raises DataError when nothing is left to train on."""
     targets = table.strings(roles.target.name)
     known = np.flatnonzero([value is not None for value in targets])
-    stratify = roles.task == "classification" and (isinstance(split, Given) or split.stratify)
+    stratify = roles.asks.stratifies and (isinstance(split, Given) or split.stratify)
     strata = np.array([value or "" if stratify else "" for value in targets])
     match split:
         case Holdout():

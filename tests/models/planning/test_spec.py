@@ -153,3 +153,20 @@ def test_the_rate_falls_where_an_affine_map_has_many_inputs(tmp_path: Path) -> N
         assert optimizer is not None and optimizer.lr == recipe.lr_of(inputs)
     assert recipe.lr_of(5) == recipe.lr and recipe.lr_of(320) == pytest.approx(recipe.lr / 10)
     assert ARCHITECTURES["mlp"].recipe.lr_of(10**6) == ARCHITECTURES["mlp"].recipe.lr
+
+
+def test_an_unknown_task_is_told_the_tasks_there_are(tmp_path: Path) -> None:
+    spec = JobSpec.model_validate({"architecture": {"kind": "mlp"}, "dataset": {"id": "x", "task": "divination"}})
+    with pytest.raises(SpecError, match="there is no task 'divination'") as refused:
+        settle(spec, small.table("vector", tmp_path / "t").schema)
+    assert (refused.value.pointer, refused.value.code) == ("/dataset/task", "unknown_task")
+    assert refused.value.suggestion == "one of classification, language_modeling, regression, tagging"
+
+
+@pytest.mark.parametrize(("series", "mode"), [("val/loss", "min"), ("val/accuracy", "max")])
+def test_which_way_a_series_improves_is_settled(series: str, mode: str, tmp_path: Path) -> None:
+    said = {"hyperparameters": {"early_stopping": {"series": series}}, "checkpoints": {"series": series}}
+    spec = JobSpec.model_validate({"architecture": {"kind": "mlp"}, "dataset": {"id": "x"}, **said})
+    settled, _ = settle(spec, small.table("vector", tmp_path / "t").schema)
+    assert settled.hyperparameters.early_stopping is not None
+    assert settled.checkpoints.mode == settled.hyperparameters.early_stopping.mode == mode
