@@ -13,12 +13,9 @@ from typing import Any
 import pytest
 
 import athanor.version
-from models.parts.architecture import ARCHITECTURES
 from models.parts.augmentation import AUGMENTATIONS
-from models.parts.dataset import DATASETS
 from models.parts.loss import LOSSES
-from models.parts.optimizer import OPTIMIZERS
-from models.parts.schedule import SCHEDULES
+from models.parts.shelves import SHELVES
 
 ROOT = Path(__file__).parents[1]
 SKIPPED = {"__pycache__", "build", "dist", "node_modules"}
@@ -153,10 +150,7 @@ def test_the_rule_above_lets_by(code: str) -> None:
     assert not any(_forbidden(node) for node in ast.walk(ast.parse(code)))
 
 
-SHELVES: list[Any] = [ARCHITECTURES, LOSSES, OPTIMIZERS, SCHEDULES, AUGMENTATIONS, DATASETS]
-
-
-@pytest.mark.parametrize("shelf", SHELVES, ids=lambda shelf: shelf.folder)
+@pytest.mark.parametrize("shelf", SHELVES.values(), ids=SHELVES)
 def test_one_part_a_file_and_names_agree(shelf: Any) -> None:
     files = {path.stem for path in (ROOT / "models" / "parts" / shelf.folder).glob("*.py")} - {"__init__"}
     parts = list(shelf)

@@ -12,11 +12,8 @@ from athanor.contract.jobspec import (
     CheckpointPolicy as CheckpointPolicy,
     DatasetChoice as DatasetChoice,
     EarlyStopping as EarlyStopping,
-    Folds as Folds,
     Fork as Fork,
     Frozen as Frozen,
-    Given as Given,
-    Holdout as Holdout,
     Hyperparameters as Hyperparameters,
     Initialization as Initialization,
     JobSpec as JobSpec,
@@ -24,7 +21,6 @@ from athanor.contract.jobspec import (
     Name as Name,
     Part as Part,
     Resources as Resources,
-    Split as Split,
     Task as Task,
     WeightAveraging as WeightAveraging,
     better_is as better_is,
@@ -66,7 +62,8 @@ class Plan(Answer):
     train_rows: int = Field(description="a stream: windows; of rows given to its parts, as if all were equally long")
     val_rows: int
     test_rows: int
-    steps: int
+    trainings: int = Field(1, description="networks trained one after the other: one, or of a cross-validation more")
+    steps: int = Field(description="of all trainings together")
     steps_per_epoch: int
     checkpoint_bytes: int
     shapes: dict[str, list[int]] = Field(
@@ -286,12 +283,13 @@ class PartInfo(Answer):
 
 
 class Catalog(Answer):
-    architectures: list[PartInfo]
-    losses: list[PartInfo]
-    optimizers: list[PartInfo]
-    schedules: list[PartInfo]
-    augmentations: list[PartInfo]
-    datasets: list[PartInfo]
+    """The parts of every shelf, by its name: `architectures`, `losses`, `splits`, and any that the server has."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, list[PartInfo]] = Field(init=False)
+
+    def shelves(self) -> dict[str, list[PartInfo]]:
+        return dict(self.__pydantic_extra__)
 
 
 class Device(Answer):

@@ -14,7 +14,6 @@ from safetensors.torch import load_file
 from models.data.preparation import baselines
 from models.data.preparation.examples import Examples, Preparation, Text, prepare
 from models.data.preparation.roles import Roles
-from models.data.preparation.split import rounds
 from models.data.table import Table
 from models.nn.initialization import initialize
 from models.parts.architecture import Counted
@@ -58,7 +57,7 @@ class Work:
 
     @property
     def rounds(self) -> int:
-        return rounds(self.spec.dataset.split)
+        return self.spec.dataset.split.trainings
 
 
 class TrainingRun:

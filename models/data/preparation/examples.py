@@ -4,14 +4,14 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from athanor.contract import Split
 from models.data.preparation import encoders, reuse, stream, targets
 from models.data.preparation.encoders import Encoder, Learned
 from models.data.preparation.roles import Language, Roles
-from models.data.preparation.split import Rows, divide
+from models.data.preparation.split import divide
 from models.data.preparation.targets import Target
-from models.data.table import Table
+from models.data.table import Rows, Table
 from models.parts.architecture import Inputs
+from models.parts.split import Split
 
 
 class Preparation(Learned):

@@ -1,11 +1,11 @@
 """Which columns are learned from, which is learned, and what kind of task that makes."""
 
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Literal
 
-from athanor.contract import Column, DatasetChoice, Folds, Given, Schema, Task
-from models.data.table import part_of
+from athanor.contract import Column, Schema, Task
+from models.data.columns import find_column as _find
+from models.data.preparation.choice import DatasetChoice
 from models.errors import SpecError
 from models.parts.architecture import Architecture, InputKind
 
@@ -28,7 +28,7 @@ class Language:
 
 @dataclass(frozen=True)
 class Roles:
-    """The columns of a job. `form` says how the inputs are encoded."""
+    """The columns of a job. `form` says how the inputs are encoded, `part` is the column that the split reads."""
 
     task: Task
     form: Form
@@ -64,10 +64,9 @@ def assign(choice: DatasetChoice, schema: Schema, architecture: Architecture) ->
             raise SpecError(f"/dataset/{name}", f"{name} is for language modeling alone", code="wrong_task")
     target = _target(choice, schema)
     task = _task(choice, target)
-    part = choice.split.column or schema.part if isinstance(choice.split, Given) else schema.part
-    if isinstance(choice.split, Given):
-        _check_part(part, schema)
-    form, inputs = _inputs(choice, schema, {target.name, part}, architecture)
+    choice.split.check(schema, running_text=False)
+    part = choice.split.reads(schema)
+    form, inputs = _inputs(choice, schema, {target.name, part, schema.part}, architecture)
     _check_task(task, architecture)
     if task == "tagging" and inputs[0].kind != "tokens":
         raise SpecError(
@@ -96,17 +95,8 @@ def _read(choice: DatasetChoice, schema: Schema, architecture: Architecture) -> 
     language = Language(
         choice.tokens or "characters", choice.documents or "stream", choice.context or 64, architecture.reach
     )
-    part = schema.part
-    if isinstance(choice.split, Folds) and language.documents == "stream":
-        raise SpecError(
-            "/dataset/split/kind",
-            "one running text has no rows to deal into folds",
-            code="wrong_split",
-            suggestion="use split.kind = holdout, or documents = lines",
-        )
-    if isinstance(choice.split, Given):
-        part = choice.split.column or part
-        _check_part(part, schema)
+    choice.split.check(schema, running_text=language.documents == "stream")
+    part = choice.split.reads(schema)
     texts = [column for column in schema.columns if column.kind == "text"]
     if choice.input is not None:
         texts = [_find(schema, choice.input, "/dataset/input")]
@@ -117,20 +107,6 @@ def _read(choice: DatasetChoice, schema: Schema, architecture: Architecture) -> 
         found = f"'{texts[0].name}' is a {texts[0].kind} column" if texts else "the dataset has none"
         raise SpecError("/dataset/input", f"a language is learned from a column of text; {found}", code="wrong_column")
     return Roles("language_modeling", "stream", texts, texts[0], part, language)
-
-
-def _find(schema: Schema, name: str, pointer: str) -> Column:
-    for column in schema.columns:
-        if column.name == name:
-            return column
-    names = [column.name for column in schema.columns]
-    close = get_close_matches(name, names, 1)
-    raise SpecError(
-        pointer,
-        f"the dataset has no column '{name}'",
-        code="unknown_column",
-        suggestion=f"did you mean '{close[0]}'?" if close else "its columns are " + ", ".join(names[:20]),
-    )
 
 
 def _target(choice: DatasetChoice, schema: Schema) -> Column:
@@ -169,25 +145,6 @@ def _task(choice: DatasetChoice, target: Column) -> Task:
         why = "has one value only" if classes else "has too many distinct values to be classes"
         raise SpecError("/dataset/target", f"'{target.name}' {why}", code="wrong_target")
     return task
-
-
-def _check_part(part: str | None, schema: Schema) -> None:
-    if part is None:
-        raise SpecError(
-            "/dataset/split/column",
-            "no column says which rows are train, val and test, and no files were named so",
-            code="missing_column",
-            suggestion="name the column in split.column, or use split.kind = holdout",
-        )
-    column = _find(schema, part, "/dataset/split/column")
-    wrong = [value for value in column.classes or [] if part_of(value) is None]
-    if column.classes is None or wrong:
-        seen = f"'{wrong[0]}'" if wrong else "too many different values"
-        raise SpecError(
-            "/dataset/split/column", f"'{part}' holds {seen}; its values must be train, val and test", code="wrong_part"
-        )
-    if not any(part_of(value) == "train" for value in column.classes):
-        raise SpecError("/dataset/split/column", f"no row of '{part}' says train", code="wrong_part")
 
 
 def _inputs(

@@ -8,8 +8,8 @@ import pyarrow as pa
 import pytest
 import torch
 
-from athanor.contract import DatasetChoice
 from models.data.preparation import encoders
+from models.data.preparation.choice import DatasetChoice
 from models.data.preparation.encoders import ArrayEncoder, ImageEncoder, TextEncoder, VectorEncoder
 from models.data.preparation.roles import assign
 from models.data.table import Layout, Table

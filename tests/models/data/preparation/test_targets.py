@@ -8,8 +8,8 @@ import pytest
 import torch
 from sklearn import metrics
 
-from athanor.contract import DatasetChoice
 from models.data.preparation import targets
+from models.data.preparation.choice import DatasetChoice
 from models.data.preparation.encoders import TextEncoder, VectorEncoder
 from models.data.preparation.roles import assign
 from models.data.preparation.targets import Classes, Tags, Values
