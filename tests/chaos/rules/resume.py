@@ -72,7 +72,7 @@ MUTANTS: dict[str, Mutant] = {
     "past-lost": Mutant(
         "the folds that are done are not remembered",
         SNAPSHOT,
-        '    return CompletedFolds(**_known(CompletedFolds, json.loads((folder / SCALARS).read_text()).get("past", {})))\n',
+        '    return CompletedFolds(**_known(CompletedFolds, json.loads((folder / SCALARS).read_text()).get("past", {})))\n',  # noqa: E501
         "    return CompletedFolds()\n",
         (f"{WORKER}/training/test_snapshot.py", f"{WORKER}/training/test_run.py"),
     ),
