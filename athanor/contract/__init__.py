@@ -217,7 +217,7 @@ class Checkpoint(Answer):
 
 class Column(Answer):
     name: str
-    kind: Literal["number", "category", "text", "tokens", "image", "array"]
+    kind: str = Field(description="how the column is read: a feature of the catalog")
     integer: bool = Field(False, description="number: every value is whole")
     shape: list[int] | None = Field(None, description="image: [height, width, channels]; array: the shape of one row")
     missing: int = 0

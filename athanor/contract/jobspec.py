@@ -38,7 +38,7 @@ class DatasetChoice(Frozen):
         default_factory=lambda: Part(kind="holdout"),
         description="which rows train, choose and test; default: as the files were named, else shares of the rows",
     )
-    tokens: Literal["characters", "words"] | None = Field(
+    tokens: Name | None = Field(
         None,
         description="language modeling: what is foretold, one at a time; default characters. Words that the training "
         "part has once count as unknown",

@@ -32,6 +32,21 @@ class Layout:
         """Bytes of one row."""
         return int(np.prod(self.shape)) * np.dtype(self.dtype).itemsize
 
+    def unpack(self, values: pa.Array) -> npt.NDArray[np.generic]:
+        """Cells of this layout, none of them null, as [N, *shape]; memory is shared."""
+        size = int(np.prod(self.shape))
+        flat = np.frombuffer(values.buffers()[1], dtype=self.dtype)
+        return flat[values.offset * size : (values.offset + len(values)) * size].reshape(len(values), *self.shape)
+
+    def pack(self, value: object, low: float, high: float) -> bytes | None:
+        """One cell from a list of numbers, or of lists; None where they are not as many, or not within the bounds."""
+        try:
+            array = np.asarray(value, dtype=np.float64)
+        except (TypeError, ValueError, OverflowError):
+            return None
+        fits = array.size == int(np.prod(self.shape)) and bool(((array >= low) & (array <= high)).all())
+        return array.astype(self.dtype).tobytes() if fits else None
+
 
 @dataclass
 class Source:
@@ -87,11 +102,8 @@ class Table:
         """An image column as uint8 [rows, H, W, C], an array column as float32 [rows, *shape]."""
         column = self.column(name)
         assert column.shape is not None and column.kind in ("image", "array")
-        layout = Layout(column.kind, tuple(column.shape))
-        values = self.data[name].combine_chunks()
-        flat = np.frombuffer(values.buffers()[1], dtype=layout.dtype)
-        start = values.offset * int(np.prod(layout.shape))
-        return flat[start : start + self.rows * int(np.prod(layout.shape))].reshape(self.rows, *layout.shape)
+        layout = Layout("image" if column.kind == "image" else "array", tuple(column.shape))
+        return layout.unpack(self.data[name].combine_chunks())
 
 
 def part_of(value: str) -> Literal["train", "val", "test"] | None:

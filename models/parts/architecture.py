@@ -6,41 +6,22 @@ Shape letters: B rows of a batch, F features, C channels, H height, W width, T w
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import nn
 
 from athanor.contract import ExportFormat
+from models.parts.inputs import InputKind as InputKind
+from models.parts.inputs import Inputs as Inputs
 from models.registry import Buildable, Registry
 
-InputKind = Literal["vector", "image", "text"]
 
-
-@dataclass(frozen=True)
-class Inputs:
-    """What an architecture receives: vectors x_BF, images x_BCHW, or word numbers x_BT (0 pads, 1 is unknown)."""
-
-    kind: InputKind
-    shape: tuple[int, ...]
-    vocabulary: int = 0
-    rare: int = 2**31
-    """Words from this number on were seen once in training."""
-    per_word: bool = False
-    """One answer a word, y_BTK, instead of one a row."""
-    causal: bool = False
-    """No answer may depend on later words: the next word is what is asked for."""
-
-    @property
-    def features(self) -> int:
-        """Numbers in one row."""
-        return int(torch.Size(self.shape).numel())
-
-    def example(self, rows: int, device: torch.device | str = "cpu") -> torch.Tensor:
-        """A batch of the right shape and type; its values mean nothing."""
-        if self.kind == "text":
-            return torch.ones(rows, *self.shape, dtype=torch.int64, device=device)
-        return torch.zeros(rows, *self.shape, device=device)
+def example(inputs: Inputs, rows: int, device: torch.device | str = "cpu") -> torch.Tensor:
+    """A batch of the right shape and type; its values mean nothing."""
+    if inputs.kind == "text":
+        return torch.ones(rows, *inputs.shape, dtype=torch.int64, device=device)
+    return torch.zeros(rows, *inputs.shape, device=device)
 
 
 MANY_EPOCHS = 200

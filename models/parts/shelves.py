@@ -5,13 +5,26 @@ from typing import Any
 from models.parts.architecture import ARCHITECTURES
 from models.parts.augmentation import AUGMENTATIONS
 from models.parts.dataset import DATASETS
+from models.parts.feature import FEATURES
 from models.parts.loss import LOSSES
 from models.parts.optimizer import OPTIMIZERS
 from models.parts.schedule import SCHEDULES
 from models.parts.split import SPLITS
+from models.parts.tokenizer import TOKENIZERS
 from models.registry import Registry
 
 SHELVES: dict[str, Registry[Any]] = {
-    shelf.folder: shelf for shelf in (ARCHITECTURES, LOSSES, OPTIMIZERS, SCHEDULES, AUGMENTATIONS, SPLITS, DATASETS)
+    shelf.folder: shelf
+    for shelf in (
+        ARCHITECTURES,
+        FEATURES,
+        TOKENIZERS,
+        LOSSES,
+        OPTIMIZERS,
+        SCHEDULES,
+        AUGMENTATIONS,
+        SPLITS,
+        DATASETS,
+    )
 }
 """By the name of their folder, in the order of the catalog."""

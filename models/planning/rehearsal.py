@@ -14,7 +14,7 @@ from models.data.preparation.roles import Roles
 from models.data.preparation.split import sizes, steps_per_epoch
 from models.errors import SpecError
 from models.nn.module_roles import readout
-from models.parts.architecture import Architecture, Counted, Inputs
+from models.parts.architecture import Architecture, Counted, Inputs, example
 from models.parts.split import Sizes
 from models.planning.freezing import freeze
 from models.planning.spec import JobSpec, default_series, foreseen, settle
@@ -205,7 +205,7 @@ def _measure(architecture: Architecture, inputs: Inputs, outputs: int, batch: in
                 if not list(child.children()):
                     child.register_forward_hook(keep)
             with torch.no_grad():
-                answer_BK = module.eval()(inputs.example(batch, "meta"))
+                answer_BK = module.eval()(example(inputs, batch, "meta"))
     except SpecError:
         raise
     except (RuntimeError, ValueError) as error:

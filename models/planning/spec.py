@@ -1,14 +1,14 @@
 """What a job spec means: the wire's JobSpec, narrowed to the parts on the shelves, and its open choices settled."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
 from athanor import contract
-from athanor.contract import MAX_BATCH, Column, Schema
+from athanor.contract import MAX_BATCH, Schema
 from models.data.preparation.choice import DatasetChoice
-from models.data.preparation.encoders import MAX_WORDS
 from models.data.preparation.roles import Roles, assign
 from models.errors import SpecError
 from models.parts.architecture import ARCHITECTURES, COUNTED, Architecture, Inputs, Recipe
@@ -75,7 +75,7 @@ def settle(spec: JobSpec, schema: Schema) -> tuple[JobSpec, Roles]:
     _check_augmentations(given.augmentations, roles)
     course = _descent(given, recipe, foreseen(roles)) if recipe is not COUNTED else _counting(given, spec.architecture)
     settled = given.model_copy(update={**course, "loss": loss})
-    many, language = roles.form == "vector", roles.language
+    many, language = roles.is_table, roles.language
     dataset = spec.dataset.model_copy(
         update={
             "task": roles.task,
@@ -169,24 +169,6 @@ def _check_augmentations(augmentations: Sequence[Augmentation], roles: Roles) ->
 
 def foreseen(roles: Roles) -> Inputs:
     """The inputs as the schema lets us expect them; a vocabulary is at most what the whole dataset has."""
-    first: Column = roles.inputs[0]
-    match roles.form:
-        case "image":
-            assert first.shape is not None
-            height, width, channels = (*first.shape, 1)[:3]
-            return Inputs("image", (channels, height, width))
-        case "array":
-            return Inputs("vector", (int(Inputs("vector", tuple(first.shape or ())).features),))
-        case "text":
-            return Inputs(
-                "text",
-                (min(MAX_WORDS, first.max_length or 1),),
-                vocabulary=(first.vocabulary or 0) + 2,
-                per_word=roles.task == "tagging",
-            )
-        case "stream":
-            assert roles.language is not None
-            return Inputs("text", (roles.language.context,), vocabulary=roles.outputs, per_word=True, causal=True)
-        case "vector":
-            width = sum(1 if column.kind == "number" else len(column.classes or []) for column in roles.inputs)
-            return Inputs("vector", (width,))
+    if roles.language is not None:
+        return Inputs("text", (roles.language.context,), vocabulary=roles.outputs, per_word=True, causal=True)
+    return replace(roles.expected(), per_word=roles.task == "tagging")

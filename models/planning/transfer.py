@@ -44,9 +44,11 @@ class Start:
                 suggestion="submit a job of its own",
             )
         encoder, choice = self.preparation.encoder, spec.dataset
-        if encoder.form != "vector" or choice.inputs is not None or choice.input is not None:
+        if encoder.form != "columns" or not encoder.is_table or choice.inputs is not None or choice.input is not None:
             return spec
-        wanted, there = reuse.columns(encoder), {column.name for column in schema.columns}
+        # Numbers stand before categories in a network; here all are named as they stand in the table.
+        wanted = [column.name for column in encoder.columns]
+        there = {column.name for column in schema.columns}
         if missing := [name for name in wanted if name not in there]:
             raise SpecError(
                 "/dataset/id",

@@ -1,6 +1,5 @@
 """Answers from a checkpoint: raw rows in, the job's own preprocessing, labels or values out."""
 
-import base64
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,19 +12,18 @@ from torch import nn
 
 from athanor.contract import Column, Generation, Schema
 from athanor.files import PREPARATION, WEIGHTS
-from models.data.formats import images
-from models.data.preparation.encoders import MAX_WORDS
 from models.data.preparation.examples import Preparation
 from models.data.preparation.roles import assign
 from models.data.preparation.stream import generate
-from models.data.table import Layout, Table
-from models.errors import DataError, SpecError
+from models.data.table import Table
+from models.errors import SpecError
+from models.parts.feature import CellError, of, read
+from models.parts.features.text import MAX_WORDS, WordsEncoder
 from models.planning.spec import JobSpec
 
 MAX_ROWS = 1000
 MAX_TOKENS = 4096
 BATCH = 256
-LARGEST, LARGEST_FLOAT32 = float(np.finfo(np.float64).max), float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True)
@@ -82,14 +80,15 @@ class Predictor:
 
     def _read(self, rows: list[Any]) -> torch.Tensor:
         """x_NT for a tagger: as long as the longest row, for every word is to have its tag."""
-        encoder, table = self.preparation.encoder, _table(rows, self.columns)
-        assert encoder.form == "text"
+        assert self.preparation.encoder.form == "columns"
+        encoder, table = self.preparation.encoder.first, _table(rows, self.columns)
+        assert isinstance(encoder, WordsEncoder)
         most = MAX_WORDS if self.any_length else encoder.length
         lengths = [len(self._words(row)) for row in rows]
         for at, length in enumerate(lengths):
             if length > most:
                 raise SpecError(f"/rows/{at}", f"{length} words; at most {most} are read", code="over_limit")
-        return encoder.encode(table, max(1, *lengths))
+        return torch.from_numpy(encoder.encode(table, max(1, *lengths)))
 
     def _words(self, row: Any) -> list[str]:
         return (row.get(self.columns[0].name) if isinstance(row, dict) else row) or []
@@ -98,7 +97,7 @@ class Predictor:
         """Refuse the first value that float32 cannot hold once it is scaled."""
         encoder = self.preparation.encoder
         for row, place in (~x.isfinite()).flatten(1).nonzero().tolist()[:1]:
-            name = encoder.numbers[place].name if encoder.form == "vector" else self.columns[0].name
+            name = encoder.column_at(place) if encoder.form == "columns" else self.columns[0].name
             what = f"'{name}' is too far from what was learned from: scaled, it is no finite number"
             raise SpecError(f"/rows/{row}", what, code="wrong_value")
 
@@ -120,6 +119,7 @@ class Predictor:
 def _table(rows: list[Any], columns: list[Column]) -> Table:
     """Rows as a table of the input columns. A row is {column: value}, or the value itself where there is one column."""
     cells: dict[str, list[Any]] = {column.name: [] for column in columns}
+    arrays: dict[str, pa.Array] = {}
     for at, row in enumerate(rows):
         if not isinstance(row, dict):
             if len(columns) > 1:
@@ -131,94 +131,10 @@ def _table(rows: list[Any], columns: list[Column]) -> Table:
             name = unknown[0].replace("~", "~0").replace("/", "~1")
             raise SpecError(f"/rows/{at}/{name}", "the job did not learn from this column", code="unknown_column")
         for column in columns:
-            cells[column.name].append(_cell(row.get(column.name), column, f"/rows/{at}"))
-    arrays = {column.name: pa.array(cells[column.name], _type(column)) for column in columns}
-    return Table(Schema(columns=columns), pa.table(arrays))
-
-
-def _cell(value: Any, column: Column, pointer: str) -> Any:
-    if column.kind in ("image", "array"):
-        return _pixels(value, column, pointer)
-    if value is None:
-        return None
-    fits = {
-        "number": isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST,
-        "category": _is_text(value) or isinstance(value, int | float | bool),
-        "text": _is_text(value),
-        "tokens": isinstance(value, list) and all(_is_text(word) for word in value),
-    }[column.kind]
-    if not fits:
-        wanted = {"tokens": "a list of words", "number": "a finite number"}.get(column.kind, "a string")
-        found = _said(value)
-        # A number that is no finite one.
-        found = "not" if column.kind == found.removeprefix("a ") else found
-        raise SpecError(pointer, f"'{column.name}' must be {wanted}; this is {found}", code="wrong_value")
-    if column.kind == "category":
-        return str(value).lower() if isinstance(value, bool) else str(value)
-    return float(value) if column.kind == "number" else value
-
-
-def _said(value: Any) -> str:
-    """What kind of JSON a value is that does not fit."""
-    odd = [word for word in value if not _is_text(word)] if isinstance(value, list) else []
-    return f"a list with {_kind(odd[0])}" if odd else _kind(value)
-
-
-def _kind(value: Any) -> str:
-    names = {
-        bool: "true or false",
-        int: "a number",
-        float: "a number",
-        list: "a list",
-        dict: "an object",
-        type(None): "null",
-    }
-    return names.get(type(value), "a string" if _is_text(value) else "no Unicode text")
-
-
-def _is_text(value: Any) -> bool:
-    """A string that UTF-8 can hold: JSON can also write half of a surrogate pair."""
-    return isinstance(value, str) and not any("\ud800" <= letter <= "\udfff" for letter in value)
-
-
-def _pixels(value: Any, column: Column, pointer: str) -> bytes:
-    assert column.shape is not None
-    layout = Layout("image" if column.kind == "image" else "array", tuple(column.shape))
-    if isinstance(value, str) and layout.kind == "image":
-        return _picture(value, layout, column.name, pointer)
+            cells[column.name].append(row.get(column.name))
     try:
-        array = np.asarray(value, dtype=np.float64)
-    except (TypeError, ValueError, OverflowError):
-        array = np.empty(0)
-    size = int(np.prod(layout.shape))
-    low, high = (0, 255) if layout.kind == "image" else (-LARGEST_FLOAT32, LARGEST_FLOAT32)
-    if array.size != size or not np.isfinite(array).all() or array.min() < low or array.max() > high:
-        shape = " × ".join(map(str, layout.shape))
-        kind = "numbers from 0 to 255, or an image file in base64" if layout.kind == "image" else "numbers"
-        raise SpecError(pointer, f"'{column.name}' must be a list of {shape} {kind}", code="wrong_value")
-    return array.astype(layout.dtype).tobytes()
-
-
-def _picture(text: str, layout: Layout, name: str, pointer: str) -> bytes:
-    """The pixels of an image file in base64, with or without the head of a data: URL."""
-    head, comma, body = text.partition(",") if text.startswith("data:") else ("", "", text)
-    try:
-        if comma and not head.endswith(";base64"):
-            raise DataError("its data: URL is not in base64")
-        try:
-            data = base64.b64decode("".join(body.split()), validate=True)
-        except ValueError as error:
-            raise DataError("it is not base64") from error
-        height, width, channels = (*layout.shape, 1)[:3]
-        return images.decode(data, (height, width, channels)).tobytes()
-    except DataError as error:
-        raise SpecError(pointer, f"'{name}' cannot be read: {error}", code="wrong_value") from error
-
-
-def _type(column: Column) -> pa.DataType:
-    if column.kind in ("image", "array"):
-        assert column.shape is not None
-        return pa.binary(Layout("image" if column.kind == "image" else "array", tuple(column.shape)).width)
-    if column.kind == "number":
-        return pa.float64()
-    return pa.list_(pa.string()) if column.kind == "tokens" else pa.string()
+        for column in columns:
+            arrays[column.name] = of(column).cells(cells[column.name], column)
+    except CellError as error:
+        raise SpecError(f"/rows/{error.row}", f"'{column.name}' {error}", code="wrong_value") from error
+    return read(Table(Schema(columns=columns), pa.table(arrays)), columns)

@@ -237,7 +237,7 @@ def test_a_bundle_says_what_it_is(trained: Trained, tmp_path: Path) -> None:
     assert (about["job"], about["checkpoint"], about["weights_sha256"]) == (trained.text, best["id"], best["sha256"])
     assert hashlib.sha256((there / bundle.WEIGHTS).read_bytes()).hexdigest() == best["sha256"]
     preparation = json.loads((there / bundle.PREPARATION).read_text())
-    assert {"this", "film", "good"} <= set(preparation["encoder"]["words"])
+    assert {"this", "film", "good"} <= set(preparation["encoder"]["columns"][0]["words"])
     assert preparation["target"]["classes"] == ["no", "yes"]
     environment = json.loads((there / bundle.ENVIRONMENT).read_text())
     assert environment["trained"]["torch"] == environment["exported"]["torch"] == torch.__version__
@@ -275,7 +275,7 @@ def test_an_onnx_model_has_all_it_needs_inside(trained: Trained, request: pytest
     assert inside.keys() == {"preparation", "spec", "origin", "max_difference"}
     preparation = json.loads(inside["preparation"])
     assert preparation["target"]["classes"] == [str(digit) for digit in range(10)]
-    assert preparation["encoder"]["shape"] == [1, 8, 8]
+    assert preparation["encoder"]["columns"][0]["shape"] == [1, 8, 8]
     assert json.loads(inside["origin"])["job"] == trained.image
     assert 0 < float(inside["max_difference"]) == float(answer.headers["Athanor-Max-Difference"]) < 1e-4
     assert (session.get_inputs()[0].shape, session.get_outputs()[0].shape) == (["batch", 1, 8, 8], ["batch", 10])

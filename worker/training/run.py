@@ -86,7 +86,7 @@ class TrainingRun:
         if origin:
             take_over(model, origin.weights, origin.fresh)
         model = model.to(work.device)
-        if encoder.form == "image":
+        if encoder.inputs().kind == "image":
             model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         freeze(model, chosen.freeze)
         rule = chosen.optimizer

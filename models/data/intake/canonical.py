@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.ipc
@@ -19,17 +18,18 @@ from athanor.contract import Column, Preview, Schema, Warned
 from models.data.formats.limits import Limits
 from models.data.formats.lines import BATCH_BYTES, BATCH_ROWS
 from models.data.intake.duplicates import Duplicates
-from models.data.intake.evidence import Conversion, Evidence
+from models.data.intake.evidence import Evidence
 from models.data.intake.missing import Gaps
 from models.data.intake.summary import Summary
 from models.data.intake.warned import warnings_of
-from models.data.table import Source
+from models.data.table import Layout, Source
 from models.errors import DataError
+from models.parts.feature import of as feature_of
+from models.parts.feature import recognize
 
 _TARGETS = ("target", "label", "labels", "class", "y", "intent", "category", "tags")
 _NOT_TARGETS = frozenset({"id", "index", "idx", "row", "part"})
 _CLASS_CELLS = 200_000
-_SHOWN_NUMBERS = 16
 
 
 @dataclass(frozen=True)
@@ -134,50 +134,65 @@ def _check_cells(name: str, values: pa.Array, start: int, limits: Limits) -> Non
 def _write(source: Source, evidence: dict[str, Evidence], spool: Path, partial: Path, limits: Limits) -> Intake:
     most = _most_classes(limits, len(evidence))
     known = {source.target, source.part}
-    conversions = {
-        name: seen.conversion(declared=name in known, named=name.lower() in _TARGETS) for name, seen in evidence.items()
-    }
-    layouts = source.layouts
-    summaries = {name: Summary(name, kept, layouts.get(name), most=most) for name, kept in conversions.items()}
+    columns = [
+        _column(name, seen, source.layouts.get(name), declared=name in known, named=name.lower() in _TARGETS)
+        for name, seen in evidence.items()
+    ]
+    features = [feature_of(column) for column in columns]
+    summaries = [Summary(column, feature, most=most) for column, feature in zip(columns, features, strict=True)]
     duplicates = Duplicates(len(evidence))
-    gaps = Gaps([name for name, kept in conversions.items() if kept.kind == "category"])
-    schema = pa.schema([_field(source, name, kept) for name, kept in conversions.items()])
-    words = [name for name, kept in conversions.items() if kept.kind in ("category", "tokens")]
+    gaps = Gaps([column.name for column, feature in zip(columns, features, strict=True) if feature.names == "classes"])
     rows = 0
-    with (
-        pa.ipc.open_stream(str(spool)) as reader,
-        pq.ParquetWriter(partial, schema, compression="zstd", use_dictionary=words, write_statistics=False) as writer,
-    ):
-        for raw in reader:
-            columns = [kept.apply(values) for kept, values in zip(conversions.values(), raw.columns, strict=True)]
-            for summary, values in zip(summaries.values(), columns, strict=True):
-                summary.see(values, rows + 1)
-            batch = pa.record_batch(columns, schema=schema)
-            duplicates.see(batch)
-            gaps.see(batch)
-            writer.write_batch(batch, row_group_size=batch.num_rows)
-            rows += batch.num_rows
-    described = [summary.column() for summary in summaries.values()]
+    with pa.ipc.open_stream(str(spool)) as reader:
+        schema = pa.schema([_field(field, column) for field, column in zip(reader.schema, columns, strict=True)])
+        words = [column.name for column, feature in zip(columns, features, strict=True) if feature.repeats]
+        with pq.ParquetWriter(
+            partial, schema, compression="zstd", use_dictionary=words, write_statistics=False
+        ) as writer:
+            for raw in reader:
+                read = [
+                    feature.read(values, column)
+                    for feature, column, values in zip(features, columns, raw.columns, strict=True)
+                ]
+                for summary, values in zip(summaries, read, strict=True):
+                    summary.see(values, rows + 1)
+                batch = pa.record_batch(read, names=raw.schema.names)
+                duplicates.see(batch)
+                gaps.see(batch)
+                # Cells are kept as they were written: whoever trains lets a feature read them.
+                writer.write_batch(pa.record_batch(raw.columns, schema=schema), row_group_size=raw.num_rows)
+                rows += raw.num_rows
+    described = [summary.column() for summary in summaries]
     for column in described:
         column.missing_by_part = gaps.of(column.name)
     target = source.target or _suggest([column for column in described if column.name != source.part])
     told = Schema(columns=described, target=target, part=source.part)
-    return Intake(told, rows, warnings_of(source, told, rows, list(summaries.values()), evidence, duplicates))
+    return Intake(told, rows, warnings_of(source, told, rows, summaries, evidence, duplicates))
 
 
-def _field(source: Source, name: str, kept: Conversion) -> pa.Field:
-    layout = source.layouts.get(name)
-    if layout is None:
-        return pa.field(name, kept.type)
-    return pa.field(name, kept.type, metadata={"kind": layout.kind, "shape": json.dumps(layout.shape)})
+def _column(name: str, seen: Evidence, layout: Layout | None, *, declared: bool, named: bool) -> Column:
+    """The column as far as its cells can be read by it."""
+    feature = recognize(seen.observation(declared=declared, named=named))
+    whole = feature.names == "whole numbers" and seen.is_whole
+    return Column(name=name, kind=feature.model_fields["kind"].default, integer=whole, shape=_shape(layout))
+
+
+def _shape(layout: Layout | None) -> list[int] | None:
+    return None if layout is None else list(layout.shape)
+
+
+def _field(field: pa.Field, column: Column) -> pa.Field:
+    told = {"kind": column.kind, "integer": json.dumps(column.integer), "shape": json.dumps(column.shape)}
+    return pa.field(field.name, field.type, metadata=told)
 
 
 def _suggest(columns: list[Column]) -> str | None:
     """A column called like a target, or the last that can be one: a category, or a number that is not an index."""
-    usable = [column for column in columns if column.kind in ("number", "category")]
+    usable = [column for column in columns if feature_of(column).is_target]
     called = {column.name.lower(): column.name for column in usable}
-    if any(column.kind == "tokens" for column in columns if column.name.lower() != "tags"):
-        called |= {column.name.lower(): column.name for column in columns if column.kind == "tokens"}
+    lists = [column for column in columns if feature_of(column).names == "words"]
+    if any(column.name.lower() != "tags" for column in lists):
+        called |= {column.name.lower(): column.name for column in lists}
     for name in _TARGETS:
         if name in called:
             return called[name]
@@ -186,18 +201,19 @@ def _suggest(columns: list[Column]) -> str | None:
 
 
 def preview(path: Path, rows: int = 20) -> Preview:
-    """The first rows of a kept file, one row group at most. Images are told by their shape, arrays cut to 16."""
+    """The first rows of a kept file, one row group at most, as their features read them."""
     with pq.ParquetFile(path) as file:
         first = file.read_row_group(0).slice(0, max(0, rows))
-    columns = [_shown(column, first[column.name].to_pylist()) for column in first.schema]
+    columns = [_shown(field, first[field.name].combine_chunks()) for field in first.schema]
     return Preview(columns=first.schema.names, rows=[list(row) for row in zip(*columns, strict=True)])
 
 
-def _shown(column: pa.Field, values: list[Any]) -> list[JsonValue]:
-    told = column.metadata or {}
-    if b"shape" not in told:
-        return values
-    if told[b"kind"] == b"image":
-        text = "×".join(map(str, json.loads(told[b"shape"]))) + " image"
-        return [None if value is None else text for value in values]
-    return [None if value is None else np.frombuffer(value, np.float32)[:_SHOWN_NUMBERS].tolist() for value in values]
+def _shown(field: pa.Field, values: pa.Array) -> list[JsonValue]:
+    told = {key.decode(): value.decode() for key, value in (field.metadata or {}).items()}
+    if "kind" not in told:
+        cells: list[JsonValue] = values.to_pylist()
+        return cells
+    integer, shape = json.loads(told.get("integer", "false")), json.loads(told.get("shape", "null"))
+    column = Column(name=field.name, kind=told["kind"], integer=integer, shape=shape)
+    feature = feature_of(column)
+    return [feature.preview(value, column) for value in feature.read(values, column).to_pylist()]

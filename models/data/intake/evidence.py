@@ -1,48 +1,20 @@
-"""What a first reading shows of a column, and the kind and Arrow type that follow from it."""
+"""What a first reading of all rows shows of a column."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from models.data.table import Layout
-
-Kind = Literal["number", "category", "text", "tokens", "image", "array"]
-
-MISSING = ["", "NA", "N/A", "NaN", "nan", "NULL", "null", "None", "none", "?"]
-"""In a column whose other values are all numbers, these words mean that there is none. Elsewhere they are words."""
+from models.parts.feature import Observation
+from models.parts.features.number import NUMERAL, WHOLE, all_match, trimmed
 
 LONGEST_CLASS = 200
-_NUMBER = r"^[+-]?((0|[1-9][0-9]*)(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?$"
-_WHOLE = r"^[+-]?(0|[1-9][0-9]{0,17})$"
 _EXACT = 2.0**53
-_FEW = 20
 SHOWN = 10
 _MOST_STRAYS = 10_000
 """With more of them no number is looked for any longer: a long text would be searched for nothing."""
-
-
-@dataclass(frozen=True)
-class Conversion:
-    """The kind of a column, and how a raw batch of it becomes what is kept."""
-
-    kind: Kind
-    type: pa.DataType
-
-    def apply(self, values: pa.Array) -> pa.Array:
-        """Values of `type`. Raises ArrowInvalid for a value that the first reading did not see."""
-        if self.kind != "number":
-            return values if values.type == self.type else values.cast(self.type)
-        if pa.types.is_string(values.type):
-            values = _trimmed(values)
-            values = pc.replace_substring_regex(values, r"^\+", "")
-            if not (pa.types.is_integer(self.type) and _all(values, _WHOLE)):
-                values = values.cast(pa.float64())
-        if pa.types.is_floating(values.type):
-            values = pc.if_else(pc.is_nan(values), pa.scalar(None, values.type), values)
-        return values.cast(self.type)
 
 
 @dataclass(frozen=True)
@@ -55,7 +27,7 @@ class Strays:
 
 
 class Evidence:
-    """Gathers batches of one column; `conversion` judges them."""
+    """Gathers batches of one column; the features judge what `observation` gives them."""
 
     def __init__(self, kind: pa.DataType, layout: Layout | None, *, untyped: bool, most: int) -> None:
         self._type, self._layout, self._most = kind, layout, most
@@ -73,7 +45,7 @@ class Evidence:
         if self._layout is not None:
             return
         if self._looks:
-            self._see_numerals(_trimmed(values), start)
+            self._see_numerals(trimmed(values), start)
         values = values.drop_null()
         if pa.types.is_string(self._type):
             self._see_strings(values)
@@ -83,14 +55,14 @@ class Evidence:
             self._whole = self._whole and pc.max(values).as_py() < 2**63
 
     def _see_numerals(self, values: pa.Array, start: int) -> None:
-        strays = pc.indices_nonzero(pc.invert(pc.fill_null(pc.match_substring_regex(values, _NUMBER), True)))
+        strays = pc.indices_nonzero(pc.invert(pc.fill_null(pc.match_substring_regex(values, NUMERAL), True)))
         self._numbers += len(values) - values.null_count - len(strays)
         self._strays += len(strays)
         self._looks = self._strays <= _MOST_STRAYS
         for row in strays.slice(0, SHOWN - len(self._strays_at)).to_pylist():
             self._strays_at.append((start + row, values[row].as_py()))
         numbers = values.drop_null()
-        if not self._strays and not _all(numbers, _WHOLE):
+        if not self._strays and not all_match(numbers, WHOLE):
             numbers = pc.replace_substring_regex(numbers, r"^\+", "")
             self._whole = self._whole and _is_whole(numbers.cast(pa.float64()))
 
@@ -111,41 +83,23 @@ class Evidence:
         if self._distinct is not None and len(self._distinct) > self._most:
             self._distinct = None
 
-    def conversion(self, *, declared: bool, named: bool) -> Conversion:
-        """The judgement. `declared` columns are known to be classes, `named` ones are called like a target."""
-        if self._layout is not None:
-            return Conversion(self._layout.kind, pa.binary(self._layout.width))
-        if pa.types.is_list(self._type):
-            return Conversion("tokens", self._type)
-        if pa.types.is_boolean(self._type):
-            return Conversion("category", pa.string())
-        if not pa.types.is_string(self._type):
-            return Conversion("number", pa.int64() if self._whole else pa.float64())
-        if self._looks and self._numbers and not self._strays:
-            return Conversion("number", pa.int64() if self._whole else pa.float64())
-        return Conversion("category" if self._is_category(declared, named) else "text", pa.string())
+    def observation(self, *, declared: bool, named: bool) -> Observation:
+        """What was seen. `declared` columns are known to be classes, `named` ones are called like a target."""
+        return Observation(
+            type=self._type,
+            layout=self._layout,
+            numeric=self._looks and self._numbers > 0 and not self._strays,
+            distinct=None if self._distinct is None else len(self._distinct),
+            present=self._present,
+            words=self._words,
+            declared=declared,
+            named=named,
+        )
 
-    def _is_category(self, declared: bool, named: bool) -> bool:
-        """Few distinct short strings that come again: 20, or a tenth of the rows; half under a target's name."""
-        if self._distinct is None:
-            return False
-        if declared or not self._present:
-            return True
-        distinct = len(self._distinct)
-        if named:
-            return distinct <= max(_FEW, self._present // 2)
-        repeated = distinct < self._present
-        return repeated and distinct <= max(_FEW, self._present // 10) and self._words <= 3 * self._present
-
-
-def _trimmed(values: pa.Array) -> pa.Array:
-    values = pc.utf8_trim_whitespace(values)
-    missing = pc.is_in(values, value_set=pa.array(MISSING, pa.string()))
-    return pc.if_else(missing, pa.scalar(None, pa.string()), values)
-
-
-def _all(values: pa.Array, pattern: str) -> bool:
-    return pc.all(pc.match_substring_regex(values, pattern)).as_py() is not False
+    @property
+    def is_whole(self) -> bool:
+        """Whether every number is whole, and exact as a float."""
+        return self._whole
 
 
 def _is_whole(values: pa.Array) -> bool:

@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,10 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from athanor.contract import Column
-from models.data.intake.evidence import LONGEST_CLASS, SHOWN, Conversion
-from models.data.table import Layout
+from models.data.intake.evidence import LONGEST_CLASS, SHOWN
 from models.errors import DataError
-from models.parts.tokenizers.words import tokenize
+from models.parts.feature import Feature
 
 _MOST_WORDS = 1_000_000
 _INTEGER_CLASSES = 100
@@ -25,22 +25,25 @@ _NUMERAL = re.compile(r"[+-]?\d{1,300}(\.\d*)?")
 class Summary:
     """Sees every kept batch of a column. `std` is that of the whole population, over every number of every row."""
 
-    def __init__(self, name: str, conversion: Conversion, layout: Layout | None, *, most: int) -> None:
-        self.name, self.kind, self.layout = name, conversion.kind, layout
-        self.integer = pa.types.is_integer(conversion.type)
+    def __init__(self, column: Column, feature: Feature, *, most: int) -> None:
+        self.name, self._column, self._feature = column.name, column, feature
         self.missing = 0
         self.missing_at: list[int] = []
         self._most = most
-        self._counts: dict[str | int | float, int] | None = {} if layout is None and self.kind != "tokens" else None
+        self._counts: dict[str | int | float, int] | None = {} if feature.counts_values else None
         self._count, self._mean, self._squares = 0, 0.0, 0.0
         self._min, self._max = math.inf, -math.inf
         self._longest = 0
-        self._vocabulary: set[str] | None = set()
-        self._words, self._characters = 0, 0
+        self._has_words, self._vocabulary = False, set[str]()
+        self._too_many_words = False
+        self._has_texts, self._words, self._characters = False, 0, 0
         self._alphabet: set[str] = set()
 
     def see(self, values: pa.Array, start: int) -> None:
-        """Learn from a batch whose first row is number `start` of the kept rows. Raises DataError for infinities."""
+        """Learn from a batch of cells that were read, whose first row is number `start` of the kept rows.
+
+        Raises DataError for infinities.
+        """
         if values.null_count:
             self.missing += values.null_count
             if len(self.missing_at) < SHOWN:
@@ -49,20 +52,15 @@ class Summary:
         present = values.drop_null() if values.null_count else values
         if self._counts is not None:
             self._tally(present)
-        if self.kind == "number":
-            self._see_numbers(present.to_numpy(zero_copy_only=False).astype(np.float64), values, start)
-        elif self.layout is not None:
-            width = int(np.prod(self.layout.shape))
-            flat = np.frombuffer(present.buffers()[1], self.layout.dtype)
-            flat = flat[present.offset * width : (present.offset + len(present)) * width]
-            self._see_numbers(flat.astype(np.float64), values, start)
-        elif self.kind == "tokens":
-            self._see_words(present.to_pylist())
-        elif self.kind == "text":
-            texts = present.to_pylist()
+        if (numbers := self._feature.numbers(present, self._column)) is not None:
+            self._see_numbers(numbers, values, start)
+        if (texts := self._feature.characters(present)) is not None:
+            self._has_texts = True
             self._characters += sum(map(len, texts))
             self._alphabet.update(*texts)
-            self._see_words([tokenize(text) for text in texts])
+        if (words := self._feature.words(present)) is not None:
+            self._has_words = True
+            self._see_words(words)
 
     def _tally(self, values: pa.Array) -> None:
         assert self._counts is not None
@@ -96,10 +94,9 @@ class Summary:
     def _see_words(self, rows: Sequence[Sequence[str]]) -> None:
         self._longest = max(self._longest, max(map(len, rows), default=0))
         self._words += sum(map(len, rows))
-        if self._vocabulary is not None:
+        if not self._too_many_words:
             self._vocabulary.update(*rows)
-            if len(self._vocabulary) > _MOST_WORDS:
-                self._vocabulary = None
+            self._too_many_words = len(self._vocabulary) > _MOST_WORDS
 
     @property
     def distinct(self) -> int | None:
@@ -107,28 +104,32 @@ class Summary:
 
     def column(self) -> Column:
         """The description, once all batches were seen."""
-        column = Column(name=self.name, kind=self.kind, missing=self.missing, distinct=self.distinct)
-        if self.layout is not None:
-            column.shape = list(self.layout.shape)
+        update: dict[str, Any] = {"missing": self.missing, "distinct": self.distinct}
         if self._count:
-            column.min, column.max, column.mean = self._min, self._max, self._mean
-            column.std = math.sqrt(self._squares / self._count)
-        if self.kind == "number":
-            column.integer = self.integer
-        if self.kind in ("text", "tokens"):
-            column.max_length = self._longest
-            column.vocabulary = None if self._vocabulary is None else len(self._vocabulary)
-        if self.kind == "text":
-            column.words, column.characters, column.alphabet = self._words, self._characters, len(self._alphabet)
-        if self.kind == "tokens" and self._vocabulary is not None and len(self._vocabulary) <= MOST_TAGS:
-            named = sorted(self._vocabulary)
-            column.classes = named if max(map(len, named), default=0) <= LONGEST_CLASS else None
-        few = self.kind == "category" or (self.integer and len(self._counts or {}) <= _INTEGER_CLASSES)
-        if few and self._counts is not None:
-            classes = in_order([str(value) for value in self._counts])
-            counts = {str(value): count for value, count in self._counts.items()}
-            column.classes, column.counts = classes, [counts[name] for name in classes]
-        return column
+            update |= {"min": self._min, "max": self._max, "mean": self._mean}
+            update["std"] = math.sqrt(self._squares / self._count)
+        vocabulary = None if self._too_many_words else self._vocabulary
+        if self._has_words:
+            update |= {"max_length": self._longest, "vocabulary": None if vocabulary is None else len(vocabulary)}
+        if self._has_texts:
+            update |= {"words": self._words, "characters": self._characters, "alphabet": len(self._alphabet)}
+        return self._column.model_copy(update=update | self._classes(vocabulary))
+
+    def _classes(self, vocabulary: set[str] | None) -> dict[str, Any]:
+        """Classes and how many rows each has, where the feature names them and they are few."""
+        match self._feature.names:
+            case "words" if vocabulary is not None and len(vocabulary) <= MOST_TAGS:
+                short = max(map(len, vocabulary), default=0) <= LONGEST_CLASS
+                return {"classes": sorted(vocabulary) if short else None}
+            case "classes" | "whole numbers" if self._counts is not None:
+                if self._feature.names == "whole numbers" and not (
+                    self._column.integer and len(self._counts) <= _INTEGER_CLASSES
+                ):
+                    return {}
+                counts = {str(value): count for value, count in self._counts.items()}
+                classes = in_order(list(counts))
+                return {"classes": classes, "counts": [counts[name] for name in classes]}
+        return {}
 
 
 def in_order(names: list[str]) -> list[str]:

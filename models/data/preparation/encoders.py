@@ -1,196 +1,98 @@
-"""Input columns as tensors. What an encoder learned from the training rows travels with the checkpoint as JSON.
+"""Input columns as one tensor. What was learned from the training rows travels with the checkpoint as JSON.
 
 Shape letters: N rows, F features, C channels, H height, W width, T words.
 """
 
-from collections import Counter
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, Union
 
 import numpy as np
 import torch
 from pydantic import Field
 
-from models.data.preparation.encoded import Learned as Learned
 from models.data.preparation.roles import Roles
-from models.data.preparation.scales import divisor
-from models.data.preparation.split import Rows
 from models.data.preparation.stream import TokenEncoder
 from models.data.table import Table
-from models.parts.architecture import Inputs
-from models.parts.tokenizers.words import tokenize
+from models.errors import SpecError
+from models.parts.feature import ENCODERS, FEATURES, Rows, of
+from models.parts.feature import Encoder as ColumnEncoder
+from models.parts.inputs import Inputs, side_by_side
+from models.parts.learned import Learned
 
-MAX_WORDS = 512
-"""Longer texts are cut: the tail of a few long rows would set the cost of all."""
-
-
-class NumberScale(Learned):
-    name: str
-    mean: float
-    std: float
-
-
-class CategoryValues(Learned):
-    name: str
-    values: list[str]
+if TYPE_CHECKING:
+    AnyColumnEncoder = ColumnEncoder
+else:
+    assert list(FEATURES), "the features bring their encoders"
+    AnyColumnEncoder = Annotated[Union[tuple(ENCODERS.values())], Field(discriminator="kind")]  # noqa: UP007
 
 
-class VectorEncoder(Learned):
-    """Numbers to zero mean and unit variance (missing: the mean); categories one-hot (unseen: all zero)."""
+class TensorEncoder(Learned):
+    """The columns of one input: a single one, or several vectors side by side."""
 
-    form: Literal["vector"] = "vector"
-    numbers: list[NumberScale]
-    categories: list[CategoryValues]
+    form: Literal["columns"] = "columns"
+    columns: list[AnyColumnEncoder]
 
     @classmethod
-    def fit(cls, table: Table, roles: Roles, train: Rows) -> "VectorEncoder":
-        numbers, categories = [], []
-        for column in roles.inputs:
-            if column.kind == "number":
-                values = table.numbers(column.name)[train]
-                values = values[np.isfinite(values)]
-                mean, std = (float(values.mean()), float(values.std())) if len(values) else (0.0, 1.0)
-                numbers.append(NumberScale(name=column.name, mean=mean, std=float(divisor(std, mean, len(values)))))
-            else:
-                seen = table.strings(column.name)
-                known = sorted({value for row in train if (value := seen[row]) is not None})
-                categories.append(CategoryValues(name=column.name, values=known))
-        return cls(numbers=numbers, categories=categories)
+    def fit(cls, table: Table, roles: Roles, train: Rows) -> "TensorEncoder":
+        """Learn from the training rows alone. `table` holds cells that were read."""
+        columns = sorted(roles.inputs, key=lambda column: of(column).place)
+        return cls(columns=[of(column).fit(table, column, train, roles.accepts) for column in columns])
+
+    @property
+    def first(self) -> ColumnEncoder:
+        return self.columns[0]
+
+    @property
+    def is_table(self) -> bool:
+        """Whether it reads columns side by side, by their names."""
+        return all(FEATURES[column.reads].side_by_side for column in self.columns)
 
     def inputs(self) -> Inputs:
-        return Inputs("vector", (len(self.numbers) + sum(len(column.values) for column in self.categories),))
+        return side_by_side([column.inputs() for column in self.columns])
 
     def encode(self, table: Table) -> torch.Tensor:
-        """x_NF, float32."""
-        parts = [
-            np.nan_to_num((table.numbers(scale.name) - scale.mean) / scale.std, nan=0.0)[:, None]
-            for scale in self.numbers
-        ]
-        for column in self.categories:
-            place = {value: at for at, value in enumerate(column.values)}
-            hot = np.zeros((table.rows, len(place)))
-            for row, value in enumerate(table.strings(column.name)):
-                if value is not None and value in place:
-                    hot[row, place[value]] = 1.0
-            parts.append(hot)
-        return torch.from_numpy(np.concatenate(parts, 1).astype(np.float32))
+        """x_N…: int64 for words, else float32."""
+        arrays = [column.encode(table) for column in self.columns]
+        x = arrays[0] if len(arrays) == 1 else np.concatenate(arrays, 1)
+        return torch.from_numpy(x if x.dtype == np.int64 else x.astype(np.float32, copy=False))
+
+    def column_at(self, place: int) -> str:
+        """The column that the number at `place` of a row is from."""
+        for column in self.columns:
+            place -= column.inputs().features
+            if place < 0:
+                return column.name
+        raise IndexError(place)
+
+    def for_roles(self, roles: Roles) -> "TensorEncoder":
+        """The same for the columns of another job. Raises SpecError where they are not what it reads."""
+        if self.is_table:
+            return self._for_table(roles)
+        first = roles.inputs[0]
+        if roles.is_table or len(roles.inputs) > 1:
+            raise _unlike(
+                "/dataset/input", f"the parent reads one {self.first.reads} column; this job would read a table"
+            )
+        found = self.first.for_column(first)
+        if isinstance(found, str):
+            raise _unlike("/dataset/input", found)
+        return TensorEncoder(columns=[found])
+
+    def _for_table(self, roles: Roles) -> "TensorEncoder":
+        if not roles.is_table:
+            one = roles.inputs[0]
+            raise _unlike("/dataset/input", f"the parent reads columns of a table; '{one.name}' is a {one.kind} column")
+        wanted, found = {column.name for column in self.columns}, {column.name: column for column in roles.inputs}
+        if odd := sorted(wanted ^ found.keys()):
+            verb = "learned from" if odd[0] in wanted else "did not learn from"
+            raise _unlike("/dataset/inputs", f"the parent {verb} '{odd[0]}'; give the columns it learned from, or none")
+        for column in self.columns:
+            if isinstance(said := column.for_column(found[column.name]), str):
+                raise _unlike("/dataset/inputs", said)
+        return self
 
 
-class ArrayEncoder(Learned):
-    """Fixed-size arrays, flattened, every feature to zero mean and unit variance."""
-
-    form: Literal["array"] = "array"
-    name: str
-    mean: list[float]
-    std: list[float]
-
-    @classmethod
-    def fit(cls, table: Table, roles: Roles, train: Rows) -> "ArrayEncoder":
-        name = roles.inputs[0].name
-        values = table.arrays(name)[train].reshape(len(train), -1).astype(np.float64)
-        mean = values.mean(0)
-        return cls(name=name, mean=mean.tolist(), std=divisor(values.std(0), mean, len(values)).tolist())
-
-    def inputs(self) -> Inputs:
-        return Inputs("vector", (len(self.mean),))
-
-    def encode(self, table: Table) -> torch.Tensor:
-        """x_NF, float32."""
-        flat = table.arrays(self.name).reshape(table.rows, -1).astype(np.float32)
-        return torch.from_numpy((flat - np.asarray(self.mean, np.float32)) / np.asarray(self.std, np.float32))
+Encoder = Annotated[TensorEncoder | TokenEncoder, Field(discriminator="form")]
 
 
-class ImageEncoder(Learned):
-    """Images, each channel to zero mean and unit variance over the training rows."""
-
-    form: Literal["image"] = "image"
-    name: str
-    shape: tuple[int, int, int] = Field(description="C, H, W")
-    mean: list[float]
-    std: list[float]
-
-    @classmethod
-    def fit(cls, table: Table, roles: Roles, train: Rows) -> "ImageEncoder":
-        column = roles.inputs[0]
-        assert column.shape is not None
-        height, width, channels = (*column.shape, 1)[:3]
-        values = table.arrays(column.name)[train].reshape(-1, channels)
-        mean = values.mean(0, dtype=np.float64)
-        std = values.std(0, dtype=np.float64)
-        return cls(
-            name=column.name,
-            shape=(channels, height, width),
-            mean=mean.tolist(),
-            std=divisor(std, mean, len(values)).tolist(),
-        )
-
-    def inputs(self) -> Inputs:
-        return Inputs("image", self.shape)
-
-    def encode(self, table: Table) -> torch.Tensor:
-        """x_NCHW, float32."""
-        channels, height, width = self.shape
-        pixels_NHWC = table.arrays(self.name).reshape(table.rows, height, width, channels).astype(np.float32)
-        x_NHWC = (pixels_NHWC - np.asarray(self.mean, np.float32)) / np.asarray(self.std, np.float32)
-        return torch.from_numpy(np.ascontiguousarray(x_NHWC.transpose(0, 3, 1, 2)))
-
-
-class TextEncoder(Learned):
-    """Words to numbers. 0 pads, 1 is any word the training rows do not have."""
-
-    form: Literal["text"] = "text"
-    name: str
-    split: bool = Field(description="rows are sentences to be cut into words, not lists of words")
-    length: int
-    words: list[str] = Field(description="the word numbered i + 2, most frequent first")
-    rare: int = Field(description="number of the first word that was seen once")
-
-    @classmethod
-    def fit(cls, table: Table, roles: Roles, train: Rows) -> "TextEncoder":
-        column = roles.inputs[0]
-        rows = _words(table, column.name, column.kind == "text")
-        counts = Counter(word for row in train for word in rows[row])
-        # Ties by spelling: the order must not hang on which row came first.
-        ordered = sorted(counts, key=lambda word: (-counts[word], word))
-        # Of all rows: a test sentence that was cut at the longest of training would be measured on its first words.
-        length = min(MAX_WORDS, max(map(len, rows), default=1) or 1)
-        rare = 2 + sum(1 for word in ordered if counts[word] > 1)
-        return cls(name=column.name, split=column.kind == "text", length=length, words=ordered, rare=rare)
-
-    def inputs(self) -> Inputs:
-        return Inputs("text", (self.length,), vocabulary=len(self.words) + 2, rare=self.rare)
-
-    def encode(self, table: Table, length: int | None = None) -> torch.Tensor:
-        """x_NT, int64, cut at `length` words or at those of the longest row learned from; no word is one unknown."""
-        number, length = {word: at for at, word in enumerate(self.words, 2)}, length or self.length
-        x_NT = torch.zeros(table.rows, length, dtype=torch.int64)
-        for row, words in enumerate(_words(table, self.name, self.split)):
-            numbers = [number.get(word, 1) for word in words[:length]] or [1]
-            x_NT[row, : len(numbers)] = torch.tensor(numbers)
-        return x_NT
-
-
-def _words(table: Table, name: str, split: bool) -> list[list[str]]:
-    if split:
-        return [tokenize(text or "") for text in table.strings(name)]
-    return [words or [] for words in table.tokens(name)]
-
-
-Encoder = Annotated[
-    VectorEncoder | ArrayEncoder | ImageEncoder | TextEncoder | TokenEncoder, Field(discriminator="form")
-]
-
-
-def fit(table: Table, roles: Roles, train: Rows) -> Encoder:
-    """Learn an encoder for the job's inputs from the training rows alone."""
-    match roles.form:
-        case "vector":
-            return VectorEncoder.fit(table, roles, train)
-        case "array":
-            return ArrayEncoder.fit(table, roles, train)
-        case "image":
-            return ImageEncoder.fit(table, roles, train)
-        case "text":
-            return TextEncoder.fit(table, roles, train)
-        case "stream":
-            assert roles.language is not None
-            return TokenEncoder.fit(table, roles.target.name, roles.language, train)
+def _unlike(pointer: str, message: str) -> SpecError:
+    return SpecError(pointer, message, code="other_inputs")

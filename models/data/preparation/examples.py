@@ -4,13 +4,15 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from models.data.preparation import encoders, reuse, stream, targets
-from models.data.preparation.encoders import Encoder, Learned
+from models.data.preparation import reuse, stream, targets
+from models.data.preparation.encoders import Encoder, TensorEncoder
 from models.data.preparation.roles import Language, Roles
 from models.data.preparation.split import divide
 from models.data.preparation.targets import Target
 from models.data.table import Rows, Table
 from models.parts.architecture import Inputs
+from models.parts.feature import read
+from models.parts.learned import Learned
 from models.parts.split import Split
 
 
@@ -85,10 +87,11 @@ def prepare(table: Table, roles: Roles, split: Split, fold: int = 0, kept: Prepa
 
     What was `kept` from a training before is not learned again.
     """
+    table = read(table, [*roles.columns, *([table.column(roles.part)] if roles.part is not None else [])])
     if roles.language is not None:
         return _prepare_language(table, roles, roles.language, split, fold, kept)
     division = divide(split, table, roles, fold)
-    encoder = reuse.encoder(kept.encoder, roles) if kept else encoders.fit(table, roles, division.train)
+    encoder = reuse.encoder(kept.encoder, roles) if kept else TensorEncoder.fit(table, roles, division.train)
     target = reuse.target(kept.target, roles, roles.inputs[0].name) if kept else None
     target = target or targets.fit(table, roles, division.train, encoder)
     preparation = Preparation(encoder=encoder, target=target)

@@ -7,9 +7,13 @@ from athanor.contract import Column, Schema, Task
 from models.data.columns import find_column as _find
 from models.data.preparation.choice import DatasetChoice
 from models.errors import SpecError
-from models.parts.architecture import Architecture, InputKind
+from models.parts.architecture import Architecture
+from models.parts.feature import of
+from models.parts.inputs import InputKind, Inputs, side_by_side
+from models.parts.tokenizer import TOKENIZERS, Tokenizer
 
-Form = Literal["vector", "array", "image", "text", "stream"]
+WAYS: tuple[tuple[InputKind, bool], ...] = (("image", False), ("text", False), ("vector", True), ("vector", False))
+"""What is learned from where nothing is named: images before texts, texts before tables, tables before arrays."""
 
 MAX_INFERRED_CLASSES = 20
 """Whole numbers with more distinct values than this are taken for quantities, not classes, unless `task` says so."""
@@ -19,19 +23,24 @@ MAX_INFERRED_CLASSES = 20
 class Language:
     """How a text is read for its next token. Numbers 0 to 2 pad, are unknown, and end a document."""
 
-    tokens: Literal["characters", "words"]
+    tokens: str
+    """The tokenizer."""
     documents: Literal["stream", "lines"]
     context: int
     reach: int = 0
     """Tokens that are shown before each window."""
 
+    @property
+    def tokenizer(self) -> Tokenizer:
+        return TOKENIZERS[self.tokens].model_validate({})
+
 
 @dataclass(frozen=True)
 class Roles:
-    """The columns of a job. `form` says how the inputs are encoded, `part` is the column that the split reads."""
+    """The columns of a job. `accepts` are the tensors that its network reads, `part` is the column of the split."""
 
     task: Task
-    form: Form
+    accepts: frozenset[InputKind]
     inputs: list[Column]
     target: Column
     part: str | None
@@ -41,9 +50,9 @@ class Roles:
     def outputs(self) -> int:
         """K: the classes, the tags, or one value."""
         if self.language is not None:
-            known = self.target.alphabet if self.language.tokens == "characters" else self.target.vocabulary
+            known, _ = self.language.tokenizer.counted(self.target)
             # A stream has line breaks between its rows.
-            return (known or 0) + 3 + (1 if self.language.documents == "stream" else 0)
+            return known + 3 + (1 if self.language.documents == "stream" else 0)
         if self.task == "tagging":
             return self.target.vocabulary or 1
         return len(self.target.classes or []) if self.task == "classification" else 1
@@ -51,8 +60,21 @@ class Roles:
     def tokens(self, rows: int) -> int:
         """Tokens of the whole text, its rows joined by line breaks."""
         assert self.language is not None
-        said = self.target.characters if self.language.tokens == "characters" else self.target.words
-        return (said or 0) + rows - 1
+        return self.language.tokenizer.counted(self.target)[1] + rows - 1
+
+    @property
+    def is_table(self) -> bool:
+        """Whether columns are learned from side by side, by their names."""
+        return self.language is None and all(of(column).side_by_side for column in self.inputs)
+
+    @property
+    def columns(self) -> list[Column]:
+        """The columns whose cells are looked at; that of the split is read as it is described."""
+        return list({column.name: column for column in (*self.inputs, self.target)}.values())
+
+    def expected(self) -> Inputs:
+        """The inputs as the schema lets us expect them; a vocabulary is at most what the whole dataset has."""
+        return side_by_side([of(column).expect(column, self.accepts) for column in self.inputs])
 
 
 def assign(choice: DatasetChoice, schema: Schema, architecture: Architecture) -> Roles:
@@ -66,13 +88,13 @@ def assign(choice: DatasetChoice, schema: Schema, architecture: Architecture) ->
     task = _task(choice, target)
     choice.split.check(schema, running_text=False)
     part = choice.split.reads(schema)
-    form, inputs = _inputs(choice, schema, {target.name, part, schema.part}, architecture)
+    inputs = _inputs(choice, schema, {target.name, part, schema.part}, architecture)
     _check_task(task, architecture)
     if task == "tagging" and inputs[0].kind != "tokens":
         raise SpecError(
             "/dataset/input", f"'{inputs[0].name}' is not a list of words, as long as its tags", code="wrong_column"
         )
-    return Roles(task, form, inputs, target, part)
+    return Roles(task, architecture.accepts, inputs, target, part)
 
 
 def _check_task(task: Task, architecture: Architecture) -> None:
@@ -92,9 +114,8 @@ def _read(choice: DatasetChoice, schema: Schema, architecture: Architecture) -> 
             raise SpecError(
                 f"/dataset/{name}", "a language is learned from one text: name it in input", code="wrong_task"
             )
-    language = Language(
-        choice.tokens or "characters", choice.documents or "stream", choice.context or 64, architecture.reach
-    )
+    tokens = _tokenizer(choice.tokens or "characters")
+    language = Language(tokens, choice.documents or "stream", choice.context or 64, architecture.reach)
     choice.split.check(schema, running_text=language.documents == "stream")
     part = choice.split.reads(schema)
     texts = [column for column in schema.columns if column.kind == "text"]
@@ -106,7 +127,15 @@ def _read(choice: DatasetChoice, schema: Schema, architecture: Architecture) -> 
     if not texts or texts[0].kind != "text":
         found = f"'{texts[0].name}' is a {texts[0].kind} column" if texts else "the dataset has none"
         raise SpecError("/dataset/input", f"a language is learned from a column of text; {found}", code="wrong_column")
-    return Roles("language_modeling", "stream", texts, texts[0], part, language)
+    return Roles("language_modeling", architecture.accepts, texts, texts[0], part, language)
+
+
+def _tokenizer(name: str) -> str:
+    if name not in TOKENIZERS:
+        known = ", ".join(part.model_fields["kind"].default for part in TOKENIZERS)
+        message = f"no tokenizer is called '{name}'"
+        raise SpecError("/dataset/tokens", message, code="unknown_part", suggestion=f"one of {known}")
+    return name
 
 
 def _target(choice: DatasetChoice, schema: Schema) -> Column:
@@ -147,9 +176,7 @@ def _task(choice: DatasetChoice, target: Column) -> Task:
     return task
 
 
-def _inputs(
-    choice: DatasetChoice, schema: Schema, taken: set[str | None], architecture: Architecture
-) -> tuple[Form, list[Column]]:
+def _inputs(choice: DatasetChoice, schema: Schema, taken: set[str | None], architecture: Architecture) -> list[Column]:
     if choice.input is not None:
         named = [_find(schema, choice.input, "/dataset/input")]
     else:
@@ -158,18 +185,9 @@ def _inputs(
         where = "/dataset/input" if choice.input is not None else "/dataset/inputs"
         raise SpecError(where, "the target and the split column cannot be inputs", code="leak")
     columns = named or [column for column in schema.columns if column.name not in taken and not _counts_rows(column)]
-    forms: dict[Form, list[Column]] = {"vector": [], "array": [], "image": [], "text": []}
-    for column in columns:
-        forms[_form(column, architecture.accepts)].append(column)
-    ways: list[tuple[Form, InputKind]] = [
-        ("image", "image"),
-        ("text", "text"),
-        ("vector", "vector"),
-        ("array", "vector"),
-    ]
-    for form, accepted in ways:
-        found = forms[form]
-        if not found or accepted not in architecture.accepts:
+    for kind, beside in WAYS:
+        found = [column for column in columns if _becomes(column, architecture) == (kind, beside)]
+        if not found or kind not in architecture.accepts:
             continue
         if named and len(found) < len(named):
             odd = next(column for column in named if column not in found)
@@ -179,10 +197,10 @@ def _inputs(
                 code="mixed",
                 suggestion="learn from " + " and ".join(f"'{column.name}'" for column in found[:10]) + " alone",
             )
-        if form != "vector" and len(found) > 1:
+        if not beside and len(found) > 1:
             several = ", ".join(column.name for column in found)
             raise SpecError("/dataset/input", f"choose one of {several}", code="ambiguous")
-        return form, found
+        return found
     kinds = sorted({column.kind for column in columns})
     raise SpecError(
         "/architecture/kind",
@@ -199,9 +217,7 @@ def _counts_rows(column: Column) -> bool:
     return numbers and column.name.strip().lower() in {"id", "index", "idx", "row", "unnamed: 0"}
 
 
-def _form(column: Column, accepts: frozenset[InputKind]) -> Form:
-    if column.kind == "array":
-        return "image" if "image" in accepts and len(column.shape or []) in (2, 3) else "array"
-    if column.kind == "image":
-        return "image"
-    return "vector" if column.kind in ("number", "category") else "text"
+def _becomes(column: Column, architecture: Architecture) -> tuple[InputKind, bool]:
+    """The tensor that a column becomes, and whether other columns stand beside it there."""
+    feature = of(column)
+    return feature.input_kind(column, architecture.accepts), feature.side_by_side

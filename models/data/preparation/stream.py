@@ -12,14 +12,14 @@ import torch
 from pydantic import Field
 from torch.nn import functional as F
 
-from models.data.preparation.encoded import Learned
 from models.data.preparation.roles import Language, Roles
 from models.data.table import Rows, Table
 from models.errors import DataError
 from models.parts.architecture import Inputs
+from models.parts.learned import Learned
 from models.parts.loss import Criterion
 from models.parts.split import Split
-from models.parts.tokenizers.words import tokenize
+from models.parts.tokenizer import TOKENIZERS
 
 UNKNOWN, END, FIRST = 1, 2, 3
 """0 pads; the token numbered FIRST is the first of the vocabulary."""
@@ -34,7 +34,7 @@ class TokenEncoder(Learned):
 
     form: Literal["stream"] = "stream"
     name: str
-    tokens: Literal["characters", "words"]
+    tokens: str = Field(description="the tokenizer")
     documents: Literal["stream", "lines"]
     context: int
     vocabulary: list[str] = Field(description="the token numbered i + 3")
@@ -42,8 +42,7 @@ class TokenEncoder(Learned):
     @classmethod
     def learn(cls, name: str, language: Language, seen: Iterable[str]) -> "TokenEncoder":
         """From the tokens of the training part."""
-        counts = Counter(seen)
-        least = 1 if language.tokens == "characters" else 2
+        counts, least = Counter(seen), TOKENIZERS[language.tokens].min_count
         known = sorted(token for token, times in counts.items() if times >= least)
         return cls(
             name=name, tokens=language.tokens, documents=language.documents, context=language.context, vocabulary=known
@@ -98,15 +97,12 @@ class TokenEncoder(Learned):
     def spell(self, numbers: list[int]) -> str:
         """Tokens as text again: words with spaces between them."""
         tokens = [self.vocabulary[number - FIRST] for number in numbers if number >= FIRST]
-        return ("" if self.tokens == "characters" else " ").join(tokens)
+        return TOKENIZERS[self.tokens].model_validate({}).join(tokens)
 
 
-def cut(text: str, tokens: Literal["characters", "words"]) -> list[str]:
-    """A text's tokens; of words, a line break is one too, as it is of characters."""
-    if tokens == "characters":
-        return list(text)
-    lines = text.split("\n")
-    return [token for at, line in enumerate(lines) for token in (["\n"] if at else []) + tokenize(line)]
+def cut(text: str, tokens: str) -> list[str]:
+    """A text's tokens by the tokenizer of that name; a line break is one too."""
+    return TOKENIZERS[tokens].model_validate({}).tokens_with_breaks(text)
 
 
 def read(

@@ -10,15 +10,17 @@ import numpy as np
 import torch
 from pydantic import Field
 
-from models.data.preparation.encoders import Encoder, Learned
+from models.data.preparation.encoders import Encoder
 from models.data.preparation.roles import Roles
-from models.data.preparation.scales import divisor
 from models.data.preparation.spans import f1
 from models.data.preparation.split import Rows
 from models.data.preparation.stream import NextToken
 from models.data.table import Table
 from models.errors import DataError
+from models.parts.features.text import WordsEncoder
+from models.parts.learned import Learned
 from models.parts.loss import Criterion
+from models.parts.scaling import divisor
 
 
 class Classes(Learned):
@@ -158,9 +160,11 @@ Target = Annotated[Classes | Values | Tags | NextToken, Field(discriminator="tas
 def fit(table: Table, roles: Roles, train: Rows, encoder: Encoder) -> Target:
     """Learn the target's encoding: classes and tags from all rows, scale from the training rows."""
     if roles.task == "tagging":
-        assert encoder.form == "text"
+        assert encoder.form == "columns"
+        words = encoder.first
+        assert isinstance(words, WordsEncoder)
         known = {tag for tags in table.tokens(roles.target.name) for tag in tags or []}
-        return Tags(name=roles.target.name, words=encoder.name, tags=sorted(known), length=encoder.length)
+        return Tags(name=roles.target.name, words=words.name, tags=sorted(known), length=words.length)
     if roles.task == "classification":
         return Classes(name=roles.target.name, classes=roles.target.classes or [])
     values = table.numbers(roles.target.name)[train]

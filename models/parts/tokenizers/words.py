@@ -1,10 +1,30 @@
-"""Text to words: the one way Athanor cuts a sentence."""
+"""Words and punctuation, in lower case."""
 
 import re
+from typing import ClassVar, Literal
+
+from athanor.contract import Column
+from models.parts.tokenizer import Tokenizer
 
 _WORD = re.compile(r"n't|'\w+|\w+?(?=n't)|\w+|[^\w\s]")
 
 
-def tokenize(text: str) -> list[str]:
+class Words(Tokenizer):
     """Lower-cased words, with clitics and punctuation apart: "don't go." is do, n't, go, '.'."""
-    return _WORD.findall(text.lower())
+
+    kind: Literal["words"] = "words"
+
+    min_count: ClassVar[int] = 2
+
+    def tokens(self, text: str) -> list[str]:
+        return _WORD.findall(text.lower())
+
+    def tokens_with_breaks(self, text: str) -> list[str]:
+        lines = text.split("\n")
+        return [token for at, line in enumerate(lines) for token in (["\n"] if at else []) + self.tokens(line)]
+
+    def join(self, tokens: list[str]) -> str:
+        return " ".join(tokens)
+
+    def counted(self, column: Column) -> tuple[int, int]:
+        return column.vocabulary or 0, column.words or 0

@@ -11,11 +11,9 @@ from models.serving.exports.order import Order
 from models.serving.prediction import Predictor
 
 READS = {
-    "vector": "numbers and categories: `float32[batch, {shape}]`",
-    "array": "arrays: `float32[batch, {shape}]`",
+    "vector": "`float32[batch, {shape}]`",
     "image": "images: `float32[batch, {shape}]`",
-    "text": "word numbers, 0 for padding on the right: `int64[batch, length]`, at most {shape} words",
-    "stream": "token numbers, 0 for padding on the right: `int64[batch, length]`, at most {shape} tokens",
+    "text": "word or token numbers, 0 for padding on the right: `int64[batch, length]`, at most {shape} of them",
 }
 ANSWERS = {
     "classification": "one number a class, in the order of `target.classes`; softmax makes them probabilities",
@@ -64,7 +62,7 @@ def write(order: Order, predictor: Predictor, no_onnx: str | None, environment: 
         "",
         "## Use",
         "",
-        f"`{INPUT}`: {READS[encoder.form].format(shape=shape)}, made from raw rows as `preparation.json` says "
+        f"`{INPUT}`: {READS[encoder.inputs().kind].format(shape=shape)}, made from raw rows as `preparation.json` says "
         f"(`encoder`). `{OUTPUT}`: {ANSWERS[target.task]}.",
         "",
         *_loading(no_onnx),

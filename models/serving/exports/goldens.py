@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow.parquet as pq
 import torch
 
 from athanor.contract import Column
-from models.data.table import Layout
+from models.parts.feature import of
 from models.serving.prediction import Predictor
 
 MOST_ROWS = 8
@@ -66,17 +65,10 @@ def make(predictor: Predictor, rows: list[dict[str, Any]]) -> Goldens:
 
 
 def _raw(value: Any, column: Column) -> Any:
-    """A cell as somebody would send it; what is no number, like what is missing, is null."""
-    match column.kind:
-        case "image" | "array":
-            assert column.shape is not None
-            layout = Layout("image" if column.kind == "image" else "array", tuple(column.shape))
-            return np.frombuffer(value, layout.dtype).reshape(layout.shape).tolist()
-        case "number":
-            return value if value is not None and math.isfinite(value) else None
-        case "tokens":
-            return None if value is None else value[:MOST_WORDS]
-        case "text":
-            return None if value is None else value[:LONGEST_TEXT]
-        case "category":
-            return None if value is None else str(value)
+    """A cell as somebody would send it; of a long text its beginning."""
+    shown = of(column).show(value, column)
+    if isinstance(shown, str):
+        return shown[:LONGEST_TEXT]
+    if isinstance(shown, list) and shown and isinstance(shown[0], str):
+        return shown[:MOST_WORDS]
+    return shown

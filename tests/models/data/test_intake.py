@@ -19,6 +19,7 @@ from models.data.formats.limits import Limits, OverLimit
 from models.data.intake import Intake, ingest, preview, run
 from models.data.table import Layout, Source, Table
 from models.errors import DataError
+from models.parts.feature import read
 
 DATA = Path(__file__).parents[3].parent / "shared" / "data"
 
@@ -116,6 +117,7 @@ def test_numbers_are_described(tmp_path: Path) -> None:
     assert a.std == pytest.approx(float(np.std([3, 1, 1])))
     assert (b.kind, b.classes, b.counts) == ("category", ["false", "true"], [1, 3])
     table = Table.open(tmp_path / "x", intake.schema)
+    table = read(table, table.schema.columns)
     assert table.strings("a") == ["3", None, "1", "1", None]
     assert np.isnan(table.numbers("a")[1])
 

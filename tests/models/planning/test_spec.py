@@ -8,8 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from athanor.contract import JobSpec as WireSpec
-from models.data.preparation import encoders
-from models.data.preparation.split import divide
+from models.data.preparation.examples import prepare
 from models.data.table import Table
 from models.errors import SpecError
 from models.parts.architecture import ARCHITECTURES, InputKind
@@ -123,7 +122,7 @@ def test_what_is_foreseen_is_what_comes_or_a_little_more(kind: InputKind, tmp_pa
     architecture = next(part for part in ARCHITECTURES if kind in part.accepts).model_fields["kind"].default
     settled, roles = settle(_spec(architecture), table.schema)
     before = foreseen(roles)
-    after = encoders.fit(table, roles, divide(settled.dataset.split, table, roles).train).inputs()
+    after = prepare(table, roles, settled.dataset.split).preparation.inputs()
     assert before.kind == after.kind
     assert all(least <= most for least, most in zip(after.shape, before.shape, strict=True))
     assert after.vocabulary <= before.vocabulary <= after.vocabulary + 8

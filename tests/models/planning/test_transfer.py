@@ -8,6 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from models.data.preparation.encoders import TensorEncoder
 from models.data.preparation.examples import Preparation, Prepared, prepare
 from models.data.table import Layout, Table
 from models.errors import SpecError
@@ -164,8 +165,10 @@ def test_images_and_arrays_keep_their_size(tmp_path: Path) -> None:
     )
     assert len(rehearse(_spec("cnn"), same.schema, same.rows, Limits(), start).fresh) == 2
     encoder = _prepared(_spec("cnn"), same, start.preparation).preparation.encoder
-    assert encoder.form == "image" and encoder.name == "photo"
-    assert encoder.mean == start.preparation.encoder.mean  # type: ignore[union-attr]
+    before = start.preparation.encoder
+    assert isinstance(encoder, TensorEncoder) and isinstance(before, TensorEncoder)
+    assert encoder.first.name == "photo"
+    assert encoder.first == before.first.model_copy(update={"name": "photo"})
 
 
 def test_the_scale_of_a_value_stays_where_it_is_the_same_value(tmp_path: Path) -> None:

@@ -10,15 +10,16 @@ import torch
 from pydantic import ValidationError
 
 from athanor.contract import Column, Generation
-from models.data.preparation.encoders import MAX_WORDS
 from models.data.preparation.examples import prepare
 from models.data.table import Table
 from models.errors import SpecError
 from models.parts.architecture import InputKind
+from models.parts.feature import CellError, of
+from models.parts.features.text import MAX_WORDS
 from models.parts.losses.mse import MSE
 from models.parts.optimizers.adam import Adam
 from models.planning.spec import JobSpec, settle
-from models.serving.prediction import Predictor, _cell
+from models.serving.prediction import Predictor
 from tests import small
 from worker.training import device, loop, snapshot
 from worker.training.loop import Learner, TrainingConfig
@@ -136,15 +137,16 @@ def test_what_float32_cannot_hold_once_it_is_scaled(tmp_path: Path) -> None:
         ("tokens", "a b", "'x' must be a list of words; this is a string"),
         ("tokens", ["a", None], "'x' must be a list of words; this is a list with null"),
         ("number", True, "'x' must be a finite number; this is true or false"),
-        ("number", "5", "'x' must be a finite number; this is a string"),
+        ("number", "five", "'x' must be a finite number; this is a string"),
         ("number", float("nan"), "'x' must be a finite number; this is not"),
         ("number", 10**400, "'x' must be a finite number; this is not"),
     ],
 )
 def test_what_a_cell_must_be_and_what_it_is(kind: Any, value: Any, said: str) -> None:
-    with pytest.raises(SpecError) as refused:
-        _cell(value, Column(name="x", kind=kind), "/rows/0")
-    assert refused.value.message == said
+    column = Column(name="x", kind=kind)
+    with pytest.raises(CellError) as refused:
+        of(column).cells([None, value], column)
+    assert (refused.value.row, f"'x' {refused.value}") == (1, said)
 
 
 def _chatter(folder: Path) -> Predictor:

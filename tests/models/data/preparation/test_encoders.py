@@ -1,5 +1,6 @@
 """Columns as tensors."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,22 +9,25 @@ import pyarrow as pa
 import pytest
 import torch
 
-from models.data.preparation import encoders
 from models.data.preparation.choice import DatasetChoice
-from models.data.preparation.encoders import ArrayEncoder, ImageEncoder, TextEncoder, VectorEncoder
+from models.data.preparation.encoders import TensorEncoder
 from models.data.preparation.roles import assign
 from models.data.table import Layout, Table
 from models.parts.architecture import Architecture
 from models.parts.architectures.cnn import CNN
 from models.parts.architectures.linear import Linear
 from models.parts.architectures.textcnn import TextCNN
-from models.parts.tokenizers.words import tokenize
+from models.parts.feature import read
+from models.parts.features.category import CategoryEncoder
+from models.parts.features.image import ImageEncoder
+from models.parts.features.text import MAX_WORDS, WordsEncoder
+from models.parts.tokenizers.words import Words
 from tests import small
 
 
-def _fit(table: Table, architecture: Architecture, train: list[int], **choice: Any) -> encoders.Encoder:
+def _fit(table: Table, architecture: Architecture, train: list[int], **choice: Any) -> TensorEncoder:
     roles = assign(DatasetChoice.model_validate({"id": "x", **choice}), table.schema, architecture)
-    return encoders.fit(table, roles, np.array(train))
+    return TensorEncoder.fit(read(table, roles.columns), roles, np.array(train))
 
 
 def test_vectors(tmp_path: Path) -> None:
@@ -36,8 +40,9 @@ def test_vectors(tmp_path: Path) -> None:
     table = small.ingested(tmp_path / "t", columns)
     table.schema.columns[2].kind = "category"
     encoder = _fit(table, Linear(), [0, 1, 2])
-    assert isinstance(encoder, VectorEncoder)
-    assert encoder.categories[0].values == ["blue", "red"]
+    color = encoder.columns[-1]
+    assert isinstance(color, CategoryEncoder)
+    assert color.values == ["blue", "red"]
     # Scaled by the rows trained on; a missing number is their mean; a color they do not have is none of theirs.
     expected = [[-1, 0, 0, 1], [1, 0, 1, 0], [0, 0, 0, 1], [98, 2, 0, 0]]
     assert encoder.encode(table).tolist() == expected
@@ -74,7 +79,7 @@ def test_images(channels: int, tmp_path: Path) -> None:
     columns = {"image": small.pictures(pixels), "target": pa.array(["a", "b"] * 3)}
     table = small.ingested(tmp_path / "t", columns, {"image": Layout("image", (4, 5, channels))})
     encoder = _fit(table, CNN(channels=[2]), [0, 1, 2])
-    assert isinstance(encoder, ImageEncoder)
+    assert isinstance(encoder.first, ImageEncoder)
     assert encoder.inputs().shape == (channels, 4, 5)
     mean, std = pixels[:3].astype(float).mean((0, 1, 2)), pixels[:3].astype(float).std((0, 1, 2))
     expected = ((pixels - mean) / std).transpose(0, 3, 1, 2)
@@ -95,8 +100,9 @@ def test_arrays_as_vectors_and_as_images(tmp_path: Path) -> None:
     columns = {"array": pa.array([row.tobytes() for row in values], pa.binary(80)), "target": pa.array(["a", "b"] * 3)}
     table = small.ingested(tmp_path / "t", columns, {"array": Layout("array", (4, 5))})
     image = _fit(table, CNN(channels=[2]), [0, 1, 2])
-    assert isinstance(image, ImageEncoder) and image.inputs().shape == (1, 4, 5)
-    vector = ArrayEncoder.fit(table, assign(DatasetChoice(id="x"), table.schema, Linear()), np.array([0, 1, 2]))
+    assert isinstance(image.first, ImageEncoder) and image.inputs().shape == (1, 4, 5)
+    roles = assign(DatasetChoice(id="x"), table.schema, CNN(channels=[2]))
+    vector = TensorEncoder.fit(table, replace(roles, accepts=frozenset({"vector"})), np.array([0, 1, 2]))
     assert vector.inputs().shape == (20,)
     flat = values.reshape(6, 20).astype(float)
     std = np.where(flat[:3].std(0) > 0, flat[:3].std(0), 1)
@@ -116,35 +122,37 @@ def test_texts(tmp_path: Path) -> None:
     ]
     table = _texts(tmp_path, texts)
     encoder = _fit(table, TextCNN(), [0, 1, 2])
-    assert isinstance(encoder, TextEncoder) and encoder.split
+    words = encoder.first
+    assert isinstance(words, WordsEncoder) and words.tokenizer == Words()
     # By frequency, ties by spelling.
-    assert encoder.words[:4] == ["and", "iron", "the", ","]
+    assert words.words[:4] == ["and", "iron", "the", ","]
     # The longest row, of training or not: a sentence is to be tested to its end.
-    assert encoder.length == 12
+    assert words.length == 12
     x_NT = encoder.encode(table)
     assert x_NT.dtype == torch.int64 and x_NT.shape == (4, 12)
-    number = {word: at for at, word in enumerate(encoder.words, 2)}
+    number = {word: at for at, word in enumerate(words.words, 2)}
     assert x_NT[0].tolist() == [number[word] for word in texts[0].split()] + [0] * 3
-    assert x_NT[1].tolist() == [number[word] for word in tokenize(texts[1])] + [0] * 3
+    assert x_NT[1].tolist() == [number[word] for word in Words().tokens(texts[1])] + [0] * 3
     assert x_NT[2].tolist() == [1] + [0] * 11
     # Words that the training rows do not have: 1.
     assert x_NT[3].tolist() == [number.get(word, 1) for word in texts[3].split()]
-    assert encoder.inputs().vocabulary == len(encoder.words) + 2 == int(x_NT.max()) + 1
+    assert encoder.inputs().vocabulary == len(words.words) + 2 == int(x_NT.max()) + 1
 
 
 def test_lists_of_words_are_not_cut_again(tmp_path: Path) -> None:
     rows = pa.array([["New York", "is"], ["It's"], [], ["is"]], pa.list_(pa.string()))
     table = small.ingested(tmp_path / "t", {"words": rows, "target": pa.array(["a", "b"] * 2)})
     encoder = _fit(table, TextCNN(), [0, 1, 2, 3])
-    assert isinstance(encoder, TextEncoder) and not encoder.split
-    assert encoder.words == ["is", "It's", "New York"]
+    words = encoder.first
+    assert isinstance(words, WordsEncoder) and words.tokenizer is None
+    assert words.words == ["is", "It's", "New York"]
     assert encoder.encode(table).tolist() == [[4, 2], [3, 0], [1, 0], [2, 0]]
 
 
 def test_very_long_texts_are_cut(tmp_path: Path) -> None:
     table = _texts(tmp_path, ["word " * 2000, "another word of text", "one more", "and one"])
     encoder = _fit(table, TextCNN(), [0, 1, 2, 3])
-    assert encoder.inputs().shape == (encoders.MAX_WORDS,) == tuple(encoder.encode(table).shape[1:])
+    assert encoder.inputs().shape == (MAX_WORDS,) == tuple(encoder.encode(table).shape[1:])
 
 
 @pytest.mark.parametrize("kind", ["vector", "image", "text"])

@@ -39,21 +39,21 @@ def _choice(**said: Any) -> DatasetChoice:
 
 
 @pytest.mark.parametrize(
-    ("architecture", "said", "form", "inputs"),
+    ("architecture", "said", "tensor", "inputs"),
     [
-        (Linear(), {"inputs": ["height", "color"]}, "vector", ["height", "color"]),
-        (Linear(), {"input": "photo"}, "image", ["photo"]),
-        (Linear(), {"input": "spectrum"}, "array", ["spectrum"]),
-        (MLP(), {"input": "height"}, "vector", ["height"]),
-        (CNN(), {"input": "plane"}, "image", ["plane"]),
-        (Linear(), {"input": "plane"}, "image", ["plane"]),
-        (TextCNN(), {"input": "words"}, "text", ["words"]),
-        (TextCNN(), {"inputs": ["review"]}, "text", ["review"]),
+        (Linear(), {"inputs": ["height", "color"]}, ("vector", True), ["height", "color"]),
+        (Linear(), {"input": "photo"}, ("image", False), ["photo"]),
+        (Linear(), {"input": "spectrum"}, ("vector", False), ["spectrum"]),
+        (MLP(), {"input": "height"}, ("vector", True), ["height"]),
+        (CNN(), {"input": "plane"}, ("image", False), ["plane"]),
+        (Linear(), {"input": "plane"}, ("image", False), ["plane"]),
+        (TextCNN(), {"input": "words"}, ("text", False), ["words"]),
+        (TextCNN(), {"inputs": ["review"]}, ("text", False), ["review"]),
     ],
 )
-def test_inputs(architecture: Architecture, said: dict[str, Any], form: str, inputs: list[str]) -> None:
+def test_inputs(architecture: Architecture, said: dict[str, Any], tensor: tuple[str, bool], inputs: list[str]) -> None:
     roles = assign(_choice(**said), MIXED, architecture)
-    assert (roles.form, [column.name for column in roles.inputs]) == (form, inputs)
+    assert ((roles.expected().kind, roles.is_table), [column.name for column in roles.inputs]) == (tensor, inputs)
     assert (roles.task, roles.target.name, roles.outputs, roles.part) == ("classification", "label", 2, None)
 
 

@@ -34,7 +34,9 @@ def _problem(
         without = Counter(part for each, part in zip(targets, parts, strict=True) if each is None and part is not None)
         target.missing_by_part = {"part": dict(without)}
         columns["part"] = pa.array(parts, pa.string())
-    return small.plain(columns, Schema(columns=[target])), Roles(task, "vector", [], target, "part" if parts else None)
+    return small.plain(columns, Schema(columns=[target])), Roles(
+        task, frozenset({"vector"}), [], target, "part" if parts else None
+    )
 
 
 def _rows(division: Division) -> list[int]:

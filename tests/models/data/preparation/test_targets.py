@@ -10,7 +10,7 @@ from sklearn import metrics
 
 from models.data.preparation import targets
 from models.data.preparation.choice import DatasetChoice
-from models.data.preparation.encoders import TextEncoder, VectorEncoder
+from models.data.preparation.encoders import TensorEncoder
 from models.data.preparation.roles import assign
 from models.data.preparation.targets import Classes, Tags, Values
 from models.errors import DataError
@@ -19,7 +19,7 @@ from models.parts.architectures.rnn import RNN
 from models.parts.losses.cross_entropy import CrossEntropy
 from tests import small
 
-UNUSED = VectorEncoder(numbers=[], categories=[])
+UNUSED = TensorEncoder(columns=[])
 
 
 def test_classes_are_numbered_as_the_schema_has_them(tmp_path: Path) -> None:
@@ -97,7 +97,7 @@ def _tagged(tmp_path: Path, tags: list[list[str]]) -> tuple[targets.Target, torc
     words = [["fly", "to", "new", "york"], ["from", "boston"]]
     table = small.ingested(tmp_path / "t", {"tokens": pa.array(words), "tags": pa.array(tags)})
     roles = assign(DatasetChoice(id="x", input="tokens", target="tags"), table.schema, RNN())
-    encoder = TextEncoder.fit(table, roles, np.array([0, 1]))
+    encoder = TensorEncoder.fit(table, roles, np.array([0, 1]))
     target = targets.fit(table, roles, np.array([0, 1]), encoder)
     return target, target.encode(table, np.array([0, 1]))
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.parts.tokenizers.words import tokenize
+from models.parts.tokenizers.words import Words
 
 
 @pytest.mark.parametrize(
@@ -24,12 +24,12 @@ from models.parts.tokenizers.words import tokenize
     ],
 )
 def test_examples(text: str, words: list[str]) -> None:
-    assert tokenize(text) == words
+    assert Words().tokens(text) == words
 
 
 @settings(deadline=None)
 @given(st.text())
 def test_nothing_is_lost_but_space_and_case(text: str) -> None:
-    words = tokenize(text)
+    words = Words().tokens(text)
     assert "".join(words) == re.sub(r"\s", "", text.lower())
     assert all(words)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from models.data.preparation.scales import divisor
+from models.parts.scaling import divisor
 
 
 @pytest.mark.parametrize("count", [1, 3, 300, 100_001])

@@ -1,0 +1,1 @@
+"""Every file here is a feature: how a column becomes numbers."""

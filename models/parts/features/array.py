@@ -1,0 +1,96 @@
+"""Arrays of fixed size, every number scaled by itself; for networks that read images, as images."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+from pydantic import JsonValue
+
+from athanor.contract import Column
+from models.data.table import Layout, Table
+from models.parts.feature import CellError, Encoder, Feature, Observation, Reals, Rows
+from models.parts.features.image import ImageEncoder, channels_height_width
+from models.parts.inputs import InputKind, Inputs
+from models.parts.scaling import divisor
+
+LARGEST = float(np.finfo(np.float32).max)
+SHOWN = 16
+"""Numbers of an array in a preview."""
+
+
+class ArrayEncoder(Encoder):
+    """Arrays, flattened, every number to zero mean and unit variance."""
+
+    kind: Literal["array"] = "array"
+    mean: list[float]
+    std: list[float]
+
+    def inputs(self) -> Inputs:
+        return Inputs("vector", (len(self.mean),))
+
+    def encode(self, table: Table) -> npt.NDArray[np.generic]:
+        """x_NF, float32."""
+        flat_NF = table.arrays(self.name).reshape(table.rows, -1).astype(np.float32)
+        return (flat_NF - np.asarray(self.mean, np.float32)) / np.asarray(self.std, np.float32)
+
+    def for_column(self, column: Column) -> Encoder | str:
+        if column.kind == self.kind and int(np.prod(column.shape or [])) != len(self.mean):
+            size = " × ".join(map(str, column.shape or []))
+            return f"'{column.name}' is {size}; the parent learned from {len(self.mean)}"
+        return super().for_column(column)
+
+
+class Array(Feature):
+    """An array of fixed size: numbers to zero mean and unit variance, each over the training rows."""
+
+    kind: Literal["array"] = "array"
+
+    precedence: ClassVar[int] = 11
+    counts_values: ClassVar[bool] = False
+
+    @classmethod
+    def recognizes(cls, seen: Observation) -> bool:
+        return seen.layout is not None and seen.layout.kind == "array"
+
+    def read(self, values: pa.Array, column: Column) -> pa.Array:
+        return values
+
+    def cells(self, values: Sequence[Any], column: Column) -> pa.Array:
+        layout = Layout("array", tuple(column.shape or ()))
+        packed = [layout.pack(value, -LARGEST, LARGEST) for value in values]
+        if None in packed:
+            shape = " × ".join(map(str, layout.shape))
+            raise CellError(packed.index(None), f"must be a list of {shape} numbers")
+        return pa.array(packed, pa.binary(layout.width))
+
+    def show(self, value: Any, column: Column) -> JsonValue:
+        shown: JsonValue = (
+            None if value is None else np.frombuffer(value, np.float32).reshape(column.shape or ()).tolist()
+        )
+        return shown
+
+    def preview(self, value: Any, column: Column) -> JsonValue:
+        """The first numbers alone."""
+        shown: JsonValue = None if value is None else np.frombuffer(value, np.float32)[:SHOWN].tolist()
+        return shown
+
+    def numbers(self, values: pa.Array, column: Column) -> Reals | None:
+        return Layout("array", tuple(column.shape or ())).unpack(values).ravel().astype(np.float64)
+
+    def input_kind(self, column: Column, accepts: frozenset[InputKind]) -> InputKind:
+        return "image" if "image" in accepts and len(column.shape or []) in (2, 3) else "vector"
+
+    def expect(self, column: Column, accepts: frozenset[InputKind]) -> Inputs:
+        if self.input_kind(column, accepts) == "image":
+            return Inputs("image", channels_height_width(column))
+        return Inputs("vector", (int(np.prod(column.shape or [])),))
+
+    def fit(self, table: Table, column: Column, train: Rows, accepts: frozenset[InputKind]) -> Encoder:
+        if self.input_kind(column, accepts) == "image":
+            return ImageEncoder.of(table, column, train)
+        values_NF = table.arrays(column.name)[train].reshape(len(train), -1).astype(np.float64)
+        mean = values_NF.mean(0)
+        std = divisor(values_NF.std(0), mean, len(values_NF))
+        return ArrayEncoder(name=column.name, mean=mean.tolist(), std=std.tolist())

@@ -1,0 +1,84 @@
+"""Categories, one-hot."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from athanor.contract import Column
+from models.data.table import Table
+from models.parts.feature import CellError, Encoder, Feature, Naming, Observation, Rows, is_text, json_kind
+from models.parts.inputs import InputKind, Inputs
+
+FEW = 20
+
+
+class CategoryEncoder(Encoder):
+    """One number a value that the training rows have; a value that they do not have is all zeros."""
+
+    kind: Literal["category"] = "category"
+    values: list[str]
+
+    def inputs(self) -> Inputs:
+        return Inputs("vector", (len(self.values),))
+
+    def encode(self, table: Table) -> npt.NDArray[np.generic]:
+        """x_NF, float64, one-hot."""
+        index = {value: at for at, value in enumerate(self.values)}
+        hot_NF = np.zeros((table.rows, len(index)))
+        for row, value in enumerate(table.strings(self.name)):
+            if value is not None and value in index:
+                hot_NF[row, index[value]] = 1.0
+        return hot_NF
+
+
+class Category(Feature):
+    """One of a few values, one-hot; a value that the training rows do not have is all zeros."""
+
+    kind: Literal["category"] = "category"
+
+    precedence: ClassVar[int] = 40
+    side_by_side: ClassVar[bool] = True
+    place: ClassVar[int] = 1
+    is_target: ClassVar[bool] = True
+    repeats: ClassVar[bool] = True
+    names: ClassVar[Naming | None] = "classes"
+
+    @classmethod
+    def recognizes(cls, seen: Observation) -> bool:
+        """Few distinct short strings that come again: 20, or a tenth of the rows; half under a target's name."""
+        if pa.types.is_boolean(seen.type):
+            return True
+        if not pa.types.is_string(seen.type) or seen.distinct is None:
+            return False
+        if seen.declared or not seen.present:
+            return True
+        if seen.named:
+            return seen.distinct <= max(FEW, seen.present // 2)
+        repeated = seen.distinct < seen.present
+        return repeated and seen.distinct <= max(FEW, seen.present // 10) and seen.words <= 3 * seen.present
+
+    def read(self, values: pa.Array, column: Column) -> pa.Array:
+        """Strings, as they were written; true and false are words."""
+        return values if pa.types.is_string(values.type) else values.cast(pa.string())
+
+    def cells(self, values: Sequence[Any], column: Column) -> pa.Array:
+        for row, value in enumerate(values):
+            if not (value is None or is_text(value) or isinstance(value, int | float | bool)):
+                raise CellError(row, f"must be a string; this is {json_kind(value)}")
+        words = [str(value).lower() if isinstance(value, bool) else value for value in values]
+        return pa.array([None if word is None else str(word) for word in words], pa.string())
+
+    def input_kind(self, column: Column, accepts: frozenset[InputKind]) -> InputKind:
+        return "vector"
+
+    def expect(self, column: Column, accepts: frozenset[InputKind]) -> Inputs:
+        return Inputs("vector", (len(column.classes or []),))
+
+    def fit(self, table: Table, column: Column, train: Rows, accepts: frozenset[InputKind]) -> CategoryEncoder:
+        seen = table.strings(column.name)
+        return CategoryEncoder(
+            name=column.name, values=sorted({value for row in train if (value := seen[row]) is not None})
+        )

@@ -1,0 +1,118 @@
+"""Texts, cut into words that are numbered."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+from pydantic import Field
+
+from athanor.contract import Column
+from models.data.table import Table
+from models.parts.feature import CellError, Encoder, Feature, Observation, Rows, is_text, json_kind
+from models.parts.inputs import InputKind, Inputs
+from models.parts.tokenizers import AnyTokenizer
+from models.parts.tokenizers.words import Words
+
+MAX_WORDS = 512
+"""Longer texts are cut: the tail of a few long rows would set the cost of all."""
+
+PAD, UNKNOWN, FIRST = 0, 1, 2
+"""The word numbered FIRST is the first of the vocabulary."""
+
+
+class WordsEncoder(Encoder):
+    """Words to numbers. 0 pads, 1 is any word that the training rows do not have."""
+
+    kind: Literal["words"] = "words"
+    tokenizer: AnyTokenizer | None = Field(description="cuts a row into words; null: rows are lists of words")
+    length: int
+    words: list[str] = Field(description="the word numbered i + 2, most frequent first")
+    rare: int = Field(description="number of the first word that was seen once")
+
+    @property
+    def reads(self) -> str:
+        return "tokens" if self.tokenizer is None else "text"
+
+    def for_column(self, column: Column) -> Encoder | str:
+        """Texts and lists of words are both words: a text is cut as the parent cut, or as text is cut by default."""
+        if column.kind not in ("text", "tokens"):
+            return super().for_column(column)
+        cut = (self.tokenizer or Words()) if column.kind == "text" else None
+        return self.model_copy(update={"name": column.name, "tokenizer": cut})
+
+    def inputs(self) -> Inputs:
+        return Inputs("text", (self.length,), vocabulary=len(self.words) + FIRST, rare=self.rare)
+
+    def encode(self, table: Table, length: int | None = None) -> npt.NDArray[np.generic]:
+        """x_NT, int64, cut at `length` words or at those of the longest row learned from. No word is one unknown."""
+        index, length = {word: at for at, word in enumerate(self.words, FIRST)}, length or self.length
+        x_NT = np.zeros((table.rows, length), np.int64)
+        for row, words in enumerate(words_of(table, self.name, self.tokenizer)):
+            numbers = [index.get(word, UNKNOWN) for word in words[:length]] or [UNKNOWN]
+            x_NT[row, : len(numbers)] = numbers
+        return x_NT
+
+
+def words_of(table: Table, name: str, tokenizer: Any) -> list[list[str]]:
+    """The words of every row of a column."""
+    if tokenizer is None:
+        return [words or [] for words in table.tokens(name)]
+    return [tokenizer.tokens(text or "") for text in table.strings(name)]
+
+
+def fit_words(table: Table, name: str, tokenizer: Any, train: Rows) -> WordsEncoder:
+    """A vocabulary from the training rows, the most frequent word first."""
+    rows = words_of(table, name, tokenizer)
+    counts = Counter(word for row in train for word in rows[row])
+    # Ties by spelling: the order must not hang on which row came first.
+    ordered = sorted(counts, key=lambda word: (-counts[word], word))
+    # Of all rows: a test sentence that was cut at the longest of training would be measured on its first words.
+    length = min(MAX_WORDS, max(map(len, rows), default=1) or 1)
+    rare = FIRST + sum(1 for word in ordered if counts[word] > 1)
+    return WordsEncoder(name=name, tokenizer=tokenizer, length=length, words=ordered, rare=rare)
+
+
+def expect_words(column: Column) -> Inputs:
+    """The tensor of a column of words, as its description lets us expect it."""
+    return Inputs("text", (min(MAX_WORDS, column.max_length or 1),), vocabulary=(column.vocabulary or 0) + FIRST)
+
+
+class Text(Feature):
+    """A sentence or a longer text, cut into words by its tokenizer."""
+
+    kind: Literal["text"] = "text"
+    tokenizer: AnyTokenizer = Field(Words(), description="how a text is cut into words")
+
+    precedence: ClassVar[int] = 50
+
+    @classmethod
+    def recognizes(cls, seen: Observation) -> bool:
+        return bool(pa.types.is_string(seen.type))
+
+    def read(self, values: pa.Array, column: Column) -> pa.Array:
+        return values if pa.types.is_string(values.type) else values.cast(pa.string())
+
+    def cells(self, values: Sequence[Any], column: Column) -> pa.Array:
+        for row, value in enumerate(values):
+            if not (value is None or is_text(value)):
+                raise CellError(row, f"must be a string; this is {json_kind(value)}")
+        return pa.array(values, pa.string())
+
+    def words(self, values: pa.Array) -> list[list[str]] | None:
+        return [self.tokenizer.tokens(text) for text in values.to_pylist()]
+
+    def characters(self, values: pa.Array) -> list[str] | None:
+        texts: list[str] = values.to_pylist()
+        return texts
+
+    def input_kind(self, column: Column, accepts: frozenset[InputKind]) -> InputKind:
+        return "text"
+
+    def expect(self, column: Column, accepts: frozenset[InputKind]) -> Inputs:
+        return expect_words(column)
+
+    def fit(self, table: Table, column: Column, train: Rows, accepts: frozenset[InputKind]) -> WordsEncoder:
+        return fit_words(table, column.name, self.tokenizer, train)

@@ -1,0 +1,118 @@
+"""What an upload's cell and a predict request's cell become is the same, bit for bit, for every feature."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from models.data.formats import FORMATS
+from models.data.formats.limits import Limits
+from models.data.intake import Intake, ingest
+from models.data.preparation.choice import DatasetChoice
+from models.data.preparation.encoders import TensorEncoder
+from models.data.preparation.roles import Roles, assign
+from models.data.table import Table
+from models.parts.architecture import ARCHITECTURES
+from models.parts.feature import FEATURES, of, read
+from models.serving.prediction import _table
+
+NUMERALS = st.sampled_from(["1.50", "7.5", "+3", "-0", "1e3", " 2.25 ", "NA", "", "0.1", "12345678901234567890", ".5"])
+WORDS = st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), min_size=1, max_size=12)
+
+
+def _taken_in(folder: Path, name: str, content: bytes, format: str) -> tuple[Intake, Table]:
+    (folder / name).write_bytes(content)
+    limits = Limits()
+    intake = ingest(FORMATS[format](folder / name, limits), folder / "rows.parquet", limits)
+    return intake, Table.open(folder / "rows.parquet", intake.schema)
+
+
+def _both_ways(table: Table, kind: str, architecture: str) -> tuple[torch.Tensor, torch.Tensor]:
+    """x_N… of every row as training has it, and as a predict request has it that sends the cells as they are shown."""
+    chosen = next(column.name for column in table.schema.columns if column.kind == kind and column.name != "y")
+    choice = DatasetChoice(id="x", inputs=[chosen], target="y")
+    roles: Roles = assign(choice, table.schema, ARCHITECTURES[architecture].model_validate({}))
+    encoder = TensorEncoder.fit(read(table, roles.columns), roles, np.arange(table.rows))
+    raw = table.data.select([chosen]).to_pylist()
+    column = roles.inputs[0]
+    sent = json.loads(json.dumps([{chosen: of(column).show(row[chosen], column)} for row in raw]))
+    return encoder.encode(read(table, roles.columns)), encoder.encode(_table(sent, roles.inputs))
+
+
+def _csv(cells: list[str]) -> bytes:
+    quoted = ['"' + cell.replace('"', '""') + '"' for cell in cells]
+    return ("x,y\n" + "".join(f"{cell},{'ab'[at % 2]}\n" for at, cell in enumerate(quoted))).encode()
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(NUMERALS, min_size=4, max_size=30))
+def test_numbers_of_a_csv(tmp_path_factory: pytest.TempPathFactory, cells: list[str]) -> None:
+    intake, table = _taken_in(tmp_path_factory.mktemp("n"), "t.csv", _csv(["3.5", *cells]), "csv")
+    assert intake.schema.columns[0].kind == "number"
+    trained, predicted = _both_ways(table, "number", "mlp")
+    assert trained.numpy().tobytes() == predicted.numpy().tobytes()
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.one_of(WORDS, st.sampled_from(["1.50", "1.5", " a", "a ", "A"])), min_size=2, max_size=5))
+def test_categories_of_a_csv(tmp_path_factory: pytest.TempPathFactory, cells: list[str]) -> None:
+    intake, table = _taken_in(tmp_path_factory.mktemp("c"), "t.csv", _csv([*cells, "z"] * 6), "csv")
+    if intake.schema.columns[0].kind != "category":
+        return
+    trained, predicted = _both_ways(table, "category", "mlp")
+    assert trained.numpy().tobytes() == predicted.numpy().tobytes()
+    assert trained.sum() == table.rows - intake.schema.columns[0].missing
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.lists(WORDS, min_size=4, max_size=9).map(" ".join), min_size=4, max_size=12, unique=True))
+def test_texts_of_a_csv(tmp_path_factory: pytest.TempPathFactory, cells: list[str]) -> None:
+    intake, table = _taken_in(tmp_path_factory.mktemp("x"), "t.csv", _csv(cells), "csv")
+    if intake.schema.columns[0].kind != "text":
+        return
+    trained, predicted = _both_ways(table, "text", "textcnn")
+    assert trained.numpy().tobytes() == predicted.numpy().tobytes()
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.lists(WORDS, min_size=1, max_size=5), min_size=4, max_size=12))
+def test_lists_of_words(tmp_path_factory: pytest.TempPathFactory, rows: list[list[str]]) -> None:
+    lines = "".join(json.dumps({"x": row, "y": "ab"[at % 2]}) + "\n" for at, row in enumerate(rows))
+    _, table = _taken_in(tmp_path_factory.mktemp("l"), "t.jsonl", lines.encode(), "jsonl")
+    trained, predicted = _both_ways(table, "tokens", "textcnn")
+    assert trained.numpy().tobytes() == predicted.numpy().tobytes()
+
+
+@pytest.mark.parametrize(("kind", "architecture"), [("image", "cnn"), ("array", "mlp"), ("array", "cnn")])
+def test_images_and_arrays(kind: str, architecture: str, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    pixels: dict[str, Any] = {
+        "image": rng.integers(0, 256, (12, 6, 5, 3)).astype(np.uint8),
+        "array": rng.standard_normal((12, 6, 5)).astype(np.float32),
+    }
+    np.savez(tmp_path / "t.npz", x=pixels[kind], y=np.arange(12) % 2)
+    _, table = _taken_in(tmp_path, "t.npz", (tmp_path / "t.npz").read_bytes(), "npz")
+    trained, predicted = _both_ways(table, kind, architecture)
+    assert trained.numpy().tobytes() == predicted.numpy().tobytes()
+
+
+def test_every_feature_is_compared_here() -> None:
+    """A feature that is added brings its own comparison: this list says so."""
+    compared = {"number", "category", "text", "tokens", "image", "array"}
+    assert {part.model_fields["kind"].default for part in FEATURES} == compared
+
+
+def test_cells_are_kept_as_they_were_written(tmp_path: Path) -> None:
+    _, table = _taken_in(tmp_path, "t.csv", b"price,y\n1.50,a\n007,b\n+2,a\n", "csv")
+    assert table.data["price"].to_pylist() == ["1.50", "007", "+2"]
+    _, table = _taken_in(tmp_path, "u.csv", b"price,y\n1.50,a\n7,b\n+2,a\n", "csv")
+    assert pq.read_table(tmp_path / "rows.parquet")["price"].to_pylist() == ["1.50", "7", "+2"]
+    column = table.schema.columns[0]
+    assert column.kind == "number"
+    assert of(column).read(table.data["price"].chunk(0), column).to_pylist() == [1.5, 7.0, 2.0]
