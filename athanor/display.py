@@ -278,7 +278,7 @@ def _facts() -> Table:
 
 
 def _shelves(answer: Catalog) -> list[tuple[str, list[PartInfo]]]:
-    return [(name, getattr(answer, name)) for name in Catalog.model_fields]
+    return list(answer.shelves().items())
 
 
 def _type(field: dict[str, Any]) -> str:

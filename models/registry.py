@@ -1,4 +1,4 @@
-"""Shelves of parts that fill themselves: one file in a folder is one part, and nothing else is edited."""
+"""Registries of parts that fill themselves: one file in a folder is one part, and nothing else is edited."""
 
 import importlib
 import inspect
@@ -20,14 +20,15 @@ class Buildable(Part):
 
 
 class Registry(Generic[P]):
-    """The parts of one folder under ``models``, by kind."""
+    """The parts of one folder below `models/parts`, by kind. The folder is read once, at the first look-up."""
 
     def __init__(self, folder: str) -> None:
         self.folder = folder
         self._parts: dict[str, type[P]] = {}
+        self._discovered = False
 
     def add(self, part: type[P]) -> None:
-        """Put a part on the shelf. Raises TypeError when its kind is missing or already taken."""
+        """Register a part. Raises TypeError when its kind is missing or already taken."""
         kind = part.model_fields["kind"].default
         if not isinstance(kind, str):
             raise TypeError(f"{part.__module__}.{part.__name__} needs a line like: kind: Literal['x'] = 'x'")
@@ -49,12 +50,16 @@ class Registry(Generic[P]):
         return kind in self._parts
 
     def _discover(self) -> None:
+        if self._discovered:
+            return
         package = importlib.import_module(f"models.parts.{self.folder}")
         for module in pkgutil.iter_modules(package.__path__):
             importlib.import_module(f"{package.__name__}.{module.name}")
+        # Only now: until all files are in, another thread must read the folder too.
+        self._discovered = True
 
     def union(self) -> Any:
-        """The pydantic type of any part on this shelf, told apart by ``kind``."""
+        """The pydantic type of any registered part, told apart by `kind`."""
         parts = tuple(self)
         if len(parts) == 1:
             return parts[0]

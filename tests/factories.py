@@ -82,6 +82,7 @@ def a_submission(
     dataset_id: str | None = None,
     spec: dict[str, Any] | None = None,
     steps: int = 100,
+    trainings: int = 1,
     device: str = "auto",
     priority: int = 0,
     request_sha256: str = "0" * 64,
@@ -93,7 +94,7 @@ def a_submission(
     return jobs.Submission(
         key_id=key_id or a_key(tx),
         spec=spec or a_spec(tags=tags or {}),
-        plan={"steps": steps, "directions": {"loss": "min", "accuracy": "max"}},
+        plan={"steps": steps, "trainings": trainings, "directions": {"loss": "min", "accuracy": "max"}},
         dataset_id=dataset_id or a_dataset(tx),
         device=device,
         priority=priority,

@@ -42,11 +42,35 @@ print(json.dumps({
 """
 
 
+JOB = """
+import json
+import sys
+from pathlib import Path
+
+from tests.api import kit
+
+with kit.installation(Path(sys.argv[1])) as house, house.client() as client:
+    split = {"kind": "tail", "val": 0.2, "test": 0.3}
+    spec = kit.spec("linear", "iris", choice={"split": split}, hyperparameters={"epochs": 1})
+    plan = client.post("/v1/jobs?validate_only=true", json=spec).json()
+    job = kit.submit(client, spec)
+    kit.train(house.settings)
+    wrong = kit.spec("linear", "iris", choice={"split": {"kind": "tail", "val": 2}})
+    print(json.dumps({
+        "rows": [plan[f"{part}_rows"] for part in ("train", "val", "test")],
+        "split": plan["spec"]["dataset"]["split"],
+        "splits": [part["kind"] for part in client.get("/v1/catalog").json()["splits"]],
+        "job": client.get(f"/v1/jobs/{job}").json(),
+        "pointer": kit.problem(client.post("/v1/jobs", json=wrong), 422)["errors"][0]["pointer"],
+    }))
+"""
+
+
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the code with the examples in their places."""
     tree = tmp_path_factory.mktemp("tree")
-    for folder in ("athanor", "api", "worker", "models", "tests"):
+    for folder in ("athanor", "api", "worker", "models", "migrations", "tests"):
         shutil.copytree(ROOT / folder, tree / folder, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", tree)
     for path, text in EXAMPLES.items():
@@ -65,6 +89,7 @@ def test_there_are_examples() -> None:
         "models/parts/architectures/highway.py",
         "models/parts/losses/log_cosh.py",
         "tests/models/parts/losses/test_log_cosh.py",
+        "models/parts/splits/tail.py",
     ]
 
 
@@ -79,8 +104,25 @@ def test_a_dropped_file_is_a_part(tree: Path) -> None:
     assert '"highway"' in told["openapi"] and '"log_cosh"' in told["openapi"]
 
 
+def test_a_job_is_divided_by_a_dropped_file(tree: Path, tmp_path: Path) -> None:
+    ran = _run(tree, sys.executable, "-c", JOB, str(tmp_path / "data"))
+    assert ran.returncode == 0, ran.stderr
+    told = json.loads(ran.stdout)
+    assert told["splits"] == ["folds", "given", "holdout", "tail"]
+    assert told["rows"] == [75, 30, 45]
+    assert told["split"] == {"kind": "tail", "val": 0.2, "test": 0.3}
+    assert told["job"]["state"] == "succeeded", told["job"]["error"]
+    assert told["job"]["folds"] is None and "test/accuracy" in told["job"]["latest"]
+    assert told["pointer"] == "/dataset/split/val"
+
+
 def test_a_dropped_file_brings_its_tests(tree: Path) -> None:
-    chosen = ["tests/test_every_part.py", "tests/models/parts/losses/test_log_cosh.py", "-k", "highway or log_cosh"]
+    chosen = [
+        "tests/test_every_part.py",
+        "tests/models/parts/losses/test_log_cosh.py",
+        "-k",
+        "highway or log_cosh or tail",
+    ]
     ran = _run(tree, sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *chosen)
     assert ran.returncode == 0, ran.stdout
     passed = re.search(r"(\d+) passed", ran.stdout)

@@ -11,20 +11,20 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from athanor.contract import DatasetChoice
 from models.data.intake import ingest
+from models.data.preparation.choice import DatasetChoice
 from models.data.preparation.examples import Examples
 from models.data.preparation.roles import assign
 from models.nn.module_roles import readout
 from models.parts.architecture import ARCHITECTURES, COUNTED, Architecture, InputKind
 from models.parts.augmentation import AUGMENTATIONS, Augmentation
-from models.parts.dataset import DATASETS
 from models.parts.loss import LOSSES
 from models.parts.losses.mse import MSE
-from models.parts.metric import METRICS, Meaning, direction
+from models.parts.metric import Meaning, direction
 from models.parts.optimizer import OPTIMIZERS
 from models.parts.optimizers.sgd import SGD
 from models.parts.schedule import SCHEDULES
+from models.parts.shelves import SHELVES
 from models.parts.target import TARGETS, target_of
 from models.planning.rehearsal import rehearse
 from models.planning.spec import JobSpec
@@ -33,10 +33,6 @@ from tests import small
 from worker.training import loop
 from worker.training.batch import AugmentedBatches, Batch
 
-SHELVES = {
-    shelf.folder: shelf
-    for shelf in (ARCHITECTURES, LOSSES, OPTIMIZERS, SCHEDULES, AUGMENTATIONS, TARGETS, METRICS, DATASETS)
-}
 PARTS: list[tuple[str, Any]] = [(folder, part) for folder, shelf in SHELVES.items() for part in shelf]
 KINDS: tuple[InputKind, ...] = ("vector", "image", "text")
 CHANGING = [(part, kind) for part in AUGMENTATIONS for kind in KINDS if kind in part.accepts]

@@ -13,14 +13,12 @@ from typing import Any
 import pytest
 
 import athanor.version
-from models.parts.architecture import ARCHITECTURES
 from models.parts.augmentation import AUGMENTATIONS
-from models.parts.dataset import DATASETS
 from models.parts.loss import LOSSES
 from models.parts.metric import METRICS
-from models.parts.optimizer import OPTIMIZERS
-from models.parts.schedule import SCHEDULES
+from models.parts.shelves import SHELVES
 from models.parts.target import TARGETS
+from tests import branches
 
 ROOT = Path(__file__).parents[1]
 SKIPPED = {"__pycache__", "build", "dist", "node_modules"}
@@ -155,10 +153,7 @@ def test_the_rule_above_lets_by(code: str) -> None:
     assert not any(_forbidden(node) for node in ast.walk(ast.parse(code)))
 
 
-SHELVES: list[Any] = [ARCHITECTURES, LOSSES, OPTIMIZERS, SCHEDULES, AUGMENTATIONS, TARGETS, METRICS, DATASETS]
-
-
-@pytest.mark.parametrize("shelf", SHELVES, ids=lambda shelf: shelf.folder)
+@pytest.mark.parametrize("shelf", SHELVES.values(), ids=SHELVES)
 def test_one_part_a_file_and_names_agree(shelf: Any) -> None:
     files = {path.stem for path in (ROOT / "models" / "parts" / shelf.folder).glob("*.py")} - {"__init__"}
     parts = list(shelf)
@@ -190,6 +185,41 @@ def test_no_code_asks_which_task_it_has_before_it() -> None:
         if isinstance(node, ast.Constant) and node.value in tasks
     ]
     assert found == []
+
+
+def test_no_code_asks_which_part_it_has_before_it() -> None:
+    """A part is asked what it does, not what it is called: else a new one is not a file, but an edit everywhere."""
+    counts = {_at(path): len(list(branches.found(TREES[path]))) for path in SERVED}
+    allowed = {path: count for path, (count, _) in branches.ALLOWED.items()}
+    changed = {path: count for path, count in counts.items() if count != allowed.get(path, 0)}
+    assert changed == {}, "more than ALLOWED in tests/branches.py: ask the part; fewer: lower the number there"
+    assert allowed.keys() <= counts.keys(), "a file is gone: take it off ALLOWED in tests/branches.py"
+
+
+@pytest.mark.parametrize(
+    ("code", "count"),
+    [
+        ("column.kind == 'number'", 1),
+        ("'number' != column.kind", 1),
+        ("roles.task in ('tagging', 'regression') and form not in {'text'}", 2),
+        ("spec['dataset']['split']['kind'] == 'folds'", 1),
+        ("split.get('kind') != 'folds'", 1),
+        ("{'tagging': 1}[roles.task]", 1),
+        ("match encoder.form:\n    case 'text' | 'stream':\n        pass\n    case _:\n        pass", 2),
+        ("match (task, kind):\n    case ('tagging', 'text'):\n        pass", 1),
+        ("from models.parts.splits.folds import Folds\nisinstance(split, Folds)", 1),
+        ("from models.parts.splits.folds import Folds\nisinstance(split, (int, Folds))", 1),
+        ("from models.parts.splits.folds import Folds\nmatch split:\n    case Folds():\n        pass", 1),
+        ("from models.parts.split import Split\nisinstance(split, Split)", 0),
+        ("roles.task in loss.tasks or part.kind == kind", 0),
+        ("column.kind is None", 0),
+        ("self.kind == 'add_k'", 0),
+        ("array.dtype.kind == 'U'", 0),
+        ("LOSSES[part.kind]", 0),
+    ],
+)
+def test_the_rule_above_counts(code: str, count: int) -> None:
+    assert len(list(branches.found(ast.parse(code)))) == count
 
 
 def test_the_client_is_light() -> None:

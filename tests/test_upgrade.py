@@ -104,6 +104,21 @@ def test_jobs_keep_their_states_and_numbers(client: httpx.Client, expected: dict
             assert (job["state"], job["error"]) == (before["state"], before["error"])
 
 
+def test_a_cross_validation_keeps_its_folds(client: httpx.Client, expected: dict[str, Any]) -> None:
+    (crossed,) = {
+        id for id, job in expected["jobs"].items() if any(name.startswith("folds/") for name in job["series"])
+    }
+    latest = expected["jobs"][crossed]["latest"]
+    for id in expected["jobs"]:
+        folds = client.get(f"/v1/jobs/{id}").json()["folds"]
+        if id != crossed:
+            assert folds is None
+            continue
+        assert (folds["n"], folds["done"]) == (3, 3)
+        for name in ("test/loss", "test/accuracy"):
+            assert folds["series"][name]["values"] == [latest[f"folds/{fold}/{name}"]["value"] for fold in (1, 2, 3)]
+
+
 def test_every_point_of_every_series_is_there(client: httpx.Client, expected: dict[str, Any]) -> None:
     points = 0
     for id, before in expected["jobs"].items():

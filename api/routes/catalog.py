@@ -6,14 +6,7 @@ from typing import Any
 from fastapi import APIRouter
 
 from athanor.contract import Catalog
-from models.parts.architecture import ARCHITECTURES
-from models.parts.augmentation import AUGMENTATIONS
-from models.parts.dataset import DATASETS
-from models.parts.loss import LOSSES
-from models.parts.metric import METRICS
-from models.parts.optimizer import OPTIMIZERS
-from models.parts.schedule import SCHEDULES
-from models.parts.target import TARGETS
+from models.parts.shelves import SHELVES
 from models.planning.spec import JobSpec
 
 router = APIRouter(tags=["catalog"])
@@ -21,21 +14,12 @@ router = APIRouter(tags=["catalog"])
 
 @cache
 def _catalog() -> Catalog:
-    return Catalog(
-        architectures=ARCHITECTURES.catalog(),
-        losses=LOSSES.catalog(),
-        optimizers=OPTIMIZERS.catalog(),
-        schedules=SCHEDULES.catalog(),
-        augmentations=AUGMENTATIONS.catalog(),
-        targets=TARGETS.catalog(),
-        metrics=METRICS.catalog(),
-        datasets=DATASETS.catalog(),
-    )
+    return Catalog.model_validate({name: shelf.catalog() for name, shelf in SHELVES.items()})
 
 
 @router.get("/catalog")
 def read() -> Catalog:
-    """The parts of every shelf, each with its JSON Schema: architectures, losses, targets, metrics and more."""
+    """The parts of every shelf with their JSON Schemas: architectures, losses, features, targets, splits and more."""
     return _catalog()
 
 

@@ -13,7 +13,7 @@ from api.deps import Authenticated, Parts, Service
 from api.patches import patched
 from api.problems import Refused, invalid_spec
 from api.routes.checkpoints import FILES, take
-from athanor.contract import Checkpoint, Folds, Fork, Job, Plan
+from athanor.contract import Checkpoint, Fork, Job, Plan
 from athanor.files import PREPARATION, WEIGHTS
 from models.errors import SpecError
 from models.planning.spec import JobSpec
@@ -95,7 +95,7 @@ def _spec(parent: dict[str, Any], wanted: Fork) -> JobSpec:
 
 def _check_folds(parent: Job, spec: JobSpec) -> None:
     """Every row of a cross-validation is tested. Raises Refusal where the weights to start with know the rows."""
-    if isinstance(spec.dataset.split, Folds) and spec.dataset.id == parent.dataset_id:
+    if spec.dataset.split.trainings > 1 and spec.dataset.id == parent.dataset_id:
         raise SpecError(
             "/spec/dataset/split",
             "the parent has learned from rows of this dataset, and folds would test them as if they were new",

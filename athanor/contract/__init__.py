@@ -13,11 +13,8 @@ from athanor.contract.jobspec import (
     DatasetChoice as DatasetChoice,
     Direction as Direction,
     EarlyStopping as EarlyStopping,
-    Folds as Folds,
     Fork as Fork,
     Frozen as Frozen,
-    Given as Given,
-    Holdout as Holdout,
     Hyperparameters as Hyperparameters,
     Initialization as Initialization,
     JobSpec as JobSpec,
@@ -25,7 +22,6 @@ from athanor.contract.jobspec import (
     Name as Name,
     Part as Part,
     Resources as Resources,
-    Split as Split,
     WeightAveraging as WeightAveraging,
 )
 # isort: on
@@ -66,7 +62,8 @@ class Plan(Answer):
     train_rows: int = Field(description="a stream: windows; of rows given to its parts, as if all were equally long")
     val_rows: int
     test_rows: int
-    steps: int
+    trainings: int = Field(1, description="networks trained one after the other: one, or of a cross-validation more")
+    steps: int = Field(description="of all trainings together")
     steps_per_epoch: int
     checkpoint_bytes: int
     shapes: dict[str, list[int]] = Field(
@@ -291,14 +288,13 @@ class PartInfo(Answer):
 
 
 class Catalog(Answer):
-    architectures: list[PartInfo]
-    losses: list[PartInfo]
-    optimizers: list[PartInfo]
-    schedules: list[PartInfo]
-    augmentations: list[PartInfo]
-    targets: list[PartInfo]
-    metrics: list[PartInfo]
-    datasets: list[PartInfo]
+    """The parts of every shelf, by its name: `architectures`, `losses`, `splits`, and any that the server has."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, list[PartInfo]] = Field(init=False)
+
+    def shelves(self) -> dict[str, list[PartInfo]]:
+        return dict(self.__pydantic_extra__)
 
 
 class Device(Answer):

@@ -24,48 +24,6 @@ class Part(BaseModel):
     kind: Name
 
 
-class Holdout(Frozen):
-    """Shares of the rows, drawn once with `seed`, are kept from training."""
-
-    kind: Literal["holdout"] = "holdout"
-    val: float = Field(0.1, ge=0, lt=1, description="share of rows for validation")
-    test: float = Field(0.1, ge=0, lt=1, description="share of rows for the final test")
-    stratify: bool = Field(True, description="keep the shares of the classes equal in every part")
-    seed: int = Field(0, ge=0, lt=2**32)
-
-    @model_validator(mode="after")
-    def _leaves_rows_to_train_on(self) -> "Holdout":
-        if self.val + self.test >= 1:
-            raise ValueError(f"val + test = {self.val + self.test:g} leaves no rows for training; keep it below 1")
-        return self
-
-
-class Given(Frozen):
-    """The data say it: a column whose values are train, val and test, or files of those names in a zip."""
-
-    kind: Literal["given"] = "given"
-    column: Name | None = Field(None, description="column with train, val, test; default: the files' own names")
-    val: float = Field(0.1, gt=0, lt=1, description="share of train carved out, stratified, when no val is given")
-    seed: int = Field(0, ge=0, lt=2**32)
-
-
-class Folds(Frozen):
-    """Cross-validation: as many trainings as folds, each tested on a fold that it did not see.
-
-    `val` is carved out of the other folds for what is chosen on the way: the best epoch, an early stop. So no choice
-    ever sees the rows of a result.
-    """
-
-    kind: Literal["folds"] = "folds"
-    n: int = Field(5, ge=2, le=100, description="folds, and trainings; the job takes so many times as long")
-    val: float = Field(0.1, ge=0, lt=1, description="share of the other folds kept for validation")
-    stratify: bool = Field(True, description="keep the shares of the classes equal in every fold")
-    seed: int = Field(0, ge=0, lt=2**32)
-
-
-Split = Annotated[Holdout | Given | Folds, Field(discriminator="kind")]
-
-
 class DatasetChoice(Frozen):
     """Which data, which columns, and how they are divided."""
 
@@ -78,7 +36,10 @@ class DatasetChoice(Frozen):
     )
     input: Name | None = Field(None, description="text, images, arrays: the one column to learn from")
     target: Name | None = Field(None, description="default: the dataset's suggested target")
-    split: Split = Field(default_factory=Holdout)
+    split: Part = Field(
+        default_factory=lambda: Part(kind="holdout"),
+        description="which rows train, choose and test; default: as the files were named, else shares of the rows",
+    )
     tokens: Name | None = Field(
         None,
         description="language modeling: what is foretold, one at a time; default characters. Words that the training "

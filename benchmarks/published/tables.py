@@ -11,15 +11,16 @@ from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from athanor.contract import Folds
-from athanor.contract.jobspec import DatasetChoice
 from benchmarks.published.study import SEEDS, Lab, Row, Study
 from models.data.intake import ingest
+from models.data.preparation.choice import DatasetChoice
 from models.data.preparation.roles import assign
-from models.data.preparation.split import Division, divide
+from models.data.preparation.split import divide
 from models.data.table import Table
 from models.parts.architectures.mlp import MLP
 from models.parts.dataset import DATASETS
+from models.parts.split import Division
+from models.parts.splits.folds import Folds
 
 FOLDS = 10
 

@@ -1,5 +1,6 @@
 """Version 0.2: what its rows say that those of 0.1 did not."""
 
+from collections.abc import Callable
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,6 +12,9 @@ branch_labels = None
 depends_on = None
 
 JOBS = sa.table("jobs", sa.column("id", sa.String), sa.column("spec", sa.JSON), sa.column("plan", sa.JSON))
+Change = Callable[[dict[str, Any], dict[str, Any]], dict[str, Any]]
+"""From a job's spec and plan to the columns that change."""
+
 MEASURES = {
     "classification": {"loss": "min", "accuracy": "max"},
     "regression": {"loss": "min", "rmse": "min", "mae": "min", "r2": "max"},
@@ -21,15 +25,28 @@ MEASURES = {
 
 
 def upgrade() -> None:
-    bind = op.get_bind()
-    # A few at a time: a service may have had many jobs.
-    newest = ""
-    while rows := bind.execute(sa.select(JOBS).where(JOBS.c.id > newest).order_by(JOBS.c.id).limit(1000)).all():
-        for row in rows:
-            directions = MEASURES[row.plan["task"]]
-            new = {"spec": _with_modes(row.spec, directions), "plan": {**row.plan, "directions": directions}}
-            bind.execute(sa.update(JOBS).where(JOBS.c.id == row.id).values(**new))
-        newest = rows[-1].id
+    _change_jobs(_say_more)
+
+
+def downgrade() -> None:
+    _change_jobs(_say_less)
+
+
+def _say_more(spec: dict[str, Any], plan: dict[str, Any]) -> dict[str, Any]:
+    """A plan says how many trainings the job makes and which way each measure improves; a spec says the latter too."""
+    directions = MEASURES[plan["task"]]
+    split = spec["dataset"].get("split", {})
+    trainings = int(split["n"]) if split.get("kind") == "folds" else 1
+    return {
+        "spec": _with_modes(spec, directions),
+        "plan": {**plan, "trainings": trainings, "directions": directions},
+    }
+
+
+def _say_less(spec: dict[str, Any], plan: dict[str, Any]) -> dict[str, Any]:
+    policy = {name: value for name, value in spec["checkpoints"].items() if name != "mode"}
+    kept = {name: value for name, value in plan.items() if name not in ("trainings", "directions")}
+    return {"spec": {**spec, "checkpoints": policy}, "plan": kept}
 
 
 def _with_modes(spec: dict[str, Any], directions: dict[str, str]) -> dict[str, Any]:
@@ -46,13 +63,11 @@ def _mode(series: str, directions: dict[str, str]) -> str:
     return directions.get(series.rpartition("/")[2], "min")
 
 
-def downgrade() -> None:
+def _change_jobs(change: Change) -> None:
     bind = op.get_bind()
+    # A few at a time: a service may have had many jobs.
     newest = ""
     while rows := bind.execute(sa.select(JOBS).where(JOBS.c.id > newest).order_by(JOBS.c.id).limit(1000)).all():
         for row in rows:
-            policy = {name: value for name, value in row.spec["checkpoints"].items() if name != "mode"}
-            plan = {name: value for name, value in row.plan.items() if name != "directions"}
-            new = {"spec": {**row.spec, "checkpoints": policy}, "plan": plan}
-            bind.execute(sa.update(JOBS).where(JOBS.c.id == row.id).values(**new))
+            bind.execute(sa.update(JOBS).where(JOBS.c.id == row.id).values(**change(row.spec, row.plan)))
         newest = rows[-1].id

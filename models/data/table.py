@@ -12,6 +12,9 @@ import pyarrow.parquet as pq
 
 from athanor.contract import Column, Schema, Warned
 
+Rows = npt.NDArray[np.int64]
+"""Row numbers, from 0."""
+
 
 @dataclass(frozen=True)
 class Layout:

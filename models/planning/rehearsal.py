@@ -8,13 +8,14 @@ from itertools import islice
 import torch
 from torch import nn
 
-from athanor.contract import Folds, Plan, Schema
 from athanor.contract import JobSpec as WireSpec
+from athanor.contract import Plan, Schema
 from models.data.preparation.roles import Roles
-from models.data.preparation.split import Sizes, rounds, sizes, steps_per_epoch
+from models.data.preparation.split import sizes, steps_per_epoch
 from models.errors import SpecError
 from models.nn.module_roles import readout
 from models.parts.architecture import Architecture, Counted, Inputs, example
+from models.parts.split import Sizes
 from models.planning.freezing import freeze
 from models.planning.spec import JobSpec, foreseen, settle
 from models.planning.transfer import Start
@@ -111,6 +112,7 @@ def rehearse(spec: JobSpec, schema: Schema, rows: int, limits: Limits, start: St
         train_rows=parts.train,
         val_rows=parts.val,
         test_rows=parts.test,
+        trainings=len(folds),
         steps=steps,
         steps_per_epoch=per_epoch,
         checkpoint_bytes=4 * kept,
@@ -160,9 +162,8 @@ def _sizes(spec: JobSpec, schema: Schema, rows: int, roles: Roles) -> list[Sizes
     column = next((column for column in schema.columns if column.name == roles.part), None)
     counts = dict(zip(column.classes or [], column.counts or [], strict=True)) if column else {}
     split = spec.dataset.split
-    folds = [sizes(split, rows, roles, counts, fold) for fold in range(rounds(split))]
-    if isinstance(split, Folds) and not folds[-1].test:
-        raise SpecError("/dataset/split/n", f"{rows} rows do not make {split.n} folds", code="too_few_rows")
+    folds = [sizes(split, rows, roles, counts, fold) for fold in range(split.trainings)]
+    split.check_sizes(rows, folds)
     parts = folds[0]
     if parts.train < 2:
         what = f"windows of {roles.language.context} tokens" if roles.language else f"of {rows} rows"

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from athanor import contract
 from athanor.contract import MAX_BATCH, Schema
+from models.data.preparation.choice import DatasetChoice
 from models.data.preparation.roles import Roles, assign
 from models.errors import SpecError
 from models.parts.architecture import ARCHITECTURES, COUNTED, Architecture, Inputs, Recipe
@@ -16,6 +17,7 @@ from models.parts.loss import LOSSES, Loss
 from models.parts.metric import direction
 from models.parts.optimizer import OPTIMIZERS, Optimizer
 from models.parts.schedule import SCHEDULES, Schedule
+from models.parts.split import default_split
 from models.parts.target import TARGETS
 
 if TYPE_CHECKING:
@@ -43,14 +45,15 @@ class Hyperparameters(contract.Hyperparameters):
 
 class JobSpec(contract.JobSpec):
     architecture: AnyArchitecture
+    dataset: DatasetChoice
     hyperparameters: Hyperparameters = Field(default_factory=Hyperparameters)
 
 
 def settle(spec: JobSpec, schema: Schema) -> tuple[JobSpec, Roles]:
     """Fill in every default that depends on the architecture or the data. Raises Refusal."""
-    if schema.part is not None and "split" not in spec.dataset.model_fields_set:
-        # The files themselves said which rows are for testing.
-        spec = spec.model_copy(update={"dataset": spec.dataset.model_copy(update={"split": contract.Given()})})
+    if "split" not in spec.dataset.model_fields_set:
+        chosen = spec.dataset.model_copy(update={"split": default_split(schema)})
+        spec = spec.model_copy(update={"dataset": chosen})
     roles = assign(spec.dataset, schema, spec.architecture)
     given, recipe = spec.hyperparameters, spec.architecture.recipe
     loss = given.loss or LOSSES[roles.asks.losses[0]].model_validate({})

@@ -2,7 +2,6 @@
 
 import math
 from collections import defaultdict
-from typing import Any
 
 import numpy as np
 from sqlalchemy import select
@@ -91,7 +90,7 @@ def _answers(tx: Session, rows: list[Job]) -> list[contract.Job]:
             latest=latest[row.id],
             best=best[row.id],
             baseline=Baseline.model_validate(row.baseline) if row.baseline else None,
-            folds=_folds(row.spec, latest[row.id]),
+            folds=_folds(row.plan["trainings"], latest[row.id]),
             stop_seconds=row.stop_seconds,
             failures=row.failures,
             preemptions=row.preemptions,
@@ -105,13 +104,12 @@ def _answers(tx: Session, rows: list[Job]) -> list[contract.Job]:
     ]
 
 
-def _folds(spec: dict[str, Any], latest: dict[str, Point]) -> CrossValidation | None:
-    """The tests of the folds that are done, side by side."""
-    split = spec["dataset"].get("split", {})
-    if split.get("kind") != "folds":
+def _folds(trainings: int, latest: dict[str, Point]) -> CrossValidation | None:
+    """The tests of the folds that are done, side by side. None of a job that is a single training."""
+    if trainings == 1:
         return None
     tests: dict[str, list[float]] = defaultdict(list)
-    for fold in range(1, split["n"] + 1):
+    for fold in range(1, trainings + 1):
         prefix = f"folds/{fold}/"
         for name, point in latest.items():
             if name.startswith(prefix + "test/"):
@@ -122,4 +120,4 @@ def _folds(spec: dict[str, Any], latest: dict[str, Point]) -> CrossValidation | 
         )
         for name, values in tests.items()
     }
-    return CrossValidation(n=split["n"], done=len(tests.get("test/loss", [])), series=spreads)
+    return CrossValidation(n=trainings, done=len(tests.get("test/loss", [])), series=spreads)

@@ -17,7 +17,7 @@ from tests.athanor.stub import Reply, Stub, as_json, in_turn, problem, weights
 
 CHECKOUT = Path(__file__).parents[2]
 CATALOG: dict[str, list[dict[str, Any]]] = {
-    shelf: [] for shelf in ("losses", "optimizers", "schedules", "augmentations", "datasets")
+    shelf: [] for shelf in ("losses", "optimizers", "schedules", "augmentations", "splits", "datasets")
 } | {
     "architectures": [
         {

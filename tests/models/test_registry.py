@@ -1,5 +1,6 @@
-"""Shelves."""
+"""Registries."""
 
+import pkgutil
 from pathlib import Path
 from typing import Any, Literal
 
@@ -29,26 +30,56 @@ def _claim(module: str, kind: Any) -> type[Part]:
 
 
 def test_a_kind_is_claimed_once() -> None:
-    shelf: Registry[Part] = Registry("schedules")
-    shelf.add(Crucible)
-    shelf.add(Crucible)
+    registry: Registry[Part] = Registry("schedules")
+    registry.add(Crucible)
+    registry.add(Crucible)
     with pytest.raises(TypeError, match=r"^elsewhere claims the kind 'crucible', which .*test_registry has$"):
-        shelf.add(_claim("elsewhere", (Literal["crucible"], "crucible")))
+        registry.add(_claim("elsewhere", (Literal["crucible"], "crucible")))
 
 
 def test_a_part_needs_a_kind() -> None:
-    shelf: Registry[Part] = Registry("schedules")
+    registry: Registry[Part] = Registry("schedules")
     with pytest.raises(TypeError, match=r"elsewhere\.Claim needs a line like: kind"):
-        shelf.add(_claim("elsewhere", (str, ...)))
+        registry.add(_claim("elsewhere", (str, ...)))
 
 
-def test_a_shelf_fills_itself_from_its_folder() -> None:
+def test_a_registry_fills_itself_from_its_folder() -> None:
     files = sorted(path.stem for path in (ROOT / "models" / "parts" / "schedules").glob("[!_]*.py"))
     assert [part.model_fields["kind"].default for part in SCHEDULES] == files
     assert "cosine" in SCHEDULES and "sine" not in SCHEDULES
     assert SCHEDULES["step"].__module__ == "models.parts.schedules.step"
     with pytest.raises(KeyError):
         SCHEDULES["sine"]
+
+
+def test_a_folder_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    read, listed = [], pkgutil.iter_modules
+
+    def counted(path: Any) -> Any:
+        read.append(path)
+        return listed(path)
+
+    monkeypatch.setattr(pkgutil, "iter_modules", counted)
+    registry: Registry[Part] = Registry("schedules")
+    registry.add(Crucible)
+    for _ in range(3):
+        assert "crucible" in registry and registry["crucible"] is Crucible and list(registry) == [Crucible]
+    assert len(read) == 1
+
+
+def test_a_folder_with_a_broken_file_is_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(path: Any) -> Any:
+        raise ImportError("no such module")
+
+    registry: Registry[Part] = Registry("schedules")
+    registry.add(Crucible)
+    with monkeypatch.context() as patched:
+        patched.setattr(pkgutil, "iter_modules", broken)
+        with pytest.raises(ImportError):
+            list(registry)
+        with pytest.raises(ImportError):
+            list(registry)
+    assert list(registry) == [Crucible]
 
 
 def test_a_union_tells_parts_apart_by_kind() -> None:
@@ -65,15 +96,15 @@ def test_a_union_tells_parts_apart_by_kind() -> None:
 
 
 def test_a_union_of_one_is_that_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    shelf: Registry[Part] = Registry("schedules")
-    monkeypatch.setattr(shelf, "_discover", lambda: None)
-    shelf.add(Crucible)
-    assert TypeAdapter(shelf.union()).validate_python({"kind": "crucible", "heat": 4}) == Crucible(heat=4)
+    registry: Registry[Part] = Registry("schedules")
+    monkeypatch.setattr(registry, "_discover", lambda: None)
+    registry.add(Crucible)
+    assert TypeAdapter(registry.union()).validate_python({"kind": "crucible", "heat": 4}) == Crucible(heat=4)
 
 
 def test_a_catalog_entry() -> None:
-    shelf: Registry[Part] = Registry("schedules")
-    shelf.add(Crucible)
-    (entry,) = shelf.catalog()
+    registry: Registry[Part] = Registry("schedules")
+    registry.add(Crucible)
+    (entry,) = registry.catalog()
     assert (entry.kind, entry.summary, entry.description) == ("crucible", "Melts.", "Melts.\n\nAt length.")
     assert entry.schema_["properties"]["heat"]["minimum"] == 0  # type: ignore[index, call-overload]

@@ -13,7 +13,6 @@ from safetensors.torch import load_file
 
 from models.data.preparation.examples import Examples, prepare
 from models.data.preparation.roles import Roles
-from models.data.preparation.split import rounds
 from models.data.table import Table
 from models.planning.spec import JobSpec
 from worker.training import snapshot
@@ -40,7 +39,7 @@ class Work:
     @property
     def folds(self) -> int:
         """Trainings, one after another; 1 without a cross-validation."""
-        return rounds(self.spec.dataset.split)
+        return self.spec.dataset.split.trainings
 
 
 class TrainingRun:

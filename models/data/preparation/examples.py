@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from athanor.contract import Split
 from models.data.preparation import reuse, stream
 from models.data.preparation.encoders import Encoder, TensorEncoder
 from models.data.preparation.roles import Language, Roles
-from models.data.preparation.split import Rows, divide
-from models.data.table import Table
+from models.data.preparation.split import divide
+from models.data.table import Rows, Table
 from models.parts.architecture import Inputs
 from models.parts.feature import read
 from models.parts.learned import Learned
+from models.parts.split import Split
 from models.parts.target import FittedTarget, fitted_union
 
 if TYPE_CHECKING:

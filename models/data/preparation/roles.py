@@ -1,10 +1,10 @@
 """Which columns are learned from, which is learned, and what kind of task that makes."""
 
 from dataclasses import dataclass
-from difflib import get_close_matches
 
-from athanor.contract import Column, DatasetChoice, Folds, Given, Schema
-from models.data.table import part_of
+from athanor.contract import Column, Schema
+from models.data.columns import find_column
+from models.data.preparation.choice import DatasetChoice
 from models.errors import SpecError
 from models.parts.architecture import Architecture
 from models.parts.feature import of
@@ -19,7 +19,7 @@ WAYS: tuple[tuple[InputKind, bool], ...] = (("image", False), ("text", False), (
 
 @dataclass(frozen=True)
 class Roles:
-    """The columns of a job. `accepts` are the tensors that its network reads."""
+    """The columns of a job. `accepts` are the tensors that its network reads, `part` is the column of the split."""
 
     task: str
     accepts: frozenset[InputKind]
@@ -72,10 +72,9 @@ def assign(choice: DatasetChoice, schema: Schema, architecture: Architecture) ->
     target = _target(choice, schema)
     asked = asked or _suggested(target)
     asked.check(target)
-    part = choice.split.column or schema.part if isinstance(choice.split, Given) else schema.part
-    if isinstance(choice.split, Given):
-        _check_part(part, schema)
-    inputs = _inputs(choice, schema, {target.name, part}, architecture)
+    choice.split.check(schema, running_text=False)
+    part = choice.split.reads(schema)
+    inputs = _inputs(choice, schema, {target.name, part, schema.part}, architecture)
     _check_level(asked, architecture)
     asked.check_inputs(inputs)
     return Roles(asked.task, architecture.accepts, inputs, target, part)
@@ -118,20 +117,11 @@ def _read(choice: DatasetChoice, schema: Schema, architecture: Architecture, ask
             )
     tokens = _tokenizer(choice.tokens or "characters")
     language = Language(tokens, choice.documents or "stream", choice.context or 64, architecture.reach)
-    part = schema.part
-    if isinstance(choice.split, Folds) and language.documents == "stream":
-        raise SpecError(
-            "/dataset/split/kind",
-            "one running text has no rows to deal into folds",
-            code="wrong_split",
-            suggestion="use split.kind = holdout, or documents = lines",
-        )
-    if isinstance(choice.split, Given):
-        part = choice.split.column or part
-        _check_part(part, schema)
+    choice.split.check(schema, running_text=language.documents == "stream")
+    part = choice.split.reads(schema)
     texts = [column for column in schema.columns if column.kind == "text"]
     if choice.input is not None:
-        texts = [_find(schema, choice.input, "/dataset/input")]
+        texts = [find_column(schema, choice.input, "/dataset/input")]
     if len(texts) > 1:
         names = ", ".join(column.name for column in texts)
         raise SpecError("/dataset/input", f"choose one of {names}", code="ambiguous")
@@ -151,20 +141,6 @@ def _tokenizer(name: str) -> str:
     return name
 
 
-def _find(schema: Schema, name: str, pointer: str) -> Column:
-    for column in schema.columns:
-        if column.name == name:
-            return column
-    names = [column.name for column in schema.columns]
-    close = get_close_matches(name, names, 1)
-    raise SpecError(
-        pointer,
-        f"the dataset has no column '{name}'",
-        code="unknown_column",
-        suggestion=f"did you mean '{close[0]}'?" if close else "its columns are " + ", ".join(names[:20]),
-    )
-
-
 def _target(choice: DatasetChoice, schema: Schema) -> Column:
     name = choice.target or schema.target
     if name is None:
@@ -174,33 +150,14 @@ def _target(choice: DatasetChoice, schema: Schema) -> Column:
             code="missing_target",
             suggestion="name the column to predict in dataset.target",
         )
-    return _find(schema, name, "/dataset/target")
-
-
-def _check_part(part: str | None, schema: Schema) -> None:
-    if part is None:
-        raise SpecError(
-            "/dataset/split/column",
-            "no column says which rows are train, val and test, and no files were named so",
-            code="missing_column",
-            suggestion="name the column in split.column, or use split.kind = holdout",
-        )
-    column = _find(schema, part, "/dataset/split/column")
-    wrong = [value for value in column.classes or [] if part_of(value) is None]
-    if column.classes is None or wrong:
-        seen = f"'{wrong[0]}'" if wrong else "too many different values"
-        raise SpecError(
-            "/dataset/split/column", f"'{part}' holds {seen}; its values must be train, val and test", code="wrong_part"
-        )
-    if not any(part_of(value) == "train" for value in column.classes):
-        raise SpecError("/dataset/split/column", f"no row of '{part}' says train", code="wrong_part")
+    return find_column(schema, name, "/dataset/target")
 
 
 def _inputs(choice: DatasetChoice, schema: Schema, taken: set[str | None], architecture: Architecture) -> list[Column]:
     if choice.input is not None:
-        named = [_find(schema, choice.input, "/dataset/input")]
+        named = [find_column(schema, choice.input, "/dataset/input")]
     else:
-        named = [_find(schema, name, f"/dataset/inputs/{at}") for at, name in enumerate(choice.inputs or [])]
+        named = [find_column(schema, name, f"/dataset/inputs/{at}") for at, name in enumerate(choice.inputs or [])]
     if any(column.name in taken for column in named):
         where = "/dataset/input" if choice.input is not None else "/dataset/inputs"
         raise SpecError(where, "the target and the split column cannot be inputs", code="leak")

@@ -11,13 +11,12 @@ import torch
 from pydantic import Field
 from torch.nn import functional as F
 
-from athanor.contract import Given, Holdout, Split
 from models.data.preparation.roles import Language, Roles
-from models.data.preparation.shares import Rows, share
-from models.data.table import Table, part_of
+from models.data.table import Rows, Table
 from models.errors import DataError
 from models.parts.architecture import Inputs
 from models.parts.learned import Learned
+from models.parts.split import Split
 from models.parts.tokenizer import TOKENIZERS
 
 UNKNOWN, END, FIRST = 1, 2, 3
@@ -109,39 +108,16 @@ def read(
 ) -> tuple[TokenEncoder, torch.Tensor, torch.Tensor, torch.Tensor]:
     """An encoder, and the tokens of train, val and test.
 
-    The rows are joined by line breaks and divided where they stand: the last `test` share of the tokens is the test
-    part, the `val` share before it is the validation part (with test = 0 it is the end of the text), and what comes
-    before is for training. Nothing is drawn. A given split joins the rows of each part; without any for validation,
-    that is the end of the training text. Raises DataError where two tokens are not left to train on.
+    The split divides the rows, joined by line breaks. Raises DataError where two tokens are not left to train on.
     """
     name = roles.target.name
     texts = [text or "" for text in table.strings(name)]
-    if isinstance(split, Given):
-        assert roles.part is not None
-        said = [part_of(value or "") for value in table.strings(roles.part)]
-        train, val, test = (
-            cut("\n".join(text for text, part in zip(texts, said, strict=True) if part == wanted), language.tokens)
-            for wanted in ("train", "val", "test")
-        )
-        if "val" not in said:
-            kept, *_ = parts(len(train), split.val, 0)
-            train, val = train[:kept], train[kept:]
-    else:
-        assert isinstance(split, Holdout)
-        tokens = cut("\n".join(texts), language.tokens)
-        kept, held, _ = parts(len(tokens), split.val, split.test)
-        train, val, test = tokens[:kept], tokens[kept : kept + held], tokens[kept + held :]
+    values = None if roles.part is None else table.strings(roles.part)
+    train, val, test = split.divide_text(texts, values, lambda text: cut(text, language.tokens))
     if len(train) < 2:
         raise DataError(f"{len(train)} of {len(train + val + test)} tokens are left to train on; give more text")
     encoder = known or TokenEncoder.learn(name, language, train)
     return encoder, encoder.numbers(train), encoder.numbers(val), encoder.numbers(test)
-
-
-def parts(tokens: int, val: float, test: float) -> tuple[int, int, int]:
-    """Tokens of train, val and test."""
-    last = share(test, tokens)
-    middle = min(share(val, tokens), tokens - last)
-    return tokens - middle - last, middle, last
 
 
 def windows_of(tokens: int, context: int) -> int:

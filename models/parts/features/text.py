@@ -84,7 +84,7 @@ class Text(Feature):
     """A sentence or a longer text, cut into words by its tokenizer."""
 
     kind: Literal["text"] = "text"
-    tokenizer: AnyTokenizer = Field(default_factory=Words, description="how a text is cut into words")
+    tokenizer: AnyTokenizer = Field(Words(), description="how a text is cut into words")
 
     precedence: ClassVar[int] = 50
 

@@ -10,7 +10,7 @@ from athanor.contract import CrossValidation, Job, JobError, Point, Spread, Stat
 from models.records import events, job_views, jobs, metrics, workers
 from models.records.database import Database
 from models.records.tables import Worker
-from tests.factories import LEASE, a_checkpoint, a_job, a_spec, a_worker, some_points
+from tests.factories import LEASE, a_checkpoint, a_job, a_worker, some_points
 
 
 def shown(tx: Session, job_id: str) -> Job:
@@ -25,7 +25,7 @@ def test_a_waiting_job(database: Database) -> None:
     assert (job.name, job.state, job.is_terminal, job.desired, job.attempt) == ("first", "queued", False, "run", 0)
     assert (job.progress.step, job.progress.steps, job.latest, job.best, job.tags) == (0, 80, {}, {}, {"team": "red"})
     assert (job.started_at, job.finished_at, job.error) == (None, None, None)
-    assert job.created_at.endswith("Z")
+    assert job.created_at.endswith("Z") and job.folds is None
 
 
 def test_a_job_that_ran(database: Database) -> None:
@@ -60,8 +60,7 @@ def test_a_job_that_ran(database: Database) -> None:
 
 def test_the_folds_of_a_cross_validation(database: Database) -> None:
     with database.writing() as tx:
-        spec = a_spec(dataset={"id": "iris", "split": {"kind": "folds", "n": 3}})
-        job_id = a_job(tx, state=State.RUNNING, spec=spec)
+        job_id = a_job(tx, state=State.RUNNING, trainings=3)
         job = shown(tx, job_id)
         assert job.folds == CrossValidation(n=3, done=0, series={})
         for fold, (loss, r2) in enumerate([(0.5, 0.25), (0.75, math.nan)], 1):

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 import torch
 
-from athanor.contract import DatasetChoice
+from models.data.preparation.choice import DatasetChoice
 from models.data.preparation.encoders import TensorEncoder
 from models.data.preparation.roles import assign
 from models.data.table import Layout, Table

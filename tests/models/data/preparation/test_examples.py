@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from athanor.contract import DatasetChoice, Holdout
+from models.data.preparation.choice import DatasetChoice
 from models.data.preparation.examples import Preparation, prepare
 from models.data.preparation.roles import assign
 from models.data.preparation.split import divide
@@ -13,6 +13,7 @@ from models.parts.architecture import Architecture, InputKind
 from models.parts.architectures.cnn import CNN
 from models.parts.architectures.linear import Linear
 from models.parts.architectures.textcnn import TextCNN
+from models.parts.splits.holdout import Holdout
 from tests import small
 
 FITTING: dict[InputKind, Architecture] = {"vector": Linear(), "image": CNN(), "text": TextCNN()}

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from athanor.contract import Column, DatasetChoice, Schema
+from athanor.contract import Column, Schema
+from models.data.preparation.choice import DatasetChoice
 from models.data.preparation.roles import assign
 from models.data.table import part_of
 from models.errors import SpecError
@@ -62,9 +63,16 @@ def test_all_but_the_target_and_the_split_are_inputs_by_default() -> None:
     assert [column.name for column in roles.inputs] == ["height", "color"]
     assert roles.part == "fold"
     named_by_files = schema.model_copy(update={"part": "fold"})
-    for split in ({"kind": "given"}, {"kind": "holdout"}):
+    for split in ({"kind": "given"}, {"kind": "holdout"}, {"kind": "folds"}):
         roles = assign(_choice(split=split), named_by_files, MLP())
         assert [column.name for column in roles.inputs] == ["height", "color"]
+
+
+def test_a_column_that_the_files_made_is_no_input_beside_another_that_divides() -> None:
+    schema = Schema(target="label", part="part", columns=[MIXED.columns[at] for at in (0, 9, 11)])
+    schema.columns.append(Column(name="part", kind="category", classes=["test", "train"]))
+    roles = assign(_choice(split={"kind": "given", "column": "fold"}), schema, MLP())
+    assert ([column.name for column in roles.inputs], roles.part) == (["height"], "fold")
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from models.data.preparation.examples import Prepared, Stream, prepare
 from models.data.preparation.roles import Language
-from models.data.preparation.stream import TokenEncoder, cut, generate, parts, windows, windows_of
+from models.data.preparation.stream import TokenEncoder, cut, generate, windows, windows_of
 from models.data.table import Table
 from models.errors import DataError, SpecError
 from models.parts.architectures.transformer_lm import TransformerLM
@@ -155,11 +155,6 @@ def test_the_plan_foresees_what_comes(documents: str, tokens: str, tmp_path: Pat
     assert again == plan
 
 
-def test_parts_are_whole() -> None:
-    assert parts(100, 0.1, 0.0) == (90, 10, 0)
-    assert parts(101, 0.1, 0.2) == (71, 10, 20)
-
-
 @pytest.mark.parametrize(
     ("spec", "pointer"),
     [
@@ -169,6 +164,7 @@ def test_parts_are_whole() -> None:
         (_spec(inputs=["text"]), "/dataset/inputs"),
         (_spec(input="missing"), "/dataset/input"),
         (_spec(split={"kind": "given"}), "/dataset/split/column"),
+        (_spec(split={"kind": "folds"}), "/dataset/split/kind"),
         (_spec(context=1024), "/dataset/split"),
         (_spec("rnn", context=8), "/dataset/context"),
         (_spec("rnn", tokens="words"), "/dataset/tokens"),

@@ -11,10 +11,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from athanor.contract import DatasetChoice
 from models.data.formats import FORMATS
 from models.data.formats.limits import Limits
 from models.data.intake import Intake, ingest
+from models.data.preparation.choice import DatasetChoice
 from models.data.preparation.encoders import TensorEncoder
 from models.data.preparation.roles import Roles, assign
 from models.data.table import Table

@@ -12,7 +12,7 @@ import torch
 from sklearn import metrics
 from sklearn.dummy import DummyClassifier, DummyRegressor
 
-from athanor.contract import DatasetChoice
+from models.data.preparation.choice import DatasetChoice
 from models.data.preparation.examples import Examples, Prepared, prepare
 from models.data.preparation.roles import assign
 from models.data.table import Table

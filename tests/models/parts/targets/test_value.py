@@ -8,7 +8,7 @@ import pytest
 import torch
 from sklearn import metrics
 
-from athanor.contract import DatasetChoice
+from models.data.preparation.choice import DatasetChoice
 from models.data.preparation.encoders import TensorEncoder
 from models.data.preparation.examples import fit_target
 from models.data.preparation.roles import assign
