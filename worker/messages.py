@@ -111,11 +111,11 @@ _MESSAGES: TypeAdapter[Message] = TypeAdapter(Annotated[Message, Field(discrimin
 
 
 class ProtocolError(Exception):
-    """No trainer says that."""
+    """A trainer said what no trainer says, or calls something its snapshot that is none."""
 
 
 def read(line: bytes) -> Message:
-    """A line of the pipe. Raises Untrue."""
+    """A line of the pipe. Raises ProtocolError."""
     try:
         return _MESSAGES.validate_json(line)
     except ValidationError as error:

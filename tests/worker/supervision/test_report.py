@@ -16,8 +16,8 @@ from models.records.database import Database
 from models.settings import Limits, Settings
 from models.storage.folder import FolderStore
 from tests.factories import LEASE, a_submission, a_worker
-from worker.messages import Reached, Snapshot, Written
-from worker.supervision.report import ProtocolError, Report
+from worker.messages import ProtocolError, Reached, Snapshot, Written
+from worker.supervision.report import Report
 
 
 @pytest.fixture
@@ -38,14 +38,14 @@ def store(tmp_path: Path) -> FolderStore:
 
 @pytest.fixture
 def report(database: Database, store: FolderStore, claim: jobs.Claim, tmp_path: Path) -> Report:
-    room = tmp_path / "a1" / "trainer"
-    room.mkdir(parents=True)
-    return Report(database, store, Settings(data=tmp_path), claim, CheckpointPolicy(), room)
+    folder = tmp_path / "a1" / "trainer"
+    folder.mkdir(parents=True)
+    return Report(database, store, Settings(data=tmp_path), claim, CheckpointPolicy(), folder)
 
 
 def snapshot(report: Report, step: int) -> Snapshot:
-    """Files in the trainer's room, and what a trainer says of them."""
-    folder = report.room / f"step-{step}"
+    """Files in the trainer's folder, and what a trainer says of them."""
+    folder = report.trainer_folder / f"step-{step}"
     folder.mkdir()
     files = []
     for name in FILES:
@@ -61,14 +61,14 @@ def test_a_snapshot_becomes_a_checkpoint(report: Report, store: FolderStore, dat
         newest = checkpoints.newest(tx, report.job_id)
     assert newest is not None and newest.step == 10
     assert b"".join(store.read(newest.key(FILES[0]))) == f"{FILES[0]} at 10".encode()
-    assert list(report.room.parent.iterdir()) == [report.room]
+    assert list(report.trainer_folder.parent.iterdir()) == [report.trainer_folder]
 
 
 def test_a_link_to_a_secret_is_not_published(report: Report, store: FolderStore, tmp_path: Path) -> None:
     secret = tmp_path / "admin.key"
     secret.write_text("ath_secret")
     told = snapshot(report, 10)
-    weights = report.room / "step-10" / FILES[0]
+    weights = report.trainer_folder / "step-10" / FILES[0]
     weights.unlink()
     weights.symlink_to(secret)
     stolen = Written(name=FILES[0], bytes=10, sha256=hashlib.sha256(secret.read_bytes()).hexdigest())
@@ -80,8 +80,8 @@ def test_a_link_to_a_secret_is_not_published(report: Report, store: FolderStore,
 
 def test_a_folder_that_is_a_link_is_not_taken(report: Report, store: FolderStore, tmp_path: Path) -> None:
     told = snapshot(report, 10)
-    (report.room / "step-10").rename(tmp_path / "elsewhere")
-    (report.room / "step-10").symlink_to(tmp_path / "elsewhere")
+    (report.trainer_folder / "step-10").rename(tmp_path / "elsewhere")
+    (report.trainer_folder / "step-10").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(ProtocolError, match="no snapshot"):
         report.checkpoint(told)
     assert store.keys("jobs") == []
@@ -98,7 +98,7 @@ def test_only_the_files_of_a_snapshot_are_taken(names: tuple[str, ...], report: 
 
 def test_other_bytes_than_announced_are_not_taken(report: Report, store: FolderStore) -> None:
     told = snapshot(report, 10)
-    (report.room / "step-10" / FILES[1]).write_bytes(b"something else")
+    (report.trainer_folder / "step-10" / FILES[1]).write_bytes(b"something else")
     with pytest.raises(ProtocolError, match="not what the trainer said"):
         report.checkpoint(told)
     assert store.keys("jobs") == []
@@ -106,7 +106,7 @@ def test_other_bytes_than_announced_are_not_taken(report: Report, store: FolderS
 
 def test_what_nobody_committed_goes_and_a_later_attempt_s_stays(report: Report, store: FolderStore) -> None:
     report.checkpoint(snapshot(report, 10))
-    source = report.room / "file"
+    source = report.trainer_folder / "file"
     source.write_bytes(b"x")
     job = f"jobs/{report.job_id}"
     for orphan in ("a0/step-5", "a1/step-20", "a2/step-30", "origin"):

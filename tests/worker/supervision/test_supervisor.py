@@ -17,6 +17,7 @@ from tests.api import kit
 from tests.factories import LEASE, a_submission, a_worker, expire_lease
 from tests.rows import job_row, moves
 from worker.messages import Snapshot
+from worker.supervision.staging import Staged
 from worker.supervision.supervisor import Stalled, Supervisor
 from worker.supervision.trainer_process import Exit, TrainerProcess
 
@@ -109,7 +110,7 @@ def test_a_worker_that_hears_of_another_holder_ends_its_trainer(
     inbox = Inbox(monkeypatch, 90, lasts=0.05)
     zombie = supervisor(database, tmp_path, inbox, heartbeat=0.01)
     job_id = zombie.claim.job_id
-    monkeypatch.setattr(zombie, "_assignment", dict)
+    monkeypatch.setattr(zombie.staging, "stage", lambda _: Staged({}, 0, None))
     with database.writing() as tx:
         expire_lease(tx, job_id=job_id)
         assert jobs.reap(tx) == [job_id]
@@ -127,7 +128,7 @@ def test_a_database_that_stays_away_is_not_held_against_the_job(
     def away(*_: Any) -> None:
         raise OperationalError("SELECT secret FROM jobs", {}, ConnectionError("no route to 10.0.0.7"))
 
-    monkeypatch.setattr("worker.supervision.supervisor.AWAY", 0.0)
+    monkeypatch.setattr("worker.supervision.database_retry.LONGEST_OUTAGE", 0.0)
     monkeypatch.setattr(attempts, "seconds_spent", away)
     with kit.installation(tmp_path) as house, house.client() as client:
         job_id = kit.submit(client, kit.spec("linear"))
@@ -136,7 +137,7 @@ def test_a_database_that_stays_away_is_not_held_against_the_job(
         with house.database.reading() as tx:
             assert job_row(tx, job_id).no_progress_losses == 0
     assert job["state"] == "queued"
-    assert job["transitions"][-1]["reason"] == "the database was away for too long"
+    assert job["transitions"][-1]["reason"] == "the database was unavailable for too long"
 
 
 def test_a_fork_whose_start_the_store_has_lost_fails_and_says_so(tmp_path: Path) -> None:
