@@ -1,4 +1,4 @@
-"""The queue is the jobs table: what may be claimed, what should be rung for, and whose lease is a dead man's."""
+"""The queue is the jobs table: what may be claimed, what should be rung for, whose worker is dead."""
 
 import math
 from collections.abc import Callable
@@ -70,14 +70,18 @@ def expire_dead(tx: Session, machine: str, started: Callable[[int], float | None
 
 
 def overdue(tx: Session, machine: str) -> list[tuple[int, float]]:
-    """(pid, start time) of this machine's trainers whose lease has run out: they are to go before it is reaped."""
-    rows = tx.execute(
-        select(Attempt.pid, Attempt.pid_started)
+    """(pid, start time) of this machine's training processes whose lease has run out: they are to go before the reap.
+
+    Those whose start time nobody could see are left out: they cannot be told from a stranger with the same number.
+    """
+    rows = tx.scalars(
+        select(Attempt.processes)
         .join(Job, (Job.id == Attempt.job_id) & (Job.attempt == Attempt.attempt))
         .join(Worker, Worker.id == Job.lease_owner)
-        .where(Worker.machine == machine, Job.lease_expires_at < now(), Attempt.pid_started.is_not(None))
+        .where(Worker.machine == machine, Job.lease_expires_at < now(), Attempt.processes.is_not(None))
     )
-    return [(row.pid, row.pid_started) for row in rows]
+    named = [each for processes in rows for each in processes or []]
+    return [(each["pid"], each["started"]) for each in named if each["started"] is not None]
 
 
 def held(tx: Session) -> list[tuple[str, int]]:

@@ -151,10 +151,10 @@ class Supervisor:
         match heard:
             case Started(device=device, fingerprint=fingerprint):
                 self.began = uptime()
-                job_id, attempt, pid = self.claim.job_id, self.claim.attempt, self.trainer.pid
+                job_id, attempt = self.claim.job_id, self.claim.attempt
                 # Now: the trainer may be gone before this is written.
-                at = process_identity.started(pid)
-                self.retry.commit(lambda tx: jobs.begin(tx, job_id, attempt, pid, device, fingerprint, at))
+                processes = process_identity.identified(self.trainer.pids)
+                self.retry.commit(lambda tx: jobs.begin(tx, job_id, attempt, processes, device, fingerprint))
             case Measured(baseline=baseline):
                 self.retry.commit(lambda tx: jobs.note_baseline(tx, self.claim.job_id, self.claim.attempt, baseline))
             case Reached():

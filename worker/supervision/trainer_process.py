@@ -129,6 +129,11 @@ class TrainerProcess:
         return self.process.pid
 
     @property
+    def pids(self) -> list[int]:
+        """The leaders of its process groups: one today. To end a group is to end all that its leader started."""
+        return [self.pid]
+
+    @property
     def is_alive(self) -> bool:
         return not self.gone.is_set()
 

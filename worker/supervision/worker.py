@@ -110,11 +110,10 @@ class Worker:
         with self.database.reading() as tx:
             if self.is_draining or job_queue.is_empty(tx, slot.serves):
                 return False
-        pid = slot.warm().pid
-        named = (pid, process_identity.started(pid))
+        processes = process_identity.identified(slot.warm().pids)
         try:
             with self.database.writing() as tx:
-                claim = jobs.claim(tx, self.id, slot.serves, self.settings.timing.lease, *named)
+                claim = jobs.claim(tx, self.id, slot.serves, self.settings.timing.lease, processes)
         except BaseException:
             # It may have been claimed all the same, and this trainer be ended for it while it is at another job.
             slot.empty()

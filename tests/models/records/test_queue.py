@@ -71,7 +71,7 @@ def test_the_trainers_of_overdue_leases_of_this_machine_are_named(database: Data
             jobs.submit(tx, a_submission(tx))
             claim = jobs.claim(tx, a_worker(tx, machine=machine), ["auto"], LEASE)
             assert claim is not None
-            jobs.begin(tx, claim.job_id, claim.attempt, 100 + number, "cpu", {}, 5.5 + number)
+            jobs.begin(tx, claim.job_id, claim.attempt, [(100 + number, 5.5 + number)], "cpu", {})
             if overdue:
                 expire_lease(tx, job_id=claim.job_id)
         assert queue.overdue(tx, "here") == [(100, 5.5)]
@@ -81,11 +81,11 @@ def test_a_trainer_is_named_before_its_attempt_has_begun(database: Database) -> 
     """Its supervisor may be frozen between the order and the word that it was understood."""
     with database.writing() as tx:
         job_id = a_job(tx)
-        claim = jobs.claim(tx, a_worker(tx, machine="here"), ["auto"], LEASE, 7, 5.5)
+        claim = jobs.claim(tx, a_worker(tx, machine="here"), ["auto"], LEASE, [(7, 5.5), (8, math.nan), (9, 6.25)])
         assert claim is not None and claim.job_id == job_id
         assert queue.overdue(tx, "here") == []
         expire_lease(tx, job_id=job_id)
-        assert queue.overdue(tx, "here") == [(7, 5.5)]
+        assert queue.overdue(tx, "here") == [(7, 5.5), (9, 6.25)]
 
 
 def test_a_ring_that_nobody_could_follow_is_made_again(database: Database) -> None:

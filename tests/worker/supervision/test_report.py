@@ -27,7 +27,7 @@ def claim(database: Database) -> jobs.Claim:
         jobs.submit(tx, a_submission(tx))
         claim = jobs.claim(tx, a_worker(tx), ["auto"], LEASE)
         assert claim is not None
-        jobs.begin(tx, claim.job_id, claim.attempt, 1, "cpu", {})
+        jobs.begin(tx, claim.job_id, claim.attempt, [(1, None)], "cpu", {})
     return claim
 
 
