@@ -104,7 +104,7 @@ def claim(
     """
     best = (
         select(Job.id)
-        .where(*claimable(devices))
+        .where(*claimable(devices, worker_id))
         .order_by(Job.priority.desc(), Job.created_at)
         .limit(1)
         .with_for_update(skip_locked=True)
@@ -112,7 +112,7 @@ def claim(
     )
     row = tx.execute(
         update(Job)
-        .where(Job.id == best, *claimable(devices))
+        .where(Job.id == best, *claimable(devices, worker_id))
         .values(
             state=State.STARTING,
             attempt=Job.attempt + 1,
@@ -247,13 +247,14 @@ def fail(tx: Session, job_id: str, attempt: int, error: JobError) -> None:
     held(tx, job_id, attempt, LEASED, State.FAILED, error.code, values)
 
 
-def release(tx: Session, job_id: str, attempt: int, drained: bool = True) -> None:
+def release(tx: Session, job_id: str, attempt: int, drained: bool = True, why: str | None = None) -> None:
     """T11, T12, T14: the trainer stopped because it was asked to; the job goes where the user wants it by now.
 
-    `drained` says whether its worker asked; else a user did, who may have thought better of it. Raises LeaseLost.
+    `drained` says whether its worker asked; else a user did, who may have thought better of it, or it stopped for the
+    reason in `why`, which is not held against the job. Raises LeaseLost.
     """
     lock(tx, job_id)
-    why = "worker drained" if drained else "resumed"
+    why = why or ("worker drained" if drained else "resumed")
     again = {"preemptions": Job.preemptions + int(drained), "not_before": 0.0, "last_rung_at": None}
     for state in LEASED:
         mine = (Job.attempt == attempt,)

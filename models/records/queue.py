@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 
-from sqlalchemy import ColumnElement, or_, select, update
+from sqlalchemy import ColumnElement, exists, or_, select, update
 from sqlalchemy.orm import Session
 
 from athanor.contract import State
@@ -12,15 +12,30 @@ from models.records.tables import Attempt, Job, Worker
 
 EVERY_DEVICE = ["auto", "cpu", "cuda"]
 
+UNKNOWN_PART = "unknown_part"
+"""With this begins the outcome of an attempt whose worker does not know a part that the spec names."""
 
-def claimable(devices: list[str]) -> tuple[ColumnElement[bool], ...]:
+UNKNOWN_PART_REST = 300.0
+"""Seconds before that worker tries the job again; any other may take it at once."""
+
+
+def claimable(devices: list[str], worker_id: str | None = None) -> tuple[ColumnElement[bool], ...]:
     """The condition under which a worker that serves `devices` may take a job."""
-    return (Job.state == State.QUEUED, Job.desired == "run", Job.not_before <= now(), Job.device.in_(devices))
+    waits = (Job.state == State.QUEUED, Job.desired == "run", Job.not_before <= now(), Job.device.in_(devices))
+    if worker_id is None:
+        return waits
+    gave_back = exists().where(
+        Attempt.job_id == Job.id,
+        Attempt.worker_id == worker_id,
+        Attempt.outcome.startswith(UNKNOWN_PART, autoescape=True),
+        Attempt.ended_at > now() - UNKNOWN_PART_REST,
+    )
+    return (*waits, ~gave_back.correlate(Job))
 
 
-def is_empty(tx: Session, devices: list[str]) -> bool:
+def is_empty(tx: Session, devices: list[str], worker_id: str | None = None) -> bool:
     """Whether there is nothing to claim: a read, so that an idle worker never asks for the right to write."""
-    return tx.execute(select(Job.id).where(*claimable(devices)).limit(1)).first() is None
+    return tx.execute(select(Job.id).where(*claimable(devices, worker_id)).limit(1)).first() is None
 
 
 def to_ring(tx: Session, age: float, limit: int) -> list[str]:

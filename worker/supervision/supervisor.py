@@ -14,6 +14,7 @@ from athanor.contract import CheckpointPolicy, JobError
 from athanor.processes import full_disk
 from models.records import attempts, jobs
 from models.records.database import Database, DatabaseUnavailable
+from models.records.queue import UNKNOWN_PART
 from models.settings import Settings
 from models.storage.store import Store
 from worker.messages import Failed, Finished, Measured, ProtocolError, Reached, Ready, Snapshot, Started, Stopped
@@ -184,7 +185,7 @@ class Supervisor:
         if self.grace < 0:
             self.trainer.kill()
 
-    def _conclude(self, code: int) -> None:
+    def _conclude(self, exit_code: int) -> None:
         """The last transition. The process is gone by now."""
         job_id, attempt = self.claim.job_id, self.claim.attempt
         verdict = self.verdict
@@ -193,6 +194,9 @@ class Supervisor:
             match verdict:
                 case Finished():
                     jobs.succeed(tx, job_id, attempt)
+                case Failed(code=code, message=message) if code == UNKNOWN_PART and self.began is None:
+                    # Another worker may know it. Once the spec was understood, this would be no reason.
+                    jobs.release(tx, job_id, attempt, drained=False, why=f"{UNKNOWN_PART}: {message}")
                 case Failed(retryable=True):
                     self._lose(tx, verdict.message, verdict.code == full_disk.CODE)
                 case Failed():
@@ -204,7 +208,7 @@ class Supervisor:
                 case _ if self.stop_sent is not None or isinstance(verdict, Stopped):
                     jobs.release(tx, job_id, attempt, self.stop_sent == "drain")
                 case _:
-                    self._lose(tx, _exit_reason(code))
+                    self._lose(tx, _exit_reason(exit_code))
 
         self.retry.commit(conclude)
 

@@ -108,7 +108,7 @@ class Worker:
     def work(self, slot: Slot) -> bool:
         """Claim the best job this slot may run and see it through. False where there was none."""
         with self.database.reading() as tx:
-            if self.is_draining or job_queue.is_empty(tx, slot.serves):
+            if self.is_draining or job_queue.is_empty(tx, slot.serves, self.id):
                 return False
         processes = process_identity.identified(slot.warm().pids)
         try:
@@ -152,6 +152,6 @@ class Worker:
         """While a job runs, start the trainer of the next one as soon as there is one: importing takes seconds."""
         while not done.wait(1.0) and not self.is_draining:
             with suppress(*DatabaseUnavailable), self.database.reading() as tx:
-                if not job_queue.is_empty(tx, slot.serves):
+                if not job_queue.is_empty(tx, slot.serves, self.id):
                     slot.warm()
                     return

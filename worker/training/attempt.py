@@ -3,20 +3,26 @@
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from athanor.contract import Schema
 from models.data.table import Table
 from models.planning.spec import JobSpec, settle
 from worker.training import device as devices
 from worker.training import snapshot
 from worker.training.completed_folds import CompletedFolds
+from worker.training.failures import UnknownPart
 from worker.training.pipes import ParentWatch, Pipe
 from worker.training.run import Origin, TrainingRun, Work
 
 
 def attempt(assignment: dict[str, Any], pipe: Pipe, leash: ParentWatch) -> None:
     """One training after another, to the end or until told to stop."""
-    schema = Schema.model_validate(assignment["schema"])
-    spec, roles = settle(JobSpec.model_validate(assignment["spec"]), schema)
+    try:
+        schema, spec = Schema.model_validate(assignment["schema"]), JobSpec.model_validate(assignment["spec"])
+    except ValidationError as error:
+        raise UnknownPart(error) from error
+    spec, roles = settle(spec, schema)
     device = devices.prepare(spec.hyperparameters.seed, spec.resources.device)
     pipe.send("started", device=devices.name_of(device), fingerprint=devices.fingerprint(device))
     table = Table.open(Path(assignment["dataset"]), schema)

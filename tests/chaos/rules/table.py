@@ -42,7 +42,7 @@ MUTANTS: dict[str, Mutant] = {
     )
     row = tx.execute(
         update(Job)
-        .where(Job.id == best, *claimable(devices))
+        .where(Job.id == best, *claimable(devices, worker_id))
 """,
         """        .scalar_subquery()
     )

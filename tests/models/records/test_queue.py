@@ -95,3 +95,21 @@ def test_a_ring_that_nobody_could_follow_is_made_again(database: Database) -> No
         for each in (job_id, running, "no job"):
             queue.mark_unheard(tx, each)
         assert queue.to_ring(tx, 60, 10) == [job_id]
+
+
+def test_a_worker_that_does_not_know_a_part_leaves_the_job_to_others_for_a_while(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with database.writing() as tx:
+        job_id, old, new = a_job(tx), a_worker(tx), a_worker(tx)
+        claim = jobs.claim(tx, old, ["auto"], LEASE)
+        assert claim is not None
+        queue.mark_rung(tx, job_id)
+        jobs.release(tx, job_id, claim.attempt, drained=False, why=f"{queue.UNKNOWN_PART}: no such kind")
+        assert queue.is_empty(tx, ["auto"], old) and jobs.claim(tx, old, ["auto"], LEASE) is None
+        assert not queue.is_empty(tx, ["auto"], new) and queue.to_ring(tx, 60, 10) == [job_id]
+        with monkeypatch.context() as later:
+            later.setattr(queue, "UNKNOWN_PART_REST", -1.0)
+            assert not queue.is_empty(tx, ["auto"], old)
+        taken = jobs.claim(tx, new, ["auto"], LEASE)
+    assert taken is not None and (taken.job_id, taken.attempt) == (job_id, 2)
