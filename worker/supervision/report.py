@@ -147,10 +147,12 @@ class Report:
     def _write(self, tx: Session) -> None:
         self.desired = jobs.beat(tx, self.job_id, self.attempt, self.settings.timing.lease, self._progress)
         metrics.append(tx, self.job_id, {name: join(parts) for name, parts in self._points.items()})
-        if self._lines:
-            self._write_lines(tx)
+        self.write_lines(tx)
 
-    def _write_lines(self, tx: Session) -> None:
+    def write_lines(self, tx: Session) -> None:
+        """Lines alone, in a transaction that is refused once the attempt has lost its lease."""
+        if not self._lines:
+            return
         most, written = self.settings.limits.max_log_lines, events.count(tx, self.job_id, "log")
         if self._lines_written is None:
             self._lines_written = written

@@ -22,6 +22,7 @@ from worker.supervision import process_identity
 from worker.supervision.clock import uptime
 from worker.supervision.database_retry import DatabaseRetry
 from worker.supervision.heartbeat import Heartbeat
+from worker.supervision.milestones import Milestones
 from worker.supervision.report import Report
 from worker.supervision.staging import DamagedInput, Staging
 from worker.supervision.trainer_process import Exit, Heard, Line, ProtocolViolation, TrainerProcess
@@ -53,6 +54,7 @@ class Supervisor:
         self.heartbeat = Heartbeat(database, settings.timing, claim.job_id, claim.attempt)
         self.staging = Staging(database, store, settings, claim, policy, self.folder)
         self.report = Report(database, store, settings, claim, policy, self.folder / "trainer")
+        self.milestones = Milestones(self.report.line, claim.attempt)
         self.max_seconds: int = claim.spec["resources"]["max_seconds"]
         self.seconds_before = 0.0
         self.stop_sent: str | None = None
@@ -68,6 +70,7 @@ class Supervisor:
             self._tidy(self.report.clear)
             self.seconds_before = self.retry.call(self._seconds_spent)
             staged = self.retry.call(lambda: self.staging.stage(self.report.trainer_folder))
+            self.milestones.staged(staged, self.claim.dataset_id)
             self.trainer.send({"type": "job", **staged.assignment})
             code = self._follow()
             self._conclude(code)
@@ -75,12 +78,12 @@ class Supervisor:
             logger.warning("%s: attempt %d lost its lease", self.claim.job_id, self.claim.attempt)
         except DamagedInput as error:
             failure = JobError(code="data", message=str(error))
-            self._give_up(lambda tx: jobs.fail(tx, self.claim.job_id, self.claim.attempt, failure))
+            self._give_up(str(error), lambda tx: jobs.fail(tx, self.claim.job_id, self.claim.attempt, failure))
         except Exception as error:
             # An attempt lost like any other, and a slot that lives on.
             logger.exception("%s: attempt %d cannot go on", self.claim.job_id, self.claim.attempt)
             why, blameless = _cause(error), full_disk.is_to_blame(error) or isinstance(error, DatabaseUnavailable)
-            self._give_up(lambda tx: self._lose(tx, why, blameless))
+            self._give_up(why, lambda tx: self._lose(tx, why, blameless))
         finally:
             self.trainer.close()
             self.heartbeat.end()
@@ -95,11 +98,17 @@ class Supervisor:
             # Nobody needs them: they go with the job.
             logger.warning("%s: stored files that nobody needs stay for now: %s", self.claim.job_id, error)
 
-    def _give_up(self, write: Callable[[Session], None]) -> None:
+    def _give_up(self, why: str, write: Callable[[Session], None]) -> None:
         """Say what became of this attempt. Where not even that can be written, its lease runs out."""
         self.trainer.close()
+        self.milestones.ended(None, why)
+
+        def give_up(tx: Session) -> None:
+            self.report.write_lines(tx)
+            write(tx)
+
         with suppress(jobs.LeaseLost, SQLAlchemyError):
-            self.retry.commit(write)
+            self.retry.commit(give_up)
 
     def _lose(self, tx: Session, why: str, blameless: bool = False) -> None:
         """A full disk may have room in a while, and the job did not fill it; nor did it take the database away."""
@@ -127,6 +136,7 @@ class Supervisor:
                 silence += turn
                 self._check(silence)
             elif isinstance(heard, Exit):
+                self.milestones.ended(self.verdict, _exit_reason(heard.code))
                 self.retry.call(self.report.flush)
                 return heard.code
             else:
@@ -156,14 +166,17 @@ class Supervisor:
                 # Now: the trainer may be gone before this is written.
                 processes = process_identity.identified(self.trainer.pids)
                 self.retry.commit(lambda tx: jobs.begin(tx, job_id, attempt, processes, device, fingerprint))
+                self.milestones.began(device)
             case Measured(baseline=baseline):
                 self.retry.commit(lambda tx: jobs.note_baseline(tx, self.claim.job_id, self.claim.attempt, baseline))
             case Reached():
                 self.report.points(heard)
+                self.milestones.reached(heard)
             case Line(text=text):
                 self.report.line(text)
             case Snapshot():
                 self.retry.call(lambda: self.report.checkpoint(heard))
+                self.milestones.stored(heard)
             case Finished() | Stopped() | Failed():
                 self.verdict = heard
             case ProtocolViolation(why=why):
