@@ -6,7 +6,7 @@ from bisect import bisect_left
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from worker.messages import Failed, Finished, Reached, Snapshot, Stopped
+from worker.messages import Completion, Failure, PointBatch, Snapshot, Stop
 from worker.supervision.staging import Staged
 
 END_OF_EPOCH = "samples_per_second"
@@ -38,7 +38,7 @@ class Milestones:
     def began(self, device: str) -> None:
         self._say(f"attempt {self.attempt} runs on {device}")
 
-    def reached(self, points: Reached) -> None:
+    def reached(self, points: PointBatch) -> None:
         """A line for the last epoch that ends in these points, and one for a test."""
         for name, (steps, _, _) in points.series.items():
             prefix, _, last = name.rpartition("/")
@@ -47,7 +47,7 @@ class Milestones:
         if tested := _values_at(points, points.step, lambda name: f"/{name}".rpartition("/")[0].endswith("/test")):
             self._say(f"tested: {tested}")
 
-    def _epoch(self, points: Reached, prefix: str, step: int) -> None:
+    def _epoch(self, points: PointBatch, prefix: str, step: int) -> None:
         values = _values_at(points, step, lambda name: name.startswith((f"{prefix}train/", f"{prefix}val/")))
         # The points may go a little beyond the end of the epoch; only the last epoch of all may end before its time.
         epoch = points.epoch if step == points.step else math.floor(points.epoch)
@@ -56,14 +56,14 @@ class Milestones:
     def stored(self, snapshot: Snapshot) -> None:
         self._say(f"checkpoint of step {snapshot.step} is stored ({snapshot.reason})")
 
-    def ended(self, verdict: Finished | Stopped | Failed | None, otherwise: str) -> None:
+    def ended(self, verdict: Completion | Stop | Failure | None, otherwise: str) -> None:
         """How the attempt ended; without a verdict of the trainer's, `otherwise` says it."""
         match verdict:
-            case Finished():
+            case Completion():
                 how = "finished"
-            case Stopped():
+            case Stop():
                 how = "stopped as it was told to"
-            case Failed(message=message):
+            case Failure(message=message):
                 how = f"failed: {message}"
             case _:
                 how = otherwise
@@ -81,7 +81,7 @@ class Milestones:
         self._line(f"{at} {text}"[:LONGEST_LINE])
 
 
-def _values_at(points: Reached, step: int, wanted: Callable[[str], bool]) -> str:
+def _values_at(points: PointBatch, step: int, wanted: Callable[[str], bool]) -> str:
     """Values of series that have a point at `step`."""
     found = []
     for name, (steps, values, _) in points.series.items():

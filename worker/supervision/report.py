@@ -16,7 +16,7 @@ from models.records.chunks import Points, join
 from models.records.database import Database
 from models.settings import Settings
 from models.storage.store import Store
-from worker.messages import ProtocolError, Reached, Snapshot
+from worker.messages import PointBatch, ProtocolError, Snapshot
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ class Report:
         """Of the job; not known before the first of this attempt are."""
         self._progress: tuple[int, float, float | None] | None = None
 
-    def points(self, reached: Reached) -> None:
+    def points(self, reached: PointBatch) -> None:
         """Take a batch of points. Raises ProtocolError where a series goes back, or there are more than any job has."""
         self._progress = (reached.step, reached.epoch, reached.eta)
         for name, columns in reached.series.items():

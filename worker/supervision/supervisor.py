@@ -17,7 +17,17 @@ from models.records.database import Database, DatabaseUnavailable
 from models.records.queue import UNKNOWN_PART
 from models.settings import Settings
 from models.storage.store import Store
-from worker.messages import Failed, Finished, Measured, ProtocolError, Reached, Ready, Snapshot, Started, Stopped
+from worker.messages import (
+    BaselineResult,
+    Completion,
+    Failure,
+    PointBatch,
+    ProtocolError,
+    Readiness,
+    Snapshot,
+    Start,
+    Stop,
+)
 from worker.supervision import process_identity
 from worker.supervision.clock import uptime
 from worker.supervision.database_retry import DatabaseRetry
@@ -60,7 +70,7 @@ class Supervisor:
         self.stop_sent: str | None = None
         self.grace = settings.timing.stop_grace
         self.began: float | None = None
-        self.verdict: Finished | Stopped | Failed | None = None
+        self.verdict: Completion | Stop | Failure | None = None
 
     def run(self) -> None:
         """Returns when the trainer's process is gone and the job's row says what became of it."""
@@ -160,16 +170,16 @@ class Supervisor:
 
     def _take(self, heard: Heard) -> None:
         match heard:
-            case Started(device=device, fingerprint=fingerprint):
+            case Start(device=device, fingerprint=fingerprint):
                 self.began = uptime()
                 job_id, attempt = self.claim.job_id, self.claim.attempt
                 # Now: the trainer may be gone before this is written.
                 processes = process_identity.identified(self.trainer.pids)
                 self.retry.commit(lambda tx: jobs.begin(tx, job_id, attempt, processes, device, fingerprint))
                 self.milestones.began(device)
-            case Measured(baseline=baseline):
+            case BaselineResult(baseline=baseline):
                 self.retry.commit(lambda tx: jobs.note_baseline(tx, self.claim.job_id, self.claim.attempt, baseline))
-            case Reached():
+            case PointBatch():
                 self.report.points(heard)
                 self.milestones.reached(heard)
             case Line(text=text):
@@ -177,11 +187,11 @@ class Supervisor:
             case Snapshot():
                 self.retry.call(lambda: self.report.checkpoint(heard))
                 self.milestones.stored(heard)
-            case Finished() | Stopped() | Failed():
+            case Completion() | Stop() | Failure():
                 self.verdict = heard
             case ProtocolViolation(why=why):
                 raise ProtocolError(f"the trainer said what no trainer says: {why}")
-            case Ready() | Exit():
+            case Readiness() | Exit():
                 pass
 
     def _steer(self, seconds: float, turn: float) -> None:
@@ -205,20 +215,20 @@ class Supervisor:
 
         def conclude(tx: Session) -> None:
             match verdict:
-                case Finished():
+                case Completion():
                     jobs.succeed(tx, job_id, attempt)
-                case Failed(code=code, message=message) if code == UNKNOWN_PART and self.began is None:
+                case Failure(code=code, message=message) if code == UNKNOWN_PART and self.began is None:
                     # Another worker may know it. Once the spec was understood, this would be no reason.
                     jobs.release(tx, job_id, attempt, drained=False, why=f"{UNKNOWN_PART}: {message}")
-                case Failed(retryable=True):
+                case Failure(retryable=True):
                     self._lose(tx, verdict.message, verdict.code == full_disk.CODE)
-                case Failed():
+                case Failure():
                     jobs.fail(tx, job_id, attempt, JobError(code=verdict.code, message=verdict.message))
                 case _ if self.stop_sent == "limit":
                     limit = f"the job ran longer than resources.max_seconds = {self.max_seconds}"
                     message = f"{limit}: submit it with a larger one, or fork its last checkpoint"
                     jobs.fail(tx, job_id, attempt, JobError(code="max_seconds", message=message))
-                case _ if self.stop_sent is not None or isinstance(verdict, Stopped):
+                case _ if self.stop_sent is not None or isinstance(verdict, Stop):
                     jobs.release(tx, job_id, attempt, self.stop_sent == "drain")
                 case _:
                     self._lose(tx, _exit_reason(exit_code))

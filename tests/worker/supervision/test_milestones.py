@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.api import kit
-from worker.messages import Failed, Finished, Reached
+from worker.messages import Completion, Failure, PointBatch
 from worker.supervision.milestones import ALWAYS, Milestones
 
 
@@ -24,9 +24,9 @@ def milestones(lines: list[str], clock: list[float]) -> Milestones:
     return Milestones(lines.append, 1, lambda: clock[0])
 
 
-def reached(step: int, epoch: float, **series: tuple[list[int], list[float]]) -> Reached:
+def reached(step: int, epoch: float, **series: tuple[list[int], list[float]]) -> PointBatch:
     columns = {name.replace("__", "/"): (steps, values, [0.0] * len(steps)) for name, (steps, values) in series.items()}
-    return Reached(type="points", step=step, epoch=epoch, eta=0.0, series=columns)
+    return PointBatch(type="points", step=step, epoch=epoch, eta=0.0, series=columns)
 
 
 def test_an_epoch_is_summed_up_at_its_end(milestones: Milestones, lines: list[str]) -> None:
@@ -73,8 +73,8 @@ def test_a_day_of_short_epochs_does_not_fill_the_log(
 
 
 def test_how_it_ended(milestones: Milestones, lines: list[str]) -> None:
-    milestones.ended(Finished(type="finished"), "killed")
-    milestones.ended(Failed(type="failed", code="data", message="row 3", retryable=False), "killed")
+    milestones.ended(Completion(type="finished"), "killed")
+    milestones.ended(Failure(type="failed", code="data", message="row 3", retryable=False), "killed")
     milestones.ended(None, "killed")
     said = [line.partition(" ")[2] for line in lines]
     assert said == [f"attempt 1 ended: {how}" for how in ("finished", "failed: row 3", "killed")]

@@ -16,7 +16,7 @@ from models.records.database import Database
 from models.settings import Limits, Settings
 from models.storage.folder import FolderStore
 from tests.factories import LEASE, a_submission, a_worker
-from worker.messages import ProtocolError, Reached, Snapshot, Written
+from worker.messages import PointBatch, ProtocolError, Snapshot, SnapshotFile
 from worker.supervision.report import Report
 
 
@@ -51,7 +51,7 @@ def snapshot(report: Report, step: int) -> Snapshot:
     for name in FILES:
         data = f"{name} at {step}".encode()
         (folder / name).write_bytes(data)
-        files.append(Written(name=name, bytes=len(data), sha256=hashlib.sha256(data).hexdigest()))
+        files.append(SnapshotFile(name=name, bytes=len(data), sha256=hashlib.sha256(data).hexdigest()))
     return Snapshot(type="checkpoint", step=step, epoch=1.0, reason="cadence", score=None, fold=None, files=files)
 
 
@@ -71,7 +71,7 @@ def test_a_link_to_a_secret_is_not_published(report: Report, store: FolderStore,
     weights = report.trainer_folder / "step-10" / FILES[0]
     weights.unlink()
     weights.symlink_to(secret)
-    stolen = Written(name=FILES[0], bytes=10, sha256=hashlib.sha256(secret.read_bytes()).hexdigest())
+    stolen = SnapshotFile(name=FILES[0], bytes=10, sha256=hashlib.sha256(secret.read_bytes()).hexdigest())
     told = told.model_copy(update={"files": [stolen, *told.files[1:]]})
     with pytest.raises(ProtocolError, match="no file of the trainer's own"):
         report.checkpoint(told)
@@ -90,7 +90,7 @@ def test_a_folder_that_is_a_link_is_not_taken(report: Report, store: FolderStore
 @pytest.mark.parametrize("names", [FILES[:3], (*FILES[:3], "../../../admin.key"), (*FILES, "more"), (*FILES, FILES[0])])
 def test_only_the_files_of_a_snapshot_are_taken(names: tuple[str, ...], report: Report, store: FolderStore) -> None:
     told = snapshot(report, 10)
-    told = told.model_copy(update={"files": [Written(name=name, bytes=1, sha256="0" * 64) for name in names]})
+    told = told.model_copy(update={"files": [SnapshotFile(name=name, bytes=1, sha256="0" * 64) for name in names]})
     with pytest.raises(ProtocolError, match="no snapshot"):
         report.checkpoint(told)
     assert store.keys("jobs") == []
@@ -129,9 +129,9 @@ def test_an_attempt_that_is_fenced_off_commits_nothing(report: Report, database:
         assert checkpoints.newest(tx, report.job_id) is None
 
 
-def points(*steps: int, name: str = "train/loss") -> Reached:
+def points(*steps: int, name: str = "train/loss") -> PointBatch:
     columns = (list(steps), [0.5] * len(steps), [1.0] * len(steps))
-    return Reached(type="points", step=max(steps), epoch=1.0, eta=0.0, series={name: columns})
+    return PointBatch(type="points", step=max(steps), epoch=1.0, eta=0.0, series={name: columns})
 
 
 def test_a_series_does_not_go_back(report: Report, database: Database) -> None:

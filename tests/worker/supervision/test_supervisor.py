@@ -19,7 +19,7 @@ from models.storage.folder import FolderStore
 from tests.api import kit
 from tests.factories import LEASE, a_submission, a_worker, expire_lease
 from tests.rows import job_row, moves
-from worker.messages import Failed, Snapshot
+from worker.messages import Failure, Snapshot
 from worker.supervision.staging import Staged
 from worker.supervision.supervisor import Stalled, Supervisor
 from worker.supervision.trainer_process import Exit, TrainerProcess
@@ -212,7 +212,7 @@ def test_a_trainer_that_understood_its_spec_cannot_hand_the_job_back(
 ) -> None:
     said = supervisor(database, tmp_path, Inbox(monkeypatch, 1))
     said.began = began
-    said.verdict = Failed(type="failed", code="unknown_part", message="no such kind", retryable=True)
+    said.verdict = Failure(type="failed", code="unknown_part", message="no such kind", retryable=True)
     said._conclude(1)
     with database.reading() as tx:
         job = job_row(tx, said.claim.job_id)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import psutil
 import pytest
 
-from worker.messages import Finished, Reached, Ready
+from worker.messages import Completion, PointBatch, Readiness
 from worker.supervision import trainer_process as processes
 from worker.supervision.trainer_process import Exit, Line, ProtocolViolation, TrainerProcess, end_group
 
@@ -188,7 +188,7 @@ def test_its_end_does_not_overtake_its_last_words(monkeypatch: pytest.MonkeyPatc
     assert trainer.gone.wait(10)
     time.sleep(1.5)
     heard = [trainer.inbox.get(timeout=5) for _ in range(303)]
-    assert [type(each) for each in heard] == [Ready] + [Reached] * 300 + [Finished, Exit]
+    assert [type(each) for each in heard] == [Readiness] + [PointBatch] * 300 + [Completion, Exit]
     trainer.close()
 
 
