@@ -29,7 +29,7 @@ class Service:
     """How many networks are exported at once, for the same reason."""
 
     def discard(self, prefix: str) -> None:
-        """Remove from the store what no row names. What cannot be removed now, is left to the workers' janitors."""
+        """Remove from the store what no row names. What cannot be removed now is left to the garbage collectors."""
         try:
             self.store.delete(prefix)
         except (OSError, *DatabaseUnavailable) as error:

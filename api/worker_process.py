@@ -18,7 +18,7 @@ class Keeper:
     """Keeps a worker with so many slots, from `start` to `stop`."""
 
     def __init__(self, slots: int) -> None:
-        self._command = [sys.executable, "-m", "worker.local", "--leashed", "--slots", str(slots)]
+        self._command = [sys.executable, "-m", "worker.local", "--watch-parent", "--slots", str(slots)]
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._keep, name="keeper")
         self._worker: subprocess.Popen[bytes] | None = None

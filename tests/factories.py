@@ -153,7 +153,7 @@ def _bring(tx: Session, job_id: str, attempt: int, state: State) -> None:
     """From starting to any later state, within this attempt."""
     if state == State.STARTING:
         return
-    jobs.begin(tx, job_id, attempt, 4712, "cpu", {"torch": "2"})
+    jobs.begin(tx, job_id, attempt, [(4712, None)], "cpu", {"torch": "2"})
     if state == State.SUCCEEDED:
         jobs.succeed(tx, job_id, attempt)
     elif state == State.FAILED:

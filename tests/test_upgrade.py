@@ -17,6 +17,7 @@ from starlette.testclient import TestClient
 from api import schema
 from api.app import create_app
 from models.records.database import Database
+from models.records.tables import Attempt
 from models.settings import Settings
 
 ARCHIVE = Path(__file__).parent / "data" / "service-0.1.tar.gz"
@@ -139,3 +140,21 @@ def test_every_checkpoint_can_be_downloaded(client: httpx.Client, expected: dict
         for checkpoint, (_, sha256) in before["checkpoints"].items():
             weights = client.get(f"/v1/jobs/{id}/checkpoints/{checkpoint}/weights").content
             assert hashlib.sha256(weights).hexdigest() == sha256
+
+
+def test_attempts_keep_their_processes_there_and_back(old: Path) -> None:
+    database = Database((old / "url").read_text())
+    pids = text("SELECT pid, pid_started FROM attempts WHERE pid IS NOT NULL ORDER BY job_id, attempt")
+    with database.reading() as tx:
+        before = [tuple(row) for row in tx.execute(pids)]
+    schema.upgrade(database)
+    lists = select(Attempt.processes).where(Attempt.processes.is_not(None)).order_by(Attempt.job_id, Attempt.attempt)
+    with database.reading() as tx:
+        assert before and list(tx.scalars(lists)) == [[{"pid": pid, "started": started}] for pid, started in before]
+    config = Config()
+    config.set_main_option("script_location", str(schema.MIGRATIONS))
+    with database.engine.connect().execution_options(writes=True) as connection, connection.begin():
+        config.attributes["connection"] = connection
+        command.downgrade(config, LAST_OF_0_1)
+        assert [tuple(row) for row in connection.execute(pids)] == before
+    database.close()

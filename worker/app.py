@@ -31,17 +31,17 @@ app.conf.update(
     worker_redirect_stdouts=False,
 )
 
-station: Worker | None = None
+worker: Worker | None = None
 on_hangup: Any = signal.SIG_DFL
 
 
 @worker_init.connect
 def _open(sender: Any, **_: Any) -> None:
-    global station, on_hangup  # Celery calls back by signal; there is no object of ours to carry them
+    global worker, on_hangup  # Celery calls back by signal; there is no object of ours to carry them
     heed_hangup()
     on_hangup = signal.getsignal(signal.SIGHUP)
-    station = Worker(settings, "celery", sender.concurrency)
-    station.open()
+    worker = Worker(settings, "celery", sender.concurrency)
+    worker.open()
 
 
 @worker_ready.connect
@@ -52,11 +52,11 @@ def _heed_hangup(**_: Any) -> None:
 
 @worker_shutting_down.connect
 def _drain(**_: Any) -> None:
-    if station is not None:
-        station.drain()
+    if worker is not None:
+        worker.drain()
 
 
 @worker_shutdown.connect
 def _close(**_: Any) -> None:
-    if station is not None:
-        station.close()
+    if worker is not None:
+        worker.close()

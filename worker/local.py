@@ -10,55 +10,56 @@ import threading
 from athanor.processes.parent_watch import heed_hangup
 from models.records.database import DatabaseUnavailable
 from models.settings import Settings
-from worker.supervision.worker import Slot, Worker
+from worker.supervision.slots import Slot
+from worker.supervision.worker import Worker
 
 logger = logging.getLogger(__name__)
 
 
-def serve(station: Worker, leashed: bool) -> None:
-    """Work until SIGTERM, SIGINT, SIGHUP or, on a leash, the end of standard input."""
+def serve(worker: Worker, watches_parent: bool) -> None:
+    """Work until SIGTERM, SIGINT, SIGHUP or, where the parent is watched, the end of standard input."""
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: station.drain())
+        signal.signal(number, lambda *_: worker.drain())
     heed_hangup()
-    station.open()
-    if leashed:
-        threading.Thread(target=_watch, args=(station,), daemon=True).start()
-    threads = [threading.Thread(target=_poll, args=(station, slot)) for slot in station.all_slots]
+    worker.open()
+    if watches_parent:
+        threading.Thread(target=_watch_parent, args=(worker,), daemon=True).start()
+    threads = [threading.Thread(target=_poll, args=(worker, slot)) for slot in worker.slots]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    station.close()
+    worker.close()
 
 
-def _poll(station: Worker, slot: Slot) -> None:
-    while not station.is_draining:
+def _poll(worker: Worker, slot: Slot) -> None:
+    while not worker.is_draining:
         try:
-            busy = station.work(slot)
+            busy = worker.work(slot)
         except DatabaseUnavailable as error:
-            logger.warning("the database is away (%s)", error)
+            logger.warning("the database is unavailable (%s)", error)
             busy = False
         except Exception:
             # One attempt's trouble must not cost the slot its thread.
             logger.exception("an attempt failed outside its supervisor")
             busy = False
         if not busy:
-            station.pause()
+            worker.pause()
 
 
-def _watch(station: Worker) -> None:
+def _watch_parent(worker: Worker) -> None:
     while os.read(0, 4096):
         pass
-    station.drain()
+    worker.drain()
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="athanor worker", description="Claim jobs from the table and train them.")
     parser.add_argument("--slots", type=int, default=1, help="jobs at once on a processor; with CUDA, one a device")
-    parser.add_argument("--leashed", action="store_true", help="end when standard input does")
+    parser.add_argument("--watch-parent", action="store_true", help="end when standard input does")
     chosen = parser.parse_args()
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s worker: %(message)s")
-    serve(Worker(Settings(), "local", chosen.slots), chosen.leashed)
+    serve(Worker(Settings(), "local", chosen.slots), chosen.watch_parent)
 
 
 if __name__ == "__main__":

@@ -19,19 +19,19 @@ SeriesName = Annotated[str, Field(min_length=1, max_length=200)]
 Columns = tuple[list[Step], list[float], list[Finite]]
 
 
-class Said(BaseModel):
-    """A message; a field that is not named here is none."""
+class TrainerMessage(BaseModel):
+    """A message of a trainer to its supervisor; unknown fields are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Ready(Said):
+class Readiness(TrainerMessage):
     """Everything is imported."""
 
     type: Literal["ready"]
 
 
-class Started(Said):
+class Start(TrainerMessage):
     """The assignment is understood, the device taken."""
 
     type: Literal["started"]
@@ -39,14 +39,14 @@ class Started(Said):
     fingerprint: dict[str, Any] = Field(max_length=50)
 
 
-class Measured(Said):
+class BaselineResult(TrainerMessage):
     """What takes no learning, on the job's rows."""
 
     type: Literal["baseline"]
     baseline: Baseline
 
 
-class Reached(Said):
+class PointBatch(TrainerMessage):
     """Points of a stretch of steps, in columns: steps, values, times."""
 
     type: Literal["points"]
@@ -56,7 +56,7 @@ class Reached(Said):
     series: dict[SeriesName, Columns] = Field(max_length=200)
 
     @model_validator(mode="after")
-    def _columns(self) -> "Reached":
+    def _columns(self) -> "PointBatch":
         for name, (steps, values, times) in self.series.items():
             if not len(steps) == len(values) == len(times) > 0:
                 raise ValueError(f"the columns of {name} differ in length, or are empty")
@@ -65,7 +65,7 @@ class Reached(Said):
         return self
 
 
-class Written(Said):
+class SnapshotFile(TrainerMessage):
     """A file of a snapshot."""
 
     name: str = Field(max_length=100)
@@ -73,7 +73,7 @@ class Written(Said):
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
 
 
-class Snapshot(Said):
+class Snapshot(TrainerMessage):
     """A snapshot lies in the room, as step-N."""
 
     type: Literal["checkpoint"]
@@ -82,22 +82,22 @@ class Snapshot(Said):
     fold: int | None = Field(ge=1, le=100)
     reason: Literal["cadence", "best", "final", "stop"]
     score: Finite | None
-    files: list[Written] = Field(max_length=10)
+    files: list[SnapshotFile] = Field(max_length=10)
 
 
-class Finished(Said):
+class Completion(TrainerMessage):
     """Trained to the end."""
 
     type: Literal["finished"]
 
 
-class Stopped(Said):
+class Stop(TrainerMessage):
     """As it was told to."""
 
     type: Literal["stopped"]
 
 
-class Failed(Said):
+class Failure(TrainerMessage):
     """Why it cannot go on."""
 
     type: Literal["failed"]
@@ -106,16 +106,16 @@ class Failed(Said):
     retryable: bool
 
 
-Message = Ready | Started | Measured | Reached | Snapshot | Finished | Stopped | Failed
+Message = Readiness | Start | BaselineResult | PointBatch | Snapshot | Completion | Stop | Failure
 _MESSAGES: TypeAdapter[Message] = TypeAdapter(Annotated[Message, Field(discriminator="type")])
 
 
 class ProtocolError(Exception):
-    """No trainer says that."""
+    """A trainer said what no trainer says, or calls something its snapshot that is none."""
 
 
 def read(line: bytes) -> Message:
-    """A line of the pipe. Raises Untrue."""
+    """A line of the pipe. Raises ProtocolError."""
     try:
         return _MESSAGES.validate_json(line)
     except ValidationError as error:

@@ -17,7 +17,7 @@ import torch._dynamo  # optimizers import it on first use, which takes longer th
 from models.errors import DataError, SpecError
 from worker.training import enclosure
 from worker.training.attempt import attempt
-from worker.training.failures import explain
+from worker.training.failures import UnknownPart, explain
 from worker.training.loop import NonFinite
 from worker.training.pipes import ParentWatch, Pipe
 
@@ -39,7 +39,7 @@ def main() -> int:
     try:
         attempt(assignment, pipe, parent_watch)
     except Exception as error:
-        if not isinstance(error, (NonFinite, DataError, SpecError)):
+        if not isinstance(error, (NonFinite, DataError, SpecError, UnknownPart)):
             sys.excepthook(type(error), error, error.__traceback__)
         said = explain(error)
         pipe.send("failed", **said | {"message": said["message"][:LONGEST]})

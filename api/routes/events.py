@@ -53,7 +53,7 @@ async def index(
 
 @router.get("/logs", response_class=PlainTextResponse)
 def logs(service: Parts, job_id: str) -> PlainTextResponse:
-    """What the trainer printed."""
+    """What the trainer did, with times, and what it printed."""
     with service.database.reading() as tx:
         if job_views.version(tx, job_id) is None:
             raise missing("job", job_id)

@@ -1,11 +1,22 @@
 """Attempts: each worker's try at a job."""
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from models.records.tables import Attempt
+
+Processes = Sequence[tuple[int, float | None]]
+"""(process id, start time in the unit of its machine) of each process of an attempt; None or NaN where not known."""
+
+
+def stored(processes: Processes) -> list[dict[str, Any]]:
+    """As a row holds them."""
+    known = [(pid, None if started is None or math.isnan(started) else started) for pid, started in processes]
+    return [{"pid": pid, "started": started} for pid, started in known]
 
 
 def seconds_spent(tx: Session, job_id: str) -> float:

@@ -95,17 +95,16 @@ def claim(
     worker_id: str,
     devices: list[str],
     lease: float,
-    pid: int | None = None,
-    pid_started: float | None = None,
+    processes: attempts.Processes = (),
 ) -> Claim | None:
     """T2: the best queued job → starting, with the next attempt; its series end where its checkpoints do.
 
-    `pid` and `pid_started` name the trainer that waits for it: a sweep on its machine sees that it is gone before the
+    `processes` are those of the trainer that waits for it: a reaper on its machine sees that they are gone before the
     job moves on.
     """
     best = (
         select(Job.id)
-        .where(*claimable(devices))
+        .where(*claimable(devices, worker_id))
         .order_by(Job.priority.desc(), Job.created_at)
         .limit(1)
         .with_for_update(skip_locked=True)
@@ -113,7 +112,7 @@ def claim(
     )
     row = tx.execute(
         update(Job)
-        .where(Job.id == best, *claimable(devices))
+        .where(Job.id == best, *claimable(devices, worker_id))
         .values(
             state=State.STARTING,
             attempt=Job.attempt + 1,
@@ -138,8 +137,7 @@ def claim(
             job_id=row.id,
             attempt=row.attempt,
             worker_id=worker_id,
-            pid=pid,
-            pid_started=pid_started,
+            processes=attempts.stored(processes) or None,
             start_step=step,
             started_at=now(),
         )
@@ -153,19 +151,19 @@ def begin(
     tx: Session,
     job_id: str,
     attempt: int,
-    pid: int,
+    processes: attempts.Processes,
     device: str,
     fingerprint: dict[str, Any],
-    pid_started: float | None = None,
 ) -> None:
     """T3: starting → running. A resume in another environment is no longer exact, and the job says so.
 
-    `pid` and `pid_started` name the trainer, which may be another than the one that waited at the claim. Where the same
-    has been said before, and only the answer was lost, nothing changes. Raises Fenced.
+    `processes` are the trainer's, which may be another than the one that waited at the claim. Where the same has been
+    said before, and only the answer was lost, nothing changes. Raises LeaseLost.
     """
-    running = (Job.id == job_id, Job.attempt == attempt, Job.state == State.RUNNING)
-    begun = (Attempt.attempt == attempt, Attempt.pid == pid)
-    if tx.scalar(select(Job.id).join(Attempt, Attempt.job_id == Job.id).where(*running, *begun)):
+    running = (Job.id == job_id, Job.attempt == attempt, Job.state == State.RUNNING, Attempt.attempt == attempt)
+    begun = tx.scalar(select(Attempt.processes).join(Job, Attempt.job_id == Job.id).where(*running))
+    named = attempts.stored(processes)
+    if begun is not None and [each["pid"] for each in begun] == [each["pid"] for each in named]:
         return
     changed = attempts.changed(tx, job_id, attempt, fingerprint)
     held(tx, job_id, attempt, (State.STARTING,), State.RUNNING, None, {"bit_exact": False} if changed else {})
@@ -175,12 +173,12 @@ def begin(
     tx.execute(
         update(Attempt)
         .where(Attempt.job_id == job_id, Attempt.attempt == attempt)
-        .values(pid=pid, pid_started=pid_started, device=device, fingerprint=fingerprint)
+        .values(processes=named, device=device, fingerprint=fingerprint)
     )
 
 
 def note_baseline(tx: Session, job_id: str, attempt: int, baseline: Baseline) -> None:
-    """What the job's result is to be held against. Raises Fenced."""
+    """What the job's result is to be held against. Raises LeaseLost."""
     held = update(Job).where(Job.id == job_id, Job.attempt == attempt, Job.state == State.RUNNING)
     noted = held.values(baseline=baseline.model_dump(), version=Job.version + 1)
     if tx.execute(noted).rowcount == 0:  # type: ignore[attr-defined]
@@ -195,7 +193,7 @@ def note_inexact(tx: Session, job_id: str) -> None:
 def beat(
     tx: Session, job_id: str, attempt: int, lease: float, progress: tuple[int, float, float | None] | None = None
 ) -> Literal["run", "pause", "cancel"]:
-    """T4: keep the lease and note (step, epoch, eta in seconds). Returns what the user wants. Raises Fenced.
+    """T4: keep the lease and note (step, epoch, eta in seconds). Returns what the user wants. Raises LeaseLost.
 
     It also locks the row, so whatever else is written in this transaction is written by the holder.
     """
@@ -214,7 +212,7 @@ def beat(
 
 
 def commit_checkpoint(tx: Session, job_id: str, attempt: int, new: checkpoints.New) -> str:
-    """T5: a checkpoint whose files are safe gets its row; the job has made progress. Raises Fenced."""
+    """T5: a checkpoint whose files are safe gets its row; the job has made progress. Raises LeaseLost."""
     running = update(Job).where(Job.id == job_id, Job.attempt == attempt, Job.state == State.RUNNING)
     if tx.execute(running.values(no_progress_losses=0, version=Job.version + 1)).rowcount == 0:  # type: ignore[attr-defined]
         raise LeaseLost
@@ -232,7 +230,7 @@ def succeed(tx: Session, job_id: str, attempt: int) -> None:
 
 
 def lose(tx: Session, job_id: str, attempt: int, why: str, after: float | None = None) -> None:
-    """T7, or T8 once it was lost too often: the trainer died. Raises Fenced.
+    """T7, or T8 once it was lost too often: the trainer died. Raises LeaseLost.
 
     `after` are the seconds to wait where a disk or a database is to blame: such a loss is not held against the job.
     """
@@ -249,13 +247,14 @@ def fail(tx: Session, job_id: str, attempt: int, error: JobError) -> None:
     held(tx, job_id, attempt, LEASED, State.FAILED, error.code, values)
 
 
-def release(tx: Session, job_id: str, attempt: int, drained: bool = True) -> None:
+def release(tx: Session, job_id: str, attempt: int, drained: bool = True, why: str | None = None) -> None:
     """T11, T12, T14: the trainer stopped because it was asked to; the job goes where the user wants it by now.
 
-    `drained` says whether its worker asked; else a user did, who may have thought better of it. Raises Fenced.
+    `drained` says whether its worker asked; else a user did, who may have thought better of it, or it stopped for the
+    reason in `why`, which is not held against the job. Raises LeaseLost.
     """
     lock(tx, job_id)
-    why = "worker drained" if drained else "resumed"
+    why = why or ("worker drained" if drained else "resumed")
     again = {"preemptions": Job.preemptions + int(drained), "not_before": 0.0, "last_rung_at": None}
     for state in LEASED:
         mine = (Job.attempt == attempt,)
@@ -341,7 +340,7 @@ def _lost(
 
 
 def cancel(tx: Session, job_id: str) -> None:
-    """T10, or the wish that T11 fulfils. Raises Forbidden where the job has ended otherwise."""
+    """T10, or the wish that T11 fulfils. Raises InvalidTransition where the job has ended otherwise."""
     lock(tx, job_id)
     for state in (State.QUEUED, State.PAUSED):
         values = {"desired": "cancel", "desired_at": now(), "stop_seconds": 0.0, "finished_at": now()}
@@ -352,7 +351,7 @@ def cancel(tx: Session, job_id: str) -> None:
 
 
 def pause(tx: Session, job_id: str) -> None:
-    """T13, or the wish that T12 fulfils. Raises Forbidden where the job has ended or is being cancelled."""
+    """T13, or the wish that T12 fulfils. Raises InvalidTransition where the job has ended or is being cancelled."""
     lock(tx, job_id)
     values = {"desired": "pause", "desired_at": now(), "stop_seconds": 0.0}
     if move(tx, job_id, State.QUEUED, State.PAUSED, "paused", values, (), "user"):
@@ -362,7 +361,7 @@ def pause(tx: Session, job_id: str) -> None:
 
 
 def resume(tx: Session, job_id: str) -> None:
-    """T13: paused → queued; or a pause not yet carried out is taken back. Raises Forbidden where the job has ended."""
+    """T13: paused → queued; or a pause not yet carried out is taken back. Raises InvalidTransition after its end."""
     lock(tx, job_id)
     values = {"desired": "run", "desired_at": None, "stop_seconds": None, "not_before": 0.0, "last_rung_at": None}
     if move(tx, job_id, State.PAUSED, State.QUEUED, "resumed", values, (), "user"):
@@ -383,7 +382,7 @@ def _wish(tx: Session, job_id: str, desired: str, states: Collection[State]) -> 
 
 
 def remove(tx: Session, job_id: str) -> None:
-    """Delete an ended job with everything that hangs on it, if it is still there. Raises Forbidden before its end."""
+    """Delete an ended job with everything that hangs on it, if it is there. Raises InvalidTransition before its end."""
     ended = Job.state.in_((State.SUCCEEDED, State.FAILED, State.CANCELLED))
     tx.execute(delete(Job).where(Job.id == job_id, ended))
     if (state := job_views.state(tx, job_id)) is not None:

@@ -1,9 +1,9 @@
-"""The queue is the jobs table: what may be claimed, what should be rung for, and whose lease is a dead man's."""
+"""The queue is the jobs table: what may be claimed, what should be rung for, whose worker is dead."""
 
 import math
 from collections.abc import Callable
 
-from sqlalchemy import ColumnElement, or_, select, update
+from sqlalchemy import ColumnElement, exists, or_, select, update
 from sqlalchemy.orm import Session
 
 from athanor.contract import State
@@ -12,15 +12,30 @@ from models.records.tables import Attempt, Job, Worker
 
 EVERY_DEVICE = ["auto", "cpu", "cuda"]
 
+UNKNOWN_PART = "unknown_part"
+"""With this begins the outcome of an attempt whose worker does not know a part that the spec names."""
 
-def claimable(devices: list[str]) -> tuple[ColumnElement[bool], ...]:
+UNKNOWN_PART_REST = 300.0
+"""Seconds before that worker tries the job again; any other may take it at once."""
+
+
+def claimable(devices: list[str], worker_id: str | None = None) -> tuple[ColumnElement[bool], ...]:
     """The condition under which a worker that serves `devices` may take a job."""
-    return (Job.state == State.QUEUED, Job.desired == "run", Job.not_before <= now(), Job.device.in_(devices))
+    waits = (Job.state == State.QUEUED, Job.desired == "run", Job.not_before <= now(), Job.device.in_(devices))
+    if worker_id is None:
+        return waits
+    gave_back = exists().where(
+        Attempt.job_id == Job.id,
+        Attempt.worker_id == worker_id,
+        Attempt.outcome.startswith(UNKNOWN_PART, autoescape=True),
+        Attempt.ended_at > now() - UNKNOWN_PART_REST,
+    )
+    return (*waits, ~gave_back.correlate(Job))
 
 
-def is_empty(tx: Session, devices: list[str]) -> bool:
+def is_empty(tx: Session, devices: list[str], worker_id: str | None = None) -> bool:
     """Whether there is nothing to claim: a read, so that an idle worker never asks for the right to write."""
-    return tx.execute(select(Job.id).where(*claimable(devices)).limit(1)).first() is None
+    return tx.execute(select(Job.id).where(*claimable(devices, worker_id)).limit(1)).first() is None
 
 
 def to_ring(tx: Session, age: float, limit: int) -> list[str]:
@@ -70,14 +85,18 @@ def expire_dead(tx: Session, machine: str, started: Callable[[int], float | None
 
 
 def overdue(tx: Session, machine: str) -> list[tuple[int, float]]:
-    """(pid, start time) of this machine's trainers whose lease has run out: they are to go before it is reaped."""
-    rows = tx.execute(
-        select(Attempt.pid, Attempt.pid_started)
+    """(pid, start time) of this machine's training processes whose lease has run out: they are to go before the reap.
+
+    Those whose start time nobody could see are left out: they cannot be told from a stranger with the same number.
+    """
+    rows = tx.scalars(
+        select(Attempt.processes)
         .join(Job, (Job.id == Attempt.job_id) & (Job.attempt == Attempt.attempt))
         .join(Worker, Worker.id == Job.lease_owner)
-        .where(Worker.machine == machine, Job.lease_expires_at < now(), Attempt.pid_started.is_not(None))
+        .where(Worker.machine == machine, Job.lease_expires_at < now(), Attempt.processes.is_not(None))
     )
-    return [(row.pid, row.pid_started) for row in rows]
+    named = [each for processes in rows for each in processes or []]
+    return [(each["pid"], each["started"]) for each in named if each["started"] is not None]
 
 
 def held(tx: Session) -> list[tuple[str, int]]:

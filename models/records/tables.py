@@ -157,8 +157,8 @@ class Attempt(Base):
     job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
     attempt: Mapped[int] = mapped_column(primary_key=True)
     worker_id: Mapped[str] = mapped_column(ForeignKey("workers.id"))
-    pid: Mapped[int | None]
-    pid_started: Mapped[float | None]
+    processes: Mapped[list[Any] | None] = mapped_column(JSON(none_as_null=True))
+    """Each with `pid` and `started` (see attempts.py); NULL where none was ever named."""
     device: Mapped[str | None]
     start_step: Mapped[int] = mapped_column(BigInteger)
     fingerprint: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))

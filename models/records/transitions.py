@@ -30,7 +30,7 @@ def held(
     reason: str | None,
     values: dict[str, Any],
 ) -> None:
-    """A transition by the holder of the lease. Raises Fenced."""
+    """A transition by the holder of the lease. Raises LeaseLost."""
     for state in from_:
         if move(tx, job_id, state, to, reason, values, (Job.attempt == attempt,), "supervisor"):
             return

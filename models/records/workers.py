@@ -45,7 +45,9 @@ def enlist(
 
 
 def beat(tx: Session, worker_id: str, state: str = "active") -> None:
-    tx.execute(update(Worker).where(Worker.id == worker_id).values(heartbeat_at=now(), state=state))
+    """Note that it was heard of. "gone" is its last word, whatever a slow thread of it says later."""
+    there = update(Worker).where(Worker.id == worker_id, Worker.state != "gone")
+    tx.execute(there.values(heartbeat_at=now(), state=state))
 
 
 def page(tx: Session, after: str | None, limit: int) -> list[contract.Worker]:

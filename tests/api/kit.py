@@ -72,14 +72,14 @@ def train(settings: Settings) -> None:
     with warnings.catch_warnings():
         # A trainer that has ended leaves the pipe to its standard input to the garbage collector.
         warnings.simplefilter("ignore", ResourceWarning)
-        station = Worker(settings, "local", 1)
-        station.open()
+        worker = Worker(settings, "local", 1)
+        worker.open()
         try:
-            while station.work(station.all_slots[0]):
+            while worker.work(worker.slots[0]):
                 pass
         finally:
-            station.close()
-            del station
+            worker.close()
+            del worker
             gc.collect()
 
 

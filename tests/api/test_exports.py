@@ -81,7 +81,7 @@ def _train(house: Installation, folder: Path) -> None:
         if claim is None:
             return
         with house.database.writing() as tx:
-            jobs.begin(tx, claim.job_id, claim.attempt, 1, "cpu", devices.fingerprint(torch.device("cpu")))
+            jobs.begin(tx, claim.job_id, claim.attempt, [(1, None)], "cpu", devices.fingerprint(torch.device("cpu")))
             dataset, blob = datasets.get(tx, claim.dataset_id), datasets.blob_of(tx, claim.dataset_id)
         assert dataset is not None
         here = folder / claim.job_id

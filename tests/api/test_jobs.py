@@ -31,7 +31,7 @@ def run(house: Installation, job_id: str) -> int:
         )
         claim = jobs.claim(tx, worker_id, ["auto"], 60)
         assert claim is not None and claim.job_id == job_id
-        jobs.begin(tx, job_id, claim.attempt, 1, "cpu", {})
+        jobs.begin(tx, job_id, claim.attempt, [(1, None)], "cpu", {})
     return claim.attempt
 
 

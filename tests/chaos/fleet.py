@@ -135,10 +135,10 @@ class Fleet:
     def trainer_of(self, job_id: str) -> psutil.Process:
         """The one at work for a job, by the newest attempt's row."""
         with self.opened() as (database, _), database.reading() as tx:
-            newest = select(Attempt.pid).where(Attempt.job_id == job_id).order_by(Attempt.attempt.desc()).limit(1)
-            pid = tx.scalar(newest)
-        assert pid is not None
-        return psutil.Process(pid)
+            newest = select(Attempt.processes).where(Attempt.job_id == job_id).order_by(Attempt.attempt.desc())
+            processes = tx.scalar(newest.limit(1))
+        assert processes
+        return psutil.Process(processes[0]["pid"])
 
     def kill(self, name: str) -> None:
         """SIGKILL to the process called `api` or `worker`."""

@@ -28,7 +28,7 @@ def tx(database: Database) -> Iterator[Session]:
 def begin(tx: Session) -> jobs.Claim:
     """The next attempt, running."""
     claim = a_claim(tx)
-    jobs.begin(tx, claim.job_id, claim.attempt, 4712, "cpu", {"torch": "2"})
+    jobs.begin(tx, claim.job_id, claim.attempt, [(4712, None)], "cpu", {"torch": "2"})
     return claim
 
 

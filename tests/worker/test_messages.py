@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from worker import messages
-from worker.messages import ProtocolError, Reached
+from worker.messages import PointBatch, ProtocolError
 
 
 def reached(**changes: Any) -> bytes:
@@ -25,7 +25,7 @@ def reached(**changes: Any) -> bytes:
 
 def test_points_are_read() -> None:
     read = messages.read(reached(series={"train/loss": [[1, 2], [math.nan, math.inf], [1.0, 2.0]]}))
-    assert isinstance(read, Reached)
+    assert isinstance(read, PointBatch)
     steps, values, times = read.series["train/loss"]
     assert (steps, times) == ([1, 2], [1.0, 2.0]) and math.isnan(values[0]) and values[1] == math.inf
 

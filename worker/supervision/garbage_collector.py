@@ -2,14 +2,13 @@
 
 import logging
 import math
-import random
 import re
 import threading
 import time
 from collections import defaultdict
 
 from models.records import references
-from models.records.database import Database, DatabaseUnavailable
+from models.records.database import Database
 from models.records.ids import born
 from models.settings import Timing
 from models.storage.store import Store
@@ -27,37 +26,31 @@ OURS = re.compile(
 
 
 class GarbageCollector:
-    """Looks through the store now and then, and removes what no row has named for `Timing.orphan` seconds.
+    """Looks through the store, and removes what no row has named for `Timing.orphan` seconds.
 
     Bytes come before their row and go after it, so what has none may be about to get one. How long it has had none is
-    counted from when this process first saw it so.
+    counted from when this process first saw it so. Once `stopping` is set nothing more is removed.
     """
 
-    def __init__(self, database: Database, store: Store, timing: Timing) -> None:
+    name = "garbage_collector"
+
+    def __init__(
+        self, database: Database, store: Store, timing: Timing, stopping: threading.Event | None = None
+    ) -> None:
         self.database, self.store, self.timing = database, store, timing
+        self.interval = timing.inventory
+        self.stopping = stopping or threading.Event()
         self._unnamed: dict[str, float] = {}
         """What no row names, and since when."""
         self._after = ""
 
-    def run(self, ending: threading.Event) -> None:
-        """Look at once, and again until `ending`."""
-        while True:
-            try:
-                self.look(ending)
-            except DatabaseUnavailable as error:
-                logger.warning("the store is not looked through: the database is away (%s)", error)
-            except Exception:
-                logger.exception("the store could not be looked through; the next pass tries again")
-            if ending.wait(self.timing.inventory * random.uniform(0.8, 1.2)):
-                return
-
-    def look(self, ending: threading.Event | None = None) -> None:
+    def run(self) -> None:
         """One pass. Any number of workers may do so at once."""
         # Before the tables are read: should all stand still after that, rows may come that were not seen.
         now = time.monotonic()
         unnamed = self._look()
         for name in unnamed:
-            if ending is not None and ending.is_set():
+            if self.stopping.is_set():
                 return
             if now - self._unnamed[name] > self.timing.orphan:
                 try:

@@ -11,10 +11,10 @@ logger = logging.getLogger(__name__)
 
 
 class Heartbeat(threading.Thread):
-    """Beats until stopped. `desired` is what the user wants by the last beat; `lost` is set once we are fenced off."""
+    """Beats until stopped. `desired` is what the user wants by the last beat; `lost` is set once the lease is lost."""
 
     def __init__(self, database: Database, timing: Timing, job_id: str, attempt: int) -> None:
-        super().__init__(name=f"pulse-{job_id}", daemon=True)
+        super().__init__(name=f"heartbeat-{job_id}", daemon=True)
         self.database, self.timing, self.job_id, self.attempt = database, timing, job_id, attempt
         self.desired = "run"
         self.lost = threading.Event()
@@ -29,10 +29,10 @@ class Heartbeat(threading.Thread):
                 self.lost.set()
                 return
             except DatabaseUnavailable as error:
-                # Nobody else can claim either while the database is away: train on, and ask again.
-                logger.warning("%s: the database is away (%s)", self.job_id, error)
+                # Nobody else can claim either while the database is unavailable: train on, and ask again.
+                logger.warning("%s: the database is unavailable (%s)", self.job_id, error)
             except Exception:
-                # A heart that stops costs the job its lease.
+                # A thread that ends costs the job its lease.
                 logger.exception("%s: a heartbeat failed; the next one tries again", self.job_id)
 
     def end(self) -> None:

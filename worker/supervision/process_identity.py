@@ -3,6 +3,7 @@
 import math
 import os
 import platform
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -39,6 +40,11 @@ def started(pid: int) -> float | None:
         return None
     except psutil.AccessDenied:
         return math.nan
+
+
+def identified(pids: Iterable[int]) -> list[tuple[int, float | None]]:
+    """Each process with when it began: what tells it from a later one with the same number."""
+    return [(pid, started(pid)) for pid in pids]
 
 
 def _is_there(pid: int) -> bool:

@@ -16,7 +16,7 @@ from models.records.chunks import Points, join
 from models.records.database import Database
 from models.settings import Settings
 from models.storage.store import Store
-from worker.messages import Reached, Snapshot
+from worker.messages import PointBatch, ProtocolError, Snapshot
 
 logger = logging.getLogger(__name__)
 
@@ -27,12 +27,8 @@ MOST_SERIES = 5000
 """Of one job; a cross-validation of a hundred folds has some two thousand."""
 
 
-class ProtocolError(Exception):
-    """A trainer said what no trainer says, or calls something its snapshot that is none."""
-
-
 class Report:
-    """The rows of one attempt. Everything it writes is refused once the attempt is fenced off (jobs.Fenced)."""
+    """The rows of one attempt. Everything it writes is refused once the attempt is fenced off (jobs.LeaseLost)."""
 
     def __init__(
         self,
@@ -41,11 +37,11 @@ class Report:
         settings: Settings,
         claim: jobs.Claim,
         policy: CheckpointPolicy,
-        room: Path,
+        trainer_folder: Path,
     ) -> None:
         self.database, self.store, self.settings = database, store, settings
         self.job_id, self.attempt, self.policy = claim.job_id, claim.attempt, policy
-        self.room = room
+        self.trainer_folder = trainer_folder
         self.desired = "run"
         self._points: dict[str, list[Points]] = defaultdict(list)
         self._gathered = 0
@@ -55,8 +51,8 @@ class Report:
         """Of the job; not known before the first of this attempt are."""
         self._progress: tuple[int, float, float | None] | None = None
 
-    def points(self, reached: Reached) -> None:
-        """Take a batch of points. Raises Foreign where a series goes back, or there are more than any job has."""
+    def points(self, reached: PointBatch) -> None:
+        """Take a batch of points. Raises ProtocolError where a series goes back, or there are more than any job has."""
         self._progress = (reached.step, reached.epoch, reached.eta)
         for name, columns in reached.series.items():
             steps = columns[0]
@@ -87,7 +83,7 @@ class Report:
         self._forget()
 
     def checkpoint(self, snapshot: Snapshot) -> None:
-        """Put the files away, then commit their row together with every point up to its step. Raises Foreign."""
+        """Put the files away, then commit their row together with every point up to its step. Raises ProtocolError."""
         files = [CheckpointFile(name=file.name, bytes=file.bytes, sha256=file.sha256) for file in snapshot.files]
         folder = self._take_over(snapshot.step, files)
         prefix = f"jobs/{self.job_id}/a{self.attempt}/step-{snapshot.step}"
@@ -125,13 +121,13 @@ class Report:
                 self.store.delete(orphan)
 
     def _take_over(self, step: int, files: list[CheckpointFile]) -> Path:
-        """Move a snapshot out of the trainer's reach, and see that it is what was announced. Raises Foreign.
+        """Move a snapshot out of the trainer's reach, and see that it is what was announced. Raises ProtocolError.
 
         Of a trainer nothing is believed: a link would have us publish whatever it points to.
         """
-        folder = self.room.with_name(f"step-{step}")
+        folder = self.trainer_folder.with_name(f"step-{step}")
         if not folder.exists():
-            (self.room / folder.name).rename(folder)
+            (self.trainer_folder / folder.name).rename(folder)
         if folder.is_symlink() or sorted(file.name for file in files) != sorted(FILES):
             raise ProtocolError(f"{folder.name} is no snapshot")
         for file in files:
@@ -151,10 +147,12 @@ class Report:
     def _write(self, tx: Session) -> None:
         self.desired = jobs.beat(tx, self.job_id, self.attempt, self.settings.timing.lease, self._progress)
         metrics.append(tx, self.job_id, {name: join(parts) for name, parts in self._points.items()})
-        if self._lines:
-            self._write_lines(tx)
+        self.write_lines(tx)
 
-    def _write_lines(self, tx: Session) -> None:
+    def write_lines(self, tx: Session) -> None:
+        """Lines alone, in a transaction that is refused once the attempt has lost its lease."""
+        if not self._lines:
+            return
         most, written = self.settings.limits.max_log_lines, events.count(tx, self.job_id, "log")
         if self._lines_written is None:
             self._lines_written = written

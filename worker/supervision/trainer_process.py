@@ -55,7 +55,7 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Nonsense:
+class ProtocolViolation:
     """Something that no trainer says."""
 
     why: str
@@ -68,7 +68,7 @@ class Exit:
     code: int
 
 
-Heard = Message | Line | Nonsense | Exit
+Heard = Message | Line | ProtocolViolation | Exit
 
 
 class TrainerProcess:
@@ -129,6 +129,11 @@ class TrainerProcess:
         return self.process.pid
 
     @property
+    def pids(self) -> list[int]:
+        """The leaders of its process groups: one today. To end a group is to end all that its leader started."""
+        return [self.pid]
+
+    @property
     def is_alive(self) -> bool:
         return not self.gone.is_set()
 
@@ -181,7 +186,7 @@ class TrainerProcess:
             try:
                 self._hear(messages.read(line))
             except messages.ProtocolError as error:
-                return self._hear(Nonsense(str(error)))
+                return self._hear(ProtocolViolation(str(error)))
 
     def _read_output(self, pipe: BinaryIO) -> None:
         for line in self._lines(pipe, 4096):

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from athanor.contract import Schema
 from models.data.table import Table
 from models.planning.spec import JobSpec, settle
@@ -10,14 +12,18 @@ from worker.training import device as devices
 from worker.training import snapshot
 from worker.training.build import InitialWeights
 from worker.training.completed_folds import CompletedFolds
+from worker.training.failures import UnknownPart
 from worker.training.pipes import ParentWatch, Pipe
 from worker.training.run import TrainingRun, Work
 
 
 def attempt(assignment: dict[str, Any], pipe: Pipe, parent_watch: ParentWatch) -> None:
     """Train what is left of a job. A job without folds has one training."""
-    schema = Schema.model_validate(assignment["schema"])
-    spec, roles = settle(JobSpec.model_validate(assignment["spec"]), schema)
+    try:
+        schema, spec = Schema.model_validate(assignment["schema"]), JobSpec.model_validate(assignment["spec"])
+    except ValidationError as error:
+        raise UnknownPart(error) from error
+    spec, roles = settle(spec, schema)
     device = devices.prepare(spec.hyperparameters.seed, spec.resources.device)
     pipe.send("started", device=devices.name_of(device), fingerprint=devices.fingerprint(device))
     table = Table.open(Path(assignment["dataset"]), schema)

@@ -3,10 +3,24 @@
 from typing import Any
 
 import torch
+from pydantic import ValidationError
 
 from athanor.processes import full_disk
+from athanor.version import __version__
 from models.errors import DataError, SpecError
 from worker.training.loop import NonFinite
+
+LONGEST_CAUSE = 300
+"""Characters of a validation error: it lists every part that is known."""
+
+
+class UnknownPart(ValueError):
+    """A spec that this version cannot read: it was accepted by one that knows more."""
+
+    def __init__(self, error: ValidationError) -> None:
+        first = error.errors(include_url=False, include_input=False)[0]
+        pointer = "".join(f"/{part}" for part in first["loc"])
+        super().__init__(f"{pointer}: {first['msg']}"[:LONGEST_CAUSE])
 
 
 def explain(error: Exception) -> dict[str, Any]:
@@ -15,6 +29,10 @@ def explain(error: Exception) -> dict[str, Any]:
         case NonFinite():
             hint = "try a lower learning rate, clip_norm, or a warm-up; look for extreme values in the data"
             return {"code": "non_finite_loss", "message": f"{error}: {hint}", "retryable": False}
+        case UnknownPart():
+            version = f"this worker runs version {__version__} and does not know a part of the spec"
+            message = f"{version}; a newer or restarted worker may ({error})"
+            return {"code": "unknown_part", "message": message, "retryable": True}
         case DataError():
             return {"code": "data", "message": str(error), "retryable": False}
         case SpecError():

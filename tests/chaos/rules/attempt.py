@@ -43,10 +43,10 @@ MUTANTS: dict[str, Mutant] = {
     ),
     "reaps-in-its-sleep": Mutant(
         "leases that nobody could renew while the database stood still are reaped",
-        "worker/supervision/worker.py",
+        "worker/supervision/reaper.py",
         "reaps = reaps and self._may_reap()",
         "reaps = bool(reaps)",
-        (f"{WORKER}/supervision/test_worker.py",),
+        (f"{WORKER}/supervision/test_reaper.py",),
     ),
     "last-words-cut": Mutant(
         "the end of a trainer overtakes what it said, where its supervisor waits for the database",
@@ -162,9 +162,9 @@ MUTANTS: dict[str, Mutant] = {
     ),
     "clock-believed": Mutant(
         "a clock that is set forward ends leases that are kept",
-        "worker/supervision/worker.py",
-        "if self._ahead - before > self.settings.timing.lease / 2:",
+        "worker/supervision/reaper.py",
+        "if self._clock_offset - before > self.timing.lease / 2:",
         "if False:",
-        (f"{WORKER}/supervision/test_worker.py", "-k", "set_forward"),
+        (f"{WORKER}/supervision/test_reaper.py", "-k", "set_forward"),
     ),
 }

@@ -42,7 +42,7 @@ MUTANTS: dict[str, Mutant] = {
     )
     row = tx.execute(
         update(Job)
-        .where(Job.id == best, *claimable(devices))
+        .where(Job.id == best, *claimable(devices, worker_id))
 """,
         """        .scalar_subquery()
     )
@@ -146,14 +146,14 @@ MUTANTS: dict[str, Mutant] = {
     "begins-but-once": Mutant(
         "a trainer whose beginning was written, but not answered, is fenced off",
         JOBS,
-        "    if tx.scalar(select(Job.id).join(Attempt, Attempt.job_id == Job.id).where(*running, *begun)):\n",
+        '    if begun is not None and [each["pid"] for each in begun] == [each["pid"] for each in named]:\n',
         "    if False:\n",
         (f"{RECORDS}/test_transitions.py", "-k", "once_more"),
     ),
     "unnamed-at-first": Mutant(
         "nobody knows a trainer before its attempt has begun",
         JOBS,
-        "            pid=pid,\n            pid_started=pid_started,\n",
+        "            processes=attempts.stored(processes) or None,\n",
         "",
         (f"{RECORDS}/test_queue.py",),
     ),

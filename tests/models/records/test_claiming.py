@@ -64,7 +64,7 @@ def test_attempts_rise_at_every_claim_and_never_fall(database: Database) -> None
         job_id = a_job(tx)
         for attempt in range(1, 7):
             assert a_claim(tx).attempt == attempt
-            jobs.begin(tx, job_id, attempt, 99, "cpu", {})
+            jobs.begin(tx, job_id, attempt, [(99, None)], "cpu", {})
             a_checkpoint(tx, job_id=job_id, step=attempt)
             if attempt % 2:
                 jobs.release(tx, job_id, attempt)

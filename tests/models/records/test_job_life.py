@@ -81,7 +81,7 @@ class Lives(RuleBasedStateMachine):
     @precondition(lambda self: any(self.attempts.values()))
     @rule(claim=claims)
     def start(self, claim: tuple[str, int]) -> None:
-        self.by_holder(claim, lambda tx, job_id, attempt: jobs.begin(tx, job_id, attempt, 1, "cpu", {}))
+        self.by_holder(claim, lambda tx, job_id, attempt: jobs.begin(tx, job_id, attempt, [(1, None)], "cpu", {}))
 
     @rule(claim=claims, step=st.integers(1, 50))
     def beat(self, claim: tuple[str, int], step: int) -> None:

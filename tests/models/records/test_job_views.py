@@ -98,7 +98,7 @@ def test_the_version_changes_with_whatever_shows(database: Database) -> None:
 
         assert jobs.claim(tx, a_worker(tx), ["auto"], LEASE)
         changed()
-        jobs.begin(tx, job_id, 1, 9, "cpu", {})
+        jobs.begin(tx, job_id, 1, [(9, None)], "cpu", {})
         changed()
         jobs.beat(tx, job_id, 1, LEASE, (1, 0.1, None))
         changed()

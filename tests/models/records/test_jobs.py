@@ -96,7 +96,7 @@ def test_a_claim_begins_an_attempt(database: Database) -> None:
     assert job.lease_owner == attempt.worker_id == worker_id
     assert job.lease_expires_at == pytest.approx(clock + LEASE, abs=2)
     assert job.started_at == pytest.approx(clock, abs=2)
-    assert (attempt.start_step, attempt.pid, attempt.ended_at, attempt.outcome) == (0, None, None, None)
+    assert (attempt.start_step, attempt.processes, attempt.ended_at, attempt.outcome) == (0, None, None, None)
 
 
 def test_a_fork_knows_where_it_comes_from(database: Database) -> None:
@@ -124,9 +124,10 @@ def test_a_fork_knows_where_it_comes_from(database: Database) -> None:
 def test_begin_notes_who_runs_it(database: Database) -> None:
     with database.writing() as tx:
         job_id = a_job(tx, state=State.STARTING)
-        jobs.begin(tx, job_id, 1, 99, "cuda:0", {"torch": "2"})
+        jobs.begin(tx, job_id, 1, [(99, None)], "cuda:0", {"torch": "2"})
         attempt = an_attempt_row(tx, job_id, 1)
-    assert (attempt.pid, attempt.device, attempt.fingerprint) == (99, "cuda:0", {"torch": "2"})
+    assert (attempt.device, attempt.fingerprint) == ("cuda:0", {"torch": "2"})
+    assert attempt.processes == [{"pid": 99, "started": None}]
 
 
 def test_a_beat_keeps_the_lease_and_notes_progress(database: Database) -> None:
@@ -243,7 +244,7 @@ def test_a_checkpoint_pardons_the_losses_before_it(database: Database) -> None:
         for attempt in range(1, 9):
             claim = a_claim(tx)
             assert claim.attempt == attempt
-            jobs.begin(tx, job_id, attempt, 99, "cpu", {})
+            jobs.begin(tx, job_id, attempt, [(99, None)], "cpu", {})
             if attempt % 2 == 0:
                 a_checkpoint(tx, job_id=job_id, step=attempt)
                 assert job_row(tx, job_id).no_progress_losses == 0
@@ -267,7 +268,7 @@ def test_a_full_disk_is_not_held_against_a_job(database: Database) -> None:
         job_id = a_job(tx)
         for attempt in range(1, 7):
             assert a_claim(tx).attempt == attempt
-            jobs.begin(tx, job_id, attempt, 99, "cpu", {})
+            jobs.begin(tx, job_id, attempt, [(99, None)], "cpu", {})
             jobs.lose(tx, job_id, attempt, "No space left on device", after=60)
             row = job_row(tx, job_id)
             assert (row.state, row.failures, row.no_progress_losses) == ("queued", attempt, 0)
@@ -303,16 +304,16 @@ def test_only_an_expired_lease_is_reaped(database: Database) -> None:
 def test_a_resume_elsewhere_is_not_bit_exact(database: Database, with_checkpoint: bool, then: str, exact: bool) -> None:
     with database.writing() as tx:
         job_id = a_job(tx, state=State.STARTING)
-        jobs.begin(tx, job_id, 1, 99, "cpu", {"torch": "2.0"})
+        jobs.begin(tx, job_id, 1, [(99, None)], "cpu", {"torch": "2.0"})
         if with_checkpoint:
             a_checkpoint(tx, job_id=job_id, step=10)
         jobs.release(tx, job_id, 1)
         a_claim(tx)
-        jobs.begin(tx, job_id, 2, 99, "cpu", {"torch": then})
+        jobs.begin(tx, job_id, 2, [(99, None)], "cpu", {"torch": then})
         assert job_row(tx, job_id).bit_exact is exact
         jobs.release(tx, job_id, 2)
         a_claim(tx)
-        jobs.begin(tx, job_id, 3, 99, "cpu", {"torch": then})
+        jobs.begin(tx, job_id, 3, [(99, None)], "cpu", {"torch": then})
         assert job_row(tx, job_id).bit_exact is exact
         warned = [str(event.data["message"]) for event in events.since(tx, job_id, 0, 99) if event.kind == "warning"]
         assert len(warned) == (not exact) and all(each.endswith("another environment (torch)") for each in warned)

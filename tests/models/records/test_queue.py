@@ -71,7 +71,7 @@ def test_the_trainers_of_overdue_leases_of_this_machine_are_named(database: Data
             jobs.submit(tx, a_submission(tx))
             claim = jobs.claim(tx, a_worker(tx, machine=machine), ["auto"], LEASE)
             assert claim is not None
-            jobs.begin(tx, claim.job_id, claim.attempt, 100 + number, "cpu", {}, 5.5 + number)
+            jobs.begin(tx, claim.job_id, claim.attempt, [(100 + number, 5.5 + number)], "cpu", {})
             if overdue:
                 expire_lease(tx, job_id=claim.job_id)
         assert queue.overdue(tx, "here") == [(100, 5.5)]
@@ -81,11 +81,11 @@ def test_a_trainer_is_named_before_its_attempt_has_begun(database: Database) -> 
     """Its supervisor may be frozen between the order and the word that it was understood."""
     with database.writing() as tx:
         job_id = a_job(tx)
-        claim = jobs.claim(tx, a_worker(tx, machine="here"), ["auto"], LEASE, 7, 5.5)
+        claim = jobs.claim(tx, a_worker(tx, machine="here"), ["auto"], LEASE, [(7, 5.5), (8, math.nan), (9, 6.25)])
         assert claim is not None and claim.job_id == job_id
         assert queue.overdue(tx, "here") == []
         expire_lease(tx, job_id=job_id)
-        assert queue.overdue(tx, "here") == [(7, 5.5)]
+        assert queue.overdue(tx, "here") == [(7, 5.5), (9, 6.25)]
 
 
 def test_a_ring_that_nobody_could_follow_is_made_again(database: Database) -> None:
@@ -95,3 +95,21 @@ def test_a_ring_that_nobody_could_follow_is_made_again(database: Database) -> No
         for each in (job_id, running, "no job"):
             queue.mark_unheard(tx, each)
         assert queue.to_ring(tx, 60, 10) == [job_id]
+
+
+def test_a_worker_that_does_not_know_a_part_leaves_the_job_to_others_for_a_while(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with database.writing() as tx:
+        job_id, old, new = a_job(tx), a_worker(tx), a_worker(tx)
+        claim = jobs.claim(tx, old, ["auto"], LEASE)
+        assert claim is not None
+        queue.mark_rung(tx, job_id)
+        jobs.release(tx, job_id, claim.attempt, drained=False, why=f"{queue.UNKNOWN_PART}: no such kind")
+        assert queue.is_empty(tx, ["auto"], old) and jobs.claim(tx, old, ["auto"], LEASE) is None
+        assert not queue.is_empty(tx, ["auto"], new) and queue.to_ring(tx, 60, 10) == [job_id]
+        with monkeypatch.context() as later:
+            later.setattr(queue, "UNKNOWN_PART_REST", -1.0)
+            assert not queue.is_empty(tx, ["auto"], old)
+        taken = jobs.claim(tx, new, ["auto"], LEASE)
+    assert taken is not None and (taken.job_id, taken.attempt) == (job_id, 2)

@@ -47,7 +47,7 @@ def claim(tx: Session, job_id: str, attempt: int) -> jobs.Claim | None:
 
 
 def begin(tx: Session, job_id: str, attempt: int) -> None:
-    jobs.begin(tx, job_id, attempt, 99, "cuda:0", {"torch": "2"})
+    jobs.begin(tx, job_id, attempt, [(99, None)], "cuda:0", {"torch": "2"})
 
 
 def beat(tx: Session, job_id: str, attempt: int) -> str:

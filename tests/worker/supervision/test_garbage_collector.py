@@ -16,9 +16,10 @@ from models.storage.folder import FolderStore
 from models.storage.rows import RowStore
 from models.storage.store import Store
 from tests.factories import a_dataset, a_job, a_key, a_new_checkpoint
-from worker.supervision import garbage_collector as janitors
-from worker.supervision import worker as stations
+from worker.supervision import garbage_collector
 from worker.supervision.garbage_collector import GarbageCollector
+from worker.supervision.slots import Slot
+from worker.supervision.worker import Worker
 
 AT_ONCE = Timing(orphan=0.0)
 
@@ -60,9 +61,9 @@ def test_what_no_row_names_goes_and_all_else_stays(database: Database, store: St
     put(store, tmp_path, f"datasets/{new_id('put')}", f"datasets/.{new_id('put')}.{'0f' * 8}.part")
     put(store, tmp_path, f"jobs/{gone}/origin/weights", f"jobs/{gone}/a1/step-3/weights")
     put(store, tmp_path, f"jobs/{job_id}/a1/step-6/weights")
-    janitor = GarbageCollector(database, store, AT_ONCE)
-    janitor.look()
-    janitor.look()
+    collector = GarbageCollector(database, store, AT_ONCE)
+    collector.run()
+    collector.run()
     assert kept(store) == sorted(named + foreign)
     if isinstance(store, FolderStore):
         assert not (store.root / "jobs" / gone).exists()
@@ -73,23 +74,23 @@ def test_young_bytes_may_yet_get_their_row(
 ) -> None:
     clock = [1000.0]
     monkeypatch.setattr(time, "monotonic", lambda: clock[0])
-    janitor = GarbageCollector(database, store, Timing())
+    collector = GarbageCollector(database, store, Timing())
     late, never = (put(store, tmp_path, f"datasets/{new_id('put')}")[0] for _ in range(2))
-    janitor.look()
+    collector.run()
     clock[0] += 23 * 3600
-    janitor.look()
+    collector.run()
     assert kept(store) == sorted([late, never])
     with database.writing() as tx:
         dataset_id = a_dataset(tx, blob=late)
     clock[0] += 2 * 3600
-    janitor.look()
+    collector.run()
     assert kept(store) == [late]
     with database.writing() as tx:
         datasets.remove(tx, dataset_id)
-    janitor.look()
+    collector.run()
     assert kept(store) == [late], "once it has lost its row its time begins anew"
     clock[0] += 25 * 3600
-    janitor.look()
+    collector.run()
     assert kept(store) == []
 
 
@@ -99,27 +100,27 @@ def test_a_pass_that_stood_still_removes_nothing_for_it(
     clock = [1000.0]
     monkeypatch.setattr(time, "monotonic", lambda: clock[0])
     (young,) = put(store, tmp_path, f"datasets/{new_id('put')}")
-    janitor = GarbageCollector(database, store, Timing())
-    look = janitor._look
+    collector = GarbageCollector(database, store, Timing())
+    look = collector._look
 
     def stand_still() -> list[str]:
         unnamed = look()
         clock[0] += 30 * 3600
         return unnamed
 
-    monkeypatch.setattr(janitor, "_look", stand_still)
-    janitor.look()
+    monkeypatch.setattr(collector, "_look", stand_still)
+    collector.run()
     assert kept(store) == [young], "its row may have been written meanwhile"
 
 
 def test_a_large_store_is_looked_through_in_parts(
     database: Database, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(janitors, "MOST", 2)
+    monkeypatch.setattr(garbage_collector, "MOST", 2)
     put(store, tmp_path, *(f"datasets/{new_id('put')}" for _ in range(5)))
-    janitor, left = GarbageCollector(database, store, AT_ONCE), []
+    collector, left = GarbageCollector(database, store, AT_ONCE), []
     for _ in range(6):
-        janitor.look()
+        collector.run()
         left.append(len(kept(store)))
     assert left == [5, 5, 5, 3, 1, 0], "what is removed was seen before"
 
@@ -127,15 +128,15 @@ def test_a_large_store_is_looked_through_in_parts(
 def test_a_database_judges_nothing_older_than_itself(database: Database, tmp_path: Path) -> None:
     store = FolderStore(tmp_path / "store")
     before = put(store, tmp_path, f"datasets/{new_id('put')}", f"jobs/{new_id('job')}/origin/weights")
-    janitor = GarbageCollector(database, store, AT_ONCE)
+    collector = GarbageCollector(database, store, AT_ONCE)
     for _ in range(2):
-        janitor.look()
+        collector.run()
     assert kept(store) == sorted(before), "there is no key yet: it is as empty as any other new database"
     with database.writing() as tx:
         a_key(tx)
     put(store, tmp_path, f"datasets/{new_id('put')}")
     for _ in range(2):
-        janitor.look()
+        collector.run()
     assert kept(store) == sorted(before)
 
 
@@ -144,15 +145,15 @@ def test_two_at_once_do_not_stumble(database: Database, store: Store, tmp_path: 
     put(store, tmp_path, *(f"jobs/{gone}/a1/step-{step}/weights" for step in range(40)))
     errors: list[BaseException] = []
 
-    def look(janitor: GarbageCollector) -> None:
+    def look(collector: GarbageCollector) -> None:
         try:
-            janitor.look()
+            collector.run()
         except BaseException as error:
             errors.append(error)
 
     both = [GarbageCollector(database, store, AT_ONCE) for _ in range(2)]
     for _ in range(2):
-        threads = [threading.Thread(target=look, args=(janitor,)) for janitor in both]
+        threads = [threading.Thread(target=look, args=(collector,)) for collector in both]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -164,27 +165,27 @@ def test_an_end_is_not_kept_waiting(database: Database, store: Store, tmp_path: 
     orphan = put(store, tmp_path, f"datasets/{new_id('put')}")
     ending = threading.Event()
     ending.set()
-    janitor = GarbageCollector(database, store, AT_ONCE)
-    janitor.run(ending)
-    janitor.run(ending)
+    collector = GarbageCollector(database, store, AT_ONCE, ending)
+    collector.run()
+    collector.run()
     assert kept(store) == orphan
 
 
 def test_a_worker_looks_now_and_then(migrated_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def no_trainer(_: stations.Slot) -> None:
+    def no_trainer(_: Slot) -> None:
         """None is needed here, and starting one takes seconds."""
 
-    monkeypatch.setattr(stations.Slot, "warm", no_trainer)
+    monkeypatch.setattr(Slot, "warm", no_trainer)
     timing = Timing(orphan=0.0, inventory=0.1)
-    station = stations.Worker(Settings(data=tmp_path, database_url=migrated_url, timing=timing), "local", 1)
-    with station.database.writing() as tx:
+    worker = Worker(Settings(data=tmp_path, database_url=migrated_url, timing=timing), "local", 1)
+    with worker.database.writing() as tx:
         a_key(tx)
-    put(station.store, tmp_path, f"datasets/{new_id('put')}")
-    station.open()
+    put(worker.store, tmp_path, f"datasets/{new_id('put')}")
+    worker.open()
     try:
         deadline = time.monotonic() + 20
-        while kept(station.store) and time.monotonic() < deadline:
+        while kept(worker.store) and time.monotonic() < deadline:
             time.sleep(0.02)
-        assert kept(station.store) == []
+        assert kept(worker.store) == []
     finally:
-        station.close()
+        worker.close()

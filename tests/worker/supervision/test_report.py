@@ -16,8 +16,8 @@ from models.records.database import Database
 from models.settings import Limits, Settings
 from models.storage.folder import FolderStore
 from tests.factories import LEASE, a_submission, a_worker
-from worker.messages import Reached, Snapshot, Written
-from worker.supervision.report import ProtocolError, Report
+from worker.messages import PointBatch, ProtocolError, Snapshot, SnapshotFile
+from worker.supervision.report import Report
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def claim(database: Database) -> jobs.Claim:
         jobs.submit(tx, a_submission(tx))
         claim = jobs.claim(tx, a_worker(tx), ["auto"], LEASE)
         assert claim is not None
-        jobs.begin(tx, claim.job_id, claim.attempt, 1, "cpu", {})
+        jobs.begin(tx, claim.job_id, claim.attempt, [(1, None)], "cpu", {})
     return claim
 
 
@@ -38,20 +38,20 @@ def store(tmp_path: Path) -> FolderStore:
 
 @pytest.fixture
 def report(database: Database, store: FolderStore, claim: jobs.Claim, tmp_path: Path) -> Report:
-    room = tmp_path / "a1" / "trainer"
-    room.mkdir(parents=True)
-    return Report(database, store, Settings(data=tmp_path), claim, CheckpointPolicy(mode="min"), room)
+    folder = tmp_path / "a1" / "trainer"
+    folder.mkdir(parents=True)
+    return Report(database, store, Settings(data=tmp_path), claim, CheckpointPolicy(mode="min"), folder)
 
 
 def snapshot(report: Report, step: int) -> Snapshot:
-    """Files in the trainer's room, and what a trainer says of them."""
-    folder = report.room / f"step-{step}"
+    """Files in the trainer's folder, and what a trainer says of them."""
+    folder = report.trainer_folder / f"step-{step}"
     folder.mkdir()
     files = []
     for name in FILES:
         data = f"{name} at {step}".encode()
         (folder / name).write_bytes(data)
-        files.append(Written(name=name, bytes=len(data), sha256=hashlib.sha256(data).hexdigest()))
+        files.append(SnapshotFile(name=name, bytes=len(data), sha256=hashlib.sha256(data).hexdigest()))
     return Snapshot(type="checkpoint", step=step, epoch=1.0, reason="cadence", score=None, fold=None, files=files)
 
 
@@ -61,17 +61,17 @@ def test_a_snapshot_becomes_a_checkpoint(report: Report, store: FolderStore, dat
         newest = checkpoints.newest(tx, report.job_id)
     assert newest is not None and newest.step == 10
     assert b"".join(store.read(newest.key(FILES[0]))) == f"{FILES[0]} at 10".encode()
-    assert list(report.room.parent.iterdir()) == [report.room]
+    assert list(report.trainer_folder.parent.iterdir()) == [report.trainer_folder]
 
 
 def test_a_link_to_a_secret_is_not_published(report: Report, store: FolderStore, tmp_path: Path) -> None:
     secret = tmp_path / "admin.key"
     secret.write_text("ath_secret")
     told = snapshot(report, 10)
-    weights = report.room / "step-10" / FILES[0]
+    weights = report.trainer_folder / "step-10" / FILES[0]
     weights.unlink()
     weights.symlink_to(secret)
-    stolen = Written(name=FILES[0], bytes=10, sha256=hashlib.sha256(secret.read_bytes()).hexdigest())
+    stolen = SnapshotFile(name=FILES[0], bytes=10, sha256=hashlib.sha256(secret.read_bytes()).hexdigest())
     told = told.model_copy(update={"files": [stolen, *told.files[1:]]})
     with pytest.raises(ProtocolError, match="no file of the trainer's own"):
         report.checkpoint(told)
@@ -80,8 +80,8 @@ def test_a_link_to_a_secret_is_not_published(report: Report, store: FolderStore,
 
 def test_a_folder_that_is_a_link_is_not_taken(report: Report, store: FolderStore, tmp_path: Path) -> None:
     told = snapshot(report, 10)
-    (report.room / "step-10").rename(tmp_path / "elsewhere")
-    (report.room / "step-10").symlink_to(tmp_path / "elsewhere")
+    (report.trainer_folder / "step-10").rename(tmp_path / "elsewhere")
+    (report.trainer_folder / "step-10").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(ProtocolError, match="no snapshot"):
         report.checkpoint(told)
     assert store.keys("jobs") == []
@@ -90,7 +90,7 @@ def test_a_folder_that_is_a_link_is_not_taken(report: Report, store: FolderStore
 @pytest.mark.parametrize("names", [FILES[:3], (*FILES[:3], "../../../admin.key"), (*FILES, "more"), (*FILES, FILES[0])])
 def test_only_the_files_of_a_snapshot_are_taken(names: tuple[str, ...], report: Report, store: FolderStore) -> None:
     told = snapshot(report, 10)
-    told = told.model_copy(update={"files": [Written(name=name, bytes=1, sha256="0" * 64) for name in names]})
+    told = told.model_copy(update={"files": [SnapshotFile(name=name, bytes=1, sha256="0" * 64) for name in names]})
     with pytest.raises(ProtocolError, match="no snapshot"):
         report.checkpoint(told)
     assert store.keys("jobs") == []
@@ -98,7 +98,7 @@ def test_only_the_files_of_a_snapshot_are_taken(names: tuple[str, ...], report: 
 
 def test_other_bytes_than_announced_are_not_taken(report: Report, store: FolderStore) -> None:
     told = snapshot(report, 10)
-    (report.room / "step-10" / FILES[1]).write_bytes(b"something else")
+    (report.trainer_folder / "step-10" / FILES[1]).write_bytes(b"something else")
     with pytest.raises(ProtocolError, match="not what the trainer said"):
         report.checkpoint(told)
     assert store.keys("jobs") == []
@@ -106,7 +106,7 @@ def test_other_bytes_than_announced_are_not_taken(report: Report, store: FolderS
 
 def test_what_nobody_committed_goes_and_a_later_attempt_s_stays(report: Report, store: FolderStore) -> None:
     report.checkpoint(snapshot(report, 10))
-    source = report.room / "file"
+    source = report.trainer_folder / "file"
     source.write_bytes(b"x")
     job = f"jobs/{report.job_id}"
     for orphan in ("a0/step-5", "a1/step-20", "a2/step-30", "origin"):
@@ -129,9 +129,9 @@ def test_an_attempt_that_is_fenced_off_commits_nothing(report: Report, database:
         assert checkpoints.newest(tx, report.job_id) is None
 
 
-def points(*steps: int, name: str = "train/loss") -> Reached:
+def points(*steps: int, name: str = "train/loss") -> PointBatch:
     columns = (list(steps), [0.5] * len(steps), [1.0] * len(steps))
-    return Reached(type="points", step=max(steps), epoch=1.0, eta=0.0, series={name: columns})
+    return PointBatch(type="points", step=max(steps), epoch=1.0, eta=0.0, series={name: columns})
 
 
 def test_a_series_does_not_go_back(report: Report, database: Database) -> None:

@@ -7,16 +7,20 @@ from typing import Any, cast
 from unittest.mock import Mock
 
 import pytest
+from sqlalchemy import update
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
 
 from models.records import attempts, datasets, jobs
 from models.records.database import Database
+from models.records.tables import Job
 from models.settings import Settings, Timing
 from models.storage.folder import FolderStore
 from tests.api import kit
 from tests.factories import LEASE, a_submission, a_worker, expire_lease
 from tests.rows import job_row, moves
-from worker.messages import Snapshot
+from worker.messages import Failure, Snapshot
+from worker.supervision.staging import Staged
 from worker.supervision.supervisor import Stalled, Supervisor
 from worker.supervision.trainer_process import Exit, TrainerProcess
 
@@ -109,7 +113,7 @@ def test_a_worker_that_hears_of_another_holder_ends_its_trainer(
     inbox = Inbox(monkeypatch, 90, lasts=0.05)
     zombie = supervisor(database, tmp_path, inbox, heartbeat=0.01)
     job_id = zombie.claim.job_id
-    monkeypatch.setattr(zombie, "_assignment", dict)
+    monkeypatch.setattr(zombie.staging, "stage", lambda _: Staged({}, 0, None))
     with database.writing() as tx:
         expire_lease(tx, job_id=job_id)
         assert jobs.reap(tx) == [job_id]
@@ -127,7 +131,7 @@ def test_a_database_that_stays_away_is_not_held_against_the_job(
     def away(*_: Any) -> None:
         raise OperationalError("SELECT secret FROM jobs", {}, ConnectionError("no route to 10.0.0.7"))
 
-    monkeypatch.setattr("worker.supervision.supervisor.AWAY", 0.0)
+    monkeypatch.setattr("worker.supervision.database_retry.LONGEST_OUTAGE", 0.0)
     monkeypatch.setattr(attempts, "seconds_spent", away)
     with kit.installation(tmp_path) as house, house.client() as client:
         job_id = kit.submit(client, kit.spec("linear"))
@@ -136,7 +140,7 @@ def test_a_database_that_stays_away_is_not_held_against_the_job(
         with house.database.reading() as tx:
             assert job_row(tx, job_id).no_progress_losses == 0
     assert job["state"] == "queued"
-    assert job["transitions"][-1]["reason"] == "the database was away for too long"
+    assert job["transitions"][-1]["reason"] == "the database was unavailable for too long"
 
 
 def test_a_fork_whose_start_the_store_has_lost_fails_and_says_so(tmp_path: Path) -> None:
@@ -175,3 +179,41 @@ def test_a_database_that_goes_as_an_attempt_begins_costs_none(tmp_path: Path, mo
         job = client.get(f"/v1/jobs/{job_id}").json()
     assert (job["state"], job["attempt"]) == ("succeeded", 1)
     assert planned == [[], [], []]
+
+
+def test_a_job_with_a_part_that_a_worker_does_not_know_waits_for_one_that_does(tmp_path: Path) -> None:
+    with kit.installation(tmp_path) as house, house.client() as client:
+        job_id = client.post("/v1/jobs", json=kit.spec("linear")).json()["id"]
+        with house.database.writing() as tx:
+            known = job_row(tx, job_id).spec
+            _write_spec(tx, job_id, known | {"architecture": {"kind": "of_the_future"}})
+        kit.train(house.settings)
+        job = client.get(f"/v1/jobs/{job_id}").json()
+        assert (job["state"], job["attempt"], job["error"]) == ("queued", 1, None)
+        assert (job["failures"], job["preemptions"], job["worker_lost"]) == (0, 0, 0)
+        reason = job["transitions"][-1]["reason"]
+        assert reason.startswith("unknown_part: this worker runs version ") and "of_the_future" in reason
+        with house.database.writing() as tx:
+            assert job_row(tx, job_id).no_progress_losses == 0
+            _write_spec(tx, job_id, known)
+        # As another worker, of a newer version, would read it: it need not wait.
+        kit.train(house.settings)
+        job = client.get(f"/v1/jobs/{job_id}").json()
+    assert (job["state"], job["attempt"]) == ("succeeded", 2)
+
+
+def _write_spec(tx: Session, job_id: str, spec: dict[str, Any]) -> None:
+    tx.execute(update(Job).where(Job.id == job_id).values(spec=spec))
+
+
+@pytest.mark.parametrize(("began", "state", "losses"), [(None, "queued", 0), (1.0, "queued", 1)])
+def test_a_trainer_that_understood_its_spec_cannot_hand_the_job_back(
+    began: float | None, state: str, losses: int, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = supervisor(database, tmp_path, Inbox(monkeypatch, 1))
+    said.began = began
+    said.verdict = Failure(type="failed", code="unknown_part", message="no such kind", retryable=True)
+    said._conclude(1)
+    with database.reading() as tx:
+        job = job_row(tx, said.claim.job_id)
+    assert (job.state, job.no_progress_losses) == (state, losses)

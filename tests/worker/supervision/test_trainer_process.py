@@ -11,9 +11,9 @@ from collections.abc import Iterator
 import psutil
 import pytest
 
-from worker.messages import Finished, Reached, Ready
+from worker.messages import Completion, PointBatch, Readiness
 from worker.supervision import trainer_process as processes
-from worker.supervision.trainer_process import Exit, Line, Nonsense, TrainerProcess, end_group
+from worker.supervision.trainer_process import Exit, Line, ProtocolViolation, TrainerProcess, end_group
 
 # A child that is left behind holds the pipes open: the fixture would wait for ever.
 pytestmark = pytest.mark.timeout(20)
@@ -135,7 +135,7 @@ def test_what_no_trainer_says_is_not_believed(said: bytes, monkeypatch: pytest.M
     trainer = TrainerProcess(None)
     trainer._orders.put(said + b"\n")
     heard = [trainer.inbox.get(timeout=20) for _ in range(3)]
-    assert sum(isinstance(each, Nonsense) for each in heard) == 1 and heard[-1] == Exit(0)
+    assert sum(isinstance(each, ProtocolViolation) for each in heard) == 1 and heard[-1] == Exit(0)
     trainer.close()
 
 
@@ -188,7 +188,7 @@ def test_its_end_does_not_overtake_its_last_words(monkeypatch: pytest.MonkeyPatc
     assert trainer.gone.wait(10)
     time.sleep(1.5)
     heard = [trainer.inbox.get(timeout=5) for _ in range(303)]
-    assert [type(each) for each in heard] == [Ready] + [Reached] * 300 + [Finished, Exit]
+    assert [type(each) for each in heard] == [Readiness] + [PointBatch] * 300 + [Completion, Exit]
     trainer.close()
 
 

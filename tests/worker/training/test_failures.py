@@ -4,16 +4,25 @@ import errno
 
 import pytest
 import torch
+from pydantic import ValidationError
 
 from models.errors import DataError, SpecError
-from worker.training.failures import explain
+from models.planning.spec import JobSpec
+from worker.training.failures import UnknownPart, explain
 from worker.training.loop import NonFinite
+
+
+def an_invalid_spec() -> ValidationError:
+    with pytest.raises(ValidationError) as refused:
+        JobSpec.model_validate({"architecture": {"kind": "of_the_future"}, "dataset": {"id": "iris"}})
+    return refused.value
 
 
 @pytest.mark.parametrize(
     ("error", "code", "retryable"),
     [
         (NonFinite(7, float("nan"), 0.1), "non_finite_loss", False),
+        (UnknownPart(an_invalid_spec()), "unknown_part", True),
         (DataError("row 3 has no target"), "data", False),
         (SpecError("/architecture/hidden", "too many"), "spec", False),
         (torch.OutOfMemoryError("CUDA out of memory"), "out_of_memory", False),

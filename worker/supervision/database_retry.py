@@ -1,0 +1,57 @@
+"""Waiting for the database: what an attempt must read or write is repeated while it is unavailable."""
+
+import logging
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from sqlalchemy.orm import Session
+
+from models.records.database import Database, DatabaseUnavailable
+
+logger = logging.getLogger(__name__)
+T = TypeVar("T")
+
+LONGEST_OUTAGE = 600.0
+"""Seconds for which a call is repeated."""
+
+
+class DatabaseRetry:
+    """Calls that outlast an outage of the database. `job_id` is for the log."""
+
+    def __init__(self, database: Database, job_id: str) -> None:
+        self.database, self.job_id = database, job_id
+
+    def call(self, function: Callable[[], T]) -> T:
+        """What `function` returns, as soon as the database answers it. It may be called several times.
+
+        Raises what DatabaseUnavailable names after LONGEST_OUTAGE seconds.
+        """
+        until = time.monotonic() + LONGEST_OUTAGE
+        while True:
+            try:
+                return function()
+            except DatabaseUnavailable as error:
+                if time.monotonic() > until:
+                    raise
+                self._warn(error)
+                time.sleep(1)
+
+    def commit(self, write: Callable[[Session], None]) -> None:
+        """One transaction that must not be lost. `write` may be called several times, and holds where it was before."""
+
+        def transaction() -> None:
+            with self.database.writing() as tx:
+                write(tx)
+
+        self.call(transaction)
+
+    def once(self, function: Callable[[], None]) -> None:
+        """A call that the next one makes up for: it is not repeated."""
+        try:
+            function()
+        except DatabaseUnavailable as error:
+            self._warn(error)
+
+    def _warn(self, error: Exception) -> None:
+        logger.warning("%s: the database is unavailable (%s)", self.job_id, error)

@@ -1,0 +1,91 @@
+"""Milestones of an attempt as lines of its job's log, each with its time; made of what the supervisor hears anyway."""
+
+import math
+import time
+from bisect import bisect_left
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from worker.messages import Completion, Failure, PointBatch, Snapshot, Stop
+from worker.supervision.staging import Staged
+
+END_OF_EPOCH = "samples_per_second"
+"""The series that has a point at the end of each epoch, and nowhere else."""
+
+ALWAYS = 20
+"""Lines about epochs that are written however fast they come."""
+
+SPACING = 0.01
+"""After those, the least share of the attempt's time between two: a day of short epochs is some 800 lines."""
+
+LONGEST_LINE = 2000
+"""Characters."""
+
+
+class Milestones:
+    """Writes lines to `line`. `clock` gives seconds since 1970."""
+
+    def __init__(self, line: Callable[[str], None], attempt: int, clock: Callable[[], float] = time.time) -> None:
+        self._line, self.attempt, self._clock = line, attempt, clock
+        self._began = self._last_epoch = clock()
+        self._epochs = 0
+
+    def staged(self, staged: Staged, dataset_id: str) -> None:
+        step = staged.resume_step
+        start = "begins" if step is None else f"resumes from the checkpoint of step {step}"
+        self._say(f"attempt {self.attempt} {start}, with the {staged.rows} rows of dataset {dataset_id}")
+
+    def began(self, device: str) -> None:
+        self._say(f"attempt {self.attempt} runs on {device}")
+
+    def reached(self, points: PointBatch) -> None:
+        """A line for the last epoch that ends in these points, and one for a test."""
+        for name, (steps, _, _) in points.series.items():
+            prefix, _, last = name.rpartition("/")
+            if last == END_OF_EPOCH and self._may_tell_epoch():
+                self._epoch(points, f"{prefix}/" if prefix else "", steps[-1])
+        if tested := _values_at(points, points.step, lambda name: f"/{name}".rpartition("/")[0].endswith("/test")):
+            self._say(f"tested: {tested}")
+
+    def _epoch(self, points: PointBatch, prefix: str, step: int) -> None:
+        values = _values_at(points, step, lambda name: name.startswith((f"{prefix}train/", f"{prefix}val/")))
+        # The points may go a little beyond the end of the epoch; only the last epoch of all may end before its time.
+        epoch = points.epoch if step == points.step else math.floor(points.epoch)
+        self._say(f"epoch {epoch:g}, step {step}: {values}")
+
+    def stored(self, snapshot: Snapshot) -> None:
+        self._say(f"checkpoint of step {snapshot.step} is stored ({snapshot.reason})")
+
+    def ended(self, verdict: Completion | Stop | Failure | None, otherwise: str) -> None:
+        """How the attempt ended; without a verdict of the trainer's, `otherwise` says it."""
+        match verdict:
+            case Completion():
+                how = "finished"
+            case Stop():
+                how = "stopped as it was told to"
+            case Failure(message=message):
+                how = f"failed: {message}"
+            case _:
+                how = otherwise
+        self._say(f"attempt {self.attempt} ended: {how}")
+
+    def _may_tell_epoch(self) -> bool:
+        now = self._clock()
+        if self._epochs >= ALWAYS and now - self._last_epoch < SPACING * (now - self._began):
+            return False
+        self._epochs, self._last_epoch = self._epochs + 1, now
+        return True
+
+    def _say(self, text: str) -> None:
+        at = datetime.fromtimestamp(self._clock(), UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        self._line(f"{at} {text}"[:LONGEST_LINE])
+
+
+def _values_at(points: PointBatch, step: int, wanted: Callable[[str], bool]) -> str:
+    """Values of series that have a point at `step`."""
+    found = []
+    for name, (steps, values, _) in points.series.items():
+        place = bisect_left(steps, step)
+        if wanted(name) and place < len(steps) and steps[place] == step:
+            found.append(f"{name} {values[place]:.4g}")
+    return ", ".join(found)

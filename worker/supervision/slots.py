@@ -1,0 +1,57 @@
+"""Slots: what one attempt may use at a time, with the trainer that waits for the next job there."""
+
+import threading
+from dataclasses import dataclass, field
+
+from athanor.contract import Device
+from worker.supervision.devices import cuda_numbers
+from worker.supervision.trainer_process import TrainerProcess
+
+
+@dataclass
+class Slot:
+    """A number of devices and of processes, leased to one attempt at a time."""
+
+    devices: list[str] = field(default_factory=list)
+    """Entries of CUDA_VISIBLE_DEVICES; none is a share of the processor."""
+    processes: int = 1
+    """Of a training; one today, whatever the number of devices."""
+    spare: TrainerProcess | None = None
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def serves(self) -> list[str]:
+        """The values of `resources.device` that may run here."""
+        return ["auto", "cuda", "cpu"] if self.devices else ["auto", "cpu"]
+
+    def warm(self) -> TrainerProcess:
+        """The waiting trainer; a new one where it died meanwhile."""
+        with self.lock:
+            if self.spare is not None and not self.spare.is_alive:
+                self._end_spare()
+            self.spare = self.spare or TrainerProcess(",".join(self.devices) or None)
+            return self.spare
+
+    def take(self) -> TrainerProcess:
+        """The waiting trainer, for a job."""
+        trainer = self.warm()
+        with self.lock:
+            self.spare = None
+        return trainer
+
+    def empty(self) -> None:
+        """End the waiting trainer, where there is one."""
+        with self.lock:
+            self._end_spare()
+
+    def _end_spare(self) -> None:
+        if self.spare is not None:
+            self.spare.close()
+            self.spare = None
+
+
+def slots_of(devices: list[Device], wanted: int | None) -> list[Slot]:
+    """A slot for each CUDA device of this host; without one, `wanted` slots on the processor."""
+    if devices[0].kind == "cuda":
+        return [Slot([number]) for number in cuda_numbers(len(devices))]
+    return [Slot() for _ in range(max(1, wanted or 1))]

@@ -1,0 +1,144 @@
+"""Staging: what an attempt starts with is fetched from the store to its folder, and checked on the way."""
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from athanor.contract import CheckpointPolicy
+from athanor.files import PREPARATION, WEIGHTS
+from models.records import checkpoints, datasets, events, jobs, metrics
+from models.records.checkpoints import Stored
+from models.records.database import Database
+from models.settings import Settings
+from models.storage.store import Corrupt, Store, fetch, fetch_dataset
+
+logger = logging.getLogger(__name__)
+
+
+class DamagedInput(Exception):
+    """The store no longer has what a job learns or starts from."""
+
+
+@dataclass(frozen=True)
+class Staged:
+    """Files of an attempt on disk."""
+
+    assignment: dict[str, Any]
+    """What the trainer is told: the spec, the dataset's schema, and paths."""
+    rows: int
+    """Of the dataset."""
+    resume_step: int | None
+    """Of the checkpoint that the training goes on from."""
+
+
+class Staging:
+    """Fetches the files of one attempt to `folder`. A checkpoint that is broken is marked and passed over."""
+
+    def __init__(
+        self,
+        database: Database,
+        store: Store,
+        settings: Settings,
+        claim: jobs.Claim,
+        policy: CheckpointPolicy,
+        folder: Path,
+    ) -> None:
+        self.database, self.store, self.settings = database, store, settings
+        self.claim, self.policy, self.folder = claim, policy, folder
+
+    def stage(self, trainer_folder: Path) -> Staged:
+        """Everything the trainer needs. May be called again. Raises DamagedInput, LeaseLost."""
+        with self.database.reading() as tx:
+            dataset = datasets.get(tx, self.claim.dataset_id)
+        assert dataset is not None
+        rows = self._dataset()
+        newest = self._newest_checkpoint()
+        best = self._best_weights(newest)
+        assignment = {
+            "spec": self.claim.spec,
+            "schema": dataset.schema_.model_dump(mode="json"),
+            "dataset": str(rows),
+            "folder": str(trainer_folder),
+            "memory": self.settings.limits.trainer_memory_bytes,
+            "resume": str(self.folder / newest.id) if newest else None,
+            "best": str(best) if best else None,
+            "origin": self._origin(),
+        }
+        return Staged(assignment, dataset.rows, newest.step if newest else None)
+
+    def _dataset(self) -> Path:
+        """What the job learns from. Raises DamagedInput."""
+        rows, dataset_id = self.folder / "dataset.parquet", self.claim.dataset_id
+        try:
+            fetch_dataset(self.store, self.database, dataset_id, rows)
+        except Corrupt as error:
+            raise DamagedInput(
+                f"the rows of dataset {dataset_id} are lost or damaged in the store: upload the file again, "
+                "which puts them back (a built-in set comes back by itself), and submit the job once more"
+            ) from error
+        return rows
+
+    def _origin(self) -> dict[str, Any] | None:
+        """What a fork starts with. Raises DamagedInput."""
+        origin = self.claim.origin
+        if origin is None:
+            return None
+        there = self.folder / "origin"
+        there.mkdir(exist_ok=True)
+        try:
+            for file in origin.files:
+                fetch(self.store, origin.key(file.name), there / file.name, file.sha256)
+        except Corrupt as error:
+            raise DamagedInput(
+                "the weights this job starts from are lost or damaged in the store: fork a checkpoint that is whole"
+            ) from error
+        paths = {"weights": str(there / WEIGHTS), "preparation": str(there / PREPARATION)}
+        return paths | {"fresh": origin.fresh}
+
+    def _newest_checkpoint(self) -> Stored | None:
+        """The newest checkpoint with bytes as promised."""
+        while True:
+            with self.database.reading() as tx:
+                newest = checkpoints.newest(tx, self.claim.job_id)
+            if newest is None:
+                return None
+            there = self.folder / newest.id
+            there.mkdir(exist_ok=True)
+            try:
+                for file in newest.files:
+                    fetch(self.store, newest.key(file.name), there / file.name, file.sha256)
+            except Corrupt as error:
+                self._mark_corrupt(newest, str(error), exact=True)
+            else:
+                return newest
+
+    def _best_weights(self, newest: Stored | None) -> Path | None:
+        """Of the best checkpoint of this training so far, for its test."""
+        if newest is None or self.policy.keep_best == 0:
+            return None
+        weights = self.folder / "best.safetensors"
+        while True:
+            with self.database.reading() as tx:
+                best = checkpoints.best(tx, self.claim.job_id, self.policy.mode or "min", newest.fold)
+            if best is None or best.score is None:
+                return None
+            try:
+                fetch(self.store, best.key(WEIGHTS), weights, best.file(WEIGHTS).sha256)
+            except Corrupt as error:
+                # Its weights are nowhere else: the second best are tested in its place.
+                self._mark_corrupt(best, str(error), exact=False)
+            else:
+                return weights
+
+    def _mark_corrupt(self, broken: Stored, why: str, exact: bool) -> None:
+        """Set a broken checkpoint aside; the series then end where the newest whole one does."""
+        logger.error("%s: checkpoint %s is broken: %s", self.claim.job_id, broken.id, why)
+        with self.database.writing() as tx:
+            jobs.beat(tx, self.claim.job_id, self.claim.attempt, self.settings.timing.lease)
+            checkpoints.mark_corrupt(tx, broken.id)
+            if not exact:
+                jobs.note_inexact(tx, self.claim.job_id)
+            earlier = checkpoints.newest(tx, self.claim.job_id)
+            metrics.truncate(tx, self.claim.job_id, earlier.step if earlier else 0)
+            events.note(tx, self.claim.job_id, self.claim.attempt, "warning", {"checkpoint": broken.id, "message": why})
