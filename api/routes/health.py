@@ -9,6 +9,7 @@ router = APIRouter(tags=["health"])
 
 
 @router.get("/healthz")
+@router.head("/healthz", include_in_schema=False)
 async def live() -> dict[str, str]:
     """The process answers."""
     # On the loop itself: threads that all wait for the database must not make a living process look dead.
@@ -16,6 +17,7 @@ async def live() -> dict[str, str]:
 
 
 @router.get("/readyz")
+@router.head("/readyz", include_in_schema=False)
 def ready(service: Parts, response: Response) -> dict[str, str]:
     """Database, storage and broker answer. 503 where a job could not be accepted; Redis away delays, no more."""
     checks = {"database": service.database.ping, "storage": service.store.check, "broker": service.broker.check}

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Response
+from pydantic import Field
 from sqlalchemy.orm import Session
 
 from api import submission
@@ -48,14 +49,20 @@ def index(
     service: Parts,
     window: Paged,
     state: State | None = None,
-    tag: Annotated[str | None, Query(max_length=701, description="name:value")] = None,
+    tag: Annotated[
+        list[Annotated[str, Field(max_length=701)]] | None,
+        Query(max_length=20, description="name:value; repeated, a job must have all of them"),
+    ] = None,
 ) -> Page[Job]:
-    """Newest first."""
-    name, colon, value = (tag or "").partition(":")
-    if tag is not None and not colon:
-        raise Refused(422, "invalid", "a tag is asked for as name:value")
+    """Newest first. All conditions hold at once."""
+    tags = []
+    for each in tag or []:
+        name, colon, value = each.partition(":")
+        if not colon:
+            raise Refused(422, "invalid", "a tag is asked for as name:value")
+        tags.append((name, value))
     with service.database.reading() as tx:
-        found = job_views.page(tx, state, (name, value) if tag else None, window.after, window.limit + 1)
+        found = job_views.page(tx, state, tags, window.after, window.limit + 1)
     return page(found, window.limit)
 
 

@@ -97,6 +97,7 @@ class Job(Base):
             sqlite_where=text("lease_owner IS NOT NULL"),
             postgresql_where=text("lease_owner IS NOT NULL"),
         ),
+        Index("ix_jobs_state", "state", "id"),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)
