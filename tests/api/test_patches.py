@@ -198,3 +198,13 @@ def test_a_batch_of_everything_goes_with_the_optimizer_that_wanted_it() -> None:
 def test_a_patch_that_makes_no_sense_is_merged_all_the_same(patch: dict[str, Any]) -> None:
     """The validation that follows says what is wrong with it."""
     assert patched(SPEC, patch) == merge(SPEC, patch)
+
+
+def test_null_removes_what_was_said_and_zero_stays() -> None:
+    """Absence is the default, null in a spec is off: so a patch goes back to the default by null, and turns off by 0."""
+    for said in (1.0, None):
+        clipped = merge(SPEC, {"hyperparameters": {}})
+        clipped["hyperparameters"]["clip_norm"] = said
+        assert "clip_norm" not in patched(clipped, {"hyperparameters": {"clip_norm": None}})["hyperparameters"]
+        assert patched(clipped, {"hyperparameters": {"clip_norm": 0}})["hyperparameters"]["clip_norm"] == 0
+        assert patched(clipped, {"hyperparameters": {"epochs": 2}})["hyperparameters"]["clip_norm"] == said
