@@ -42,15 +42,13 @@ def read(service: Parts, job_id: str, checkpoint_id: str) -> Checkpoint:
 
 def find(tx: Session, job_id: str, wanted: str) -> Stored:
     """The checkpoint of that id, the best, or the last. Raises Refused with 404."""
-    job = job_views.job(tx, job_id)
-    if job is None:
+    series = job_views.best_by(tx, job_id)
+    if series is None:
         raise missing("job", job_id)
     if wanted == "last":
         found = checkpoints.newest(tx, job_id)
     elif wanted == "best":
-        policy = job.spec["checkpoints"]
-        assert isinstance(policy, dict)
-        found = checkpoints.best(tx, job_id, better_is(str(policy["series"])))
+        found = checkpoints.best(tx, job_id, better_is(series))
     else:
         found = checkpoints.by_id(tx, job_id, wanted)
     if found is None:

@@ -15,6 +15,7 @@ from api.problems import Refused
 from athanor.contract import Job, Page, Plan, State
 from models.planning.spec import JobSpec
 from models.records import job_views, jobs
+from models.records.keys import Caller
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
 
@@ -90,27 +91,27 @@ def delete(service: Parts, job_id: str) -> None:
 
 
 @router.post("/{job_id}/cancel", status_code=202)
-def cancel(service: Parts, job_id: str) -> Job:
+def cancel(service: Parts, caller: Authenticated, job_id: str) -> Job:
     """Stop for good. `cancelled` is shown only once its processes are gone."""
-    return _wish(service, job_id, jobs.cancel)
+    return _wish(service, caller, job_id, jobs.cancel)
 
 
 @router.post("/{job_id}/pause", status_code=202)
-def pause(service: Parts, job_id: str) -> Job:
+def pause(service: Parts, caller: Authenticated, job_id: str) -> Job:
     """Write a checkpoint and give the device back."""
-    return _wish(service, job_id, jobs.pause)
+    return _wish(service, caller, job_id, jobs.pause)
 
 
 @router.post("/{job_id}/resume", status_code=202)
-def resume(service: Parts, job_id: str) -> Job:
+def resume(service: Parts, caller: Authenticated, job_id: str) -> Job:
     """Queue a paused job again; it goes on from its newest checkpoint."""
-    answer = _wish(service, job_id, jobs.resume)
+    answer = _wish(service, caller, job_id, jobs.resume)
     service.broker.ring(job_id)
     return answer
 
 
-def _wish(service: Service, job_id: str, wish: Callable[[Session, str], None]) -> Job:
+def _wish(service: Service, caller: Caller, job_id: str, wish: Callable[[Session, str, str], None]) -> Job:
     submission.job(service, job_id)
     with service.database.writing() as tx:
-        wish(tx, job_id)
+        wish(tx, job_id, caller.key_id)
     return submission.job(service, job_id)

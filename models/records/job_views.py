@@ -39,6 +39,11 @@ def version(tx: Session, job_id: str) -> int | None:
     return tx.scalar(select(Job.version).where(Job.id == job_id))
 
 
+def best_by(tx: Session, job_id: str) -> str | None:
+    """The series by which a job's best checkpoint is chosen; None for an unknown id."""
+    return tx.scalar(select(Job.spec["checkpoints"]["series"].as_string()).where(Job.id == job_id))
+
+
 def state(tx: Session, job_id: str) -> State | None:
     found = tx.scalar(select(Job.state).where(Job.id == job_id))
     return State(found) if found else None

@@ -114,6 +114,7 @@ class Job(Base):
     state: Mapped[str] = mapped_column(String(20))
     desired: Mapped[str] = mapped_column(String(20), default="run")
     desired_at: Mapped[float | None]
+    desired_by: Mapped[str | None]
     stop_seconds: Mapped[float | None]
     device: Mapped[str] = mapped_column(String(20))
     priority: Mapped[int]

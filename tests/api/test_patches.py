@@ -201,7 +201,7 @@ def test_a_patch_that_makes_no_sense_is_merged_all_the_same(patch: dict[str, Any
 
 
 def test_null_removes_what_was_said_and_zero_stays() -> None:
-    """Absence is the default, null in a spec is off: so a patch goes back to the default by null, and turns off by 0."""
+    """So a patch goes back to the default by null, and turns off by 0."""
     for said in (1.0, None):
         clipped = merge(SPEC, {"hyperparameters": {}})
         clipped["hyperparameters"]["clip_norm"] = said

@@ -146,7 +146,7 @@ def test_events_by_number(database: Database) -> None:
         assert (events.count(tx, job_id, "log"), events.count(tx, job_id, "warning")) == (5, 0)
 
 
-@pytest.mark.parametrize(("silence", "state"), [(0.0, "draining"), (workers.SILENT + 1, "gone")])
+@pytest.mark.parametrize(("silence", "state"), [(0.0, "draining"), (LEASE - 5, "draining"), (LEASE + 1, "gone")])
 def test_workers_with_what_they_hold(database: Database, silence: float, state: str) -> None:
     with database.writing() as tx:
         idle, busy = a_worker(tx, host="idle"), a_worker(tx, host="busy")
@@ -156,12 +156,12 @@ def test_workers_with_what_they_hold(database: Database, silence: float, state: 
         for worker in tx.query(Worker):
             worker.heartbeat_at -= silence
         tx.flush()
-        shown = {worker.host: worker for worker in workers.page(tx, None, 10)}
+        shown = {worker.host: worker for worker in workers.page(tx, None, 10, LEASE)}
         assert (shown["busy"].running, shown["idle"].running) == (sorted(held), [])
         assert {worker.state for worker in shown.values()} == {state}
         assert shown["busy"].devices[0].name == "a processor"
-        first = workers.page(tx, None, 1)
-        assert [worker.id for worker in [*first, *workers.page(tx, first[0].id, 10)]] == sorted(
+        first = workers.page(tx, None, 1, LEASE)
+        assert [worker.id for worker in [*first, *workers.page(tx, first[0].id, 10, LEASE)]] == sorted(
             [idle, busy], reverse=True
         )
 

@@ -126,5 +126,5 @@ def test_a_worker_that_drains_says_so(station: Worker, monkeypatch: pytest.Monke
 
 def shown(station: Worker) -> str:
     with station.database.reading() as tx:
-        (worker,) = workers.page(tx, None, 10)
+        (worker,) = workers.page(tx, None, 10, 30.0)
     return worker.state
