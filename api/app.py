@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from anyio import CapacityLimiter
 from fastapi import APIRouter, Depends, FastAPI
 
-from api import problems
+from api import problems, queries
 from api.auth import Gate
 from api.body_limits import Bodies
 from api.deps import Service, authenticate
@@ -51,6 +51,7 @@ def create_app(settings: Settings) -> FastAPI:
         version=__version__,
         summary="Describe a model in JSON, POST it, watch it learn, download the weights.",
         lifespan=lifespan,
+        dependencies=[Depends(queries.check)],
     )
     # Deny by default: the key is asked for here, once for every route below /v1.
     guarded = APIRouter(prefix="/v1", dependencies=[Depends(authenticate)], responses={"4XX": {"model": Problem}})

@@ -4,8 +4,10 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from api import schema
 from api.deps import Service
 from api.problems import database_away, respond
+from api.schema import WrongSchema
 from models.records import keys
 from models.records.database import DatabaseUnavailable
 from models.records.keys import Caller
@@ -28,6 +30,8 @@ class Gate:
         request = Request(scope)
         try:
             caller = await run_in_threadpool(_find, request.app.state.service, request.headers.get("authorization", ""))
+        except WrongSchema as error:
+            return await respond(request, 503, "wrong_schema", str(error))(scope, receive, send)
         except DatabaseUnavailable as error:
             return await database_away(request, error)(scope, receive, send)
         if caller is None:
@@ -43,4 +47,6 @@ def _find(service: Service, authorization: str) -> Caller | None:
     if scheme.lower() != "bearer" or not presented:
         return None
     with service.database.reading() as tx:
+        # At every request: a database may be migrated under a process that runs.
+        schema.check(tx)
         return keys.find(tx, presented.strip())

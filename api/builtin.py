@@ -3,7 +3,10 @@
 import hashlib
 import tempfile
 import threading
+import time
 from pathlib import Path
+
+from sqlalchemy.exc import NoResultFound
 
 from api.dataset_store import is_whole, restore, shelve
 from api.deps import Service
@@ -15,11 +18,35 @@ from models.records import datasets
 _one_at_a_time = threading.Lock()
 
 
+HASH_AGAIN = 600.0
+"""Seconds after which rows that were whole are hashed once more; in between their length is looked at."""
+
+_seen: dict[str, tuple[int, float]] = {}
+"""By key in a store: how many bytes were found whole, and when, by this process's clock."""
+
+
+def _is_whole(service: Service, dataset_id: str) -> bool:
+    """Whether the store still has a set's rows. They are hashed once in a while, not at every look."""
+    try:
+        with service.database.reading() as tx:
+            key = datasets.blob_of(tx, dataset_id).key
+        size, now = service.store.size(key), time.monotonic()
+    except (FileNotFoundError, NoResultFound):
+        return False
+    before = _seen.get(key)
+    if before is not None and before[0] == size and now - before[1] < HASH_AGAIN:
+        return True
+    if not is_whole(service, dataset_id):
+        return False
+    _seen[key] = (size, now)
+    return True
+
+
 def find(service: Service, dataset_id: str) -> Dataset | None:
     """The dataset of that id or built-in name, or None. A built-in one is there even where the store lost its rows."""
     with service.database.reading() as tx:
         found = datasets.get(tx, dataset_id)
-    if dataset_id in DATASETS and (found is None or not is_whole(service, dataset_id)):
+    if dataset_id in DATASETS and (found is None or not _is_whole(service, dataset_id)):
         with _one_at_a_time:
             found = _write_down(service, dataset_id)
     return found

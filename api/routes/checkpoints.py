@@ -12,7 +12,7 @@ from api.deps import Paged, Parts, Service, missing
 from api.downloads import Conditional, Download, send
 from api.pages import page
 from api.problems import Refused
-from athanor.contract import Checkpoint, CheckpointPolicy, Page
+from athanor.contract import Checkpoint, Page
 from athanor.files import PREPARATION, WEIGHTS
 from models.records import checkpoints, job_views
 from models.records.checkpoints import Stored
@@ -42,15 +42,13 @@ def read(service: Parts, job_id: str, checkpoint_id: str) -> Checkpoint:
 
 def find(tx: Session, job_id: str, wanted: str) -> Stored:
     """The checkpoint of that id, the best, or the last. Raises Refused with 404."""
-    job = job_views.job(tx, job_id)
-    if job is None:
+    mode = job_views.best_mode(tx, job_id)
+    if mode is None:
         raise missing("job", job_id)
     if wanted == "last":
         found = checkpoints.newest(tx, job_id)
     elif wanted == "best":
-        policy = CheckpointPolicy.model_validate(job.spec["checkpoints"])
-        assert policy.mode
-        found = checkpoints.best(tx, job_id, policy.mode)
+        found = checkpoints.best(tx, job_id, mode)
     else:
         found = checkpoints.by_id(tx, job_id, wanted)
     if found is None:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Response
+from pydantic import Field
 from sqlalchemy.orm import Session
 
 from api import submission
@@ -14,6 +15,7 @@ from api.problems import Refused
 from athanor.contract import Job, Page, Plan, State
 from models.planning.spec import JobSpec
 from models.records import job_views, jobs
+from models.records.keys import Caller
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
 
@@ -48,14 +50,20 @@ def index(
     service: Parts,
     window: Paged,
     state: State | None = None,
-    tag: Annotated[str | None, Query(max_length=701, description="name:value")] = None,
+    tag: Annotated[
+        list[Annotated[str, Field(max_length=701)]] | None,
+        Query(max_length=20, description="name:value; repeated, a job must have all of them"),
+    ] = None,
 ) -> Page[Job]:
-    """Newest first."""
-    name, colon, value = (tag or "").partition(":")
-    if tag is not None and not colon:
-        raise Refused(422, "invalid", "a tag is asked for as name:value")
+    """Newest first. All conditions hold at once."""
+    tags = []
+    for each in tag or []:
+        name, colon, value = each.partition(":")
+        if not colon:
+            raise Refused(422, "invalid", "a tag is asked for as name:value")
+        tags.append((name, value))
     with service.database.reading() as tx:
-        found = job_views.page(tx, state, (name, value) if tag else None, window.after, window.limit + 1)
+        found = job_views.page(tx, state, tags, window.after, window.limit + 1)
     return page(found, window.limit)
 
 
@@ -83,27 +91,27 @@ def delete(service: Parts, job_id: str) -> None:
 
 
 @router.post("/{job_id}/cancel", status_code=202)
-def cancel(service: Parts, job_id: str) -> Job:
+def cancel(service: Parts, caller: Authenticated, job_id: str) -> Job:
     """Stop for good. `cancelled` is shown only once its processes are gone."""
-    return _wish(service, job_id, jobs.cancel)
+    return _wish(service, caller, job_id, jobs.cancel)
 
 
 @router.post("/{job_id}/pause", status_code=202)
-def pause(service: Parts, job_id: str) -> Job:
+def pause(service: Parts, caller: Authenticated, job_id: str) -> Job:
     """Write a checkpoint and give the device back."""
-    return _wish(service, job_id, jobs.pause)
+    return _wish(service, caller, job_id, jobs.pause)
 
 
 @router.post("/{job_id}/resume", status_code=202)
-def resume(service: Parts, job_id: str) -> Job:
+def resume(service: Parts, caller: Authenticated, job_id: str) -> Job:
     """Queue a paused job again; it goes on from its newest checkpoint."""
-    answer = _wish(service, job_id, jobs.resume)
+    answer = _wish(service, caller, job_id, jobs.resume)
     service.broker.ring(job_id)
     return answer
 
 
-def _wish(service: Service, job_id: str, wish: Callable[[Session, str], None]) -> Job:
+def _wish(service: Service, caller: Caller, job_id: str, wish: Callable[[Session, str, str], None]) -> Job:
     submission.job(service, job_id)
     with service.database.writing() as tx:
-        wish(tx, job_id)
+        wish(tx, job_id, caller.key_id)
     return submission.job(service, job_id)

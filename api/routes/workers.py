@@ -13,4 +13,4 @@ router = APIRouter(tags=["workers"])
 @router.get("/workers")
 def index(service: Parts, window: Paged) -> Page[Worker]:
     with service.database.reading() as tx:
-        return page(workers.page(tx, window.after, window.limit + 1), window.limit)
+        return page(workers.page(tx, window.after, window.limit + 1, service.settings.timing.lease), window.limit)

@@ -138,6 +138,9 @@ class Transition(Answer):
     at: str
     attempt: int
     reason: str | None = None
+    actor: str | None = Field(None, description="key, worker, supervisor, or sweep: a worker that saw another was lost")
+    by: str | None = Field(None, description="name of the API key that asked for it")
+    key_id: str | None = Field(None, description="public id of that key")
 
 
 class Job(Answer):

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator, model_validator
 
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Direction = Literal["min", "max"]
@@ -77,16 +77,22 @@ class WeightAveraging(Frozen):
 
 
 class Hyperparameters(Frozen):
-    """How to train. What is left out follows from the architecture; the job shows what was chosen."""
+    """How to train. What is left out follows from the architecture; the job shows what was chosen.
+
+    `null` turns off what a training can do without: clip_norm, clip_value, max_norm, schedule, ema, swa,
+    early_stopping. Of what it needs (its length, batch_size, optimizer, loss) `null` is the default, as if left out.
+    """
 
     epochs: int | None = Field(None, ge=1, le=100_000, description="passes over the training part")
     steps: int | None = Field(None, ge=1, le=100_000_000, description="optimizer steps, in place of epochs")
-    batch_size: int | None = Field(None, ge=1, le=MAX_BATCH)
+    batch_size: int | None = Field(None, ge=1, le=MAX_BATCH, description="left out or null: the architecture's")
     seed: int = Field(0, ge=0, lt=2**32)
-    optimizer: Part | None = None
-    schedule: Part | None = None
-    loss: Part | None = None
-    clip_norm: float | None = Field(None, gt=0, le=1e6, description="largest global gradient norm")
+    optimizer: Part | None = Field(None, description="left out or null: the architecture's")
+    schedule: Part | None = Field(None, description="left out: the architecture's; null: a constant rate")
+    loss: Part | None = Field(None, description="left out or null: the one that is usual for the task")
+    clip_norm: float | None = Field(
+        None, ge=0, le=1e6, description="largest global gradient norm; left out: the architecture's; null or 0: off"
+    )
     precision: Literal["fp32", "bf16"] = "fp32"
     clip_value: float | None = Field(
         None, gt=0, le=1e6, description="largest size of any one number of the gradient, after clip_norm"
@@ -106,6 +112,12 @@ class Hyperparameters(Frozen):
     augmentations: tuple[Part, ...] = Field(
         (), max_length=16, description="changes of training examples, in this order, drawn anew in each epoch"
     )
+
+    @field_validator("clip_norm")
+    @classmethod
+    def _off(cls, clip_norm: float | None) -> float | None:
+        """Zero is one more way to write off: no gradient could be clipped to it and still move anything."""
+        return clip_norm or None
 
     @model_validator(mode="after")
     def _one_length(self) -> "Hyperparameters":
@@ -171,5 +183,5 @@ class Fork(Frozen):
     spec: dict[str, JsonValue] = Field(
         default_factory=dict,
         description="changes to the parent's spec as a JSON merge patch (RFC 7396); another kind takes the whole place "
-        "of a part, null goes back to the default",
+        "of a part, null removes what was said, so that it goes back to the default",
     )

@@ -38,9 +38,13 @@ ATTEMPTS = sa.table(
 def upgrade() -> None:
     _change_jobs(_say_more)
     name_processes_of_attempts()
+    op.add_column("jobs", sa.Column("desired_by", sa.String(200), nullable=True))
+    op.create_index("ix_jobs_state", "jobs", ["state", "id"])
 
 
 def downgrade() -> None:
+    op.drop_index("ix_jobs_state", "jobs")
+    op.drop_column("jobs", "desired_by")
     name_one_process_of_attempts()
     _change_jobs(_say_less)
 

@@ -34,13 +34,15 @@ else:
     AnyAugmentation = AUGMENTATIONS.union()
 
 
+def _described(name: str) -> str | None:
+    return contract.Hyperparameters.model_fields[name].description
+
+
 class Hyperparameters(contract.Hyperparameters):
-    optimizer: AnyOptimizer | None = None
-    schedule: AnySchedule | None = None
-    loss: AnyLoss | None = None
-    augmentations: tuple[AnyAugmentation, ...] = Field(
-        (), max_length=16, description=contract.Hyperparameters.model_fields["augmentations"].description
-    )
+    optimizer: AnyOptimizer | None = Field(None, description=_described("optimizer"))
+    schedule: AnySchedule | None = Field(None, description=_described("schedule"))
+    loss: AnyLoss | None = Field(None, description=_described("loss"))
+    augmentations: tuple[AnyAugmentation, ...] = Field((), max_length=16, description=_described("augmentations"))
 
 
 class JobSpec(contract.JobSpec):
@@ -106,12 +108,15 @@ def _descent(given: Hyperparameters, recipe: Recipe, inputs: Inputs) -> dict[str
     optimizer = given.optimizer or OPTIMIZERS[recipe.optimizer].model_validate(
         {"lr": recipe.lr_of(inputs.features), "weight_decay": recipe.weight_decay}
     )
+    # Said to be null: off. A settled spec says so of everything that is, and settles into itself.
+    said = given.model_fields_set
+    usual = "constant" if "schedule" in said else recipe.schedule
     return {
         "epochs": given.epochs or (None if given.steps else recipe.epochs),
         "batch_size": MAX_BATCH if optimizer.full_batch else given.batch_size or recipe.batch_size,
         "optimizer": optimizer,
-        "schedule": given.schedule or SCHEDULES[recipe.schedule].model_validate({}),
-        "clip_norm": given.clip_norm or recipe.clip_norm,
+        "schedule": given.schedule or SCHEDULES[usual].model_validate({}),
+        "clip_norm": given.clip_norm if "clip_norm" in said else recipe.clip_norm,
     }
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, Float, Function, create_engine, event, text
+from sqlalchemy import Connection, Float, Function, create_engine, event, inspect, text
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -67,6 +67,14 @@ class Database:
 
     def close(self) -> None:
         self.engine.dispose()
+
+
+def revisions(tx: Session) -> set[str]:
+    """What migrations left in the database; nothing where there were none."""
+    connection = tx.connection()
+    if not inspect(connection).has_table("alembic_version"):
+        return set()
+    return set(connection.execute(text("SELECT version_num FROM alembic_version")).scalars())
 
 
 def _keep_a_log(connection: sqlite3.Connection) -> None:

@@ -2,6 +2,7 @@
 
 import math
 from collections import defaultdict
+from collections.abc import Sequence
 
 import numpy as np
 from sqlalchemy import select
@@ -11,6 +12,7 @@ from athanor import contract
 from athanor.contract import (
     Baseline,
     CrossValidation,
+    Direction,
     JobError,
     Origin,
     Point,
@@ -33,20 +35,26 @@ def version(tx: Session, job_id: str) -> int | None:
     return tx.scalar(select(Job.version).where(Job.id == job_id))
 
 
+def best_mode(tx: Session, job_id: str) -> Direction | None:
+    """Which way the series improves that chooses a job's best checkpoint; None for an unknown id."""
+    found: Direction | None = tx.scalar(select(Job.spec["checkpoints"]["mode"].as_string()).where(Job.id == job_id))
+    return found
+
+
 def state(tx: Session, job_id: str) -> State | None:
     found = tx.scalar(select(Job.state).where(Job.id == job_id))
     return State(found) if found else None
 
 
 def page(
-    tx: Session, state: State | None, tag: tuple[str, str] | None, after: str | None, limit: int
+    tx: Session, state: State | None, tags: Sequence[tuple[str, str]], after: str | None, limit: int
 ) -> list[contract.Job]:
-    """Newest first. `tag` is (name, value)."""
+    """Newest first. `tags` are (name, value): a job has all of them."""
     query = select(Job).order_by(Job.id.desc()).limit(limit)
     if state is not None:
         query = query.where(Job.state == state)
-    if tag is not None:
-        query = query.join(Tag, Tag.job_id == Job.id).where(Tag.name == tag[0], Tag.value == tag[1])
+    for name, value in tags:
+        query = query.where(Job.id.in_(select(Tag.job_id).where(Tag.name == name, Tag.value == value)))
     if after is not None:
         query = query.where(Job.id < after)
     return _answers(tx, list(tx.scalars(query)))

@@ -19,8 +19,8 @@ from models.records.ids import new_id
 from models.records.origins import Origin
 from models.records.queue import claimable
 from models.records.tables import Attempt, Job, Tag
+from models.records.transitions import WISHED, held, lock, move, record
 from models.records.transitions import LeaseLost as LeaseLost
-from models.records.transitions import held, lock, move, record
 
 MAX_LOSSES = 3
 """Losses of an attempt without a new checkpoint in between, after which a job is given up."""
@@ -86,7 +86,7 @@ def submit(tx: Session, wanted: Submission) -> tuple[str, bool]:
     for name, value in (wanted.tags or {}).items():
         tx.execute(insert(Tag).values(job_id=job_id, name=name, value=value))
     reason = f"forked from {origin.job_id} at step {origin.step}" if origin else "submitted"
-    record(tx, job_id, 0, None, State.QUEUED, reason, "user")
+    record(tx, job_id, 0, None, State.QUEUED, reason, "key", wanted.key_id)
     return job_id, True
 
 
@@ -260,7 +260,7 @@ def release(tx: Session, job_id: str, attempt: int, drained: bool = True, why: s
         mine = (Job.attempt == attempt,)
         if _as_desired(tx, job_id, state, None, mine, {}, "supervisor"):
             return
-        if move(tx, job_id, state, State.QUEUED, why, again, mine, "supervisor"):
+        if move(tx, job_id, state, State.QUEUED, why, again, mine, "supervisor", None if drained else WISHED):
             return
     raise LeaseLost
 
@@ -305,9 +305,9 @@ def _as_desired(
     """Carry out a cancellation or a pause, where the user wants one."""
     stopped = values | {"stop_seconds": now() - Job.desired_at}
     ended = stopped | {"finished_at": now()}
-    return move(tx, job_id, state, State.CANCELLED, why, ended, (*guard, Job.desired == "cancel"), actor) or move(
-        tx, job_id, state, State.PAUSED, why, stopped, (*guard, Job.desired == "pause"), actor
-    )
+    return move(
+        tx, job_id, state, State.CANCELLED, why, ended, (*guard, Job.desired == "cancel"), actor, WISHED
+    ) or move(tx, job_id, state, State.PAUSED, why, stopped, (*guard, Job.desired == "pause"), actor, WISHED)
 
 
 def _lost(
@@ -339,45 +339,50 @@ def _lost(
     return move(tx, job_id, state, State.FAILED, "exhausted", given_up, (*guard, losses >= MAX_LOSSES), actor)
 
 
-def cancel(tx: Session, job_id: str) -> None:
+def cancel(tx: Session, job_id: str, by: str | None = None) -> None:
     """T10, or the wish that T11 fulfils. Raises InvalidTransition where the job has ended otherwise."""
     lock(tx, job_id)
     for state in (State.QUEUED, State.PAUSED):
         values = {"desired": "cancel", "desired_at": now(), "stop_seconds": 0.0, "finished_at": now()}
-        if move(tx, job_id, state, State.CANCELLED, "cancelled", values, (), "user"):
+        if move(tx, job_id, state, State.CANCELLED, "cancelled", values | {"desired_by": by}, (), "key", by):
             return
-    if not _wish(tx, job_id, "cancel", LEASED) and job_views.state(tx, job_id) != State.CANCELLED:
+    if not _wish(tx, job_id, "cancel", LEASED, by) and job_views.state(tx, job_id) != State.CANCELLED:
         raise _forbidden(tx, job_id, "cancelled")
 
 
-def pause(tx: Session, job_id: str) -> None:
+def pause(tx: Session, job_id: str, by: str | None = None) -> None:
     """T13, or the wish that T12 fulfils. Raises InvalidTransition where the job has ended or is being cancelled."""
     lock(tx, job_id)
-    values = {"desired": "pause", "desired_at": now(), "stop_seconds": 0.0}
-    if move(tx, job_id, State.QUEUED, State.PAUSED, "paused", values, (), "user"):
+    values = {"desired": "pause", "desired_at": now(), "desired_by": by, "stop_seconds": 0.0}
+    if move(tx, job_id, State.QUEUED, State.PAUSED, "paused", values, (), "key", by):
         return
-    if not _wish(tx, job_id, "pause", LEASED) and job_views.state(tx, job_id) != State.PAUSED:
+    if not _wish(tx, job_id, "pause", LEASED, by) and job_views.state(tx, job_id) != State.PAUSED:
         raise _forbidden(tx, job_id, "paused")
 
 
-def resume(tx: Session, job_id: str) -> None:
+def resume(tx: Session, job_id: str, by: str | None = None) -> None:
     """T13: paused → queued; or a pause not yet carried out is taken back. Raises InvalidTransition after its end."""
     lock(tx, job_id)
-    values = {"desired": "run", "desired_at": None, "stop_seconds": None, "not_before": 0.0, "last_rung_at": None}
-    if move(tx, job_id, State.PAUSED, State.QUEUED, "resumed", values, (), "user"):
+    values = {"desired": "run", "desired_at": None, "desired_by": by, "stop_seconds": None, "not_before": 0.0}
+    values |= {"last_rung_at": None}
+    if move(tx, job_id, State.PAUSED, State.QUEUED, "resumed", values, (), "key", by):
         return
-    if not _wish(tx, job_id, "run", (*LEASED, State.QUEUED)):
+    if not _wish(tx, job_id, "run", (*LEASED, State.QUEUED), by):
         raise _forbidden(tx, job_id, "resumed")
 
 
-def _wish(tx: Session, job_id: str, desired: str, states: Collection[State]) -> bool:
+def _wish(tx: Session, job_id: str, desired: str, states: Collection[State], by: str | None) -> bool:
     """Write what the user wants of a job that someone holds. A cancellation is not taken back."""
     guard = [Job.id == job_id, Job.state.in_(states)]
     if desired != "cancel":
         guard.append(Job.desired != "cancel")
     # Wished for once more, it is still the first wish that waits.
     since = case((Job.desired == desired, Job.desired_at), else_=None if desired == "run" else now())
-    done = tx.execute(update(Job).where(*guard).values(desired=desired, desired_at=since, version=Job.version + 1))
+    who = case((Job.desired == desired, Job.desired_by), else_=by)
+    wished = (
+        update(Job).where(*guard).values(desired=desired, desired_at=since, desired_by=who, version=Job.version + 1)
+    )
+    done = tx.execute(wished)
     return bool(done.rowcount)  # type: ignore[attr-defined]
 
 

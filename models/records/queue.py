@@ -63,11 +63,20 @@ def time(tx: Session) -> float:
 
 
 def expire_dead(tx: Session, machine: str, started: Callable[[int], float | None]) -> None:
-    """End the leases of workers of this machine whose process is gone: what time would tell, sooner.
+    """Show as gone the workers of this machine whose process is, and end their leases: what time would tell, sooner.
 
     `started` gives the start time of a process id, in the unit workers enlisted with; None for no such process, NaN for
     one that does not tell: time will.
     """
+
+    def is_gone(pid: int, pid_started: float) -> bool:
+        began = started(pid)
+        return began is None or not (began == pid_started or math.isnan(began))
+
+    ours = select(Worker.id, Worker.pid, Worker.pid_started).where(Worker.machine == machine, Worker.state != "gone")
+    for worker in tx.execute(ours.order_by(Worker.id)).all():
+        if is_gone(worker.pid, worker.pid_started):
+            tx.execute(update(Worker).where(Worker.id == worker.id).values(state="gone"))
     held = tx.execute(
         select(Job.id, Job.attempt, Worker.pid, Worker.pid_started)
         .join(Worker, Worker.id == Job.lease_owner)
@@ -75,8 +84,7 @@ def expire_dead(tx: Session, machine: str, started: Callable[[int], float | None
         .order_by(Job.id)  # as `jobs.reap` does: two sweeps must not wait for each other
     ).all()
     for row in held:
-        began = started(row.pid)
-        if began is None or not (began == row.pid_started or math.isnan(began)):
+        if is_gone(row.pid, row.pid_started):
             tx.execute(
                 update(Job)
                 .where(Job.id == row.id, Job.attempt == row.attempt, Job.lease_owner.is_not(None))

@@ -97,6 +97,7 @@ class Job(Base):
             sqlite_where=text("lease_owner IS NOT NULL"),
             postgresql_where=text("lease_owner IS NOT NULL"),
         ),
+        Index("ix_jobs_state", "state", "id"),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -113,6 +114,7 @@ class Job(Base):
     state: Mapped[str] = mapped_column(String(20))
     desired: Mapped[str] = mapped_column(String(20), default="run")
     desired_at: Mapped[float | None]
+    desired_by: Mapped[str | None]
     stop_seconds: Mapped[float | None]
     device: Mapped[str] = mapped_column(String(20))
     priority: Mapped[int]

@@ -9,7 +9,10 @@ from sqlalchemy.orm import Session
 from athanor.contract import LEASED, State
 from models.records.database import now
 from models.records.events import note
-from models.records.tables import Attempt, Job
+from models.records.tables import Attempt, Job, Key
+
+WISHED = "the key that wished for it"
+"""In place of a key's id: the one that the row names."""
 
 
 class LeaseLost(Exception):
@@ -46,15 +49,19 @@ def move(
     values: dict[str, Any],
     guard: tuple[ColumnElement[bool], ...],
     actor: str,
+    by: str | None = None,
 ) -> bool:
-    """The one UPDATE of a transition, and its event. False where the guard did not hold."""
+    """The one UPDATE of a transition, and its event. False where the guard did not hold.
+
+    `by` is the id of the key that asks for it; WISHED is the key whose wish the row holds.
+    """
     if to not in LEASED:
         values = values | {"lease_owner": None, "lease_expires_at": None, "eta_seconds": None}
     moved = tx.execute(
         update(Job)
         .where(Job.id == job_id, Job.state == from_, *guard)
         .values(state=to, version=Job.version + 1, **values)
-        .returning(Job.attempt, Job.beat_at)
+        .returning(Job.attempt, Job.beat_at, Job.desired_by)
     ).first()
     if moved is None:
         return False
@@ -63,7 +70,7 @@ def move(
         end = moved.beat_at if actor == "sweep" and moved.beat_at is not None else now()
         closed = update(Attempt).where(Attempt.job_id == job_id, Attempt.attempt == moved.attempt)
         tx.execute(closed.where(Attempt.ended_at.is_(None)).values(ended_at=end, outcome=reason or to))
-    record(tx, job_id, moved.attempt, from_, to, reason, actor)
+    record(tx, job_id, moved.attempt, from_, to, reason, actor, moved.desired_by if by is WISHED else by)
     return True
 
 
@@ -75,6 +82,10 @@ def record(
     to: State,
     reason: str | None,
     actor: str = "worker",
+    by: str | None = None,
 ) -> None:
-    """The event of a transition."""
-    note(tx, job_id, attempt, "state", {"from": from_, "to": to, "reason": reason, "actor": actor})
+    """The event of a transition. Where a key asked for it, its id and its name go with it."""
+    data = {"from": from_, "to": to, "reason": reason, "actor": actor}
+    if by is not None:
+        data |= {"key_id": by, "by": tx.scalar(select(Key.name).where(Key.id == by))}
+    note(tx, job_id, attempt, "state", data)

@@ -9,9 +9,6 @@ from models.records.database import now
 from models.records.tables import Job, Worker
 from models.records.times import rfc3339
 
-SILENT = 60.0
-"""Seconds without a word after which a worker is shown as gone."""
-
 
 def enlist(
     tx: Session,
@@ -50,8 +47,8 @@ def beat(tx: Session, worker_id: str, state: str = "active") -> None:
     tx.execute(there.values(heartbeat_at=now(), state=state))
 
 
-def page(tx: Session, after: str | None, limit: int) -> list[contract.Worker]:
-    """Newest first, with the jobs each holds."""
+def page(tx: Session, after: str | None, limit: int, lease: float) -> list[contract.Worker]:
+    """Newest first, with the jobs each holds. One that was silent for a lease, in seconds, is gone."""
     query = select(Worker, (now() - Worker.heartbeat_at).label("silence")).order_by(Worker.id.desc()).limit(limit)
     if after is not None:
         query = query.where(Worker.id < after)
@@ -66,7 +63,7 @@ def page(tx: Session, after: str | None, limit: int) -> list[contract.Worker]:
             pid=worker.pid,
             version=worker.version,
             mode=worker.mode,
-            state="gone" if silence > SILENT else worker.state,
+            state="gone" if silence > lease else worker.state,
             slots=worker.slots,
             devices=[Device.model_validate(device) for device in worker.devices],
             running=sorted(held.get(worker.id, [])),

@@ -94,6 +94,9 @@ def test_alive_and_ready(api: httpx.Client) -> None:
     assert api.get("/healthz").json() == {"status": "ok"}
     answer = api.get("/readyz")
     assert (answer.status_code, answer.json()) == (200, {"database": "ok", "storage": "ok", "broker": "ok"})
+    for path in ("/healthz", "/readyz"):
+        head = api.head(path)
+        assert (head.status_code, head.content) == (200, b"")
 
 
 def test_not_ready_without_a_database(postgres_url: str, tmp_path: Path) -> None:

@@ -10,6 +10,9 @@ from typing import Any
 import httpx
 import pytest
 
+from api import builtin
+from api.dataset_store import is_whole
+from api.deps import Service
 from athanor.processes import full_disk
 from models.data import intake
 from models.records import datasets
@@ -102,6 +105,26 @@ def test_a_built_in_set_that_the_store_lost_is_written_down_again(house: Install
     assert client.get("/v1/datasets/iris/preview").json() == before
     (again,) = put_away(house)
     assert again != stored
+
+
+def test_a_built_in_set_is_hashed_once_in_a_while(
+    house: Installation, client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client.get("/v1/datasets/iris")
+    hashed: list[str] = []
+
+    def whole(service: Service, name: str) -> bool:
+        hashed.append(name)
+        return is_whole(service, name)
+
+    monkeypatch.setattr("api.builtin.is_whole", whole)
+    for _ in range(3):
+        client.get("/v1/datasets/iris")
+        kit.submit(client)
+    assert hashed == ["iris"]
+    monkeypatch.setattr(builtin, "HASH_AGAIN", 0.0)
+    client.get("/v1/datasets/iris")
+    assert hashed == ["iris", "iris"]
 
 
 def test_lost_rows_that_are_read_otherwise_by_now(

@@ -55,7 +55,9 @@ def test_a_page(house: Installation, client: httpx.Client) -> None:
     assert not whole["has_more"] and whole["next"] is None
     assert {each["job_id"] for each in whole["data"]} == {job_id}
     first = whole["data"][0]
-    assert first["data"] == {"from": None, "to": "queued", "reason": "submitted", "actor": "user"}
+    key_id = house.key.split("_")[1]
+    who = {"actor": "key", "key_id": key_id, "by": "tests"}
+    assert first["data"] == {"from": None, "to": "queued", "reason": "submitted", **who}
     found, after = [], "0"
     while after:
         page = client.get(path, params={"limit": 3, "after": after}).json()

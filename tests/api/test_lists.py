@@ -79,6 +79,11 @@ def test_jobs_by_tag(client: httpx.Client) -> None:
     client.post(f"/v1/jobs/{red[0]}/cancel")
     assert pages(client, "/v1/jobs", limit=5, tag="color:red", state="cancelled") == [[red[0]]]
     kit.problem(client.get("/v1/jobs?tag=color"), 422, "invalid")
+    # Repeated, all conditions hold.
+    assert pages(client, "/v1/jobs", limit=5, tag=["color:red", "n:1"]) == [[red[1]]]
+    assert pages(client, "/v1/jobs", limit=5, tag=["n:1", "color:red"]) == [[red[1]]]
+    assert pages(client, "/v1/jobs", limit=5, tag=["color:blue", "color:red"]) == [[]]
+    kit.problem(client.get("/v1/jobs", params={"tag": ["n:1", "color"]}), 422, "invalid")
 
 
 def test_datasets(client: httpx.Client) -> None:

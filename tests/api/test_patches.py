@@ -209,3 +209,13 @@ def test_another_series_improves_in_its_own_way() -> None:
     other = patched(spec, {"checkpoints": way, "hyperparameters": {"early_stopping": way}})
     assert "mode" not in other["checkpoints"] and "mode" not in other["hyperparameters"]["early_stopping"]
     assert patched(spec, {"checkpoints": {"keep_last": 3}})["checkpoints"]["mode"] == "min"
+
+
+def test_null_removes_what_was_said_and_zero_stays() -> None:
+    """So a patch goes back to the default by null, and turns off by 0."""
+    for said in (1.0, None):
+        clipped = merge(SPEC, {"hyperparameters": {}})
+        clipped["hyperparameters"]["clip_norm"] = said
+        assert "clip_norm" not in patched(clipped, {"hyperparameters": {"clip_norm": None}})["hyperparameters"]
+        assert patched(clipped, {"hyperparameters": {"clip_norm": 0}})["hyperparameters"]["clip_norm"] == 0
+        assert patched(clipped, {"hyperparameters": {"epochs": 2}})["hyperparameters"]["clip_norm"] == said

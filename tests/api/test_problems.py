@@ -96,6 +96,34 @@ def test_sentences(api: httpx.Client, path: str, value: Any, message: str) -> No
     assert found["message"] == message
 
 
+def test_a_parameter_that_no_route_knows_is_refused_by_every_route(shared: Installation) -> None:
+    with shared.client() as client:
+        served = [each for each in kit.routes(shared.app) if each[1].startswith(("/v1/", "/healthz", "/readyz"))]
+        assert len(served) > 20
+        for method, path in served:
+            answer = client.request(method, kit.filled(path), params={"nonsense": "1"})
+            assert answer.status_code == 422, (method, path, answer.text)
+            if method != "HEAD":
+                assert [each["pointer"] for each in answer.json()["errors"]] == ["?nonsense"], (method, path)
+
+
+@pytest.mark.parametrize(
+    ("query", "pointer", "code", "suggestion"),
+    [
+        ("/v1/jobs?stat=queued", "?stat", "unknown_parameter", "did you mean 'state'?"),
+        ("/v1/jobs?zzz=1&state=queued", "?zzz", "unknown_parameter", "one of after, limit, state, tag"),
+        ("/v1/jobs/job_none/metrics?max_point=10", "?max_point", "unknown_parameter", "did you mean 'max_points'?"),
+        ("/v1/catalog?kind=mlp", "?kind", "unknown_parameter", "the path alone"),
+        ("/v1/jobs?state=queued&state=running", "?state", "repeated_parameter", None),
+        ("/v1/jobs?limit=1&limit=2", "?limit", "repeated_parameter", None),
+    ],
+)
+def test_what_a_parameter_was_meant_to_be(
+    api: httpx.Client, query: str, pointer: str, code: str, suggestion: str | None
+) -> None:
+    assert kit.fault(api.get(query), pointer, code).get("suggestion") == suggestion
+
+
 def test_what_was_said_is_cut(api: httpx.Client) -> None:
     (found,) = kit.problem(api.post("/v1/jobs", json=deep("hyperparameters.precision", "x" * 5000)), 422)["errors"]
     assert len(found["message"]) < 120

@@ -125,8 +125,8 @@ MUTANTS: dict[str, Mutant] = {
     "dead-not-noticed": Mutant(
         "another process with the same number passes for the worker that died",
         "models/records/queue.py",
-        "if began is None or not (began == row.pid_started or math.isnan(began)):",
-        "if began is None:",
+        "return began is None or not (began == pid_started or math.isnan(began))",
+        "return began is None",
         (f"{RECORDS}/test_queue.py",),
     ),
     "downtime-counted": Mutant(

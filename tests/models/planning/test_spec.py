@@ -65,6 +65,31 @@ def test_what_is_said_is_kept(table: Table) -> None:
     assert (settled.checkpoints.every_steps, settled.checkpoints.every_epochs) == (5, None)
 
 
+@pytest.mark.parametrize("off", [None, 0, 0.0])
+def test_null_is_off_and_absence_is_the_default(off: float | None, tmp_path: Path) -> None:
+    schema = small.table("text", tmp_path / "t").schema
+    recipe = ARCHITECTURES["transformer"].recipe
+    assert recipe.clip_norm is not None and recipe.schedule != "constant"
+    usual = settle(_spec("transformer"), schema)[0].hyperparameters
+    assert usual.schedule is not None
+    assert (usual.clip_norm, usual.schedule.kind) == (recipe.clip_norm, recipe.schedule)
+    said = _spec("transformer", hyperparameters={"clip_norm": off, "schedule": None})
+    once, roles = settle(said, schema)
+    assert once.hyperparameters.clip_norm is None
+    assert once.hyperparameters.schedule == SCHEDULES["constant"].model_validate({})
+    # Over the wire and back it means the same.
+    wire = WireSpec.model_validate(once.model_dump(mode="json")).model_dump(mode="json")
+    assert wire["hyperparameters"]["clip_norm"] is None
+    assert settle(JobSpec.model_validate(wire), schema) == (once, roles)
+
+
+def test_null_is_the_default_of_what_a_training_needs(tmp_path: Path) -> None:
+    schema = small.table("text", tmp_path / "t").schema
+    needed = dict.fromkeys(("epochs", "steps", "batch_size", "optimizer", "loss"))
+    said = _spec("transformer", hyperparameters=needed, checkpoints={"every_epochs": None, "every_steps": None})
+    assert settle(said, schema) == settle(_spec("transformer"), schema)
+
+
 @pytest.mark.parametrize("kind", ["vector", "image", "text"])
 def test_settling_twice_is_settling_once(kind: InputKind, tmp_path: Path) -> None:
     schema = small.table(kind, tmp_path / "t").schema

@@ -2,13 +2,16 @@
 
 import math
 import statistics
+from typing import Any
 
 import pytest
+from sqlalchemy import event, insert, select, text
 from sqlalchemy.orm import Session
 
 from athanor.contract import CrossValidation, Job, JobError, Point, Spread, State
 from models.records import events, job_views, jobs, metrics, workers
 from models.records.database import Database
+from models.records.tables import Job as Row
 from models.records.tables import Worker
 from tests.factories import LEASE, a_checkpoint, a_job, a_worker, some_points
 
@@ -118,14 +121,15 @@ def test_pages_of_jobs_by_state_and_tag(database: Database) -> None:
         a_job(tx, tags={"team": "blue", "red": "team"}, state=State.RUNNING)
         paused = a_job(tx, state=State.PAUSED)
         for asked, expected in [
-            ((None, ("team", "red"), None, 10), red),
-            ((None, ("team", "red"), None, 2), red[:2]),
-            ((None, ("team", "red"), red[1], 2), red[2:]),
-            ((State.PAUSED, None, None, 10), [paused]),
-            ((State.RUNNING, ("team", "red"), None, 10), []),
+            ((None, [("team", "red")], None, 10), red),
+            ((None, [("team", "red")], None, 2), red[:2]),
+            ((None, [("team", "red")], red[1], 2), red[2:]),
+            ((None, [("team", "red"), ("team", "blue")], None, 10), []),
+            ((State.PAUSED, [], None, 10), [paused]),
+            ((State.RUNNING, [("team", "red")], None, 10), []),
         ]:
             assert [job.id for job in job_views.page(tx, *asked)] == expected
-        assert len(job_views.page(tx, None, None, None, 10)) == 5
+        assert len(job_views.page(tx, None, [], None, 10)) == 5
 
 
 def test_events_by_number(database: Database) -> None:
@@ -141,7 +145,7 @@ def test_events_by_number(database: Database) -> None:
         assert (events.count(tx, job_id, "log"), events.count(tx, job_id, "warning")) == (5, 0)
 
 
-@pytest.mark.parametrize(("silence", "state"), [(0.0, "draining"), (workers.SILENT + 1, "gone")])
+@pytest.mark.parametrize(("silence", "state"), [(0.0, "draining"), (LEASE - 5, "draining"), (LEASE + 1, "gone")])
 def test_workers_with_what_they_hold(database: Database, silence: float, state: str) -> None:
     with database.writing() as tx:
         idle, busy = a_worker(tx, host="idle"), a_worker(tx, host="busy")
@@ -151,11 +155,39 @@ def test_workers_with_what_they_hold(database: Database, silence: float, state: 
         for worker in tx.query(Worker):
             worker.heartbeat_at -= silence
         tx.flush()
-        shown = {worker.host: worker for worker in workers.page(tx, None, 10)}
+        shown = {worker.host: worker for worker in workers.page(tx, None, 10, LEASE)}
         assert (shown["busy"].running, shown["idle"].running) == (sorted(held), [])
         assert {worker.state for worker in shown.values()} == {state}
         assert shown["busy"].devices[0].name == "a processor"
-        first = workers.page(tx, None, 1)
-        assert [worker.id for worker in [*first, *workers.page(tx, first[0].id, 10)]] == sorted(
+        first = workers.page(tx, None, 1, LEASE)
+        assert [worker.id for worker in [*first, *workers.page(tx, first[0].id, 10, LEASE)]] == sorted(
             [idle, busy], reverse=True
         )
+
+
+def test_a_list_by_state_is_read_from_an_index(database: Database, dialect: str) -> None:
+    """Both databases are asked how they would read it, over a table in which few of many jobs are in that state."""
+    asked: list[tuple[str, Any]] = []
+    with database.writing() as tx:
+        first = a_job(tx, state=State.PAUSED)
+        row = {name: value for name, value in vars(tx.scalars(select(Row)).one()).items() if not name.startswith("_")}
+        ended = {"state": "succeeded", "desired": "run", "lease_owner": None, "lease_expires_at": None}
+        tx.execute(insert(Row), [row | ended | {"id": f"job_{number:05}"} for number in range(3000)])
+    with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("ANALYZE"))
+    with database.reading() as tx:
+
+        def see(_connection: object, _cursor: object, statement: str, parameters: Any, *_: object) -> None:
+            asked.append((statement, parameters))
+
+        event.listen(database.engine, "before_cursor_execute", see)
+        try:
+            found = job_views.page(tx, State.PAUSED, [], "job_g", 10)
+        finally:
+            event.remove(database.engine, "before_cursor_execute", see)
+        assert [job.id for job in found] == ([first] if first < "job_g" else [])
+        statement, parameters = next(each for each in asked if each[0].startswith("SELECT jobs."))
+        explain = "EXPLAIN QUERY PLAN " if dialect == "sqlite" else "EXPLAIN "
+        plan = "\n".join(str(row) for row in tx.connection().exec_driver_sql(explain + statement, parameters))
+    assert "ix_jobs_state" in plan, plan
+    assert "SCAN" not in plan and "Seq Scan" not in plan and "Sort" not in plan and "TEMP B-TREE" not in plan, plan

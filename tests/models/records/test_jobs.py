@@ -50,14 +50,15 @@ def an_attempt_row(tx: Session, job_id: str, attempt: int) -> Attempt:
 
 def test_a_submitted_job_waits(database: Database) -> None:
     with database.writing() as tx:
-        job_id, is_new = jobs.submit(tx, a_submission(tx, name="first", tags={"team": "red"}, priority=3))
+        key_id = a_key(tx, name="lab")
+        who = {"actor": "key", "key_id": key_id, "by": "lab"}
+        wanted = a_submission(tx, key_id=key_id, name="first", tags={"team": "red"}, priority=3)
+        job_id, is_new = jobs.submit(tx, wanted)
         job = job_row(tx, job_id)
         assert is_new
         assert (job.state, job.desired, job.attempt, job.step, job.version) == ("queued", "run", 0, 0, 1)
         assert (job.name, job.priority, job.bit_exact, job.error) == ("first", 3, True, None)
-        assert moves(tx, job_id) == [
-            {"attempt": 0, "from": None, "to": "queued", "reason": "submitted", "actor": "user"}
-        ]
+        assert moves(tx, job_id) == [{"attempt": 0, "from": None, "to": "queued", "reason": "submitted", **who}]
         assert counts(tx)["tags"] == 1
 
 

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import update
 
 from athanor.contract import State
-from models.records import jobs, queue
+from models.records import jobs, queue, workers
 from models.records.database import Database, now
 from models.records.tables import Job
 from tests.factories import LEASE, a_claim, a_job, a_submission, a_worker, expire_lease
@@ -63,6 +63,11 @@ def test_the_leases_of_the_dead_of_this_machine_end(database: Database) -> None:
         queue.expire_dead(tx, "here", {10: 5.25, 12: 8.5, 13: math.nan}.get)
         assert set(jobs.reap(tx)) == {held["gone"], held["replaced"]}
         assert sorted(queue.held(tx)) == sorted((held[name], 1) for name in ("alive", "hidden", "elsewhere"))
+        # Shown as gone at once, not after a lease; one that speaks again is back.
+        shown = {worker.pid: worker for worker in workers.page(tx, None, 10, LEASE) if worker.running}
+        assert {pid: worker.state for pid, worker in shown.items()} == {10: "active", 13: "active", 11: "active"}
+        gone = {worker.pid for worker in workers.page(tx, None, 10, LEASE) if worker.state == "gone"}
+        assert gone == {11, 12}
 
 
 def test_the_trainers_of_overdue_leases_of_this_machine_are_named(database: Database) -> None:

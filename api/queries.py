@@ -1,0 +1,59 @@
+"""Query parameters: a name that a route does not know is refused, and so is a second value where one is meant."""
+
+from collections.abc import Iterator
+from difflib import get_close_matches
+from typing import Any, get_args, get_origin
+
+from fastapi import Request
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
+
+from api.problems import MOST_FAULTS, Refused
+from athanor.contract import Fault
+
+LONGEST = 50
+"""Characters of a name that are said again."""
+
+
+async def check(request: Request) -> None:
+    """Raises Refused (422) for a parameter that the route does not have, or that is given more often than it may be.
+
+    Every route depends on it, at the application. On the loop itself: a route that needs no thread gets by without one.
+    """
+    route = request.scope.get("route")
+    if not request.query_params or not isinstance(route, APIRoute):
+        return
+    known = dict(_parameters(route.dependant))
+    faults = [
+        fault
+        for name in dict.fromkeys(request.query_params)
+        if (fault := _fault(name, len(request.query_params.getlist(name)), known))
+    ]
+    if faults:
+        raise Refused(422, "invalid", f"{faults[0].pointer}: {faults[0].message}", faults[:MOST_FAULTS])
+
+
+def _fault(name: str, times: int, known: dict[str, bool]) -> Fault | None:
+    said = name[:LONGEST]
+    if name not in known:
+        close = get_close_matches(name, known, 1)
+        names = f"one of {', '.join(sorted(known))}" if known else "the path alone"
+        suggestion = f"did you mean '{close[0]}'?" if close else names
+        message = f"there is no parameter '{said}' here"
+        return Fault(pointer=f"?{said}", code="unknown_parameter", message=message, suggestion=suggestion)
+    if times > 1 and not known[name]:
+        message = f"{said} is given {times:,} times; one value is meant"
+        return Fault(pointer=f"?{said}", code="repeated_parameter", message=message)
+    return None
+
+
+def _parameters(dependant: Dependant) -> Iterator[tuple[str, bool]]:
+    """The query parameters of a route and of what it depends on, by name, and whether each may be repeated."""
+    for field in dependant.query_params:
+        yield field.alias, _is_list(field.field_info.annotation)
+    for each in dependant.dependencies:
+        yield from _parameters(each)
+
+
+def _is_list(annotation: Any) -> bool:
+    return get_origin(annotation) is list or any(_is_list(member) for member in get_args(annotation))
