@@ -18,7 +18,7 @@ def build_config(spec: JobSpec, prepared: Prepared, device: torch.device) -> Tra
     assert chosen.batch_size and chosen.loss
     per_epoch = steps_per_epoch(len(prepared.train), chosen.batch_size)
     stopping, schedule = chosen.early_stopping, chosen.schedule or Constant()
-    standstill = schedule.standstill()
+    standstill = schedule.reduce_on_plateau()
     target, counts_K = prepared.preparation.target, None
     if target.task != "regression":
         counts_K = _of_each_class(prepared.train.t, target.outputs).to(device)

@@ -15,7 +15,7 @@ from typing import Literal
 import torch
 from torch import nn
 
-from models.nn.module_roles import readout, still
+from models.nn.module_roles import frozen_modules, output_layers
 from worker.training.batch import Batch
 from worker.training.loader import Augment, Batches, Part, Supply, feed
 
@@ -143,8 +143,8 @@ class Learner:
     def __post_init__(self) -> None:
         if self.course.ema is not None and self.average is None:
             self.average = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
-        self.readout = [each.weight for each in readout(self.model)]
-        self.still = still(self.model)
+        self.readout = [each.weight for each in output_layers(self.model)]
+        self.still = frozen_modules(self.model)
         self.rates: list[float] = [group["lr"] for group in self.optimizer.param_groups]
 
     def weights(self) -> Tensors:

@@ -23,7 +23,7 @@ VALUES = [0.5, 0.4, 0.41, 0.399, 0.45, 0.45, 0.3, 0.3, 0.3, 0.3, 0.3, 0.2, 0.2, 
 
 def _rates(schedule: Plateau, values: list[float], mode: Literal["min", "max"]) -> list[float]:
     """The factor of every epoch, where epochs end with these evaluations."""
-    script, standstill = iter(values), schedule.standstill()
+    script, settings = iter(values), schedule.reduce_on_plateau()
     learner = small.learner(
         Linear(),
         SGD(lr=1.0, momentum=0.0),
@@ -31,7 +31,7 @@ def _rates(schedule: Plateau, values: list[float], mode: Literal["min", "max"]) 
         steps=6 * len(values),
         schedule=schedule,
         measure=lambda y, t: {"accuracy": next(script)} if len(t) == 7 else {},
-        plateau=loop.Plateau("val/accuracy", mode, **asdict(standstill)),
+        plateau=loop.Plateau("val/accuracy", mode, **asdict(settings)),
     )
     steps = list(fit(learner, small.problem("vector"), small.problem("vector", 7, seed=1)))
     rates = [step.series["lr"] for step in steps]
