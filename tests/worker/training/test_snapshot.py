@@ -140,7 +140,7 @@ def test_every_file_is_synced_before_the_rename(tmp_path: Path, monkeypatch: pyt
 def test_a_snapshot_of_another_network_is_not_taken(tmp_path: Path) -> None:
     snapshot.write(_trained(), tmp_path / "s", {}, "{}")
     other = small.learner(MLP(hidden=[4, 4]), Adam(), "vector")
-    with pytest.raises(RuntimeError, match=r"layers\.6"):
+    with pytest.raises(RuntimeError, match=r"fc3"):
         snapshot.restore(other, tmp_path / "s")
 
 
