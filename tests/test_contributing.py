@@ -99,7 +99,7 @@ def test_a_dropped_file_is_a_part(tree: Path) -> None:
     told = json.loads(ran.stdout)
     assert told["parameters"] == (2 * 5 + 5) + 2 * 2 * (5 * 5 + 5) + (5 + 1)
     assert "highway" in told["union"]
-    assert told["architectures"]["highway"].startswith("Layers that carry")
+    assert told["architectures"]["highway"].startswith("Layers that mix")
     assert "log_cosh" in told["losses"]
     assert '"highway"' in told["openapi"] and '"log_cosh"' in told["openapi"]
 

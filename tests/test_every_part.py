@@ -15,7 +15,7 @@ from models.data.intake import ingest
 from models.data.preparation.choice import DatasetChoice
 from models.data.preparation.examples import Examples
 from models.data.preparation.roles import assign
-from models.nn.module_roles import readout
+from models.nn.module_roles import output_layers
 from models.parts.architecture import ARCHITECTURES, COUNTED, Architecture, InputKind
 from models.parts.augmentation import AUGMENTATIONS, Augmentation
 from models.parts.loss import LOSSES
@@ -179,13 +179,13 @@ def test_one_seed_gives_one_network(part: type[Architecture], kind: InputKind) -
 
 @every_fit
 @torch.no_grad()
-def test_its_outputs_are_the_sum_of_its_readout(part: type[Architecture], kind: InputKind) -> None:
+def test_its_outputs_are_the_sum_of_its_output_layers(part: type[Architecture], kind: InputKind) -> None:
     """With zeros in there, whatever comes before makes no difference."""
     if part.recipe is COUNTED:
         return
     model, x_B = part.model_validate({}).build(small.shape(part, kind), small.CLASSES).eval(), small.inputs(kind, 4)
     assert model(x_B).any()
-    for each in readout(model):
+    for each in output_layers(model):
         assert each.out_features == small.CLASSES
         for parameter in each.parameters():
             parameter.zero_()

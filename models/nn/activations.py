@@ -8,12 +8,12 @@ from torch.nn import functional as F
 
 Activation = Literal["sigmoid", "tanh", "relu", "leaky_relu", "elu", "gelu", "silu"]
 DenseActivation = Literal[Activation, "swiglu"]
-"""Those of a fully connected layer, which can also give a gate. A convolution, or a cell that has gates of its own,
-takes an Activation."""
+"""Activations of a fully connected layer. `swiglu` reads a gate beside each value; convolutions and recurrent cells do
+not compute one, so they take an Activation."""
 
 
 class SwiGLU(nn.Module):
-    """silu(gate) · value, where the gate is the first half of the last dimension and the value the second.
+    """silu(gate) · value. The first half of the last dimension is the gate, the second half is the value.
 
     Shazeer 2020, "GLU Variants Improve Transformer".
     """
@@ -35,13 +35,14 @@ _MODULES: dict[str, type[nn.Module]] = {
 }
 
 MONOTONE = frozenset({"sigmoid", "tanh", "relu", "leaky_relu", "elu"})
-"""Where f never falls, max-pooling before f is the same function as after it, on a quarter of the numbers."""
+"""Activations f that never fall. Max-pooling before such an f gives the same result as after it, and f then acts on a
+quarter of the numbers."""
 
 
 def activation(name: DenseActivation) -> nn.Module:
     return _MODULES[name]()
 
 
-def lanes(name: DenseActivation) -> int:
-    """Numbers that a layer gives for every one that comes out of its activation."""
+def input_multiplier(name: DenseActivation) -> int:
+    """How many inputs an activation reads per output: 2 for swiglu, which reads a gate and a value."""
     return 2 if name == "swiglu" else 1

@@ -1,6 +1,6 @@
-"""Random numbers of examples: a function of seed, epoch, place and example, with no state to lose.
+"""Counter-based random numbers for augmentations: a function of a key and a counter, without a state.
 
-Shape letters: B examples, J numbers of each.
+Shape letters: B examples, J numbers per example.
 """
 
 import hashlib
@@ -11,67 +11,69 @@ from statistics import NormalDist
 
 import torch
 
-GOLDEN = 0x9E3779B97F4A7C15 - 2**64
-"""The step of splitmix64, as the signed number that torch knows."""
-_FIRST, _SECOND = 0xBF58476D1CE4E5B9 - 2**64, 0x94D049BB133111EB - 2**64
+GOLDEN_GAMMA = 0x9E3779B97F4A7C15 - 2**64
+"""The increment of splitmix64, written as the signed number that torch can hold."""
+_MULTIPLIER_1, _MULTIPLIER_2 = 0xBF58476D1CE4E5B9 - 2**64, 0x94D049BB133111EB - 2**64
 _LEVELS = 2**16
 
 
 @dataclass(frozen=True)
 class CounterRNG:
-    """What the augmentation at `place` of a job's list draws for the examples numbered `rows_B` in one epoch.
+    """A counter-based generator (Salmon et al. 2011): the key is (seed, epoch, stream), the counter is the example.
 
-    An example's numbers do not depend on the batch it is in. Words are hashed as in splitmix64 (Steele, Lea and Flood
-    2014), each example on a stream of its own; uniform and normal numbers follow from them without rounding, so that
-    every device has the same. Each method has its own numbers, and gives them again when it is called again.
+    `stream` is the position of an augmentation in the job's list, `examples_B` are the numbers of the examples. An
+    example's random numbers do not depend on its batch. The bits come from splitmix64 (Steele, Lea and Flood 2014), one
+    sequence for each example. Uniform and normal numbers follow from the bits without rounding, so they are the same
+    on every device. Each method has its own key and returns the same numbers each time it is called.
     """
 
     seed: int
     epoch: int
-    place: int
-    rows_B: torch.Tensor
+    stream: int
+    examples_B: torch.Tensor
 
     def uniform(self, *shape: int) -> torch.Tensor:
         """u_B… in [0, 1), float32: multiples of 2⁻²⁴."""
-        words_BJ = self._words("uniform", math.prod(shape))
-        return ((words_BJ >> 40 & 0xFFFFFF).float() * 2**-24).reshape(-1, *shape)
+        bits_BJ = self._bits("uniform", math.prod(shape))
+        return ((bits_BJ >> 40 & 0xFFFFFF).float() * 2**-24).reshape(-1, *shape)
 
     def normal(self, *shape: int) -> torch.Tensor:
-        """z_B…, float32: the normal distribution in 65,536 equal parts, each at its middle."""
+        """z_B…, float32: the standard normal distribution in 65,536 equal parts, each represented by its middle."""
         numbers = math.prod(shape)
-        words_BJ1 = self._words("normal", -(-numbers // 4)).unsqueeze(2)
-        quarters_4 = torch.arange(0, 64, 16, device=words_BJ1.device)
-        level_BJ = (words_BJ1 >> quarters_4 & _LEVELS - 1).flatten(1)[:, :numbers]
-        return _normal_levels(words_BJ1.device)[level_BJ].reshape(-1, *shape)
+        bits_BJ1 = self._bits("normal", -(-numbers // 4)).unsqueeze(2)
+        shifts_4 = torch.arange(0, 64, 16, device=bits_BJ1.device)
+        level_BJ = (bits_BJ1 >> shifts_4 & _LEVELS - 1).flatten(1)[:, :numbers]
+        return _normal_quantiles(bits_BJ1.device)[level_BJ].reshape(-1, *shape)
 
     def beta(self, alpha: float) -> torch.Tensor:
-        """share_B of the symmetric Beta distribution, float32, in closed form for every alpha (Devroye 1996)."""
-        u_B, v_B = ((self._words("beta", 2) >> 11 & 2**53 - 1).double() * 2**-53).unbind(1)
-        root_B = u_B ** (1 / alpha)
-        turn_B = torch.cos(2 * math.pi * v_B)
-        return ((1 + turn_B / (root_B / (1 - root_B) + turn_B.square()).sqrt()) / 2).float()
+        """beta_B from Beta(alpha, alpha), float32, in closed form for every alpha (Devroye 1996)."""
+        u_B, v_B = ((self._bits("beta", 2) >> 11 & 2**53 - 1).double() * 2**-53).unbind(1)
+        power_B = u_B ** (1 / alpha)
+        cosine_B = torch.cos(2 * math.pi * v_B)
+        return ((1 + cosine_B / (power_B / (1 - power_B) + cosine_B.square()).sqrt()) / 2).float()
 
-    def below(self, end: int) -> torch.Tensor:
-        """A whole number k_B in [0, end) each."""
-        return (self._words("below", 1).squeeze(1) >> 1 & 2**63 - 1) % end
+    def integers(self, high: int) -> torch.Tensor:
+        """k_B, int64, in [0, high)."""
+        # "below" is part of the key: with another word the numbers would be others.
+        return (self._bits("below", 1).squeeze(1) >> 1 & 2**63 - 1) % high
 
-    def _words(self, stream: str, numbers: int) -> torch.Tensor:
-        """w_BJ, int64, of which all 64 bits are random."""
-        said = f"{self.seed} {self.epoch} {self.place} {stream}".encode()
-        key = int.from_bytes(hashlib.blake2b(said, digest_size=8).digest(), signed=True)
-        start_B1 = mix(self.rows_B * GOLDEN + key).unsqueeze(1)
-        return mix(start_B1 + torch.arange(1, numbers + 1, device=self.rows_B.device) * GOLDEN)
+    def _bits(self, purpose: str, numbers: int) -> torch.Tensor:
+        """bits_BJ, int64: 64 random bits each."""
+        text = f"{self.seed} {self.epoch} {self.stream} {purpose}".encode()
+        key = int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), signed=True)
+        start_B1 = mix64(self.examples_B * GOLDEN_GAMMA + key).unsqueeze(1)
+        return mix64(start_B1 + torch.arange(1, numbers + 1, device=self.examples_B.device) * GOLDEN_GAMMA)
 
 
-def mix(z: torch.Tensor) -> torch.Tensor:
-    """The finalizer of splitmix64. Products wrap; a shift of a signed number is masked to be one of its bits."""
-    z = (z ^ (z >> 30 & 2**34 - 1)) * _FIRST
-    z = (z ^ (z >> 27 & 2**37 - 1)) * _SECOND
+def mix64(z: torch.Tensor) -> torch.Tensor:
+    """The output function of splitmix64. Products wrap around; the mask makes each signed shift a logical one."""
+    z = (z ^ (z >> 30 & 2**34 - 1)) * _MULTIPLIER_1
+    z = (z ^ (z >> 27 & 2**37 - 1)) * _MULTIPLIER_2
     return z ^ (z >> 31 & 2**33 - 1)
 
 
 @cache
-def _normal_levels(device: torch.device) -> torch.Tensor:
-    """A table, because torch's logarithms and cosines end in bits that depend on their place in memory."""
+def _normal_quantiles(device: torch.device) -> torch.Tensor:
+    """A table, because the last bits of torch's logarithms and cosines depend on the memory layout."""
     quantile = NormalDist().inv_cdf
     return torch.tensor([quantile((level + 0.5) / _LEVELS) for level in range(_LEVELS)], device=device)

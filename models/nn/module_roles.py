@@ -1,33 +1,38 @@
-"""The places in a network that training may treat apart, found by looking at its modules."""
+"""Roles that modules have in training: output layers, hidden matrices, frozen modules."""
 
 from torch import nn
 
 
-def readout(model: nn.Module) -> list[nn.Linear]:
-    """The affine maps whose sum is the outputs: what the network calls its `readout`, else its last map.
+def output_layers(model: nn.Module) -> list[nn.Linear]:
+    """The linear layers whose sum is the output: the model's `output_layers` where it defines them, else its last one.
 
-    None where the outputs have no weights of their own.
+    The list is empty where the output has no weights of its own.
     """
-    named: list[nn.Linear] | None = getattr(model, "readout", None)
-    return [each for each in model.modules() if isinstance(each, nn.Linear)][-1:] if named is None else named
+    defined: list[nn.Linear] | None = getattr(model, "output_layers", None)
+    if defined is not None:
+        return defined
+    return [module for module in model.modules() if isinstance(module, nn.Linear)][-1:]
 
 
 def hidden_matrices(model: nn.Module) -> list[nn.Parameter]:
-    """The matrices between two layers, of affine maps and recurrent layers: neither a table nor the readout."""
-    outer = {id(each) for each in readout(model)}
-    maps = [each for each in model.modules() if isinstance(each, (nn.Linear, nn.RNNBase)) and id(each) not in outer]
-    return [weight for each in maps for weight in each.parameters(recurse=False) if weight.dim() == 2]
+    """The weight matrices of linear and recurrent layers, without embeddings and without the output layers."""
+    outer = {id(layer) for layer in output_layers(model)}
+    layers = [
+        module for module in model.modules() if isinstance(module, (nn.Linear, nn.RNNBase)) and id(module) not in outer
+    ]
+    return [weight for layer in layers for weight in layer.parameters(recurse=False) if weight.dim() == 2]
 
 
 def frozen_modules(model: nn.Module) -> list[nn.Module]:
-    """The modules whose parameters are all frozen, with what lies within them: what they remember stays as it is.
+    """The modules whose parameters are all frozen, and their submodules. They stay in evaluation mode.
 
-    Without recurrent layers: they remember nothing, and cuDNN gives no gradient through one that is not in training.
+    In evaluation mode batch normalization keeps its running statistics. Recurrent layers are left out: they have no
+    such statistics, and cuDNN computes no gradient through a recurrent layer in evaluation mode.
     """
     frozen = []
     for module in model.modules():
         parameters = list(module.parameters())
         if parameters and not any(parameter.requires_grad for parameter in parameters):
             frozen.append(module)
-    parts = dict.fromkeys(part for module in frozen for part in module.modules())
-    return [part for part in parts if not isinstance(part, nn.RNNBase)]
+    submodules = dict.fromkeys(submodule for module in frozen for submodule in module.modules())
+    return [module for module in submodules if not isinstance(module, nn.RNNBase)]

@@ -1,15 +1,16 @@
-"""Words that training saw once, hidden now and then, so that the unknown word is learned."""
+"""Word dropout: rare words are replaced by the unknown word during training, so that its embedding is learned."""
 
 import torch
 
 UNKNOWN = 1
 
 
-def hide(x_BT: torch.Tensor, rare: int, share: float) -> torch.Tensor:
-    """x_BT with a `share` of the words from number `rare` on made unknown, drawn from torch's global generator.
+def word_dropout(x_BT: torch.Tensor, rare: int, p: float) -> torch.Tensor:
+    """x_BT in which each word with a number of at least `rare` becomes UNKNOWN with probability `p`.
 
-    A word that is met for the first time stands for those that were met once: without it the vector of the unknown word
-    would stay as it was drawn.
+    The words from number `rare` on occur once in the training part. They stand for the words that prediction meets for
+    the first time; without them the embedding of the unknown word would never be updated. Draws come from torch's
+    global generator.
     """
-    hidden_BT = (x_BT >= rare) & (torch.rand(x_BT.shape, device=x_BT.device) < share)
-    return x_BT.masked_fill(hidden_BT, UNKNOWN)
+    dropped_BT = (x_BT >= rare) & (torch.rand(x_BT.shape, device=x_BT.device) < p)
+    return x_BT.masked_fill(dropped_BT, UNKNOWN)

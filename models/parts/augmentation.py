@@ -1,4 +1,4 @@
-"""Augmentations: changes of training examples."""
+"""Augmentations: random transforms of training examples."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -10,24 +10,25 @@ from models.nn.counter_rng import CounterRNG
 from models.parts.architecture import AnswerLevel, InputKind, Inputs
 from models.registry import Buildable, Registry
 
-Change = Callable[[torch.Tensor, CounterRNG], torch.Tensor]
+Transform = Callable[[torch.Tensor, CounterRNG], torch.Tensor]
 
 
 class Augmentation(Buildable, ABC):
-    """A change of training examples, drawn anew in each epoch. Validation, test and prediction never see it."""
+    """A random transform of training examples, new in each epoch. Validation, test and prediction do not use it."""
 
     accepts: ClassVar[frozenset[InputKind]]
     levels: ClassVar[frozenset[AnswerLevel]] = frozenset({"row"})
     """Targets that stay true of changed examples: an answer a row, or one for each word or token."""
     mixes: ClassVar[bool] = False
-    """Whether an example becomes partly another one, its partner, with a share of the partner's target."""
+    """Whether an example is mixed with another one, its partner. The targets are mixed in the same ratio."""
 
     @abstractmethod
-    def build(self, inputs: Inputs) -> Change:
-        """From encoded inputs x_B… to changed ones of the same shape, each row by its own draws.
+    def build(self, inputs: Inputs) -> Transform:
+        """A function from encoded inputs x_B… to inputs of the same shape; each row has its own random numbers.
 
-        What mixes answers with keep_B…, of a shape that fits x_B…: the share, from 0 to 1, that is left of every
-        number; the rest is the partner's. Raises Refusal with a pointer that starts at the augmentation.
+        Where `mixes` is true, the function returns keep_B… instead, which broadcasts to x_B…: the share, from 0 to 1,
+        that every number keeps; the rest comes from the partner. Raises SpecError with a pointer relative to the
+        augmentation.
         """
 
     @classmethod

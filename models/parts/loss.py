@@ -1,4 +1,4 @@
-"""Losses: a number to make small."""
+"""Losses: the number that training minimizes."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -12,7 +12,7 @@ Criterion = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 
 class Loss(Buildable, ABC):
-    """A number to make small."""
+    """The number that training minimizes."""
 
     tasks: ClassVar[frozenset[str]]
 
@@ -21,7 +21,7 @@ class Loss(Buildable, ABC):
         """From outputs y_BK and targets (class numbers t_B, or values t_B) to a scalar, the mean over rows."""
 
     def build_for(self, counts_K: torch.Tensor | None) -> Criterion:
-        """The same for a training part with so many rows of each class, for the losses that weigh classes by them."""
+        """The same, given the number of training rows per class; losses with class weights need it."""
         return self.build()
 
     @classmethod
@@ -29,9 +29,9 @@ class Loss(Buildable, ABC):
         LOSSES.add(cls)
 
 
-def balance(counts_K: torch.Tensor | None) -> torch.Tensor:
-    """Weights w_K that make all classes count the same: N / (K n_k) (King and Zeng 2001). No row counts as one."""
-    assert counts_K is not None, "class weights follow from the training part"
+def class_weights(counts_K: torch.Tensor | None) -> torch.Tensor:
+    """Weights w_K = N / (K n_k) that give all classes the same total (King and Zeng 2001); n_k is at least 1."""
+    assert counts_K is not None, "class weights need the class counts of the training part"
     return counts_K.sum() / (len(counts_K) * counts_K.clamp(min=1))
 
 

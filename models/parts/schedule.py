@@ -11,7 +11,10 @@ from models.registry import Buildable, Registry
 
 @dataclass(frozen=True)
 class ReduceOnPlateau:
-    """What happens to the rate when an evaluation does not improve by more than `threshold`."""
+    """How the rate falls: by `factor`, down to `least`, after more than `patience` evaluations without improvement.
+
+    An improvement is a change for the better of more than `threshold`.
+    """
 
     factor: float
     patience: int
@@ -20,10 +23,10 @@ class ReduceOnPlateau:
 
 
 class Schedule(Buildable, ABC):
-    """The learning rate over time, as a factor of the optimizer's: a function of the step, with no memory.
+    """The learning rate over time, as a factor of the optimizer's rate: a function of the step, without a state.
 
-    What depends on how training goes is not in the function: a schedule says by `standstill` that it wants it, and the
-    loop remembers.
+    A schedule whose rate depends on evaluations returns its settings from `reduce_on_plateau`; the training loop keeps
+    the state.
     """
 
     warmup_steps: int = Field(0, ge=0, le=100_000_000, description="steps over which the rate rises from 0, linearly")
@@ -38,8 +41,8 @@ class Schedule(Buildable, ABC):
             return (step + 1) / self.warmup_steps
         return self.shape(step - self.warmup_steps, max(1, steps - self.warmup_steps))
 
-    def standstill(self) -> ReduceOnPlateau | None:
-        """How the rate falls where the evaluation stands still, if it does."""
+    def reduce_on_plateau(self) -> ReduceOnPlateau | None:
+        """How the rate falls when evaluations stop improving; None where it does not."""
         return None
 
     @classmethod

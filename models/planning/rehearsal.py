@@ -13,7 +13,7 @@ from athanor.contract import Plan, Schema
 from models.data.preparation.roles import Roles
 from models.data.preparation.split import sizes, steps_per_epoch
 from models.errors import SpecError
-from models.nn.module_roles import readout
+from models.nn.module_roles import output_layers
 from models.parts.architecture import Architecture, Counted, Inputs, example
 from models.parts.split import Sizes
 from models.planning.freezing import freeze
@@ -145,7 +145,7 @@ def _check_bound(spec: JobSpec, model: nn.Module) -> None:
     """Whether the outputs have weights to bound, where max_norm is to."""
     if spec.hyperparameters.max_norm is None:
         return
-    maps = readout(model)
+    maps = output_layers(model)
     if not maps:
         raise SpecError(
             "/hyperparameters/max_norm",
@@ -169,7 +169,7 @@ def _sizes(spec: JobSpec, schema: Schema, rows: int, roles: Roles) -> list[Sizes
         what = f"windows of {roles.language.context} tokens" if roles.language else f"of {rows} rows"
         raise SpecError("/dataset/split", f"{parts.train} {what} are left to train on", code="too_few_rows")
     stopping, series = spec.hyperparameters.early_stopping, spec.checkpoints.series
-    falls = spec.hyperparameters.schedule is not None and spec.hyperparameters.schedule.standstill() is not None
+    falls = spec.hyperparameters.schedule is not None and spec.hyperparameters.schedule.reduce_on_plateau() is not None
     for pointer, wanted in (
         ("/hyperparameters/early_stopping/series", stopping.series if stopping else None),
         # The default is no fault in itself: a settled spec names it, asked for or not.

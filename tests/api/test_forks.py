@@ -99,7 +99,7 @@ def test_forks_start_where_their_parents_were_best(
     for kind in ("table", "image", "text", "value"):
         best = client.get(f"/v1/jobs/{parents[kind]}/checkpoints/best").json()
         # Statistics of a normalization would move even so.
-        still = {**STILL["hyperparameters"], "freeze": ["blocks.0", "blocks.1"] if kind == "image" else []}
+        still = {**STILL["hyperparameters"], "freeze": ["blocks.0"] if kind == "image" else []}
         job = fork(client, parents[kind], spec={"hyperparameters": still})
         origin = {"job_id": parents[kind], "checkpoint_id": best["id"], "step": best["step"], "fresh": []}
         assert (job["origin"], job["progress"]["step"]) == (origin, 0)
@@ -182,13 +182,13 @@ def test_the_spec_is_the_parents_with_changes(parents: dict[str, str], client: h
 def test_frozen_tensors_keep_the_parents_bytes(
     parents: dict[str, str], house: Installation, client: httpx.Client
 ) -> None:
-    changes = {"hyperparameters": {"epochs": 2, "freeze": ["embedding", "convolutions.0"]}}
+    changes = {"hyperparameters": {"epochs": 2, "freeze": ["embedding", "convs.0"]}}
     job = fork(client, parents["text"], spec=changes)
     kit.train(house.settings)
     done(client, job["id"])
     before, after = weights(client, parents["text"]), weights(client, job["id"], "last")
     kept = {name for name in before if before[name] == after[name]}
-    assert kept == {"embedding.weight", "convolutions.0.weight", "convolutions.0.bias"}
+    assert kept == {"embedding.weight", "convs.0.weight", "convs.0.bias"}
 
 
 def test_words_keep_their_numbers_and_other_classes_get_a_head_of_their_own(
@@ -378,7 +378,7 @@ def test_a_misspelt_field_is_corrected(parents: dict[str, str], client: httpx.Cl
 def test_the_first_tensors_that_do_not_fit_are_named(parents: dict[str, str], client: httpx.Client) -> None:
     wider = {"spec": {"architecture": {"embedding": 9}}}
     told = kit.fault(client.post(f"/v1/jobs/{parents['text']}/fork", json=wider), "/spec/architecture")
-    assert "embedding.weight has the shape [" in told["message"] and "convolutions.1.weight" in told["message"]
+    assert "embedding.weight has the shape [" in told["message"] and "convs.1.weight" in told["message"]
 
 
 def test_a_patch_as_deep_as_the_sea_is_refused(parents: dict[str, str], client: httpx.Client) -> None:

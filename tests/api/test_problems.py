@@ -345,3 +345,9 @@ def test_the_log_says_why_once_under_the_request_id(
 def test_every_answer_has_a_name_of_its_own(api: httpx.Client) -> None:
     names = {api.get(path).headers["X-Request-Id"] for path in ("/healthz", "/v1/jobs", "/v1/jobs", "/nope")}
     assert len(names) == 4
+
+
+def test_an_old_spelling_is_refused_with_the_new_one(api: httpx.Client) -> None:
+    spec = {"architecture": {"kind": "cnn", "normalisation": "none"}, "dataset": {"id": "digits"}}
+    (fault,) = api.post("/v1/jobs", json=spec).json()["errors"]
+    assert (fault["pointer"], fault["suggestion"]) == ("/architecture/normalisation", "did you mean 'normalization'?")

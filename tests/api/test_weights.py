@@ -41,14 +41,14 @@ def test_the_whole_file(trained: Trained, path: str, whole: bytes) -> None:
 def test_the_tensors(trained: Trained, whole: bytes) -> None:
     tensors = load(whole)
     assert {name: tuple(tensor.shape) for name, tensor in tensors.items()} == {
-        "map.weight": (10, 64),
-        "map.bias": (10,),
+        "linear.weight": (10, 64),
+        "linear.bias": (10,),
     }
     assert all(torch.isfinite(tensor).all() for tensor in tensors.values())
     words = load(trained.client.get(f"/v1/jobs/{trained.text}/checkpoints/best/weights").content)
     assert tuple(words["embedding.weight"].shape)[1] == 8
     assert tuple(words["head.weight"].shape) == (2, 4 * 2)
-    assert tuple(words["convolutions.1.weight"].shape) == (4, 8, 3)
+    assert tuple(words["convs.1.weight"].shape) == (4, 8, 3)
 
 
 def test_parameters_are_as_planned(trained: Trained) -> None:

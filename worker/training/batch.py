@@ -78,7 +78,7 @@ class AugmentedBatches:
         for place, (mixes, change) in enumerate(self.steps[:end]):
             draws = CounterRNG(self.seed, epoch, place, rows_B)
             if mixes:
-                partner_B, keep_B = draws.below(len(x_N)), change(x_B, draws)
+                partner_B, keep_B = draws.integers(len(x_N)), change(x_B, draws)
                 # The partner as it is seen itself in this epoch, up to here.
                 other_B, _ = self._see(x_N, partner_B, epoch, place)
                 x_B = keep_B * x_B + (1 - keep_B) * other_B

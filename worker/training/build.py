@@ -115,7 +115,7 @@ def _progress(spec: JobSpec, hyperparameters: Hyperparameters, schedule: Schedul
         early_stopping=EarlyStopping(stopping.series, stopping.mode, stopping.patience, stopping.min_delta)
         if stopping and stopping.mode
         else None,
-        plateau=schedule.standstill(),
+        plateau=schedule.reduce_on_plateau(),
     )
 
 

@@ -7,7 +7,7 @@ from itertools import chain
 import torch
 from torch import nn
 
-from models.nn.module_roles import frozen_modules, readout
+from models.nn.module_roles import frozen_modules
 from worker.training.loader import Batching
 from worker.training.stages.averaging import Averaging, Tensors, equal_average
 from worker.training.stages.clipping import Clipping
@@ -48,7 +48,7 @@ class Learner:
     def __post_init__(self) -> None:
         if self.average is None:
             self.average = self.config.averaging.start(self.model)
-        self.readout = [each.weight for each in readout(self.model)]
+        self.readout = [each.weight for each in output_layers(self.model)]
         self.frozen = frozen_modules(self.model)
         self.rates: list[float] = [group["lr"] for group in self.optimizer.param_groups]
 

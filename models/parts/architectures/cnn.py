@@ -1,5 +1,6 @@
 """Convolutional networks for images."""
 
+from collections import OrderedDict
 from typing import Annotated, ClassVar, Literal
 
 import torch
@@ -14,9 +15,9 @@ from models.parts.architecture import Architecture, InputKind, Inputs, Recipe
 class CNN(Architecture):
     """Blocks of convolution, normalization, activation and 2×2 max-pooling, then a fully connected head.
 
-    Shapes: x_BCHW; each block keeps H and W by padding and then halves them; the head sees them flattened, or their
-    mean (`pool = global`), and gives y_BK. LeCun et al. 1998; batch normalization: Ioffe and Szegedy 2015; global
-    average pooling: Lin, Chen and Yan 2014.
+    Shapes: x_BCHW; each block's convolution is padded to keep H and W, and its pooling halves them. The head reads all
+    remaining pixels, or the mean of each channel (`pool = global`), and gives y_BK. LeCun et al. 1998; batch
+    normalization: Ioffe and Szegedy 2015; global average pooling: Lin, Chen and Yan 2014.
     """
 
     accepts: ClassVar[frozenset[InputKind]] = frozenset({"image"})
@@ -31,11 +32,16 @@ class CNN(Architecture):
     kernel: Literal[1, 3, 5, 7, 9, 11] = Field(3, description="height and width of the filters")
     normalization: Literal["batch", "none"] = Field("batch", description="after each convolution and hidden layer")
     activation: Activation = Field("relu", description="of blocks and hidden layers")
-    pool: Literal["flatten", "global"] = Field("flatten", description="how the last block meets the head")
+    pool: Literal["flatten", "global"] = Field(
+        "flatten",
+        description="how the last block's output becomes the head's input: all of it, or the mean of each channel",
+    )
     hidden: list[Annotated[int, Field(ge=1, le=65_536)]] = Field(
         [128], max_length=16, description="units of the head's hidden layers"
     )
-    dropout: float = Field(0.3, ge=0, lt=1, description="in the head")
+    dropout: float = Field(
+        0.3, ge=0, lt=1, description="probability that a hidden unit of the head is zeroed in training"
+    )
 
     def build(self, inputs: Inputs, outputs: int) -> nn.Module:
         channels, height, width = inputs.shape
@@ -44,38 +50,46 @@ class CNN(Architecture):
             most = min(height, width).bit_length() - 1
             raise SpecError(
                 "/architecture/channels",
-                f"{halvings} blocks halve a {height}×{width} image {halvings} times, which leaves nothing of it",
+                f"{halvings} blocks halve a {height}×{width} image {halvings} times, which leaves no pixel",
                 code="shape",
                 suggestion=f"at most {most} blocks" if most else "use mlp or linear for images this small",
             )
-        seen = self.channels[-1] * (1 if self.pool == "global" else (height >> halvings) * (width >> halvings))
-        return Convolutional(self, channels, seen, outputs)
+        features = self.channels[-1] * (1 if self.pool == "global" else (height >> halvings) * (width >> halvings))
+        return ConvolutionalNetwork(self, channels, features, outputs)
 
 
-class Convolutional(nn.Module):
-    def __init__(self, spec: CNN, channels: int, seen: int, outputs: int) -> None:
+class ConvolutionalNetwork(nn.Module):
+    def __init__(self, spec: CNN, channels: int, features: int, outputs: int) -> None:
         super().__init__()
-        blocks: list[nn.Module] = []
+        self.blocks = nn.Sequential()
         for channels_in, channels_out in zip([channels, *spec.channels], spec.channels, strict=False):
-            batch = spec.normalization == "batch"
-            blocks.append(nn.Conv2d(channels_in, channels_out, spec.kernel, padding=spec.kernel // 2, bias=not batch))
-            if batch:
-                blocks.append(nn.BatchNorm2d(channels_out))
-            bend, pool = activation(spec.activation), nn.MaxPool2d(2)
-            blocks += [pool, bend] if spec.activation in MONOTONE else [bend, pool]
-        if spec.pool == "global":
-            blocks.append(nn.AdaptiveAvgPool2d(1))
-        self.blocks = nn.Sequential(*blocks, nn.Flatten())
-        head: list[nn.Module] = []
-        for width_in, width_out in zip([seen, *spec.hidden], spec.hidden, strict=False):
-            head.append(nn.Linear(width_in, width_out, bias=spec.normalization == "none"))
+            self.blocks.append(_block(spec, channels_in, channels_out))
+        self.pool = nn.Sequential(*([nn.AdaptiveAvgPool2d(1)] if spec.pool == "global" else []), nn.Flatten())
+        widths = [features, *spec.hidden]
+        head: OrderedDict[str, nn.Module] = OrderedDict()
+        for number, (width_in, width_out) in enumerate(zip(widths, spec.hidden, strict=False), 1):
+            head[f"fc{number}"] = nn.Linear(width_in, width_out, bias=spec.normalization == "none")
             if spec.normalization == "batch":
-                # Adaptive optimizers move each weight by the rate, and all that a unit reads is positive: a unit over
-                # a large image would be below 0 for good within a few steps.
-                head.append(nn.BatchNorm1d(width_out))
-            head += [activation(spec.activation), nn.Dropout(spec.dropout)]
-        self.head = nn.Sequential(*head, nn.Linear([seen, *spec.hidden][-1], outputs))
+                # Adaptive optimizers move each weight by the learning rate, and all inputs of a unit are positive: a
+                # unit that reads a large image would fall below 0 within a few steps and stay there.
+                head[f"bn{number}"] = nn.BatchNorm1d(width_out)
+            head[f"act{number}"] = activation(spec.activation)
+            head[f"drop{number}"] = nn.Dropout(spec.dropout)
+        head[f"fc{len(widths)}"] = nn.Linear(widths[-1], outputs)
+        self.head = nn.Sequential(head)
 
     def forward(self, x_BCHW: torch.Tensor) -> torch.Tensor:
-        y_BK: torch.Tensor = self.head(self.blocks(x_BCHW))
+        y_BK: torch.Tensor = self.head(self.pool(self.blocks(x_BCHW)))
         return y_BK
+
+
+def _block(spec: CNN, channels_in: int, channels_out: int) -> nn.Sequential:
+    layers: OrderedDict[str, nn.Module] = OrderedDict()
+    normalized = spec.normalization == "batch"
+    layers["conv"] = nn.Conv2d(channels_in, channels_out, spec.kernel, padding=spec.kernel // 2, bias=not normalized)
+    if normalized:
+        layers["bn"] = nn.BatchNorm2d(channels_out)
+    layers["act"], layers["pool"] = activation(spec.activation), nn.MaxPool2d(2)
+    if spec.activation in MONOTONE:
+        layers.move_to_end("act")
+    return nn.Sequential(layers)

@@ -1,4 +1,4 @@
-"""Linear models: linear, logistic and softmax regression, by the loss they are given."""
+"""Linear models: linear, logistic or softmax regression, depending on the loss."""
 
 from typing import ClassVar, Literal
 
@@ -9,11 +9,11 @@ from models.parts.architecture import Architecture, InputKind, Inputs, Recipe
 
 
 class Linear(Architecture):
-    """One affine map from all inputs to all outputs.
+    """One linear layer from all inputs to all outputs.
 
     Shapes: x_BF (an image is flattened) to y_BK. With `cross_entropy` it is softmax regression, with `bce` logistic
     regression (Cox 1958), with `mse` linear least squares, with `hinge` a linear support vector machine, which learns
-    from its mistakes as the perceptron does (Rosenblatt 1958).
+    from margin errors as the perceptron learns from its errors (Rosenblatt 1958).
     """
 
     accepts: ClassVar[frozenset[InputKind]] = frozenset({"vector", "image"})
@@ -22,14 +22,14 @@ class Linear(Architecture):
     kind: Literal["linear"] = "linear"
 
     def build(self, inputs: Inputs, outputs: int) -> nn.Module:
-        return Affine(inputs.features, outputs)
+        return LinearModel(inputs.features, outputs)
 
 
-class Affine(nn.Module):
+class LinearModel(nn.Module):
     def __init__(self, features: int, outputs: int) -> None:
         super().__init__()
-        self.map = nn.Linear(features, outputs)
+        self.linear = nn.Linear(features, outputs)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        y_BK: torch.Tensor = self.map(x.flatten(1))
+        y_BK: torch.Tensor = self.linear(x.flatten(1))
         return y_BK

@@ -1,17 +1,18 @@
 """Multi-layer perceptrons."""
 
+from collections import OrderedDict
 from typing import Annotated, ClassVar, Literal
 
 import torch
 from pydantic import Field
 from torch import nn
 
-from models.nn.activations import DenseActivation, activation, lanes
+from models.nn.activations import DenseActivation, activation, input_multiplier
 from models.parts.architecture import Architecture, InputKind, Inputs, Recipe
 
 
 class MLP(Architecture):
-    """Fully connected layers with an activation and dropout after each but the last.
+    """Fully connected layers, with an activation and dropout after each but the last.
 
     Shapes: x_BF (an image is flattened) through `hidden` to y_BK. Rumelhart, Hinton and Williams 1986; dropout:
     Srivastava et al. 2014; swiglu: Shazeer 2020.
@@ -27,22 +28,24 @@ class MLP(Architecture):
         [128, 64], min_length=1, max_length=64, description="units of each hidden layer"
     )
     activation: DenseActivation = Field(
-        "relu", description="after each hidden layer; swiglu has a gate, and so twice the weights"
+        "relu", description="after each hidden layer; swiglu has a gate, which doubles the layer's weights"
     )
-    dropout: float = Field(0.3, ge=0, lt=1, description="share of hidden units left out of a training step")
+    dropout: float = Field(0.3, ge=0, lt=1, description="probability that a hidden unit is zeroed in a training step")
 
     def build(self, inputs: Inputs, outputs: int) -> nn.Module:
         return Perceptron(inputs.features, self.hidden, outputs, self.activation, self.dropout)
 
 
-class Perceptron(nn.Module):
+class Perceptron(nn.Sequential):
     def __init__(self, features: int, hidden: list[int], outputs: int, name: DenseActivation, dropout: float) -> None:
-        super().__init__()
-        layers: list[nn.Module] = []
-        for width_in, width_out in zip([features, *hidden], hidden, strict=False):
-            layers += [nn.Linear(width_in, width_out * lanes(name)), activation(name), nn.Dropout(dropout)]
-        self.layers = nn.Sequential(*layers, nn.Linear(hidden[-1], outputs))
+        layers: OrderedDict[str, nn.Module] = OrderedDict()
+        for number, (width_in, width_out) in enumerate(zip([features, *hidden], hidden, strict=False), 1):
+            layers[f"fc{number}"] = nn.Linear(width_in, width_out * input_multiplier(name))
+            layers[f"act{number}"] = activation(name)
+            layers[f"drop{number}"] = nn.Dropout(dropout)
+        layers[f"fc{len(hidden) + 1}"] = nn.Linear(hidden[-1], outputs)
+        super().__init__(layers)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        y_BK: torch.Tensor = self.layers(x.flatten(1))
+        y_BK: torch.Tensor = super().forward(x.flatten(1))  # type: ignore[no-untyped-call]
         return y_BK

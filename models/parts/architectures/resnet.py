@@ -14,14 +14,14 @@ Blocks = Annotated[int, Field(ge=1, le=64)]
 
 
 class ResNet(Architecture):
-    """Stages of basic blocks, two 3×3 convolutions each, that add what they find to what they were given.
+    """Stages of residual blocks: each block adds the output of two 3×3 convolutions to its input.
 
-    Shapes: x_BCHW through a 3×3 convolution to h_BCHW at full size; every stage but the first halves H and W, rounded
-    up; the mean over H and W gives h_BC, an affine map y_BK. Where a stage changes the shape, the shortcut is a 1×1
-    convolution. With `order = post` a block is bn(conv(f(bn(conv x)))) + x, then f (He, Zhang, Ren and Sun 2016, "Deep
-    Residual Learning for Image Recognition", the small-image networks of section 4.2 with shortcuts of type B); with
-    `order = pre` normalization and f come before each convolution and nothing after the sum (the same authors 2016,
-    "Identity Mappings in Deep Residual Networks"). Three stages of 3 blocks are ResNet-20.
+    Shapes: x_BCHW through a 3×3 convolution to h_BCHW at full size. Every stage but the first halves H and W, rounded
+    up. The mean over H and W gives h_BC, a linear layer y_BK. Where a stage changes the shape, the shortcut is a 1×1
+    convolution. With `order = post` a block is f(bn(conv(f(bn(conv x)))) + x) (He, Zhang, Ren and Sun 2016, "Deep
+    Residual Learning for Image Recognition", the small-image networks of section 4.2 with shortcuts of type B). With
+    `order = pre` bn and f come before each convolution and nothing follows the sum (the same authors 2016, "Identity
+    Mappings in Deep Residual Networks"). Three stages of 3 blocks are ResNet-20. Parameter names are torchvision's.
     """
 
     accepts: ClassVar[frozenset[InputKind]] = frozenset({"image"})
@@ -36,7 +36,9 @@ class ResNet(Architecture):
     blocks: Blocks | Annotated[list[Blocks], Field(min_length=1, max_length=8)] = Field(
         2, description="blocks of every stage, or a list with the blocks of each"
     )
-    order: Literal["post", "pre"] = Field("post", description="activation after the sum, or before the convolutions")
+    order: Literal["post", "pre"] = Field(
+        "post", description="post: activation after the sum; pre: activation before the convolutions"
+    )
     activation: Activation = Field("relu", description="f, after each normalization")
 
     def build(self, inputs: Inputs, outputs: int) -> nn.Module:
@@ -48,84 +50,92 @@ class ResNet(Architecture):
                 code="shape",
                 suggestion=f"one number, or a list of {len(self.stages)}",
             )
-        return Residual(self, blocks, inputs.shape[0], outputs)
+        return ResidualNetwork(self, blocks, inputs.shape[0], outputs)
 
 
-class Residual(nn.Module):
+class ResidualNetwork(nn.Module):
     def __init__(self, spec: ResNet, blocks: list[int], channels: int, outputs: int) -> None:
         super().__init__()
         width = spec.stages[0]
-        self.stem = nn.Sequential(_convolution(channels, width))
-        if spec.order == "post":
-            self.stem.extend([nn.BatchNorm2d(width), activation(spec.activation)])
-        self.stages = nn.Sequential()
-        for stage, (channels_out, count) in enumerate(zip(spec.stages, blocks, strict=True)):
+        self.preactivation = spec.order == "pre"
+        self.conv1 = _conv(channels, width)
+        if not self.preactivation:
+            self.bn1, self.act1 = nn.BatchNorm2d(width), activation(spec.activation)
+        self.stages = [f"layer{number}" for number in range(1, len(spec.stages) + 1)]
+        for name, channels_out, count in zip(self.stages, spec.stages, blocks, strict=True):
+            stage = nn.Sequential()
             for block in range(count):
                 first = block == 0
-                stride = 2 if first and stage > 0 else 1
-                kind = Post if spec.order == "post" else Pre
-                self.stages.append(kind(spec.activation, width, channels_out, stride, first))
+                stride = 2 if first and name != "layer1" else 1
+                cls = PreActBlock if self.preactivation else BasicBlock
+                stage.append(cls(spec.activation, width, channels_out, stride, first))
                 width = channels_out
-        if spec.order == "pre":
-            # The last sum has seen neither yet.
-            self.stages.extend([nn.BatchNorm2d(width), activation(spec.activation)])
-        self.pool = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
-        self.head = nn.Linear(width, outputs)
+            self.add_module(name, stage)
+        if self.preactivation:
+            # The blocks neither normalize nor activate their last sum.
+            self.bn1, self.act1 = nn.BatchNorm2d(width), activation(spec.activation)
+        self.avgpool = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
+        self.fc = nn.Linear(width, outputs)
 
     def forward(self, x_BCHW: torch.Tensor) -> torch.Tensor:
-        h_BC = self.pool(self.stages(self.stem(x_BCHW)))
-        y_BK: torch.Tensor = self.head(h_BC)
+        h_BCHW = self.conv1(x_BCHW)
+        if not self.preactivation:
+            h_BCHW = self.act1(self.bn1(h_BCHW))
+        for name in self.stages:
+            h_BCHW = self.get_submodule(name)(h_BCHW)
+        if self.preactivation:
+            h_BCHW = self.act1(self.bn1(h_BCHW))
+        y_BK: torch.Tensor = self.fc(self.avgpool(h_BCHW))
         return y_BK
 
 
-class Post(nn.Module):
-    """The sum is normalized on its way in and bent afterwards."""
+class BasicBlock(nn.Module):
+    """Normalization after each convolution; the second activation comes after the sum."""
 
     def __init__(self, name: Activation, channels_in: int, channels_out: int, stride: int, first: bool) -> None:
         super().__init__()
-        self.change = nn.Sequential(
-            _convolution(channels_in, channels_out, stride=stride),
-            nn.BatchNorm2d(channels_out),
-            activation(name),
-            _convolution(channels_out, channels_out),
-            nn.BatchNorm2d(channels_out),
-        )
-        self.shortcut = nn.Sequential()
+        self.conv1 = _conv(channels_in, channels_out, stride=stride)
+        self.bn1, self.act1 = nn.BatchNorm2d(channels_out), activation(name)
+        self.conv2 = _conv(channels_out, channels_out)
+        self.bn2 = nn.BatchNorm2d(channels_out)
+        self.downsample = nn.Sequential()
         if stride > 1 or channels_in != channels_out:
-            self.shortcut.append(_convolution(channels_in, channels_out, 1, stride))
-            self.shortcut.append(nn.BatchNorm2d(channels_out))
-        self.bend = activation(name)
+            self.downsample.append(_conv(channels_in, channels_out, 1, stride))
+            self.downsample.append(nn.BatchNorm2d(channels_out))
+        self.act2 = activation(name)
 
     def forward(self, x_BCHW: torch.Tensor) -> torch.Tensor:
-        y_BCHW: torch.Tensor = self.bend(self.change(x_BCHW) + self.shortcut(x_BCHW))
+        h_BCHW = self.bn2(self.conv2(self.act1(self.bn1(self.conv1(x_BCHW)))))
+        y_BCHW: torch.Tensor = self.act2(h_BCHW + self.downsample(x_BCHW))
         return y_BCHW
 
 
-class Pre(nn.Module):
-    """The sum passes untouched from block to block. Each stage's first block bends what its shortcut carries too."""
+class PreActBlock(nn.Module):
+    """Normalization and activation before each convolution; the sum is passed on unchanged.
+
+    In the first block of a stage the shortcut too starts from the normalized and activated input.
+    """
 
     def __init__(self, name: Activation, channels_in: int, channels_out: int, stride: int, first: bool) -> None:
         super().__init__()
-        self.bends_both = first
-        self.enter = nn.Sequential(nn.BatchNorm2d(channels_in), activation(name))
-        self.change = nn.Sequential(
-            _convolution(channels_in, channels_out, stride=stride),
-            nn.BatchNorm2d(channels_out),
-            activation(name),
-            _convolution(channels_out, channels_out),
-        )
-        self.shortcut = nn.Sequential()
+        self.first = first
+        self.bn1, self.act1 = nn.BatchNorm2d(channels_in), activation(name)
+        self.conv1 = _conv(channels_in, channels_out, stride=stride)
+        self.bn2, self.act2 = nn.BatchNorm2d(channels_out), activation(name)
+        self.conv2 = _conv(channels_out, channels_out)
+        self.downsample = nn.Sequential()
         if stride > 1 or channels_in != channels_out:
-            self.shortcut.append(_convolution(channels_in, channels_out, 1, stride))
+            self.downsample.append(_conv(channels_in, channels_out, 1, stride))
 
     def forward(self, x_BCHW: torch.Tensor) -> torch.Tensor:
-        bent_BCHW = self.enter(x_BCHW)
-        y_BCHW: torch.Tensor = self.change(bent_BCHW) + self.shortcut(bent_BCHW if self.bends_both else x_BCHW)
+        a_BCHW = self.act1(self.bn1(x_BCHW))
+        h_BCHW = self.conv2(self.act2(self.bn2(self.conv1(a_BCHW))))
+        y_BCHW: torch.Tensor = h_BCHW + self.downsample(a_BCHW if self.first else x_BCHW)
         return y_BCHW
 
 
-def _convolution(channels_in: int, channels_out: int, kernel: int = 3, stride: int = 1) -> nn.Conv2d:
-    """Without a bias, which the normalization would take away; started as in He et al. 2015."""
-    made = nn.Conv2d(channels_in, channels_out, kernel, stride, padding=kernel // 2, bias=False)
-    nn.init.kaiming_normal_(made.weight, mode="fan_out", nonlinearity="relu")
-    return made
+def _conv(channels_in: int, channels_out: int, kernel: int = 3, stride: int = 1) -> nn.Conv2d:
+    """A convolution initialized as in He et al. 2015, without a bias: the normalization would cancel it."""
+    conv = nn.Conv2d(channels_in, channels_out, kernel, stride, padding=kernel // 2, bias=False)
+    nn.init.kaiming_normal_(conv.weight, mode="fan_out", nonlinearity="relu")
+    return conv

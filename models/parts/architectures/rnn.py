@@ -8,19 +8,19 @@ from torch import nn
 from torch.nn import functional as F
 
 from models.errors import SpecError
-from models.nn.recurrence import fed_back, states
-from models.nn.word_dropout import hide
+from models.nn.recurrence import hidden_states, scan_words
+from models.nn.word_dropout import word_dropout
 from models.parts.architecture import AnswerLevel, Architecture, InputKind, Inputs, Recipe
 
 Cell = Literal["elman", "jordan", "lstm", "gru"]
 
 
 class RNN(Architecture):
-    """Words, each with its neighbors in a window, through a recurrent layer in one or both directions.
+    """Recurrent layers, in one or both directions, over words or over windows of words.
 
-    Shapes: x_BT of word numbers to h_BTH, and to one answer a word y_BTK, or to y_BK from the mean over the words.
-    Neither direction sees padding, so an answer does not depend on the other rows of its batch. Elman 1990 feeds the
-    hidden state back, Jordan 1986 the output; LSTM: Hochreiter and Schmidhuber 1997; GRU: Cho et al. 2014; the window
+    Shapes: x_BT of word numbers to h_BTH, then to one output per word y_BTK, or to y_BK from the mean over the words.
+    Neither direction sees padding, so an output does not depend on the other rows of its batch. Elman 1990 feeds back
+    the hidden state, Jordan 1986 the output; LSTM: Hochreiter and Schmidhuber 1997; GRU: Cho et al. 2014; the window
     and slot filling: Mesnil et al. 2015.
     """
 
@@ -33,18 +33,25 @@ class RNN(Architecture):
     any_length: ClassVar[bool] = True
 
     kind: Literal["rnn"] = "rnn"
-    cell: Cell = Field("lstm", description="what is fed back: jordan the output, the others their state")
+    cell: Cell = Field(
+        "lstm", description="the recurrent cell; jordan feeds back its output, the others their hidden state"
+    )
     bidirectional: bool | None = Field(
         None,
-        description="read backwards too, with weights of its own; null: where the next word is not what is asked for",
+        description="also read the words backwards, with separate weights; null: yes, except in language modeling",
     )
-    layers: int = Field(1, ge=1, le=8, description="recurrent layers, one upon the other")
-    hidden: int = Field(128, ge=1, le=8192, description="units of each direction")
-    embedding: int = Field(128, ge=1, le=8192, description="numbers a word")
-    window: int = Field(1, ge=1, le=31, description="words seen at once: an odd number, the word in the middle")
-    dropout: float = Field(0.3, ge=0, lt=1, description="of embeddings, between layers, and before the head")
-    unknown: float = Field(
-        0.3, ge=0, lt=1, description="how often a word seen once is hidden in training, for unknown words to be learned"
+    layers: int = Field(1, ge=1, le=8, description="number of stacked recurrent layers")
+    hidden: int = Field(128, ge=1, le=8192, description="hidden units per direction")
+    embedding: int = Field(128, ge=1, le=8192, description="size of a word's embedding")
+    window: int = Field(
+        1, ge=1, le=31, description="words that each step reads: an odd number, with the step's own word in the middle"
+    )
+    dropout: float = Field(0.3, ge=0, lt=1, description="dropout of embeddings, between layers and before the head")
+    word_dropout: float = Field(
+        0.3,
+        ge=0,
+        lt=1,
+        description="probability that a word that occurs once in the training part is replaced by the unknown word",
     )
 
     def settled(self, causal: bool) -> Self:
@@ -52,120 +59,120 @@ class RNN(Architecture):
 
     def build(self, inputs: Inputs, outputs: int) -> nn.Module:
         if self.window % 2 == 0:
-            raise SpecError("/architecture/window", "a window has its word in the middle: give an odd number")
+            raise SpecError("/architecture/window", "a window is symmetric about its word: give an odd number")
         if inputs.causal and self.bidirectional:
             raise SpecError(
-                "/architecture/bidirectional", "backwards, the next word would be seen before it is foretold"
+                "/architecture/bidirectional",
+                "a language model predicts the next word, which a backward layer would read: give false",
             )
         if inputs.causal and self.window > 1:
-            raise SpecError("/architecture/window", "a window would show the next word: give 1 to foretell it")
+            raise SpecError(
+                "/architecture/window", "a language model predicts the next word, which a window would show: give 1"
+            )
         if self.cell == "jordan" and self.layers > 1:
-            raise SpecError("/architecture/layers", "a jordan network feeds its one output back: give layers 1")
-        return Recurrent(self.settled(inputs.causal), inputs, outputs)
+            raise SpecError(
+                "/architecture/layers", "a jordan network feeds back its output, which one layer has: give layers 1"
+            )
+        return RecurrentNetwork(self.settled(inputs.causal), inputs, outputs)
 
 
-class Recurrent(nn.Module):
+class RecurrentNetwork(nn.Module):
     def __init__(self, spec: RNN, inputs: Inputs, outputs: int) -> None:
         super().__init__()
-        self.window, self.unknown, self.rare = spec.window, spec.unknown, inputs.rare
+        self.window, self.word_dropout, self.rare = spec.window, spec.word_dropout, inputs.rare
         self.per_word = inputs.per_word
         self.embedding = nn.Embedding(inputs.vocabulary, spec.embedding, padding_idx=0)
         nn.init.uniform_(self.embedding.weight, -0.25, 0.25)
         with torch.no_grad():
             self.embedding.weight[0].zero_()
         self.dropout = nn.Dropout(spec.dropout)
-        ways = 2 if spec.bidirectional else 1
-        widths = [spec.embedding * spec.window] + [spec.hidden * ways] * (spec.layers - 1)
-        self.forwards = nn.ModuleList(_direction(spec, width, outputs) for width in widths)
-        self.backwards = nn.ModuleList(_direction(spec, width, outputs) for width in widths if spec.bidirectional)
-        self.head = nn.Linear(spec.hidden * ways, outputs)
+        directions = 2 if spec.bidirectional else 1
+        widths = [spec.embedding * spec.window] + [spec.hidden * directions] * (spec.layers - 1)
+        self.forward_layers = nn.ModuleList(_layer(spec, width, outputs) for width in widths)
+        self.backward_layers = nn.ModuleList(_layer(spec, width, outputs) for width in widths if spec.bidirectional)
+        self.head = nn.Linear(spec.hidden * directions, outputs)
 
     def forward(self, x_BT: torch.Tensor) -> torch.Tensor:
-        real_BT = x_BT != 0
-        if self.training and self.unknown > 0:
-            x_BT = hide(x_BT, self.rare, self.unknown)
+        mask_BT = x_BT != 0
+        if self.training and self.word_dropout > 0:
+            x_BT = word_dropout(x_BT, self.rare, self.word_dropout)
         h_BTE = self._windows(self.dropout(self.embedding(x_BT)))
-        turned_BT = _turned(real_BT)
-        for number, onwards in enumerate(self.forwards):
-            ahead_BTH = onwards(h_BTE)
-            if self.backwards:
-                back_BTH = _gather(self.backwards[number](_gather(h_BTE, turned_BT)), turned_BT)
-                ahead_BTH = torch.cat([ahead_BTH, back_BTH], 2)
-            h_BTE = self.dropout(ahead_BTH)
+        reversed_BT = _reversed_positions(mask_BT)
+        for number, layer in enumerate(self.forward_layers):
+            h_BTH = _run(layer, h_BTE)
+            if self.backward_layers:
+                back_BTH = _run(self.backward_layers[number], _select(h_BTE, reversed_BT))
+                h_BTH = torch.cat([h_BTH, _select(back_BTH, reversed_BT)], 2)
+            h_BTE = self.dropout(h_BTH)
         if self.per_word:
             y_BTK: torch.Tensor = self.head(h_BTE)
             return y_BTK
-        weight_BT1 = real_BT.unsqueeze(2).to(h_BTE.dtype)
+        weight_BT1 = mask_BT.unsqueeze(2).to(h_BTE.dtype)
         y_BK: torch.Tensor = self.head((h_BTE * weight_BT1).sum(1) / weight_BT1.sum(1).clamp(min=1))
         return y_BK
 
     def _windows(self, e_BTE: torch.Tensor) -> torch.Tensor:
-        """Each word's embedding between those of its neighbors; beyond the sentence there are zeros."""
-        reach = self.window // 2
-        if reach == 0:
+        """Each word's embedding beside those of its neighbors, with zeros beyond the sentence."""
+        radius = self.window // 2
+        if radius == 0:
             return e_BTE
-        padded = F.pad(e_BTE, (0, 0, reach, reach))
+        padded = F.pad(e_BTE, (0, 0, radius, radius))
         words = e_BTE.shape[1]
         return torch.cat([padded[:, shift : shift + words] for shift in range(self.window)], 2)
 
 
-def _direction(spec: RNN, width: int, outputs: int) -> nn.Module:
+def _layer(spec: RNN, width: int, outputs: int) -> nn.Module:
     match spec.cell:
         case "elman":
-            return States(nn.RNN(width, spec.hidden, batch_first=True))
+            return nn.RNN(width, spec.hidden, batch_first=True)
         case "lstm":
-            return States(nn.LSTM(width, spec.hidden, batch_first=True))
+            return nn.LSTM(width, spec.hidden, batch_first=True)
         case "gru":
-            return States(nn.GRU(width, spec.hidden, batch_first=True))
+            return nn.GRU(width, spec.hidden, batch_first=True)
         case "jordan":
             return Jordan(width, spec.hidden, outputs)
 
 
-class States(nn.Module):
-    """The hidden states of a recurrent layer, x_BTE to h_BTH."""
-
-    def __init__(self, layer: nn.RNNBase) -> None:
-        super().__init__()
-        self.layer = layer
-
-    def forward(self, x_BTE: torch.Tensor) -> torch.Tensor:
-        if torch.compiler.is_exporting():
-            return states(self.layer, x_BTE)
-        h_BTH: torch.Tensor = self.layer(x_BTE)[0]
-        return h_BTH
+def _run(layer: nn.Module, x_BTE: torch.Tensor) -> torch.Tensor:
+    """The hidden states h_BTH of a layer."""
+    if isinstance(layer, nn.RNNBase) and torch.compiler.is_exporting():
+        return hidden_states(layer, x_BTE)
+    h_BTH: torch.Tensor = layer(x_BTE)[0] if isinstance(layer, nn.RNNBase) else layer(x_BTE)
+    return h_BTH
 
 
 class Jordan(nn.Module):
-    """h_t = tanh(W x_t + U y_(t-1) + b), y_t = softmax(V h_t + c): the output is fed back, not the state."""
+    """h_t = tanh(W x_t + U y_(t-1) + b), y_t = softmax(V h_t + c): the output is fed back, not the hidden state."""
 
     def __init__(self, width: int, hidden: int, outputs: int) -> None:
         super().__init__()
-        self.inward = nn.Linear(width, hidden)
-        self.back = nn.Linear(outputs, hidden, bias=False)
-        self.outward = nn.Linear(hidden, outputs)
+        self.input_hidden = nn.Linear(width, hidden)
+        self.output_hidden = nn.Linear(outputs, hidden, bias=False)
+        self.hidden_output = nn.Linear(hidden, outputs)
 
     def forward(self, x_BTE: torch.Tensor) -> torch.Tensor:
-        inward_BTH = self.inward(x_BTE)
-        y_BK = x_BTE.new_zeros(x_BTE.shape[0], self.outward.out_features)
+        x_BTH = self.input_hidden(x_BTE)
+        y_BK = x_BTE.new_zeros(x_BTE.shape[0], self.hidden_output.out_features)
         if torch.compiler.is_exporting():
-            return fed_back(self._step, y_BK, inward_BTH)
-        seen = []
-        for inward_BH in inward_BTH.unbind(1):
-            y_BK, h_BH = self._step(y_BK, inward_BH)
-            seen.append(h_BH)
-        return torch.stack(seen, 1)
+            return scan_words(self._step, y_BK, x_BTH)
+        states = []
+        for x_BH in x_BTH.unbind(1):
+            y_BK, h_BH = self._step(y_BK, x_BH)
+            states.append(h_BH)
+        return torch.stack(states, 1)
 
-    def _step(self, y_BK: torch.Tensor, inward_BH: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        h_BH = torch.tanh(inward_BH + self.back(y_BK))
-        return torch.softmax(self.outward(h_BH), 1), h_BH
-
-
-def _turned(real_BT: torch.Tensor) -> torch.Tensor:
-    """Positions that turn each sentence round and leave its padding where it is; turning twice changes nothing."""
-    places_BT = torch.arange(real_BT.shape[1], device=real_BT.device).expand(real_BT.shape)
-    turned_BT = real_BT.sum(1, keepdim=True) - 1 - places_BT
-    return torch.where(turned_BT >= 0, turned_BT, places_BT)
+    def _step(self, y_BK: torch.Tensor, x_BH: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        h_BH = torch.tanh(x_BH + self.output_hidden(y_BK))
+        return torch.softmax(self.hidden_output(h_BH), 1), h_BH
 
 
-def _gather(x_BTE: torch.Tensor, places_BT: torch.Tensor) -> torch.Tensor:
-    return x_BTE.gather(1, places_BT.unsqueeze(2).expand(-1, -1, x_BTE.shape[2]))
+def _reversed_positions(mask_BT: torch.Tensor) -> torch.Tensor:
+    """Positions that reverse each sentence and keep its padding in place. Selecting by them twice changes nothing."""
+    position_BT = torch.arange(mask_BT.shape[1], device=mask_BT.device).expand(mask_BT.shape)
+    reversed_BT = mask_BT.sum(1, keepdim=True) - 1 - position_BT
+    return torch.where(reversed_BT >= 0, reversed_BT, position_BT)
+
+
+def _select(x_BTE: torch.Tensor, position_BT: torch.Tensor) -> torch.Tensor:
+    """The vectors of x_BTE at the given positions."""
+    return x_BTE.gather(1, position_BT.unsqueeze(2).expand(-1, -1, x_BTE.shape[2]))

@@ -1,4 +1,4 @@
-"""Convolutions over words."""
+"""Convolutional networks for sentences."""
 
 from typing import Annotated, ClassVar, Literal
 
@@ -7,15 +7,15 @@ from pydantic import Field
 from torch import nn
 from torch.nn import functional as F
 
-from models.nn.word_dropout import hide
+from models.nn.word_dropout import word_dropout
 from models.parts.architecture import Architecture, InputKind, Inputs, Recipe
 
 
 class TextCNN(Architecture):
-    """Convolutions of several widths over word embeddings, the largest answer of each, dropout, one affine map.
+    """Convolutions of several widths over word embeddings, max-pooling over time, dropout, one linear layer.
 
-    Shapes: x_BT of word numbers to e_BET to one number a channel and width, to y_BK. Padding never wins the maximum, so
-    an answer does not depend on the other sentences of its batch. Kim 2014, "Convolutional Neural Networks for
+    Shapes: x_BT of word numbers to e_BET, to one number per channel and width, to y_BK. Padding never wins the maximum,
+    so an output does not depend on the other sentences of its batch. Kim 2014, "Convolutional Neural Networks for
     Sentence Classification" (CNN-rand: embeddings start uniform in ±0.25).
     """
 
@@ -24,13 +24,16 @@ class TextCNN(Architecture):
 
     kind: Literal["textcnn"] = "textcnn"
     widths: list[Annotated[int, Field(ge=1, le=64)]] = Field(
-        [3, 4, 5], min_length=1, max_length=16, description="words each group of filters sees at once"
+        [3, 4, 5], min_length=1, max_length=16, description="kernel sizes, in words: one group of filters for each"
     )
-    channels: int = Field(100, ge=1, le=8192, description="filters of each width")
-    embedding: int = Field(300, ge=1, le=8192, description="numbers a word")
-    dropout: float = Field(0.5, ge=0, lt=1, description="share of the answers left out of a training step")
-    unknown: float = Field(
-        0.3, ge=0, lt=1, description="how often a word seen once is hidden in training, for unknown words to be learned"
+    channels: int = Field(100, ge=1, le=8192, description="filters per width")
+    embedding: int = Field(300, ge=1, le=8192, description="size of a word's embedding")
+    dropout: float = Field(0.5, ge=0, lt=1, description="probability that a pooled feature is zeroed in training")
+    word_dropout: float = Field(
+        0.3,
+        ge=0,
+        lt=1,
+        description="probability that a word that occurs once in the training part is replaced by the unknown word",
     )
 
     def build(self, inputs: Inputs, outputs: int) -> nn.Module:
@@ -40,13 +43,13 @@ class TextCNN(Architecture):
 class SentenceCNN(nn.Module):
     def __init__(self, spec: TextCNN, inputs: Inputs, outputs: int) -> None:
         super().__init__()
-        self.unknown, self.rare = spec.unknown, inputs.rare
+        self.word_dropout, self.rare = spec.word_dropout, inputs.rare
         self.embedding = nn.Embedding(inputs.vocabulary, spec.embedding, padding_idx=0)
         nn.init.uniform_(self.embedding.weight, -0.25, 0.25)
         with torch.no_grad():
             self.embedding.weight[0].zero_()
-        self.convolutions = nn.ModuleList(
-            # Windows may hang over both ends, so that a sentence shorter than a filter is still read.
+        self.convs = nn.ModuleList(
+            # Windows may reach beyond both ends, so that a sentence shorter than a filter is still read.
             nn.Conv1d(spec.embedding, spec.channels, width, padding=width - 1)
             for width in spec.widths
         )
@@ -54,16 +57,16 @@ class SentenceCNN(nn.Module):
         self.head = nn.Linear(spec.channels * len(spec.widths), outputs)
 
     def forward(self, x_BT: torch.Tensor) -> torch.Tensor:
-        if self.training and self.unknown > 0:
-            x_BT = hide(x_BT, self.rare, self.unknown)
+        if self.training and self.word_dropout > 0:
+            x_BT = word_dropout(x_BT, self.rare, self.word_dropout)
         e_BET = self.embedding(x_BT).transpose(1, 2)
-        real_BT = (x_BT != 0).to(e_BET.dtype)
-        found = []
-        for convolution in self.convolutions:
-            answers_BCT = F.relu(convolution(e_BET))
-            # A window counts when it starts before the sentence ends: padding is on the right alone.
-            over = answers_BCT.shape[2] - real_BT.shape[1]
-            counts_BT = F.pad(real_BT, (over, 0), value=1.0)
-            found.append((answers_BCT * counts_BT.unsqueeze(1)).amax(2))
-        y_BK: torch.Tensor = self.head(self.dropout(torch.cat(found, 1)))
+        mask_BT = (x_BT != 0).to(e_BET.dtype)
+        pooled = []
+        for conv in self.convs:
+            features_BCT = F.relu(conv(e_BET))
+            # A window counts if it starts before the sentence ends: padding is on the right only.
+            overhang = features_BCT.shape[2] - mask_BT.shape[1]
+            valid_BT = F.pad(mask_BT, (overhang, 0), value=1.0)
+            pooled.append((features_BCT * valid_BT.unsqueeze(1)).amax(2))
+        y_BK: torch.Tensor = self.head(self.dropout(torch.cat(pooled, 1)))
         return y_BK

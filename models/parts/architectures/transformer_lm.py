@@ -1,4 +1,4 @@
-"""A causal transformer: the next token from those before it."""
+"""Causal transformers that predict the next token from the tokens before it."""
 
 import math
 from typing import ClassVar, Literal
@@ -11,15 +11,16 @@ from torch.nn import functional as F
 from models.errors import SpecError
 from models.parts.architecture import AnswerLevel, Architecture, InputKind, Inputs, Recipe
 
-ROTATION = 10_000.0
+BASE = 10_000.0
+"""The wavelengths of sinusoidal and rotary positions range from 2π tokens to this many times as long."""
 
 
 class TransformerLM(Architecture):
-    """A decoder of attention that looks back alone, as GPT-2: normalize, attend, add; normalize, transform, add.
+    """A decoder as in GPT-2: blocks of causal self-attention and a feed-forward network, each after a normalization.
 
-    Shapes: x_BT of token numbers to h_BTE to y_BTK, the chances of each next token. Padding is on the right, where
-    nothing looks. Vaswani et al. 2017; GPT-2: Radford et al. 2019; rotary positions: Su et al. 2021; SwiGLU: Shazeer
-    2020.
+    Shapes: x_BT of token numbers to h_BTE to y_BTK, the scores of each next token. Padding is on the right, where no
+    token attends to it. Vaswani et al. 2017; GPT-2: Radford et al. 2019; rotary positions: Su et al. 2021; SwiGLU:
+    Shazeer 2020.
     """
 
     accepts: ClassVar[frozenset[InputKind]] = frozenset({"text"})
@@ -29,15 +30,17 @@ class TransformerLM(Architecture):
     )
 
     kind: Literal["transformer_lm"] = "transformer_lm"
-    layers: int = Field(4, ge=1, le=48, description="blocks of attention and a feed-forward network")
-    heads: int = Field(4, ge=1, le=64, description="attentions of a block, side by side: they divide the width")
-    width: int = Field(128, ge=1, le=8192, description="numbers a token")
-    dropout: float = Field(0.0, ge=0, lt=1, description="of embeddings, attention, and what each block adds")
+    layers: int = Field(4, ge=1, le=48, description="number of blocks, each of attention and a feed-forward network")
+    heads: int = Field(4, ge=1, le=64, description="attention heads per block; they divide the width")
+    width: int = Field(128, ge=1, le=8192, description="size of a token's vector")
+    dropout: float = Field(
+        0.0, ge=0, lt=1, description="dropout of embeddings, attention weights, and each block's two additions"
+    )
     positions: Literal["learned", "sinusoidal", "rotary"] = Field(
-        "learned", description="how a token knows its place: added to it, or turning what attention compares"
+        "learned", description="how tokens know their position: added to embeddings, or by rotating queries and keys"
     )
     activation: Literal["gelu", "swiglu"] = Field("gelu", description="of the feed-forward network")
-    tied: bool = Field(True, description="read tokens and foretell them with one table of weights")
+    tied: bool = Field(True, description="use the token embedding as the weights of the output layer")
 
     def build(self, inputs: Inputs, outputs: int) -> nn.Module:
         if self.width % self.heads:
@@ -45,9 +48,11 @@ class TransformerLM(Architecture):
                 "/architecture/heads", f"{self.heads} heads do not divide a width of {self.width}", code="shape"
             )
         if self.positions == "rotary" and self.width // self.heads % 2:
-            raise SpecError("/architecture/heads", "rotary positions turn pairs: give each head an even width")
+            raise SpecError(
+                "/architecture/heads", "rotary positions need an even width per head: give width / heads an even value"
+            )
         if self.positions == "sinusoidal" and self.width % 2:
-            raise SpecError("/architecture/width", "sinusoidal positions come in pairs: give an even width")
+            raise SpecError("/architecture/width", "sinusoidal positions need an even width")
         return Decoder(self, inputs, outputs)
 
 
@@ -55,74 +60,74 @@ class Decoder(nn.Module):
     def __init__(self, spec: TransformerLM, inputs: Inputs, outputs: int) -> None:
         super().__init__()
         self.positions = spec.positions
-        self.embedding = nn.Embedding(inputs.vocabulary, spec.width)
-        self.places = nn.Embedding(inputs.shape[0], spec.width) if spec.positions == "learned" else None
+        self.tok_emb = nn.Embedding(inputs.vocabulary, spec.width)
+        self.pos_emb = nn.Embedding(inputs.shape[0], spec.width) if spec.positions == "learned" else None
         self.dropout = nn.Dropout(spec.dropout)
         self.blocks = nn.ModuleList(Block(spec) for _ in range(spec.layers))
-        self.norm = nn.LayerNorm(spec.width)
-        # Tied, the table is used twice and kept once.
+        self.ln_f = nn.LayerNorm(spec.width)
+        # When tied, the embedding is also the output layer, and is stored once.
         self.head = None if spec.tied and outputs == inputs.vocabulary else nn.Linear(spec.width, outputs, bias=False)
         for name, parameter in self.named_parameters():
             if parameter.dim() > 1:
-                # What each block adds is drawn smaller, so that the sum of them all does not grow with depth.
-                added = name.endswith(("attention.out.weight", "forth.out.weight"))
-                nn.init.normal_(parameter, std=0.02 / (math.sqrt(2 * spec.layers) if added else 1))
+                # The last layer of each addition starts smaller, so that the sum does not grow with the depth.
+                residual = name.endswith(("attn.proj.weight", "mlp.fc2.weight"))
+                nn.init.normal_(parameter, std=0.02 / (math.sqrt(2 * spec.layers) if residual else 1))
             elif name.endswith("bias"):
                 nn.init.zeros_(parameter)
 
     @property
-    def readout(self) -> list[nn.Linear]:
+    def output_layers(self) -> list[nn.Linear]:
         return [] if self.head is None else [self.head]
 
     def forward(self, x_BT: torch.Tensor) -> torch.Tensor:
-        h_BTE = self.embedding(x_BT)
-        if self.places is not None:
-            h_BTE = h_BTE + self.places.weight[: x_BT.shape[1]]
+        h_BTE = self.tok_emb(x_BT)
+        if self.pos_emb is not None:
+            h_BTE = h_BTE + self.pos_emb.weight[: x_BT.shape[1]]
         elif self.positions == "sinusoidal":
-            angle_TD = _angles(x_BT.shape[1], h_BTE.shape[2], x_BT.device)
-            # As large as the embeddings are when they are drawn.
-            h_BTE = h_BTE + 0.02 * torch.cat([angle_TD.sin(), angle_TD.cos()], 1)
+            phase_TD = _phases(x_BT.shape[1], h_BTE.shape[2], x_BT.device)
+            # Scaled to the size of the initial embeddings.
+            h_BTE = h_BTE + 0.02 * torch.cat([phase_TD.sin(), phase_TD.cos()], 1)
         h_BTE = self.dropout(h_BTE)
         for block in self.blocks:
             h_BTE = block(h_BTE)
-        h_BTE = self.norm(h_BTE)
-        y_BTK: torch.Tensor = F.linear(h_BTE, self.embedding.weight) if self.head is None else self.head(h_BTE)
+        h_BTE = self.ln_f(h_BTE)
+        y_BTK: torch.Tensor = F.linear(h_BTE, self.tok_emb.weight) if self.head is None else self.head(h_BTE)
         return y_BTK
 
 
 class Block(nn.Module):
     def __init__(self, spec: TransformerLM) -> None:
         super().__init__()
-        self.first, self.second = nn.LayerNorm(spec.width), nn.LayerNorm(spec.width)
-        self.attention = Attention(spec)
-        self.forth = FeedForward(spec)
+        self.ln_1, self.ln_2 = nn.LayerNorm(spec.width), nn.LayerNorm(spec.width)
+        self.attn = CausalSelfAttention(spec)
+        self.mlp = FeedForward(spec)
         self.dropout = nn.Dropout(spec.dropout)
 
     def forward(self, h_BTE: torch.Tensor) -> torch.Tensor:
-        h_BTE = h_BTE + self.dropout(self.attention(self.first(h_BTE)))
-        h_BTE = h_BTE + self.dropout(self.forth(self.second(h_BTE)))
+        h_BTE = h_BTE + self.dropout(self.attn(self.ln_1(h_BTE)))
+        h_BTE = h_BTE + self.dropout(self.mlp(self.ln_2(h_BTE)))
         return h_BTE
 
 
-class Attention(nn.Module):
-    """Each token asks those before it, and itself. H heads of D numbers."""
+class CausalSelfAttention(nn.Module):
+    """Each token attends to itself and to the tokens before it. Shape letters: H heads of D numbers."""
 
     def __init__(self, spec: TransformerLM) -> None:
         super().__init__()
-        self.heads, self.rotary, self.share = spec.heads, spec.positions == "rotary", spec.dropout
-        self.inward = nn.Linear(spec.width, 3 * spec.width)
-        self.out = nn.Linear(spec.width, spec.width)
+        self.heads, self.rotary, self.dropout_p = spec.heads, spec.positions == "rotary", spec.dropout
+        self.qkv = nn.Linear(spec.width, 3 * spec.width)
+        self.proj = nn.Linear(spec.width, spec.width)
 
     def forward(self, h_BTE: torch.Tensor) -> torch.Tensor:
         q_BHTD, k_BHTD, v_BHTD = (
-            part_BTE.unflatten(2, (self.heads, -1)).transpose(1, 2) for part_BTE in self.inward(h_BTE).chunk(3, 2)
+            part_BTE.unflatten(2, (self.heads, -1)).transpose(1, 2) for part_BTE in self.qkv(h_BTE).chunk(3, 2)
         )
         if self.rotary:
-            q_BHTD, k_BHTD = _turned(q_BHTD), _turned(k_BHTD)
+            q_BHTD, k_BHTD = _rotate(q_BHTD), _rotate(k_BHTD)
         a_BHTD = F.scaled_dot_product_attention(
-            q_BHTD, k_BHTD, v_BHTD, is_causal=True, dropout_p=self.share if self.training else 0.0
+            q_BHTD, k_BHTD, v_BHTD, is_causal=True, dropout_p=self.dropout_p if self.training else 0.0
         )
-        a_BTE: torch.Tensor = self.out(a_BHTD.transpose(1, 2).flatten(2))
+        a_BTE: torch.Tensor = self.proj(a_BHTD.transpose(1, 2).flatten(2))
         return a_BTE
 
 
@@ -130,31 +135,31 @@ class FeedForward(nn.Module):
     def __init__(self, spec: TransformerLM) -> None:
         super().__init__()
         self.gated = spec.activation == "swiglu"
-        # A gate is a third matrix: two thirds of the width make as many weights.
+        # The gate is a third matrix: with two thirds of the hidden width the number of weights stays the same.
         hidden = 8 * spec.width // 3 if self.gated else 4 * spec.width
-        self.inward = nn.Linear(spec.width, 2 * hidden if self.gated else hidden)
-        self.out = nn.Linear(hidden, spec.width)
+        self.fc1 = nn.Linear(spec.width, 2 * hidden if self.gated else hidden)
+        self.fc2 = nn.Linear(hidden, spec.width)
 
     def forward(self, h_BTE: torch.Tensor) -> torch.Tensor:
-        inward = self.inward(h_BTE)
+        hidden = self.fc1(h_BTE)
         if self.gated:
-            gate, value = inward.chunk(2, 2)
-            inward = F.silu(gate) * value
+            gate, value = hidden.chunk(2, 2)
+            hidden = F.silu(gate) * value
         else:
-            inward = F.gelu(inward)
-        out_BTE: torch.Tensor = self.out(inward)
-        return out_BTE
+            hidden = F.gelu(hidden)
+        y_BTE: torch.Tensor = self.fc2(hidden)
+        return y_BTE
 
 
-def _angles(places: int, width: int, device: torch.device) -> torch.Tensor:
-    """The angle of each place at each of width / 2 speeds."""
-    speeds_D = ROTATION ** (-torch.arange(0, width, 2, device=device) / width)
-    return torch.arange(places, device=device)[:, None] * speeds_D
+def _phases(positions: int, width: int, device: torch.device) -> torch.Tensor:
+    """phase_TD: position times frequency, for width / 2 frequencies."""
+    frequency_D = BASE ** (-torch.arange(0, width, 2, device=device) / width)
+    return torch.arange(positions, device=device)[:, None] * frequency_D
 
 
-def _turned(x_BHTD: torch.Tensor) -> torch.Tensor:
-    """Pairs of numbers turned by the angle of their place: what attention compares is then how far apart they are."""
-    angle_TD = _angles(x_BHTD.shape[2], x_BHTD.shape[3], x_BHTD.device)
-    cos_TD, sin_TD = angle_TD.cos().to(x_BHTD.dtype), angle_TD.sin().to(x_BHTD.dtype)
-    one, other = x_BHTD.chunk(2, 3)
-    return torch.cat([one * cos_TD - other * sin_TD, one * sin_TD + other * cos_TD], 3)
+def _rotate(x_BHTD: torch.Tensor) -> torch.Tensor:
+    """Pairs of numbers rotated by the phase of their position: their dot product then depends on the distance only."""
+    phase_TD = _phases(x_BHTD.shape[2], x_BHTD.shape[3], x_BHTD.device)
+    cos_TD, sin_TD = phase_TD.cos().to(x_BHTD.dtype), phase_TD.sin().to(x_BHTD.dtype)
+    real, imaginary = x_BHTD.chunk(2, 3)
+    return torch.cat([real * cos_TD - imaginary * sin_TD, real * sin_TD + imaginary * cos_TD], 3)

@@ -1,1 +1,1 @@
-"""Augmentations. Every file here is one way to change training examples."""
+"""Augmentations. Each file defines one transform of training examples."""

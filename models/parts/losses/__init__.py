@@ -1,1 +1,1 @@
-"""Losses. Every file here is one loss, a mean over the rows of a batch."""
+"""Losses. Each file defines one loss, a mean over the rows of a batch."""

@@ -9,7 +9,7 @@ from models.parts.loss import Criterion, Loss
 
 
 class BCE(Loss):
-    """One logistic regression a class: is it this class or another? In nats, the mean over rows and classes.
+    """One logistic regression per class against all other classes, in nats: the mean over rows and classes.
 
     Shapes: y_BK and class numbers t_B to a scalar. Cox 1958.
     """

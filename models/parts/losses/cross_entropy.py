@@ -6,15 +6,15 @@ import torch
 from pydantic import Field
 from torch.nn import functional as F
 
-from models.parts.loss import Criterion, Loss, balance
+from models.parts.loss import Criterion, Loss, class_weights
 
 
 class CrossEntropy(Loss):
     """Negative log-likelihood of the true class under a softmax, in nats.
 
-    Shapes: y_BK and class numbers t_B to a scalar. Label smoothing: Szegedy et al. 2016. With `class_weights` a row
-    counts by the weight of its true class, in validation and test too, and the sum is divided by the rows, not by
-    their weights: over the training part these have mean 1.
+    Shapes: y_BK and class numbers t_B to a scalar. Label smoothing: Szegedy et al. 2016. With `class_weights` a
+    row is multiplied by the weight of its true class, in validation and test too. The sum is divided by the number of
+    rows, not by the sum of weights; over the training part the mean weight is 1.
     """
 
     tasks: ClassVar[frozenset[str]] = frozenset({"classification", "tagging", "language_modeling"})
@@ -22,11 +22,12 @@ class CrossEntropy(Loss):
     kind: Literal["cross_entropy"] = "cross_entropy"
     label_smoothing: float = Field(0.0, ge=0, lt=1, description="share of the target spread over all classes")
     class_weights: Literal["balanced"] | None = Field(
-        None, description="balanced: rows or words count by N / (K n), where n of N trained on are of their class, of K"
+        None,
+        description="balanced: a class with n of the N training rows or words, of K classes, has the weight N / (K n)",
     )
 
     def build(self, counts_K: torch.Tensor | None = None) -> Criterion:
-        w_K = balance(counts_K) if self.class_weights else None
+        w_K = class_weights(counts_K) if self.class_weights else None
 
         def criterion(y_BK: torch.Tensor, t_B: torch.Tensor) -> torch.Tensor:
             if w_K is None:

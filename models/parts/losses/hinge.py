@@ -10,7 +10,7 @@ from models.parts.loss import Criterion, Loss
 
 
 class Hinge(Loss):
-    """How far the true class is from leading the best of the others by `margin` (Crammer and Singer 2001).
+    """How much the true class's score lacks to exceed all others by `margin` (Crammer and Singer 2001).
 
     Shapes: y_BK and class numbers t_B to a scalar, the mean over rows of max(0, margin + max of y_j, j ≠ t, − y_t).
     With `linear` and `weight_decay` it is a support vector machine. The outputs are scores: their softmax, which a
@@ -20,7 +20,7 @@ class Hinge(Loss):
     tasks: ClassVar[frozenset[str]] = frozenset({"classification"})
 
     kind: Literal["hinge"] = "hinge"
-    margin: float = Field(1.0, gt=0, le=1e6, description="the lead that costs nothing")
+    margin: float = Field(1.0, gt=0, le=1e6, description="the lead of the true class from which the loss is 0")
 
     def build(self) -> Criterion:
         def criterion(y_BK: torch.Tensor, t_B: torch.Tensor) -> torch.Tensor:

@@ -10,7 +10,7 @@ from models.parts.loss import Criterion, Loss
 
 
 class Huber(Loss):
-    """Half the squared error where it is at most `delta`, and a straight line of slope `delta` beyond (Huber 1964).
+    """Half the squared error for errors up to `delta`, and a straight line of slope `delta` beyond (Huber 1964).
 
     Shapes: y_B1 and values t_B to a scalar.
     """
@@ -18,7 +18,7 @@ class Huber(Loss):
     tasks: ClassVar[frozenset[str]] = frozenset({"regression"})
 
     kind: Literal["huber"] = "huber"
-    delta: float = Field(1.0, gt=0, le=1e6, description="where the line begins, in the targets' standard deviations")
+    delta: float = Field(1.0, gt=0, le=1e6, description="where the line begins, in standard deviations of the targets")
 
     def build(self) -> Criterion:
         def criterion(y_BK: torch.Tensor, t_B: torch.Tensor) -> torch.Tensor:

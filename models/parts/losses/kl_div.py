@@ -14,7 +14,7 @@ class KLDivergence(Loss):
 
     Shapes: y_BK and class numbers t_B to a scalar, the mean over rows of Σ q_k log(q_k / p_k), where p is the softmax
     of y, and q has label_smoothing / K everywhere and 1 − label_smoothing more at the true class. It is
-    `cross_entropy` with the same smoothing less the entropy of q: the gradients are equal, and 0 means p = q.
+    `cross_entropy` with the same smoothing minus the entropy of q: the gradients are equal, and 0 means p = q.
     """
 
     tasks: ClassVar[frozenset[str]] = frozenset({"classification"})

@@ -11,7 +11,7 @@ from models.parts.loss import Criterion, Loss
 class L1(Loss):
     """Mean absolute error, in standard deviations of the training targets.
 
-    Shapes: y_B1 and values t_B to a scalar. It is least where the outputs are medians (Koenker and Bassett 1978).
+    Shapes: y_B1 and values t_B to a scalar. The minimum is at the median (Koenker and Bassett 1978).
     """
 
     tasks: ClassVar[frozenset[str]] = frozenset({"regression"})

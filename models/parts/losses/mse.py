@@ -11,7 +11,7 @@ from models.parts.loss import Criterion, Loss
 class MSE(Loss):
     """Mean squared error, in squared standard deviations of the training targets.
 
-    Shapes: y_B1 and values t_B to a scalar. It is least where the outputs are means (Gauss 1809).
+    Shapes: y_B1 and values t_B to a scalar. The minimum is at the mean (Gauss 1809).
     """
 
     tasks: ClassVar[frozenset[str]] = frozenset({"regression"})

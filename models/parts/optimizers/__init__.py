@@ -1,1 +1,1 @@
-"""Optimizers. Every file here is one update rule."""
+"""Optimizers. Each file defines one update rule."""

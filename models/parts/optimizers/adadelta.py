@@ -15,7 +15,7 @@ class Adadelta(Optimizer):
     kind: Literal["adadelta"] = "adadelta"
     lr: float = Field(1.0, gt=0, le=1000, description="learning rate at the top of the schedule")
     rho: float = Field(0.9, ge=0, lt=1, description="decay of both running means")
-    eps: float = Field(1e-6, gt=0, le=1, description="added under both roots; it sets the first steps' size")
+    eps: float = Field(1e-6, gt=0, le=1, description="added under both roots; it sets the size of the first steps")
 
     def build(self, parameters: ParamsT) -> torch.optim.Optimizer:
         return torch.optim.Adadelta(

@@ -14,7 +14,7 @@ class Adagrad(Optimizer):
 
     kind: Literal["adagrad"] = "adagrad"
     lr: float = Field(0.01, gt=0, le=1000, description="learning rate at the top of the schedule")
-    initial: float = Field(0.0, ge=0, le=1000, description="where every sum of squares starts")
+    initial: float = Field(0.0, ge=0, le=1000, description="initial value of every sum of squares")
     eps: float = Field(1e-10, gt=0, le=1, description="added to the divisor, so that it is never 0")
 
     @property

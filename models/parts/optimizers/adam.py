@@ -10,7 +10,7 @@ from models.parts.optimizer import Optimizer
 
 
 class Adam(Optimizer):
-    """Adam (Kingma and Ba 2015); weight decay, where asked for, is L2 in the gradient."""
+    """Adam (Kingma and Ba 2015); weight decay is an L2 term in the gradient."""
 
     kind: Literal["adam"] = "adam"
     lr: float = Field(1e-3, gt=0, le=1000, description="learning rate at the top of the schedule")

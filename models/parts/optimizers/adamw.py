@@ -10,11 +10,13 @@ from models.parts.optimizer import Optimizer
 
 
 class AdamW(Optimizer):
-    """Adam with weight decay apart from the gradient (Loshchilov and Hutter 2019)."""
+    """Adam with weight decay decoupled from the gradient (Loshchilov and Hutter 2019)."""
 
     kind: Literal["adamw"] = "adamw"
     lr: float = Field(1e-3, gt=0, le=1000, description="learning rate at the top of the schedule")
-    weight_decay: float = Field(0.01, ge=0, le=1000, description="share of every weight that a step of rate 1 takes")
+    weight_decay: float = Field(
+        0.01, ge=0, le=1000, description="share of every weight that a step with rate 1 removes"
+    )
     beta1: float = Field(0.9, ge=0, lt=1, description="decay of the mean of gradients")
     beta2: float = Field(0.999, ge=0, lt=1, description="decay of the mean of squared gradients")
     eps: float = Field(1e-8, gt=0, le=1, description="added to the divisor, so that it is never 0")

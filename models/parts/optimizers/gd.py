@@ -12,8 +12,8 @@ from models.parts.optimizer import Optimizer
 class GD(Optimizer):
     """Steps against the gradient of the whole training part (Cauchy 1847): one step an epoch.
 
-    `batch_size` is set aside. A training part larger than the largest batch is refused; `sgd` without momentum is the
-    same rule on mini-batches.
+    `batch_size` is ignored. A training part larger than the largest batch is refused; `sgd` without momentum applies
+    the same rule to mini-batches.
     """
 
     full_batch: ClassVar[bool] = True

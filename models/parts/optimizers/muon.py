@@ -16,18 +16,22 @@ class Muon(Optimizer):
     """Momentum made orthogonal by a Newton-Schulz iteration, for hidden matrices; AdamW for the rest.
 
     Jordan et al. 2024, "Muon: An optimizer for hidden layers in neural networks". A matrix [A, B] takes steps of
-    lr · √max(1, A/B), each close to the nearest matrix with equal singular values. Embeddings, the last affine map,
+    lr · √max(1, A/B), each close to the nearest matrix with equal singular values. Embeddings, output layers,
     convolutions, biases and normalization follow AdamW (Loshchilov and Hutter 2019) with a rate of their own. The
-    series `lr` shows the rate of Muon where the network has a hidden matrix, else AdamW's.
+    series `lr` shows Muon's rate if the network has a hidden matrix, else AdamW's.
     """
 
     kind: Literal["muon"] = "muon"
     lr: float = Field(0.02, gt=0, le=1000, description="learning rate of hidden matrices, at the top of the schedule")
-    weight_decay: float = Field(0.01, ge=0, le=1000, description="share of every weight that a step of rate 1 takes")
+    weight_decay: float = Field(
+        0.01, ge=0, le=1000, description="share of every weight that a step with rate 1 removes"
+    )
     momentum: float = Field(0.95, ge=0, lt=1, description="decay of the mean of gradients of hidden matrices")
-    nesterov: bool = Field(True, description="look ahead along the momentum")
-    iterations: int = Field(5, ge=1, le=20, description="of Newton-Schulz in a step")
-    adamw_lr: float = Field(1e-3, gt=0, le=1000, description="learning rate of all else, at the top of the schedule")
+    nesterov: bool = Field(True, description="use Nesterov momentum")
+    iterations: int = Field(5, ge=1, le=20, description="Newton-Schulz iterations per step")
+    adamw_lr: float = Field(
+        1e-3, gt=0, le=1000, description="learning rate of all other parameters, at the top of the schedule"
+    )
     beta1: float = Field(0.9, ge=0, lt=1, description="AdamW: decay of the mean of gradients")
     beta2: float = Field(0.999, ge=0, lt=1, description="AdamW: decay of the mean of squared gradients")
     eps: float = Field(1e-8, gt=0, le=1, description="AdamW: added to the divisor, so that it is never 0")
@@ -39,7 +43,7 @@ class Muon(Optimizer):
         return [{"params": hidden, "orthogonal": True}, {"params": rest, "orthogonal": False}]
 
     def build(self, parameters: ParamsT) -> torch.optim.Optimizer:
-        """Groups say of themselves whether they are `orthogonal`; a bare parameter is when it is a matrix."""
+        """Muon takes the groups with `orthogonal` = true, and of the parameters outside groups the matrices."""
         groups: list[dict[str, Any]] = []
         for given in parameters:
             if isinstance(given, dict):
@@ -70,11 +74,11 @@ class Muon(Optimizer):
                     fused=True,
                 )
             )
-        return Together(built)
+        return CombinedOptimizer(built)
 
 
-class Together(torch.optim.Optimizer):
-    """Several optimizers as one. Groups and state are kept here, and lent to each of them for its step."""
+class CombinedOptimizer(torch.optim.Optimizer):
+    """Several optimizers as one. It holds all groups and states, and passes them to each optimizer for its step."""
 
     def __init__(self, built: list[torch.optim.Optimizer]) -> None:
         super().__init__([group for each in built for group in each.param_groups], {})

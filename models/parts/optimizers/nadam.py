@@ -10,7 +10,7 @@ from models.parts.optimizer import Optimizer
 
 
 class NAdam(Optimizer):
-    """Adam with Nesterov's look ahead (Dozat 2016); weight decay, where asked for, is L2 in the gradient.
+    """Adam with Nesterov momentum (Dozat 2016); weight decay is an L2 term in the gradient.
 
     The decay of the mean grows towards `beta1`: at step t it is beta1 · (1 − 0.96^(t · momentum_decay) / 2).
     """

@@ -10,9 +10,9 @@ from models.parts.optimizer import Optimizer
 
 
 class RAdam(Optimizer):
-    """Adam whose first steps are held back while its mean square is uncertain (Liu et al. 2020).
+    """Adam with smaller first steps, while the estimate of the mean square is uncertain (Liu et al. 2020).
 
-    Weight decay, where asked for, is L2 in the gradient.
+    Weight decay is an L2 term in the gradient.
     """
 
     kind: Literal["radam"] = "radam"

@@ -19,7 +19,7 @@ class RMSprop(Optimizer):
     lr: float = Field(1e-3, gt=0, le=1000, description="learning rate at the top of the schedule")
     alpha: float = Field(0.99, ge=0, lt=1, description="decay of the running means")
     momentum: float = Field(0.0, ge=0, lt=1, description="share of the last step that the next one keeps")
-    centered: bool = Field(False, description="take the square of the mean gradient off the mean square")
+    centered: bool = Field(False, description="subtract the square of the mean gradient from the mean square")
     eps: float = Field(1e-8, gt=0, le=1, description="added to the divisor, so that it is never 0")
 
     @property

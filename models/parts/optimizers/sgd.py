@@ -15,7 +15,7 @@ class SGD(Optimizer):
     kind: Literal["sgd"] = "sgd"
     lr: float = Field(0.05, gt=0, le=1000, description="learning rate at the top of the schedule")
     momentum: float = Field(0.9, ge=0, lt=1, description="share of the last step that the next one keeps")
-    nesterov: bool = Field(False, description="look ahead along the momentum")
+    nesterov: bool = Field(False, description="use Nesterov momentum")
 
     @model_validator(mode="after")
     def _nesterov_needs_momentum(self) -> "SGD":

@@ -1,1 +1,1 @@
-"""Schedules. Every file here is one shape of the learning rate over time; the warm-up is common to all."""
+"""Schedules. Each file defines one shape of the learning rate over time; all have the same warm-up."""

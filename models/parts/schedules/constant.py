@@ -8,7 +8,7 @@ from models.parts.schedule import Schedule
 class Constant(Schedule):
     """The optimizer's rate throughout.
 
-    How near to the best that comes where gradients are noisy: Bottou, Curtis and Nocedal 2018, section 4.2.
+    Bottou, Curtis and Nocedal 2018, section 4.2, show how far from the optimum it stays with noisy gradients.
     """
 
     kind: Literal["constant"] = "constant"

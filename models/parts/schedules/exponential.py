@@ -8,7 +8,7 @@ from models.parts.schedule import Schedule
 
 
 class Exponential(Schedule):
-    """The same share off at every step, from the optimizer's rate down to `final` of it (Senior et al. 2013)."""
+    """Decay by a constant factor per step, from the optimizer's rate down to `final` of it (Senior et al. 2013)."""
 
     kind: Literal["exponential"] = "exponential"
     final: float = Field(0.01, gt=0, le=1, description="share of the rate left at the end")

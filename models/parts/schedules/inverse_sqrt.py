@@ -8,9 +8,9 @@ from models.parts.schedule import Schedule
 
 
 class InverseSqrt(Schedule):
-    """The whole rate at the end of the warm-up, then in proportion to 1 / √step (Vaswani et al. 2017, equation 3).
+    """The full rate at the end of the warm-up, then proportional to 1 / √step (Vaswani et al. 2017, equation 3).
 
-    Steps are counted from the first, warm-up and all: at four times the warm-up the rate is half.
+    Steps include the warm-up: after four times the warm-up the rate is half.
     """
 
     kind: Literal["inverse_sqrt"] = "inverse_sqrt"

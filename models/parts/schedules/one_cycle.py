@@ -9,17 +9,17 @@ from models.parts.schedule import Schedule
 
 
 class OneCycle(Schedule):
-    """Up from a fraction of the optimizer's rate to all of it, then down to far less (Smith 2018).
+    """Rises from a fraction of the optimizer's rate to the full rate, then falls far below the start (Smith 2018).
 
     The rate begins at lr / `start`, is lr after `peak` of the steps, and ends at lr / (`start` · `final`). The momentum
-    stays as it is. `warmup_steps`, which it hardly needs, come before the cycle.
+    is constant. `warmup_steps`, rarely needed here, come before the cycle.
     """
 
     kind: Literal["one_cycle"] = "one_cycle"
-    peak: float = Field(0.3, gt=0, lt=1, description="share of the steps that lead up")
-    start: float = Field(25.0, ge=1, le=1e6, description="the rate begins at lr over this")
-    final: float = Field(1e4, ge=1, le=1e12, description="and ends at where it began over this")
-    anneal: Literal["cosine", "linear"] = Field("cosine", description="half a cosine each way, or straight lines")
+    peak: float = Field(0.3, gt=0, lt=1, description="share of the steps in which the rate rises")
+    start: float = Field(25.0, ge=1, le=1e6, description="the initial rate is lr / start")
+    final: float = Field(1e4, ge=1, le=1e12, description="the last rate is the initial rate / final")
+    anneal: Literal["cosine", "linear"] = Field("cosine", description="shape of the rise and the fall")
 
     def shape(self, step: int, steps: int) -> float:
         done, low = min(step, steps) / steps, 1 / self.start

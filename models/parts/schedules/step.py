@@ -8,11 +8,11 @@ from models.parts.schedule import Schedule
 
 
 class StepDecay(Schedule):
-    """The rate times `gamma` after every `every_steps` steps (a tenth in He et al. 2016)."""
+    """Multiplies the rate by `gamma` after every `every_steps` steps (He et al. 2016 use 0.1)."""
 
     kind: Literal["step"] = "step"
-    every_steps: int = Field(1000, ge=1, le=100_000_000, description="steps between two falls")
-    gamma: float = Field(0.5, gt=0, le=1, description="what is left after a fall")
+    every_steps: int = Field(1000, ge=1, le=100_000_000, description="steps between two reductions")
+    gamma: float = Field(0.5, gt=0, le=1, description="factor of each reduction")
 
     def shape(self, step: int, steps: int) -> float:
         return float(self.gamma ** (step // self.every_steps))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from models.nn.activations import MONOTONE, Activation, DenseActivation, activation, lanes
+from models.nn.activations import MONOTONE, Activation, DenseActivation, activation, input_multiplier
 
 X = np.linspace(-6, 6, 401)
 FORMULAS = {
@@ -36,4 +36,4 @@ def test_swiglu_opens_the_second_half_by_the_first() -> None:
 
 @pytest.mark.parametrize("name", get_args(DenseActivation))
 def test_lanes(name: DenseActivation) -> None:
-    assert activation(name)(torch.zeros(3, 5 * lanes(name))).shape == (3, 5)
+    assert activation(name)(torch.zeros(3, 5 * input_multiplier(name))).shape == (3, 5)

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pytest
 import torch
 
-from models.nn.counter_rng import GOLDEN, CounterRNG, mix
+from models.nn.counter_rng import GOLDEN_GAMMA, CounterRNG, mix64
 
 MANY = torch.arange(20_000)
 
@@ -29,7 +29,7 @@ def _sorted(values_N: torch.Tensor) -> npt.NDArray[np.float64]:
 
 def test_words_are_those_of_splitmix64() -> None:
     # The values that implementations of the generator are checked with, for the seed 1234567.
-    words_5 = mix(torch.tensor([1234567]) + torch.arange(1, 6) * GOLDEN)
+    words_5 = mix64(torch.tensor([1234567]) + torch.arange(1, 6) * GOLDEN_GAMMA)
     assert [int(word) % 2**64 for word in words_5] == [
         6457827717110365317,
         3203168211198807973,
@@ -46,7 +46,7 @@ def test_an_example_has_the_same_numbers_in_every_batch() -> None:
     assert torch.equal(few.uniform(4, 3), whole.uniform(4, 3)[rows_B])
     assert torch.equal(few.normal(4, 3), whole.normal(4, 3)[rows_B])
     assert torch.equal(few.beta(0.3), whole.beta(0.3)[rows_B])
-    assert torch.equal(few.below(1000), whole.below(1000)[rows_B])
+    assert torch.equal(few.integers(1000), whole.integers(1000)[rows_B])
 
 
 def test_every_part_of_the_key_matters() -> None:
@@ -63,7 +63,7 @@ def test_every_part_of_the_key_matters() -> None:
 def test_nothing_is_drawn_from_a_generator_with_a_state() -> None:
     before = torch.get_rng_state()
     draws = CounterRNG(0, 0, 0, MANY[:10])
-    for _ in (draws.uniform(2), draws.normal(2), draws.beta(1.0), draws.below(3)):
+    for _ in (draws.uniform(2), draws.normal(2), draws.beta(1.0), draws.integers(3)):
         pass
     assert torch.equal(torch.get_rng_state(), before)
 
@@ -122,12 +122,12 @@ def test_moments_of_beta(alpha: float) -> None:
 
 
 def test_whole_numbers_below_an_end() -> None:
-    k_N = CounterRNG(0, 0, 0, MANY).below(10)
+    k_N = CounterRNG(0, 0, 0, MANY).integers(10)
     counts = np.bincount(k_N.numpy(), minlength=10)
     assert len(counts) == 10
     # Chi-square with 9 degrees of freedom: above 27.9 once in a thousand times.
     assert ((counts - 2000) ** 2 / 2000).sum() < 27.9
-    assert CounterRNG(0, 0, 0, MANY).below(2**40).max() > 2**39
+    assert CounterRNG(0, 0, 0, MANY).integers(2**40).max() > 2**39
 
 
 @pytest.mark.gpu
@@ -136,5 +136,5 @@ def test_a_gpu_draws_the_same() -> None:
     here, there = CounterRNG(4, 2, 1, MANY), CounterRNG(4, 2, 1, MANY.cuda())
     assert torch.equal(here.uniform(3), there.uniform(3).cpu())
     assert torch.equal(here.normal(3), there.normal(3).cpu())
-    assert torch.equal(here.below(999), there.below(999).cpu())
+    assert torch.equal(here.integers(999), there.integers(999).cpu())
     torch.testing.assert_close(here.beta(0.2), there.beta(0.2).cpu())

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from models.nn.recurrence import states
+from models.nn.recurrence import hidden_states
 from models.parts.architecture import Inputs
 from models.parts.architectures.rnn import RNN, Cell
 
@@ -17,8 +17,8 @@ def test_it_gives_the_states_of_torch(kind: Callable[..., nn.RNNBase]) -> None:
     layer = kind(3, 5, batch_first=True).requires_grad_(False)
     x_BTE = torch.randn(4, 6, 3)
     expected_BTH = layer(x_BTE)[0]
-    torch.testing.assert_close(states(layer, x_BTE), expected_BTH, rtol=0, atol=1e-6)
-    assert not torch.equal(states(layer, x_BTE.flip(1)), expected_BTH)
+    torch.testing.assert_close(hidden_states(layer, x_BTE), expected_BTH, rtol=0, atol=1e-6)
+    assert not torch.equal(hidden_states(layer, x_BTE.flip(1)), expected_BTH)
 
 
 @pytest.mark.parametrize("cell", ["elman", "jordan", "lstm", "gru"])

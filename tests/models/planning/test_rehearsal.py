@@ -231,7 +231,7 @@ def test_refusals(spec: dict[str, Any], pointer: str, code: str, pictures: Table
 def test_a_bound_needs_something_to_bound(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
     spec = _spec({"kind": "mlp"}, hyperparameters={"max_norm": 3.0})
     assert rehearse(spec, table.schema, table.rows, Limits()).parameters > 0
-    monkeypatch.setattr("models.planning.rehearsal.readout", lambda model: [])
+    monkeypatch.setattr("models.planning.rehearsal.output_layers", lambda model: [])
     with pytest.raises(SpecError) as refused:
         rehearse(spec, table.schema, table.rows, Limits())
     assert (refused.value.pointer, refused.value.code) == ("/hyperparameters/max_norm", "no_head")
@@ -267,21 +267,21 @@ def test_series_of_a_regression(series: str, tmp_path: Path) -> None:
 def test_what_is_frozen_needs_neither_gradients_nor_a_state(table: Table) -> None:
     architecture = {"kind": "mlp", "hidden": [8]}
     free = rehearse(_spec(architecture), table.schema, table.rows, Limits())
-    held = rehearse(_spec(architecture, hyperparameters={"freeze": ["layers.0"]}), table.schema, table.rows, Limits())
+    held = rehearse(_spec(architecture, hyperparameters={"freeze": ["fc1"]}), table.schema, table.rows, Limits())
     frozen = 4 * 8 + 8
     assert (free.trainable, held.parameters, held.trainable) == (free.parameters, free.parameters, 8 * 3 + 3)
     assert free.memory_bytes - held.memory_bytes == 3 * 4 * frozen, "gradients, and AdamW's two numbers"
     assert free.checkpoint_bytes - held.checkpoint_bytes == 2 * 4 * frozen
     assert held.shapes == {
-        "layers.0.weight": [8, 4],
-        "layers.0.bias": [8],
-        "layers.3.weight": [3, 8],
-        "layers.3.bias": [3],
+        "fc1.weight": [8, 4],
+        "fc1.bias": [8],
+        "fc2.weight": [3, 8],
+        "fc2.bias": [3],
     }
 
 
 def test_a_frozen_map_is_not_bounded(table: Table) -> None:
-    spec = _spec({"kind": "mlp"}, hyperparameters={"max_norm": 3.0, "freeze": ["layers.6"]})
+    spec = _spec({"kind": "mlp"}, hyperparameters={"max_norm": 3.0, "freeze": ["fc3"]})
     with pytest.raises(SpecError) as refused:
         rehearse(spec, table.schema, table.rows, Limits())
     assert (refused.value.pointer, refused.value.code) == ("/hyperparameters/max_norm", "frozen")

@@ -86,9 +86,9 @@ def test_a_network_that_feeds_its_answers_back_learns_that_anew_too() -> None:
     start = Start(None, {name: tuple(value.shape) for name, value in built.state_dict().items()})  # type: ignore[arg-type]
     fresh = start.fresh(jordan, small.SHAPES["text"], 4, False)
     assert set(fresh) == {
-        "forwards.0.back.weight",
-        "forwards.0.outward.weight",
-        "forwards.0.outward.bias",
+        "forward_layers.0.output_hidden.weight",
+        "forward_layers.0.hidden_output.weight",
+        "forward_layers.0.hidden_output.bias",
         "head.weight",
         "head.bias",
     }
@@ -101,7 +101,7 @@ def test_tensors_are_taken_over_but_for_the_fresh_ones(tmp_path: Path) -> None:
     save_file(old.state_dict(), tmp_path / "w")
     take_over(new, load_file(tmp_path / "w"), ["head.weight", "head.bias"])
     assert torch.equal(new.get_parameter("head.weight"), drawn)
-    for name in ("embedding.weight", "convolutions.0.weight", "convolutions.0.bias"):
+    for name in ("embedding.weight", "convs.0.weight", "convs.0.bias"):
         assert torch.equal(new.get_parameter(name), old.get_parameter(name))
 
 
@@ -184,7 +184,7 @@ def test_the_scale_of_a_value_stays_where_it_is_the_same_value(tmp_path: Path) -
     other = _prepared(_spec("linear"), table("c", "weight", 1000), start.preparation).preparation.target
     assert isinstance(other, FittedValue) and other.mean > 5000
     fresh = rehearse(_spec("linear"), table("e", "weight", 1000).schema, 40, Limits(), start).fresh
-    assert fresh == ["map.weight", "map.bias"]
+    assert fresh == ["linear.weight", "linear.bias"]
 
 
 def _sentences(path: Path, words: list[str], tags: list[str]) -> Table:
@@ -225,7 +225,7 @@ def test_a_language_keeps_its_tokens(documents: str, tokens: str, tmp_path: Path
     start = _start(_spec("transformer_lm", **chosen), _text(tmp_path / "t", "the cat"), tmp_path / "s")
     other = _text(tmp_path / "o", "ein Hund, größer")
     plan = rehearse(_spec("transformer_lm", **chosen), other.schema, 40, Limits(), start)
-    assert plan.fresh == [] and plan.shapes["embedding.weight"] == list(start.shapes["embedding.weight"])
+    assert plan.fresh == [] and plan.shapes["tok_emb.weight"] == list(start.shapes["tok_emb.weight"])
     prepared = _prepared(_spec("transformer_lm", **chosen), other, start.preparation)
     assert prepared.preparation == start.preparation
     assert (prepared.train.x == 1).any(), "what the parent did not know is unknown"

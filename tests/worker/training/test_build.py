@@ -131,7 +131,7 @@ def test_every_term_reaches_the_learner(table: Table) -> None:
     assert config.averaging == Averaging(ema=None, swa=0.5)
     assert learner.average is None and len(learner.readout) == 1
     assert [group["weight_decay"] for group in learner.optimizer.param_groups] == [0.3, 0.0]
-    first = learner.model.state_dict()["layers.0.weight"]
+    first = learner.model.state_dict()["fc1.weight"]
     few = first if len(first) <= first.shape[1] else first.T
     torch.testing.assert_close(few @ few.T, torch.eye(len(few)), atol=1e-5, rtol=0)
 

@@ -11,7 +11,7 @@ from athanor.contract import Generation
 from models.data.preparation.examples import Text, prepare
 from models.data.table import Table
 from models.errors import SpecError
-from models.parts.architectures.ngram import END, Counts, NGram
+from models.parts.architectures.ngram import END, NGram, NGramModel
 from models.parts.optimizers.sgd import SGD
 from models.planning.rehearsal import rehearse
 from models.planning.spec import JobSpec, settle
@@ -88,10 +88,10 @@ def test_the_whole_training_text_is_counted(documents: str, tokens: str, tmp_pat
     prepared = prepare(table, roles, spec.dataset.split)
     assert isinstance(prepared.train, Text)
     model = spec.architecture.build(prepared.preparation.inputs(), prepared.preparation.target.outputs)
-    assert isinstance(model, Counts)
+    assert isinstance(model, NGramModel)
     tokens_n = prepared.train.tokens
     model.count(tokens_n)
-    runs_of_five = int(list(model.levels)[4].counts.sum())  # type: ignore[operator]
+    runs_of_five = int(list(model.levels)[4].counts.sum())  # type: ignore[arg-type]
     ends_e = (tokens_n == END).nonzero().flatten()
     if documents == "stream":
         assert runs_of_five == len(tokens_n) - 4
@@ -128,7 +128,7 @@ def test_the_plan(asked: dict[str, Any], documents: str, tmp_path: Path) -> None
     prepared = prepare(table, roles, spec.dataset.split)
     assert isinstance(prepared.train, Text)
     model = spec.architecture.build(prepared.preparation.inputs(), prepared.preparation.target.outputs)
-    assert isinstance(model, Counts)
+    assert isinstance(model, NGramModel)
     model.count(prepared.train.tokens)
     held = list(model.buffers())
     assert plan.parameters >= sum(buffer.numel() for buffer in held)

@@ -1,4 +1,4 @@
-"""Convolutional networks against loops over pixels."""
+"""ConvolutionalNetwork networks against loops over pixels."""
 
 from typing import Any, Literal
 
@@ -10,7 +10,7 @@ import torch
 from models.errors import SpecError
 from models.nn.activations import MONOTONE, Activation
 from models.parts.architecture import Inputs
-from models.parts.architectures.cnn import CNN, Convolutional
+from models.parts.architectures.cnn import CNN, ConvolutionalNetwork
 from models.parts.optimizers.adamw import AdamW
 
 Array = npt.NDArray[np.float64]
@@ -100,7 +100,7 @@ def test_units_over_a_large_image_stay_alive_at_the_recipe_rate() -> None:
     torch.manual_seed(0)
     recipe = CNN.recipe
     module = CNN().build(Inputs("image", (1, 60, 60)), 10)
-    assert isinstance(module, Convolutional)
+    assert isinstance(module, ConvolutionalNetwork)
     optimizer = AdamW(lr=recipe.lr).build(module.parameters())
     x_BCHW, t_B = torch.randn(64, 1, 60, 60).clamp(min=1), torch.randint(10, (64,))
     for _ in range(20):

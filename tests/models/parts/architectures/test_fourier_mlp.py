@@ -28,11 +28,11 @@ def test_forward(encoding: Literal["gaussian", "none"]) -> None:
     x_BF = torch.randn(9, 3)
     h_BW = x_BF.double().numpy()
     if encoding == "gaussian":
-        phase_BM = 2 * np.pi * h_BW @ state["encoding.frequencies_MF"].T
+        phase_BM = 2 * np.pi * h_BW @ state["encoding.frequencies"].T
         h_BW = np.concatenate([np.cos(phase_BM), np.sin(phase_BM)], 1)
-    for layer in (0, 2):
-        h_BW = np.tanh(h_BW @ state[f"layers.{layer}.weight"].T + state[f"layers.{layer}.bias"])
-    expected = h_BW @ state["layers.4.weight"].T + state["layers.4.bias"]
+    for layer in (1, 2):
+        h_BW = np.tanh(h_BW @ state[f"mlp.fc{layer}.weight"].T + state[f"mlp.fc{layer}.bias"])
+    expected = h_BW @ state["mlp.fc3.weight"].T + state["mlp.fc3.bias"]
     np.testing.assert_allclose(module(x_BF).detach().numpy(), expected, atol=1e-5)
 
 
@@ -40,7 +40,7 @@ def test_forward(encoding: Literal["gaussian", "none"]) -> None:
     ("sigma", "inputs", "spread"), [(10.0, 2, 10.0), (0.25, 5, 0.25), (None, 4, 0.25), (None, 1, 1)]
 )
 def test_frequencies_are_normal_and_as_wide_as_sigma(sigma: float | None, inputs: int, spread: float) -> None:
-    drawn_MF = _built(FourierMLP(features=4000, sigma=sigma), inputs).state_dict()["encoding.frequencies_MF"]
+    drawn_MF = _built(FourierMLP(features=4000, sigma=sigma), inputs).state_dict()["encoding.frequencies"]
     assert drawn_MF.shape == (4000, inputs)
     assert float(drawn_MF.std()) == pytest.approx(spread, rel=0.05)
     assert abs(float(drawn_MF.mean())) < 0.05 * spread
@@ -50,11 +50,11 @@ def test_frequencies_are_normal_and_as_wide_as_sigma(sigma: float | None, inputs
 
 def test_frequencies_are_saved_and_never_trained() -> None:
     learner = small.learner(FourierMLP(features=5, hidden=[4]), Adam(lr=0.1, weight_decay=0.1), "vector", ema=0.7)
-    before = learner.model.state_dict()["encoding.frequencies_MF"].clone()
+    before = learner.model.state_dict()["encoding.frequencies"].clone()
     list(fit(learner, small.problem("vector"), None))
-    assert torch.equal(learner.model.state_dict()["encoding.frequencies_MF"], before)
-    assert torch.equal(learner.weights()["encoding.frequencies_MF"], before)
-    assert "encoding.frequencies_MF" not in dict(learner.model.named_parameters())
+    assert torch.equal(learner.model.state_dict()["encoding.frequencies"], before)
+    assert torch.equal(learner.weights()["encoding.frequencies"], before)
+    assert "encoding.frequencies" not in dict(learner.model.named_parameters())
 
 
 def test_parameters() -> None:

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from models.errors import SpecError
 from models.parts.architecture import Inputs
-from models.parts.architectures.ngram import END, Counts, NGram
+from models.parts.architectures.ngram import END, NGram, NGramModel
 
 # As in a trainer.
 torch.set_num_threads(1)
@@ -78,9 +78,9 @@ class Textbook:
         return share + discount * sum(count > 0 for count in counts) / sum(counts) * lower
 
 
-def _counted(spec: NGram, text: list[int]) -> tuple[Counts, float]:
+def _counted(spec: NGram, text: list[int]) -> tuple[NGramModel, float]:
     network = spec.build(Inputs("text", (12,), vocabulary=K, per_word=True, causal=True), K)
-    assert isinstance(network, Counts)
+    assert isinstance(network, NGramModel)
     return network, network.count(torch.tensor(text))
 
 
@@ -147,7 +147,7 @@ def test_a_number_too_large_for_a_key_of_all_its_tokens() -> None:
     text = torch.randint(3, many, (4000,), generator=torch.Generator().manual_seed(0))
     text = torch.cat([text, text[:2000]])
     network = NGram(order=8).build(Inputs("text", (12,), vocabulary=many, causal=True), many)
-    assert isinstance(network, Counts)
+    assert isinstance(network, NGramModel)
     network.count(text)
     assert int(network(text[None, 100:107])[0, -1].argmax()) == int(text[107])
 
@@ -171,7 +171,7 @@ def test_kneser_ney_is_better_than_add_k_from_order_3_on() -> None:
 
     def loss(**spec: object) -> float:
         network = NGram.model_validate(spec).build(Inputs("text", (64,), vocabulary=outputs, causal=True), outputs)
-        assert isinstance(network, Counts)
+        assert isinstance(network, NGramModel)
         network.count(train_n)
         return float(F.cross_entropy(network(val_n[None, :-1])[0], val_n[1:]))
 

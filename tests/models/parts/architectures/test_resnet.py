@@ -57,20 +57,20 @@ def _relu(x: Array) -> Array:
 
 
 def _post(x: Array, state: State, name: str, stride: int) -> Array:
-    y = _relu(_normalize(_convolve(x, state[f"{name}.change.0.weight"], stride), state, f"{name}.change.1"))
-    y = _normalize(_convolve(y, state[f"{name}.change.3.weight"]), state, f"{name}.change.4")
-    if f"{name}.shortcut.0.weight" in state:
-        x = _normalize(_convolve(x, state[f"{name}.shortcut.0.weight"], stride), state, f"{name}.shortcut.1")
+    y = _relu(_normalize(_convolve(x, state[f"{name}.conv1.weight"], stride), state, f"{name}.bn1"))
+    y = _normalize(_convolve(y, state[f"{name}.conv2.weight"]), state, f"{name}.bn2")
+    if f"{name}.downsample.0.weight" in state:
+        x = _normalize(_convolve(x, state[f"{name}.downsample.0.weight"], stride), state, f"{name}.downsample.1")
     return _relu(x + y)
 
 
 def _pre(x: Array, state: State, name: str, stride: int, first: bool) -> Array:
-    bent = _relu(_normalize(x, state, f"{name}.enter.0"))
-    y = _relu(_normalize(_convolve(bent, state[f"{name}.change.0.weight"], stride), state, f"{name}.change.1"))
-    y = _convolve(y, state[f"{name}.change.3.weight"])
+    bent = _relu(_normalize(x, state, f"{name}.bn1"))
+    y = _relu(_normalize(_convolve(bent, state[f"{name}.conv1.weight"], stride), state, f"{name}.bn2"))
+    y = _convolve(y, state[f"{name}.conv2.weight"])
     x = bent if first else x
-    if f"{name}.shortcut.0.weight" in state:
-        x = _convolve(x, state[f"{name}.shortcut.0.weight"], stride)
+    if f"{name}.downsample.0.weight" in state:
+        x = _convolve(x, state[f"{name}.downsample.0.weight"], stride)
     return x + y
 
 
@@ -82,19 +82,16 @@ def test_forward(order: Order) -> None:
     x_BCHW = torch.randn(2, 2, 5, 6)
     expected = []
     for x_CHW in x_BCHW.double().numpy():
-        h = _convolve(x_CHW, state["stem.0.weight"])
+        h = _convolve(x_CHW, state["conv1.weight"])
         if order == "post":
-            h = _relu(_normalize(h, state, "stem.1"))
-        for at, (stride, first) in enumerate([(1, True), (1, False), (2, True), (2, True), (1, False)]):
-            h = (
-                _post(h, state, f"stages.{at}", stride)
-                if order == "post"
-                else _pre(h, state, f"stages.{at}", stride, first)
-            )
+            h = _relu(_normalize(h, state, "bn1"))
+        names = ["layer1.0", "layer1.1", "layer2.0", "layer3.0", "layer3.1"]
+        for name, (stride, first) in zip(names, [(1, True), (1, False), (2, True), (2, True), (1, False)], strict=True):
+            h = _post(h, state, name, stride) if order == "post" else _pre(h, state, name, stride, first)
         if order == "pre":
-            h = _relu(_normalize(h, state, "stages.5"))
+            h = _relu(_normalize(h, state, "bn1"))
         assert h.shape == (4, 2, 2)
-        expected.append(state["head.weight"] @ h.mean((1, 2)) + state["head.bias"])
+        expected.append(state["fc.weight"] @ h.mean((1, 2)) + state["fc.bias"])
     for layout in (torch.contiguous_format, torch.channels_last):
         found = module(x_BCHW.contiguous(memory_format=layout)).detach().numpy()
         np.testing.assert_allclose(found, np.array(expected), atol=1e-4, rtol=1e-4)
@@ -116,13 +113,14 @@ def test_parameters_are_those_of_the_paper(order: Order, blocks: int, named: flo
 @pytest.mark.parametrize("order", ["post", "pre"])
 def test_a_block_that_finds_nothing_changes_nothing(order: Order) -> None:
     module, _ = _built(ResNet(stages=[4], blocks=2, order=order), Inputs("image", (1, 6, 6)))
-    block = module.get_submodule("stages.1")
+    block = module.get_submodule("layer1.1")
     with torch.no_grad():
-        for parameter in block.get_submodule("change").parameters():
-            parameter.zero_()
-        for child in block.get_submodule("change").modules():
-            if isinstance(child, nn.BatchNorm2d) and child.running_mean is not None:
-                child.running_mean.zero_()
+        if order == "post":
+            for parameter in block.get_submodule("bn2").parameters():
+                parameter.zero_()
+        block.get_parameter("conv2.weight").zero_()
+        if order == "post":
+            block.get_buffer("bn2.running_mean").zero_()
     h_BCHW = torch.randn(2, 4, 6, 6)
     if order == "post":
         h_BCHW = h_BCHW.relu()

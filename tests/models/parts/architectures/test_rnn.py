@@ -30,9 +30,9 @@ def test_jordan_feeds_its_output_back() -> None:
     for row in range(2):
         y_K = np.zeros(4)
         for word in range(6):
-            inward = weights["inward.weight"] @ x_BTE[row, word].numpy() + weights["inward.bias"]
-            h_H = np.tanh(inward + weights["back.weight"] @ y_K)
-            scores = weights["outward.weight"] @ h_H + weights["outward.bias"]
+            inward = weights["input_hidden.weight"] @ x_BTE[row, word].numpy() + weights["input_hidden.bias"]
+            h_H = np.tanh(inward + weights["output_hidden.weight"] @ y_K)
+            scores = weights["hidden_output.weight"] @ h_H + weights["hidden_output.bias"]
             y_K = np.exp(scores) / np.exp(scores).sum()
             np.testing.assert_allclose(found[row, word], h_H, atol=1e-12)
 
@@ -48,7 +48,7 @@ def test_an_elman_network_is_not_a_jordan_network() -> None:
     torch.manual_seed(0)
     layer = _network("elman", bidirectional=False, window=1)
     names = {name for name, _ in layer.named_parameters()}
-    assert "forwards.0.layer.weight_hh_l0" in names and not any("back.weight" in name for name in names)
+    assert "forward_layers.0.weight_hh_l0" in names and not any("output_hidden.weight" in name for name in names)
 
 
 @pytest.mark.parametrize("cell", CELLS)
@@ -84,7 +84,7 @@ def test_a_window_shows_the_neighbors() -> None:
 
 def test_rare_words_are_hidden_in_training_alone() -> None:
     rare = Inputs("text", (4,), vocabulary=20, rare=10, per_word=True)
-    network = RNN(unknown=0.999, dropout=0.0, hidden=4, embedding=4).build(rare, 2)
+    network = RNN(word_dropout=0.999, dropout=0.0, hidden=4, embedding=4).build(rare, 2)
     x_BT, hidden_BT = torch.tensor([[4, 12, 5, 13]]), torch.tensor([[4, 1, 5, 1]])
     with torch.no_grad():
         torch.testing.assert_close(network.train()(x_BT), network.eval()(hidden_BT))

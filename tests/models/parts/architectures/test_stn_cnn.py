@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from models.errors import SpecError
 from models.parts.architecture import Inputs
 from models.parts.architectures.cnn import CNN
-from models.parts.architectures.stn_cnn import STNCNN, Straightening, places
+from models.parts.architectures.stn_cnn import STNCNN, SpatialTransformerCNN, affine_grid
 from models.parts.optimizers.adamw import AdamW
 from tests import small
 from worker.training.loop import fit
@@ -37,15 +37,15 @@ def _sampled(x_CHW: Array, a_23: Array) -> Array:
     return y
 
 
-def _network(spec: STNCNN, inputs: Inputs, outputs: int = 4) -> Straightening:
+def _network(spec: STNCNN, inputs: Inputs, outputs: int = 4) -> SpatialTransformerCNN:
     module = spec.build(inputs, outputs)
-    assert isinstance(module, Straightening)
+    assert isinstance(module, SpatialTransformerCNN)
     return module.eval()
 
 
-def test_the_image_is_sampled_where_the_localizer_says() -> None:
+def test_the_image_is_sampled_where_the_localization_network_says() -> None:
     module = _network(STNCNN(), Inputs("image", (2, 8, 7)))
-    place = module.localizer[-1]
+    place = module.localization[-1]
     assert isinstance(place, torch.nn.Linear)
     for seed in range(5):
         torch.manual_seed(seed)
@@ -54,16 +54,16 @@ def test_the_image_is_sampled_where_the_localizer_says() -> None:
             place.bias.normal_(std=0.8)
         x_BCHW = torch.randn(3, 2, 8, 7)
         with torch.no_grad():
-            maps = module.localizer(x_BCHW).double().numpy().reshape(3, 2, 3)
-            found = module.straighten(x_BCHW).numpy()
+            maps = module.localization(x_BCHW).double().numpy().reshape(3, 2, 3)
+            found = module.transform(x_BCHW).numpy()
         expected = [_sampled(x, a) for x, a in zip(x_BCHW.double().numpy(), maps, strict=True)]
         np.testing.assert_allclose(found, np.array(expected), atol=1e-4)
 
 
-def test_places_are_those_of_torch() -> None:
+def test_the_grid_is_that_of_torch() -> None:
     a_B23 = torch.randn(4, 2, 3)
     expected = F.affine_grid(a_B23, [4, 1, 5, 9], align_corners=False)
-    torch.testing.assert_close(places(a_B23, 5, 9), expected)
+    torch.testing.assert_close(affine_grid(a_B23, 5, 9), expected)
 
 
 def test_it_can_turn_and_shift() -> None:
@@ -72,7 +72,7 @@ def test_it_can_turn_and_shift() -> None:
         ([[0.0, 1, 0], [-1, 0, 0]], torch.rot90(x_1CHW, -1, (2, 3))),
         ([[1.0, 0, 0.5], [0, 1, 0]], torch.cat([x_1CHW[..., 1:], x_1CHW[..., -1:]], 3)),
     ]:
-        grid = places(torch.tensor([a_23]), 4, 4)
+        grid = affine_grid(torch.tensor([a_23]), 4, 4)
         found = F.grid_sample(x_1CHW, grid, padding_mode="border", align_corners=False)
         torch.testing.assert_close(found, expected)
 
@@ -88,7 +88,7 @@ def test_it_starts_as_a_plain_cnn(
     plain = CNN(**same, normalization=normalization, pool=pool).build(inputs, 3).eval()
     module = _network(STNCNN(**same, normalization=normalization, pool=pool), inputs, 3)
     missing, unexpected = module.load_state_dict(plain.state_dict(), strict=False)
-    assert not unexpected and all(name.startswith("localizer.") for name in missing)
+    assert not unexpected and all(name.startswith("localization.") for name in missing)
     x_BCHW = torch.randn(5, *shape)
     torch.testing.assert_close(module(x_BCHW), plain(x_BCHW), atol=1e-4, rtol=1e-4)
 
@@ -107,7 +107,7 @@ def test_parameters() -> None:
     assert count == without + localizer
 
 
-def test_the_localizer_learns_from_the_first_step_and_the_same_every_time() -> None:
+def test_the_localization_network_learns_from_the_first_step_and_the_same_every_time() -> None:
     ends = []
     for _ in range(2):
         # Deterministic algorithms are demanded, as in a trainer: on a processor the sampler has them.
@@ -115,8 +115,8 @@ def test_the_localizer_learns_from_the_first_step_and_the_same_every_time() -> N
         assert torch.are_deterministic_algorithms_enabled()
         list(fit(learner, small.problem("image"), None))
         ends.append(learner.model.state_dict())
-    assert float(ends[0]["localizer.9.weight"].abs().max()) > 0
-    assert float((ends[0]["localizer.9.bias"] - torch.tensor([1.0, 0, 0, 0, 1, 0])).abs().max()) > 1e-3
+    assert float(ends[0]["localization.theta.weight"].abs().max()) > 0
+    assert float((ends[0]["localization.theta.bias"] - torch.tensor([1.0, 0, 0, 0, 1, 0])).abs().max()) > 1e-3
     assert all(torch.equal(value, ends[1][name]) for name, value in ends[0].items())
 
 
@@ -124,17 +124,17 @@ def test_the_view_stays_in_the_picture_at_the_recipe_rate() -> None:
     recipe = STNCNN.recipe
     learner = small.learner(STNCNN(), AdamW(lr=recipe.lr), "image", seed=1, steps=30)
     list(fit(learner, small.problem("image"), None))
-    assert isinstance(learner.model, Straightening)
+    assert isinstance(learner.model, SpatialTransformerCNN)
     with torch.no_grad():
-        moved = learner.model.eval().localizer(small.inputs("image")) - torch.tensor([1.0, 0, 0, 0, 1, 0])
+        moved = learner.model.eval().localization(small.inputs("image")) - torch.tensor([1.0, 0, 0, 0, 1, 0])
     assert 0 < float(moved.abs().max()) < 0.5
 
 
-def test_places_keep_their_digits_under_autocast() -> None:
+def test_the_grid_keeps_its_digits_under_autocast() -> None:
     module = _network(STNCNN(), Inputs("image", (1, 28, 28)))
     x_BCHW = torch.randn(2, 1, 28, 28)
     with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
-        torch.testing.assert_close(module.straighten(x_BCHW), x_BCHW, atol=1e-4, rtol=1e-4)
+        torch.testing.assert_close(module.transform(x_BCHW), x_BCHW, atol=1e-4, rtol=1e-4)
 
 
 @pytest.mark.parametrize("field", ["localizer", "channels"])
@@ -145,6 +145,6 @@ def test_too_many_halvings_are_refused(field: str) -> None:
     assert STNCNN.model_validate({field: [4] * 3}).build(Inputs("image", (1, 8, 9)), 2)
 
 
-def test_a_localizer_needs_no_convolutions() -> None:
+def test_a_localization_network_needs_no_convolutions() -> None:
     module = _network(STNCNN(localizer=[]), Inputs("image", (1, 8, 9)), 2)
     assert module(torch.randn(2, 1, 8, 9)).shape == (2, 2)

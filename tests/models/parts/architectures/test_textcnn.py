@@ -23,7 +23,7 @@ def _build(widths: list[int], seed: int = 0) -> nn.Module:
     assert isinstance(module, SentenceCNN)
     with torch.no_grad():
         # Biases far from 0 on both sides: a window of nothing but padding would show.
-        for convolution in module.convolutions:
+        for convolution in module.convs:
             assert isinstance(convolution, nn.Conv1d) and convolution.bias is not None
             convolution.bias.copy_(torch.tensor([1.0, 0.0, -0.5]))
     return module.eval()
@@ -34,8 +34,8 @@ def _reference(module: nn.Module, sentence: list[int]) -> list[float]:
     assert isinstance(module, SentenceCNN)
     state = {name: value.double().numpy() for name, value in module.state_dict().items()}
     found = []
-    for group in range(len(module.convolutions)):
-        weight, bias = state[f"convolutions.{group}.weight"], state[f"convolutions.{group}.bias"]
+    for group in range(len(module.convs)):
+        weight, bias = state[f"convs.{group}.weight"], state[f"convs.{group}.bias"]
         width = weight.shape[2]
         nothing = [np.zeros(weight.shape[1])] * (width - 1)
         words = [*nothing, *(state["embedding.weight"][word] for word in sentence), *nothing]
@@ -91,7 +91,9 @@ def test_embeddings_start_where_the_paper_says_and_padding_stays_zero() -> None:
 
 
 def test_rare_words_are_hidden_in_training_alone() -> None:
-    network = TextCNN(unknown=0.999, dropout=0.0, channels=3, embedding=4).build(Inputs("text", (4,), 20, rare=10), 2)
+    network = TextCNN(word_dropout=0.999, dropout=0.0, channels=3, embedding=4).build(
+        Inputs("text", (4,), 20, rare=10), 2
+    )
     x_BT, hidden_BT = torch.tensor([[4, 12, 5, 13]]), torch.tensor([[4, 1, 5, 1]])
     with torch.no_grad():
         torch.testing.assert_close(network.train()(x_BT), network.eval()(hidden_BT))

@@ -14,7 +14,14 @@ from torch.nn import functional as F
 
 from models.errors import SpecError
 from models.parts.architecture import Inputs
-from models.parts.architectures.transformer import Additive, Dot, Encoder, Transformer, sinusoids, turned
+from models.parts.architectures.transformer import (
+    AdditiveAttention,
+    DotProductAttention,
+    Encoder,
+    Transformer,
+    rotate,
+    sinusoidal_positions,
+)
 from models.parts.optimizers.adam import Adam
 from tests import small
 from worker.training.loop import fit
@@ -60,7 +67,7 @@ def _softmax(scores: Array) -> Array:
 
 def test_dot_attention() -> None:
     q_BHTD, k_BHSD, v_BHSD, real_B11S = _queries()
-    found = Dot(rotary=False)(q_BHTD, k_BHSD, v_BHSD, real_B11S)
+    found = DotProductAttention(rotary=False)(q_BHTD, k_BHSD, v_BHSD, real_B11S)
     torch.testing.assert_close(found, F.scaled_dot_product_attention(q_BHTD, k_BHSD, v_BHSD, attn_mask=real_B11S))
     q, k, v, real = (given.double().numpy() for given in (q_BHTD, k_BHSD, v_BHSD, real_B11S))
     scores_BHTS = q @ k.swapaxes(2, 3) / np.sqrt(4)
@@ -69,9 +76,9 @@ def test_dot_attention() -> None:
 
 def test_additive_attention() -> None:
     q_BHTD, k_BHSD, v_BHSD, real_B11S = _queries()
-    attention = Additive(heads=2, head_width=4, rotary=False)
+    attention = AdditiveAttention(heads=2, head_width=4, rotary=False)
     found = attention(q_BHTD, k_BHSD, v_BHSD, real_B11S).detach()
-    q, k, v, u = (given.detach().double().numpy() for given in (q_BHTD, k_BHSD, v_BHSD, attention.score_HD))
+    q, k, v, u = (given.detach().double().numpy() for given in (q_BHTD, k_BHSD, v_BHSD, attention.score_weight))
     for row in range(3):
         words = int(real_B11S[row].sum())
         for head in range(2):
@@ -81,9 +88,9 @@ def test_additive_attention() -> None:
                 np.testing.assert_allclose(found[row, head, at], expected, atol=1e-6)
 
 
-def test_sinusoids() -> None:
+def test_sinusoidal_positions() -> None:
     for width in (8, 7, 1):
-        found = sinusoids(30, width, torch.device("cpu"))
+        found = sinusoidal_positions(30, width, torch.device("cpu"))
         assert found.shape == (30, width)
         for place in (0, 1, 29):
             for at in range(width):
@@ -95,7 +102,7 @@ def test_sinusoids() -> None:
 
 def test_rotation_turns_pairs_by_the_phase_of_their_place() -> None:
     x_TD = torch.randn(5, 6)
-    found = turned(x_TD, torch.arange(5)).numpy()
+    found = rotate(x_TD, torch.arange(5)).numpy()
     complex_TD = x_TD.numpy()[:, :3] + 1j * x_TD.numpy()[:, 3:]
     expected = complex_TD * np.exp(1j * np.arange(5)[:, None] * 10_000.0 ** (-2 * np.arange(3) / 6))
     np.testing.assert_allclose(found[:, :3] + 1j * found[:, 3:], expected, atol=1e-5)
@@ -105,7 +112,7 @@ def test_rotation_turns_pairs_by_the_phase_of_their_place() -> None:
 def test_rotary_scores_know_offsets_alone(attention: Attention) -> None:
     """The same words further on, with others before them that are not looked at, find the same."""
     q_BHTD, k_BHSD, v_BHSD, _ = _queries()
-    looks = Dot(rotary=True) if attention == "dot" else Additive(2, 4, rotary=True)
+    looks = DotProductAttention(rotary=True) if attention == "dot" else AdditiveAttention(2, 4, rotary=True)
     everywhere = torch.ones(3, 1, 1, 6, dtype=torch.bool)
     straight = looks(q_BHTD, k_BHSD, v_BHSD, everywhere)
     later = [torch.cat([torch.randn(3, 2, 5, 4), part], 2) for part in (q_BHTD, k_BHSD, v_BHSD)]
@@ -134,18 +141,18 @@ def test_forward(activation: Literal["relu", "swiglu"]) -> None:
     rows = [[3, 4, 5, 6, 3], [7, 1], [19]]
     expected = []
     for row in rows:
-        h_TW = state["embedding.weight"][row] * np.sqrt(8)
-        h_TW = h_TW + sinusoids(len(row), 8, torch.device("cpu")).double().numpy()
-        for layer in ("layers.0", "layers.1"):
-            look_TW = affine(norm(h_TW, f"{layer}.look_norm"), f"{layer}.look")
-            q, k, v = (look_TW[:, start : start + 8].reshape(-1, 2, 4).swapaxes(0, 1) for start in (0, 8, 16))
+        h_TW = state["tok_emb.weight"][row] * np.sqrt(8)
+        h_TW = h_TW + sinusoidal_positions(len(row), 8, torch.device("cpu")).double().numpy()
+        for layer in ("blocks.0", "blocks.1"):
+            qkv_TW = affine(norm(h_TW, f"{layer}.ln_1"), f"{layer}.attn.qkv")
+            q, k, v = (qkv_TW[:, start : start + 8].reshape(-1, 2, 4).swapaxes(0, 1) for start in (0, 8, 16))
             found_HTD = _softmax(q @ k.swapaxes(1, 2) / 2) @ v
-            h_TW = h_TW + affine(found_HTD.swapaxes(0, 1).reshape(-1, 8), f"{layer}.gather")
-            f_TF = affine(norm(h_TW, f"{layer}.think.0"), f"{layer}.think.1")
+            h_TW = h_TW + affine(found_HTD.swapaxes(0, 1).reshape(-1, 8), f"{layer}.attn.proj")
+            f_TF = affine(norm(h_TW, f"{layer}.ln_2"), f"{layer}.mlp.fc1")
             if activation == "swiglu":
                 f_TF = f_TF[:, :10] / (1 + np.exp(-f_TF[:, :10])) * f_TF[:, 10:]
-            h_TW = h_TW + affine(np.maximum(f_TF, 0) if activation == "relu" else f_TF, f"{layer}.think.3")
-        expected.append(affine(norm(h_TW.mean(0, keepdims=True), "norm"), "head")[0])
+            h_TW = h_TW + affine(np.maximum(f_TF, 0) if activation == "relu" else f_TF, f"{layer}.mlp.fc2")
+        expected.append(affine(norm(h_TW.mean(0, keepdims=True), "ln_f"), "head")[0])
     np.testing.assert_allclose(module(_words(rows, 5)).detach().numpy(), np.array(expected), atol=1e-5)
 
 
@@ -175,7 +182,7 @@ def test_order_is_seen_where_positions_tell_it(attention: Attention, positions: 
 
 @pytest.mark.parametrize("attention", ATTENTIONS)
 def test_without_positions_layers_follow_a_permutation(attention: Attention) -> None:
-    layer = _build(attention=attention, positions="none").layers[0]
+    layer = _build(attention=attention, positions="none").blocks[0]
     h_BTW, real_BT = torch.randn(2, 6, 8), torch.tensor([[True] * 6, [True] * 4 + [False] * 2])
     order = torch.tensor([4, 2, 5, 0, 3, 1])
     torch.testing.assert_close(layer(h_BTW[:, order], real_BT[:, order]), layer(h_BTW, real_BT)[:, order])
@@ -219,11 +226,11 @@ def test_parameters(fields: dict[str, Any], per_layer: int, extra: int) -> None:
 
 def test_padding_stays_zero_and_words_start_at_unit_size() -> None:
     learner = small.learner(Transformer(width=64, heads=2), Adam(lr=0.1, weight_decay=0.1), "text", ema=0.5)
-    start = learner.model.state_dict()["embedding.weight"]
+    start = learner.model.state_dict()["tok_emb.weight"]
     assert float(start[1:].std()) * 8 == pytest.approx(1, rel=0.1)
     list(fit(learner, small.problem("text"), None))
-    assert float(learner.model.state_dict()["embedding.weight"][0].abs().max()) == 0
-    assert float(learner.weights()["embedding.weight"][0].abs().max()) == 0
+    assert float(learner.model.state_dict()["tok_emb.weight"][0].abs().max()) == 0
+    assert float(learner.weights()["tok_emb.weight"][0].abs().max()) == 0
 
 
 def test_dropout_is_for_training_alone() -> None:
@@ -238,11 +245,11 @@ def test_dropout_is_for_training_alone() -> None:
 @pytest.mark.parametrize(
     ("fields", "message", "suggestion"),
     [
-        ({"width": 12, "heads": 5}, "5 heads cannot share a width of 12", "heads that fit: 1, 2, 3, 4, 6, 12"),
-        ({"width": 7, "heads": 2}, "cannot share", "heads that fit: 1, 7"),
-        ({"width": 12, "heads": 4, "positions": "rotary"}, "4 heads have 3 numbers each", "heads that fit: 1, 2, 3, 6"),
-        ({"width": 12, "heads": 5, "positions": "rotary"}, "cannot share", "heads that fit: 1, 2, 3, 6"),
-        ({"width": 7, "heads": 1, "positions": "rotary"}, "turn them in pairs", "an even width"),
+        ({"width": 12, "heads": 5}, "5 heads do not divide a width of 12", "heads that fit: 1, 2, 3, 4, 6, 12"),
+        ({"width": 7, "heads": 2}, "do not divide", "heads that fit: 1, 7"),
+        ({"width": 12, "heads": 4, "positions": "rotary"}, "have 3 numbers each", "heads that fit: 1, 2, 3, 6"),
+        ({"width": 12, "heads": 5, "positions": "rotary"}, "do not divide", "heads that fit: 1, 2, 3, 6"),
+        ({"width": 7, "heads": 1, "positions": "rotary"}, "need an even number", "an even width"),
     ],
 )
 def test_heads_that_do_not_fit_are_refused(fields: dict[str, Any], message: str, suggestion: str) -> None:

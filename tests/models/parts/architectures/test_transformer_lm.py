@@ -69,10 +69,10 @@ def test_it_begins_as_gpt_2_does() -> None:
     torch.manual_seed(0)
     network = TransformerLM(layers=8, width=128).build(Inputs("text", (64,), vocabulary=500, causal=True), 500)
     spread = {name: float(value.detach().std()) for name, value in network.named_parameters() if value.dim() > 1}
-    assert spread["embedding.weight"] == pytest.approx(0.02, rel=0.05)
-    assert spread["blocks.3.attention.inward.weight"] == pytest.approx(0.02, rel=0.05)
-    assert spread["blocks.3.attention.out.weight"] == pytest.approx(0.005, rel=0.05)
-    assert spread["blocks.3.forth.out.weight"] == pytest.approx(0.005, rel=0.05)
+    assert spread["tok_emb.weight"] == pytest.approx(0.02, rel=0.05)
+    assert spread["blocks.3.attn.qkv.weight"] == pytest.approx(0.02, rel=0.05)
+    assert spread["blocks.3.attn.proj.weight"] == pytest.approx(0.005, rel=0.05)
+    assert spread["blocks.3.mlp.fc2.weight"] == pytest.approx(0.005, rel=0.05)
     assert not any(name.startswith("head") for name in spread), "tied, there is one table"
 
 

@@ -10,19 +10,19 @@ import torch
 
 from models.nn.counter_rng import CounterRNG
 from models.parts.architecture import Inputs
-from models.parts.augmentations.rotate import Rotate, turned
+from models.parts.augmentations.rotate import Rotate, rotated
 
 
 @pytest.mark.parametrize("quarters", [-1, 0, 1, 2])
 @pytest.mark.parametrize("border", ["edge", "mirror", "mean"])
 def test_quarter_turns(quarters: int, border: Any) -> None:
     x_BCHW = torch.randn(3, 2, 7, 7, generator=torch.Generator().manual_seed(0))
-    found = turned(x_BCHW, torch.full((3,), quarters * math.pi / 2, dtype=torch.float64), border)
+    found = rotated(x_BCHW, torch.full((3,), quarters * math.pi / 2, dtype=torch.float64), border)
     torch.testing.assert_close(found, torch.rot90(x_BCHW, quarters, (2, 3)), atol=1e-5, rtol=0)
 
 
 def _by_hand(x_HW: npt.NDArray[np.float64], angle: float, border: str) -> npt.NDArray[np.float64]:
-    """Every pixel of the turned image looks back at where it came from, between four others."""
+    """Every pixel of the rotated image looks back at where it came from, between four others."""
     height, width = x_HW.shape
 
     def pixel(i: int, j: int) -> float:
@@ -50,13 +50,13 @@ def _by_hand(x_HW: npt.NDArray[np.float64], angle: float, border: str) -> npt.ND
 def test_any_turn_of_an_image_that_is_not_square(border: Any, degrees: float) -> None:
     x_HW = np.random.default_rng(0).standard_normal((6, 9))
     angle = math.radians(degrees)
-    found = turned(torch.from_numpy(x_HW).float()[None, None], torch.tensor([angle], dtype=torch.float64), border)
+    found = rotated(torch.from_numpy(x_HW).float()[None, None], torch.tensor([angle], dtype=torch.float64), border)
     np.testing.assert_allclose(found[0, 0].numpy(), _by_hand(x_HW, angle, border), atol=1e-5)
 
 
 def test_angles_are_even_between_their_ends() -> None:
     rows = 2000
-    # Left and right of the middle column the brightness rises: turned, its slope shows the sine of the angle.
+    # Left and right of the middle column the brightness rises: rotated, its slope shows the sine of the angle.
     ramp_HW = (torch.arange(21.0) - 10).expand(21, 21)
     shown = Rotate(degrees=40).build(Inputs("image", (1, 21, 21)))(
         ramp_HW.expand(rows, 1, 21, 21), CounterRNG(0, 0, 0, torch.arange(rows))

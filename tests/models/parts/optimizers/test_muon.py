@@ -22,8 +22,8 @@ from tests import small
 from tests.models.parts.optimizers.steps import Array
 from worker.training.loop import fit
 
-DECODING = ["attention.inward", "attention.out", "forth.inward", "forth.out"]
-ENCODING = ["look", "gather", "think.1", "think.3"]
+DECODING = ["attn.qkv", "attn.proj", "mlp.fc1", "mlp.fc2"]
+ENCODING = ["attn.qkv", "attn.proj", "mlp.fc1", "mlp.fc2"]
 
 
 def _newton_schulz(x: Array, iterations: int) -> Array:
@@ -77,15 +77,15 @@ def test_what_is_no_matrix_follows_adamw() -> None:
     ("architecture", "kind", "hidden"),
     [
         (Linear(), "vector", []),
-        (MLP(hidden=[8, 6]), "vector", ["layers.0.weight", "layers.3.weight"]),
-        (CNN(channels=[4], hidden=[8]), "image", ["head.0.weight"]),
+        (MLP(hidden=[8, 6]), "vector", ["fc1.weight", "fc2.weight"]),
+        (CNN(channels=[4], hidden=[8]), "image", ["head.fc1.weight"]),
         (TextCNN(embedding=8, channels=4), "text", []),
         (NeuralNGram(direct=True), "text", ["hidden.weight"]),
         (TransformerLM(layers=1), "text", [f"blocks.0.{name}.weight" for name in DECODING]),
         (TransformerLM(layers=1, tied=False), "text", [f"blocks.0.{name}.weight" for name in DECODING]),
-        (Transformer(layers=1), "text", [f"layers.0.{name}.weight" for name in ENCODING]),
-        (Transformer(layers=1, attention="additive"), "text", [f"layers.0.{name}.weight" for name in ENCODING]),
-        (RNN(hidden=4, bidirectional=False), "text", [f"forwards.0.layer.weight_{way}_l0" for way in ("ih", "hh")]),
+        (Transformer(layers=1), "text", [f"blocks.0.{name}.weight" for name in ENCODING]),
+        (Transformer(layers=1, attention="additive"), "text", [f"blocks.0.{name}.weight" for name in ENCODING]),
+        (RNN(hidden=4, bidirectional=False), "text", [f"forward_layers.0.weight_{way}_l0" for way in ("ih", "hh")]),
     ],
 )
 def test_which_weights_are_hidden_matrices(architecture: Architecture, kind: InputKind, hidden: list[str]) -> None:

@@ -28,7 +28,7 @@ def test_other_weights_are_refused(format: str) -> None:
     assert written and gap <= 1e-6
     other = deepcopy(traced.module)
     with torch.no_grad():
-        other.get_parameter("map.bias")[0] += 1e-3
+        other.get_parameter("linear.bias")[0] += 1e-3
     with pytest.raises(SpecError, match=r"differ by 0\.001 ") as refused:
         RENDERS[format](Traced(traced.program, traced.shapes, other, traced.x), {}, 1e-4)
     assert (refused.value.pointer, refused.value.code) == ("?format", "export_differs")
