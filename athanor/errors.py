@@ -74,7 +74,9 @@ BY_STATUS: dict[int, type[AthanorError]] = {
     409: Conflict,
     413: TooLarge,
     422: Invalid,
+    502: ServiceUnavailable,
     503: ServiceUnavailable,
+    504: ServiceUnavailable,
     507: ServiceUnavailable,
 }
 
