@@ -15,6 +15,7 @@ from athanor.commands.service import answer, as_json, connect
 def datasets(dataset: str | None, rows: int | None, after: str | None, as_json: bool) -> None:
     """List datasets, or say all about one."""
     from athanor import display
+    from athanor.references import find_dataset
 
     if rows and dataset is None:
         raise click.UsageError("--rows needs a DATASET")
@@ -27,10 +28,10 @@ def datasets(dataset: str | None, rows: int | None, after: str | None, as_json: 
             if page.has_more and not as_json:
                 click.echo(f"More with: athanor datasets --after {page.next}", err=True)
         elif rows:
-            preview = client.preview(dataset, rows)
+            preview = client.preview(find_dataset(client, dataset), rows)
             answer(preview, as_json, lambda: display.preview(preview))
         else:
-            found = client.dataset(dataset)
+            found = client.dataset(find_dataset(client, dataset))
             answer(found, as_json, lambda: display.dataset(found))
 
 

@@ -21,10 +21,13 @@ def pull(job: str, path: Path, which: str, as_json: bool) -> None:
     """
     from athanor.display import size
     from athanor.download import sha256_of
+    from athanor.references import find_job
     from athanor.transfer import bar
 
-    with connect() as client, bar(f"{job} {which}", hidden=as_json) as progress:
-        file = client.pull(job, path, which, progress)
+    with connect() as client:
+        id = find_job(client, job)
+        with bar(f"{id} {which}", hidden=as_json) as progress:
+            file = client.pull(id, path, which, progress)
     digest = sha256_of(file)
     if as_json:
         click.echo(json.dumps({"path": str(file), "bytes": file.stat().st_size, "sha256": digest}))
@@ -47,6 +50,7 @@ def predict(job: str, file: IO[str] | None, texts: tuple[str, ...], as_json: boo
     FILE holds a JSON list of them, - is standard input.
     """
     from athanor import display
+    from athanor.references import find_job
 
     rows: list[Any] = list(texts)
     if file is not None:
@@ -60,5 +64,5 @@ def predict(job: str, file: IO[str] | None, texts: tuple[str, ...], as_json: boo
     if not rows:
         raise click.UsageError("give a FILE of rows, or --text")
     with connect() as client:
-        said = client.predict(job, rows, **how)
+        said = client.predict(find_job(client, job), rows, **how)
     answer(said, as_json, lambda: display.predictions(said, rows))
