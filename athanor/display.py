@@ -53,7 +53,7 @@ def size(count: float) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """At most two units: 42 s, 3 min 05 s, 2 h 10 min."""
+    """At most two units: 42 s, 3 min 05 s, 2 h 10 min, 3 d 04 h."""
     if seconds is None:
         return "–"
     whole = round(seconds)
@@ -61,7 +61,9 @@ def duration(seconds: float | None) -> str:
         return f"{whole} s"
     if whole < 3600:
         return f"{whole // 60} min {whole % 60:02} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02} min"
+    if whole < 2 * 86_400:
+        return f"{whole // 3600} h {whole % 3600 // 60:02} min"
+    return f"{whole // 86_400} d {whole % 86_400 // 3600:02} h"
 
 
 def ago(at: str) -> str:

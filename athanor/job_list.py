@@ -11,7 +11,7 @@ from athanor.display import COLOURS, ago, checkpoint_series, is_stopped_early, k
 
 SHORT_ID = 20
 """Characters of an id that tell it from all others: `job_`, the millisecond of its creation, and a random part."""
-SHORT_NAME = 10
+SHORT_NAME = 8
 GAP = 2
 
 Cells = Callable[[Job], str]
@@ -45,6 +45,8 @@ def table(jobs: Sequence[Job], width: int) -> Table:
         elif name not in sizes:
             break
     sizes["name"] = min(sizes["name"], least + max(0, free))
+    # The name of a series may be long; ids, states and steps are shown whole.
+    sizes["best"] = max(len("best"), sizes["best"] + min(0, free))
     return _table(columns, sizes, jobs)
 
 
@@ -60,8 +62,15 @@ def best(job: Job) -> str:
 
 
 def _step(job: Job) -> str:
-    at = f"{job.progress.step}/{job.progress.steps}"
+    at = f"{_short(job.progress.step)}/{_short(job.progress.steps)}"
     return f"{at} early" if is_stopped_early(job) else at
+
+
+def _short(count: int) -> str:
+    """123456 as 123k, 1000000 as 1.0M; smaller numbers as they are."""
+    if count < 100_000:
+        return str(count)
+    return f"{count / 1e3:.0f}k" if count < 999_500 else f"{count / 1e6:.1f}M"
 
 
 def _size(name: str, cells: Cells, jobs: Sequence[Job]) -> int:
