@@ -255,16 +255,6 @@ def parts(answer: Catalog, kind: str) -> list[tuple[str, PartInfo]]:
     return [(shelf, part) for shelf, parts in _shelves(answer) for part in parts if part.kind == kind]
 
 
-def part(shelf: str, answer: PartInfo) -> RenderableType:
-    table = _table("field", "type", "default", "what it does")
-    properties = answer.schema_.get("properties")
-    for name, field in (properties if isinstance(properties, dict) else {}).items():
-        if name != "kind" and isinstance(field, dict):
-            default = json.dumps(field["default"]) if "default" in field else "must be given"
-            table.add_row(Text(name), Text(_type(field)), Text(default), Text(str(field.get("description", ""))))
-    return Group(Text(f"{answer.kind}, one of the {shelf}", style="bold"), Text(answer.description), table)
-
-
 def workers(answers: Iterable[Worker]) -> Table:
     table = _table("id", "host", "state", "devices", "slots", "running", "heartbeat")
     for one in answers:
@@ -315,14 +305,3 @@ def _facts() -> Table:
 
 def _shelves(answer: Catalog) -> list[tuple[str, list[PartInfo]]]:
     return [(name, getattr(answer, name)) for name in Catalog.model_fields]
-
-
-def _type(field: dict[str, Any]) -> str:
-    """A JSON Schema type in a few words."""
-    if "enum" in field:
-        return " | ".join(map(str, field["enum"]))
-    if "anyOf" in field:
-        return " | ".join(_type(one) for one in field["anyOf"])
-    if field.get("type") == "array":
-        return f"list of {_type(field['items'])}" if isinstance(field.get("items"), dict) else "list"
-    return str(field.get("const", field.get("type", field.get("$ref", "any").rsplit("/", 1)[-1])))

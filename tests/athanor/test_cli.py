@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from athanor.cli import main
+from athanor.contract import JobSpec
 from tests.athanor.answers import a_checkpoint, a_dataset, a_job, a_page, points
 from tests.athanor.command_line import run as _run
 from tests.athanor.stub import Reply, Stub, as_json, in_turn, problem, weights
@@ -66,6 +67,7 @@ def service(stub: Stub) -> Stub:
     stub.on("GET", "/v1/datasets/ds_1", as_json(a_dataset()))
     stub.on("GET", "/v1/datasets/ds_1/preview", as_json({"columns": ["text", "n"], "rows": [["hi", 1], [None, 2]]}))
     stub.on("GET", "/v1/catalog", as_json(CATALOG))
+    stub.on("GET", "/v1/schemas/job-spec", as_json(JobSpec.model_json_schema()))
     stub.on("GET", "/v1/workers", as_json(a_page(_worker())))
     stub.on("GET", "/v1/jobs/job_1/checkpoints/best", as_json(a_checkpoint()))
     said = {"label": "a", "probabilities": {"a": 0.75, "b": 0.25}}
@@ -146,12 +148,6 @@ def test_delete_knows_a_job_from_a_dataset(stub: Stub) -> None:
         assert _run(stub, "delete", id).stdout == f"{id} is deleted\n"
         assert json.loads(_run(stub, "delete", id, "--json").stdout) == {"deleted": id}
         assert (stub.asked[-1].method, stub.asked[-1].path) == ("DELETE", path)
-
-
-def test_an_unknown_kind_is_said(service: Stub) -> None:
-    result = _run(service, "catalog", "mlpp")
-    assert result.exit_code == 1
-    assert "no part is called mlpp" in result.stderr
 
 
 def test_submit_from_a_file_standard_input_or_two_words(stub: Stub, tmp_path: Path) -> None:

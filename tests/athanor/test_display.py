@@ -48,14 +48,14 @@ def test_an_early_stop_is_called_so_while_it_is_watched() -> None:
 
 def test_test_results_name_their_checkpoint() -> None:
     shown = _shown(**EARLY)
-    assert _row(shown, "tested") == "tested the best checkpoint, of step 228".split()
+    assert _row(shown, "tested") == ["tested", "the", "best", "checkpoint,", "of", "step", "228"]
     assert _row(shown, "test/accuracy") == ["test/accuracy", "0.75", "–", "228"]
 
 
 def test_without_a_best_checkpoint_the_last_was_tested() -> None:
     spec = {"architecture": {"kind": "mlp"}, "checkpoints": {"series": "val/loss", "keep_best": 0}}
     shown = _shown(**EARLY, spec=spec)
-    assert _row(shown, "tested") == "tested the last checkpoint, of step 380".split()
+    assert _row(shown, "tested") == ["tested", "the", "last", "checkpoint,", "of", "step", "380"]
     assert _row(shown, "test/accuracy")[-1] == "380"
 
 
