@@ -1,6 +1,7 @@
 """What the commands leave with, for each way to end."""
 
 import socket
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -93,3 +94,9 @@ def test_help_lists_every_code() -> None:
     for code, meaning in MEANINGS.items():
         assert f"{code.value:>5}  {meaning}\n" in shown
     assert max(map(len, shown.splitlines())) <= 80
+
+
+def test_every_code_is_in_the_documentation() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
+    section = text.split("\n## Exit codes\n")[1].split("\n## ")[0]
+    assert [int(row.split("|")[1]) for row in section.splitlines() if row[2:3].isdigit()] == [*ExitCode]
