@@ -7,6 +7,8 @@ from athanor.client import Client
 from athanor.contract import Event, Job, State
 
 PAGE = 1000
+WORKERS = {"worker", "supervisor"}
+"""Actors that are not worth a remark: nearly every change is theirs."""
 
 
 def read(client: Client, id: str) -> Iterator[Event]:
@@ -37,7 +39,7 @@ def _say(event: Event) -> str:
             before = f"{data['from']} → " if data.get("from") else ""
             actor = data.get("actor")
             remarks = [str(data["reason"])] if data.get("reason") else []
-            remarks += [f"by {actor}"] if actor and actor != "worker" else []
+            remarks += [f"by {actor}"] if actor and actor not in WORKERS else []
             remarks += [f"attempt {event.attempt}"] if data.get("to") == State.STARTING else []
             return f"state       {before}{data.get('to')}" + (f" ({', '.join(remarks)})" if remarks else "")
         case "checkpoint":

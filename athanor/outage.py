@@ -72,7 +72,7 @@ class OutageMessages:
         if now >= due:
             self._said = now
             reason = str(error).splitlines()[0]
-            self._say(f"the service does not answer, trying again: {reason}. Its jobs run on.")
+            self._say(f"the service does not answer, trying again (^C ends the wait, not the job): {reason}")
 
 
 def log_outages() -> OutageMessages:

@@ -72,7 +72,7 @@ def test_an_outage_is_told_and_outlasted(stub: Stub, monkeypatch: pytest.MonkeyP
         result = run(stub, command, "job_1")
         assert result.exit_code == 0, result.output
         first, last = result.stderr.splitlines()
-        assert first.startswith("the service does not answer, trying again: the database is away")
+        assert first.startswith("the service does not answer") and first.endswith(": the database is away")
         assert last.startswith("the service answers again after")
 
 

@@ -27,7 +27,7 @@ def service(stub: Stub) -> Stub:
     ]
     second = [
         _event(5, "warning", message="the best checkpoint is lost"),
-        _event(6, "state", **{"from": "running", "to": "failed", "reason": "error", "actor": "worker"}),
+        _event(6, "state", **{"from": "running", "to": "failed", "reason": "error", "actor": "supervisor"}),
     ]
 
     def events(asked: Asked) -> Reply:

@@ -91,7 +91,7 @@ def test_messages_are_few(clock: Callable[[float], None]) -> None:
     clock(150)
     messages(None)
     messages(None)
-    away = "the service does not answer, trying again: away. Its jobs run on."
+    away = "the service does not answer, trying again (^C ends the wait, not the job): away"
     assert said == [away, away, away, "the service answers again after 150 s"]
 
 
