@@ -1,23 +1,23 @@
 """The command line: `athanor submit job.json --watch`.
 
-Leaves with 0 when all is well, 1 when the service said no or the job failed, 2 for a command that makes no sense, and
-130 after ^C.
+What it leaves with is in athanor/commands/exit_codes.py, and at the end of `athanor --help`.
 """
 
 from typing import Any
 
 import click
 
+from athanor.commands import exit_codes
 from athanor.commands.data import catalog, datasets, upload
 from athanor.commands.exports import export, verify
 from athanor.commands.jobs import cancel, delete, jobs, logs, pause, resume, show
-from athanor.commands.results import predict, pull
+from athanor.commands.results import plot, predict, pull
 from athanor.commands.server import demo, key, up, worker, workers
-from athanor.commands.training import fork, submit, watch
+from athanor.commands.training import fork, submit, wait, watch
 
 
-class Furnace(click.Group):
-    """Says what went wrong in one message and leaves with 1, where Python would print a traceback."""
+class ErrorReportingGroup(click.Group):
+    """Reports an error as one message and an exit code, where Python would print a traceback."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -28,7 +28,8 @@ class Furnace(click.Group):
             from athanor.errors import AthanorError
 
             if isinstance(error, AthanorError | OSError):
-                raise click.ClickException(str(error)) from error
+                click.ClickException(str(error)).show()
+                raise click.exceptions.Exit(int(exit_codes.of(error))) from error
             raise
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -44,7 +45,9 @@ def _version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
         ctx.exit()
 
 
-@click.group(cls=Furnace, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=ErrorReportingGroup, epilog=exit_codes.epilog(), context_settings={"help_option_names": ["-h", "--help"]}
+)
 @click.option("--url", metavar="URL", help="Where the service is; default ATHANOR_URL or http://127.0.0.1:8500.")
 @click.option("--key", metavar="KEY", help="Default ATHANOR_KEY or the key file in the data folder.")
 @click.option(
@@ -58,8 +61,8 @@ def main(ctx: click.Context, url: str | None, key: str | None) -> None:
 
 for command in (
     *(up, worker, key, demo),
-    *(submit, fork, watch, jobs, show, cancel, pause, resume, logs, delete),
-    *(pull, predict, export, verify, datasets, upload, catalog, workers),
+    *(submit, fork, watch, wait, jobs, show, cancel, pause, resume, logs, delete),
+    *(plot, pull, predict, export, verify, datasets, upload, catalog, workers),
 ):
     main.add_command(command)
 

@@ -30,9 +30,10 @@ from athanor.contract import (
     Worker,
 )
 from athanor.download import IDENTITY, Progress, Promise, download
-from athanor.errors import AthanorError, JobFailed
+from athanor.errors import AthanorError, JobFailed, ServiceUnavailable, Unreachable
+from athanor.outage import FIRST_CONTACT, OnOutage, RetryPolicy, log_outages
 from athanor.sse import ServerEvent, listen
-from athanor.transport import ATTEMPTS, PATIENT, Transport
+from athanor.transport import FEW, ONCE, Transport
 from athanor.upload import Upload
 from athanor.version import __version__
 
@@ -68,11 +69,11 @@ class Client:
 
     def health(self) -> dict[str, Any]:
         """Raises at once when the service is not there; never waits for it."""
-        return _read(AnyObject, self._transport.send("GET", "/healthz", attempts=1)).root
+        return _read(AnyObject, self._transport.send("GET", "/healthz", retry=ONCE)).root
 
     def ready(self) -> dict[str, Any]:
         """Raises ServiceUnavailable while the database, the store or the broker is not there."""
-        return _read(AnyObject, self._transport.send("GET", "/readyz", attempts=1)).root
+        return _read(AnyObject, self._transport.send("GET", "/readyz", retry=ONCE)).root
 
     def submit(self, spec: Spec, idempotency_key: str | None = None) -> Job:
         """Queue a job. A dropped connection is tried again under the same key, so it never makes two jobs."""
@@ -164,7 +165,7 @@ class Client:
         `max_points` thins each series on the server and keeps its extremes; `wait` holds the answer back, up to 60
         seconds, until there is something new.
         """
-        return self._metrics(id, ATTEMPTS, series, after, max_points, wait)
+        return self._metrics(id, FEW, series, after, max_points, wait)
 
     def events(self, id: str, after: int | str | None = None, limit: int | None = None) -> Page[Event]:
         return self._get(Page[Event], _path("jobs", id, "events"), {"after": after, "limit": limit})
@@ -271,31 +272,44 @@ class Client:
     def workers(self) -> Page[Worker]:
         return self._get(Page[Worker], _path("workers"))
 
-    def watch(self, id: str, every: float = 0.5, wait: float = 5.0) -> Iterator[tuple[Job, Metrics]]:
+    def watch(
+        self, id: str, every: float = 0.5, wait: float = 5.0, on_outage: OnOutage | None = None
+    ) -> Iterator[tuple[Job, Metrics]]:
         """The job and the points that are new, until it has ended; a plain iterator, so a notebook can plot.
 
         Answers at most once in `every` seconds and, where nothing happens, at least about once in `wait`. A service
-        that restarts meanwhile is waited for.
+        that has answered once is waited for however long it stays away: `on_outage` is called with the error of each
+        attempt, and with None when it is back. Default: a warning of the logger `athanor` now and then.
         """
-        points = self._metrics(id, PATIENT)
+        retry = _endless(None, on_outage)
+        points = self._metrics(id, retry)
         while True:
             asked = time.monotonic()
-            job = self._get(Job, _path("jobs", id), attempts=PATIENT)
+            job = self._get(Job, _path("jobs", id), retry=retry)
             yield job, points
             if job.is_terminal:
                 break
             time.sleep(max(0.0, asked + every - time.monotonic()))
-            points = self._metrics(id, PATIENT, after=points.next, wait=wait)
+            points = self._metrics(id, retry, after=points.next, wait=wait)
         # What came after the points were read and before the job was.
-        rest = self._metrics(id, PATIENT, after=points.next)
+        rest = self._metrics(id, retry, after=points.next)
         if rest.series:
             yield job, rest
 
-    def wait(self, id: str, timeout: float | None = None) -> Job:
-        """The job once it has ended. Raises JobFailed when it failed, TimeoutError after `timeout` seconds."""
+    def wait(self, id: str, timeout: float | None = None, on_outage: OnOutage | None = None) -> Job:
+        """The job once it has ended. Raises JobFailed when it failed, TimeoutError after `timeout` seconds.
+
+        A service that stays away meanwhile is waited for, as in `watch`; `timeout` bounds that too.
+        """
         started, pause = time.monotonic(), 0.2
+        retry = _endless(None if timeout is None else started + timeout, on_outage)
         while True:
-            job = self._get(Job, _path("jobs", id), attempts=PATIENT)
+            try:
+                job = self._get(Job, _path("jobs", id), retry=retry)
+            except (Unreachable, ServiceUnavailable) as error:
+                if not retry.is_late:
+                    raise
+                raise TimeoutError(f"{id} was not seen to end within {timeout:g} s: {error}") from error
             if job.state is State.FAILED:
                 raise JobFailed(job)
             if job.is_terminal:
@@ -305,8 +319,8 @@ class Client:
             time.sleep(pause)
             pause = min(2.0, pause * 1.5)
 
-    def _get(self, answer: type[M], path: str, params: Mapping[str, Any] | None = None, attempts: int = ATTEMPTS) -> M:
-        return _read(answer, self._transport.send("GET", path, params=params, attempts=attempts))
+    def _get(self, answer: type[M], path: str, params: Mapping[str, Any] | None = None, retry: RetryPolicy = FEW) -> M:
+        return _read(answer, self._transport.send("GET", path, params=params, retry=retry))
 
     def _tell(self, id: str, verb: str) -> Job:
         response = self._transport.send("POST", _path("jobs", id, verb), repeatable=True)
@@ -315,7 +329,7 @@ class Client:
     def _metrics(
         self,
         id: str,
-        attempts: int,
+        retry: RetryPolicy,
         series: str | Iterable[str] | None = None,
         after: int | None = None,
         max_points: int | None = None,
@@ -327,9 +341,13 @@ class Client:
             _path("jobs", id, "metrics"),
             params={"series": chosen or None, "after": after, "max_points": max_points, "wait": wait},
             timeout=self._transport.timeout + (wait or 0.0),
-            attempts=attempts,
+            retry=retry,
         )
         return _read(Metrics, response)
+
+
+def _endless(deadline: float | None, on_outage: OnOutage | None) -> RetryPolicy:
+    return RetryPolicy(FIRST_CONTACT, endless=True, deadline=deadline, on_outage=on_outage or log_outages())
 
 
 def _path(*parts: str) -> str:

@@ -1,6 +1,8 @@
-"""Training and validation curves as a picture."""
+"""Training and validation curves, as a picture or in the terminal."""
 
-from collections.abc import Mapping
+import math
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from athanor.contract import Metrics, Series
@@ -29,6 +31,62 @@ def draw(jobs: Mapping[str, Metrics], path: Path) -> None:
             if axis.lines:
                 axis.legend()
     figure.savefig(path, dpi=120)
+
+
+def plot(title: str, metrics: Metrics, path: Path) -> None:
+    """A picture with a panel for each measure: train/loss and val/loss share one.
+
+    The format follows from the ending of `path`: png, svg, pdf. Raises ImportError without matplotlib, ValueError for
+    another ending.
+    """
+    from matplotlib.figure import Figure
+
+    panels: dict[str, dict[str, Series]] = defaultdict(dict)
+    for name, series in metrics.series.items():
+        panels[name.rpartition("/")[2]][name] = series
+    figure = Figure(figsize=(8, 3.2 * len(panels)), layout="constrained")
+    figure.suptitle(title)
+    grid = figure.subplots(len(panels), 1, squeeze=False)
+    for (measure, lines), (axis,) in zip(panels.items(), grid, strict=True):
+        axis.set_xlabel("step")
+        axis.set_ylabel(measure)
+        axis.grid(alpha=0.3)
+        for name, series in lines.items():
+            # A few points are those of evaluations, and a single one would not be seen as a line.
+            axis.plot(series.steps, series.values, label=name, marker="o" if len(series.steps) <= 50 else None)
+        axis.legend()
+    figure.savefig(path, dpi=120)
+
+
+def text_plot(name: str, series: Series, width: int, height: int = 10) -> Iterator[str]:
+    """Lines of a plot of at most `width` characters: values upwards, steps to the right.
+
+    Each column shows the mean of its points; values that are no numbers are left out.
+    """
+    points = [point for point in zip(series.steps, series.values, strict=True) if math.isfinite(point[1])]
+    yield f"{name}  ({len(series.steps)} points)"
+    if not points:
+        yield "  no value is a finite number"
+        return
+    first, last = points[0][0], points[-1][0]
+    margin = max(len(f"{value:.4g}") for _, value in points)
+    columns = max(1, width - margin - 2)
+    gathered: dict[int, list[float]] = defaultdict(list)
+    for step, value in points:
+        gathered[round((step - first) / max(1, last - first) * (columns - 1))].append(value)
+    # Each is divided first: the sum of large values may be infinite.
+    means = {column: sum(value / len(values) for value in values) for column, values in gathered.items()}
+    low, high = min(means.values()), max(means.values())
+    rows = [[" "] * columns for _ in range(height)]
+    for column, mean in means.items():
+        span = high / 2 - low / 2
+        share = (mean / 2 - low / 2) / span if span > 0 else 0.5
+        rows[height - 1 - round(share * (height - 1))][column] = "•"
+    for number, row in enumerate(rows):
+        mark = f"{high:.4g}" if number == 0 else f"{low:.4g}" if number == height - 1 else ""
+        yield f"{mark:>{margin}} │{''.join(row)}".rstrip()
+    yield " " * margin + " └" + "─" * columns
+    yield " " * (margin + 2) + f"{first}{f'step {last}':>{max(1, columns - len(str(first)))}}"
 
 
 def smoothed(series: Series, keep: float = 0.9) -> list[float]:

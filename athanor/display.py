@@ -53,7 +53,7 @@ def size(count: float) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """At most two units: 42 s, 3 min 05 s, 2 h 10 min."""
+    """At most two units: 42 s, 3 min 05 s, 2 h 10 min, 3 d 04 h."""
     if seconds is None:
         return "–"
     whole = round(seconds)
@@ -61,29 +61,14 @@ def duration(seconds: float | None) -> str:
         return f"{whole} s"
     if whole < 3600:
         return f"{whole // 60} min {whole % 60:02} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02} min"
+    if whole < 2 * 86_400:
+        return f"{whole // 3600} h {whole % 3600 // 60:02} min"
+    return f"{whole // 86_400} d {whole % 86_400 // 3600:02} h"
 
 
 def ago(at: str) -> str:
     """How long since an RFC 3339 time."""
     return duration(max(0.0, (datetime.now(UTC) - datetime.fromisoformat(at)).total_seconds())) + " ago"
-
-
-def jobs(answers: Iterable[Job]) -> Table:
-    table = _table("id", "name", "architecture", "dataset", "state", "step", "loss", "created")
-    for job in answers:
-        loss = job.latest.get("val/loss") or job.latest.get("train/loss")
-        table.add_row(
-            Text(job.id),
-            Text(job.name or "–"),
-            Text(kind(job)),
-            Text(job.dataset_id),
-            colored(job.state),
-            f"{job.progress.step}/{job.progress.steps}",
-            number(loss.value if loss else None),
-            ago(job.created_at),
-        )
-    return table
 
 
 def kind(job: Job) -> str:
@@ -107,7 +92,12 @@ def job(answer: Job) -> RenderableType:
     if answer.error:
         facts.add_row("error", Text(f"{answer.error.message} ({answer.error.code})", style="red"))
     at = answer.progress
-    facts.add_row("progress", f"step {at.step} of {at.steps}, epoch {at.epoch:.1f}, eta {duration(at.eta_seconds)}")
+    where = f"step {at.step} of {at.steps}, epoch {at.epoch:.1f}"
+    if is_stopped_early(answer):
+        where += f", {early_stop(answer)}"
+    elif not answer.is_terminal:
+        where += f", eta {duration(at.eta_seconds)}"
+    facts.add_row("progress", where)
     facts.add_row("attempt", str(answer.attempt))
     facts.add_row("created", f"{answer.created_at} ({ago(answer.created_at)})")
     if answer.finished_at:
@@ -116,25 +106,71 @@ def job(answer: Job) -> RenderableType:
         facts.add_row("resumed", "not to the bit: its events say why")
     for name, value in answer.tags.items():
         facts.add_row("tag", Text(f"{name}: {value}"))
+    if (tested := tested_step(answer)) is not None:
+        facts.add_row("tested", f"the {_tested_kind(answer)} checkpoint, of step {tested}")
     tables = [readings(answer)] if answer.latest else []
     if answer.folds is not None and answer.folds.done:
         tables.append(spreads(answer.folds))
     return Group(facts, *tables)
 
 
+def is_stopped_early(job: Job) -> bool:
+    return job.state is State.SUCCEEDED and job.progress.step < job.progress.steps
+
+
+def early_stop(job: Job) -> str:
+    """Why a job that succeeded has fewer steps than were planned."""
+    chosen = job.spec.get("hyperparameters")
+    rule = chosen.get("early_stopping") if isinstance(chosen, dict) else None
+    if not isinstance(rule, dict):
+        return "stopped early"
+    return f"stopped early: no better {rule.get('series')} in {rule.get('patience')} evaluations"
+
+
+def checkpoint_series(job: Job) -> str:
+    """The series by which the job chooses its best checkpoint."""
+    policy = job.spec.get("checkpoints")
+    return str(policy.get("series") or "val/loss") if isinstance(policy, dict) else "val/loss"
+
+
+def tested_step(job: Job) -> int | None:
+    """The step of the checkpoint that the test results belong to; None where the answer does not say it.
+
+    It is the best checkpoint, or the last where none is kept as the best. Results of folds have one for each fold.
+    """
+    test = next((point for name, point in job.latest.items() if name.startswith("test/")), None)
+    if test is None or job.folds is not None:
+        return None
+    if _tested_kind(job) == "last":
+        return test.step
+    best = job.best.get(checkpoint_series(job))
+    return best.step if best else None
+
+
+def _tested_kind(job: Job) -> str:
+    policy = job.spec.get("checkpoints")
+    return "last" if isinstance(policy, dict) and policy.get("keep_best") == 0 else "best"
+
+
 def readings(answer: Job) -> Table:
-    """Latest and best of every series, and what no learning reaches; not those of single folds."""
+    """Latest and best of every series, and what no learning reaches; not those of single folds.
+
+    A test result is measured once, so it has no best; its step is that of the checkpoint that was tested.
+    """
     known = answer.baseline
     table = _table("series", "latest", "best", "at step", *([f"{known.kind} alone"] if known else []))
     for name, point in sorted(answer.latest.items()):
         if name.startswith("folds/"):
             continue
         best = answer.best.get(name)
+        at = best.step if best else None
+        if name.startswith("test/"):
+            best, at = None, tested_step(answer)
         table.add_row(
             Text(name),
             number(point.value),
             number(best.value) if best else "–",
-            str(best.step) if best else "–",
+            "–" if at is None else str(at),
             *([number(known.values.get(name))] if known else []),
         )
     return table
@@ -219,16 +255,6 @@ def parts(answer: Catalog, kind: str) -> list[tuple[str, PartInfo]]:
     return [(shelf, part) for shelf, parts in _shelves(answer) for part in parts if part.kind == kind]
 
 
-def part(shelf: str, answer: PartInfo) -> RenderableType:
-    table = _table("field", "type", "default", "what it does")
-    properties = answer.schema_.get("properties")
-    for name, field in (properties if isinstance(properties, dict) else {}).items():
-        if name != "kind" and isinstance(field, dict):
-            default = json.dumps(field["default"]) if "default" in field else "must be given"
-            table.add_row(Text(name), Text(_type(field)), Text(default), Text(str(field.get("description", ""))))
-    return Group(Text(f"{answer.kind}, one of the {shelf}", style="bold"), Text(answer.description), table)
-
-
 def workers(answers: Iterable[Worker]) -> Table:
     table = _table("id", "host", "state", "devices", "slots", "running", "heartbeat")
     for one in answers:
@@ -279,14 +305,3 @@ def _facts() -> Table:
 
 def _shelves(answer: Catalog) -> list[tuple[str, list[PartInfo]]]:
     return list(answer.shelves().items())
-
-
-def _type(field: dict[str, Any]) -> str:
-    """A JSON Schema type in a few words."""
-    if "enum" in field:
-        return " | ".join(map(str, field["enum"]))
-    if "anyOf" in field:
-        return " | ".join(_type(one) for one in field["anyOf"])
-    if field.get("type") == "array":
-        return f"list of {_type(field['items'])}" if isinstance(field.get("items"), dict) else "list"
-    return str(field.get("const", field.get("type", field.get("$ref", "any").rsplit("/", 1)[-1])))

@@ -13,7 +13,8 @@ from pathlib import Path
 import httpx
 
 from athanor.errors import DigestMismatch, ServiceUnavailable, Unreachable
-from athanor.transport import ATTEMPTS, Transport, backoff
+from athanor.outage import ATTEMPTS
+from athanor.transport import Transport, backoff
 
 Progress = Callable[[int, int | None], None]
 IDENTITY = {"Accept-Encoding": "identity"}

@@ -63,6 +63,18 @@ class JobFailed(AthanorError):
         super().__init__(f"{job.id} failed: {error.message} ({error.code}){again}")
 
 
+class JobCancelled(AthanorError):
+    """A job that was waited for ended as cancelled."""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        super().__init__(f"{job.id} was cancelled")
+
+
+class UnknownReference(AthanorError):
+    """What was given in place of an id means nothing, or more than one thing."""
+
+
 class DigestMismatch(AthanorError):
     """The bytes that arrived are not the bytes that were promised; they were removed."""
 
@@ -74,7 +86,9 @@ BY_STATUS: dict[int, type[AthanorError]] = {
     409: Conflict,
     413: TooLarge,
     422: Invalid,
+    502: ServiceUnavailable,
     503: ServiceUnavailable,
+    504: ServiceUnavailable,
     507: ServiceUnavailable,
 }
 

@@ -11,7 +11,7 @@ from rich.table import Column
 from rich.text import Text
 
 from athanor.contract import Job, Metrics, Point, State
-from athanor.display import COLOURS, duration, kind, number
+from athanor.display import COLOURS, duration, is_stopped_early, kind, number
 
 SECOND = ("test/accuracy", "test/r2", "val/accuracy", "val/f1", "val/r2", "val/loss", "train/accuracy")
 
@@ -70,7 +70,7 @@ class Board:
             total=max(1, job.progress.steps),
             state=f"[{COLOURS[job.state]}]{job.state}[/]",
             numbers="  ".join(f"[dim]{name}[/] {value}" for name, value in _numbers(points)),
-            eta="" if job.is_terminal else f"eta {duration(job.progress.eta_seconds)}",
+            eta=_remark(job),
         )
 
     def _print(self, job: Job, points: dict[str, Point]) -> None:
@@ -83,14 +83,20 @@ class Board:
         self._printed[job.id] = (now, job.state)
         words = [title(job), str(job.state), f"step {job.progress.step}/{job.progress.steps}"]
         words += [f"{name} {value}" for name, value in _numbers(points)]
-        if not job.is_terminal and job.progress.eta_seconds is not None:
-            words.append(f"eta {duration(job.progress.eta_seconds)}")
-        self._console.print(Text("  ".join(words)), soft_wrap=True)
+        if job.is_terminal or job.progress.eta_seconds is not None:
+            words.append(_remark(job))
+        self._console.print(Text("  ".join(filter(None, words))), soft_wrap=True)
 
 
 def title(job: Job) -> str:
     """What a person would call it."""
     return job.name or f"{kind(job)} on {job.dataset_id}"
+
+
+def _remark(job: Job) -> str:
+    if is_stopped_early(job):
+        return "stopped early"
+    return "" if job.is_terminal else f"eta {duration(job.progress.eta_seconds)}"
 
 
 def _column(text: str, justify: str = "left", style: str = "none") -> TextColumn:

@@ -8,7 +8,8 @@ from typing import Any
 
 from athanor.contract import Metrics
 from athanor.errors import ServiceUnavailable, Unreachable
-from athanor.transport import PATIENT, Transport, backoff
+from athanor.outage import FIRST_CONTACT
+from athanor.transport import Transport, backoff
 
 # The service sends a comment at least every 15 s, so a longer silence is a dead connection.
 SILENCE = 45.0
@@ -29,11 +30,11 @@ class ServerEvent:
 
 
 def listen(transport: Transport, path: str, last_id: str | None = None) -> Iterator[ServerEvent]:
-    """Events until `end`. A broken connection is opened again from the last event seen.
+    """Events until `end`. A broken connection is opened again from the last event seen, however long that takes.
 
-    Raises Unreachable when the service stays away for about twenty seconds.
+    Raises Unreachable when no event has come at all after about sixteen seconds.
     """
-    failures = 0
+    failures, has_answered = 0, False
     parser = Parser(last_id)
     while True:
         headers = {"Accept": "text/event-stream", "Cache-Control": "no-store"}
@@ -44,12 +45,12 @@ def listen(transport: Transport, path: str, last_id: str | None = None) -> Itera
                 if response.status_code == 204:
                     return
                 for event in parser.read(response.iter_bytes()):
-                    failures = 0
+                    failures, has_answered = 0, True
                     yield event
                     if event.kind == "end":
                         return
         except (Unreachable, ServiceUnavailable):
-            if failures + 1 >= PATIENT:
+            if not has_answered and failures + 1 >= FIRST_CONTACT:
                 raise
         time.sleep(backoff(failures))
         failures += 1

@@ -4,23 +4,27 @@ import random
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from itertools import count
 from typing import IO, Any
 
 import httpx
 
 from athanor.address import is_local
 from athanor.errors import AthanorError, Unreachable, refusal
+from athanor.outage import RetryPolicy
 from athanor.version import __version__
 
-ATTEMPTS = 4
-PATIENT = 10
+FEW = RetryPolicy()
+ONCE = RetryPolicy(attempts=1)
+SHORTEST = 1.0
+"""Seconds that a request may take at least, however near its deadline is."""
 UNSENT = (httpx.ConnectError, httpx.ConnectTimeout)
 BUSY = frozenset({429, 502, 503, 504})
 
 
 def backoff(attempt: int) -> float:
     """Seconds before try `attempt` + 1: doubling from a tenth to five, with jitter so that clients do not march."""
-    return min(5.0, 0.1 * 2.0**attempt) * random.uniform(0.5, 1.0)
+    return min(5.0, 0.1 * 2.0 ** min(attempt, 10)) * random.uniform(0.5, 1.0)
 
 
 class Transport:
@@ -29,6 +33,7 @@ class Transport:
     def __init__(self, url: str, key: str | None, timeout: float) -> None:
         self.url = url
         self.timeout = timeout
+        self.has_answered = False
         headers = {"User-Agent": f"athanor/{__version__}"}
         if key:
             headers["Authorization"] = f"Bearer {key}"
@@ -52,40 +57,46 @@ class Transport:
         headers: Mapping[str, str] | None = None,
         timeout: float | None = None,
         repeatable: bool | None = None,
-        attempts: int = ATTEMPTS,
+        retry: RetryPolicy = FEW,
     ) -> httpx.Response:
         """A whole answer, always a success.
 
         Reads are repeated when the connection breaks or the service is busy; anything else only where `repeatable`
-        says that twice is as good as once, or where nothing can have been sent.
+        says that twice is as good as once, or where nothing can have been sent. `retry` says how often.
         """
         again = method in {"GET", "HEAD"} if repeatable is None else repeatable
         # None, for an empty one would take away what the path asks already.
         asked = {name: value for name, value in (params or {}).items() if value is not None} or None
-        for attempt in range(attempts):
-            last = attempt + 1 == attempts
+        for attempt in count():
+            cause: httpx.RequestError | None = None
             try:
                 response = self._http.request(
                     method,
                     path,
-                    params=asked or None,
+                    params=asked,
                     json=json,
                     files=files,
                     headers=headers,
-                    timeout=timeout or self.timeout,
+                    timeout=max(SHORTEST, retry.within(timeout or self.timeout)),
                 )
-            except httpx.RequestError as error:
-                unsent = isinstance(error, UNSENT)
-                if last or not (again or unsent):
-                    raise self._unreachable(error) from error
-                time.sleep(backoff(attempt))
-                continue
-            if response.is_success:
-                return response
-            if last or not (again and response.status_code in BUSY):
-                raise refusal(response.status_code, response.content)
-            time.sleep(_retry_after(response) or backoff(attempt))
-        raise AssertionError("attempts is at least one")
+            except httpx.RequestError as broken:
+                cause = broken
+                error: AthanorError = self._unreachable(broken)
+                may_repeat, pause = again or isinstance(broken, UNSENT), backoff(attempt)
+            else:
+                is_busy = response.status_code in BUSY
+                self.has_answered = self.has_answered or not is_busy
+                if response.is_success:
+                    if attempt:
+                        retry.tell(None)
+                    return response
+                error = refusal(response.status_code, response.content)
+                may_repeat, pause = again and is_busy, _retry_after(response) or backoff(attempt)
+            if not may_repeat or retry.is_over(attempt, self.has_answered):
+                raise error from cause
+            retry.tell(error)
+            time.sleep(retry.within(pause))
+        raise AssertionError("count() has no end")
 
     @contextmanager
     def open(self, path: str, *, headers: Mapping[str, str], timeout: float | None = None) -> Iterator[httpx.Response]:

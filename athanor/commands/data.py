@@ -15,6 +15,7 @@ from athanor.commands.service import answer, as_json, connect
 def datasets(dataset: str | None, rows: int | None, after: str | None, as_json: bool) -> None:
     """List datasets, or say all about one."""
     from athanor import display
+    from athanor.references import find_dataset
 
     if rows and dataset is None:
         raise click.UsageError("--rows needs a DATASET")
@@ -27,10 +28,10 @@ def datasets(dataset: str | None, rows: int | None, after: str | None, as_json: 
             if page.has_more and not as_json:
                 click.echo(f"More with: athanor datasets --after {page.next}", err=True)
         elif rows:
-            preview = client.preview(dataset, rows)
+            preview = client.preview(find_dataset(client, dataset), rows)
             answer(preview, as_json, lambda: display.preview(preview))
         else:
-            found = client.dataset(dataset)
+            found = client.dataset(find_dataset(client, dataset))
             answer(found, as_json, lambda: display.dataset(found))
 
 
@@ -52,24 +53,37 @@ def upload(file: Path, name: str | None, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("kind", required=False)
+@click.argument("name", metavar="KIND|FIELD", required=False)
 @as_json
-def catalog(kind: str | None, as_json: bool) -> None:
+def catalog(name: str | None, as_json: bool) -> None:
     """List what a job can be made of.
 
-    With KIND, every field of that part.
+    With KIND, such as mlp, every field of that part. With FIELD, such as hyperparameters, split or
+    hyperparameters.early_stopping, what that field of a job spec may hold.
     """
-    from rich.console import Group
-
-    from athanor import display
+    from athanor import display, spec_fields
+    from athanor.errors import UnknownReference
 
     with connect() as client:
         shelves = client.catalog()
-    if kind is None:
-        answer(shelves, as_json, lambda: display.catalog(shelves))
-        return
-    found = display.parts(shelves, kind)
-    if not found:
-        raise click.ClickException(f"no part is called {kind}; see: athanor catalog")
+        if name is None:
+            answer(shelves, as_json, lambda: display.catalog(shelves))
+            if not as_json:
+                groups = ", ".join(spec_fields.groups(client.schema()))
+                click.echo(f"The fields of a part, or of a group: athanor catalog NAME. Groups: {groups}", err=True)
+            return
+        found = display.parts(shelves, name)
+        schema = client.schema()
+    fields = [] if found else spec_fields.find(schema, name)
+    if not found and not fields:
+        raise UnknownReference(
+            f"no part and no field of a job spec is called {name!r}; parts: athanor catalog; "
+            f"groups of fields: {', '.join(spec_fields.groups(schema))}"
+        )
     for shelf, part in found:
-        answer(part, as_json, lambda shelf=shelf, part=part: Group(display.part(shelf, part)))  # type: ignore[misc]
+        answer(part, as_json, lambda shelf=shelf, part=part: spec_fields.part(shelf, part))  # type: ignore[misc]
+    for field in fields:
+        if as_json:
+            click.echo(display.to_json(field.to_json()))
+        else:
+            display.console().print(spec_fields.show(field, shelves))

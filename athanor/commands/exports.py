@@ -27,10 +27,13 @@ def export(job: str, format: "ExportFormat", out: Path, which: str, as_json: boo
     """
     from athanor.display import size
     from athanor.download import sha256_of
+    from athanor.references import find_job
     from athanor.transfer import bar
 
-    with connect() as client, bar(f"{job} {which} {format}", hidden=as_json) as progress:
-        file = client.export(job, which, format, out, progress)
+    with connect() as client:
+        id = find_job(client, job)
+        with bar(f"{id} {which} {format}", hidden=as_json) as progress:
+            file = client.export(id, which, format, out, progress)
     digest = sha256_of(file)
     if as_json:
         click.echo(json.dumps({"path": str(file), "bytes": file.stat().st_size, "sha256": digest}))

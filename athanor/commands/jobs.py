@@ -19,11 +19,12 @@ LONGEST_PAGE = 100
 @as_json
 def jobs(state: str | None, tag: str | None, limit: int, after: str | None, as_json: bool) -> None:
     """List jobs, newest first."""
-    from athanor import display
+    from athanor.display import console
+    from athanor.job_list import table
 
     with connect() as client:
         page = client.jobs(state=state, tag=tag, limit=limit, after=after)
-    answer(page, as_json, lambda: display.jobs(page.data))
+    answer(page, as_json, lambda: table(page.data, console().width))
     if page.has_more and not as_json:
         click.echo(f"More with: athanor jobs --after {page.next}", err=True)
 
@@ -34,9 +35,10 @@ def jobs(state: str | None, tag: str | None, limit: int, after: str | None, as_j
 def show(job: str, as_json: bool) -> None:
     """Say all about one job."""
     from athanor import display
+    from athanor.references import find_job
 
     with connect() as client:
-        found = client.job(job)
+        found = client.job(find_job(client, job))
     answer(found, as_json, lambda: display.job(found))
 
 
@@ -66,27 +68,52 @@ def resume(job: str, as_json: bool) -> None:
 
 @click.command()
 @click.argument("job")
+@click.option("--raw", is_flag=True, help="Only what the trainer printed, without times.")
 @as_json
-def logs(job: str, as_json: bool) -> None:
-    """Print what the trainer wrote."""
+def logs(job: str, raw: bool, as_json: bool) -> None:
+    """Print what happened to a job and what its trainer printed.
+
+    A line for each state change, checkpoint, warning and line of the trainer, with its time (UTC), in order.
+    """
+    from athanor import job_log
+    from athanor.references import find_job
+
+    if raw and as_json:
+        raise click.UsageError("--raw is text; give it without --json")
     with connect() as client:
-        text = client.logs(job)
-    click.echo(json.dumps({"logs": text}) if as_json else text, nl=as_json or not text.endswith("\n"))
+        id = find_job(client, job)
+        if raw:
+            click.echo(client.logs(id), nl=False)
+            return
+        events = list(job_log.read(client, id))
+        # Asked last, so that the error of a job that fails just now is there.
+        found = client.job(id)
+    if as_json:
+        error = found.error.model_dump() if found.error else None
+        click.echo(json.dumps({"events": [event.model_dump(mode="json") for event in events], "error": error}))
+        return
+    for line in job_log.lines(events, found):
+        click.echo(line)
 
 
 @click.command()
-@click.argument("id", metavar="JOB|DATASET")
+@click.argument("reference", metavar="JOB|DATASET")
 @as_json
-def delete(id: str, as_json: bool) -> None:
+def delete(reference: str, as_json: bool) -> None:
     """Remove an ended job with its weights, or a dataset no job names."""
+    from athanor.references import find
+
     with connect() as client:
+        id = find(client, reference)
         (client.delete_job if id.startswith("job_") else client.delete_dataset)(id)
     click.echo(json.dumps({"deleted": id}) if as_json else f"{id} is deleted")
 
 
-def _tell(id: str, verb: str, as_json: bool) -> None:
+def _tell(reference: str, verb: str, as_json: bool) -> None:
     from athanor import display
+    from athanor.references import find_job
 
     with connect() as client:
+        id = find_job(client, reference)
         job = {"cancel": client.cancel, "pause": client.pause, "resume": client.resume}[verb](id)
     answer(job, as_json, lambda: display.job(job))

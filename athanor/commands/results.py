@@ -1,4 +1,4 @@
-"""What a job made: its weights, and its answers."""
+"""What a job made: its weights, its curves, and its answers."""
 
 import json
 from pathlib import Path
@@ -7,6 +7,11 @@ from typing import IO, Any
 import click
 
 from athanor.commands.service import answer, as_json, connect
+
+POINTS = 2000
+"""Points of a series that are plotted."""
+FEWEST = 4
+"""Points of a series that are asked for where only its name matters."""
 
 
 @click.command()
@@ -21,10 +26,13 @@ def pull(job: str, path: Path, which: str, as_json: bool) -> None:
     """
     from athanor.display import size
     from athanor.download import sha256_of
+    from athanor.references import find_job
     from athanor.transfer import bar
 
-    with connect() as client, bar(f"{job} {which}", hidden=as_json) as progress:
-        file = client.pull(job, path, which, progress)
+    with connect() as client:
+        id = find_job(client, job)
+        with bar(f"{id} {which}", hidden=as_json) as progress:
+            file = client.pull(id, path, which, progress)
     digest = sha256_of(file)
     if as_json:
         click.echo(json.dumps({"path": str(file), "bytes": file.stat().st_size, "sha256": digest}))
@@ -47,6 +55,7 @@ def predict(job: str, file: IO[str] | None, texts: tuple[str, ...], as_json: boo
     FILE holds a JSON list of them, - is standard input.
     """
     from athanor import display
+    from athanor.references import find_job
 
     rows: list[Any] = list(texts)
     if file is not None:
@@ -60,5 +69,55 @@ def predict(job: str, file: IO[str] | None, texts: tuple[str, ...], as_json: boo
     if not rows:
         raise click.UsageError("give a FILE of rows, or --text")
     with connect() as client:
-        said = client.predict(job, rows, **how)
+        said = client.predict(find_job(client, job), rows, **how)
     answer(said, as_json, lambda: display.predictions(said, rows))
+
+
+@click.command()
+@click.argument("job")
+@click.option(
+    "--series", "names", metavar="NAME", multiple=True, help="train/loss, val/accuracy, lr …; again for more."
+)
+@click.option("-o", "--out", type=click.Path(dir_okay=False, path_type=Path), help="A picture: png, svg, pdf.")
+@as_json
+def plot(job: str, names: tuple[str, ...], out: Path | None, as_json: bool) -> None:
+    """Plot a job's series over its steps.
+
+    In the terminal, or with -o as a picture, which needs matplotlib. Default: the training and validation series.
+    With --json, the points.
+    """
+    from athanor import curves, display
+    from athanor.references import find_job
+
+    if as_json and out is not None:
+        raise click.UsageError("--json prints points; give it without -o")
+    with connect() as client:
+        id = find_job(client, job)
+        points = client.metrics(id, series=names or None, max_points=POINTS)
+    known = {name: series for name, series in points.series.items() if series.steps}
+    if missing := [name for name in names if name not in known]:
+        with connect() as client:
+            there = ", ".join(sorted(client.metrics(id, max_points=FEWEST).series)) or "none yet"
+        raise click.ClickException(f"{id} has no points of {', '.join(missing)}; its series: {there}")
+    if not names:
+        known = {name: series for name, series in known.items() if name.startswith(("train/", "val/"))} or known
+    points.series = known
+    if as_json:
+        click.echo(display.to_json(points))
+    elif not known:
+        raise click.ClickException(f"{id} has no points yet; watch it with: athanor watch {id}")
+    elif out is None:
+        for name, series in known.items():
+            for line in curves.text_plot(name, series, min(100, display.console().width)):
+                click.echo(line)
+            click.echo()
+    else:
+        try:
+            curves.plot(id, points, out)
+        except ImportError as error:
+            raise click.ClickException(
+                "a picture needs matplotlib: pip install matplotlib; without -o the plot is shown in the terminal"
+            ) from error
+        except ValueError as error:
+            raise click.ClickException(f"{out}: {error}") from error
+        click.echo(str(out))

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from athanor.client import Client
+    from athanor.outage import OutageMessages
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -23,6 +24,13 @@ def connect() -> "Client":
 
     said = click.get_current_context().find_object(dict) or {}
     return Client(url=said.get("url"), key=said.get("key"))
+
+
+def outage_messages() -> "OutageMessages":
+    """Tells on standard error that the service does not answer, and that it answers again."""
+    from athanor.outage import OutageMessages
+
+    return OutageMessages(lambda text: click.echo(text, err=True))
 
 
 def answer(said: "BaseModel", as_json: bool, table: Callable[[], Any]) -> None:

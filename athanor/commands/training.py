@@ -2,23 +2,32 @@
 
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any
 
 import click
 
-from athanor.commands.service import answer, as_json, connect
+from athanor.commands.exit_codes import ExitCode
+from athanor.commands.service import answer, as_json, connect, outage_messages
 
 if TYPE_CHECKING:
     from athanor.client import Client
     from athanor.contract import Job
 
 
+_changes = click.option(
+    "--set", "changes", metavar="FIELD=VALUE", multiple=True, help="hyperparameters.optimizer.lr=0.001; again for more."
+)
+
+
 @click.command()
 @click.argument("file", type=click.File(encoding="utf-8"), required=False)
 @click.option("--architecture", metavar="KIND", help="With --dataset, in place of a file: mlp, cnn, textcnn …")
-@click.option("--dataset", metavar="ID", help="An upload, ds_…, or a built-in set: digits, docstrings …")
+@click.option("--dataset", metavar="DATASET", help="An upload's id or name, or a built-in set: digits, docstrings …")
 @click.option("--epochs", type=click.IntRange(1), help="Passes over the training part.")
 @click.option("--name", help="What to call the job.")
+@_changes
 @click.option("--plan", is_flag=True, help="Say what it would cost; queue nothing.")
 @click.option("--watch", "follow", is_flag=True, help="Stay until it has ended.")
 @as_json
@@ -28,6 +37,7 @@ def submit(
     dataset: str | None,
     epochs: int | None,
     name: str | None,
+    changes: tuple[str, ...],
     plan: bool,
     follow: bool,
     as_json: bool,
@@ -37,6 +47,7 @@ def submit(
     FILE is JSON, - is standard input.
     """
     from athanor import display
+    from athanor.references import find_dataset
 
     spec = _spec(file, architecture, dataset)
     if epochs is not None:
@@ -44,7 +55,11 @@ def submit(
         spec["hyperparameters"] = {**chosen, "epochs": epochs}
     if name is not None:
         spec["name"] = name
+    for change in changes:
+        _set(spec, change)
     with connect() as client:
+        if dataset is not None:
+            spec["dataset"]["id"] = find_dataset(client, dataset)
         if plan:
             cost = client.plan(spec)
             answer(cost, as_json, lambda: display.plan(cost))
@@ -56,9 +71,7 @@ def submit(
 @click.argument("job")
 @click.argument("file", type=click.File(encoding="utf-8"), required=False)
 @click.option("--checkpoint", metavar="ID", default="best", show_default=True, help="best, last or a checkpoint's id.")
-@click.option(
-    "--set", "changes", metavar="FIELD=VALUE", multiple=True, help="hyperparameters.optimizer.lr=0.001; again for more."
-)
+@_changes
 @click.option("--plan", is_flag=True, help="Say what it would cost; queue nothing.")
 @click.option("--watch", "follow", is_flag=True, help="Stay until it has ended.")
 @as_json
@@ -76,16 +89,18 @@ def fork(
     FILE holds what changes in the other's spec, a JSON merge patch; - is standard input.
     """
     from athanor import display
+    from athanor.references import find_job
 
     patch = _object(file) if file is not None else {}
     for change in changes:
         _set(patch, change)
     with connect() as client:
+        id = find_job(client, job)
         if plan:
-            cost = client.plan_fork(job, patch, checkpoint)
+            cost = client.plan_fork(id, patch, checkpoint)
             answer(cost, as_json, lambda: display.plan(cost))
             return
-        _queued(client, client.fork(job, patch, checkpoint), follow, as_json)
+        _queued(client, client.fork(id, patch, checkpoint), follow, as_json)
 
 
 @click.command()
@@ -96,8 +111,34 @@ def watch(job: str, as_json: bool) -> None:
 
     With --json, a line of the job and its new metrics at a time. ^C leaves the job running.
     """
+    from athanor.references import find_job
+
     with connect() as client:
-        _follow(client, job, as_json)
+        _follow(client, find_job(client, job), as_json)
+
+
+@click.command()
+@click.argument("job")
+@click.option("--timeout", type=click.FloatRange(0), metavar="SECONDS", help="Give up then; the job goes on.")
+@as_json
+def wait(job: str, timeout: float | None, as_json: bool) -> None:
+    """Wait in silence until a job has ended.
+
+    The exit code says how: 0 succeeded, 3 failed, 4 cancelled, 7 not in time.
+    """
+    from athanor import display
+    from athanor.errors import JobFailed
+    from athanor.references import find_job
+
+    with connect() as client:
+        id = find_job(client, job)
+        with _leaving(id):
+            try:
+                ended = client.wait(id, timeout, on_outage=outage_messages())
+            except JobFailed as error:
+                ended = error.job
+    answer(ended, as_json, lambda: display.job(ended))
+    _check(ended)
 
 
 def _spec(file: IO[str] | None, architecture: str | None, dataset: str | None) -> dict[str, Any]:
@@ -148,19 +189,33 @@ def _queued(client: "Client", job: "Job", follow: bool, as_json: bool) -> None:
 
 
 def _follow(client: "Client", id: str, as_json: bool) -> None:
-    try:
+    with _leaving(id):
         job = _print_lines(client, id) if as_json else _show_board(client, id)
+    _check(job)
+
+
+@contextmanager
+def _leaving(id: str) -> Iterator[None]:
+    """^C ends the command alone."""
+    try:
+        yield
     except KeyboardInterrupt:
         click.echo(f"\n{id} goes on without you; come back with: athanor watch {id}", err=True)
-        sys.exit(130)
-    if job.state != "succeeded":
-        from athanor.errors import JobFailed
+        sys.exit(ExitCode.INTERRUPTED)
 
-        raise JobFailed(job) if job.state == "failed" else click.ClickException(f"{id} was {job.state}")
+
+def _check(job: "Job") -> None:
+    """Raises JobFailed or JobCancelled where the job that was waited for ended so."""
+    from athanor.errors import JobCancelled, JobFailed
+
+    if job.state == "failed":
+        raise JobFailed(job)
+    if job.state == "cancelled":
+        raise JobCancelled(job)
 
 
 def _print_lines(client: "Client", id: str) -> "Job":
-    for job, points in client.watch(id):
+    for job, points in client.watch(id, on_outage=outage_messages()):
         click.echo(f'{{"job": {job.model_dump_json(by_alias=True)}, "metrics": {points.model_dump_json()}}}')
     return job
 
@@ -171,7 +226,7 @@ def _show_board(client: "Client", id: str) -> "Job":
 
     console = display.console()
     with Board(console) as board:
-        for job, points in client.watch(id, wait=2.0):
+        for job, points in client.watch(id, wait=2.0, on_outage=outage_messages()):
             board.update(job, points)
     console.print(display.job(job))
     return job

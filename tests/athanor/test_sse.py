@@ -70,3 +70,10 @@ def test_a_service_that_stays_away_is_given_up(stub: Stub, client: Client) -> No
 def test_no_such_job(client: Client) -> None:
     with pytest.raises(NotFound):
         next(client.stream("job_1"))
+
+
+def test_a_service_that_has_spoken_is_waited_for(stub: Stub, client: Client) -> None:
+    first = Reply(200, b'id: 1\nevent: state\ndata: {"to": "running"}\n\n', STREAM, promised=9999)
+    away = [problem(503, "starting", "not yet")] * 50
+    stub.on("GET", EVENTS, in_turn(first, *away, Reply(200, b"event: end\ndata: {}\n\n", STREAM)))
+    assert [event.kind for event in client.stream("job_1")] == ["state", "end"]

@@ -7,7 +7,7 @@ from itertools import chain
 import torch
 from torch import nn
 
-from models.nn.module_roles import frozen_modules
+from models.nn.module_roles import frozen_modules, output_layers
 from worker.training.loader import Batching
 from worker.training.stages.averaging import Averaging, Tensors, equal_average
 from worker.training.stages.clipping import Clipping

@@ -91,7 +91,7 @@ def test_the_whole_training_text_is_counted(documents: str, tokens: str, tmp_pat
     assert isinstance(model, NGramModel)
     tokens_n = prepared.train.tokens
     model.count(tokens_n)
-    runs_of_five = int(list(model.levels)[4].counts.sum())  # type: ignore[arg-type]
+    runs_of_five = int(list(model.tables)[4].counts.sum())  # type: ignore[operator]
     ends_e = (tokens_n == END).nonzero().flatten()
     if documents == "stream":
         assert runs_of_five == len(tokens_n) - 4

@@ -1,0 +1,54 @@
+"""The log of a job: what happened to it and what its trainer printed, each with its time, in order."""
+
+import unicodedata
+from collections.abc import Iterable, Iterator
+
+from athanor.client import Client
+from athanor.contract import Event, Job, State
+
+PAGE = 1000
+WORKERS = {"worker", "supervisor"}
+"""Actors that are not worth a remark: nearly every change is theirs."""
+
+
+def read(client: Client, id: str) -> Iterator[Event]:
+    """Every event of a job: state changes, checkpoints, warnings and the lines that its trainer printed."""
+    after = None
+    while True:
+        page = client.events(id, after=after, limit=PAGE)
+        yield from page.data
+        after = page.next
+        if not page.has_more or after is None:
+            return
+
+
+def lines(events: Iterable[Event], job: Job) -> Iterator[str]:
+    """A line for each event. The job's error is added to the state change that it caused."""
+    for event in events:
+        text = _say(event)
+        is_end = event.kind == "state" and event.data.get("to") == State.FAILED
+        if is_end and job.error is not None:
+            text += f": {job.error.message} ({job.error.code})"
+        yield f"{event.at}  {_printable(text)}"
+
+
+def _say(event: Event) -> str:
+    data = event.data
+    match event.kind:
+        case "state":
+            before = f"{data['from']} → " if data.get("from") else ""
+            actor = data.get("actor")
+            remarks = [str(data["reason"])] if data.get("reason") else []
+            remarks += [f"by {actor}"] if actor and actor not in WORKERS else []
+            remarks += [f"attempt {event.attempt}"] if data.get("to") == State.STARTING else []
+            return f"state       {before}{data.get('to')}" + (f" ({', '.join(remarks)})" if remarks else "")
+        case "checkpoint":
+            return f"checkpoint  step {data.get('step')} ({data.get('reason')})"
+        case "warning":
+            return f"warning     {data.get('message', '')}"
+    return f"log         {data.get('line', '')}"
+
+
+def _printable(text: str) -> str:
+    """Without characters that steer a terminal: a trainer prints what the data hold."""
+    return "".join("�" if unicodedata.category(each) == "Cc" and each != "\t" else each for each in text)

@@ -1,0 +1,172 @@
+"""Fields of a job spec as tables, read from its JSON Schema: types, bounds, defaults and descriptions."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from athanor.contract import Catalog, PartInfo
+
+Schema = dict[str, Any]
+BOUNDS = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
+
+
+@dataclass(frozen=True)
+class Field:
+    """A field of the spec by its path, such as `hyperparameters.early_stopping`. `root` has the `$defs`."""
+
+    path: str
+    schema: Schema
+    root: Schema
+
+    @property
+    def variants(self) -> list[Schema]:
+        """The objects that it may be: one of a group of fields, several of a part, none of a single value."""
+        return [one for one in _alternatives(self.schema, self.root) if isinstance(one.get("properties"), dict)]
+
+    def to_json(self) -> Schema:
+        """The field's schema with the definitions that it refers to."""
+        needed: Schema = {}
+        _gather(self.schema, self.root, needed)
+        return {"field": self.path, "schema": self.schema, "$defs": needed}
+
+
+def find(schema: Schema, said: str) -> list[Field]:
+    """The fields whose path, or whose name alone, is `said`."""
+    fields = list(_walk(schema, schema, ""))
+    exact = [field for field in fields if field.path == said]
+    return exact or [field for field in fields if field.path.rpartition(".")[2] == said]
+
+
+def groups(schema: Schema) -> list[str]:
+    """Names of the fields that hold fields."""
+    return list(dict.fromkeys(field.path.rpartition(".")[2] for field in _walk(schema, schema, "") if field.variants))
+
+
+def show(field: Field, catalog: Catalog) -> RenderableType:
+    """Every field of a group; the kinds of a part; the one row of a single value."""
+    heading = Text(field.path, style="bold")
+    shelved = {part.kind: part.summary for name in Catalog.model_fields for part in getattr(catalog, name)}
+    kinds = [_kind(one) for one in field.variants]
+    if not kinds:
+        return Group(heading, _table({field.path.rpartition(".")[2]: field.schema}, set(), field.root))
+    if len(kinds) > 1 and all(kind in shelved for kind in kinds):
+        table = _columns("kind", "what it is")
+        for kind in kinds:
+            table.add_row(Text(kind), Text(shelved[kind]))
+        return Group(heading, Text("One of these; the fields of each: athanor catalog KIND"), table)
+    shown: list[RenderableType] = []
+    for one in field.variants:
+        title = f"{field.path}: {_kind(one)}" if len(kinds) > 1 else field.path
+        shown += [Text(title, style="bold"), Text(str(one.get("description", ""))), _object(one, field.root)]
+    return Group(*shown)
+
+
+def part(shelf: str, answer: PartInfo) -> RenderableType:
+    """Every field of a part in the catalog."""
+    heading = Text(f"{answer.kind}, one of the {shelf}", style="bold")
+    return Group(heading, Text(answer.description), _object(answer.schema_, answer.schema_))
+
+
+def _walk(at: Schema, root: Schema, path: str) -> Iterator[Field]:
+    """Every field but those inside a part, which the catalog shows by its kind."""
+    properties = at.get("properties")
+    for name, schema in (properties if isinstance(properties, dict) else {}).items():
+        field = Field(f"{path}.{name}" if path else name, schema, root)
+        yield field
+        if len(field.variants) == 1 and "kind" not in field.variants[0]["properties"]:
+            yield from _walk(field.variants[0], root, field.path)
+
+
+def _alternatives(schema: Schema, root: Schema) -> Iterator[Schema]:
+    """What a value may be, with references resolved, lists opened and null left out."""
+    if "$ref" in schema:
+        yield from _alternatives(_resolved(schema, root), root)
+    elif isinstance(schema.get("items"), dict):
+        yield from _alternatives(schema["items"], root)
+    elif inner := schema.get("anyOf") or schema.get("oneOf"):
+        for one in inner:
+            yield from _alternatives(one, root)
+    elif schema.get("type") != "null":
+        yield schema
+
+
+def _resolved(schema: Schema, root: Schema) -> Schema:
+    found = root.get("$defs", {}).get(str(schema["$ref"]).rpartition("/")[2])
+    return found if isinstance(found, dict) else {}
+
+
+def _gather(value: Any, root: Schema, needed: Schema) -> None:
+    if isinstance(value, list):
+        for each in value:
+            _gather(each, root, needed)
+    elif isinstance(value, dict):
+        if isinstance(value.get("$ref"), str):
+            name = value["$ref"].rpartition("/")[2]
+            if name not in needed:
+                needed[name] = _resolved(value, root)
+                _gather(needed[name], root, needed)
+        _gather(list(value.values()), root, needed)
+
+
+def _kind(schema: Schema) -> str:
+    kind = schema["properties"].get("kind")
+    return str(kind.get("const", "")) if isinstance(kind, dict) else ""
+
+
+def _object(schema: Schema, root: Schema) -> Table:
+    properties = schema.get("properties")
+    fields = dict(properties) if isinstance(properties, dict) else {}
+    fields.pop("kind", None)
+    return _table(fields, set(schema.get("required", [])), root)
+
+
+def _table(fields: dict[str, Schema], required: set[str], root: Schema) -> Table:
+    table = _columns("field", "type", "default", "what it does")
+    for name, field in fields.items():
+        absent = "must be given" if name in required else "–"
+        default = json.dumps(field["default"], ensure_ascii=False) if "default" in field else absent
+        table.add_row(Text(name), Text(_type(field, root)), Text(default), Text(_description(field, root)))
+    return table
+
+
+def _description(field: Schema, root: Schema) -> str:
+    said = str(field.get("description", ""))
+    objects = [one for one in _alternatives(field, root) if isinstance(one.get("properties"), dict)]
+    if said or len(objects) != 1:
+        return said
+    return str(objects[0].get("description", "")).partition("\n")[0]
+
+
+def _type(field: Schema, root: Schema) -> str:
+    """A JSON Schema type in a few words, with its bounds: integer ≥ 1, ≤ 100."""
+    if "enum" in field:
+        return " | ".join(map(str, field["enum"]))
+    if inner := field.get("anyOf") or field.get("oneOf"):
+        return " | ".join(_type(one, root) for one in inner)
+    if "$ref" in field:
+        found = _resolved(field, root)
+        if isinstance(found.get("properties"), dict):
+            return _kind(found) or "object"
+        return _type(found, root) if found else str(field["$ref"]).rpartition("/")[2]
+    if field.get("type") == "array":
+        inside = _type(field["items"], root) if isinstance(field.get("items"), dict) else ""
+        return f"list of {inside}" if inside else "list"
+    bounds = ", ".join(
+        f"{sign} {field[name]:g}" if isinstance(field[name], float) else f"{sign} {field[name]}"
+        for name, sign in BOUNDS.items()
+        if name in field
+    )
+    return f"{field.get('const', field.get('type', 'any'))} {bounds}".rstrip()
+
+
+def _columns(*names: str) -> Table:
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    for name in names:
+        table.add_column(Text(name), no_wrap=name in {"field", "kind"}, overflow="fold")
+    return table
