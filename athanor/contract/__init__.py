@@ -39,7 +39,7 @@ from athanor.contract.jobspec import (
     WeightAveraging,
     better_is,
 )
-from athanor.contract.metrics import Metrics, Point, Series
+from athanor.contract.metrics import Direction, Metrics, Point, Series
 from athanor.contract.page import Page
 from athanor.contract.plan import Plan
 from athanor.contract.prediction import Generation, Predictions
@@ -61,6 +61,7 @@ __all__ = [
     "Dataset",
     "DatasetChoice",
     "Device",
+    "Direction",
     "EarlyStopping",
     "Event",
     "ExportFormat",

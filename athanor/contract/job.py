@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import Field, JsonValue
 
 from athanor.contract.base import Answer
-from athanor.contract.metrics import Point
+from athanor.contract.metrics import Direction, Point
 
 
 class State(StrEnum):
@@ -102,6 +102,9 @@ class Job(Answer):
     progress: Progress
     latest: dict[str, Point] = Field(default_factory=dict)
     best: dict[str, Point] = Field(default_factory=dict)
+    directions: dict[str, Direction] = Field(
+        default_factory=dict, description="which way each series improves; none for one that has no best value, as lr"
+    )
     baseline: Baseline | None = Field(None, description="what no learning reaches, on the same rows")
     folds: CrossValidation | None = Field(None, description="results of a job with split.kind = folds")
     stop_seconds: float | None = Field(

@@ -19,13 +19,10 @@ from athanor.contract import (
     Spread,
     State,
     Transition,
-    better_is,
 )
+from models.records import metrics
 from models.records.tables import Event, Job, Series, Tag
 from models.records.times import rfc3339
-
-UNRANKED = frozenset({"lr", "grad_norm", "samples_per_second"})
-"""Series of which no value is the best."""
 
 
 def job(tx: Session, job_id: str) -> contract.Job | None:
@@ -69,9 +66,10 @@ def _answers(tx: Session, rows: list[Job]) -> list[contract.Job]:
     for series in tx.scalars(select(Series).where(Series.job_id.in_(ids)).order_by(Series.name)):
         value = math.nan if series.last_value is None else series.last_value
         latest[series.job_id][series.name] = Point(step=series.last_step, value=value)
-        high = better_is(series.name) == "max"
+        direction = metrics.directions([series.name]).get(series.name)
+        high = direction == "max"
         step, top = (series.max_step, series.max_value) if high else (series.min_step, series.min_value)
-        if step is not None and top is not None and series.name.rpartition("/")[2] not in UNRANKED:
+        if step is not None and top is not None and direction is not None:
             best[series.job_id][series.name] = Point(step=step, value=top)
     return [
         contract.Job(
@@ -90,6 +88,7 @@ def _answers(tx: Session, rows: list[Job]) -> list[contract.Job]:
             progress=Progress(step=row.step, steps=row.plan["steps"], epoch=row.epoch, eta_seconds=row.eta_seconds),
             latest=latest[row.id],
             best=best[row.id],
+            directions=metrics.directions(latest[row.id]),
             baseline=Baseline.model_validate(row.baseline) if row.baseline else None,
             folds=_folds(row.spec, latest[row.id]),
             stop_seconds=row.stop_seconds,

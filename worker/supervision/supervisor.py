@@ -201,7 +201,7 @@ class Supervisor:
         weights = self.folder / "best.safetensors"
         while True:
             with self.database.reading() as tx:
-                best = checkpoints.best(tx, self.claim.job_id, better_is(self.policy.series), newest.fold)
+                best = checkpoints.best(tx, self.claim.job_id, better_is(self.policy.series), newest.member)
             if best is None or best.score is None:
                 return None
             try:

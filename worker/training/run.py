@@ -21,6 +21,7 @@ from models.parts.architecture import Counted
 from models.planning.freezing import freeze
 from models.planning.spec import JobSpec
 from models.planning.transfer import take_over
+from worker.messages import snapshot_folder
 from worker.training import device as devices
 from worker.training import snapshot
 from worker.training.build import build_config
@@ -99,12 +100,16 @@ class TrainingRun:
             if best is not None and self.learner.memory.best is not None:
                 self.best = load_file(best)
 
+    @property
+    def member(self) -> int | None:
+        """Which fold it is, from 1, where the job has several."""
+        return self.past.folds + 1 if self.work.rounds > 1 else None
+
     def run(self) -> bool:
         """Train to the end. False where it was told to stop before all is done."""
         self._measure_baseline()
-        fold = f"folds/{self.past.folds + 1}/" if self.work.rounds > 1 else ""
         left = (self.work.rounds - self.past.folds) * self.learner.course.steps
-        points = Points(self.pipe, self.learner.memory.step, left, self.past.steps, fold)
+        points = Points(self.pipe, self.learner.memory.step, left, self.past.steps, self.member)
         for step in points.to_the_end_of(self._steps()):
             if step.improved and self.work.spec.checkpoints.keep_best > 0:
                 self.best = {name: value.detach().clone() for name, value in self.learner.weights().items()}
@@ -155,20 +160,20 @@ class TrainingRun:
         return "cadence" if step.number % every == 0 else None
 
     def _announce(self, step: Step, reason: str) -> None:
-        number, folds = self.past.steps + step.number, self.work.rounds > 1
+        number = self.past.steps + step.number
         about: dict[str, Any] = {
             "architecture": self.work.spec.architecture.model_dump(mode="json"),
             "dataset": self.work.spec.dataset.model_dump(mode="json"),
             "step": number,
         }
-        folder = self.work.folder / f"step-{number}"
+        folder = self.work.folder / snapshot_folder(number, self.member)
         self.pipe.await_taking(self.work.folder)
         files = snapshot.write(self.learner, folder, about, self.preparation, self.past)
         self.pipe.send(
             "checkpoint",
             step=number,
             epoch=step.epoch,
-            fold=self.past.folds + 1 if folds else None,
+            member=self.member,
             reason=reason,
             score=step.score,
             files=[file.model_dump() for file in files],
@@ -180,7 +185,7 @@ class TrainingRun:
         self.past.tests[self.past.folds :] = [{f"test/{name}": value for name, value in measured.items()}]
         points.note(step, self.past.tests[-1])
         if 1 < self.work.rounds == len(self.past.tests):
-            points.note(step, mean(self.past.tests), prefix="")
+            points.note_whole(step, mean(self.past.tests))
 
     def _tensors(self, part: Examples) -> tuple[torch.Tensor, torch.Tensor]:
         there = part.to(self.work.device)
