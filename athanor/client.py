@@ -160,8 +160,10 @@ class Client:
         max_points: int | None = None,
         wait: float | None = None,
     ) -> Metrics:
-        """Points newer than `after` (the `next` of the answer before).
+        """Points newer than `after`, a sequence number: the `next` of the answer before.
 
+        A job that resumes from a checkpoint computes the points after it again, and they come again:
+        `before.followed_by(these)` puts them in their place.
         `max_points` thins each series on the server and keeps its extremes; `wait` holds the answer back, up to 60
         seconds, until there is something new.
         """
@@ -277,6 +279,7 @@ class Client:
     ) -> Iterator[tuple[Job, Metrics]]:
         """The job and the points that are new, until it has ended; a plain iterator, so a notebook can plot.
 
+        `all_points = all_points.followed_by(metrics)` gathers them: those that a resume computes again come again.
         Answers at most once in `every` seconds and, where nothing happens, at least about once in `wait`. A service
         that has answered once is waited for however long it stays away: `on_outage` is called with the error of each
         attempt, and with None when it is back. Default: a warning of the logger `athanor` now and then.

@@ -34,7 +34,7 @@ def _through(url: str) -> dict[str, float]:
     steps = np.arange(1, POINTS + 1)
     values = np.exp(-steps / 50_000) + 0.05 * draw.standard_normal(POINTS)
     times = 1.8e9 + 0.013 * steps + 0.001 * draw.standard_normal(POINTS)
-    points = Points(steps, values, times)
+    points = Points.of(steps, values, times)
     began = time.perf_counter()
     for start in range(0, POINTS, BATCH):
         with database.writing() as tx:

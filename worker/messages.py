@@ -17,6 +17,13 @@ Step = Annotated[int, Field(ge=0, le=10**9)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 SeriesName = Annotated[str, Field(min_length=1, max_length=200)]
 Columns = tuple[list[Step], list[float], list[Finite]]
+Member = Annotated[int, Field(ge=1, le=10_000)]
+"""One of several trainings that make a job, from 1: a fold of a cross-validation."""
+
+
+def snapshot_folder(step: int, member: int | None) -> str:
+    """The name of a snapshot's folder, in the trainer's room and in the store: step-9, or step-9-member-2."""
+    return f"step-{step}" if member is None else f"step-{step}-member-{member}"
 
 
 class TrainerMessage(BaseModel):
@@ -47,9 +54,10 @@ class BaselineResult(TrainerMessage):
 
 
 class PointBatch(TrainerMessage):
-    """Points of a stretch of steps, in columns: steps, values, times."""
+    """Points of a stretch of steps, in columns: steps, values, times. Of a member, or of the job as a whole."""
 
     type: Literal["points"]
+    member: Member | None = None
     step: Step
     epoch: Finite
     eta: Finite
@@ -74,15 +82,19 @@ class SnapshotFile(TrainerMessage):
 
 
 class Snapshot(TrainerMessage):
-    """A snapshot lies in the room, as step-N."""
+    """A snapshot lies in the trainer's folder, in `folder`."""
 
     type: Literal["checkpoint"]
     step: Step
     epoch: Finite
-    fold: int | None = Field(ge=1, le=100)
+    member: Member | None = None
     reason: Literal["cadence", "best", "final", "stop"]
     score: Finite | None
     files: list[SnapshotFile] = Field(max_length=10)
+
+    @property
+    def folder(self) -> str:
+        return snapshot_folder(self.step, self.member)
 
 
 class Completion(TrainerMessage):

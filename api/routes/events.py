@@ -23,8 +23,8 @@ LOOK_EVERY = 0.25
 SILENCE = 10.0
 """Seconds after which a comment keeps the connection alive."""
 BATCH = 500
-STEPS = 2000
-"""Steps whose points travel in one frame."""
+POINTS = 5000
+"""Points that travel in one frame, at most."""
 
 
 @router.get("/events", response_model=Page[Event])
@@ -63,10 +63,10 @@ def logs(service: Parts, job_id: str) -> PlainTextResponse:
 
 
 def _cursor(last_event_id: str) -> tuple[int, int]:
-    """(event, step) from an id this stream gave; anything else begins at the beginning."""
+    """(event, point) from an id this stream gave, both sequence numbers; anything else begins at the beginning."""
     found = re.fullmatch(r"([0-9]{1,19})-([0-9]{1,19})", last_event_id)
-    seq, step = (int(number) for number in found.groups()) if found else (0, 0)
-    return (seq, step) if max(seq, step) <= LAST else (0, 0)
+    seq, point = (int(number) for number in found.groups()) if found else (0, 0)
+    return (seq, point) if max(seq, point) <= LAST else (0, 0)
 
 
 @dataclass(frozen=True)
@@ -74,13 +74,13 @@ class News:
     """What is past a cursor. The points are a finished frame: to write thousands of numbers takes a while."""
 
     events: list[Event]
-    step: int
+    point: int
     points: str | None
     is_over: bool
 
 
-def _look(service: Service, job_id: str, seq: int, step: int | None, limit: int = BATCH) -> News:
-    """Events after `seq`, and points of the next steps after `step`; without a step, events alone."""
+def _look(service: Service, job_id: str, seq: int, point: int | None, limit: int = BATCH) -> News:
+    """Events after `seq`, and the next points after the one of sequence number `point`; without one, events alone."""
     with service.database.reading() as tx:
         # The state first: what comes after it is read is read by the next look.
         state = job_views.state(tx, job_id)
@@ -88,33 +88,33 @@ def _look(service: Service, job_id: str, seq: int, step: int | None, limit: int 
             raise missing("job", job_id)
         found = events.since(tx, job_id, seq, limit)
         is_over = state in TERMINAL and len(found) < limit
-        newest = 0 if step is None else metrics.newest_step(tx, job_id, None)
-        if step is None or newest <= step:
-            return News(found, step or 0, None, is_over)
-        points = metrics.read(tx, job_id, None, step, None, upto=step + STEPS)
+        newest = 0 if point is None else metrics.newest(tx, job_id, None)
+        if point is None or newest <= point:
+            return News(found, point or 0, None, is_over)
+        points = metrics.read(tx, job_id, None, point, None, upto=point + POINTS)
     frame = f"event: metrics\ndata: {points.model_dump_json()}\n\n" if points.series else None
     return News(found, points.next, frame, is_over and points.next >= newest)
 
 
 async def _stream(service: Service, job_id: str, cursor: tuple[int, int]) -> AsyncIterator[str]:
-    seq, step = cursor
+    seq, point = cursor
     spoke = time.monotonic()
     # An id before anything has happened: a client that loses this connection can still say where it was.
-    yield f"retry: 2000\nid: {seq}-{step}\ndata:\n\n"
+    yield f"retry: 2000\nid: {seq}-{point}\ndata:\n\n"
     while True:
         try:
-            news = await run_in_threadpool(_look, service, job_id, seq, step)
+            news = await run_in_threadpool(_look, service, job_id, seq, point)
         except Refused:
             # Deleted while somebody was listening: there is nothing more to tell.
-            news = News([], step, None, True)
+            news = News([], point, None, True)
         for event in news.events:
             seq = event.seq
-            yield _frame(event.kind, f"{seq}-{step}", event.model_dump(mode="json"))
-        behind, step = news.step > step, news.step
+            yield _frame(event.kind, f"{seq}-{point}", event.model_dump(mode="json"))
+        behind, point = news.point > point, news.point
         if news.points is not None:
-            yield f"id: {seq}-{step}\n{news.points}"
+            yield f"id: {seq}-{point}\n{news.points}"
         if news.is_over:
-            yield _frame("end", f"{seq}-{step}", {})
+            yield _frame("end", f"{seq}-{point}", {})
             return
         if news.events or news.points:
             spoke = time.monotonic()

@@ -23,11 +23,18 @@ async def read(
     service: Parts,
     job_id: str,
     series: Annotated[list[str] | None, Query(description="names, repeated or with commas; default: all")] = None,
-    after: Annotated[int | None, Query(ge=0, le=LAST, description="points of later steps only")] = None,
+    after: Annotated[
+        int | None, Query(ge=0, le=LAST, description="sequence number: only points recorded after it")
+    ] = None,
     max_points: Annotated[int | None, Query(ge=4, le=100_000, description="thin each series; extremes stay")] = None,
-    wait: Annotated[float, Query(ge=0, le=60, description="seconds to wait for a point later than `after`")] = 0,
+    wait: Annotated[float, Query(ge=0, le=60, description="seconds to wait for a point recorded after `after`")] = 0,
 ) -> Response:
-    """Points of a job's series. Poll with `after=next`; with `wait` the answer comes as soon as there is something."""
+    """Points of a job's series. Poll with `after=next`; with `wait` the answer comes as soon as there is something.
+
+    `after` and `next` are sequence numbers: they count the points of a job as they are recorded, whatever their steps.
+    A job that resumes from a checkpoint computes the points after it again, and they come again with new numbers: where
+    a series goes back to a step that you have, drop what you hold of that series from this step on.
+    """
     names = [name for given in series for name in given.split(",") if name] if series else None
     until = time.monotonic() + wait
     while True:
@@ -48,6 +55,6 @@ def _look(
         state = job_views.state(tx, job_id)
         if state is None:
             raise missing("job", job_id)
-        if not is_last and state not in TERMINAL and metrics.newest_step(tx, job_id, names) <= (after or 0):
+        if not is_last and state not in TERMINAL and metrics.newest(tx, job_id, names) <= (after or 0):
             return None
         return metrics.read(tx, job_id, names, after, most).model_dump_json()

@@ -1,19 +1,15 @@
-"""What a user writes: the job spec, its parts left open. The wire has the rest in `athanor.contract`."""
+"""What a user writes: the job spec, its parts left open."""
 
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator, model_validator
 
+from athanor.contract.base import Frozen
+
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Direction = Literal["min", "max"]
 MAX_BATCH = 1_000_000
 Initialization = Literal["default", "xavier", "kaiming", "orthogonal"]
-
-
-class Frozen(BaseModel):
-    """What a user writes: unknown fields are refused, numbers are finite, nothing changes afterwards."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
 
 
 class Part(BaseModel):

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from sqlalchemy import ColumnElement, delete, insert, select, update
+from sqlalchemy import ColumnElement, delete, insert, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from athanor import contract
@@ -25,7 +25,8 @@ class New:
     score: float | None
     prefix: str
     files: list[CheckpointFile]
-    fold: int | None = None
+    member: int | None = None
+    """From 1, where the job has several trainings: its folds."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Stored:
     score: float | None
     prefix: str
     files: list[CheckpointFile]
-    fold: int | None = None
+    member: int | None = None
 
     def key(self, name: str) -> str:
         """Where the store keeps the file called `name`."""
@@ -49,13 +50,14 @@ class Stored:
 def insert_row(tx: Session, job_id: str, attempt: int, new: New) -> tuple[str, bool]:
     """The commit of a checkpoint: its id, and whether it is new, not of a try before whose answer was lost.
 
-    A broken one of the same step makes way.
+    A broken one of the same member and step makes way.
     """
     same = select(Checkpoint.id).where(*_committed(job_id), Checkpoint.prefix == new.prefix)
     if known := tx.scalar(same):
         return known, False
-    broken = delete(Checkpoint).where(Checkpoint.job_id == job_id, Checkpoint.step == new.step)
-    tx.execute(broken.where(Checkpoint.status != "committed"))
+    member = new.member or 0
+    place = (Checkpoint.job_id == job_id, Checkpoint.member == member, Checkpoint.step == new.step)
+    tx.execute(delete(Checkpoint).where(*place, Checkpoint.status != "committed"))
     checkpoint_id = new_id("ckpt")
     tx.execute(
         insert(Checkpoint).values(
@@ -63,7 +65,7 @@ def insert_row(tx: Session, job_id: str, attempt: int, new: New) -> tuple[str, b
             job_id=job_id,
             step=new.step,
             epoch=new.epoch,
-            fold=new.fold,
+            member=member,
             attempt=attempt,
             reason=new.reason,
             score=new.score,
@@ -79,24 +81,26 @@ def _committed(job_id: str) -> tuple[ColumnElement[bool], ...]:
     return (Checkpoint.job_id == job_id, Checkpoint.status == "committed")
 
 
-def newest(tx: Session, job_id: str) -> Stored | None:
-    """The committed checkpoint of the highest step: where a resume begins."""
-    query = select(Checkpoint).where(*_committed(job_id)).order_by(Checkpoint.step.desc()).limit(1)
-    row = tx.scalar(query)
+def _of(job_id: str, member: int | None) -> tuple[ColumnElement[bool], ...]:
+    return _committed(job_id) if member is None else (*_committed(job_id), Checkpoint.member == member)
+
+
+def newest(tx: Session, job_id: str, member: int | None = None) -> Stored | None:
+    """The committed checkpoint of the highest step: where a resume begins. Of all members, where none is named."""
+    latest = select(Checkpoint).where(*_of(job_id, member)).order_by(Checkpoint.step.desc(), Checkpoint.member.desc())
+    row = tx.scalar(latest.limit(1))
     return _stored(row) if row else None
 
 
-def best(tx: Session, job_id: str, mode: Literal["min", "max"], fold: int | None = None) -> Stored | None:
+def best(tx: Session, job_id: str, mode: Literal["min", "max"], member: int | None = None) -> Stored | None:
     """The committed checkpoint of the best score, the earliest of equals; the newest where none was scored.
 
-    Of all folds, where none is named.
+    Of all members, where none is named.
     """
     score = Checkpoint.score if mode == "min" else Checkpoint.score * -1
-    query = select(Checkpoint).where(*_committed(job_id), Checkpoint.score.is_not(None))
-    if fold is not None:
-        query = query.where(Checkpoint.fold == fold)
-    row = tx.scalar(query.order_by(score, Checkpoint.step).limit(1))
-    return _stored(row) if row else newest(tx, job_id)
+    scored = select(Checkpoint).where(*_of(job_id, member), Checkpoint.score.is_not(None))
+    row = tx.scalar(scored.order_by(score, Checkpoint.step, Checkpoint.member).limit(1))
+    return _stored(row) if row else newest(tx, job_id, member)
 
 
 def by_id(tx: Session, job_id: str, checkpoint_id: str) -> Stored | None:
@@ -105,11 +109,12 @@ def by_id(tx: Session, job_id: str, checkpoint_id: str) -> Stored | None:
 
 
 def page(tx: Session, job_id: str, after: str | None, limit: int) -> list[contract.Checkpoint]:
-    """Committed checkpoints by their steps; by ids, which hold a worker's clock, after one that is gone."""
-    query = select(Checkpoint).where(*_committed(job_id)).order_by(Checkpoint.step).limit(limit)
+    """Committed checkpoints by step and member; by ids, which hold a worker's clock, after one that is gone."""
+    place = (Checkpoint.step, Checkpoint.member)
+    query = select(Checkpoint).where(*_committed(job_id)).order_by(*place).limit(limit)
     if after is not None:
-        step = tx.scalar(select(Checkpoint.step).where(Checkpoint.job_id == job_id, Checkpoint.id == after))
-        query = query.where(Checkpoint.id > after if step is None else Checkpoint.step > step)
+        last = tx.execute(select(*place).where(Checkpoint.job_id == job_id, Checkpoint.id == after)).first()
+        query = query.where(Checkpoint.id > after if last is None else tuple_(*place) > tuple_(*last))
     return [_answer(row) for row in tx.scalars(query)]
 
 
@@ -120,13 +125,13 @@ def answer(tx: Session, checkpoint_id: str) -> contract.Checkpoint:
 def retire(tx: Session, job_id: str, keep_last: int, keep_best: int, mode: Literal["min", "max"]) -> list[Stored]:
     """Mark what the policy no longer keeps as `deleting`. Returns those, also ones an earlier try left so marked.
 
-    Each fold keeps its own.
+    Each member keeps its own.
     """
     rows = list(tx.scalars(select(Checkpoint).where(*_committed(job_id)).order_by(Checkpoint.step.desc())))
     sign = 1 if mode == "min" else -1
     kept: set[str] = set()
-    for fold in {row.fold for row in rows}:
-        ours = [row for row in rows if row.fold == fold]
+    for member in {row.member for row in rows}:
+        ours = [row for row in rows if row.member == member]
         scored = sorted((sign * row.score, row.step, row.id) for row in ours if row.score is not None)
         kept |= {*(row.id for row in ours[:keep_last]), *(best_id for _, _, best_id in scored[:keep_best])}
     gone = [row.id for row in rows if row.id not in kept]
@@ -153,7 +158,7 @@ def prefixes(tx: Session, job_id: str) -> set[str]:
 
 def _stored(row: Checkpoint) -> Stored:
     files = [CheckpointFile.model_validate(file) for file in row.files]
-    return Stored(row.id, row.step, row.epoch, row.score, row.prefix, files, row.fold)
+    return Stored(row.id, row.step, row.epoch, row.score, row.prefix, files, row.member or None)
 
 
 def _answer(row: Checkpoint) -> contract.Checkpoint:
@@ -163,7 +168,7 @@ def _answer(row: Checkpoint) -> contract.Checkpoint:
         job_id=row.job_id,
         step=row.step,
         epoch=row.epoch,
-        fold=row.fold,
+        fold=stored.member,
         attempt=row.attempt,
         reason=row.reason,
         score=row.score,

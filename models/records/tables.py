@@ -134,6 +134,8 @@ class Job(Base):
     epoch: Mapped[float] = mapped_column(default=0.0)
     eta_seconds: Mapped[float | None]
     bit_exact: Mapped[bool] = mapped_column(default=True)
+    last_sequence: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    """Points ever recorded, also those that a resume has cut off since: the newest point's sequence number."""
     error: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     version: Mapped[int] = mapped_column(BigInteger, default=1)
 
@@ -191,6 +193,7 @@ class Series(Base):
     job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
     name: Mapped[str] = mapped_column(primary_key=True)
     last_step: Mapped[int] = mapped_column(BigInteger)
+    last_sequence: Mapped[int] = mapped_column(BigInteger, server_default="0")
     last_value: Mapped[float | None]
     min_step: Mapped[int | None] = mapped_column(BigInteger)
     min_value: Mapped[float | None]
@@ -207,6 +210,8 @@ class Chunk(Base):
     series: Mapped[str] = mapped_column(primary_key=True)
     first_step: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     last_step: Mapped[int] = mapped_column(BigInteger)
+    first_sequence: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    last_sequence: Mapped[int] = mapped_column(BigInteger, server_default="0")
     n: Mapped[int]
     vmin: Mapped[float | None]
     vmax: Mapped[float | None]
@@ -214,16 +219,19 @@ class Chunk(Base):
 
 
 class Checkpoint(Base):
-    """A committed set of files: the files exist if, and only if, this row does."""
+    """A committed set of files: the files exist if, and only if, this row does.
+
+    `member` is 0 where the job has no members: of NULLs a unique constraint allows any number.
+    """
 
     __tablename__ = "checkpoints"
-    __table_args__ = (UniqueConstraint("job_id", "step"),)
+    __table_args__ = (UniqueConstraint("job_id", "member", "step"),)
 
     id: Mapped[str] = mapped_column(primary_key=True)
     job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"))
     step: Mapped[int] = mapped_column(BigInteger)
     epoch: Mapped[float]
-    fold: Mapped[int | None]
+    member: Mapped[int]
     attempt: Mapped[int]
     reason: Mapped[str] = mapped_column(String(20))
     score: Mapped[float | None]

@@ -20,7 +20,7 @@ MOST = 5000
 
 OURS = re.compile(
     r"(?P<upload>datasets/\.?put_[0-9a-f]{32}(\.[0-9a-f]{16}\.part)?)"
-    r"|(?P<job>jobs/job_[0-9a-f]{32})/(?P<place>origin|a\d+/step-\d+)/[^/]+"
+    r"|(?P<job>jobs/job_[0-9a-f]{32})/(?P<place>origin|a\d+/step-\d+(?:-member-\d+)?)/[^/]+"
 )
 """Keys of the forms that the service gives. Whatever else lies in the store is not touched."""
 

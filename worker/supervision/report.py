@@ -54,8 +54,8 @@ class Report:
     def points(self, reached: PointBatch) -> None:
         """Take a batch of points. Raises ProtocolError where a series goes back, or there are more than any job has."""
         self._progress = (reached.step, reached.epoch, reached.eta)
-        for name, columns in reached.series.items():
-            steps = columns[0]
+        for own, columns in reached.series.items():
+            name, steps = metrics.series_name(own, reached.member), columns[0]
             if steps[0] <= self._last.get(name, -1):
                 raise ProtocolError(f"{name} goes back to step {steps[0]}")
             self._last[name] = steps[-1]
@@ -85,15 +85,15 @@ class Report:
     def checkpoint(self, snapshot: Snapshot) -> None:
         """Put the files away, then commit their row together with every point up to its step. Raises ProtocolError."""
         files = [CheckpointFile(name=file.name, bytes=file.bytes, sha256=file.sha256) for file in snapshot.files]
-        folder = self._take_over(snapshot.step, files)
-        prefix = f"jobs/{self.job_id}/a{self.attempt}/step-{snapshot.step}"
+        folder = self._take_over(snapshot.folder, files)
+        prefix = f"jobs/{self.job_id}/a{self.attempt}/{snapshot.folder}"
         self._store(prefix, folder, files)
         new = checkpoints.New(
             step=snapshot.step,
             epoch=snapshot.epoch,
             reason=snapshot.reason,
             score=snapshot.score,
-            fold=snapshot.fold,
+            member=snapshot.member,
             prefix=prefix,
             files=files,
         )
@@ -116,18 +116,18 @@ class Report:
         stored = {key.rpartition("/")[0] for key in self.store.keys(job)}
         for orphan in stored - known:
             # Nothing else: a file that a desktop left beside checkpoints would have them all removed.
-            attempt = re.fullmatch(rf"{job}/a(\d+)/step-\d+", orphan)
+            attempt = re.fullmatch(rf"{job}/a(\d+)/step-\d+(-member-\d+)?", orphan)
             if attempt and int(attempt[1]) <= self.attempt:
                 self.store.delete(orphan)
 
-    def _take_over(self, step: int, files: list[CheckpointFile]) -> Path:
+    def _take_over(self, name: str, files: list[CheckpointFile]) -> Path:
         """Move a snapshot out of the trainer's reach, and see that it is what was announced. Raises ProtocolError.
 
         Of a trainer nothing is believed: a link would have us publish whatever it points to.
         """
-        folder = self.trainer_folder.with_name(f"step-{step}")
+        folder = self.trainer_folder.with_name(name)
         if not folder.exists():
-            (self.trainer_folder / folder.name).rename(folder)
+            (self.trainer_folder / name).rename(folder)
         if folder.is_symlink() or sorted(file.name for file in files) != sorted(FILES):
             raise ProtocolError(f"{folder.name} is no snapshot")
         for file in files:

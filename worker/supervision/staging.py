@@ -120,7 +120,7 @@ class Staging:
         weights = self.folder / "best.safetensors"
         while True:
             with self.database.reading() as tx:
-                best = checkpoints.best(tx, self.claim.job_id, self.policy.mode or "min", newest.fold)
+                best = checkpoints.best(tx, self.claim.job_id, self.policy.mode or "min", newest.member)
             if best is None or best.score is None:
                 return None
             try:

@@ -14,14 +14,13 @@ EVERY = 0.2
 class PointBuffer:
     """Of one training: its steps from `start` on, `end` being where the whole job would be done at this pace.
 
-    `before` steps came before its first, and `prefix` goes before the names of its series. All points of a step travel
-    together: who reads on after a step would never see what came to it later.
+    `before` steps came before its first. It is one `member` of a job, or the whole of it.
     """
 
-    def __init__(self, pipe: Pipe, start: int, end: int, before: int = 0, prefix: str = "") -> None:
-        self.pipe, self.start, self.end, self.before, self.prefix = pipe, start, end, before, prefix
+    def __init__(self, pipe: Pipe, start: int, end: int, before: int = 0, member: int | None = None) -> None:
+        self.pipe, self.start, self.end, self.before, self.member = pipe, start, end, before, member
         self.began, self.sent = time.monotonic(), 0.0
-        self.gathered: dict[str, list[tuple[int, float, float]]] = defaultdict(list)
+        self.gathered: dict[int | None, dict[str, list[tuple[int, float, float]]]] = {}
 
     def add(self, step: Step) -> None:
         """Gather the last of a step's points; with what was gathered before, they may be sent."""
@@ -29,12 +28,18 @@ class PointBuffer:
         if time.monotonic() - self.sent > EVERY:
             self.flush(step)
 
-    def note(self, step: Step, series: dict[str, float], prefix: str | None = None) -> None:
-        """Gather, without sending."""
-        at = time.time()
+    def note(self, step: Step, series: dict[str, float]) -> None:
+        """Gather points of this training, without sending."""
+        self._gather(step, series, self.member)
+
+    def note_whole(self, step: Step, series: dict[str, float]) -> None:
+        """The same of the job as a whole, which no member's points are."""
+        self._gather(step, series, None)
+
+    def _gather(self, step: Step, series: dict[str, float], member: int | None) -> None:
+        at, gathered = time.time(), self.gathered.setdefault(member, defaultdict(list))
         for name, value in series.items():
-            full = (self.prefix if prefix is None else prefix) + name
-            self.gathered[full].append((self.before + step.number, value, at))
+            gathered[name].append((self.before + step.number, value, at))
 
     def to_the_end_of(self, steps: Iterator[Step]) -> Iterator[Step]:
         """Pass steps on; where they end in an error, send what led to it before it goes on its way."""
@@ -51,11 +56,13 @@ class PointBuffer:
     def flush(self, step: Step) -> None:
         self.sent = time.monotonic()
         pace = (self.sent - self.began) / max(1, step.number - self.start)
-        self.pipe.send(
-            "points",
-            step=self.before + step.number,
-            epoch=step.epoch,
-            eta=pace * (self.end - step.number),
-            series={name: list(zip(*points, strict=True)) for name, points in self.gathered.items()},
-        )
+        for member, gathered in (self.gathered or {self.member: {}}).items():
+            self.pipe.send(
+                "points",
+                member=member,
+                step=self.before + step.number,
+                epoch=step.epoch,
+                eta=pace * (self.end - step.number),
+                series={name: list(zip(*points, strict=True)) for name, points in gathered.items()},
+            )
         self.gathered.clear()

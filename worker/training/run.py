@@ -15,6 +15,7 @@ from models.data.preparation.examples import Examples, prepare
 from models.data.preparation.roles import Roles
 from models.data.table import Table
 from models.planning.spec import JobSpec
+from worker.messages import snapshot_folder
 from worker.training import snapshot
 from worker.training.build import InitialWeights, build
 from worker.training.completed_folds import CompletedFolds, mean
@@ -68,12 +69,16 @@ class TrainingRun:
             if best is not None and self.learner.state.best is not None:
                 self.best = load_file(best)
 
+    @property
+    def member(self) -> int | None:
+        """Which fold it is, from 1, where the job has several."""
+        return self.completed.folds + 1 if self.work.folds > 1 else None
+
     def run(self) -> bool:
         """Train to the end. False where it was told to stop before all is done."""
         self._measure_baseline()
-        fold = f"folds/{self.completed.folds + 1}/" if self.work.folds > 1 else ""
         left = (self.work.folds - self.completed.folds) * self.learner.config.batching.steps
-        points = PointBuffer(self.pipe, self.learner.state.step, left, self.completed.steps, fold)
+        points = PointBuffer(self.pipe, self.learner.state.step, left, self.completed.steps, self.member)
         for step in points.to_the_end_of(self._steps()):
             if step.improved and self.work.spec.checkpoints.keep_best > 0:
                 self.best = {name: value.detach().clone() for name, value in self.learner.weights().items()}
@@ -120,20 +125,20 @@ class TrainingRun:
         return "cadence" if step.number % every == 0 else None
 
     def _announce(self, step: Step, reason: str) -> None:
-        number, folds = self.completed.steps + step.number, self.work.folds > 1
+        number = self.completed.steps + step.number
         about: dict[str, Any] = {
             "architecture": self.work.spec.architecture.model_dump(mode="json"),
             "dataset": self.work.spec.dataset.model_dump(mode="json"),
             "step": number,
         }
-        folder = self.work.folder / f"step-{number}"
+        folder = self.work.folder / snapshot_folder(number, self.member)
         self.pipe.await_taking(self.work.folder)
         files = snapshot.write(self.learner, folder, about, self.preparation, self.completed)
         self.pipe.send(
             "checkpoint",
             step=number,
             epoch=step.epoch,
-            fold=self.completed.folds + 1 if folds else None,
+            member=self.member,
             reason=reason,
             score=step.score,
             files=[file.model_dump() for file in files],
@@ -145,7 +150,7 @@ class TrainingRun:
         self.completed.tests[self.completed.folds :] = [{f"test/{name}": value for name, value in measured.items()}]
         points.note(step, self.completed.tests[-1])
         if 1 < self.work.folds == len(self.completed.tests):
-            points.note(step, mean(self.completed.tests), prefix="")
+            points.note_whole(step, mean(self.completed.tests))
 
     def _tensors(self, part: Examples) -> tuple[torch.Tensor, torch.Tensor]:
         there = part.to(self.work.device)

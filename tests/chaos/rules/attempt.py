@@ -149,7 +149,7 @@ MUTANTS: dict[str, Mutant] = {
     "strays-condemn": Mutant(
         "a stray file beside checkpoints has them removed",
         "worker/supervision/report.py",
-        r'rf"{job}/a(\d+)/step-\d+"',
+        r'rf"{job}/a(\d+)/step-\d+(-member-\d+)?"',
         r'rf"{job}/a(\d+).*"',
         (f"{WORKER}/supervision/test_report.py",),
     ),

@@ -19,12 +19,13 @@ def points(draw: st.DrawFn, least: int = 1, values: st.SearchStrategy[float] = F
         np.array(steps, np.int64),
         draw(arrays.arrays(np.float64, len(steps), elements=values)),
         draw(arrays.arrays(np.float64, len(steps), elements=FLOATS)),
+        np.array(sorted(draw(st.sets(st.integers(0, 2**62), min_size=len(steps), max_size=len(steps)))), np.int64),
     )
 
 
-def bits(points: Points) -> tuple[list[int], bytes, bytes]:
+def bits(points: Points) -> tuple[list[int], bytes, bytes, list[int]]:
     """Equal only where every bit is, NaN included."""
-    return points.steps.tolist(), points.values.tobytes(), points.times.tobytes()
+    return points.steps.tolist(), points.values.tobytes(), points.times.tobytes(), points.sequences.tolist()
 
 
 @given(points())
@@ -42,7 +43,8 @@ def test_a_part_packs_as_well_as_the_whole(given: Points, data: st.DataObject) -
 def test_a_long_series_takes_little_room() -> None:
     steps = np.arange(1, 4097, dtype=np.int64)
     noise = np.random.default_rng(0).normal(size=len(steps)).astype(np.float32).astype(np.float64)
-    assert len(pack(Points(steps, 1 / steps + noise, np.linspace(1.8e9, 1.8e9 + 41, 4096)))) < 12 * len(steps)
+    times, sequences = np.linspace(1.8e9, 1.8e9 + 41, 4096), 5 * steps + steps // 40
+    assert len(pack(Points(steps, 1 / steps + noise, times, sequences))) < 12 * len(steps)
 
 
 def test_no_parts_make_no_points() -> None:
@@ -88,6 +90,6 @@ def test_thinning_shows_where_it_is_not_a_number(given: Points, most: int) -> No
 def test_thinning_keeps_a_spike(most: int) -> None:
     values = np.ones(1000)
     values[371], values[372] = 50.0, -50.0
-    thinned = thin(Points(np.arange(1, 1001), values, np.zeros(1000)), most)
+    thinned = thin(Points.of(np.arange(1, 1001), values, np.zeros(1000)), most)
     assert len(thinned) <= most
     assert {372, 373} <= set(thinned.steps.tolist())

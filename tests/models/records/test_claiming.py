@@ -94,7 +94,7 @@ def test_a_claim_forgets_what_the_newest_checkpoint_does_not_know(database: Data
         job = job_row(tx, job_id)
         assert (job.step, job.epoch, job.eta_seconds) == (20, 2.0, None)
         assert moves(tx, job_id)[-1]["reason"] == "resumes at step 20"
-        assert metrics.newest_step(tx, other, None) == 30
+        assert metrics.newest(tx, other, None) == 31
 
 
 def test_a_claim_without_a_checkpoint_starts_over(database: Database) -> None:

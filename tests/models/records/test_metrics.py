@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
+from athanor.contract import Metrics, State
 from athanor.contract import Series as SeriesAnswer
-from athanor.contract import State
 from models.records import metrics
 from models.records.chunks import Points, extremes, join
 from models.records.database import Database
@@ -42,6 +42,8 @@ def check(tx: Session, job_id: str, expected: Points, name: str = LOSS) -> None:
     assert series is not None
     last = float(expected.values[-1])
     assert (series.last_step, series.last_value) == (int(expected.steps[-1]), None if math.isnan(last) else last)
+    chunk = (Chunk.job_id == job_id, Chunk.series == name)
+    assert series.last_sequence == tx.scalar(select(func.max(Chunk.last_sequence)).where(*chunk))
     found = extremes(expected) or ((None, None), (None, None))
     assert ((series.min_step, series.min_value), (series.max_step, series.max_value)) == found
 
@@ -143,25 +145,94 @@ def test_what_is_not_finite_reads_the_same_from_both_databases(
         assert tx.scalar(select(func.count()).select_from(Chunk)) == 1
 
 
-def test_reading_later_than_a_step(database: Database) -> None:
+def test_reading_later_than_a_point(database: Database) -> None:
     with database.writing() as tx:
         job_id = a_job(tx, state=State.RUNNING)
         metrics.append(tx, job_id, {LOSS: noisy(1, 1301), "val/loss": noisy(600, 601)})
     with database.reading() as tx:
-        for after in (0, 511, 512, 513, 1299):
-            assert read(tx, job_id, after=after).steps == list(range(after + 1, 1301))
-        late = metrics.read(tx, job_id, None, 1300, None)
-        assert (late.series, late.next) == ({}, 1300), "nothing new is not a column of nothing"
+        # The 601st point is that of val/loss.
+        for after in (0, 511, 512, 513, 600, 601, 1299):
+            assert read(tx, job_id, after=after).steps == list(range(after + (after <= 600), 1301))
+        late = metrics.read(tx, job_id, None, 1301, None)
+        assert (late.series, late.next) == ({}, 1301), "nothing new is not a column of nothing"
         between = metrics.read(tx, job_id, None, 500, None, upto=550)
         assert {name: each.steps for name, each in between.series.items()} == {LOSS: list(range(501, 551))}
         assert between.next == 550
-        assert metrics.read(tx, job_id, None, 1200, None, upto=5000).next == 1300
-        assert metrics.read(tx, job_id, ["val/loss"], None, None).next == 600
-        assert metrics.read(tx, job_id, ["val/loss"], 700, None).next == 700
+        assert metrics.read(tx, job_id, None, 1200, None, upto=5000).next == 1301
+        assert metrics.read(tx, job_id, ["val/loss"], None, None).next == 1301
+        assert metrics.read(tx, job_id, ["val/loss"], 1400, None).next == 1400
         assert metrics.read(tx, job_id, ["none"], None, None).series["none"].steps == []
-        assert metrics.newest_step(tx, job_id, None) == 1300
-        assert metrics.newest_step(tx, job_id, ["val/loss"]) == 600
-        assert metrics.newest_step(tx, job_id, ["none"]) == 0
+        assert metrics.newest(tx, job_id, None) == 1301
+        assert metrics.newest(tx, job_id, ["val/loss"]) == 601
+        assert metrics.newest(tx, job_id, ["none"]) == 0
+
+
+def test_what_comes_later_for_an_earlier_step_is_read(database: Database) -> None:
+    with database.writing() as tx:
+        job_id = a_job(tx, state=State.RUNNING)
+        metrics.append(tx, job_id, {LOSS: noisy(1, 21)})
+        seen = metrics.read(tx, job_id, None, None, None)
+        metrics.append(tx, job_id, {"val/loss": noisy(10, 11)})
+        metrics.append(tx, job_id, {"folds/2/train/loss": noisy(3, 6), LOSS: noisy(21, 22)})
+        later = metrics.read(tx, job_id, None, seen.next, None)
+        assert {name: each.steps for name, each in later.series.items()} == {
+            "folds/2/train/loss": [3, 4, 5],
+            LOSS: [21],
+            "val/loss": [10],
+        }
+        assert (seen.next, later.next) == (20, 25)
+        assert metrics.read(tx, job_id, None, later.next, None).series == {}
+
+
+def test_what_a_resume_computes_again_is_read_again_and_takes_its_place(database: Database) -> None:
+    with database.writing() as tx:
+        job_id = a_job(tx, state=State.RUNNING)
+        metrics.append(tx, job_id, {LOSS: noisy(1, 601), "val/loss": noisy(580, 581)})
+        seen = metrics.read(tx, job_id, None, None, None)
+        metrics.truncate(tx, job_id, 550)
+        assert metrics.newest(tx, job_id, None) < seen.next
+        assert metrics.read(tx, job_id, None, seen.next, None).series == {}
+        metrics.append(tx, job_id, {LOSS: noisy(551, 571)})
+        again = metrics.read(tx, job_id, None, seen.next, None)
+        assert again.series[LOSS].steps == list(range(551, 571))
+        assert again.next == seen.next + 20
+        metrics.append(tx, job_id, {LOSS: noisy(571, 611), "val/loss": noisy(580, 581)})
+        held = seen.followed_by(again).followed_by(metrics.read(tx, job_id, None, again.next, None))
+        assert held == metrics.read(tx, job_id, None, None, None)
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_whoever_polls_holds_what_is_there(database: Database, data: st.DataObject) -> None:
+    names = [LOSS, "val/loss", "lr"]
+    step = dict.fromkeys(names, 0)
+    with database.writing() as tx:
+        job_id = a_job(tx, state=State.RUNNING)
+    held = Metrics(series={}, next=0)
+    for _ in range(data.draw(st.integers(1, 8))):
+        batch = {}
+        for name in data.draw(st.lists(st.sampled_from(names), unique=True)):
+            start = step[name] + data.draw(st.integers(1, 3))
+            step[name] = start + data.draw(st.sampled_from([0, 1, 30, 600]))
+            batch[name] = some_points(start=start, stop=step[name] + 1)
+        with database.writing() as tx:
+            metrics.append(tx, job_id, batch)
+        if data.draw(st.booleans()):
+            # In pages, as the live stream does.
+            for _ in range(data.draw(st.integers(1, 4))):
+                with database.reading() as tx:
+                    held = held.followed_by(metrics.read(tx, job_id, None, held.next, None, upto=held.next + 400))
+        if data.draw(st.booleans()):
+            cut = data.draw(st.integers(0, max(step.values())))
+            with database.writing() as tx:
+                metrics.truncate(tx, job_id, cut)
+                # What the attempt that resumes computes again, to where it was.
+                again = {name: some_points(start=cut + 1, stop=last + 2) for name, last in step.items() if last > cut}
+                metrics.append(tx, job_id, again)
+            step |= {name: last + 1 for name, last in step.items() if last > cut}
+    with database.reading() as tx:
+        held = held.followed_by(metrics.read(tx, job_id, None, held.next, None))
+        assert held == metrics.read(tx, job_id, None, None, None)
 
 
 def test_reading_thinned(database: Database) -> None:
@@ -172,7 +243,7 @@ def test_reading_thinned(database: Database) -> None:
         answer = metrics.read(tx, job_id, None, None, 100)
     assert 50 < len(answer.series[LOSS].steps) <= 100
     assert answer.series["val/loss"].steps == [600]
-    assert answer.next == 1300
+    assert answer.next == 1301
 
 
 @pytest.mark.parametrize("length", [11, 513, 700])
@@ -215,11 +286,11 @@ def test_nor_does_one_before_the_cut_keep_it_from_going_on(database: Database) -
             chunk = (Chunk.job_id == job_id, Chunk.first_step == first)
             tx.execute(update(Chunk).where(*chunk).values(packed=b"damaged"))
         metrics.truncate(tx, job_id, 1100)
-        assert metrics.newest_step(tx, job_id, [LOSS]) == 1024
+        assert metrics.newest(tx, job_id, [LOSS]) == 1024
         metrics.append(tx, job_id, {LOSS: some_points(start=1101, stop=1103)})
         tx.execute(update(Chunk).where(Chunk.job_id == job_id, Chunk.first_step == 1101).values(packed=b"damaged"))
         metrics.append(tx, job_id, {LOSS: some_points(start=1103, stop=1104)})
-        assert metrics.read(tx, job_id, [LOSS], 1102, None).series[LOSS].steps == [1103]
+        assert metrics.read(tx, job_id, [LOSS], 1538, None).series[LOSS].steps == [1103]
         assert read(tx, job_id).steps == [*range(513, 1025), 1103]
 
 
@@ -231,6 +302,6 @@ def test_a_summary_after_a_cut_is_that_of_what_is_left(database: Database) -> No
         metrics.append(tx, job_id, {LOSS: some_points(start=1, stop=3001, values=values.tolist())})
         metrics.truncate(tx, job_id, 1777)
         metrics.append(tx, whole, {LOSS: some_points(start=1, stop=1778, values=values[:1777].tolist())})
-        columns = [c for c in Series.__table__.columns if c.name != "job_id"]
+        columns = [c for c in Series.__table__.columns if c.name not in ("job_id", "last_sequence")]
         cut, never = (tx.execute(select(*columns).where(Series.job_id == one)).all() for one in (job_id, whole))
         assert cut == never and cut[0].last_step == 1777

@@ -52,7 +52,7 @@ def snapshot(report: Report, step: int) -> Snapshot:
         data = f"{name} at {step}".encode()
         (folder / name).write_bytes(data)
         files.append(SnapshotFile(name=name, bytes=len(data), sha256=hashlib.sha256(data).hexdigest()))
-    return Snapshot(type="checkpoint", step=step, epoch=1.0, reason="cadence", score=None, fold=None, files=files)
+    return Snapshot(type="checkpoint", step=step, epoch=1.0, reason="cadence", score=None, files=files)
 
 
 def test_a_snapshot_becomes_a_checkpoint(report: Report, store: FolderStore, database: Database) -> None:

@@ -45,7 +45,7 @@ class Inbox(queue.Queue[Any]):
     def get(self, block: bool = True, timeout: float | None = None) -> Any:
         if self.snapshots:
             self.snapshots -= 1
-            return Snapshot(type="checkpoint", step=1, epoch=1.0, fold=None, reason="cadence", score=None, files=[])
+            return Snapshot(type="checkpoint", step=1, epoch=1.0, reason="cadence", score=None, files=[])
         if not self.left:
             return Exit(0)
         self.left -= 1

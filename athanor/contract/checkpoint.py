@@ -1,0 +1,28 @@
+"""Checkpoints: the weights of a job at a step, with the digests of their files."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from athanor.contract.base import Answer
+
+
+class CheckpointFile(Answer):
+    name: str
+    bytes: int
+    sha256: str
+
+
+class Checkpoint(Answer):
+    id: str
+    job_id: str
+    step: int
+    epoch: float
+    fold: int | None = Field(None, description="cross-validation: the fold that it has not seen, from 1")
+    attempt: int
+    reason: Literal["cadence", "best", "final", "stop"]
+    score: float | None = Field(None, description="value of checkpoints.series at this step, where it was evaluated")
+    bytes: int
+    sha256: str = Field(description="of weights.safetensors")
+    created_at: str
+    files: list[CheckpointFile]

@@ -1,0 +1,16 @@
+"""What happened to a job."""
+
+from typing import Any, Literal
+
+from athanor.contract.base import Answer
+
+
+class Event(Answer):
+    """Something that happened to a job; `seq` grows within the whole service."""
+
+    seq: int
+    job_id: str
+    attempt: int
+    at: str
+    kind: Literal["state", "checkpoint", "log", "warning"]
+    data: dict[str, Any]
