@@ -185,11 +185,11 @@ def a_new_checkpoint(
     score: float | None = None,
     reason: str = "cadence",
     prefix: str | None = None,
-    fold: int | None = None,
+    member: int | None = None,
 ) -> checkpoints.New:
     """What `jobs.commit_checkpoint` takes."""
     files = [CheckpointFile(name=WEIGHTS, bytes=10, sha256="a" * 64)]
-    return checkpoints.New(step, step / 10, reason, score, prefix or f"jobs/x/{step}", files, fold)
+    return checkpoints.New(step, step / 10, reason, score, prefix or f"jobs/x/{step}", files, member)
 
 
 def a_checkpoint(tx: Session, *, job_id: str, step: int, score: float | None = None, reason: str = "cadence") -> str:

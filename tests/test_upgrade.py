@@ -16,6 +16,8 @@ from starlette.testclient import TestClient
 
 from api import schema
 from api.app import create_app
+from athanor.contract import Metrics
+from models.records import metrics
 from models.records.database import Database
 from models.records.tables import Attempt
 from models.settings import Settings
@@ -131,6 +133,40 @@ def test_every_point_of_every_series_is_there(client: httpx.Client, expected: di
             assert hashlib.sha256(json.dumps(now).encode()).hexdigest() == digest
             points += count
     assert points > 1000
+
+
+def test_polling_in_pages_gives_every_point_once(client: httpx.Client, expected: dict[str, Any], old: Path) -> None:
+    database = Database((old / "url").read_text())
+    for id in expected["jobs"]:
+        whole = client.get(f"/v1/jobs/{id}/metrics").json()
+        held, after = Metrics(series={}, next=0), -1
+        while held.next > after:
+            after = held.next
+            with database.reading() as tx:
+                page = metrics.read(tx, id, None, after, None, upto=after + 97)
+            assert sum(len(each.steps) for each in page.series.values()) == page.next - after
+            held = held.followed_by(page)
+        assert held == Metrics.model_validate(whole)
+    database.close()
+
+
+def test_down_and_up_again_keeps_series_and_checkpoints(old: Path) -> None:
+    database, config = Database((old / "url").read_text()), Config()
+    config.set_main_option("script_location", str(schema.MIGRATIONS))
+    before = _rows(database)
+    schema.upgrade(database)
+    with database.engine.connect().execution_options(writes=True) as connection, connection.begin():
+        config.attributes["connection"] = connection
+        command.downgrade(config, LAST_OF_0_1)
+    assert _rows(database) == before
+    database.close()
+
+
+def _rows(database: Database) -> list[Any]:
+    with database.engine.connect() as connection:
+        chunks = text("SELECT job_id, series, first_step, n, packed FROM chunks ORDER BY job_id, series, first_step")
+        checkpoints = text("SELECT id, job_id, step, fold FROM checkpoints ORDER BY id")
+        return [[tuple(row) for row in connection.execute(query)] for query in (chunks, checkpoints)]
 
 
 def test_every_checkpoint_can_be_downloaded(client: httpx.Client, expected: dict[str, Any]) -> None:

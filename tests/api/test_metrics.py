@@ -36,7 +36,8 @@ def job_id(house: Installation, client: httpx.Client) -> str:
 
 def test_columns(client: httpx.Client, job_id: str) -> None:
     found = client.get(f"/v1/jobs/{job_id}/metrics").json()
-    assert found["series"].keys() == {"train/loss", "val/loss", "lr"} and found["next"] == 100
+    assert found["series"].keys() == {"train/loss", "val/loss", "lr"} and found["next"] == 103
+    assert found["directions"] == {"train/loss": "min", "val/loss": "min"}
     assert found["series"]["val/loss"] == {"steps": [50, 100], "values": [0.5, 0.25], "times": [1050.0, 1100.0]}
     train = found["series"]["train/loss"]
     assert train["steps"] == [*range(1, 101)] and train["values"] == [1 / step for step in range(1, 101)]
@@ -49,15 +50,25 @@ def test_series_by_name(client: httpx.Client, job_id: str, query: str) -> None:
 
 def test_an_unknown_series_is_empty(client: httpx.Client, job_id: str) -> None:
     found = client.get(f"/v1/jobs/{job_id}/metrics?series=val/f1").json()
-    assert found == {"series": {"val/f1": {"steps": [], "values": [], "times": []}}, "next": 0}
+    empty: dict[str, list[float]] = {"steps": [], "values": [], "times": []}
+    assert found == {"series": {"val/f1": empty}, "next": 103, "directions": {"val/f1": "max"}}
 
 
 def test_after(client: httpx.Client, job_id: str) -> None:
-    found = client.get(f"/v1/jobs/{job_id}/metrics?after=98").json()
+    found = client.get(f"/v1/jobs/{job_id}/metrics?after=99").json()
     assert found["series"]["train/loss"]["steps"] == [99, 100] and found["series"]["val/loss"]["steps"] == [100]
-    for after in (100, 2**63 - 1):
+    for after in (103, 2**63 - 1):
         found = client.get(f"/v1/jobs/{job_id}/metrics?after={after}").json()
         assert found["next"] == after and not any(series["steps"] for series in found["series"].values())
+
+
+def test_what_comes_later_for_an_earlier_step_is_not_passed_over(
+    house: Installation, client: httpx.Client, job_id: str
+) -> None:
+    write(house, job_id, val_accuracy={50: 0.75})
+    found = client.get(f"/v1/jobs/{job_id}/metrics?after=103").json()
+    assert found["series"] == {"val/accuracy": {"steps": [50], "values": [0.75], "times": [1050.0]}}
+    assert found["next"] == 104
 
 
 def test_polling_gives_every_point_once(house: Installation, client: httpx.Client, job_id: str) -> None:
@@ -87,7 +98,7 @@ def test_thinning_keeps_extremes(house: Installation, client: httpx.Client, job_
 
 def test_numbers_that_are_none_are_strings(house: Installation, client: httpx.Client, job_id: str) -> None:
     write(house, job_id, train_loss={101: math.nan, 102: math.inf, 103: -math.inf, 104: 1.0, 105: math.nan})
-    answer = client.get(f"/v1/jobs/{job_id}/metrics?after=100")
+    answer = client.get(f"/v1/jobs/{job_id}/metrics?after=103")
     assert answer.json()["series"]["train/loss"]["values"] == ["NaN", "Infinity", "-Infinity", 1.0, "NaN"]
     job = client.get(f"/v1/jobs/{job_id}").json()
     assert job["latest"]["train/loss"] == {"step": 105, "value": "NaN"}
@@ -112,9 +123,9 @@ def test_waiting_ends_when_points_come(
     later.append(timer)
     timer.start()
     began = time.monotonic()
-    found = live.get(f"/v1/jobs/{job_id}/metrics?after=100&wait=15").json()
+    found = live.get(f"/v1/jobs/{job_id}/metrics?after=103&wait=15").json()
     assert 0.4 < time.monotonic() - began < 5
-    assert found["series"]["train/loss"]["steps"] == [101] and found["next"] == 101
+    assert found["series"]["train/loss"]["steps"] == [101] and found["next"] == 104
 
 
 def test_waiting_ends_when_the_job_does(live: httpx.Client, job_id: str, later: list[threading.Thread]) -> None:
@@ -125,30 +136,30 @@ def test_waiting_ends_when_the_job_does(live: httpx.Client, job_id: str, later: 
     later.append(timer)
     timer.start()
     began = time.monotonic()
-    assert live.get(f"/v1/jobs/{job_id}/metrics?after=100&wait=15").json()["next"] == 100
+    assert live.get(f"/v1/jobs/{job_id}/metrics?after=103&wait=15").json()["next"] == 103
     assert time.monotonic() - began < 5
 
 
 def test_waiting_has_an_end(live: httpx.Client, job_id: str) -> None:
     began = time.monotonic()
-    found = live.get(f"/v1/jobs/{job_id}/metrics?after=100&wait=1").json()
-    assert 0.9 < time.monotonic() - began < 3 and found["next"] == 100
+    found = live.get(f"/v1/jobs/{job_id}/metrics?after=103&wait=1").json()
+    assert 0.9 < time.monotonic() - began < 3 and found["next"] == 103
     began = time.monotonic()
-    assert live.get(f"/v1/jobs/{job_id}/metrics?after=100").json()["next"] == 100
+    assert live.get(f"/v1/jobs/{job_id}/metrics?after=103").json()["next"] == 103
     assert time.monotonic() - began < 0.5
 
 
 def test_waiting_for_one_series_is_not_ended_by_another(house: Installation, live: httpx.Client, job_id: str) -> None:
     write(house, job_id, train_loss=dict.fromkeys(range(101, 111), 1.0))
     began = time.monotonic()
-    found = live.get(f"/v1/jobs/{job_id}/metrics?series=val/loss&after=100&wait=0.8").json()
+    found = live.get(f"/v1/jobs/{job_id}/metrics?series=val/loss&after=103&wait=0.8").json()
     assert time.monotonic() - began > 0.7 and found["series"]["val/loss"]["steps"] == []
 
 
 def test_many_can_wait_and_others_are_served(live: httpx.Client, job_id: str) -> None:
     def wait() -> None:
         httpx.get(
-            str(live.base_url.join(f"/v1/jobs/{job_id}/metrics?after=100&wait=2")),
+            str(live.base_url.join(f"/v1/jobs/{job_id}/metrics?after=103&wait=2")),
             headers=live.headers,
             trust_env=False,
         )
@@ -167,8 +178,9 @@ def test_many_can_wait_and_others_are_served(live: httpx.Client, job_id: str) ->
 def test_an_ended_job_makes_nobody_wait(trained: Trained) -> None:
     began = time.monotonic()
     path = f"/v1/jobs/{trained.table}/metrics"
-    found = trained.client.get(path, params={"after": 12, "wait": 30}).json()
-    assert time.monotonic() - began < 2 and found["next"] == 12
+    newest = trained.client.get(path, params={"after": 0}).json()["next"]
+    found = trained.client.get(path, params={"after": newest, "wait": 30}).json()
+    assert time.monotonic() - began < 2 and (found["series"], found["next"]) == ({}, newest)
     whole = trained.client.get(path).json()["series"]
     assert whole["train/loss"]["steps"] == [*range(1, 13)]
     assert np.isfinite(whole["test/accuracy"]["values"]).all()

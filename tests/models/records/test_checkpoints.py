@@ -142,16 +142,40 @@ def test_the_last_and_the_best_are_kept(
         assert sorted([*kept, *steps(tx, job_id, "deleting")]) == [10, 20, 30, 40, 50, 60]
 
 
-def test_each_fold_keeps_its_own(database: Database, job_id: str) -> None:
+def test_each_member_keeps_its_own(database: Database, job_id: str) -> None:
     with database.writing() as tx:
-        for step, (fold, score) in enumerate([(1, 0.1), (1, 0.3), (1, 0.2), (2, 0.6), (2, 0.5), (2, 0.7)], 1):
-            new = a_new_checkpoint(step=step, score=score, fold=fold)
+        for step, (member, score) in enumerate([(1, 0.1), (1, 0.3), (1, 0.2), (2, 0.6), (2, 0.5), (2, 0.7)], 1):
+            new = a_new_checkpoint(step=step, score=score, member=member)
             jobs.commit_checkpoint(tx, job_id, 1, new)
         checkpoints.retire(tx, job_id, 1, 1, "min")
         assert steps(tx, job_id) == [1, 3, 5, 6]
-        best = [checkpoints.best(tx, job_id, "min", fold) for fold in (None, 1, 2)]
+        best = [checkpoints.best(tx, job_id, "min", member) for member in (None, 1, 2)]
         assert [one.step for one in best if one] == [1, 1, 5]
         assert [one.fold for one in checkpoints.page(tx, job_id, None, 9)] == [1, 1, 2, 2]
+
+
+def test_members_have_checkpoints_of_the_same_step(database: Database, job_id: str) -> None:
+    with database.writing() as tx:
+        for step in (10, 20):
+            for member in (None, 1, 2):
+                new = a_new_checkpoint(step=step, member=member, prefix=f"jobs/x/{step}-{member}")
+                jobs.commit_checkpoint(tx, job_id, 1, new)
+        everyone = checkpoints.page(tx, job_id, None, 9)
+        assert [(one.step, one.fold) for one in everyone] == [
+            (step, fold) for step in (10, 20) for fold in (None, 1, 2)
+        ]
+        for at, one in enumerate(everyone):
+            assert checkpoints.page(tx, job_id, one.id, 9) == everyone[at + 1 :]
+        newest = [checkpoints.newest(tx, job_id, member) for member in (None, 1, 2)]
+        assert [(one.step, one.member) for one in newest if one] == [(20, 2), (20, 1), (20, 2)]
+        assert checkpoints.best(tx, job_id, "min", 1) == newest[1]
+        checkpoints.mark_corrupt(tx, everyone[-1].id)
+        again = a_new_checkpoint(step=20, member=1, prefix="jobs/x/again")
+    with pytest.raises(IntegrityError), database.writing() as tx:
+        jobs.commit_checkpoint(tx, job_id, 1, again)
+    with database.writing() as tx:
+        jobs.commit_checkpoint(tx, job_id, 1, a_new_checkpoint(step=20, member=2, prefix="jobs/x/again"))
+        assert len(checkpoints.page(tx, job_id, None, 9)) == 6
 
 
 def test_what_an_earlier_try_left_is_retired_again_until_it_is_forgotten(database: Database, job_id: str) -> None:

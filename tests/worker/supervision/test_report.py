@@ -16,7 +16,7 @@ from models.records.database import Database
 from models.settings import Limits, Settings
 from models.storage.folder import FolderStore
 from tests.factories import LEASE, a_submission, a_worker
-from worker.messages import PointBatch, ProtocolError, Snapshot, SnapshotFile
+from worker.messages import PointBatch, ProtocolError, Snapshot, SnapshotFile, snapshot_folder
 from worker.supervision.report import Report
 
 
@@ -43,16 +43,16 @@ def report(database: Database, store: FolderStore, claim: jobs.Claim, tmp_path: 
     return Report(database, store, Settings(data=tmp_path), claim, CheckpointPolicy(mode="min"), folder)
 
 
-def snapshot(report: Report, step: int) -> Snapshot:
+def snapshot(report: Report, step: int, member: int | None = None) -> Snapshot:
     """Files in the trainer's folder, and what a trainer says of them."""
-    folder = report.trainer_folder / f"step-{step}"
+    folder = report.trainer_folder / snapshot_folder(step, member)
     folder.mkdir()
     files = []
     for name in FILES:
         data = f"{name} at {step}".encode()
         (folder / name).write_bytes(data)
         files.append(SnapshotFile(name=name, bytes=len(data), sha256=hashlib.sha256(data).hexdigest()))
-    return Snapshot(type="checkpoint", step=step, epoch=1.0, reason="cadence", score=None, files=files)
+    return Snapshot(type="checkpoint", step=step, epoch=1.0, reason="cadence", score=None, member=member, files=files)
 
 
 def test_a_snapshot_becomes_a_checkpoint(report: Report, store: FolderStore, database: Database) -> None:
@@ -109,7 +109,7 @@ def test_what_nobody_committed_goes_and_a_later_attempt_s_stays(report: Report, 
     source = report.trainer_folder / "file"
     source.write_bytes(b"x")
     job = f"jobs/{report.job_id}"
-    for orphan in ("a0/step-5", "a1/step-20", "a2/step-30", "origin"):
+    for orphan in ("a0/step-5", "a1/step-20", "a1/step-20-member-2", "a2/step-30", "origin"):
         store.put(f"{job}/{orphan}/{FILES[0]}", source)
     for stray in (".DS_Store", "a1/.DS_Store", "a1/other/.DS_Store"):
         store.put(f"{job}/{stray}", source)
@@ -129,9 +129,31 @@ def test_an_attempt_that_is_fenced_off_commits_nothing(report: Report, database:
         assert checkpoints.newest(tx, report.job_id) is None
 
 
-def points(*steps: int, name: str = "train/loss") -> PointBatch:
+def points(*steps: int, name: str = "train/loss", member: int | None = None) -> PointBatch:
     columns = (list(steps), [0.5] * len(steps), [1.0] * len(steps))
-    return PointBatch(type="points", step=max(steps), epoch=1.0, eta=0.0, series={name: columns})
+    return PointBatch(type="points", member=member, step=max(steps), epoch=1.0, eta=0.0, series={name: columns})
+
+
+def test_members_have_series_and_checkpoints_of_the_same_step(
+    report: Report, store: FolderStore, database: Database
+) -> None:
+    for member in (1, 2):
+        report.points(points(1, 2, member=member))
+        report.checkpoint(snapshot(report, 2, member))
+    report.points(points(1))
+    report.flush()
+    report.clear()
+    with database.reading() as tx:
+        series = metrics.read(tx, report.job_id, None, None, None).series
+        kept = [(one.step, one.fold) for one in checkpoints.page(tx, report.job_id, None, 9)]
+    assert {name: each.steps for name, each in series.items()} == {
+        "folds/1/train/loss": [1, 2],
+        "folds/2/train/loss": [1, 2],
+        "train/loss": [1],
+    }
+    assert kept == [(2, 1), (2, 2)]
+    job = f"jobs/{report.job_id}"
+    assert {key.rpartition("/")[0] for key in store.keys(job)} == {f"{job}/a1/step-2-member-{one}" for one in (1, 2)}
 
 
 def test_a_series_does_not_go_back(report: Report, database: Database) -> None:

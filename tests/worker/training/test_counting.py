@@ -19,6 +19,7 @@ from models.serving.prediction import Predictor
 from models.settings import Limits
 from tests import small
 from tests.worker.training.test_run import Listening
+from worker.messages import snapshot_folder
 from worker.training import point_buffer, snapshot
 from worker.training.attempt import attempt
 from worker.training.learner import Learner
@@ -196,15 +197,13 @@ def test_a_trainer_counts(folds: int, tmp_path: Path, monkeypatch: pytest.Monkey
     kept = [message for message in pipe.heard if message["type"] == "checkpoint"]
     assert [(message["step"], message["reason"]) for message in kept] == [(at + 1, "final") for at in range(folds)]
     assert all(message["score"] > 0 for message in kept)
-    told = {name for message in pipe.heard if message["type"] == "points" for name in message["series"]}
-    first = "folds/1/" if folds > 1 else ""
-    assert {f"{first}train/loss", f"{first}val/perplexity", f"{first}test/perplexity"} <= told
+    first = 1 if folds > 1 else None
+    points = [message for message in pipe.heard if message["type"] == "points" and message["member"] == first]
+    told = {name for message in points for name in message["series"]}
+    assert {"train/loss", "val/perplexity", "test/perplexity"} <= told
     (baseline,) = {message["baseline"]["kind"] for message in pipe.heard if message["type"] == "baseline"}
     assert baseline == "unigram" and pipe.heard[-1]["type"] == "finished"
     again = Listening(parent_watch, patience=-1)
-    attempt(
-        {**assignment, "resume": str(tmp_path / f"step-{kept[-1]['step']}"), "best": None, "origin": None},
-        again,
-        parent_watch,
-    )
+    newest = tmp_path / snapshot_folder(kept[-1]["step"], kept[-1]["member"])
+    attempt({**assignment, "resume": str(newest), "best": None, "origin": None}, again, parent_watch)
     assert not any(message["type"] == "checkpoint" for message in again.heard), "it was over"

@@ -12,8 +12,10 @@ import pytest
 from models.data.preparation import examples as preparation
 from models.data.preparation.examples import Prepared
 from models.parts.metric import direction
+from models.records.metrics import series_name
 from tests import small
 from worker import messages
+from worker.messages import snapshot_folder
 from worker.training import build as construction
 from worker.training import point_buffer, run
 from worker.training.attempt import attempt
@@ -31,16 +33,17 @@ class Listening(Pipe):
 
     def __init__(self, parent_watch: ParentWatch, patience: int) -> None:
         self.parent_watch, self.patience, self.heard = parent_watch, patience, list[Message]()
-        self.reached = 0
+        self.reached: dict[str, int] = {}
 
     def send(self, kind: str, **data: Any) -> None:
         said = {"type": kind, **data}
         messages.read(json.dumps(said).encode())
         self.heard.append(said)
-        if kind == "points" and data["series"]:
-            columns = [steps for steps, _, _ in data["series"].values()]
-            assert min(steps[0] for steps in columns) > self.reached, "a step has points after it was told"
-            self.reached = max(steps[-1] for steps in columns)
+        if kind == "points":
+            for name, (steps, _, _) in data["series"].items():
+                full = series_name(name, data["member"])
+                assert steps[0] > self.reached.get(full, -1), f"{full} goes back"
+                self.reached[full] = steps[-1]
         self.patience -= kind == "checkpoint"
         if self.patience == 0:
             self.parent_watch.stop = "pause"
@@ -111,25 +114,27 @@ class Job:
         newest = self.checkpoints[-1] if self.checkpoints else None
         parent_watch = ParentWatch()
         pipe = self.listener(parent_watch, self.every)
-        resume, best = (newest["folder"], self._best(newest["fold"])) if newest else (None, None)
+        resume, best = (newest["folder"], self._best(newest["member"])) if newest else (None, None)
         here = {"folder": str(folder), "resume": resume, "best": best, "origin": None}
         with suppress(Killed):
             attempt({**self.assignment, **here}, pipe, parent_watch)
         for message in pipe.heard:
             match message["type"]:
                 case "checkpoint":
-                    self.checkpoints.append({**message, "folder": str(folder / f"step-{message['step']}")})
+                    name = snapshot_folder(message["step"], message["member"])
+                    self.checkpoints.append({**message, "folder": str(folder / name)})
                 case "baseline":
                     self.baseline = message["baseline"]
                 case "points":
-                    for name, (steps, values, _) in message["series"].items():
+                    for own, (steps, values, _) in message["series"].items():
+                        name = series_name(own, message["member"])
                         for step, value in zip(steps, values, strict=True):
                             assert step not in self.points.setdefault(name, {}), f"{name} has step {step} twice"
                             self.points[name][step] = value
         return bool(pipe.heard[-1]["type"] == "finished")
 
-    def _best(self, fold: int | None) -> str | None:
-        scored = [one for one in self.checkpoints if one["fold"] == fold and one["score"] is not None]
+    def _best(self, member: int | None) -> str | None:
+        scored = [one for one in self.checkpoints if one["member"] == member and one["score"] is not None]
         series = self.assignment["spec"].get("checkpoints", {}).get("series", "val/loss")  # type: ignore[attr-defined]
         sign = 1 if direction(series) == "min" else -1
         best = min(scored, key=lambda one: (sign * one["score"], one["step"]), default=None)
@@ -173,7 +178,7 @@ def test_a_job_cut_at_its_checkpoints_ends_as_if_never_touched(
 def test_a_reader_has_every_point_of_the_last_step_though_its_trainer_dies_before_the_checkpoint(
     dataset: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It reads on after the step that it has reached, and what is done again is not told to it again."""
+    """And what is done again is told as it was."""
     monkeypatch.setattr(point_buffer, "EVERY", -1.0)
     for name in ("whole", "cut"):
         (tmp_path / name).mkdir()
@@ -213,7 +218,7 @@ def test_each_fold_has_its_series_and_checkpoints(folds: Job) -> None:
         steps = list(folds.points[f"folds/{fold}/train/loss"])
         assert steps == list(range(9 * fold - 8, 9 * fold + 1))
         assert list(folds.points[f"folds/{fold}/val/loss"]) == steps[2::3]
-        ours = [one for one in folds.checkpoints if one["fold"] == fold]
+        ours = [one for one in folds.checkpoints if one["member"] == fold]
         assert [one["step"] for one in ours] == steps[2::3]
         assert ours[-1]["reason"] == "final"
     assert "train/loss" not in folds.points
