@@ -9,6 +9,7 @@ from sqlalchemy.exc import IntegrityError
 
 from api import builtin
 from api.deps import Service, missing
+from api.problems import Refused
 from athanor.contract import Job, Plan
 from models.errors import SpecError
 from models.planning.rehearsal import rehearse
@@ -98,3 +99,17 @@ def job(service: Service, job_id: str) -> Job:
     if found is None:
         raise missing("job", job_id)
     return found
+
+
+def usable(service: Service, job_id: str) -> Job:
+    """A job whose checkpoints this version reads. Raises Refused with 404, or with 409 for a job of 0.1."""
+    with service.database.reading() as tx:
+        is_old = job_views.is_from_0_1(tx, job_id)
+    if is_old:
+        raise Refused(
+            409,
+            "old_version",
+            "this job was trained by version 0.1: its checkpoints can be downloaded, but this version does not predict "
+            "with them, export or fork them; submit its spec again",
+        )
+    return job(service, job_id)

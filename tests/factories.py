@@ -72,7 +72,13 @@ def a_worker(
 
 def a_spec(**parts: Any) -> dict[str, Any]:
     """A job spec as it is stored, with the given fields on top."""
-    return {"architecture": {"kind": "mlp"}, "dataset": {"id": "iris"}, "tags": {}, **parts}
+    return {
+        "architecture": {"kind": "mlp"},
+        "dataset": {"id": "iris"},
+        "checkpoints": {"mode": "min"},
+        "tags": {},
+        **parts,
+    }
 
 
 def a_submission(

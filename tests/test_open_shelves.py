@@ -89,8 +89,8 @@ from models.planning.rehearsal import rehearse
 from models.planning.spec import JobSpec, settle
 from models.settings import Limits
 from tests import small
-from worker.training.build import build_config
-from worker.training.loop import Learner, fit
+from worker.training.build import build
+from worker.training.loop import fit
 
 values = np.arange(1, 41) / 3
 table = small.ingested(Path("t"), {"x": values, "target": values})
@@ -103,9 +103,7 @@ for task in ("regression", "log_regression"):
     prepared = prepare(table, roles, spec.dataset.split)
     target = prepared.preparation.target
     assert Preparation.model_validate_json(prepared.preparation.model_dump_json()) == prepared.preparation
-    model = spec.architecture.build(prepared.preparation.inputs(), target.outputs)
-    config = build_config(spec, prepared, torch.device("cpu"))
-    learner = Learner(model, spec.hyperparameters.optimizer.over(model), config)
+    learner = build(spec, prepared)
     *_, last = fit(learner, (prepared.train.x, prepared.train.t), (prepared.val.x, prepared.val.t))
     told[task] = {
         "spec": plan.spec, "directions": plan.directions, "series": sorted(last.series),

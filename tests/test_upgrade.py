@@ -21,6 +21,7 @@ from models.records import metrics
 from models.records.database import Database
 from models.records.tables import Attempt
 from models.settings import Settings
+from tests.api import kit
 
 ARCHIVE = Path(__file__).parent / "data" / "service-0.1.tar.gz"
 LAST_OF_0_1 = "0004"
@@ -103,7 +104,11 @@ def test_jobs_keep_their_states_and_numbers(client: httpx.Client, expected: dict
         job = client.get(f"/v1/jobs/{id}").json()
         for name in ("name", "created_at", "latest", "tags", "attempt"):
             assert job[name] == before[name], (id, name)
-        if before["state"] not in UNFINISHED:
+        if before["state"] in UNFINISHED:
+            assert job["state"] == "failed" and "submit its spec again" in job["error"]["message"]
+            assert job["transitions"][-1]["from"] == before["state"] and job["transitions"][-1]["to"] == "failed"
+            assert job["finished_at"] is not None
+        else:
             assert (job["state"], job["error"]) == (before["state"], before["error"])
 
 
@@ -194,3 +199,45 @@ def test_attempts_keep_their_processes_there_and_back(old: Path) -> None:
         command.downgrade(config, LAST_OF_0_1)
         assert [tuple(row) for row in connection.execute(pids)] == before
     database.close()
+
+
+def test_what_cannot_go_on_is_refused_with_a_sentence(client: httpx.Client, expected: dict[str, Any]) -> None:
+    trained = next(id for id, job in expected["jobs"].items() if job["name"] == "table")
+    asked = [
+        client.post(f"/v1/jobs/{trained}/predict", json={"rows": [{"width": 0.5, "color": "red"}]}),
+        client.post(f"/v1/jobs/{trained}/fork", json={}),
+        client.get(f"/v1/jobs/{trained}/checkpoints/best/export?format=bundle"),
+    ]
+    for answer in asked:
+        assert (answer.status_code, answer.json()["code"]) == (409, "old_version")
+        assert "submit its spec again" in answer.json()["detail"]
+    paused = next(id for id, job in expected["jobs"].items() if job["state"] == "paused")
+    assert client.post(f"/v1/jobs/{paused}/resume").status_code == 409
+
+
+SMALL: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "table": ({"kind": "mlp", "hidden": [4]}, {"inputs": ["width", "color"], "target": "price"}),
+    "reviews": ({"kind": "textcnn", "widths": [2], "channels": 2, "embedding": 4}, {"target": "label"}),
+    "tags": ({"kind": "rnn", "hidden": 4, "embedding": 4}, {"input": "words", "target": "tags"}),
+    "pixels": ({"kind": "cnn", "channels": [2], "hidden": [4]}, {}),
+    "text": ({"kind": "ngram"}, {}),
+}
+
+
+def test_its_datasets_still_train(client: httpx.Client, old: Path) -> None:
+    """The specs of 0.1 on its data give the figures of 0.1: cells of either form are read alike."""
+    listed = {each["name"]: each["id"] for each in client.get("/v1/datasets").json()["data"]}
+    submitted = {}
+    for name, (architecture, choice) in SMALL.items():
+        spec = {"architecture": architecture, "dataset": {"id": listed[name], **choice}, "hyperparameters": {}}
+        answer = client.post("/v1/jobs", json=spec | {"hyperparameters": {} if name == "text" else {"epochs": 2}})
+        assert answer.status_code == 201, answer.json()
+        submitted[name] = answer.json()["id"]
+    kit.train(Settings(data=old, database_url=(old / "url").read_text(), store=f"file://{old / 'store'}"))
+    for name, id in submitted.items():
+        job = client.get(f"/v1/jobs/{id}").json()
+        assert job["state"] == "succeeded", (name, job["error"])
+    before = json.loads((old / "expected.json").read_text())["jobs"].values()
+    (pixels,) = [job for job in before if job["name"] == "pixels"]
+    latest = client.get(f"/v1/jobs/{submitted['pixels']}").json()["latest"]
+    assert latest["train/loss"] == pixels["latest"]["train/loss"]

@@ -87,7 +87,7 @@ def _answer(
 def _export(
     service: Service, job_id: str, checkpoint_id: str, format: ExportFormat, folder: Path
 ) -> tuple[Order, Exported]:
-    job = submission.job(service, job_id)
+    job = submission.usable(service, job_id)
     architecture = JobSpec.model_validate(job.spec).architecture
     if format not in architecture.exports:
         raise SpecError(

@@ -47,7 +47,7 @@ def create(
     said = f"{job_id} {wanted.model_dump_json(exclude_unset=True)}"
     if not validate_only and (made := submission.earlier(service, response, caller, said, idempotency_key)):
         return made
-    parent = submission.job(service, job_id)
+    parent = submission.usable(service, job_id)
     spec = _spec(dict(parent.spec), wanted)
     _check_folds(parent, spec)
     with tempfile.TemporaryDirectory(dir=service.settings.scratch) as name:

@@ -9,6 +9,7 @@ from cachetools import LRUCache
 from fastapi import APIRouter, Query, Response
 from pydantic import Field
 
+from api import submission
 from api.deps import Parts, Service, missing
 from api.routes.checkpoints import find, take
 from athanor.contract import Generation, Predictions
@@ -42,6 +43,7 @@ def create(
     checkpoint: Annotated[str, Query(description="an id, best or last")] = "best",
 ) -> Response:
     """Labels with probabilities, or values, from rows as they were uploaded: the job's own preprocessing is applied."""
+    submission.usable(service, job_id)
     with service.database.reading() as tx:
         checkpoint_id = find(tx, job_id, checkpoint).id
     with _lock:

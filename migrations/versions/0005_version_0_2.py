@@ -1,5 +1,6 @@
 """Version 0.2: what its rows say that those of 0.1 did not."""
 
+import time
 import zlib
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -41,6 +42,7 @@ ATTEMPTS = sa.table(
 
 
 def upgrade() -> None:
+    end_unfinished_jobs()
     number_points()
     name_members()
     _change_jobs(_say_more)
@@ -50,6 +52,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.drop_column("jobs", "made_with")
     op.drop_index("ix_jobs_state", "jobs")
     op.drop_column("jobs", "desired_by")
     name_one_process_of_attempts()
@@ -249,3 +252,40 @@ def fold_members() -> None:
         table.alter_column("member", new_column_name="fold", existing_type=sa.Integer(), nullable=True)
         table.create_unique_constraint("uq_checkpoints_job_id", ["job_id", "step"])
     op.execute("UPDATE checkpoints SET fold = NULL WHERE fold = 0")
+
+
+UNFINISHED = ("queued", "starting", "running", "paused")
+ENDED = "version 0.2 cannot go on with a job that 0.1 began: submit its spec again; its checkpoints can be downloaded"
+STATES = sa.table(
+    "jobs",
+    *map(sa.column, ("id", "state", "attempt", "lease_owner", "lease_expires_at", "eta_seconds", "version")),
+    sa.column("finished_at", sa.Double),
+    sa.column("error", sa.JSON),
+)
+ENDS = sa.table("attempts", *map(sa.column, ("job_id", "attempt", "ended_at", "outcome")))
+EVENTS = sa.table("events", *map(sa.column, ("job_id", "attempt", "at", "kind")), sa.column("data", sa.JSON))
+
+
+def end_unfinished_jobs() -> None:
+    """What 0.1 had not finished fails with a sentence. A job without `made_with` is one of 0.1."""
+    op.add_column("jobs", sa.Column("made_with", sa.String(40), nullable=True))
+    bind, at = op.get_bind(), time.time()
+    of_old = sa.select(STATES.c.id, STATES.c.state, STATES.c.attempt).where(STATES.c.state.in_(UNFINISHED))
+    for job in bind.execute(of_old).all():
+        ended = {
+            "state": "failed",
+            "lease_owner": None,
+            "lease_expires_at": None,
+            "eta_seconds": None,
+            "finished_at": at,
+            "error": {"code": "old_version", "message": ENDED, "retryable": False},
+            "version": STATES.c.version + 1,
+        }
+        bind.execute(sa.update(STATES).where(STATES.c.id == job.id).values(**ended))
+        bind.execute(
+            sa.update(ENDS)
+            .where(ENDS.c.job_id == job.id, ENDS.c.ended_at.is_(None))
+            .values(ended_at=at, outcome="ended by the upgrade to version 0.2")
+        )
+        moved = {"from": job.state, "to": "failed", "reason": ENDED, "actor": "sweep"}
+        bind.execute(sa.insert(EVENTS).values(job_id=job.id, attempt=job.attempt, at=at, kind="state", data=moved))

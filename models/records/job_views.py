@@ -35,6 +35,11 @@ def version(tx: Session, job_id: str) -> int | None:
     return tx.scalar(select(Job.version).where(Job.id == job_id))
 
 
+def is_from_0_1(tx: Session, job_id: str) -> bool:
+    """Whether version 0.1 accepted a job: its checkpoints can be downloaded, and are read by no later version."""
+    return tx.scalar(select(Job.id).where(Job.id == job_id, Job.made_with.is_(None))) is not None
+
+
 def best_mode(tx: Session, job_id: str) -> Direction | None:
     """Which way the series improves that chooses a job's best checkpoint; None for an unknown id."""
     found: Direction | None = tx.scalar(select(Job.spec["checkpoints"]["mode"].as_string()).where(Job.id == job_id))

@@ -1,7 +1,6 @@
 """A job's life: every change of its state that there is, and no other file makes one.
 
-The guard names what the caller believes: the state, and for whoever holds a lease the attempt. Where the belief is
-stale no row matches, and the caller learns that it is fenced off or that the state forbids the wish.
+A guard names the state that the caller believes in, and the attempt of whoever holds a lease. A stale one moves no row.
 """
 
 from collections.abc import Collection
@@ -12,6 +11,7 @@ from sqlalchemy import ColumnElement, case, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from athanor.contract import LEASED, Baseline, JobError, State
+from athanor.version import __version__
 from models.records import attempts, checkpoints, idempotency, job_views, metrics
 from models.records.database import now
 from models.records.events import note
@@ -78,6 +78,7 @@ def submit(tx: Session, wanted: Submission) -> tuple[str, bool]:
             priority=wanted.priority,
             idempotency_key=wanted.idempotency_key,
             request_sha256=wanted.request_sha256,
+            made_with=__version__,
             state=State.QUEUED,
             not_before=0.0,
             created_at=now(),

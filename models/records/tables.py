@@ -110,6 +110,7 @@ class Job(Base):
     baseline: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     idempotency_key: Mapped[str | None]
     request_sha256: Mapped[str] = mapped_column(String(64))
+    made_with: Mapped[str | None] = mapped_column(String(40))
 
     state: Mapped[str] = mapped_column(String(20))
     desired: Mapped[str] = mapped_column(String(20), default="run")

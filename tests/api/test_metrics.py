@@ -37,7 +37,6 @@ def job_id(house: Installation, client: httpx.Client) -> str:
 def test_columns(client: httpx.Client, job_id: str) -> None:
     found = client.get(f"/v1/jobs/{job_id}/metrics").json()
     assert found["series"].keys() == {"train/loss", "val/loss", "lr"} and found["next"] == 103
-    assert found["directions"] == {"train/loss": "min", "val/loss": "min"}
     assert found["series"]["val/loss"] == {"steps": [50, 100], "values": [0.5, 0.25], "times": [1050.0, 1100.0]}
     train = found["series"]["train/loss"]
     assert train["steps"] == [*range(1, 101)] and train["values"] == [1 / step for step in range(1, 101)]
@@ -51,7 +50,7 @@ def test_series_by_name(client: httpx.Client, job_id: str, query: str) -> None:
 def test_an_unknown_series_is_empty(client: httpx.Client, job_id: str) -> None:
     found = client.get(f"/v1/jobs/{job_id}/metrics?series=val/f1").json()
     empty: dict[str, list[float]] = {"steps": [], "values": [], "times": []}
-    assert found == {"series": {"val/f1": empty}, "next": 103, "directions": {"val/f1": "max"}}
+    assert found == {"series": {"val/f1": empty}, "next": 103}
 
 
 def test_after(client: httpx.Client, job_id: str) -> None:

@@ -172,7 +172,13 @@ def test_submit_from_a_file_standard_input_or_two_words(stub: Stub, tmp_path: Pa
 
 def _a_plan(**said: Any) -> dict[str, Any]:
     numbers = ("parameters", "trainable", "memory_bytes", "train_rows", "val_rows", "test_rows", "steps")
-    rest = {"task": "classification", "steps_per_epoch": 10, "checkpoint_bytes": 2048, "spec": {}}
+    rest = {
+        "task": "classification",
+        "steps_per_epoch": 10,
+        "checkpoint_bytes": 2048,
+        "spec": {},
+        "directions": {"loss": "min"},
+    }
     return dict.fromkeys(numbers, 100) | rest | said
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from athanor import spec_fields
 from athanor.contract import JobSpec
+from models.parts.split import SPLITS
 from tests.athanor.command_line import run
 from tests.athanor.stub import Stub, as_json
 
@@ -16,8 +17,13 @@ SGD = ADAM | {"kind": "sgd", "summary": "Steps."}
 
 
 def _with_parts() -> dict[str, Any]:
-    """The schema of a spec, with two optimizers as the service names them."""
+    """The schema of a spec, with its splits and two optimizers as the service names them."""
     schema = JobSpec.model_json_schema()
+    splits = {part.__name__: part.model_json_schema() for part in SPLITS}
+    schema["$defs"] |= splits
+    schema["$defs"]["DatasetChoice"]["properties"]["split"] = {
+        "oneOf": [{"$ref": f"#/$defs/{name}"} for name in splits]
+    }
     kinds = {kind: {"properties": {"kind": {"const": kind}}, "type": "object"} for kind in ("adam", "sgd")}
     schema["$defs"] |= kinds
     union = {"oneOf": [{"$ref": f"#/$defs/{kind}"} for kind in kinds]}
@@ -42,7 +48,7 @@ def service(stub: Stub) -> Stub:
         ("checkpoints", [["keep_best", "integer ≥ 0, ≤ 1000", "1"]]),
         ("resources", [["device", "auto | cpu | cuda", '"auto"']]),
         ("metrics", [["every_steps", "integer ≥ 1, ≤ 1000000", "1"]]),
-        ("dataset", [["id", "string", "must be given"], ["split", "holdout | given | folds"]]),
+        ("dataset", [["id", "string", "must be given"], ["split", "folds | given | holdout"]]),
         ("split", [["dataset.split: folds"], ["n", "integer ≥ 2, ≤ 100", "5"], ["dataset.split: holdout"]]),
         ("optimizer", [["hyperparameters.optimizer"], ["adam", "Moments."], ["sgd", "Steps."]]),
         ("ema", [["ema", "number > 0, < 1 | null", "null", "decay of the weights' moving average"]]),

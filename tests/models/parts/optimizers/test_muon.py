@@ -1,6 +1,7 @@
 """Muon against Jordan's iteration in numpy, and AdamW beside it."""
 
 import copy
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -101,7 +102,8 @@ def test_which_weights_are_hidden_matrices(architecture: Architecture, kind: Inp
 
 
 def test_the_schedule_reaches_both() -> None:
-    learner = small.learner(MLP(hidden=[8]), Muon(), "vector", steps=1, factor=lambda step, steps: 0.0)
+    learner = small.learner(MLP(hidden=[8]), Muon(), "vector", steps=1)
+    learner.config = replace(learner.config, rate_factor=lambda step, steps: 0.0)
     before = [value.detach().clone() for value in learner.model.parameters()]
     list(fit(learner, small.problem("vector"), None))
     assert [group["lr"] for group in learner.optimizer.param_groups] == [0.0, 0.0]
