@@ -51,7 +51,7 @@ def groups(schema: Schema) -> list[str]:
 def show(field: Field, catalog: Catalog) -> RenderableType:
     """Every field of a group; the kinds of a part; the one row of a single value."""
     heading = Text(field.path, style="bold")
-    shelved = {part.kind: part.summary for name in Catalog.model_fields for part in getattr(catalog, name)}
+    shelved = {part.kind: part.summary for parts in catalog.shelves().values() for part in parts}
     kinds = [_kind(one) for one in field.variants]
     if not kinds:
         return Group(heading, _table({field.path.rpartition(".")[2]: field.schema}, set(), field.root))

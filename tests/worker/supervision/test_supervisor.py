@@ -61,7 +61,7 @@ def supervisor(
         jobs.submit(tx, a_submission(tx))
         claim = jobs.claim(tx, a_worker(tx), ["auto"], LEASE)
     assert claim is not None
-    claim.spec.update(checkpoints={}, resources={"max_seconds": 10**9})
+    claim.spec.update(checkpoints={"mode": "min"}, resources={"max_seconds": 10**9})
     trainer = cast(TrainerProcess, Mock(inbox=inbox))
     timing = Timing(start=100.0, flush=1.0, stop_grace=30.0, heartbeat=heartbeat)
     settings = Settings(data=folder, timing=timing)
