@@ -7,7 +7,7 @@ NAMES = frozenset({"kind", "task", "form"})
 """What holds the name of a part, of a column's kind or of a task."""
 
 COLUMNS = "kinds of columns and forms of inputs, until features are a shelf"
-TASKS = "tasks, until targets are a shelf"
+TASKS = "tasks"
 BOTH = "kinds of columns and tasks, until features and targets are shelves"
 OWN = "kinds of columns and inputs, where they belong"
 
