@@ -124,7 +124,9 @@ def test_no_more_rings_than_free_hands(database: Database, tmp_path: Path) -> No
     broker.ring.assert_not_called()
     hands[0] = 2
     ringer.run()
-    assert sorted(call.args[0] for call in broker.ring.call_args_list) == sorted(waiting[:2])
+    rung = {call.args[0] for call in broker.ring.call_args_list}
+    # All three were made in one transaction, at one time of the database: any two may be the first.
+    assert len(rung) == broker.ring.call_count == 2 and rung < set(waiting)
 
 
 def test_folders_of_attempts_that_are_over_go(database: Database, tmp_path: Path) -> None:
