@@ -41,10 +41,17 @@ def is_empty(tx: Session, devices: list[str], worker_id: str | None = None) -> b
 def to_ring(tx: Session, age: float, limit: int) -> list[str]:
     """The first `limit` queued jobs nobody rang for within `age` seconds, marked as rung now."""
     due = or_(Job.last_rung_at.is_(None), Job.last_rung_at < now() - age)
-    first = select(Job.id).where(*claimable(EVERY_DEVICE), due).order_by(Job.priority.desc(), Job.created_at)
-    rung = (
-        update(Job).where(Job.id.in_(first.limit(limit).with_for_update(skip_locked=True))).values(last_rung_at=now())
+    # A common table expression is read once. PostgreSQL may read a subquery once for each row: each time with a limit
+    # of its own, past the rows that the time before has locked.
+    first = (
+        select(Job.id)
+        .where(*claimable(EVERY_DEVICE), due)
+        .order_by(Job.priority.desc(), Job.created_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+        .cte("first")
     )
+    rung = update(Job).where(Job.id.in_(select(first.c.id))).values(last_rung_at=now())
     return list(tx.scalars(rung.returning(Job.id)))
 
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import text, update
 
 from athanor.contract import State
 from models.records import jobs, queue, workers
@@ -35,6 +35,20 @@ def test_a_job_is_rung_for_once_in_a_while(database: Database) -> None:
         assert queue.to_ring(tx, 60, 10) == []
         tx.execute(update(Job).where(Job.id == rung).values(last_rung_at=now() - 61))
         assert queue.to_ring(tx, 60, 10) == [rung]
+
+
+def test_no_more_jobs_are_rung_for_than_asked(database: Database) -> None:
+    """Also where PostgreSQL takes the table for a small one, and would rather read the first jobs anew for each job."""
+    with database.writing() as tx:
+        waiting = {a_job(tx)}
+    with database.writing() as tx:
+        tx.execute(text("ANALYZE"))
+    with database.writing() as tx:
+        waiting |= {a_job(tx) for _ in range(5)}
+    with database.writing() as tx:
+        first, second = queue.to_ring(tx, 60, 2), queue.to_ring(tx, 60, 2)
+    assert len(first) == len(second) == 2
+    assert len({*first, *second}) == 4 and {*first, *second} < waiting
 
 
 @pytest.mark.parametrize("back", [lambda tx, job_id: jobs.release(tx, job_id, 1), jobs.pause], ids=["drain", "pause"])
