@@ -14,7 +14,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from athanor.bundle import INPUT, MAX_DIFFERENCE, MODEL, OUTPUT, TENSORS, Broken, unpack
+from athanor.bundle import MAX_DIFFERENCE, MODEL, OUTPUT, TENSORS, Broken, unpack
 from athanor.errors import AthanorError
 
 PATIENCE = 900
@@ -85,7 +85,7 @@ def _through_onnx(folder: Path) -> float | None:
     try:
         tensors = load_file(folder / TENSORS)
         session = onnxruntime.InferenceSession(str(folder / MODEL), providers=["CPUExecutionProvider"])
-        (outputs,) = session.run([OUTPUT], {INPUT: tensors[INPUT]})
+        (outputs,) = session.run([OUTPUT], {name: tensors[name] for name in tensors.keys() - {OUTPUT}})
     except Exception as error:  # onnxruntime's have no common ancestor, and the file may be anything
         raise Broken(f"its {MODEL} does not run: {str(error).splitlines()[0]}") from error
     wanted = tensors[OUTPUT]

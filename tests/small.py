@@ -14,7 +14,9 @@ from athanor.contract import Plan, Schema
 from models.data.intake import ingest
 from models.data.preparation.examples import Examples, Preparation, Prepared, Text
 from models.data.table import Layout, Source, Table
+from models.nn.named_tensors import NetworkInput
 from models.parts.architecture import Architecture, InputKind, Inputs
+from models.parts.inputs import ONLY, NamedInputs
 from models.parts.loss import Loss
 from models.parts.losses.cross_entropy import CrossEntropy
 from models.parts.optimizer import Optimizer
@@ -58,7 +60,15 @@ def inputs(kind: InputKind, rows: int = ROWS, seed: int = 0) -> torch.Tensor:
     return torch.from_numpy(x_NT)
 
 
-def problem(kind: InputKind, rows: int = ROWS, seed: int = 0, task: str = "classification") -> Part:
+def single(x: NetworkInput) -> torch.Tensor:
+    """x_N… of a network that reads nothing else."""
+    assert isinstance(x, torch.Tensor)
+    return x
+
+
+def problem(
+    kind: InputKind, rows: int = ROWS, seed: int = 0, task: str = "classification"
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Inputs, and targets that follow from them."""
     x_N = inputs(kind, rows, seed)
     first_N = x_N.flatten(1)[:, :3].double()
@@ -72,7 +82,7 @@ def shape(architecture: type[Architecture] | Architecture, kind: InputKind) -> I
     return LANGUAGE if architecture.levels == {"token"} else SHAPES[kind]
 
 
-def text(rows: int = ROWS, seed: int = 0) -> Part:
+def text(rows: int = ROWS, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
     """Sentences, and the next word at each place of them."""
     x_NT = inputs("text", rows, seed)
     t_NT = torch.cat([x_NT[:, 1:], torch.zeros(rows, 1, dtype=torch.int64)], 1)
@@ -88,8 +98,8 @@ class FixedInputs:
 
     shape: Inputs
 
-    def inputs(self) -> Inputs:
-        return self.shape
+    def named_inputs(self) -> NamedInputs:
+        return {ONLY: self.shape}
 
 
 def prepared(kind: InputKind, rows: int = ROWS, *, inputs: Inputs | None = None, regression: bool = False) -> Prepared:

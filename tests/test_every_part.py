@@ -18,6 +18,7 @@ from models.data.preparation.roles import assign
 from models.nn.module_roles import output_layers
 from models.parts.architecture import ARCHITECTURES, COUNTED, Architecture, InputKind
 from models.parts.augmentation import AUGMENTATIONS, Augmentation
+from models.parts.inputs import ONLY
 from models.parts.loss import LOSSES
 from models.parts.losses.mse import MSE
 from models.parts.metric import Meaning, direction
@@ -285,7 +286,7 @@ def test_every_loss_of_mixed_rows_is_each_rows_share_of_both(kind: str) -> None:
 
 
 def _changed(part: type[Augmentation], kind: InputKind, rows_B: torch.Tensor, **key: int) -> Batch:
-    views = AugmentedBatches([part.model_validate({})], small.SHAPES[kind], key.get("seed", 0))
+    views = AugmentedBatches([part.model_validate({})], {ONLY: small.SHAPES[kind]}, key.get("seed", 0))
     return views(*small.problem(kind, 200), rows_B, key.get("epoch", 0))
 
 
@@ -293,31 +294,33 @@ def _changed(part: type[Augmentation], kind: InputKind, rows_B: torch.Tensor, **
 def test_an_augmentation_keeps_the_shape_and_leaves_the_part_alone(part: type[Augmentation], kind: InputKind) -> None:
     x_N, t_N = small.problem(kind, 200)
     kept_N = x_N.clone()
-    batch = AugmentedBatches([part.model_validate({})], small.SHAPES[kind], 0)(x_N, t_N, torch.arange(200), 0)
-    assert batch.x.shape == x_N.shape and batch.x.dtype == x_N.dtype and torch.isfinite(batch.x).all()
-    assert torch.equal(x_N, kept_N) and not torch.equal(batch.x, x_N)
+    batch = AugmentedBatches([part.model_validate({})], {ONLY: small.SHAPES[kind]}, 0)(x_N, t_N, torch.arange(200), 0)
+    seen_N = small.single(batch.x)
+    assert seen_N.shape == x_N.shape and seen_N.dtype == x_N.dtype and torch.isfinite(seen_N).all()
+    assert torch.equal(x_N, kept_N) and not torch.equal(seen_N, x_N)
     assert torch.equal(batch.t, t_N) and (batch.other is not None) == part.mixes
     if kind == "text":
-        assert torch.equal(batch.x == 0, x_N == 0)
+        assert torch.equal(seen_N == 0, x_N == 0)
 
 
 @every_change
 def test_an_augmentation_hangs_on_seed_epoch_and_row_alone(part: type[Augmentation], kind: InputKind) -> None:
     whole = _changed(part, kind, torch.arange(200))
+    whole_N = small.single(whole.x)
     torch.rand(3)
     for rows_B in (torch.tensor([150]), torch.tensor([7, 199, 3, 7, 42]), torch.randperm(200)):
         again = _changed(part, kind, rows_B)
-        assert torch.equal(again.x, whole.x[rows_B])
+        assert torch.equal(small.single(again.x), whole_N[rows_B])
         if again.share is not None and again.other is not None and whole.share is not None and whole.other is not None:
             assert torch.equal(again.share, whole.share[rows_B]) and torch.equal(again.other, whole.other[rows_B])
-    assert not torch.equal(_changed(part, kind, torch.arange(200), seed=1).x, whole.x)
-    assert not torch.equal(_changed(part, kind, torch.arange(200), epoch=1).x, whole.x)
+    assert not torch.equal(small.single(_changed(part, kind, torch.arange(200), seed=1).x), whole_N)
+    assert not torch.equal(small.single(_changed(part, kind, torch.arange(200), epoch=1).x), whole_N)
 
 
 @every_change
 def test_steps_with_an_augmentation(part: type[Augmentation], kind: InputKind) -> None:
     def trained() -> tuple[list[loop.Step], list[bytes]]:
-        views = AugmentedBatches([part.model_validate({})], small.SHAPES[kind], 0)
+        views = AugmentedBatches([part.model_validate({})], {ONLY: small.SHAPES[kind]}, 0)
         architecture = _example("architectures", "textcnn" if kind == "text" else "linear")
         learner = small.learner(architecture, SGD(lr=0.1), kind, steps=3, batching={"augment": views})
         steps = small.timeless(loop.fit(learner, small.problem(kind), small.problem(kind, 6, seed=1)))

@@ -5,6 +5,7 @@ Shape letters: B rows of a batch, F features, C channels, H height, W width, T w
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -12,6 +13,8 @@ import torch
 from torch import nn
 
 from athanor.contract import ExportFormat
+from models.nn.named_tensors import NetworkInput
+from models.parts.inputs import ONLY, NamedInputs, only
 from models.parts.inputs import AnswerLevel as AnswerLevel
 from models.parts.inputs import InputKind as InputKind
 from models.parts.inputs import Inputs as Inputs
@@ -23,6 +26,12 @@ def example(inputs: Inputs, rows: int, device: torch.device | str = "cpu") -> to
     if inputs.kind == "text":
         return torch.ones(rows, *inputs.shape, dtype=torch.int64, device=device)
     return torch.zeros(rows, *inputs.shape, device=device)
+
+
+def examples(inputs: NamedInputs, rows: int, device: torch.device | str = "cpu") -> NetworkInput:
+    """The same for all inputs of a network."""
+    made = {name: example(each, rows, device) for name, each in inputs.items()}
+    return made if len(made) > 1 else made[ONLY]
 
 
 MANY_EPOCHS = 200
@@ -61,9 +70,14 @@ COUNTED = Recipe("", lr=0.0, epochs=1, batch_size=32)
 
 
 class Architecture(Buildable, ABC):
-    """A network: from inputs to K outputs a row (classes, or one value)."""
+    """A network: from inputs to K outputs a row (classes, or one value).
+
+    One with a single input overrides `build`, and its modules have `forward(x)`. One with several overrides `inputs`
+    and `build_for`, and its modules have a keyword for each name: `forward(words, numbers)`.
+    """
 
     accepts: ClassVar[frozenset[InputKind]]
+    """Kinds of tensors that it reads; of several inputs, those of any."""
     levels: ClassVar[frozenset[AnswerLevel]] = frozenset({"row"})
     """What it gives an answer for: a target asks for one of them."""
     recipe: ClassVar[Recipe]
@@ -80,12 +94,24 @@ class Architecture(Buildable, ABC):
         """Tokens before a window that are shown with it, to a language model that looks back so far and no farther."""
         return 0
 
-    @abstractmethod
+    @property
+    def inputs(self) -> Mapping[str, frozenset[InputKind]]:
+        """Names of the tensors that its network reads, and the kinds that each may have.
+
+        Columns are given to the first input that takes them.
+        """
+        return {ONLY: self.accepts}
+
     def build(self, inputs: Inputs, outputs: int) -> nn.Module:
-        """A module from x_B… to y_BK, or to y_BTK where inputs.per_word. Raises Refusal.
+        """A module from x_B… to y_BK, or to y_BTK where inputs.per_word. Raises SpecError.
 
         Its weights are drawn from torch's global generator.
         """
+        raise AssertionError(f"{self.kind} reads several inputs")
+
+    def build_for(self, inputs: NamedInputs, outputs: int) -> nn.Module:
+        """The same from all named inputs."""
+        return self.build(only(inputs), outputs)
 
     def settled(self, causal: bool) -> Self:
         """The same with every field filled in that depends on whether the next word is what is asked for."""

@@ -5,9 +5,10 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 import torch
+from pydantic import Field
 
 from models.nn.counter_rng import CounterRNG
-from models.parts.architecture import AnswerLevel, InputKind, Inputs
+from models.parts.inputs import AnswerLevel, InputKind, Inputs, NamedInputs
 from models.registry import Buildable, Registry
 
 Transform = Callable[[torch.Tensor, CounterRNG], torch.Tensor]
@@ -21,6 +22,17 @@ class Augmentation(Buildable, ABC):
     """Targets that stay true of changed examples: an answer a row, or one for each word or token."""
     mixes: ClassVar[bool] = False
     """Whether an example is mixed with another one, its partner. The targets are mixed in the same ratio."""
+
+    input: str | None = Field(
+        None, max_length=100, description="the input that is changed, of an architecture that has several"
+    )
+
+    def changes(self, inputs: NamedInputs) -> str | None:
+        """The name of the input that it changes; None where none fits, or several do and it names none."""
+        fitting = [name for name, each in inputs.items() if each.kind in self.accepts]
+        if self.input is not None:
+            return self.input if self.input in fitting else None
+        return fitting[0] if len(fitting) == 1 else None
 
     @abstractmethod
     def build(self, inputs: Inputs) -> Transform:

@@ -47,6 +47,8 @@ class Observation:
     """The file says that the column holds classes."""
     named: bool = False
     """The column is called like a target."""
+    fitting: frozenset[str] = frozenset()
+    """Kinds of features that every string of the column fits."""
 
 
 class CellError(ValueError):
@@ -109,6 +111,14 @@ class Feature(Buildable, ABC):
     """Whether the description counts distinct values."""
     names: ClassVar[Naming | None] = None
     """What the description lists as classes, where they are few."""
+
+    @classmethod
+    def fits(cls, values: pa.Array) -> bool:
+        """Whether each of these strings, of which none is null, may be of this kind.
+
+        Asked of every batch of a column until the answer is no; `Observation.fitting` says what came of it.
+        """
+        return False
 
     @classmethod
     @abstractmethod

@@ -4,7 +4,7 @@ Shape letters: B rows of a batch, F features, C channels, H height, W width, T w
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -31,6 +31,24 @@ class Inputs:
     def features(self) -> int:
         """Numbers in one row."""
         return math.prod(self.shape)
+
+
+NamedInputs = Mapping[str, Inputs]
+"""All that a network reads, by names that are identifiers and never those of columns."""
+
+ONLY = "x"
+"""The name of an input that is the only one."""
+
+
+def only(inputs: NamedInputs) -> Inputs:
+    """The single one of a network that reads nothing else."""
+    (one,) = inputs.values()
+    return one
+
+
+def numbers(inputs: NamedInputs) -> int:
+    """Numbers in one row of all inputs."""
+    return sum(each.features for each in inputs.values())
 
 
 def side_by_side(inputs: Sequence[Inputs]) -> Inputs:

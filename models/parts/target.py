@@ -20,6 +20,7 @@ from pydantic import Field
 from athanor.contract import Column
 from models.data.table import Table
 from models.errors import SpecError
+from models.nn.named_tensors import NetworkInput
 from models.parts.architecture import AnswerLevel, Inputs
 from models.parts.learned import Learned
 from models.parts.loss import LOSSES, Criterion
@@ -50,7 +51,7 @@ class Pairs(Protocol):
     """Encoded inputs x_N… and targets t_N… of the rows of one part."""
 
     @property
-    def x(self) -> torch.Tensor: ...
+    def x(self) -> NetworkInput: ...
 
     @property
     def t(self) -> torch.Tensor: ...

@@ -13,7 +13,9 @@ from athanor.contract import Plan, Schema
 from models.data.preparation.roles import Roles
 from models.errors import SpecError
 from models.nn.module_roles import output_layers
-from models.parts.architecture import Architecture, Counted, Inputs, example
+from models.nn.named_tensors import call
+from models.parts.architecture import Architecture, Counted, examples
+from models.parts.inputs import NamedInputs, numbers, only
 from models.parts.split import Sizes
 from models.planning.freezing import freeze
 from models.planning.resolve import ResolvedSpec, foreseen
@@ -49,7 +51,7 @@ def rehearse(resolved: ResolvedSpec, schema: Schema, rows: int, limits: Limits, 
     batch = min(chosen.batch_size, parts.train)
     inputs, same_answers = start.reads(roles) if start else (foreseen(roles), False)
     # A language model has an answer for every token that it reads.
-    outputs = inputs.vocabulary if inputs.causal else roles.outputs
+    outputs = only(inputs).vocabulary if roles.language else roles.outputs
     model, parameters, activations = _measure(spec.architecture, inputs, outputs, batch)
     if isinstance(model, Counted):
         # The whole text at most, with a mark at either end. To sort it takes about 250 bytes a token, as measured.
@@ -78,15 +80,15 @@ def rehearse(resolved: ResolvedSpec, schema: Schema, rows: int, limits: Limits, 
     trainable = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
     averages = 1 if chosen.ema or chosen.swa else 0
     states = chosen.optimizer.states if chosen.optimizer else 0
-    numbers = (3 + averages) * parameters + (1 + states) * trainable
+    values = (3 + averages) * parameters + (1 + states) * trainable
     kept = (1 + averages) * parameters + states * trainable
     if isinstance(model, Counted):
         # Whole numbers, of eight bytes.
-        numbers, kept = 2 * numbers, 2 * kept
+        values, kept = 2 * values, 2 * kept
     held = parts.train + parts.val + parts.test if roles.language else rows
-    resident = held * inputs.features * (8 if inputs.kind == "text" else 4)
+    resident = held * sum(each.features * (8 if each.kind == "text" else 4) for each in inputs.values())
     # An evaluation's batches are no larger than a step's, and count as much as one.
-    memory = 4 * (numbers + activations + _kept_outputs(folds, inputs, outputs, roles)) + resident
+    memory = 4 * (values + activations + _kept_outputs(folds, inputs, outputs, roles)) + resident
     if memory > limits.max_memory_bytes:
         raise SpecError(
             "/hyperparameters/optimizer/kind" if whole else "/hyperparameters/batch_size",
@@ -116,7 +118,7 @@ def rehearse(resolved: ResolvedSpec, schema: Schema, rows: int, limits: Limits, 
     )
 
 
-def _kept_outputs(folds: list[Sizes], inputs: Inputs, outputs: int, roles: Roles) -> int:
+def _kept_outputs(folds: list[Sizes], inputs: NamedInputs, outputs: int, roles: Roles) -> int:
     """Numbers that an evaluation keeps of a whole part, the largest that is evaluated.
 
     Three times its outputs: they are joined from batches, and the loss makes a copy and the logarithms of that. The
@@ -125,7 +127,7 @@ def _kept_outputs(folds: list[Sizes], inputs: Inputs, outputs: int, roles: Roles
     if roles.language is not None:
         return 0
     rows = max(max(fold.val, fold.test) for fold in folds)
-    return 3 * rows * outputs * (inputs.features if inputs.per_word else 1)
+    return 3 * rows * outputs * (only(inputs).features if roles.asks.per_word() else 1)
 
 
 def _check_bound(spec: JobSpec, model: nn.Module) -> None:
@@ -144,7 +146,7 @@ def _check_bound(spec: JobSpec, model: nn.Module) -> None:
         raise SpecError("/hyperparameters/max_norm", "the last affine map is frozen, and so is its norm", code="frozen")
 
 
-def _measure(architecture: Architecture, inputs: Inputs, outputs: int, batch: int) -> tuple[nn.Module, int, int]:
+def _measure(architecture: Architecture, inputs: NamedInputs, outputs: int, batch: int) -> tuple[nn.Module, int, int]:
     """The network without its numbers, how many they are, and how many a forward pass leaves for the backward pass."""
     kept, newest = 0, None
 
@@ -156,16 +158,16 @@ def _measure(architecture: Architecture, inputs: Inputs, outputs: int, batch: in
 
     try:
         with torch.device("meta"):
-            module = architecture.build(inputs, outputs)
+            module = architecture.build_for(inputs, outputs)
             if isinstance(module, Counted):
                 # What it answers depends on what it counted. A few copies of the chances are made on the way.
-                return module, 0, 6 * batch * (inputs.features + architecture.reach) * outputs
+                return module, 0, 6 * batch * (numbers(inputs) + architecture.reach) * outputs
             parameters = sum(parameter.numel() for parameter in module.parameters())
             for child in module.modules():
                 if not list(child.children()):
                     child.register_forward_hook(keep)
             with torch.no_grad():
-                answer_BK = module.eval()(example(inputs, batch, "meta"))
+                answer_BK = call(module.eval(), examples(inputs, batch, "meta"))
     except SpecError:
         raise
     except (RuntimeError, ValueError) as error:
@@ -174,6 +176,7 @@ def _measure(architecture: Architecture, inputs: Inputs, outputs: int, batch: in
     if answer_BK is not newest:
         # No layer gave it: a function did.
         kept += answer_BK.numel()
-    shape = (batch, *inputs.shape, outputs) if inputs.per_word else (batch, outputs)
+    words = next(iter(inputs.values()))
+    shape = (batch, *words.shape, outputs) if words.per_word else (batch, outputs)
     assert tuple(answer_BK.shape) == shape, f"{architecture.kind} gave {tuple(answer_BK.shape)}"
     return module, parameters, kept

@@ -10,11 +10,12 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from athanor.contract import MAX_BATCH, Direction, Schema
-from models.data.preparation.roles import Roles, assign
+from models.data.preparation.roles import InputColumns, Roles, assign
 from models.data.preparation.split import sizes, steps_per_epoch
 from models.errors import SpecError
-from models.parts.architecture import COUNTED, Architecture, Inputs, Recipe
+from models.parts.architecture import COUNTED, Architecture, Recipe
 from models.parts.augmentation import AUGMENTATIONS, Augmentation
+from models.parts.inputs import ONLY, Inputs, NamedInputs, numbers
 from models.parts.loss import LOSSES
 from models.parts.metric import direction
 from models.parts.optimizer import OPTIMIZERS
@@ -30,7 +31,8 @@ class ResolvedRoles(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    inputs: list[str]
+    inputs: dict[str, list[str]]
+    """Of each input of the network, by its name."""
     target: str
     split: str | None
 
@@ -58,10 +60,13 @@ class ResolvedSpec(BaseModel):
         if choice.tokens is not None:
             assert choice.documents is not None and choice.context is not None
             language = Language(choice.tokens, choice.documents, choice.context, self.spec.architecture.reach)
+        accepts = self.spec.architecture.inputs
         return Roles(
             choice.task,
-            self.spec.architecture.accepts,
-            [columns[name] for name in self.roles.inputs],
+            {
+                name: InputColumns(accepts[name], [columns[each] for each in names])
+                for name, names in self.roles.inputs.items()
+            },
             columns[self.roles.target],
             self.roles.split,
             language,
@@ -85,7 +90,9 @@ def resolve(spec: JobSpec, schema: Schema, rows: int, start: Start | None = None
     return ResolvedSpec(
         spec=spec,
         roles=ResolvedRoles(
-            inputs=[column.name for column in roles.inputs], target=roles.target.name, split=roles.part
+            inputs={name: [column.name for column in each.columns] for name, each in roles.named.items()},
+            target=roles.target.name,
+            split=roles.part,
         ),
         sizes=parts,
         steps=sum(each),
@@ -110,13 +117,13 @@ def settle(spec: JobSpec, schema: Schema) -> tuple[JobSpec, Roles]:
             code="wrong_loss",
             suggestion="use one of " + ", ".join(fitting),
         )
-    _check_augmentations(given.augmentations, roles)
+    _check_augmentations(given.augmentations, roles, spec.architecture)
     course = _descent(given, recipe, foreseen(roles)) if recipe is not COUNTED else _counting(given, spec.architecture)
     stopping = given.early_stopping
     if stopping is not None:
         stopping = stopping.model_copy(update={"mode": stopping.mode or direction(stopping.series)})
     settled = given.model_copy(update={**course, "loss": loss, "early_stopping": stopping})
-    many, language = roles.is_table, roles.language
+    many, language = roles.is_table or len(roles.named) > 1, roles.language
     dataset = spec.dataset.model_copy(
         update={
             "task": roles.task,
@@ -147,9 +154,9 @@ def settle(spec: JobSpec, schema: Schema) -> tuple[JobSpec, Roles]:
     return filled, roles
 
 
-def _descent(given: Hyperparameters, recipe: Recipe, inputs: Inputs) -> dict[str, Any]:
+def _descent(given: Hyperparameters, recipe: Recipe, inputs: NamedInputs) -> dict[str, Any]:
     optimizer = given.optimizer or OPTIMIZERS[recipe.optimizer].model_validate(
-        {"lr": recipe.lr_of(inputs.features), "weight_decay": recipe.weight_decay}
+        {"lr": recipe.lr_of(numbers(inputs)), "weight_decay": recipe.weight_decay}
     )
     # Said to be null: off. A settled spec says so of everything that is, and settles into itself.
     said = given.model_fields_set
@@ -179,24 +186,46 @@ def _counting(given: Hyperparameters, architecture: Architecture) -> dict[str, A
     return {"epochs": None, "steps": 1, "batch_size": given.batch_size or COUNTED.batch_size}
 
 
-def _check_augmentations(augmentations: Sequence[Augmentation], roles: Roles) -> None:
+def _check_augmentations(augmentations: Sequence[Augmentation], roles: Roles, architecture: Architecture) -> None:
     """Refuse what cannot change these inputs, or would change what is asked of them."""
     inputs, mixed = foreseen(roles), None
     for place, each in enumerate(augmentations):
         where = f"/hyperparameters/augmentations/{place}"
-        if inputs.kind not in each.accepts or roles.asks.level not in each.levels:
+        kinds = {one.kind for one in inputs.values()}
+        if each.input is not None and each.input not in inputs:
+            raise SpecError(
+                f"{where}/input",
+                f"{architecture.kind} has no input called '{each.input}'",
+                code="wrong_augmentation",
+                suggestion="leave it out" if len(inputs) == 1 else "one of " + ", ".join(inputs),
+            )
+        name = each.changes(inputs)
+        if name is None and each.input is None and len(kinds & each.accepts) and len(inputs) > 1:
+            raise SpecError(
+                f"{where}/input",
+                "say which input it changes",
+                code="wrong_augmentation",
+                suggestion="one of " + ", ".join(inputs),
+            )
+        if name is None or roles.asks.level not in each.levels:
             fitting = [
                 part.model_fields["kind"].default
                 for part in AUGMENTATIONS
-                if inputs.kind in part.accepts and roles.asks.level in part.levels
+                if kinds & part.accepts and roles.asks.level in part.levels
             ]
             tasks = sorted(target.task for target in TARGETS if target.level in each.levels)
             raise SpecError(
                 f"{where}/kind",
                 f"{each.kind} is for {' or '.join(sorted(each.accepts))} inputs in {' or '.join(tasks)}; "
-                f"this is {roles.task} from {inputs.kind} inputs",
+                f"this is {roles.task} from {' and '.join(sorted(kinds))} inputs",
                 code="wrong_augmentation",
                 suggestion="use one of " + ", ".join(fitting) if fitting else None,
+            )
+        if each.mixes and len(inputs) > 1:
+            raise SpecError(
+                f"{where}/kind",
+                f"{each.kind} mixes whole examples; {architecture.kind} has several inputs",
+                code="wrong_augmentation",
             )
         if each.mixes and mixed is not None:
             raise SpecError(
@@ -207,18 +236,20 @@ def _check_augmentations(augmentations: Sequence[Augmentation], roles: Roles) ->
             )
         mixed = each.kind if each.mixes else mixed
         try:
-            each.build(inputs)
+            each.build(inputs[name])
         except SpecError as refusal:
             raise SpecError(
                 where + refusal.pointer, refusal.message, code=refusal.code, suggestion=refusal.suggestion
             ) from refusal
 
 
-def foreseen(roles: Roles) -> Inputs:
+def foreseen(roles: Roles) -> NamedInputs:
     """The inputs as the schema lets us expect them; a vocabulary is at most what the whole dataset has."""
     if roles.language is not None:
-        return Inputs("text", (roles.language.context,), vocabulary=roles.outputs, per_word=True, causal=True)
-    return replace(roles.expected(), per_word=roles.asks.per_word())
+        tokens = Inputs("text", (roles.language.context,), vocabulary=roles.outputs, per_word=True, causal=True)
+        return {ONLY: tokens}
+    per_word = roles.asks.per_word()
+    return {name: replace(each.expected(), per_word=per_word) for name, each in roles.named.items()}
 
 
 def _long_enough(spec: JobSpec, rows: int) -> JobSpec:

@@ -13,7 +13,8 @@ from models.data.preparation import reuse
 from models.data.preparation.examples import Preparation
 from models.data.preparation.roles import Roles
 from models.errors import SpecError
-from models.parts.architecture import COUNTED, Architecture, Inputs
+from models.parts.architecture import COUNTED, Architecture
+from models.parts.inputs import NamedInputs
 from models.planning.spec import JobSpec
 
 Shapes = Mapping[str, tuple[int, ...]]
@@ -44,7 +45,7 @@ class Start:
                 suggestion="submit a job of its own",
             )
         encoder, choice = self.preparation.encoder, spec.dataset
-        if encoder.form != "columns" or not encoder.is_table or choice.inputs is not None or choice.input is not None:
+        if encoder.form == "stream" or not encoder.is_table or choice.inputs is not None or choice.input is not None:
             return spec
         # Numbers stand before categories in a network; here all are named as they stand in the table.
         wanted = [column.name for column in encoder.columns]
@@ -57,13 +58,14 @@ class Start:
             )
         return spec.model_copy(update={"dataset": choice.model_copy(update={"inputs": list(wanted)})})
 
-    def reads(self, roles: Roles) -> tuple[Inputs, bool]:
+    def reads(self, roles: Roles) -> tuple[NamedInputs, bool]:
         """What the network is built for, and whether it answers as the parent does. Raises Refusal."""
         encoder = reuse.encoder(self.preparation.encoder, roles)
-        inputs = replace(encoder.inputs(), per_word=roles.asks.per_word())
+        per_word = roles.asks.per_word()
+        inputs = {name: replace(each, per_word=per_word) for name, each in encoder.named_inputs().items()}
         return inputs, reuse.target(self.preparation.target, roles, roles.inputs[0].name) is not None
 
-    def fresh(self, architecture: Architecture, inputs: Inputs, outputs: int, same_answers: bool) -> list[str]:
+    def fresh(self, architecture: Architecture, inputs: NamedInputs, outputs: int, same_answers: bool) -> list[str]:
         """Tensors that are drawn anew: where the answers are others, those whose shape follows from their number.
 
         Raises Refusal where any other is not as it is in the checkpoint.
@@ -91,9 +93,9 @@ def take_over(model: nn.Module, weights: dict[str, torch.Tensor], fresh: list[st
             value.copy_(weights[name])
 
 
-def _shapes(architecture: Architecture, inputs: Inputs, outputs: int) -> Shapes:
+def _shapes(architecture: Architecture, inputs: NamedInputs, outputs: int) -> Shapes:
     with torch.device("meta"):
-        built = architecture.build(inputs, outputs)
+        built = architecture.build_for(inputs, outputs)
     return {name: tuple(value.shape) for name, value in built.state_dict().items()}
 
 

@@ -16,6 +16,7 @@ from models.data.preparation.examples import Preparation
 from models.data.preparation.stream import generate
 from models.data.table import Table
 from models.errors import SpecError
+from models.nn.named_tensors import NetworkInput, call, split, tensors
 from models.parts.feature import CellError, of, read
 from models.parts.features.text import MAX_WORDS, WordsEncoder
 from models.planning.resolve import ResolvedSpec
@@ -45,11 +46,11 @@ class Predictor:
     def rebuild(cls, spec: JobSpec, columns: list[Column], folder: Path) -> "Predictor":
         """The same, where the input columns are known."""
         preparation = Preparation.model_validate_json((folder / PREPARATION).read_text())
-        module = spec.architecture.build(preparation.inputs(), preparation.target.outputs)
+        module = spec.architecture.build_for(preparation.named_inputs(), preparation.target.outputs)
         module.load_state_dict(load_file(folder / WEIGHTS))
         return cls(module.eval(), preparation, columns, spec.architecture.any_length)
 
-    def encode(self, rows: list[Any]) -> torch.Tensor:
+    def encode(self, rows: list[Any]) -> NetworkInput:
         """x_N… of raw rows. Raises Refusal with a pointer to what cannot be read."""
         # What overflows becomes infinite, and `answer` refuses it.
         with np.errstate(over="ignore"):
@@ -72,7 +73,7 @@ class Predictor:
             raise SpecError(f"/{name}", f"{name} is for language models; this job is not one", code="wrong_task")
         x = self._read(rows) if self.preparation.target.part.per_word() else self.encode(rows)
         self._check_size(x)
-        y_NK = torch.cat([self.module(x_B) for x_B in torch.split(x, BATCH)])
+        y_NK = torch.cat([call(self.module, x_B) for x_B in split(x, BATCH)])
         return self.decode(rows, y_NK)
 
     def _read(self, rows: list[Any]) -> torch.Tensor:
@@ -90,11 +91,17 @@ class Predictor:
     def _words(self, row: Any) -> list[str]:
         return (row.get(self.columns[0].name) if isinstance(row, dict) else row) or []
 
-    def _check_size(self, x: torch.Tensor) -> None:
+    def _check_size(self, x: NetworkInput) -> None:
         """Refuse the first value that float32 cannot hold once it is scaled."""
         encoder = self.preparation.encoder
-        for row, place in (~x.isfinite()).flatten(1).nonzero().tolist()[:1]:
-            name = encoder.column_at(place) if encoder.form == "columns" else self.columns[0].name
+        assert encoder.form != "stream"
+        bad = [
+            (row, place, each)
+            for x_N, each in zip(tensors(x), encoder.each(), strict=True)
+            for row, place in (~x_N.isfinite()).flatten(1).nonzero().tolist()[:1]
+        ]
+        for row, place, each in bad[:1]:
+            name = each.column_at(place)
             what = f"'{name}' is too far from what was learned from: scaled, it is no finite number"
             raise SpecError(f"/rows/{row}", what, code="wrong_value")
 

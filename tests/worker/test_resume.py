@@ -16,6 +16,7 @@ import torch
 from models.data.preparation.examples import Stream
 from models.parts.architecture import ARCHITECTURES, COUNTED, Architecture, InputKind
 from models.parts.augmentation import AUGMENTATIONS
+from models.parts.inputs import ONLY
 from models.parts.optimizer import OPTIMIZERS, Optimizer
 from models.parts.optimizers.adam import Adam
 from models.parts.optimizers.sgd import SGD
@@ -116,7 +117,8 @@ def _build(architecture: Architecture, optimizer: Optimizer, kind: InputKind, co
         level = "token" if architecture.levels == {"token"} else "row"
         fitting = [part for part in AUGMENTATIONS if kind in part.accepts and level in part.levels]
         chain = [part for part in fitting if not part.mixes] + [part for part in fitting if part.mixes][-1:]
-        augment = AugmentedBatches([part.model_validate({}) for part in chain], small.shape(architecture, kind), SEED)
+        inputs = {ONLY: small.shape(architecture, kind)}
+        augment = AugmentedBatches([part.model_validate({}) for part in chain], inputs, SEED)
         chosen["batching"] = {"augment": augment}
     return small.learner(architecture, optimizer, kind, seed=seed, rows=ROWS, steps=STEPS, **chosen)
 

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 import torch
 
 from models.nn.counter_rng import CounterRNG
-from models.parts.architecture import Inputs
-from models.parts.augmentation import Augmentation
+from models.nn.named_tensors import NetworkInput, rows
+from models.nn.named_tensors import each as each_tensor
+from models.parts.augmentation import Augmentation, Transform
+from models.parts.inputs import NamedInputs
 from models.parts.loss import Criterion
 
 
@@ -18,7 +20,7 @@ from models.parts.loss import Criterion
 class Batch:
     """Inputs x_B… and targets t_B…. Where rows are mixed, `share` of each is its own and the rest `other`'s."""
 
-    x: torch.Tensor
+    x: NetworkInput
     t: torch.Tensor
     other: torch.Tensor | None = None
     share: torch.Tensor | None = None
@@ -28,10 +30,10 @@ class Batch:
 
     def to(self, device: torch.device) -> "Batch":
         """The same on `device`."""
-        if self.x.device == device:
+        if self.t.device == device:
             return self
         other, share = (each.to(device) if each is not None else None for each in (self.other, self.share))
-        return Batch(self.x.to(device), self.t.to(device), other, share)
+        return Batch(each_tensor(lambda x: x.to(device), self.x), self.t.to(device), other, share)
 
     @property
     def dominant(self) -> torch.Tensor:
@@ -57,11 +59,15 @@ class Batch:
 class AugmentedBatches:
     """Augmentations in their order, as batches. What a row becomes hangs on seed, epoch and its number alone."""
 
-    def __init__(self, augmentations: Sequence[Augmentation], inputs: Inputs, seed: int) -> None:
+    def __init__(self, augmentations: Sequence[Augmentation], inputs: NamedInputs, seed: int) -> None:
         self.seed = seed
-        self.steps = [(each.mixes, each.build(inputs)) for each in augmentations]
+        self.steps: list[tuple[bool, str, Transform]] = []
+        for each in augmentations:
+            name = each.changes(inputs)
+            assert name is not None
+            self.steps.append((each.mixes, name, each.build(inputs[name])))
 
-    def __call__(self, x_N: torch.Tensor, t_N: torch.Tensor, rows_B: torch.Tensor, epoch: int) -> Batch:
+    def __call__(self, x_N: NetworkInput, t_N: torch.Tensor, rows_B: torch.Tensor, epoch: int) -> Batch:
         """The rows numbered `rows_B` of the training part."""
         x_B, mixed = self._see(x_N, rows_B, epoch, len(self.steps))
         t_B = t_N.index_select(0, rows_B)
@@ -71,18 +77,22 @@ class AugmentedBatches:
         return Batch(x_B, t_B, t_N.index_select(0, partner_B), share_B)
 
     def _see(
-        self, x_N: torch.Tensor, rows_B: torch.Tensor, epoch: int, end: int
-    ) -> tuple[torch.Tensor, tuple[torch.Tensor, torch.Tensor] | None]:
+        self, x_N: NetworkInput, rows_B: torch.Tensor, epoch: int, end: int
+    ) -> tuple[NetworkInput, tuple[torch.Tensor, torch.Tensor] | None]:
         """Rows after the first `end` augmentations, and their partners with the rows' own shares, where one mixed."""
-        x_B, mixed = x_N.index_select(0, rows_B), None
-        for place, (mixes, change) in enumerate(self.steps[:end]):
+        x_B, mixed = each_tensor(lambda x: x.index_select(0, rows_B), x_N), None
+        for place, (mixes, name, change) in enumerate(self.steps[:end]):
             draws = CounterRNG(self.seed, epoch, place, rows_B)
             if mixes:
-                partner_B, keep_B = draws.integers(len(x_N)), change(x_B, draws)
+                assert isinstance(x_B, torch.Tensor)
+                partner_B, keep_B = draws.integers(rows(x_N)), change(x_B, draws)
                 # The partner as it is seen itself in this epoch, up to here.
                 other_B, _ = self._see(x_N, partner_B, epoch, place)
+                assert isinstance(other_B, torch.Tensor)
                 x_B = keep_B * x_B + (1 - keep_B) * other_B
                 mixed = partner_B, keep_B.flatten(1).mean(1)
+            elif isinstance(x_B, dict):
+                x_B = x_B | {name: change(x_B[name], draws)}
             else:
                 x_B = change(x_B, draws)
         return x_B, mixed

@@ -49,13 +49,13 @@ def build(spec: JobSpec, prepared: Prepared, initial: InitialWeights | None = No
     """
     hyperparameters = spec.hyperparameters
     device = devices.prepare(hyperparameters.seed, spec.resources.device)
-    inputs = prepared.preparation.inputs()
-    model = spec.architecture.build(inputs, prepared.preparation.target.outputs)
+    inputs = prepared.preparation.named_inputs()
+    model = spec.architecture.build_for(inputs, prepared.preparation.target.outputs)
     initialize(model, hyperparameters.init)
     if initial is not None:
         take_over(model, initial.weights, initial.fresh)
     model = model.to(device)
-    if inputs.kind == "image":
+    if any(each.kind == "image" for each in inputs.values()):
         model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     freeze(model, hyperparameters.freeze)
     optimizer = method_of(spec.architecture).optimizer(hyperparameters, model)
@@ -99,7 +99,7 @@ def _batching(spec: JobSpec, prepared: Prepared) -> Batching:
         # The validation part may have more rows, and its batches are no larger than these.
         batch_size=min(hyperparameters.batch_size, rows),
         seed=hyperparameters.seed,
-        augment=AugmentedBatches(augmentations, prepared.preparation.inputs(), hyperparameters.seed)
+        augment=AugmentedBatches(augmentations, prepared.preparation.named_inputs(), hyperparameters.seed)
         if augmentations
         else None,
         workers=spec.resources.data_workers,

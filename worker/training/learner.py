@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from models.nn.module_roles import frozen_modules, output_layers
+from models.nn.named_tensors import NetworkInput
 from worker.training.loader import Batching
 from worker.training.stages.averaging import Averaging, Tensors, equal_average
 from worker.training.stages.clipping import Clipping
@@ -76,7 +77,7 @@ class Learner:
             self.average = equal_average(self.model, self.average, self.state.averaged)
 
     @torch.no_grad()
-    def evaluate(self, x_N: torch.Tensor, t_N: torch.Tensor, weights: Tensors | None = None) -> dict[str, float]:
+    def evaluate(self, x_N: NetworkInput, t_N: torch.Tensor, weights: Tensors | None = None) -> dict[str, float]:
         """Loss and metrics over a whole part, of the given weights or else of the kept ones."""
         config = self.config
         weights = self.average if weights is None else weights

@@ -18,21 +18,23 @@ import numpy.typing as npt
 import torch
 from torch.utils.data import DataLoader, Dataset
 
+from models.nn.named_tensors import NetworkInput, each, tensors
 from worker.training.batch import Batch
 
-Part = tuple[torch.Tensor, torch.Tensor]
+Part = tuple[NetworkInput, torch.Tensor]
 """Inputs x_N… and targets t_N."""
 
 Supply = Callable[[int], Part]
 """The training part of each epoch, by its number: always as many rows, and a function of nothing else."""
 
-Augment = Callable[[torch.Tensor, torch.Tensor, torch.Tensor, int], Batch]
+Augment = Callable[[NetworkInput, torch.Tensor, torch.Tensor, int], Batch]
 """From inputs and targets of the training part, the numbers of a batch's rows, and the epoch."""
 
 STUCK = 30.0
 """Seconds, for each of its processes, in which a loader ends once one of them is gone: it waits for them in turn."""
 
-Sent = list[npt.NDArray[Any] | None]
+Sent = tuple[list[str] | None, list[npt.NDArray[Any] | None]]
+"""Names of the inputs, where there are several, and the arrays of a batch: targets, partners, shares, inputs."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,8 @@ class Batches(Dataset[Batch]):
             self._order_N = order(batching.seed, epoch, len(self._t_N)).to(self._t_N.device)
         rows_B = self._order_N[place * batching.batch_size : (place + 1) * batching.batch_size]
         if batching.augment is None:
-            return Batch(self._x_N.index_select(0, rows_B), self._t_N.index_select(0, rows_B))
+            x_B = each(lambda x_N: x_N.index_select(0, rows_B), self._x_N)
+            return Batch(x_B, self._t_N.index_select(0, rows_B))
         return batching.augment(self._x_N, self._t_N, rows_B, epoch)
 
 
@@ -84,8 +87,9 @@ class _Sent(Dataset[Sent]):
 
     def __getitem__(self, step: int) -> Sent:
         batch = self.batches[step]
-        columns = (batch.x, batch.t, batch.other, batch.share)
-        return [None if column is None else column.numpy() for column in columns]
+        columns = (batch.t, batch.other, batch.share, *tensors(batch.x))
+        names = list(batch.x) if isinstance(batch.x, dict) else None
+        return names, [None if column is None else column.numpy() for column in columns]
 
 
 def load(batches: Batches, start: int) -> Iterator[Batch]:
@@ -120,12 +124,13 @@ def load(batches: Batches, start: int) -> Iterator[Batch]:
         target=_exit_if_stuck, args=([each.sentinel for each in loaded._workers], over), daemon=True
     ).start()
     try:
-        for sent in loaded:
+        for names, sent in loaded:
             # Copied to where PyTorch puts its own tensors: some kernels give other bits at other alignments.
             columns = (None if column is None else torch.from_numpy(column).clone() for column in sent)
-            x_B, t_B, other_B, share_B = columns
-            assert x_B is not None and t_B is not None
-            yield Batch(x_B, t_B, other_B, share_B)
+            t_B, other_B, share_B, *x_B = columns
+            assert t_B is not None
+            inputs = [column for column in x_B if column is not None]
+            yield Batch(dict(zip(names, inputs, strict=True)) if names else inputs[0], t_B, other_B, share_B)
     finally:
         # The loader's own end first: it is not over before that.
         del loaded
@@ -145,5 +150,5 @@ def _ignore_stop(_: int) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
-def _unchanged(sent: Sent) -> Sent:
+def _unchanged(sent: Any) -> Any:
     return sent

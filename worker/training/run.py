@@ -19,6 +19,7 @@ from worker.messages import snapshot_folder
 from worker.training import snapshot
 from worker.training.build import InitialWeights, build
 from worker.training.completed_folds import CompletedFolds, mean
+from worker.training.loader import Part
 from worker.training.loop import Step
 from worker.training.method import method_of
 from worker.training.pipes import ParentWatch, Pipe
@@ -76,26 +77,33 @@ class TrainingRun:
 
     def run(self) -> bool:
         """Train to the end. False where it was told to stop before all is done."""
+        points = self.begin()
+        return all(self.receive(step, points) for step in points.to_the_end_of(self._steps()))
+
+    def begin(self) -> PointBuffer:
+        """Say what takes no learning. Returns where the points of this training gather."""
         self._measure_baseline()
         left = (self.work.folds - self.completed.folds) * self.learner.config.batching.steps
-        points = PointBuffer(self.pipe, self.learner.state.step, left, self.completed.steps, self.member)
-        for step in points.to_the_end_of(self._steps()):
-            if step.improved and self.work.spec.checkpoints.keep_best > 0:
-                self.best = {name: value.detach().clone() for name, value in self.learner.weights().items()}
-            if step.last and len(self.prepared.test):
-                self._test(points, step)
-            points.add(step)
-            reason = self._reason(step)
-            if reason:
-                points.flush(step)
-                self._announce(step, reason)
-            is_end = step.last and self.completed.folds + 1 == self.work.folds
-            if self.parent_watch.stop is not None and not is_end:
-                if not reason and self.parent_watch.stop != "cancel":
-                    points.flush(step)
-                    self._announce(step, "stop")
-                return False
-        return True
+        return PointBuffer(self.pipe, self.learner.state.step, left, self.completed.steps, self.member)
+
+    def receive(self, step: Step, points: PointBuffer) -> bool:
+        """Report a step and keep what it calls for, whoever made it. False where the training is to stop after it."""
+        if step.improved and self.work.spec.checkpoints.keep_best > 0:
+            self.best = {name: value.detach().clone() for name, value in self.learner.weights().items()}
+        if step.last and len(self.prepared.test):
+            self._test(points, step)
+        points.add(step)
+        reason = self._reason(step)
+        if reason:
+            points.flush(step)
+            self._announce(step, reason)
+        is_end = step.last and self.completed.folds + 1 == self.work.folds
+        if self.parent_watch.stop is None or is_end:
+            return True
+        if not reason and self.parent_watch.stop != "cancel":
+            points.flush(step)
+            self._announce(step, "stop")
+        return False
 
     def _steps(self) -> Iterator[Step]:
         val = self._tensors(self.prepared.val) if len(self.prepared.val) else None
@@ -152,6 +160,6 @@ class TrainingRun:
         if 1 < self.work.folds == len(self.completed.tests):
             points.note_whole(step, mean(self.completed.tests))
 
-    def _tensors(self, part: Examples) -> tuple[torch.Tensor, torch.Tensor]:
+    def _tensors(self, part: Examples) -> Part:
         there = part.to(self.work.device)
         return there.x, there.t

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from models.data.table import Layout
-from models.parts.feature import Observation
+from models.parts.feature import FEATURES, Observation
 from models.parts.features.number import NUMERAL, WHOLE, all_match, trimmed
 
 LONGEST_CLASS = 200
@@ -39,6 +39,7 @@ class Evidence:
         self._present = 0
         self._words = 0
         self._distinct: set[str] | None = set() if pa.types.is_string(kind) else None
+        self._fitting = list(FEATURES)
 
     def see(self, values: pa.Array, start: int) -> None:
         """Learn from a raw batch whose first row is number `start` of the kept rows."""
@@ -74,6 +75,8 @@ class Evidence:
 
     def _see_strings(self, values: pa.Array) -> None:
         self._present += len(values)
+        if len(values):
+            self._fitting = [part for part in self._fitting if part.fits(values)]
         if self._distinct is not None and len(values):
             self._words += pc.sum(pc.count_substring_regex(values, r"\S+")).as_py()
             if pc.max(pc.binary_length(values)).as_py() <= LONGEST_CLASS:
@@ -94,6 +97,7 @@ class Evidence:
             words=self._words,
             declared=declared,
             named=named,
+            fitting=frozenset(part.model_fields["kind"].default for part in self._fitting if self._present),
         )
 
     @property

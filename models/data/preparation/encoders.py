@@ -9,13 +9,13 @@ import numpy as np
 import torch
 from pydantic import Field
 
-from models.data.preparation.roles import Roles
+from models.data.preparation.roles import InputColumns, Roles
 from models.data.preparation.stream import TokenEncoder
 from models.data.table import Table
 from models.errors import SpecError
 from models.parts.feature import ENCODERS, FEATURES, Rows, of
 from models.parts.feature import Encoder as ColumnEncoder
-from models.parts.inputs import Inputs, side_by_side
+from models.parts.inputs import ONLY, Inputs, NamedInputs, side_by_side
 from models.parts.learned import Learned
 
 if TYPE_CHECKING:
@@ -32,10 +32,10 @@ class TensorEncoder(Learned):
     columns: list[AnyColumnEncoder]
 
     @classmethod
-    def fit(cls, table: Table, roles: Roles, train: Rows) -> "TensorEncoder":
+    def fit(cls, table: Table, given: InputColumns, train: Rows) -> "TensorEncoder":
         """Learn from the training rows alone. `table` holds cells that were read."""
-        columns = sorted(roles.inputs, key=lambda column: of(column).place)
-        return cls(columns=[of(column).fit(table, column, train, roles.accepts) for column in columns])
+        columns = sorted(given.columns, key=lambda column: of(column).place)
+        return cls(columns=[of(column).fit(table, column, train, given.accepts) for column in columns])
 
     @property
     def first(self) -> ColumnEncoder:
@@ -49,11 +49,18 @@ class TensorEncoder(Learned):
     def inputs(self) -> Inputs:
         return side_by_side([column.inputs() for column in self.columns])
 
+    def named_inputs(self) -> NamedInputs:
+        return {ONLY: self.inputs()}
+
     def encode(self, table: Table) -> torch.Tensor:
         """x_N…: int64 for words, else float32."""
         arrays = [column.encode(table) for column in self.columns]
         x = arrays[0] if len(arrays) == 1 else np.concatenate(arrays, 1)
         return torch.from_numpy(x if x.dtype == np.int64 else x.astype(np.float32, copy=False))
+
+    def each(self) -> list["TensorEncoder"]:
+        """The encoder of each input, in the order of their tensors."""
+        return [self]
 
     def column_at(self, place: int) -> str:
         """The column that the number at `place` of a row is from."""
@@ -65,10 +72,16 @@ class TensorEncoder(Learned):
 
     def for_roles(self, roles: Roles) -> "TensorEncoder":
         """The same for the columns of another job. Raises SpecError where they are not what it reads."""
+        if len(roles.named) > 1:
+            raise _unlike("/architecture/kind", "the parent reads one input; this job would read several")
+        return self.for_columns(roles.only)
+
+    def for_columns(self, given: InputColumns) -> "TensorEncoder":
+        """The same for the columns of one input. Raises SpecError where they are not what it reads."""
         if self.is_table:
-            return self._for_table(roles)
-        first = roles.inputs[0]
-        if roles.is_table or len(roles.inputs) > 1:
+            return self._for_table(given)
+        first = given.columns[0]
+        if given.is_table or len(given.columns) > 1:
             raise _unlike(
                 "/dataset/input", f"the parent reads one {self.first.reads} column; this job would read a table"
             )
@@ -77,11 +90,11 @@ class TensorEncoder(Learned):
             raise _unlike("/dataset/input", found)
         return TensorEncoder(columns=[found])
 
-    def _for_table(self, roles: Roles) -> "TensorEncoder":
-        if not roles.is_table:
-            one = roles.inputs[0]
+    def _for_table(self, given: InputColumns) -> "TensorEncoder":
+        if not given.is_table:
+            one = given.columns[0]
             raise _unlike("/dataset/input", f"the parent reads columns of a table; '{one.name}' is a {one.kind} column")
-        wanted, found = {column.name for column in self.columns}, {column.name: column for column in roles.inputs}
+        wanted, found = {column.name for column in self.columns}, {column.name: column for column in given.columns}
         if odd := sorted(wanted ^ found.keys()):
             verb = "learned from" if odd[0] in wanted else "did not learn from"
             raise _unlike("/dataset/inputs", f"the parent {verb} '{odd[0]}'; give the columns it learned from, or none")
@@ -91,7 +104,51 @@ class TensorEncoder(Learned):
         return self
 
 
-Encoder = Annotated[TensorEncoder | TokenEncoder, Field(discriminator="form")]
+class NamedEncoder(Learned):
+    """The columns of several inputs: an encoder for each, by the names that the architecture gives them."""
+
+    form: Literal["named"] = "named"
+    named: dict[str, TensorEncoder]
+
+    @classmethod
+    def fit(cls, table: Table, roles: Roles, train: Rows) -> "NamedEncoder":
+        """Learn from the training rows alone. `table` holds cells that were read."""
+        return cls(named={name: TensorEncoder.fit(table, given, train) for name, given in roles.named.items()})
+
+    @property
+    def is_table(self) -> bool:
+        """Whether all columns are read by their names."""
+        return all(each.is_table for each in self.named.values())
+
+    @property
+    def columns(self) -> list[ColumnEncoder]:
+        return [column for each in self.named.values() for column in each.columns]
+
+    def named_inputs(self) -> NamedInputs:
+        return {name: each.inputs() for name, each in self.named.items()}
+
+    def each(self) -> list[TensorEncoder]:
+        return list(self.named.values())
+
+    def encode(self, table: Table) -> dict[str, torch.Tensor]:
+        """x_N… of each input."""
+        return {name: each.encode(table) for name, each in self.named.items()}
+
+    def for_roles(self, roles: Roles) -> "NamedEncoder":
+        """The same for the columns of another job. Raises SpecError where they are not what it reads."""
+        if roles.named.keys() != self.named.keys():
+            raise _unlike("/architecture/kind", f"the parent reads the inputs {', '.join(self.named)}")
+        return NamedEncoder(named={name: each.for_columns(roles.named[name]) for name, each in self.named.items()})
+
+
+def fit(table: Table, roles: Roles, train: Rows) -> TensorEncoder | NamedEncoder:
+    """The encoder of a job's columns, learned from the training rows. `table` holds cells that were read."""
+    return (
+        NamedEncoder.fit(table, roles, train) if len(roles.named) > 1 else TensorEncoder.fit(table, roles.only, train)
+    )
+
+
+Encoder = Annotated[TensorEncoder | NamedEncoder | TokenEncoder, Field(discriminator="form")]
 
 
 def _unlike(pointer: str, message: str) -> SpecError:

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from models.data.preparation import reuse, stream
-from models.data.preparation.encoders import Encoder, TensorEncoder
+from models.data.preparation import encoders, reuse, stream
+from models.data.preparation.encoders import Encoder
 from models.data.preparation.roles import Language, Roles
 from models.data.preparation.split import divide
 from models.data.table import Rows, Table
-from models.parts.architecture import Inputs
+from models.nn.named_tensors import NetworkInput, each
 from models.parts.feature import read
+from models.parts.inputs import Inputs, NamedInputs, only
 from models.parts.learned import Learned
 from models.parts.split import Split
 from models.parts.target import FittedTarget, fitted_union
@@ -29,25 +30,30 @@ class Preparation(Learned):
     encoder: Encoder
     target: AnyTarget
 
-    def inputs(self) -> Inputs:
+    def named_inputs(self) -> NamedInputs:
         """What the network is built for."""
-        return replace(self.encoder.inputs(), per_word=self.target.part.per_word())
+        per_word = self.target.part.per_word()
+        return {name: replace(each, per_word=per_word) for name, each in self.encoder.named_inputs().items()}
+
+    def inputs(self) -> Inputs:
+        """The only input of a network that reads nothing else."""
+        return only(self.named_inputs())
 
 
 @dataclass(frozen=True)
 class Examples:
     """Inputs x_N… and targets t_N of one part."""
 
-    x: torch.Tensor
+    x: NetworkInput
     t: torch.Tensor
 
     def __len__(self) -> int:
         return len(self.t)
 
     def to(self, device: torch.device) -> "Examples":
-        return Examples(self.x.to(device), self.t.to(device))
+        return Examples(each(lambda x: x.to(device), self.x), self.t.to(device))
 
-    def epoch(self, seed: int, number: int) -> tuple[torch.Tensor, torch.Tensor]:
+    def epoch(self, seed: int, number: int) -> tuple[NetworkInput, torch.Tensor]:
         """Inputs and targets of an epoch: always the same number of them, a function of seed and epoch alone."""
         return self.x, self.t
 
@@ -56,6 +62,7 @@ class Examples:
 class Text(Examples):
     """Windows on a text, and all its tokens, documents with an end mark between."""
 
+    x: torch.Tensor
     tokens: torch.Tensor
 
     def to(self, device: torch.device) -> "Text":
@@ -98,21 +105,23 @@ def prepare(table: Table, roles: Roles, split: Split, fold: int = 0, kept: Prepa
     if roles.language is not None:
         return _prepare_language(table, roles, roles.language, split, fold, kept)
     division = divide(split, table, roles, fold)
-    encoder = reuse.encoder(kept.encoder, roles) if kept else TensorEncoder.fit(table, roles, division.train)
+    encoder = reuse.encoder(kept.encoder, roles) if kept else encoders.fit(table, roles, division.train)
     target = reuse.target(kept.target, roles, roles.inputs[0].name) if kept else None
     target = target or fit_target(table, roles, division.train, encoder)
     preparation = Preparation(encoder=encoder, target=target)
     x = preparation.encoder.encode(table)
 
     def part(rows: Rows) -> Examples:
-        return Examples(x[torch.from_numpy(rows)], preparation.target.encode(table, rows))
+        here = torch.from_numpy(rows)
+        return Examples(each(lambda x: x[here], x), preparation.target.encode(table, rows))
 
     return Prepared(preparation, part(division.train), part(division.val), part(division.test))
 
 
 def fit_target(table: Table, roles: Roles, train: Rows, encoder: Encoder) -> FittedTarget:
     """Learn how the target column is encoded, for a network that reads what the encoder gives."""
-    return roles.asks.fit(table, roles.target, train, encoder.inputs(), roles.inputs[0].name)
+    first = next(iter(encoder.named_inputs().values()))
+    return roles.asks.fit(table, roles.target, train, first, roles.inputs[0].name)
 
 
 def _prepare_language(

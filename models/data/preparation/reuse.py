@@ -1,14 +1,15 @@
 """What a network learned to read, carried to other rows: the same word keeps its number, the same value its place."""
 
-from models.data.preparation.encoders import Encoder, TensorEncoder
+from models.data.preparation.encoders import Encoder
 from models.data.preparation.roles import Roles
+from models.data.preparation.stream import TokenEncoder
 from models.errors import SpecError
 from models.parts.target import FittedTarget
 
 
 def encoder(kept: Encoder, roles: Roles) -> Encoder:
     """The encoder that was kept, for the columns of a job. Raises SpecError where they are not what it reads."""
-    if isinstance(kept, TensorEncoder):
+    if not isinstance(kept, TokenEncoder):
         if roles.language is not None:
             raise _unlike("/dataset/input", "the parent reads columns; this job would read a language")
         return kept.for_roles(roles)

@@ -1,5 +1,6 @@
 """Which columns are learned from, which is learned, and what kind of task that makes."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from athanor.contract import Column, Schema
@@ -8,7 +9,7 @@ from models.data.preparation.choice import DatasetChoice
 from models.errors import SpecError
 from models.parts.architecture import Architecture
 from models.parts.feature import of
-from models.parts.inputs import InputKind, Inputs, side_by_side
+from models.parts.inputs import ONLY, InputKind, Inputs, side_by_side
 from models.parts.target import TARGETS, Target, chosen, target_of, wrong_column
 from models.parts.target import Language as Language
 from models.parts.tokenizer import TOKENIZERS
@@ -18,15 +19,42 @@ WAYS: tuple[tuple[InputKind, bool], ...] = (("image", False), ("text", False), (
 
 
 @dataclass(frozen=True)
+class InputColumns:
+    """The columns that one input of a network is made of. `accepts` are the kinds of tensors that it may be."""
+
+    accepts: frozenset[InputKind]
+    columns: list[Column]
+
+    @property
+    def is_table(self) -> bool:
+        """Whether columns are learned from side by side, by their names."""
+        return all(of(column).side_by_side for column in self.columns)
+
+    def expected(self) -> Inputs:
+        """The tensor as the schema lets us expect it; a vocabulary is at most what the whole dataset has."""
+        return side_by_side([of(column).expect(column, self.accepts) for column in self.columns])
+
+
+@dataclass(frozen=True)
 class Roles:
-    """The columns of a job. `accepts` are the tensors that its network reads, `part` is the column of the split."""
+    """The columns of a job: those of each input of its network by name, the target, and `part`, that of the split."""
 
     task: str
-    accepts: frozenset[InputKind]
-    inputs: list[Column]
+    named: Mapping[str, InputColumns]
     target: Column
     part: str | None
     language: Language | None = None
+
+    @property
+    def inputs(self) -> list[Column]:
+        """The columns of all inputs."""
+        return [column for each in self.named.values() for column in each.columns]
+
+    @property
+    def only(self) -> InputColumns:
+        """The columns of a network's only input."""
+        (one,) = self.named.values()
+        return one
 
     @property
     def asks(self) -> type[Target]:
@@ -46,16 +74,12 @@ class Roles:
     @property
     def is_table(self) -> bool:
         """Whether columns are learned from side by side, by their names."""
-        return self.language is None and all(of(column).side_by_side for column in self.inputs)
+        return self.language is None and all(each.is_table for each in self.named.values())
 
     @property
     def columns(self) -> list[Column]:
         """The columns whose cells are looked at; that of the split is read as it is described."""
         return list({column.name: column for column in (*self.inputs, self.target)}.values())
-
-    def expected(self) -> Inputs:
-        """The inputs as the schema lets us expect them; a vocabulary is at most what the whole dataset has."""
-        return side_by_side([of(column).expect(column, self.accepts) for column in self.inputs])
 
 
 def assign(choice: DatasetChoice, schema: Schema, architecture: Architecture) -> Roles:
@@ -76,8 +100,8 @@ def assign(choice: DatasetChoice, schema: Schema, architecture: Architecture) ->
     part = choice.split.reads(schema)
     inputs = _inputs(choice, schema, {target.name, part, schema.part}, architecture)
     _check_level(asked, architecture)
-    asked.check_inputs(inputs)
-    return Roles(asked.task, architecture.accepts, inputs, target, part)
+    asked.check_inputs([column for each in inputs.values() for column in each.columns])
+    return Roles(asked.task, inputs, target, part)
 
 
 def _asked(choice: DatasetChoice, architecture: Architecture) -> type[Target] | None:
@@ -130,7 +154,7 @@ def _read(choice: DatasetChoice, schema: Schema, architecture: Architecture, ask
             "/dataset/input", "a language is learned from a column of text; the dataset has none", code="wrong_column"
         )
     asked.check(texts[0])
-    return Roles(asked.task, architecture.accepts, texts, texts[0], part, language)
+    return Roles(asked.task, {ONLY: InputColumns(architecture.accepts, texts)}, texts[0], part, language)
 
 
 def _tokenizer(name: str) -> str:
@@ -153,7 +177,9 @@ def _target(choice: DatasetChoice, schema: Schema) -> Column:
     return find_column(schema, name, "/dataset/target")
 
 
-def _inputs(choice: DatasetChoice, schema: Schema, taken: set[str | None], architecture: Architecture) -> list[Column]:
+def _inputs(
+    choice: DatasetChoice, schema: Schema, taken: set[str | None], architecture: Architecture
+) -> dict[str, InputColumns]:
     if choice.input is not None:
         named = [find_column(schema, choice.input, "/dataset/input")]
     else:
@@ -162,30 +188,43 @@ def _inputs(choice: DatasetChoice, schema: Schema, taken: set[str | None], archi
         where = "/dataset/input" if choice.input is not None else "/dataset/inputs"
         raise SpecError(where, "the target and the split column cannot be inputs", code="leak")
     columns = named or [column for column in schema.columns if column.name not in taken and not _counts_rows(column)]
-    for kind, beside in WAYS:
-        found = [column for column in columns if _becomes(column, architecture) == (kind, beside)]
-        if not found or kind not in architecture.accepts:
-            continue
-        if named and len(found) < len(named):
-            odd = next(column for column in named if column not in found)
+    chosen: dict[str, InputColumns] = {}
+    for name, accepts in architecture.inputs.items():
+        left = [column for column in columns if all(column not in each.columns for each in chosen.values())]
+        found = _fitting(left, accepts)
+        if not found:
+            kinds = sorted({column.kind for column in columns})
+            wanted = " or ".join(sorted(accepts)) + (" inputs" if name == ONLY else f" inputs for '{name}'")
             raise SpecError(
-                "/dataset/inputs",
-                f"'{odd.name}' ({odd.kind}) does not mix with the others",
-                code="mixed",
-                suggestion="learn from " + " and ".join(f"'{column.name}'" for column in found[:10]) + " alone",
+                "/architecture/kind",
+                f"{architecture.kind} learns from {wanted}; "
+                f"this dataset offers {', '.join(kinds) or 'no columns beside the target'}",
+                code="wrong_inputs",
+                suggestion="GET /v1/catalog says what each architecture takes",
             )
-        if not beside and len(found) > 1:
-            several = ", ".join(column.name for column in found)
+        chosen[name] = InputColumns(accepts, found)
+    read = [column for each in chosen.values() for column in each.columns]
+    if odd := [column for column in named if column not in read]:
+        raise SpecError(
+            "/dataset/inputs",
+            f"'{odd[0].name}' ({odd[0].kind}) does not mix with the others",
+            code="mixed",
+            suggestion="learn from " + " and ".join(f"'{column.name}'" for column in read[:10]) + " alone",
+        )
+    for each in chosen.values():
+        if not each.is_table and len(each.columns) > 1:
+            several = ", ".join(column.name for column in each.columns)
             raise SpecError("/dataset/input", f"choose one of {several}", code="ambiguous")
-        return found
-    kinds = sorted({column.kind for column in columns})
-    raise SpecError(
-        "/architecture/kind",
-        f"{architecture.kind} learns from {' or '.join(sorted(architecture.accepts))} inputs; "
-        f"this dataset offers {', '.join(kinds) or 'no columns beside the target'}",
-        code="wrong_inputs",
-        suggestion="GET /v1/catalog says what each architecture takes",
-    )
+    return chosen
+
+
+def _fitting(columns: list[Column], accepts: frozenset[InputKind]) -> list[Column]:
+    """The columns that an input which accepts such tensors is made of."""
+    for kind, beside in WAYS:
+        found = [column for column in columns if _becomes(column, accepts) == (kind, beside)]
+        if found and kind in accepts:
+            return found
+    return []
 
 
 def _counts_rows(column: Column) -> bool:
@@ -194,7 +233,7 @@ def _counts_rows(column: Column) -> bool:
     return numbers and column.name.strip().lower() in {"id", "index", "idx", "row", "unnamed: 0"}
 
 
-def _becomes(column: Column, architecture: Architecture) -> tuple[InputKind, bool]:
+def _becomes(column: Column, accepts: frozenset[InputKind]) -> tuple[InputKind, bool]:
     """The tensor that a column becomes, and whether other columns stand beside it there."""
     feature = of(column)
-    return feature.input_kind(column, architecture.accepts), feature.side_by_side
+    return feature.input_kind(column, accepts), feature.side_by_side

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from models.data.preparation.roles import Language, Roles
 from models.data.table import Rows, Table
 from models.errors import DataError
-from models.parts.architecture import Inputs
+from models.parts.inputs import ONLY, Inputs, NamedInputs
 from models.parts.learned import Learned
 from models.parts.split import Split
 from models.parts.tokenizer import TOKENIZERS
@@ -53,6 +53,9 @@ class TokenEncoder(Learned):
 
     def inputs(self) -> Inputs:
         return Inputs("text", (self.context,), vocabulary=len(self.vocabulary) + FIRST, causal=True)
+
+    def named_inputs(self) -> NamedInputs:
+        return {ONLY: self.inputs()}
 
     def numbers(self, tokens: list[str]) -> torch.Tensor:
         place = {token: at for at, token in enumerate(self.vocabulary, FIRST)}

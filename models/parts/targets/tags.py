@@ -120,6 +120,7 @@ class Tags(Target):
 
 def _commonest_tags(train: Pairs, part: Pairs, tags: int) -> torch.Tensor:
     """Each word's commonest tag, guess_NT; of a word that training has not, the commonest of all."""
+    assert isinstance(train.x, torch.Tensor) and isinstance(part.x, torch.Tensor)
     x_n, t_n = train.x[train.t >= 0], train.t[train.t >= 0]
     words = 1 + int(max(train.x.amax(), part.x.amax()))
     counts_VK = torch.zeros(words, tags, dtype=torch.int64)

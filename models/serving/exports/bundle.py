@@ -12,6 +12,7 @@ from athanor.version import __version__
 from models.serving.exports import card
 from models.serving.exports.goldens import Goldens
 from models.serving.exports.order import Order
+from models.serving.exports.program import named
 from models.serving.prediction import Predictor
 
 FORMAT = 1
@@ -67,7 +68,8 @@ def write(
     for name, value in said.items():
         (folder / name).write_text(json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n", "utf-8")
     (folder / bundle.CARD).write_text(card.write(order, predictor, model.missing, environment), "utf-8")
-    tensors = save({bundle.INPUT: golden.x.contiguous(), bundle.OUTPUT: golden.y.contiguous()})
+    read = {name: x.contiguous() for name, x in named(golden.x).items()}
+    tensors = save({**read, bundle.OUTPUT: golden.y.contiguous()})
     (folder / bundle.TENSORS).write_bytes(tensors)
     if model.written is not None:
         (folder / bundle.MODEL).write_bytes(model.written)

@@ -20,9 +20,8 @@ READS = {
 def write(order: Order, predictor: Predictor, no_onnx: str | None, environment: dict[str, Any]) -> str:
     """The card as Markdown."""
     job, checkpoint, dataset = order.job, order.checkpoint, order.dataset
-    encoder, target = predictor.preparation.encoder, predictor.preparation.target
+    target = predictor.preparation.target
     parameters = sum(parameter.numel() for parameter in predictor.module.parameters())
-    shape = ", ".join(map(str, encoder.inputs().shape))
     trained = environment["trained"] or {}
     lines = [
         f"# {job.name or job.id}",
@@ -56,15 +55,28 @@ def write(order: Order, predictor: Predictor, no_onnx: str | None, environment: 
         "",
         "## Use",
         "",
-        f"`{INPUT}`: {READS[encoder.inputs().kind].format(shape=shape)}, made from raw rows as `preparation.json` says "
-        f"(`encoder`). `{OUTPUT}`: {target.part.outputs_are}.",
+        f"{_inputs(predictor)}, made from raw rows as `preparation.json` says (`encoder`). "
+        f"`{OUTPUT}`: {target.part.outputs_are}.",
         "",
-        *_loading(no_onnx),
+        *_loading(no_onnx, _names(predictor)),
         "",
         "`athanor verify` checks every digest, and that the network still gives the outputs in `goldens.safetensors` "
         "for the rows in `goldens.json`. Those rows are from the dataset: share them only where you may share it.",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _names(predictor: Predictor) -> list[str]:
+    """What the inputs are called outside."""
+    inputs = predictor.preparation.named_inputs()
+    return list(inputs) if len(inputs) > 1 else [INPUT]
+
+
+def _inputs(predictor: Predictor) -> str:
+    inputs = zip(_names(predictor), predictor.preparation.named_inputs().values(), strict=True)
+    return "; ".join(
+        f"`{name}`: {READS[each.kind].format(shape=', '.join(map(str, each.shape)))}" for name, each in inputs
+    )
 
 
 def _listed(names: list[str]) -> str:
@@ -90,14 +102,15 @@ def _results(job: Job) -> list[str]:
     return lines
 
 
-def _loading(no_onnx: str | None) -> list[str]:
+def _loading(no_onnx: str | None, names: list[str]) -> list[str]:
     if no_onnx is not None:
         return [f"There is no `model.onnx`: {no_onnx}. The weights are in `weights.safetensors`."]
+    given = ", ".join(f'"{name}": {name}' for name in names)
     return [
         "```python",
         "import onnxruntime",
         "",
         'session = onnxruntime.InferenceSession("model.onnx")',
-        f'(outputs,) = session.run(["{OUTPUT}"], {{"{INPUT}": inputs}})',
+        f'(outputs,) = session.run(["{OUTPUT}"], {{{given}}})',
         "```",
     ]

@@ -50,7 +50,7 @@ def export(order: Order, folder: Path, destination: Path) -> float | None:
 
 
 def _traced(predictor: Predictor, golden: Goldens) -> Traced:
-    return program.trace(predictor.module, predictor.preparation.inputs(), golden.x)
+    return program.trace(predictor.module, predictor.preparation.named_inputs(), golden.x)
 
 
 def _metadata(order: Order, preparation: str) -> dict[str, str]:

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import torch
 
 from athanor.contract import Column
+from models.nn.named_tensors import NetworkInput, call
 from models.parts.feature import of
 from models.serving.prediction import Predictor
 
@@ -26,7 +27,7 @@ class Goldens:
     """Raw rows as `predict` takes them, x_N… and y_N… of the network, and its answers; a language has none."""
 
     rows: list[dict[str, Any]]
-    x: torch.Tensor
+    x: NetworkInput
     y: torch.Tensor
     predictions: list[dict[str, Any]] | None
 
@@ -56,11 +57,12 @@ def make(predictor: Predictor, rows: list[dict[str, Any]]) -> Goldens:
     target = predictor.preparation.target
     language = target.part.self_supervised
     if language:
+        assert isinstance(x, torch.Tensor)
         length = max(1, min(x.shape[1], MOST_NUMBERS // target.outputs))
         count = max(1, MOST_NUMBERS // (target.outputs * length))
         rows, x = rows[:count], x[:count, :length]
     with torch.no_grad():
-        y = predictor.module(x)
+        y = call(predictor.module, x)
     return Goldens(rows, x, y, None if language else predictor.decode(rows, y))
 
 

@@ -7,9 +7,10 @@ from typing import Any
 import onnxruntime
 import torch
 
-from athanor.bundle import INPUT, OUTPUT
+from athanor.bundle import OUTPUT
 from models.errors import SpecError
-from models.serving.exports.program import Traced, check, difference
+from models.nn.named_tensors import call
+from models.serving.exports.program import Traced, check, difference, named
 
 OPSET = 20
 LARGEST = 2**31 - 2**24
@@ -44,9 +45,9 @@ def _translate(traced: Traced) -> torch.onnx.ONNXProgram:
                 dynamo=True,
                 verbose=False,
                 opset_version=OPSET,
-                input_names=[INPUT],
+                input_names=traced.names,
                 output_names=[OUTPUT],
-                dynamic_shapes=traced.shapes,
+                dynamic_shapes=traced.shapes if isinstance(traced.x, dict) else tuple(traced.shapes.values()),
             )
         except Exception as error:  # a network that ONNX has no words for
             why = str(error).strip().splitlines()[0]
@@ -86,6 +87,6 @@ def _difference(model: bytes, traced: Traced) -> float:
     worst = 0.0
     with torch.no_grad():
         for x in traced.trials():
-            (y,) = session.run([OUTPUT], {INPUT: x.numpy()})
-            worst = max(worst, difference(torch.from_numpy(y), traced.module(x)))
+            (y,) = session.run([OUTPUT], {name: each.numpy() for name, each in named(x).items()})
+            worst = max(worst, difference(torch.from_numpy(y), call(traced.module, x)))
     return worst

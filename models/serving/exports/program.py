@@ -3,6 +3,7 @@
 Shape letters: N rows, T words.
 """
 
+import inspect
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -10,52 +11,83 @@ import torch
 from torch import nn
 from torch.export import Dim, ExportedProgram
 
+from athanor.bundle import INPUT
 from models.errors import SpecError
-from models.parts.architecture import Inputs
+from models.nn.named_tensors import NetworkInput, each, rows, tensors
+from models.parts.inputs import NamedInputs
 
 PLACES = {"stack_trace", "nn_module_stack", "source_fn_stack", "torch_fn", "from_node"}
 """What torch notes of each operation about where it stood in the code: no use elsewhere, and it names our folders."""
 
-Shapes = tuple[dict[int, Dim]]
+Shapes = dict[str, dict[int, Dim]]
+"""Of each input: its dimensions that are left open."""
 
 
 @dataclass(frozen=True)
 class Traced:
     program: ExportedProgram
     shapes: Shapes
+    """By the names that `forward` has for them."""
     module: nn.Module
     """The network it was made from, which says what is right."""
-    x: torch.Tensor
+    x: NetworkInput
     """x_N… of real rows."""
 
     @property
-    def any_length(self) -> bool:
-        """Whether a sentence may be shorter than the longest."""
-        return 1 in self.shapes[0]
+    def names(self) -> list[str]:
+        """What the inputs are called, in their order."""
+        return list(named(self.x))
 
-    def trials(self) -> Iterator[torch.Tensor]:
+    def trials(self) -> Iterator[NetworkInput]:
         """Batches of several sizes and lengths, made of the real rows."""
-        lengths = sorted({1, -(-self.x.shape[1] // 2), self.x.shape[1]}) if self.any_length else [None]
-        for rows in (1, 2, 5):
+        there = dict(zip(self.shapes, tensors(self.x), strict=True))
+        # Whether a sentence may be shorter than the longest.
+        longest = max((x.shape[1] for name, x in there.items() if 1 in self.shapes[name]), default=1)
+        for count in (1, 2, 5):
             # Repeated, where there are fewer.
-            numbers_n = torch.arange(rows) % len(self.x)
-            for length in lengths:
-                yield self.x[numbers_n] if length is None else self.x[numbers_n, :length]
+            numbers_n = torch.arange(count) % rows(self.x)
+            for length in sorted({1, -(-longest // 2), longest}):
+                cut = {
+                    name: x[numbers_n, :length] if 1 in self.shapes[name] else x[numbers_n] for name, x in there.items()
+                }
+                yield cut if isinstance(self.x, dict) else next(iter(cut.values()))
 
 
-def trace(module: nn.Module, inputs: Inputs, x: torch.Tensor) -> Traced:
-    """Follow a network in evaluation over real rows x_N…. Raises Refusal where torch.export cannot."""
+def named(x: NetworkInput) -> dict[str, torch.Tensor]:
+    """Inputs by the names that they have outside: those of the architecture, or INPUT where there is one."""
+    return x if isinstance(x, dict) else {INPUT: x}
+
+
+def trace(module: nn.Module, inputs: NamedInputs, x: NetworkInput) -> Traced:
+    """Follow a network in evaluation over real rows x_N…. Raises SpecError where torch.export cannot."""
     module = module.eval().requires_grad_(False)
     # Two at least of everything that is left open: torch.export takes a one for a constant.
-    example = x[torch.arange(3) % len(x)]
-    open_: dict[int, Dim] = {0: Dim("batch", min=1)}
-    ways: list[Shapes] = [(open_,)]
-    if inputs.kind == "text" and x.shape[1] > 1:
-        ways.insert(0, ({**open_, 1: Dim("length", min=1, max=x.shape[1])},))
+    example = each(lambda x_N: x_N[torch.arange(3) % rows(x)], x)
+    batch = Dim("batch", min=1)
+    parameters = list(inspect.signature(module.forward).parameters)
+    names = list(x) if isinstance(x, dict) else parameters[:1]
+    there = dict(zip(names, tensors(x), strict=True))
+    ways: list[Shapes] = [{name: {0: batch} for name in names}]
+    texts = {
+        name: x_NT.shape[1]
+        for (name, x_NT), described in zip(there.items(), inputs.values(), strict=True)
+        if described.kind == "text" and x_NT.shape[1] > 1
+    }
+    if texts:
+        ways.insert(
+            0,
+            {
+                name: {0: batch, 1: Dim(_length(name, texts), min=1, max=texts[name])} if name in texts else {0: batch}
+                for name in names
+            },
+        )
     why = ""
     for shapes in ways:
         try:
-            program = torch.export.export(module, (example,), dynamic_shapes=shapes)
+            if isinstance(example, dict):
+                program = torch.export.export(module, (), example, dynamic_shapes=shapes)
+            else:
+                program = torch.export.export(module, (example,), dynamic_shapes=tuple(shapes.values()))
         except Exception as error:  # of a dozen kinds, with no common ancestor
             why = why or str(error).strip().splitlines()[0]
             continue
@@ -64,6 +96,11 @@ def trace(module: nn.Module, inputs: Inputs, x: torch.Tensor) -> Traced:
     raise SpecError(
         "?format", f"torch.export cannot follow the network: {why}", code="cannot_export", suggestion="format=bundle"
     )
+
+
+def _length(name: str, texts: dict[str, int]) -> str:
+    """What the number of words of an input is called."""
+    return "length" if len(texts) == 1 else f"length_of_{name}"
 
 
 def _forget_places(program: ExportedProgram) -> None:

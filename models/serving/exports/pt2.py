@@ -4,6 +4,7 @@ import io
 
 import torch
 
+from models.nn.named_tensors import call
 from models.serving.exports.program import Traced, check, difference
 
 
@@ -20,5 +21,5 @@ def render(traced: Traced, extra: dict[str, str], bound: float) -> tuple[bytes, 
     worst = 0.0
     with torch.no_grad():
         for x in traced.trials():
-            worst = max(worst, difference(again(x), traced.module(x)))
+            worst = max(worst, difference(call(again, x), call(traced.module, x)))
     return file.getvalue(), check(worst, bound, "program")

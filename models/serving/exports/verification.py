@@ -16,8 +16,9 @@ from athanor.contract import Column
 from athanor.files import PREPARATION, WEIGHTS
 from athanor.processes.confinement import confine
 from models.data.preparation.examples import Preparation
+from models.nn.named_tensors import call
 from models.planning.spec import JobSpec
-from models.serving.exports.program import difference
+from models.serving.exports.program import difference, named
 from models.serving.prediction import Predictor
 
 MEMORY, SECONDS = 16 * 2**30, 600
@@ -33,17 +34,19 @@ def verify(folder: Path) -> float:
     tensors = load_file(folder / TENSORS)
     x = predictor.encode(json.loads((folder / GOLDENS).read_text())["rows"])
     if predictor.preparation.target.part.self_supervised:
+        assert isinstance(x, torch.Tensor)
         x = x[:, : tensors[INPUT].shape[1]]
     with torch.no_grad():
-        y = predictor.module(x)
-    return max(difference(x, tensors[INPUT]), difference(y, tensors[OUTPUT]))
+        y = call(predictor.module, x)
+    read = [difference(each, tensors[name]) for name, each in named(x).items()]
+    return max(*read, difference(y, tensors[OUTPUT]))
 
 
 def _check_sizes(spec: JobSpec, folder: Path) -> None:
     """That the network has the shapes of the weights, before it takes any memory: a spec may ask for anything."""
     preparation = Preparation.model_validate_json((folder / PREPARATION).read_text())
     with torch.device("meta"):
-        network = spec.architecture.build(preparation.inputs(), preparation.target.outputs)
+        network = spec.architecture.build_for(preparation.named_inputs(), preparation.target.outputs)
     wanted = {name: list(value.shape) for name, value in network.state_dict().items()}
     with safe_open(folder / WEIGHTS, framework="pt") as file:
         held = {name: list(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118 -- not a dict

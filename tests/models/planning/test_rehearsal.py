@@ -13,6 +13,7 @@ from models.data.preparation.split import steps_per_epoch
 from models.data.table import Table
 from models.errors import SpecError
 from models.parts.architecture import ARCHITECTURES, MANY_EPOCHS, InputKind, Inputs, Recipe
+from models.parts.inputs import ONLY
 from models.planning.rehearsal import _measure
 from models.planning.resolve import settle
 from models.planning.spec import JobSpec
@@ -42,7 +43,7 @@ def test_the_count_is_that_of_the_built_network(kind: InputKind, tmp_path: Path)
             spec = _spec({"kind": part.model_fields["kind"].default})
             settled, roles = settle(spec, table.schema)
             prepared = prepare(table, roles, settled.dataset.split)
-            built = settled.architecture.build(prepared.preparation.encoder.inputs(), roles.outputs)
+            built = settled.architecture.build_for(prepared.preparation.encoder.named_inputs(), roles.outputs)
             plan = small.planned(spec, table.schema, table.rows, Limits())
             assert plan.parameters == sum(parameter.numel() for parameter in built.parameters())
             assert (plan.train_rows, plan.val_rows, plan.test_rows) == (
@@ -144,7 +145,7 @@ def test_activations_are_about_what_autograd_keeps(said: dict[str, Any], causal:
     inputs = Inputs("text", (64,), vocabulary=500, per_word=causal, causal=causal)
     architecture = ARCHITECTURES[said["kind"]].model_validate(said)
     outputs = inputs.vocabulary if causal else 5
-    _, _, counted = _measure(architecture, inputs, outputs, 16)
+    _, _, counted = _measure(architecture, {ONLY: inputs}, outputs, 16)
     kept = _kept(architecture.build(inputs, outputs), torch.full((16, 64), 7))
     assert 0.75 * kept < counted < 1.35 * kept
 

@@ -13,6 +13,7 @@ from models.data.table import Table
 from models.errors import SpecError
 from models.parts.architecture import ARCHITECTURES, InputKind
 from models.parts.augmentations.token_dropout import TokenDropout
+from models.parts.inputs import only
 from models.parts.optimizer import OPTIMIZERS
 from models.parts.schedule import SCHEDULES
 from models.planning.resolve import ResolvedSpec, foreseen, resolve, settle
@@ -147,7 +148,7 @@ def test_what_is_foreseen_is_what_comes_or_a_little_more(kind: InputKind, tmp_pa
     table = small.table(kind, tmp_path / "t")
     architecture = next(part for part in ARCHITECTURES if kind in part.accepts).model_fields["kind"].default
     settled, roles = settle(_spec(architecture), table.schema)
-    before = foreseen(roles)
+    before = only(foreseen(roles))
     after = prepare(table, roles, settled.dataset.split).preparation.inputs()
     assert before.kind == after.kind
     assert all(least <= most for least, most in zip(after.shape, before.shape, strict=True))

@@ -15,6 +15,7 @@ from models.errors import SpecError
 from models.parts.architecture import ARCHITECTURES, COUNTED, Architecture, InputKind
 from models.parts.architectures.rnn import RNN
 from models.parts.architectures.textcnn import TextCNN
+from models.parts.inputs import ONLY
 from models.parts.targets.value import FittedValue
 from models.planning.resolve import settle
 from models.planning.spec import JobSpec
@@ -58,7 +59,7 @@ def test_every_architecture_fits_itself(part: type[Architecture], kind: InputKin
     start = _start(spec, table, tmp_path / "s")
     settled, roles = settle(spec, table.schema)
     inputs, same = start.reads(roles)
-    assert same and inputs == start.preparation.inputs()
+    assert same and inputs == start.preparation.named_inputs()
     outputs = start.preparation.target.outputs
     assert start.fresh(settled.architecture, inputs, outputs, True) == []
     plan = small.planned(spec, table.schema, table.rows, Limits(), start)
@@ -66,7 +67,7 @@ def test_every_architecture_fits_itself(part: type[Architecture], kind: InputKin
     assert all(list(start.shapes[name]) == shape for name, shape in plan.shapes.items())
     if roles.language is None:
         fresh = start.fresh(settled.architecture, inputs, 9, False)
-        model = settled.architecture.build(inputs, 9)
+        model = settled.architecture.build_for(inputs, 9)
         assert fresh and all(9 in model.state_dict()[name].shape for name in fresh)
         # The head alone: its weights and its bias.
         assert len(fresh) == 2 and {name.rpartition(".")[2] for name in fresh} == {"weight", "bias"}
@@ -84,7 +85,7 @@ def test_a_network_that_feeds_its_answers_back_learns_that_anew_too() -> None:
     jordan = RNN(cell="jordan", bidirectional=False, embedding=4, hidden=5)
     built = jordan.build(small.SHAPES["text"], 3)
     start = Start(None, {name: tuple(value.shape) for name, value in built.state_dict().items()})  # type: ignore[arg-type]
-    fresh = start.fresh(jordan, small.SHAPES["text"], 4, False)
+    fresh = start.fresh(jordan, {ONLY: small.SHAPES["text"]}, 4, False)
     assert set(fresh) == {
         "forward_layers.0.output_hidden.weight",
         "forward_layers.0.hidden_output.weight",
@@ -131,7 +132,7 @@ def test_a_table_is_read_as_the_parent_reads(tmp_path: Path) -> None:
     assert set(spec.dataset.inputs or []) == {"height", "width", "color"}
     encoder = _prepared(spec, other, start.preparation).preparation.encoder
     assert encoder == start.preparation.encoder
-    assert encoder.encode(other)[:2, 2:].tolist() == [[0.0, 0.0], [0.0, 1.0]], "blue, red; green is new"
+    assert small.single(encoder.encode(other))[:2, 2:].tolist() == [[0.0, 0.0], [0.0, 1.0]], "blue, red; green is new"
     assert small.planned(_spec("linear"), other.schema, other.rows, Limits(), start).fresh == []
 
 
@@ -199,7 +200,9 @@ def test_tags_are_the_same_when_all_of_them_are(tmp_path: Path) -> None:
     assert small.planned(_spec("rnn"), same.schema, 40, Limits(), start).fresh == []
     prepared = _prepared(_spec("rnn"), same, start.preparation)
     assert prepared.preparation.target == start.preparation.target
-    assert prepared.train.x[0].tolist() == [1, 1], "both are new, and the third is beyond what the parent reads"
+    assert small.single(prepared.train.x)[0].tolist() == [1, 1], (
+        "both are new, and the third is beyond what the parent reads"
+    )
     other = _sentences(tmp_path / "b", ["in", "rome"], ["O", "B-city"])
     assert small.planned(_spec("rnn"), other.schema, 40, Limits(), start).fresh == ["head.weight", "head.bias"]
 
@@ -228,8 +231,9 @@ def test_a_language_keeps_its_tokens(documents: str, tokens: str, tmp_path: Path
     assert plan.fresh == [] and plan.shapes["tok_emb.weight"] == list(start.shapes["tok_emb.weight"])
     prepared = _prepared(_spec("transformer_lm", **chosen), other, start.preparation)
     assert prepared.preparation == start.preparation
-    assert (prepared.train.x == 1).any(), "what the parent did not know is unknown"
-    assert int(prepared.train.x.max()) < start.preparation.target.outputs
+    train_NT = small.single(prepared.train.x)
+    assert (train_NT == 1).any(), "what the parent did not know is unknown"
+    assert int(train_NT.max()) < start.preparation.target.outputs
     for name, value in {"context": 9, "tokens": {"words": "characters"}.get(tokens, "words")}.items():
         changed = _spec("transformer_lm", **{**chosen, name: value})
         assert _refused(changed, other, start) == (f"/dataset/{name}", "other_inputs")

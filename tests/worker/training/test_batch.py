@@ -14,6 +14,7 @@ from models.parts.augmentations.mixup import Mixup
 from models.parts.augmentations.noise import Noise
 from models.parts.augmentations.shift import Shift
 from models.parts.augmentations.token_dropout import TokenDropout
+from models.parts.inputs import ONLY
 from models.parts.losses.cross_entropy import CrossEntropy
 from models.parts.losses.mse import MSE
 from models.parts.optimizers.sgd import SGD
@@ -26,41 +27,46 @@ from worker.training.loop import fit
 from worker.training.stages.evaluation import Evaluation
 from worker.training.stages.forward import Forward, as_network_input
 
-IMAGES = small.SHAPES["image"]
+IMAGES = {ONLY: small.SHAPES["image"]}
 
 
 def _see(chain: Sequence[Augmentation], rows: int = 60, epoch: int = 2) -> Batch:
     return AugmentedBatches(chain, IMAGES, 5)(*small.problem("image", rows), torch.arange(rows), epoch)
 
 
+def _seen(chain: Sequence[Augmentation], rows: int = 60) -> torch.Tensor:
+    return small.single(_see(chain, rows).x)
+
+
 def test_they_are_applied_in_order() -> None:
-    erased = _see([Shift(pixels=3), Erase(p=1)])
-    shifted = _see([Shift(pixels=3)])
-    hidden = (erased.x == 0).all(1, keepdim=True)
-    assert torch.equal(erased.x, torch.where(hidden, 0, shifted.x)), "what was moved is what is erased"
-    assert not torch.equal(_see([Erase(p=1), Shift(pixels=3)]).x, erased.x)
+    erased = _seen([Shift(pixels=3), Erase(p=1)])
+    shifted = _seen([Shift(pixels=3)])
+    hidden = (erased == 0).all(1, keepdim=True)
+    assert torch.equal(erased, torch.where(hidden, 0, shifted)), "what was moved is what is erased"
+    assert not torch.equal(_seen([Erase(p=1), Shift(pixels=3)]), erased)
 
 
 def test_one_twice_is_drawn_twice() -> None:
-    flipped, whole = _see([Flip(), Flip()], 400), _see([Flip(p=0)], 400)
-    same = (flipped.x == whole.x).flatten(1).all(1).double().mean()
+    flipped, whole = _seen([Flip(), Flip()], 400), _seen([Flip(p=0)], 400)
+    same = (flipped == whole).flatten(1).all(1).double().mean()
     assert float(same) == pytest.approx(0.5, abs=0.1)
 
 
 def test_a_partner_is_seen_as_it_sees_itself() -> None:
-    before = _see([Shift(pixels=3), Noise()])
+    before = _seen([Shift(pixels=3), Noise()])
     rows = torch.arange(60)
     x_N, _ = small.problem("image", 60)
     mixed = AugmentedBatches([Shift(pixels=3), Noise(), Mixup(alpha=1)], IMAGES, 5)(x_N, rows, rows, 2)
     assert mixed.share is not None and mixed.other is not None
     share = mixed.share[:, None, None, None]
-    assert torch.equal(mixed.x, share * before.x + (1 - share) * before.x[mixed.other])
+    assert torch.equal(small.single(mixed.x), share * before + (1 - share) * before[mixed.other])
 
 
 def test_what_comes_after_a_mix_changes_the_mix() -> None:
     mixed, erased = _see([Mixup(alpha=1)]), _see([Mixup(alpha=1), Erase(p=1)])
-    hidden = (erased.x == 0).all(1, keepdim=True)
-    assert torch.equal(erased.x, torch.where(hidden, 0, mixed.x))
+    erased_B = small.single(erased.x)
+    hidden = (erased_B == 0).all(1, keepdim=True)
+    assert torch.equal(erased_B, torch.where(hidden, 0, small.single(mixed.x)))
     assert mixed.share is not None and erased.share is not None and torch.equal(mixed.share, erased.share)
 
 
@@ -92,7 +98,7 @@ def test_mixed_values_have_the_mixed_value_as_their_best_answer() -> None:
 def test_neither_batch_size_nor_order_changes_what_a_row_becomes() -> None:
     seen: list[dict[int, torch.Tensor]] = []
     for batch_size, rows in ((5, 20), (20, 20), (3, 20)):
-        views = AugmentedBatches([Noise(std=0.001)], small.SHAPES["vector"], 0)
+        views = AugmentedBatches([Noise(std=0.001)], {ONLY: small.SHAPES["vector"]}, 0)
         x_NF = torch.arange(float(rows)).unsqueeze(1).expand(rows, 5)
         model = Scale()
         kept: dict[int, torch.Tensor] = {}
@@ -132,7 +138,7 @@ def test_no_augmentation_is_no_change() -> None:
     """What runs without one is what ran before there were any: an empty chain shows the rows themselves."""
     one, other = (
         small.learner(Linear(), SGD(lr=0.1), "vector", batching={"augment": views})
-        for views in (None, AugmentedBatches([], small.SHAPES["vector"], 0))
+        for views in (None, AugmentedBatches([], {ONLY: small.SHAPES["vector"]}, 0))
     )
     assert small.timeless(fit(one, small.problem("vector"), None)) == small.timeless(
         fit(other, small.problem("vector"), None)
@@ -141,7 +147,8 @@ def test_no_augmentation_is_no_change() -> None:
 
 def test_a_language_model_loses_words_of_what_it_reads_and_none_of_what_it_is_asked() -> None:
     x_NT, t_NT = small.text(50)
-    batch = AugmentedBatches([TokenDropout(p=1)], small.LANGUAGE, 0)(x_NT, t_NT, torch.arange(50), 0)
+    batch = AugmentedBatches([TokenDropout(p=1)], {ONLY: small.LANGUAGE}, 0)(x_NT, t_NT, torch.arange(50), 0)
     assert torch.equal(batch.t, t_NT)
-    assert set(batch.x[x_NT > 2].tolist()) == {1}
-    assert as_network_input(batch.x).shape == as_network_input(x_NT).shape
+    seen_NT = small.single(batch.x)
+    assert set(seen_NT[x_NT > 2].tolist()) == {1}
+    assert as_network_input(seen_NT).shape == as_network_input(x_NT).shape

@@ -107,8 +107,9 @@ def test_augmentations_are_for_training_batches(table: Table) -> None:
     assert augment is not None
     rows_B, part = torch.arange(8), prepared.train
     batch = augment(part.x, part.t, rows_B, 2)
-    expected = AugmentedBatches([Noise(std=0.5), Mixup()], prepared.preparation.inputs(), 3)(part.x, part.t, rows_B, 2)
-    assert torch.equal(batch.x, expected.x) and not torch.equal(batch.x, part.x[:8])
+    views = AugmentedBatches([Noise(std=0.5), Mixup()], prepared.preparation.named_inputs(), 3)
+    x_B, expected_B = small.single(batch.x), small.single(views(part.x, part.t, rows_B, 2).x)
+    assert torch.equal(x_B, expected_B) and not torch.equal(x_B, small.single(part.x)[:8])
     assert _made(table)[0].batching.augment is None
 
 

@@ -108,7 +108,7 @@ def test_windows_of_evaluation_show_what_came_before(tmp_path: Path) -> None:
         spec, roles = settle(_spec(context=context, split={"kind": "holdout", "test": 0}), table.schema)
         prepared = prepare(table, roles, spec.dataset.split)
         assert isinstance(prepared.train, Text)
-        assert prepared.val.x.shape[1] == context + 4
+        assert small.single(prepared.val.x).shape[1] == context + 4
         learner = _learner()
         learner.model = spec.architecture.build(prepared.preparation.inputs(), prepared.preparation.target.outputs)
         (step,) = small.steps(learner, NGRAM, prepared.train, (prepared.val.x, prepared.val.t))

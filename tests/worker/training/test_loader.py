@@ -16,6 +16,7 @@ import torch
 from models.parts.architectures.cnn import CNN
 from models.parts.augmentations.noise import Noise
 from models.parts.augmentations.shift import Shift
+from models.parts.inputs import ONLY
 from models.parts.optimizers.adam import Adam
 from tests import small
 from worker.training import snapshot
@@ -30,7 +31,7 @@ FILES = ("weights.safetensors", "state.safetensors", "state.json")
 
 def _learner(workers: int) -> Learner:
     architecture = CNN(channels=[3], hidden=[5], dropout=0.4)
-    views = AugmentedBatches([Shift(), Noise()], small.shape(architecture, "image"), SEED)
+    views = AugmentedBatches([Shift(), Noise()], {ONLY: small.shape(architecture, "image")}, SEED)
     batching = {"augment": views, "workers": workers}
     return small.learner(architecture, Adam(), "image", seed=SEED, rows=ROWS, steps=STEPS, batching=batching, ema=0.9)
 
@@ -62,7 +63,7 @@ def test_an_epoch_s_rows_may_change() -> None:
 
     def made(workers: int) -> Iterator[list[int]]:
         for batch in load(Batches(supply, Batching(7, EPOCH, BATCH, SEED, workers=workers)), 2):
-            yield batch.x.tolist()
+            yield small.single(batch.x).tolist()
 
     expected = [
         (order(SEED, epoch, ROWS) + 100 * epoch)[place * BATCH : (place + 1) * BATCH].tolist()

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from models.nn.named_tensors import NetworkInput, split, tensors
 from worker.training.stages.forward import Forward
 
 Measure = Callable[[torch.Tensor, torch.Tensor], dict[str, float]]
@@ -35,7 +36,7 @@ class Evaluation:
 
     @torch.no_grad()
     def measure_part(
-        self, model: nn.Module, forward: Forward, x_N: torch.Tensor, t_N: torch.Tensor, batch_size: int
+        self, model: nn.Module, forward: Forward, x_N: NetworkInput, t_N: torch.Tensor, batch_size: int
     ) -> dict[str, float]:
         """`loss` and the metrics.
 
@@ -48,10 +49,10 @@ class Evaluation:
 
 
 def _measure_summed(
-    metrics: SummedMetrics, model: nn.Module, forward: Forward, x_N: torch.Tensor, t_N: torch.Tensor, batch_size: int
+    metrics: SummedMetrics, model: nn.Module, forward: Forward, x_N: NetworkInput, t_N: torch.Tensor, batch_size: int
 ) -> dict[str, float]:
     loss, sums = 0.0, [0.0]
-    for x_B, t_B in zip(torch.split(x_N, batch_size), torch.split(t_N, batch_size), strict=True):
+    for x_B, t_B in zip(split(x_N, batch_size), torch.split(t_N, batch_size), strict=True):
         y_B = outputs(model, forward, x_B, batch_size)
         here = metrics.count(y_B, t_B)
         loss += here[0] * float(forward.criterion(y_B, t_B))
@@ -60,14 +61,14 @@ def _measure_summed(
 
 
 @torch.no_grad()
-def outputs(model: nn.Module, forward: Forward, x_N: torch.Tensor, batch_size: int) -> torch.Tensor:
+def outputs(model: nn.Module, forward: Forward, x_N: NetworkInput, batch_size: int) -> torch.Tensor:
     """y_NK, or y_NTK, in float32, without dropout, batch by batch."""
     model.eval()
     answers = []
-    for x_B in torch.split(x_N, batch_size):
+    for x_B in split(x_N, batch_size):
         y_B = forward.outputs(model, x_B)
         if y_B.dim() == 3:
             # Batches were cut to their longest sentences.
-            y_B = nn.functional.pad(y_B, (0, 0, 0, x_N.shape[1] - y_B.shape[1]))
+            y_B = nn.functional.pad(y_B, (0, 0, 0, tensors(x_N)[0].shape[1] - y_B.shape[1]))
         answers.append(y_B)
     return torch.cat(answers)

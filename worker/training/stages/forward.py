@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from models.nn.named_tensors import NetworkInput, call, each, tensors
+
 Criterion = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 
@@ -20,10 +22,10 @@ class Forward:
     bf16: bool = False
     """Whether matrix products are computed in bfloat16. Weights stay in float32."""
 
-    def outputs(self, model: nn.Module, x_B: torch.Tensor) -> torch.Tensor:
+    def outputs(self, model: nn.Module, x_B: NetworkInput) -> torch.Tensor:
         """y_BK, or y_BTK, in float32."""
-        with torch.autocast(x_B.device.type, torch.bfloat16, enabled=self.bf16):
-            y_BK: torch.Tensor = model(as_network_input(x_B))
+        with torch.autocast(tensors(x_B)[0].device.type, torch.bfloat16, enabled=self.bf16):
+            y_BK = call(model, each(as_network_input, x_B))
         return y_BK.float()
 
 

@@ -27,7 +27,7 @@ from tests import small
 
 def _fit(table: Table, architecture: Architecture, train: list[int], **choice: Any) -> TensorEncoder:
     roles = assign(DatasetChoice.model_validate({"id": "x", **choice}), table.schema, architecture)
-    return TensorEncoder.fit(read(table, roles.columns), roles, np.array(train))
+    return TensorEncoder.fit(read(table, roles.columns), roles.only, np.array(train))
 
 
 def test_vectors(tmp_path: Path) -> None:
@@ -102,7 +102,7 @@ def test_arrays_as_vectors_and_as_images(tmp_path: Path) -> None:
     image = _fit(table, CNN(channels=[2]), [0, 1, 2])
     assert isinstance(image.first, ImageEncoder) and image.inputs().shape == (1, 4, 5)
     roles = assign(DatasetChoice(id="x"), table.schema, CNN(channels=[2]))
-    vector = TensorEncoder.fit(table, replace(roles, accepts=frozenset({"vector"})), np.array([0, 1, 2]))
+    vector = TensorEncoder.fit(table, replace(roles.only, accepts=frozenset({"vector"})), np.array([0, 1, 2]))
     assert vector.inputs().shape == (20,)
     flat = values.reshape(6, 20).astype(float)
     std = np.where(flat[:3].std(0) > 0, flat[:3].std(0), 1)

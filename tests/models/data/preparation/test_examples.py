@@ -32,7 +32,7 @@ def test_parts_and_round_trip(kind: InputKind, task: str, tmp_path: Path) -> Non
     assert type(again.encoder) is type(prepared.preparation.encoder)
     division = divide(Holdout(), table, roles)
     for rows, part in ((division.train, prepared.train), (division.val, prepared.val), (division.test, prepared.test)):
-        assert torch.equal(again.encoder.encode(table)[torch.from_numpy(rows)], part.x)
+        assert torch.equal(small.single(again.encoder.encode(table))[torch.from_numpy(rows)], small.single(part.x))
         assert torch.equal(again.target.encode(table, rows), part.t)
-        assert part.to(torch.device("cpu")).x.shape[1:] == again.encoder.inputs().shape
-    assert prepared.train.x.dtype == (torch.int64 if kind == "text" else torch.float32)
+        assert small.single(part.to(torch.device("cpu")).x).shape[1:] == again.inputs().shape
+    assert small.single(prepared.train.x).dtype == (torch.int64 if kind == "text" else torch.float32)

@@ -53,7 +53,7 @@ def _choice(**said: Any) -> DatasetChoice:
 )
 def test_inputs(architecture: Architecture, said: dict[str, Any], tensor: tuple[str, bool], inputs: list[str]) -> None:
     roles = assign(_choice(**said), MIXED, architecture)
-    assert ((roles.expected().kind, roles.is_table), [column.name for column in roles.inputs]) == (tensor, inputs)
+    assert ((roles.only.expected().kind, roles.is_table), [column.name for column in roles.inputs]) == (tensor, inputs)
     assert (roles.task, roles.target.name, roles.outputs, roles.part) == ("classification", "label", 2, None)
 
 

@@ -10,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from athanor.contract import Column, Schema
-from models.data.preparation.roles import Roles
+from models.data.preparation.roles import InputColumns, Roles
 from models.data.preparation.split import divide, sizes, steps_per_epoch
 from models.data.table import Table
 from models.errors import DataError
+from models.parts.inputs import ONLY
 from models.parts.split import Division, Split
 from models.parts.splits.folds import Folds
 from models.parts.splits.given import Given
@@ -35,7 +36,7 @@ def _problem(
         target.missing_by_part = {"part": dict(without)}
         columns["part"] = pa.array(parts, pa.string())
     return small.plain(columns, Schema(columns=[target])), Roles(
-        task, frozenset({"vector"}), [], target, "part" if parts else None
+        task, {ONLY: InputColumns(frozenset({"vector"}), [])}, target, "part" if parts else None
     )
 
 

@@ -48,6 +48,11 @@ def _encoder(prepared: Prepared) -> TokenEncoder:
     return encoder
 
 
+def _epoch(prepared: Prepared, number: int) -> tuple[torch.Tensor, torch.Tensor]:
+    x_NT, t_NT = prepared.train.epoch(3, number)
+    return small.single(x_NT), t_NT
+
+
 @pytest.mark.parametrize("test", [0.0, 0.1])
 def test_a_stream_is_divided_where_it_stands(test: float, tmp_path: Path) -> None:
     whole = "\n".join(LINES)
@@ -55,17 +60,17 @@ def test_a_stream_is_divided_where_it_stands(test: float, tmp_path: Path) -> Non
     encoder, tenth = _encoder(prepared), round(0.1 * len(whole))
     held = whole[-2 * tenth : -tenth] if test else whole[-tenth:]
     train = whole[: -2 * tenth] if test else whole[:-tenth]
-    val_n = prepared.val.x[prepared.val.t >= 0]
+    val_n = small.single(prepared.val.x)[prepared.val.t >= 0]
     assert encoder.spell(val_n.tolist()) == "".join(letter for letter in held[:-1] if letter in encoder.vocabulary)
     assert encoder.vocabulary == sorted(set(train))
     assert int((prepared.val.t >= 0).sum()) == len(held) - 1, "every token but the first is foretold once"
     for number in range(5):
-        x_NT, t_NT = prepared.train.epoch(3, number)
-        assert x_NT.shape == prepared.train.x.shape
+        x_NT, t_NT = _epoch(prepared, number)
+        assert x_NT.shape == small.single(prepared.train.x).shape
         assert encoder.spell(x_NT[x_NT > 0].tolist()) in train
         assert encoder.spell(t_NT[t_NT > 0].tolist()) in train
-    assert torch.equal(prepared.train.epoch(3, 1)[0], prepared.train.epoch(3, 1)[0])
-    assert not torch.equal(prepared.train.epoch(3, 0)[0], prepared.train.epoch(3, 1)[0])
+    assert torch.equal(_epoch(prepared, 1)[0], _epoch(prepared, 1)[0])
+    assert not torch.equal(_epoch(prepared, 0)[0], _epoch(prepared, 1)[0])
 
 
 @settings(deadline=None)
@@ -102,7 +107,7 @@ def test_what_training_lacks_is_unknown(tmp_path: Path) -> None:
     prepared = _prepared(
         _table(tmp_path, [*LINES, "ÿÿÿÿ"]), context=8, split={"kind": "holdout", "val": 0.1, "test": 0}
     )
-    assert (prepared.val.x == 1).sum() == 3 and (prepared.val.t == 1).sum() == 4
+    assert (small.single(prepared.val.x) == 1).sum() == 3 and (prepared.val.t == 1).sum() == 4
     assert "ÿ" not in _encoder(prepared).vocabulary
 
 
@@ -110,7 +115,7 @@ def test_lines_are_documents(tmp_path: Path) -> None:
     prepared = _prepared(_table(tmp_path), documents="lines", context=30)
     encoder = _encoder(prepared)
     assert (len(prepared.train), len(prepared.val), len(prepared.test)) == (48, 6, 6)
-    for x_T, t_T in zip(prepared.train.x.tolist(), prepared.train.t.tolist(), strict=True):
+    for x_T, t_T in zip(small.single(prepared.train.x).tolist(), prepared.train.t.tolist(), strict=True):
         length = sum(token > 0 for token in x_T)
         assert x_T[0] == t_T[length - 1] == 2 and t_T[length:] == [-1] * (30 - length)
         assert x_T[1:length] == t_T[: length - 1]
@@ -216,7 +221,8 @@ def test_files_named_for_parts_need_no_words(tmp_path: Path) -> None:
     columns = {"text": pa.array(LINES), "part": pa.array(["train", "test", "train"] * 20)}
     table = small.ingested(tmp_path / "t", columns, target=None, part="part")
     prepared = _prepared(table, context=8)
-    assert _encoder(prepared).spell(prepared.test.x.flatten().tolist()).startswith("line 1 says bbb\nline 4 says")
+    test_n = small.single(prepared.test.x).flatten()
+    assert _encoder(prepared).spell(test_n.tolist()).startswith("line 1 says bbb\nline 4 says")
 
 
 def test_too_little_text(tmp_path: Path) -> None:

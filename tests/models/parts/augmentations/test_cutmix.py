@@ -6,6 +6,8 @@ import torch
 
 from models.parts.architecture import Inputs
 from models.parts.augmentations.cutmix import CutMix
+from models.parts.inputs import ONLY
+from tests import small
 from worker.training.batch import AugmentedBatches, Batch
 
 ROWS, HEIGHT, WIDTH = 500, 16, 32
@@ -14,14 +16,16 @@ ROWS, HEIGHT, WIDTH = 500, 16, 32
 def _mixed(cutmix: CutMix) -> Batch:
     x_NCHW = torch.arange(float(ROWS))[:, None, None, None].expand(ROWS, 2, HEIGHT, WIDTH)
     t_N = torch.arange(ROWS)
-    return AugmentedBatches([cutmix], Inputs("image", (2, HEIGHT, WIDTH)), 0)(x_NCHW, t_N, torch.arange(ROWS), 0)
+    views = AugmentedBatches([cutmix], {ONLY: Inputs("image", (2, HEIGHT, WIDTH))}, 0)
+    return views(x_NCHW, t_N, torch.arange(ROWS), 0)
 
 
 def test_a_box_shows_the_partner_and_the_share_is_the_area_left() -> None:
     batch = _mixed(CutMix(p=1))
     assert batch.other is not None and batch.share is not None
     inside = []
-    for own, other, share, x_CHW in zip(batch.t, batch.other, batch.share, batch.x.numpy(), strict=True):
+    x_NCHW = small.single(batch.x).numpy()
+    for own, other, share, x_CHW in zip(batch.t, batch.other, batch.share, x_NCHW, strict=True):
         theirs_HW = x_CHW[0] != float(own)
         assert np.array_equal(x_CHW[1] != float(own), theirs_HW)
         assert (x_CHW[:, theirs_HW] == float(other)).all()
@@ -40,7 +44,7 @@ def test_a_box_shows_the_partner_and_the_share_is_the_area_left() -> None:
 
 def test_the_middle_lies_anywhere() -> None:
     batch = _mixed(CutMix(p=1))
-    theirs_NHW = batch.x[:, 0] != batch.t[:, None, None]
+    theirs_NHW = small.single(batch.x)[:, 0] != batch.t[:, None, None]
     # An even middle covers the middle of the image most, and its corners a quarter as far at the most.
     share_HW = theirs_NHW.double().mean(0)
     assert share_HW[0, 0] < share_HW[HEIGHT // 2, WIDTH // 2] / 1.5
@@ -51,6 +55,6 @@ def test_the_middle_lies_anywhere() -> None:
 def test_with_a_probability() -> None:
     batch = _mixed(CutMix(p=0.3))
     assert batch.share is not None and batch.other is not None
-    whole = (batch.other != batch.t) & (batch.x[:, 0] == batch.t[:, None, None]).flatten(1).all(1)
+    whole = (batch.other != batch.t) & (small.single(batch.x)[:, 0] == batch.t[:, None, None]).flatten(1).all(1)
     assert torch.equal(batch.share[whole], torch.ones(int(whole.sum())))
     assert float(whole.double().mean()) == pytest.approx(0.7, abs=0.08)

@@ -38,7 +38,7 @@ def _both_ways(table: Table, kind: str, architecture: str) -> tuple[torch.Tensor
     chosen = next(column.name for column in table.schema.columns if column.kind == kind and column.name != "y")
     choice = DatasetChoice(id="x", inputs=[chosen], target="y")
     roles: Roles = assign(choice, table.schema, ARCHITECTURES[architecture].model_validate({}))
-    encoder = TensorEncoder.fit(read(table, roles.columns), roles, np.arange(table.rows))
+    encoder = TensorEncoder.fit(read(table, roles.columns), roles.only, np.arange(table.rows))
     raw = table.data.select([chosen]).to_pylist()
     column = roles.inputs[0]
     sent = json.loads(json.dumps([{chosen: of(column).show(row[chosen], column)} for row in raw]))

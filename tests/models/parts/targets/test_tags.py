@@ -23,7 +23,7 @@ def _tagged(tmp_path: Path, tags: list[list[str]]) -> tuple[FittedTarget, torch.
     words = [["fly", "to", "new", "york"], ["from", "boston"]]
     table = small.ingested(tmp_path / "t", {"tokens": pa.array(words), "tags": pa.array(tags)})
     roles = assign(DatasetChoice(id="x", input="tokens", target="tags"), table.schema, RNN())
-    encoder = TensorEncoder.fit(table, roles, np.array([0, 1]))
+    encoder = TensorEncoder.fit(table, roles.only, np.array([0, 1]))
     target = fit_target(table, roles, np.array([0, 1]), encoder)
     return target, target.encode(table, np.array([0, 1]))
 

@@ -39,9 +39,9 @@ def test_they_lead_to_what_the_trainer_saw(kind: InputKind, tmp_path: Path) -> N
     rows = goldens.choose(path, predictor.columns)
     assert len(rows) == goldens.MOST_ROWS
     made = goldens.make(predictor, rows)
-    seen = predictor.preparation.encoder.encode(small.table(kind, tmp_path / "again"))
+    seen = small.single(predictor.preparation.encoder.encode(small.table(kind, tmp_path / "again")))
     # Every fifth of forty rows.
-    torch.testing.assert_close(made.x, seen[::5], rtol=0, atol=0)
+    torch.testing.assert_close(small.single(made.x), seen[::5], rtol=0, atol=0)
     with torch.no_grad():
         torch.testing.assert_close(made.y, predictor.module(seen[::5]))
     assert made.predictions == predictor.answer(rows)
@@ -60,11 +60,11 @@ def test_a_language_says_less(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     architecture = {"kind": "transformer_lm", "layers": 1, "heads": 2, "width": 8}
     predictor = _predictor("text", path, architecture, context=8)
     made = goldens.make(predictor, goldens.choose(path, predictor.columns))
-    assert made.x.shape == (8, 8) and made.predictions is None
+    assert small.single(made.x).shape == (8, 8) and made.predictions is None
     outputs = predictor.preparation.target.outputs
     monkeypatch.setattr(goldens, "MOST_NUMBERS", outputs * 12)
     fewer = goldens.make(predictor, goldens.choose(path, predictor.columns))
-    assert fewer.x.shape == (1, 8) and len(fewer.rows) == 1
+    assert small.single(fewer.x).shape == (1, 8) and len(fewer.rows) == 1
     monkeypatch.setattr(goldens, "MOST_NUMBERS", outputs * 3)
     assert goldens.make(predictor, made.rows).y.shape == (1, 3, outputs)
 

@@ -9,8 +9,10 @@ from models.errors import SpecError
 from models.parts.architecture import Inputs
 from models.parts.architectures.linear import Linear
 from models.parts.architectures.textcnn import TextCNN
+from models.parts.inputs import ONLY
 from models.serving.exports import onnx, pt2
 from models.serving.exports.program import Traced, check, difference, trace
+from tests import small
 
 VECTOR = Inputs("vector", (4,))
 RENDERS = {"onnx": onnx.render, "pt2": pt2.render}
@@ -18,7 +20,7 @@ RENDERS = {"onnx": onnx.render, "pt2": pt2.render}
 
 def _linear() -> Traced:
     torch.manual_seed(0)
-    return trace(Linear().build(VECTOR, 3), VECTOR, torch.randn(6, 4))
+    return trace(Linear().build(VECTOR, 3), {ONLY: VECTOR}, torch.randn(6, 4))
 
 
 @pytest.mark.parametrize("format", RENDERS)
@@ -57,9 +59,11 @@ def test_a_network_of_no_numbers_is_refused() -> None:
 
 def test_the_trials_are_of_several_sizes_and_lengths() -> None:
     text = Inputs("text", (7,), vocabulary=12)
-    traced = trace(TextCNN(channels=2, embedding=3, widths=[2]).build(text, 2), text, torch.ones(1, 7).long())
-    assert [tuple(x.shape) for x in traced.trials()] == [(rows, words) for rows in (1, 2, 5) for words in (1, 4, 7)]
-    assert [len(x) for x in _linear().trials()] == [1, 2, 5]
+    network = TextCNN(channels=2, embedding=3, widths=[2]).build(text, 2)
+    traced = trace(network, {ONLY: text}, torch.ones(1, 7).long())
+    shapes = [tuple(small.single(x).shape) for x in traced.trials()]
+    assert shapes == [(rows, words) for rows in (1, 2, 5) for words in (1, 4, 7)]
+    assert [len(small.single(x)) for x in _linear().trials()] == [1, 2, 5]
 
 
 def test_a_network_that_cannot_be_followed() -> None:
@@ -68,7 +72,7 @@ def test_a_network_that_cannot_be_followed() -> None:
             return x if float(x.sum()) > 0 else -x
 
     with pytest.raises(SpecError, match=r"torch\.export cannot follow the network") as refused:
-        trace(Picky(), VECTOR, torch.randn(3, 4))
+        trace(Picky(), {ONLY: VECTOR}, torch.randn(3, 4))
     assert refused.value.code == "cannot_export" and refused.value.suggestion == "format=bundle"
 
 
@@ -77,6 +81,6 @@ def test_a_network_of_one_length() -> None:
         def forward(self, x_BT: torch.Tensor) -> torch.Tensor:
             return x_BT.reshape(-1, 7).float().sum(1, keepdim=True)
 
-    traced = trace(Fixed(), Inputs("text", (7,), vocabulary=9), torch.ones(2, 7).long())
-    assert not traced.any_length
+    traced = trace(Fixed(), {ONLY: Inputs("text", (7,), vocabulary=9)}, torch.ones(2, 7).long())
+    assert list(traced.shapes["x_BT"]) == [0]
     assert onnx.render(traced, {}, 1e-4)[1] == 0
