@@ -2,6 +2,7 @@
 
 import shutil
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,18 @@ from api.schema import upgrade
 from models.records.database import Database
 from models.records.tables import Base
 from tests import servers
+
+
+@pytest.fixture(scope="session", autouse=True)
+def absent_devices_unseeded() -> Iterator[None]:
+    """`torch.manual_seed` seeds no device that is not there: for each it writes down the stack, for later."""
+    with pytest.MonkeyPatch.context() as patch:
+        # Tests that need no torch do not import it.
+        if (torch := sys.modules.get("torch")) is not None:
+            for device in (torch.cuda, torch.xpu):
+                if not device.is_available():
+                    patch.setattr(device, "manual_seed_all", lambda seed: None)
+        yield
 
 
 @pytest.fixture(scope="session")
