@@ -223,7 +223,7 @@ def test_a_broken_best_checkpoint_is_not_passed_over_in_silence(service: Embedde
     ended = client.wait(job.id, timeout=120)
     assert (ended.state, ended.bit_exact) == (State.SUCCEEDED, False)
     # The stream, because one page of events may end before it.
-    warned = [event.data["checkpoint"] for event in client.stream(job.id) if event.kind == "warning"]
+    warned = [event.data["data"]["checkpoint"] for event in client.stream(job.id) if event.kind == "warning"]
     assert warned == [best.id]
 
 
