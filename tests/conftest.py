@@ -2,6 +2,7 @@
 
 import shutil
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,44 @@ from api.schema import upgrade
 from models.records.database import Database
 from models.records.tables import Base
 from tests import servers
+
+SLOW_FILES = (
+    "worker/test_recovery.py",
+    "test_walk.py",
+    "api/test_forks.py",
+    "api/test_exports.py",
+    "test_upgrade.py",
+    "api/test_up.py",
+    "worker/test_resume.py",
+    "test_readme.py",
+    "api/test_checkpoints.py",
+    "api/test_dataset_store.py",
+    "chaos/test_mutants.py",
+    "worker/supervision/test_supervisor.py",
+    "test_contributing.py",
+)
+"""They begin first, the slowest in front: a file is one unit of `--dist loadfile`, and one that begins late leaves the
+other processors idle at the end. Most have few tests, and xdist's own order begins with the files that have most.
+"""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    root = Path(__file__).parent
+    rank = {root / name: place for place, name in enumerate(SLOW_FILES)}
+    assert all(path.exists() for path in rank), "a slow file has moved: name its new place in SLOW_FILES"
+    items.sort(key=lambda item: rank.get(item.path, len(rank)))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def absent_devices_unseeded() -> Iterator[None]:
+    """`torch.manual_seed` seeds no device that is not there: for each it writes down the stack, for later."""
+    with pytest.MonkeyPatch.context() as patch:
+        # Tests that need no torch do not import it.
+        if (torch := sys.modules.get("torch")) is not None:
+            for device in (torch.cuda, torch.xpu):
+                if not device.is_available():
+                    patch.setattr(device, "manual_seed_all", lambda seed: None)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,12 +18,16 @@ EXAMPLES = dict(
 
 SCRIPT = """
 import json
+import sys
+from pathlib import Path
+
 from api.app import create_app
 from api.routes.catalog import read
 from athanor.contract import Column, Schema
 from models.settings import Limits, Settings
-from tests import small
 from models.planning.spec import JobSpec
+from tests import small
+from tests.api import kit
 
 spec = JobSpec.model_validate({
     "architecture": {"kind": "highway", "width": 5, "layers": 2},
@@ -32,23 +37,13 @@ spec = JobSpec.model_validate({
 schema = Schema(target="t", columns=[Column(name=name, kind="number") for name in "abt"])
 schemas = JobSpec.model_json_schema()
 catalog = read()
-print(json.dumps({
+part = {
     "parameters": small.planned(spec, schema, 100, Limits()).parameters,
     "union": sorted(schemas["properties"]["architecture"]["discriminator"]["mapping"]),
     "architectures": {part.kind: part.summary for part in catalog.architectures},
     "losses": [part.kind for part in catalog.losses],
     "openapi": json.dumps(create_app(Settings()).openapi()),
-}))
-"""
-
-
-JOB = """
-import json
-import sys
-from pathlib import Path
-
-from tests.api import kit
-
+}
 with kit.installation(Path(sys.argv[1])) as house, house.client() as client:
     split = {"kind": "tail", "val": 0.2, "test": 0.3}
     spec = kit.spec("linear", "iris", choice={"split": split}, hyperparameters={"epochs": 1})
@@ -56,13 +51,14 @@ with kit.installation(Path(sys.argv[1])) as house, house.client() as client:
     job = kit.submit(client, spec)
     kit.train(house.settings)
     wrong = kit.spec("linear", "iris", choice={"split": {"kind": "tail", "val": 2}})
-    print(json.dumps({
+    job = {
         "rows": [plan[f"{part}_rows"] for part in ("train", "val", "test")],
         "split": plan["spec"]["dataset"]["split"],
         "splits": [part["kind"] for part in client.get("/v1/catalog").json()["splits"]],
         "job": client.get(f"/v1/jobs/{job}").json(),
         "pointer": kit.problem(client.post("/v1/jobs", json=wrong), 422)["errors"][0]["pointer"],
-    }))
+    }
+print(json.dumps({"part": part, "job": job}))
 """
 
 
@@ -79,8 +75,17 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tree
 
 
+@pytest.fixture(scope="module")
+def told(tree: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What one process over the copy finds out about the dropped parts, and about a job that one of them divides."""
+    ran = _run(tree, sys.executable, "-c", SCRIPT, str(tmp_path_factory.mktemp("service") / "data"))
+    assert ran.returncode == 0, ran.stderr
+    found: dict[str, Any] = json.loads(ran.stdout)
+    return found
+
+
 def _run(tree: Path, *command: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = {**os.environ, "PYTHONPATH": str(tree)}
     return subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True, check=False)
 
 
@@ -93,27 +98,23 @@ def test_there_are_examples() -> None:
     ]
 
 
-def test_a_dropped_file_is_a_part(tree: Path) -> None:
-    ran = _run(tree, sys.executable, "-c", SCRIPT)
-    assert ran.returncode == 0, ran.stderr
-    told = json.loads(ran.stdout)
-    assert told["parameters"] == (2 * 5 + 5) + 2 * 2 * (5 * 5 + 5) + (5 + 1)
-    assert "highway" in told["union"]
-    assert told["architectures"]["highway"].startswith("Layers that mix")
-    assert "log_cosh" in told["losses"]
-    assert '"highway"' in told["openapi"] and '"log_cosh"' in told["openapi"]
+def test_a_dropped_file_is_a_part(told: dict[str, Any]) -> None:
+    part = told["part"]
+    assert part["parameters"] == (2 * 5 + 5) + 2 * 2 * (5 * 5 + 5) + (5 + 1)
+    assert "highway" in part["union"]
+    assert part["architectures"]["highway"].startswith("Layers that mix")
+    assert "log_cosh" in part["losses"]
+    assert '"highway"' in part["openapi"] and '"log_cosh"' in part["openapi"]
 
 
-def test_a_job_is_divided_by_a_dropped_file(tree: Path, tmp_path: Path) -> None:
-    ran = _run(tree, sys.executable, "-c", JOB, str(tmp_path / "data"))
-    assert ran.returncode == 0, ran.stderr
-    told = json.loads(ran.stdout)
-    assert told["splits"] == ["folds", "given", "holdout", "tail"]
-    assert told["rows"] == [75, 30, 45]
-    assert told["split"] == {"kind": "tail", "val": 0.2, "test": 0.3}
-    assert told["job"]["state"] == "succeeded", told["job"]["error"]
-    assert told["job"]["folds"] is None and "test/accuracy" in told["job"]["latest"]
-    assert told["pointer"] == "/dataset/split/val"
+def test_a_job_is_divided_by_a_dropped_file(told: dict[str, Any]) -> None:
+    divided = told["job"]
+    assert divided["splits"] == ["folds", "given", "holdout", "tail"]
+    assert divided["rows"] == [75, 30, 45]
+    assert divided["split"] == {"kind": "tail", "val": 0.2, "test": 0.3}
+    assert divided["job"]["state"] == "succeeded", divided["job"]["error"]
+    assert divided["job"]["folds"] is None and "test/accuracy" in divided["job"]["latest"]
+    assert divided["pointer"] == "/dataset/split/val"
 
 
 def test_a_dropped_file_brings_its_tests(tree: Path) -> None:

@@ -47,10 +47,14 @@ def main() -> int:
     return 0
 
 
-if __name__ == "__main__":
-    # Whoever stops a whole machine, or a group of services, stops the worker too, and that asks for a checkpoint.
+def ignore_stop_signals() -> None:
+    """Whoever stops a whole machine, or a group of services, stops the worker too, and that asks for a checkpoint."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
+
+
+if __name__ == "__main__":
+    ignore_stop_signals()
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     code = main()
     sys.stdout.flush()

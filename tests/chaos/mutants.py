@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 
 from benchmarks import pages, result
-from tests.chaos.rules import MUTANTS, Mutant
+from tests.chaos.rules import MUTANTS, Mutant, PlaceError
 
 ROOT = Path(__file__).parents[2]
 LEFT_OUT = shutil.ignore_patterns(".venv", ".git", "__pycache__", ".*_cache", ".hypothesis", "athanor-data", "dist")
@@ -28,11 +28,10 @@ def verdict(mutant: Mutant) -> str:
     if (control := _control(mutant.tests)) != 0:
         return f"no verdict: as it is, pytest ends with {control}"
     with _copy() as tree:
-        file = tree / mutant.file
-        text = file.read_text()
-        if text.count(mutant.right) != 1:
-            return f"no verdict: {mutant.file} has {text.count(mutant.right)} places to break"
-        file.write_text(text.replace(mutant.right, mutant.wrong))
+        try:
+            mutant.apply(tree)
+        except PlaceError as error:
+            return f"no verdict: {error}"
         ended = _pytest(tree, mutant.tests)
     # 1: a test failed. Anything else is nothing collected, or a fault of the mutant's own.
     return {0: "survived", 1: "caught", None: "timeout"}.get(ended, f"no verdict: pytest ended with {ended}")

@@ -14,7 +14,11 @@ import pytest
 from athanor import Client
 from athanor.contract import Job, State
 from athanor.errors import JobFailed
+from models.settings import Timing
 from tests.services import Embedded
+
+AT_ONCE = Timing().lease / 10
+"""Seconds in which an orphan has to be gone on a busy machine: nobody else has its job before the lease is over."""
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -22,7 +26,7 @@ SPEC: dict[str, Any] = {
     "architecture": {"kind": "cnn", "channels": [8, 16], "hidden": [32], "dropout": 0.3},
     "dataset": {"id": "digits"},
     "hyperparameters": {
-        "epochs": 16,
+        "epochs": 12,
         "batch_size": 16,
         "seed": 5,
         "ema": 0.99,
@@ -109,13 +113,13 @@ def test_a_killed_trainer_is_replaced(
     service: Embedded, client: Client, calm: tuple[str, list[int], list[float]]
 ) -> None:
     job = client.submit(SPEC)
-    for step in (300, 900):
+    for step in (200, 500):
         reach(client, job.id, step)
         busy_trainer(service).kill()
         killed = time.monotonic()
         attempt = client.job(job.id).attempt
         while client.job(job.id).attempt == attempt:
-            assert time.monotonic() - killed < 10, "the supervisor is alive, and should have noticed"
+            assert time.monotonic() - killed < Timing().lease, "the supervisor is alive, and should have noticed"
             time.sleep(0.02)
     job = client.wait(job.id, timeout=120)
     assert outcome(client, job) == calm
@@ -128,11 +132,11 @@ def test_a_killed_service_goes_on_when_it_is_back(
     service: Embedded, client: Client, calm: tuple[str, list[int], list[float]]
 ) -> None:
     job = client.submit(SPEC)
-    reach(client, job.id, 500)
+    reach(client, job.id, 400)
     trainers = service.descendants("worker.trainer")
     service.kill()
     for trainer in trainers:
-        await_end(trainer, 1)
+        await_end(trainer, AT_ONCE)
     service.start()
     job = client.wait(job.id, timeout=120)
     assert outcome(client, job) == calm
@@ -145,7 +149,7 @@ def test_an_orphaned_trainer_is_gone_at_once(service: Embedded, client: Client) 
     trainer = busy_trainer(service)
     (worker,) = service.descendants("worker.local")
     worker.kill()
-    await_end(trainer, 0.5)
+    await_end(trainer, AT_ONCE)
     # Nobody starts the service again: it starts its worker again itself.
     client.cancel(job.id)
     assert client.wait(job.id, timeout=60).state is State.CANCELLED
@@ -155,7 +159,7 @@ def test_a_drained_job_loses_no_step(
     service: Embedded, client: Client, calm: tuple[str, list[int], list[float]]
 ) -> None:
     job = client.submit(SPEC)
-    reach(client, job.id, 700)
+    reach(client, job.id, 400)
     service.stop()
     service.start()
     job = client.wait(job.id, timeout=120)
@@ -163,7 +167,7 @@ def test_a_drained_job_loses_no_step(
     (back,) = [step for step in job.transitions if step.from_ is State.RUNNING and step.to is State.QUEUED]
     (again,) = [step for step in job.transitions if step.to is State.STARTING and step.attempt == 2]
     assert back.reason == "worker drained"
-    assert again.reason is not None and int(again.reason.rsplit(" ", 1)[1]) >= 700
+    assert again.reason is not None and int(again.reason.rsplit(" ", 1)[1]) >= 400
 
 
 def test_a_stop_of_every_process_at_once_loses_no_step_either(
@@ -206,7 +210,7 @@ def test_a_broken_best_checkpoint_is_not_passed_over_in_silence(service: Embedde
     """It is not what the training goes on from, yet its weights are those that are tested."""
     hyperparameters = {"epochs": 300, "batch_size": 16, "optimizer": {"kind": "adam", "lr": 0.01}}
     overfit = {"architecture": {"kind": "mlp", "hidden": [64]}, "dataset": {"id": "diabetes"}}
-    job = client.submit({**overfit, "hyperparameters": hyperparameters, "checkpoints": {"every_epochs": 5}})
+    job = client.submit({**overfit, "hyperparameters": hyperparameters, "checkpoints": {"every_epochs": 10}})
     reach(client, job.id, 2500)
     pause(client, job.id)
     best = client.checkpoint(job.id, "best")
@@ -218,7 +222,8 @@ def test_a_broken_best_checkpoint_is_not_passed_over_in_silence(service: Embedde
     client.resume(job.id)
     ended = client.wait(job.id, timeout=120)
     assert (ended.state, ended.bit_exact) == (State.SUCCEEDED, False)
-    warned = [event.data["checkpoint"] for event in client.events(job.id).data if event.kind == "warning"]
+    # The stream, because one page of events may end before it.
+    warned = [event.data["data"]["checkpoint"] for event in client.stream(job.id) if event.kind == "warning"]
     assert warned == [best.id]
 
 
@@ -229,17 +234,21 @@ def test_a_trainer_that_does_not_listen_is_killed_after_the_grace(tmp_path: Path
         reach(client, deaf.id, 20)
         busy_trainer(service).send_signal(signal.SIGSTOP)
         client.cancel(deaf.id)
-        ended = client.wait(deaf.id, timeout=15)
-        assert ended.state is State.CANCELLED and ended.stop_seconds is not None and 1 <= ended.stop_seconds < 5
-        job = client.submit({**SPEC, "hyperparameters": {**SPEC["hyperparameters"], "epochs": 6}})
-        reach(client, job.id, 60)
-        busy_trainer(service).send_signal(signal.SIGSTOP)
+        ended = client.wait(deaf.id, timeout=60)
+        # Not before the grace of this service is over, and well before the usual one would be.
+        assert ended.state is State.CANCELLED and ended.stop_seconds is not None
+        assert 1 <= ended.stop_seconds < Timing().stop_grace / 2
+        job = client.submit(SPEC)
+        reach(client, job.id, 20)
+        trainer = busy_trainer(service)
+        trainer.send_signal(signal.SIGSTOP)
         began = time.monotonic()
         service.stop()
-        assert time.monotonic() - began < 10
-        service.start()
-        after = client.wait(job.id, timeout=120)
-        assert (after.state, after.attempt, after.preemptions, after.failures) == (State.SUCCEEDED, 2, 1, 0)
+        assert time.monotonic() - began < Timing().stop_grace / 2
+        await_end(trainer, 5)
+        with closing(sqlite3.connect(service.data / "athanor.db")) as rows:
+            left = rows.execute("SELECT state, preemptions, failures FROM jobs WHERE id = ?", (job.id,)).fetchall()
+        assert left == [("queued", 1, 0)], "the next start goes on with it, as after any other stop"
 
 
 def test_a_frozen_worker_that_wakes_writes_nothing(tmp_path: Path) -> None:
@@ -272,17 +281,13 @@ def test_a_killed_fork_goes_on_exactly(service: Embedded, client: Client) -> Non
     client.wait(parent.id, timeout=120)
     changes = {
         "dataset": {"split": {"seed": 9}},
-        "hyperparameters": {"epochs": 16, "freeze": ["blocks.0"], "seed": 8},
+        "hyperparameters": {"epochs": 12, "freeze": ["blocks.0"], "seed": 8},
     }
     untouched = outcome(client, client.wait(client.fork(parent.id, changes).id, timeout=120))
     job = client.fork(parent.id, changes)
     client.delete_job(parent.id)
-    for step in (200, 700):
-        reach(client, job.id, step)
-        attempt = client.job(job.id).attempt
-        busy_trainer(service).kill()
-        while client.job(job.id).attempt == attempt:
-            time.sleep(0.02)
+    reach(client, job.id, 300)
+    busy_trainer(service).kill()
     job = client.wait(job.id, timeout=120)
     assert outcome(client, job) == untouched
-    assert job.attempt == 3 and job.bit_exact
+    assert job.attempt == 2 and job.bit_exact

@@ -2,97 +2,97 @@
 
 from tests.chaos.rules.mutant import Mutant
 
-WORKER, SNAPSHOT = "tests/worker", "worker/training/snapshot.py"
+WORKER = "tests/worker"
 RESUME = (f"{WORKER}/test_resume.py", "-k", "mlp-adam-everything or forgets or remembers or windows_move")
 
 MUTANTS: dict[str, Mutant] = {
     "snapshot-renames-first": Mutant(
         "a snapshot gets its name before it is synced",
-        SNAPSHOT,
+        "worker.training:write",
         "            os.fsync(file.fileno())\n",
         "",
         (f"{WORKER}/training/test_snapshot.py",),
     ),
     "snapshot-in-place": Mutant(
         "a snapshot is written under its own name",
-        SNAPSHOT,
+        "worker.training:write",
         'partial = folder.with_name(folder.name + ".part")\n    partial.mkdir()',
         "partial = folder\n    partial.mkdir()",
         (f"{WORKER}/training/test_snapshot.py",),
     ),
     "torch-rng-lost": Mutant(
         "torch's generator is not restored",
-        SNAPSHOT,
+        "worker.training:restore",
         '    torch.set_rng_state(arrays["rng.torch"])\n',
         "",
         RESUME,
     ),
     "torch-rng-lost-at-large": Mutant(
         "the same, in a whole service whose trainer is killed at its sixtieth step",
-        SNAPSHOT,
+        "worker.training:restore",
         '    torch.set_rng_state(arrays["rng.torch"])\n',
         "",
         ("tests/chaos/test_failpoints.py", "-m", "proof", "-k", "embedded and trainer-steps"),
     ),
     "numpy-rng-lost": Mutant(
         "numpy's generator is not restored",
-        SNAPSHOT,
+        "worker.training:restore",
         '    np.random.set_state(("MT19937", arrays["rng.numpy"].numpy().astype(np.uint32), *scalars["numpy"]))\n',
         "",
         RESUME,
     ),
     "python-rng-lost": Mutant(
         "Python's generator is not restored",
-        SNAPSHOT,
+        "worker.training:restore",
         "    random.setstate((version, tuple(rest[0]), rest[1]))\n",
         "",
         RESUME,
     ),
     "optimizer-lost": Mutant(
         "the optimizer's state is not restored",
-        SNAPSHOT,
+        "worker.training:restore",
         '    _restore_optimizer(learner.optimizer, _below(arrays, "optimizer."), scalars["optimizer"])\n',
         "",
         RESUME,
     ),
     "average-lost": Mutant(
         "the average of the weights is not restored",
-        SNAPSHOT,
+        "worker.training:restore",
         "        _fill(learner.average, weights)\n",
         "",
         RESUME,
     ),
     "memory-lost": Mutant(
         "patience and the best so far are not restored",
-        SNAPSHOT,
+        "worker.training:restore",
         '    learner.state = LoopState(**_known(LoopState, scalars["state"]))\n',
         '    learner.state = LoopState(step=scalars["state"]["step"])\n',
         RESUME,
     ),
     "past-lost": Mutant(
         "the folds that are done are not remembered",
-        SNAPSHOT,
+        "worker.training:completed_folds",
         '    return CompletedFolds(**_known(CompletedFolds, scalars["completed_folds"]))\n',
         "    return CompletedFolds()\n",
         (f"{WORKER}/training/test_snapshot.py", f"{WORKER}/training/test_run.py"),
     ),
     "epochs-alike": Mutant(
         "every epoch has the order of the first",
-        "worker/training/loader.py",
+        "worker.training:order",
         "manual_seed((seed << 24) + epoch)",
         "manual_seed(seed << 24)",
         (f"{WORKER}/training/test_loop.py",),
     ),
     "loader-draws": Mutant(
         "the processes that make batches are seeded from the generator of the dropout",
-        "worker/training/loader.py",
+        "worker.training:load",
         "                generator=torch.Generator(),\n",
         "",
         (f"{WORKER}/training/test_loader.py",),
     ),
     "augmentation-by-batch": Mutant(
         "an augmentation draws by the place in the batch",
-        "worker/training/batch.py",
+        "worker.training:AugmentedBatches._see",
         "draws = CounterRNG(self.seed, epoch, place, rows_B)",
         "draws = CounterRNG(self.seed, epoch, place, torch.arange(len(rows_B)))",
         (f"{WORKER}/training/test_batch.py",),
