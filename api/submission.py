@@ -15,7 +15,7 @@ from models.errors import SpecError
 from models.planning.rehearsal import rehearse
 from models.planning.spec import JobSpec
 from models.planning.transfer import Start
-from models.records import idempotency, job_views, jobs, queue
+from models.records import idempotency, job_views, jobs, queue, waiting
 from models.records.database import DatabaseUnavailable
 from models.records.keys import Caller
 
@@ -45,12 +45,19 @@ def plan(service: Service, spec: JobSpec, start: Start | None = None) -> Plan:
     return rehearse(spec, dataset.schema_, dataset.rows, service.settings.limits, start)
 
 
+def warned(service: Service, spec: JobSpec, plan: Plan) -> Plan:
+    """The plan with what would keep the job waiting now. It is for an answer alone: a minute later it may be untrue."""
+    with service.database.reading() as tx:
+        found = waiting.warnings(tx, spec.resources.device, service.settings.timing.lease)
+    return plan.model_copy(update={"warnings": found})
+
+
 def of(caller: Caller, spec: JobSpec, plan: Plan, said: str, idempotency_key: str | None) -> jobs.Submission:
     """The row that a planned spec asks for. `said` is what a repeated request must repeat."""
     return jobs.Submission(
         key_id=caller.key_id,
         spec=dict(plan.spec),
-        plan=plan.model_dump(mode="json", exclude={"spec", "shapes"}),
+        plan=plan.model_dump(mode="json", exclude={"spec", "shapes", "warnings"}),
         dataset_id=spec.dataset.id,
         device=spec.resources.device,
         priority=spec.resources.priority,
@@ -95,7 +102,7 @@ def _answer(service: Service, response: Response, job_id: str, status: int) -> J
 def job(service: Service, job_id: str) -> Job:
     """Raises Refused with 404."""
     with service.database.reading() as tx:
-        found = job_views.job(tx, job_id)
+        found = job_views.job(tx, job_id, service.settings.timing.lease)
     if found is None:
         raise missing("job", job_id)
     return found

@@ -57,7 +57,7 @@ def create(
         plan = _plan(service, spec, start)
         if validate_only:
             response.status_code = 200
-            return plan
+            return submission.warned(service, spec, plan)
         new = submission.of(caller, spec, plan, said, idempotency_key)
         origin = Origin(
             job_id=job_id,

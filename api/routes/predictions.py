@@ -58,7 +58,7 @@ def create(
 
 def _load(service: Service, job_id: str, wanted: str) -> tuple[str, Predictor]:
     with service.database.reading() as tx:
-        job = job_views.job(tx, job_id)
+        job = job_views.job(tx, job_id, service.settings.timing.lease)
         dataset = datasets.get(tx, job.dataset_id) if job else None
     if job is None or dataset is None:
         raise missing("job", job_id)
