@@ -11,7 +11,6 @@ import pytest
 from safetensors.numpy import load
 from sklearn.datasets import load_iris
 
-from models.parts.architectures.transformer import Transformer
 from models.records import checkpoints
 from models.storage.folder import FolderStore
 from tests.api import kit
@@ -22,9 +21,6 @@ STILL = {"hyperparameters": {"epochs": 1, "optimizer": {"lr": 1e-30}, "schedule"
 """Changes under which the weights stay where they are."""
 SHORT = {"hyperparameters": {"epochs": 3}}
 TEXTCNN = {"widths": [2, 3], "channels": 4, "embedding": 8}
-TRANSFORMER = {"width": 8, "heads": 2, "feedforward": 8, "layers": 1}
-CLIPPED = {"hyperparameters": {"epochs": 1, "clip_norm": 0.5}}
-"""Where the recipe of a transformer clips to another norm."""
 MOODS = "review,mood\n" + "".join(
     f"{who} {what} was {how},{mood}\n"
     for who in ("this", "my", "every")
@@ -55,7 +51,6 @@ def parents(house: Installation, client: httpx.Client) -> dict[str, str]:
         "image": kit.submit(client, kit.spec("cnn", "digits", architecture={"channels": [4], "hidden": []}, **SHORT)),
         "text": kit.submit(client, kit.spec("textcnn", reviews, architecture=TEXTCNN, **SHORT)),
         "value": kit.submit(client, kit.spec("linear", "diabetes", **SHORT)),
-        "clipped": kit.submit(client, kit.spec("transformer", reviews, architecture=TRANSFORMER, **CLIPPED)),
     }
     kit.train(house.settings)
     for job_id in jobs.values():
@@ -182,27 +177,6 @@ def test_the_spec_is_the_parents_with_changes(parents: dict[str, str], client: h
     sgd = {"hyperparameters": {"optimizer": {"kind": "sgd", "lr": 0.1}}}
     chosen = fork(client, parents["table"], spec=sgd)["spec"]["hyperparameters"]["optimizer"]
     assert (chosen["kind"], chosen["lr"], "beta1" in chosen) == ("sgd", 0.1, False)
-
-
-def test_null_in_a_patch_removes_what_was_said_and_null_in_a_spec_is_off(
-    parents: dict[str, str], client: httpx.Client
-) -> None:
-    def clip_norm(spec: dict[str, Any]) -> float | None:
-        found: float | None = spec["hyperparameters"]["clip_norm"]
-        return found
-
-    def forked(**said: float | None) -> float | None:
-        return clip_norm(fork(client, parents["clipped"], spec={"hyperparameters": said})["spec"])
-
-    def submitted(**said: float | None) -> float | None:
-        wanted = kit.spec("transformer", dataset, architecture=TRANSFORMER, hyperparameters=said)
-        return clip_norm(client.get(f"/v1/jobs/{kit.submit(client, wanted)}").json()["spec"])
-
-    dataset = client.get(f"/v1/jobs/{parents['clipped']}").json()["dataset_id"]
-    recipe = Transformer.recipe.clip_norm
-    assert recipe not in (None, 0.5)
-    assert (forked(), forked(clip_norm=None), forked(clip_norm=0)) == (0.5, recipe, None)
-    assert (submitted(), submitted(clip_norm=None), submitted(clip_norm=0)) == (recipe, None, None)
 
 
 def test_frozen_tensors_keep_the_parents_bytes(
