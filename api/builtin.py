@@ -8,8 +8,9 @@ from pathlib import Path
 
 from sqlalchemy.exc import NoResultFound
 
-from api.dataset_store import is_whole, restore, shelve
+from api.dataset_store import is_whole, restore, shelve, unshelve
 from api.deps import Service
+from api.problems import Refused
 from athanor.contract import Dataset
 from models.data import intake
 from models.parts.dataset import DATASETS
@@ -21,24 +22,27 @@ _one_at_a_time = threading.Lock()
 HASH_AGAIN = 600.0
 """Seconds after which rows that were whole are hashed once more; in between their length is looked at."""
 
-_seen: dict[str, tuple[int, float]] = {}
-"""By key in a store: how many bytes were found whole, and when, by this process's clock."""
+_seen: dict[datasets.Blob, tuple[int, float]] = {}
+"""How many bytes were found whole, and when, by this process's clock."""
 
 
 def _is_whole(service: Service, dataset_id: str) -> bool:
-    """Whether the store still has a set's rows. They are hashed once in a while, not at every look."""
+    """Whether the store still has a set's rows.
+
+    They are hashed once in a while, not at every look; at once where whoever read them has marked them as damaged.
+    """
     try:
         with service.database.reading() as tx:
-            key = datasets.blob_of(tx, dataset_id).key
-        size, now = service.store.size(key), time.monotonic()
+            blob = datasets.blob_of(tx, dataset_id)
+        size, now = service.store.size(blob.key), time.monotonic()
     except (FileNotFoundError, NoResultFound):
         return False
-    before = _seen.get(key)
+    before = _seen.get(blob)
     if before is not None and before[0] == size and now - before[1] < HASH_AGAIN:
         return True
     if not is_whole(service, dataset_id):
         return False
-    _seen[key] = (size, now)
+    _seen[blob] = (size, now)
     return True
 
 
@@ -50,6 +54,17 @@ def find(service: Service, dataset_id: str) -> Dataset | None:
         with _one_at_a_time:
             found = _write_down(service, dataset_id)
     return found
+
+
+def fetch(service: Service, dataset_id: str, destination: Path) -> None:
+    """Copy a dataset's rows to `destination`; damaged ones of a built-in set are made again. Raises as `unshelve`."""
+    try:
+        unshelve(service, dataset_id, destination)
+    except Refused as refused:
+        if refused.code != "corrupt_dataset" or dataset_id not in DATASETS:
+            raise
+        find(service, dataset_id)
+        unshelve(service, dataset_id, destination)
 
 
 def _write_down(service: Service, kind: str) -> Dataset | None:
@@ -64,6 +79,6 @@ def _write_down(service: Service, kind: str) -> Dataset | None:
             return found
         sha256 = hashlib.sha256(rows.read_bytes()).hexdigest()
         size = rows.stat().st_size
-        shelve(service, taken, rows, id=kind, name=kind, format="built-in", size=size, sha256=sha256)
+        shelve(service, taken, rows, id=kind, name=kind, format=datasets.BUILT_IN, size=size, sha256=sha256)
     with service.database.reading() as tx:
         return datasets.get(tx, kind)

@@ -116,8 +116,14 @@ def _known_field(parents: list[str], loc: list[str]) -> str | None:
         return f"'{name}' belongs in {' or '.join(sorted({there or 'the spec itself' for there, _ in homes}))}"
     # The tag of a union, where there is one, stands before the field's name.
     mine = {(place, None), *[(place, tag) for tag in loc[-2:-1]]}
-    here = [known for known, homes in fields.items() if mine & homes]
-    if close := get_close_matches(name, here, 1):
+    here = [known for known, homes in fields.items() if mine & homes.keys()]
+    # A word that what it does is described with is as good as a name that is nearly right.
+    close = get_close_matches(name, here, 1) or [
+        known
+        for known in here
+        if any(name.lower() in fields[known][home].lower().split() for home in mine & fields[known].keys())
+    ]
+    if len(close) == 1:
         return f"did you mean '{close[0]}'?"
     if close := get_close_matches(name, fields, 1):
         homes = fields[close[0]]
@@ -128,12 +134,12 @@ def _known_field(parents: list[str], loc: list[str]) -> str | None:
 
 
 @cache
-def _fields() -> dict[str, set[tuple[str, str | None]]]:
-    """Every field that a job spec can have: in which part, and of which kind where the part has kinds."""
+def _fields() -> dict[str, dict[tuple[str, str | None], str]]:
+    """Every field that a job spec can have: its descriptions, by part, and by kind where the part has kinds."""
     from models.planning.spec import JobSpec
 
     schema = JobSpec.model_json_schema()
-    found: dict[str, set[tuple[str, str | None]]] = {}
+    found: dict[str, dict[tuple[str, str | None], str]] = {}
 
     def walk(node: dict[str, Any], place: str) -> None:
         if "$ref" in node:
@@ -144,7 +150,8 @@ def _fields() -> dict[str, set[tuple[str, str | None]]]:
             walk(member, place)
         fields = node.get("properties", {})
         for name, field in fields.items():
-            found.setdefault(name, set()).add((place, fields.get("kind", {}).get("const")))
+            home = place, fields.get("kind", {}).get("const")
+            found.setdefault(name, {})[home] = field.get("description", "")
             walk(field, f"{place}.{name}".lstrip("."))
 
     walk(schema, "")

@@ -17,7 +17,7 @@ from models.planning.rehearsal import rehearse
 from models.planning.resolve import ResolvedSpec, resolve
 from models.planning.spec import JobSpec
 from models.planning.transfer import Start
-from models.records import idempotency, job_views, jobs, queue
+from models.records import idempotency, job_views, jobs, queue, waiting
 from models.records.database import DatabaseUnavailable
 from models.records.keys import Caller
 
@@ -58,6 +58,13 @@ def plan(service: Service, spec: JobSpec, start: Start | None = None) -> Planned
     return Planned(spec, resolved, cost)
 
 
+def warned(service: Service, planned: Planned) -> Plan:
+    """The plan with what would keep the job waiting now. It is for an answer alone: a minute later it may be untrue."""
+    with service.database.reading() as tx:
+        found = waiting.warnings(tx, planned.spec.resources.device, service.settings.timing.lease)
+    return planned.plan.model_copy(update={"warnings": found})
+
+
 def of(caller: Caller, planned: Planned, said: str, idempotency_key: str | None) -> jobs.Submission:
     """The row that a planned spec asks for. `said` is what a repeated request must repeat."""
     spec = planned.spec
@@ -65,7 +72,7 @@ def of(caller: Caller, planned: Planned, said: str, idempotency_key: str | None)
         key_id=caller.key_id,
         spec=spec.model_dump(mode="json", exclude_unset=True),
         resolved=planned.resolved.model_dump(mode="json"),
-        plan=planned.plan.model_dump(mode="json", exclude={"spec", "shapes"}),
+        plan=planned.plan.model_dump(mode="json", exclude={"spec", "shapes", "warnings"}),
         dataset_id=spec.dataset.id,
         device=spec.resources.device,
         priority=spec.resources.priority,
@@ -110,7 +117,7 @@ def _answer(service: Service, response: Response, job_id: str, status: int) -> J
 def job(service: Service, job_id: str) -> Job:
     """Raises Refused with 404."""
     with service.database.reading() as tx:
-        found = job_views.job(tx, job_id)
+        found = job_views.job(tx, job_id, service.settings.timing.lease)
     if found is None:
         raise missing("job", job_id)
     return found

@@ -12,7 +12,20 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from athanor.contract import Catalog, CrossValidation, Dataset, Job, PartInfo, Plan, Predictions, Preview, State, Worker
+from athanor.contract import (
+    Catalog,
+    CrossValidation,
+    Dataset,
+    Job,
+    PartInfo,
+    Plan,
+    Predictions,
+    Preview,
+    State,
+    Waiting,
+    Warned,
+    Worker,
+)
 
 COLOURS = {
     State.QUEUED: "cyan",
@@ -85,8 +98,12 @@ def job(answer: Job) -> RenderableType:
     if answer.origin:
         facts.add_row("forked from", Text(f"{answer.origin.job_id} at step {answer.origin.step}"))
     facts.add_row("state", colored(answer.state))
-    if answer.state is State.QUEUED and answer.transitions and answer.transitions[-1].reason:
-        facts.add_row("because", Text(answer.transitions[-1].reason))
+    moved = answer.transitions[-1] if answer.transitions else None
+    if answer.state is State.QUEUED and moved and moved.from_ is not None and moved.reason:
+        # That it was submitted is no reason to wait.
+        facts.add_row("because", Text(moved.reason))
+    if answer.waiting:
+        facts.add_row("waits", Text(waits(answer.waiting)))
     if not answer.is_terminal and answer.desired != "run":
         facts.add_row("asked to", answer.desired)
     if answer.error:
@@ -112,6 +129,11 @@ def job(answer: Job) -> RenderableType:
     if answer.folds is not None and answer.folds.done:
         tables.append(spreads(answer.folds))
     return Group(facts, *tables)
+
+
+def waits(waiting: Waiting) -> str:
+    """What a queued job waits for, in one line."""
+    return f"place {waiting.place} in the queue: {waiting.reason}"
 
 
 def is_stopped_early(job: Job) -> bool:
@@ -184,7 +206,7 @@ def spreads(answer: CrossValidation) -> Table:
     return table
 
 
-def plan(answer: Plan) -> Table:
+def plan(answer: Plan) -> RenderableType:
     facts = _facts()
     facts.add_row("task", answer.task)
     frozen = answer.parameters - answer.trainable
@@ -195,7 +217,11 @@ def plan(answer: Plan) -> Table:
     facts.add_row("rows", f"{answer.train_rows:,} train, {answer.val_rows:,} val, {answer.test_rows:,} test")
     facts.add_row("steps", f"{answer.steps:,} ({answer.steps_per_epoch:,} an epoch)")
     facts.add_row("a checkpoint", size(answer.checkpoint_bytes))
-    return facts
+    return Group(facts, *_warnings(answer.warnings))
+
+
+def _warnings(found: Iterable[Warned]) -> list[Text]:
+    return [Text(f"warning: {one.message}", style="yellow") for one in found]
 
 
 def datasets(answers: Iterable[Dataset]) -> Table:
@@ -229,8 +255,7 @@ def dataset(answer: Dataset) -> RenderableType:
         mark = " (target)" if column.name == answer.schema_.target else ""
         distinct = "many" if column.distinct is None else str(column.distinct)
         table.add_row(Text(column.name + mark), column.kind, str(column.missing), distinct, Text(inside))
-    warnings = [Text(f"warning: {one.message}", style="yellow") for one in answer.warnings]
-    return Group(datasets([answer]), table, *warnings)
+    return Group(datasets([answer]), table, *_warnings(answer.warnings))
 
 
 def preview(answer: Preview) -> Table:

@@ -1,12 +1,13 @@
 """A list of jobs, one line each, with as many columns as the terminal has room for."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from athanor.contract import Job
+from athanor.contract import Job, State
 from athanor.display import COLOURS, ago, checkpoint_series, is_stopped_early, kind, number
 
 SHORT_ID = 20
@@ -22,7 +23,7 @@ def table(jobs: Sequence[Job], width: int) -> Table:
     columns: dict[str, Cells] = {
         "id": lambda job: job.id[:SHORT_ID],
         "name": lambda job: job.name or "–",
-        "state": lambda job: str(job.state),
+        "state": _state,
         "step": _step,
         "best": best,
     }
@@ -50,6 +51,15 @@ def table(jobs: Sequence[Job], width: int) -> Table:
     return _table(columns, sizes, jobs)
 
 
+def notes(jobs: Sequence[Job]) -> list[Text]:
+    """What the queued jobs of a list wait for: a line for each reason."""
+    reasons = Counter(job.waiting.reason for job in jobs if job.waiting)
+    return [
+        Text(f"{count} {'job waits' if count == 1 else 'jobs wait'}: {reason}", style=COLOURS[State.QUEUED])
+        for reason, count in reasons.items()
+    ]
+
+
 def best(job: Job) -> str:
     """The best value of the series by which the job chooses its checkpoints; of folds, the mean of their tests."""
     name = checkpoint_series(job)
@@ -59,6 +69,11 @@ def best(job: Job) -> str:
         return f"{number(spread.mean)} mean {test}" if spread else "–"
     point = job.best.get(name)
     return f"{number(point.value)} {name}" if point else "–"
+
+
+def _state(job: Job) -> str:
+    """A queued job has its place in the queue behind it."""
+    return f"{job.state} #{job.waiting.place}" if job.waiting else str(job.state)
 
 
 def _step(job: Job) -> str:

@@ -11,7 +11,7 @@ from rich.table import Column
 from rich.text import Text
 
 from athanor.contract import Job, Metrics, Point, State
-from athanor.display import COLOURS, duration, is_stopped_early, kind, number
+from athanor.display import COLOURS, duration, is_stopped_early, kind, number, waits
 
 SECOND = ("test/accuracy", "test/r2", "val/accuracy", "val/f1", "val/r2", "val/loss", "train/accuracy")
 
@@ -83,7 +83,7 @@ class Board:
         self._printed[job.id] = (now, job.state)
         words = [title(job), str(job.state), f"step {job.progress.step}/{job.progress.steps}"]
         words += [f"{name} {value}" for name, value in _numbers(points)]
-        if job.is_terminal or job.progress.eta_seconds is not None:
+        if job.is_terminal or job.waiting or job.progress.eta_seconds is not None:
             words.append(_remark(job))
         self._console.print(Text("  ".join(filter(None, words))), soft_wrap=True)
 
@@ -96,6 +96,8 @@ def title(job: Job) -> str:
 def _remark(job: Job) -> str:
     if is_stopped_early(job):
         return "stopped early"
+    if job.waiting:
+        return waits(job.waiting)
     return "" if job.is_terminal else f"eta {duration(job.progress.eta_seconds)}"
 
 

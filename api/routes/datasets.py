@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request, Response
 from sqlalchemy.exc import NoResultFound
 
 from api import builtin
-from api.dataset_store import is_whole, restore, shelve, unshelve
+from api.dataset_store import is_whole, restore, shelve
 from api.deps import Paged, Parts, Service, missing
 from api.pages import page
 from api.problems import Refused
@@ -107,7 +107,7 @@ def preview(service: Parts, dataset_id: str, rows: Annotated[int, Query(ge=1, le
     found = read(service, dataset_id)
     with tempfile.TemporaryDirectory(dir=service.settings.scratch) as folder:
         there = Path(folder) / "rows.parquet"
-        unshelve(service, found.id, there)
+        builtin.fetch(service, found.id, there)
         return intake.preview(there, rows)
 
 

@@ -10,8 +10,7 @@ from anyio import to_thread
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response, StreamingResponse
 
-from api import submission
-from api.dataset_store import unshelve
+from api import builtin, submission
 from api.deps import Parts, Service, missing
 from api.downloads import Conditional, Conditions, Download, send
 from api.routes.checkpoints import take
@@ -101,7 +100,7 @@ def _export(
         fingerprint = attempts.fingerprint(tx, job_id, checkpoint.attempt)
     if dataset is None:
         raise missing("job", job_id)
-    unshelve(service, dataset.id, folder / ROWS)
+    builtin.fetch(service, dataset.id, folder / ROWS)
     limits = service.settings.limits
     order = Order(
         format=format,

@@ -58,7 +58,7 @@ def create(
         planned = _plan(service, spec, start)
         if validate_only:
             response.status_code = 200
-            return planned.plan
+            return submission.warned(service, planned)
         new = submission.of(caller, planned, said, idempotency_key)
         origin = Origin(
             job_id=job_id,

@@ -8,7 +8,7 @@ from pydantic import Field
 from sqlalchemy.orm import Session
 
 from api import submission
-from api.deps import Authenticated, Paged, Parts, Service
+from api.deps import Authenticated, Paged, Parts, Service, missing
 from api.etags import known
 from api.pages import page
 from api.problems import Refused
@@ -40,7 +40,7 @@ def create(
     planned = submission.plan(service, spec)
     if validate_only:
         response.status_code = 200
-        return planned.plan
+        return submission.warned(service, planned)
     wanted = submission.of(caller, planned, said, idempotency_key)
     return submission.accept(service, response, wanted, lambda: submission.plan(service, spec))
 
@@ -63,7 +63,8 @@ def index(
             raise Refused(422, "invalid", "a tag is asked for as name:value")
         tags.append((name, value))
     with service.database.reading() as tx:
-        found = job_views.page(tx, state, tags, window.after, window.limit + 1)
+        lease = service.settings.timing.lease
+        found = job_views.page(tx, state, tags, window.after, window.limit + 1, lease)
     return page(found, window.limit)
 
 
@@ -71,11 +72,15 @@ def index(
 def read(
     service: Parts, job_id: str, response: Response, if_none_match: Annotated[str | None, Header()] = None
 ) -> Job | Response:
-    """State, progress, latest and best values. With `If-None-Match`, 304 while nothing has changed."""
+    """State, progress, latest and best values, and what a queued job waits for.
+
+    With `If-None-Match`, 304 while nothing has changed.
+    """
     with service.database.reading() as tx:
-        version = job_views.version(tx, job_id)
-    etag = f'"{version}"'
-    if version is not None and known(if_none_match, etag):
+        etag = job_views.etag(tx, job_id, service.settings.timing.lease)
+    if etag is None:
+        raise missing("job", job_id)
+    if known(if_none_match, etag):
         return Response(status_code=304, headers={"ETag": etag})
     response.headers["ETag"] = etag
     return submission.job(service, job_id)

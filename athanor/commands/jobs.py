@@ -19,12 +19,14 @@ LONGEST_PAGE = 100
 @as_json
 def jobs(state: str | None, tag: str | None, limit: int, after: str | None, as_json: bool) -> None:
     """List jobs, newest first."""
+    from rich.console import Group
+
     from athanor.display import console
-    from athanor.job_list import table
+    from athanor.job_list import notes, table
 
     with connect() as client:
         page = client.jobs(state=state, tag=tag, limit=limit, after=after)
-    answer(page, as_json, lambda: table(page.data, console().width))
+    answer(page, as_json, lambda: Group(table(page.data, console().width), *notes(page.data)))
     if page.has_more and not as_json:
         click.echo(f"More with: athanor jobs --after {page.next}", err=True)
 

@@ -17,6 +17,7 @@ from athanor.contract.job import (
     Spread,
     State,
     Transition,
+    Waiting,
 )
 from athanor.contract.jobspec import (
     MAX_BATCH,
@@ -88,6 +89,7 @@ __all__ = [
     "Spread",
     "State",
     "Transition",
+    "Waiting",
     "Warned",
     "WeightAveraging",
     "Worker",

@@ -90,6 +90,13 @@ class Transition(Answer):
     key_id: str | None = Field(None, description="public id of that key")
 
 
+class Waiting(Answer):
+    """What a queued job waits for."""
+
+    reason: str
+    place: int = Field(description="in the queue: 1 is the next that the workers which can run it take")
+
+
 class Job(Answer):
     id: str
     name: str | None
@@ -106,6 +113,7 @@ class Job(Answer):
     created_at: str
     started_at: str | None = None
     finished_at: str | None = None
+    waiting: Waiting | None = Field(None, description="while it is queued")
     progress: Progress
     latest: dict[str, Point] = Field(default_factory=dict)
     best: dict[str, Point] = Field(default_factory=dict)

@@ -3,6 +3,7 @@
 from pydantic import Field, JsonValue
 
 from athanor.contract.base import Answer
+from athanor.contract.dataset import Warned
 from athanor.contract.jobspec import Direction
 
 
@@ -27,5 +28,8 @@ class Plan(Answer):
     )
     fresh: list[str] = Field(
         default_factory=list, description="a fork: tensors drawn anew, since its answers are not its parent's"
+    )
+    warnings: list[Warned] = Field(
+        default_factory=list, description="what would keep the job waiting now, were it queued; not stored"
     )
     spec: dict[str, JsonValue] = Field(description="the spec with every default filled in")

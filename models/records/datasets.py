@@ -13,6 +13,12 @@ from models.records.ids import born
 from models.records.tables import Dataset, Job
 from models.records.times import rfc3339
 
+BUILT_IN = "built-in"
+"""The format of a set that comes with the service: its rows can be made again."""
+
+DAMAGED = "damaged"
+"""In place of the digest of stored rows that are no longer those that were put there."""
+
 
 class InUse(Exception):
     """A job names this dataset."""
@@ -81,6 +87,15 @@ def replace_blob(tx: Session, dataset_id: str, new: Blob) -> Blob:
     old = blob_of(tx, dataset_id)
     tx.execute(update(Dataset).where(Dataset.id == dataset_id).values(blob=new.key, blob_sha256=new.sha256))
     return old
+
+
+def mark_damaged(tx: Session, dataset_id: str, key: str) -> None:
+    """Note that the rows under `key` are damaged, where the set is a built-in one: the API then makes them again.
+
+    Those of an upload are left as they are: a disk may err once, and nothing but the upload can replace them.
+    """
+    this = update(Dataset).where(Dataset.id == dataset_id, Dataset.blob == key, Dataset.format == BUILT_IN)
+    tx.execute(this.values(blob_sha256=DAMAGED))
 
 
 def same_bytes(tx: Session, sha256: str, format_: str) -> contract.Dataset | None:

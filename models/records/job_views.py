@@ -1,5 +1,6 @@
 """Jobs as the API shows them: the row, its transitions, and the state of its series."""
 
+import hashlib
 import math
 from collections import defaultdict
 from collections.abc import Sequence
@@ -7,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, load_only
 
 from athanor import contract
 from athanor.contract import (
@@ -24,16 +25,32 @@ from athanor.contract import (
 )
 from models.records.tables import Event, Job, Series, Tag
 from models.records.times import rfc3339
+from models.records.waiting import waiting
 
 
-def job(tx: Session, job_id: str) -> contract.Job | None:
+def job(tx: Session, job_id: str, lease: float) -> contract.Job | None:
+    """`lease` is in seconds: a worker that was silent for so long does not take a job that waits."""
     row = tx.scalar(select(Job).where(Job.id == job_id))
-    return _answers(tx, [row])[0] if row else None
+    return _answers(tx, [row], lease)[0] if row else None
 
 
 def version(tx: Session, job_id: str) -> int | None:
-    """A number that changes with everything a job shows; None for an unknown id."""
+    """A number that changes with every change of the row; None for an unknown id."""
     return tx.scalar(select(Job.version).where(Job.id == job_id))
+
+
+def etag(tx: Session, job_id: str, lease: float) -> str | None:
+    """A quoted string that changes with everything a job shows; None for an unknown id.
+
+    What a queued job waits for may change while its row does not.
+    """
+    columns = (Job.version, Job.state, Job.device, Job.priority, Job.created_at, Job.not_before)
+    row = tx.scalar(select(Job).where(Job.id == job_id).options(load_only(*columns)))
+    if row is None:
+        return None
+    found = waiting(tx, [row], lease).get(job_id)
+    digest = f"-{hashlib.sha256(found.model_dump_json().encode()).hexdigest()[:16]}" if found else ""
+    return f'"{row.version}{digest}"'
 
 
 def best_mode(tx: Session, job_id: str) -> Direction | None:
@@ -54,9 +71,9 @@ def state(tx: Session, job_id: str) -> State | None:
 
 
 def page(
-    tx: Session, state: State | None, tags: Sequence[tuple[str, str]], after: str | None, limit: int
+    tx: Session, state: State | None, tags: Sequence[tuple[str, str]], after: str | None, limit: int, lease: float
 ) -> list[contract.Job]:
-    """Newest first. `tags` are (name, value): a job has all of them."""
+    """Newest first. `tags` are (name, value): a job has all of them. `lease` is as in `job`."""
     query = select(Job).order_by(Job.id.desc()).limit(limit)
     if state is not None:
         query = query.where(Job.state == state)
@@ -64,10 +81,10 @@ def page(
         query = query.where(Job.id.in_(select(Tag.job_id).where(Tag.name == name, Tag.value == value)))
     if after is not None:
         query = query.where(Job.id < after)
-    return _answers(tx, list(tx.scalars(query)))
+    return _answers(tx, list(tx.scalars(query)), lease)
 
 
-def _answers(tx: Session, rows: list[Job]) -> list[contract.Job]:
+def _answers(tx: Session, rows: list[Job], lease: float) -> list[contract.Job]:
     ids = [row.id for row in rows]
     transitions: dict[str, list[Transition]] = defaultdict(list)
     moved = select(Event).where(Event.job_id.in_(ids), Event.kind == "state").order_by(Event.seq)
@@ -76,6 +93,7 @@ def _answers(tx: Session, rows: list[Job]) -> list[contract.Job]:
         transitions[event.job_id].append(Transition.model_validate(shown))
     latest: dict[str, dict[str, Point]] = defaultdict(dict)
     best: dict[str, dict[str, Point]] = defaultdict(dict)
+    waits = waiting(tx, rows, lease)
     directions = {row.id: row.plan["directions"] for row in rows}
     for series in tx.scalars(select(Series).where(Series.job_id.in_(ids)).order_by(Series.name)):
         value = math.nan if series.last_value is None else series.last_value
@@ -101,6 +119,7 @@ def _answers(tx: Session, rows: list[Job]) -> list[contract.Job]:
             created_at=rfc3339(row.created_at),
             started_at=rfc3339(row.started_at),
             finished_at=rfc3339(row.finished_at),
+            waiting=waits.get(row.id),
             progress=Progress(step=row.step, steps=row.plan["steps"], epoch=row.epoch, eta_seconds=row.eta_seconds),
             directions=directions[row.id],
             latest=latest[row.id],

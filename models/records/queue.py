@@ -1,7 +1,7 @@
 """The queue is the jobs table: what may be claimed, what should be rung for, whose worker is dead."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Container
 
 from sqlalchemy import ColumnElement, exists, or_, select, update
 from sqlalchemy.orm import Session
@@ -17,6 +17,11 @@ UNKNOWN_PART = "unknown_part"
 
 UNKNOWN_PART_REST = 300.0
 """Seconds before that worker tries the job again; any other may take it at once."""
+
+
+def served(kinds: Container[str]) -> list[str]:
+    """The values of `resources.device` that may run on devices of these kinds."""
+    return ["auto", "cuda", "cpu"] if "cuda" in kinds else ["auto", "cpu"]
 
 
 def claimable(devices: list[str], worker_id: str | None = None) -> tuple[ColumnElement[bool], ...]:

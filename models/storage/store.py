@@ -100,7 +100,10 @@ def fetch_header(store: Store, key: str, destination: Path, size: int) -> None:
 
 
 def fetch_dataset(store: Store, database: Database, dataset_id: str, destination: Path) -> None:
-    """Copy a dataset's rows to `destination`. Raises Corrupt, NoResultFound, OSError."""
+    """Copy a dataset's rows to `destination`. Raises Corrupt, NoResultFound, OSError.
+
+    Of a built-in set that is corrupt, the row says so from then on.
+    """
     tried = ""
     while True:
         with database.reading() as tx:
@@ -109,6 +112,8 @@ def fetch_dataset(store: Store, database: Database, dataset_id: str, destination
             return fetch(store, blob.key, destination, blob.sha256)
         except Corrupt:
             if blob.key == tried:
+                with database.writing() as tx:
+                    datasets.mark_damaged(tx, dataset_id, blob.key)
                 raise
             # Somebody may be putting them back, elsewhere, just now.
             tried = blob.key

@@ -38,7 +38,12 @@ def submit(client: httpx.Client, dataset: dict[str, Any]) -> str:
     return job_id
 
 
-@pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_bytes(path.read_bytes()[:-1] + b"?")])
+def same_length(path: Path) -> None:
+    """Damage of which the length of the file tells nothing."""
+    path.write_bytes(path.read_bytes()[:-1] + b"?")
+
+
+@pytest.mark.parametrize("damage", [Path.unlink, same_length])
 def test_rows_that_the_store_lost_are_no_lesson_and_can_be_put_back(
     house: Installation, client: httpx.Client, damage: Callable[[Path], object]
 ) -> None:
@@ -105,6 +110,37 @@ def test_a_built_in_set_that_the_store_lost_is_written_down_again(house: Install
     assert client.get("/v1/datasets/iris/preview").json() == before
     (again,) = put_away(house)
     assert again != stored
+
+
+def test_a_built_in_set_of_the_right_length_that_is_damaged_is_written_down_again_when_it_is_read(
+    house: Installation, client: httpx.Client
+) -> None:
+    before = client.get("/v1/datasets/iris/preview").json()
+    same_length(*put_away(house))
+    answer = client.get("/v1/datasets/iris/preview")
+    assert (answer.status_code, answer.json()) == (200, before)
+    assert len(put_away(house)) == 1
+
+
+def test_a_built_in_set_that_a_worker_found_damaged_is_written_down_again_at_once(
+    house: Installation, client: httpx.Client
+) -> None:
+    failed = submit(client, {"id": "iris"})
+    same_length(*put_away(house))
+    kit.train(house.settings)
+    job = client.get(f"/v1/jobs/{failed}").json()
+    assert (job["state"], job["error"]["code"]) == ("failed", "data")
+    again = submit(client, {"id": "iris"})
+    kit.train(house.settings)
+    assert client.get(f"/v1/jobs/{again}").json()["state"] == "succeeded"
+
+
+def test_a_built_in_set_that_is_damaged_hinders_no_export(house: Installation, client: httpx.Client) -> None:
+    job_id = submit(client, {"id": "iris"})
+    kit.train(house.settings)
+    same_length(*put_away(house))
+    answer = client.get(f"/v1/jobs/{job_id}/checkpoints/last/export?format=bundle")
+    assert answer.status_code == 200, answer.text
 
 
 def test_a_built_in_set_is_hashed_once_in_a_while(

@@ -37,6 +37,11 @@ from worker.training import device as devices
 from worker.training.attempt import attempt
 from worker.training.pipes import ParentWatch, Pipe
 
+pytestmark = pytest.mark.timeout(300)
+"""An export imports torch's exporters, in a process of its own as in this one: on a busy machine that takes 20 s each,
+after the jobs that all tests of the API share were trained, for which the first test of a run waits. The usual 120 s
+have been too few."""
+
 ROOT = Path(__file__).parents[2]
 STEPS = {"hyperparameters": {"steps": 2}}
 SLOTS = (["fly", "to", "Rome"], ["O", "O", "B-to"]), (["from", "Paris", "to", "Berlin"], ["O", "B-from", "O", "B-to"])

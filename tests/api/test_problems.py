@@ -351,3 +351,11 @@ def test_an_old_spelling_is_refused_with_the_new_one(api: httpx.Client) -> None:
     spec = {"architecture": {"kind": "cnn", "normalisation": "none"}, "dataset": {"id": "digits"}}
     (fault,) = api.post("/v1/jobs", json=spec).json()["errors"]
     assert (fault["pointer"], fault["suggestion"]) == ("/architecture/normalisation", "did you mean 'normalization'?")
+
+
+@pytest.mark.parametrize("kind", ["rnn", "textcnn"])
+def test_an_old_name_is_refused_with_the_field_that_is_described_by_it(api: httpx.Client, kind: str) -> None:
+    """0.1 called it `unknown`."""
+    spec = {"architecture": {"kind": kind, "unknown": 0.5}, "dataset": {"id": "digits"}}
+    (fault,) = api.post("/v1/jobs", json=spec).json()["errors"]
+    assert (fault["pointer"], fault["suggestion"]) == ("/architecture/unknown", "did you mean 'word_dropout'?")

@@ -139,7 +139,7 @@ def test_up_and_down(number: signal.Signals, tmp_path: Path) -> None:
         from models.records import job_views as rows
 
         with database.reading() as tx:
-            job = rows.job(tx, job_id)
+            job = rows.job(tx, job_id, 30.0)
     finally:
         database.close()
     assert job is not None and job.state == "queued" and job.transitions[-1].reason == "worker drained"

@@ -119,6 +119,13 @@ def test_a_job_says_why_it_is_queued_again_and_what_its_end_is_worth(stub: Stub)
     assert "worker lost" in shown and "not to the bit: its events say why" in shown
 
 
+def test_a_list_says_what_its_jobs_wait_for(stub: Stub) -> None:
+    waits = a_job(state="queued", waiting={"reason": "no worker has CUDA", "place": 1})
+    stub.on("GET", "/v1/jobs", as_json(a_page(waits)))
+    shown = _run(stub, "jobs").stdout
+    assert "queued #1" in shown and "1 job waits: no worker has CUDA" in shown
+
+
 def test_predict_says_how_to_go_on(service: Stub) -> None:
     how = "--max-new-tokens 5 --temperature 0.5 --top-k 3 --seed 0"
     assert _run(service, *f"predict job_1 --text hello {how}".split()).exit_code == 0

@@ -6,7 +6,7 @@ from typing import Any
 from rich.console import Console
 
 from athanor import display
-from athanor.contract import Job
+from athanor.contract import Job, Plan
 from athanor.live import Board
 from tests.athanor.answers import a_job
 
@@ -64,3 +64,27 @@ def test_nothing_is_said_of_a_checkpoint_that_is_not_known() -> None:
     folds = {"n": 5, "done": 5, "series": {"test/accuracy": {"mean": 0.5, "std": 0.1, "values": [0.5] * 5}}}
     assert "tested" not in _shown(**EARLY, folds=folds)
     assert "tested" not in _shown()
+
+
+WAITING = {"reason": "no worker has CUDA", "place": 3}
+
+
+def test_a_queued_job_says_what_it_waits_for() -> None:
+    assert "place 3 in the queue: no worker has CUDA" in _shown(state="queued", waiting=WAITING)
+    assert "in the queue" not in _shown(state="queued")
+
+
+def test_a_queued_job_that_is_watched_says_what_it_waits_for() -> None:
+    out = io.StringIO()
+    with Board(Console(file=out, width=160, highlight=False)) as board:
+        board.update(Job.model_validate(a_job(state="queued", waiting=WAITING)))
+    assert out.getvalue().rstrip().endswith("place 3 in the queue: no worker has CUDA")
+
+
+def test_a_plan_shows_its_warnings() -> None:
+    counts = ("parameters", "trainable", "memory_bytes", "train_rows", "val_rows", "test_rows", "steps")
+    plan = {"task": "regression", "directions": {}, "steps_per_epoch": 1, "checkpoint_bytes": 1, "spec": {}}
+    plan |= dict.fromkeys(counts, 1) | {"warnings": [{"code": "no_device", "message": "no worker has CUDA"}]}
+    out = io.StringIO()
+    Console(file=out, width=120, highlight=False).print(display.plan(Plan.model_validate(plan)))
+    assert "warning: no worker has CUDA" in out.getvalue()

@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from athanor.contract import Job
-from athanor.job_list import best, table
+from athanor.job_list import best, notes, table
 from tests.athanor.answers import a_job
 
 ID = "job_01932c07f1b17d3c9a5e0f6b2d8c4e17"
@@ -88,3 +88,14 @@ def test_the_best_of_folds_is_the_mean_of_their_tests() -> None:
     folds = {"n": 5, "done": 2, "series": {"test/loss": spread}}
     assert best(Job.model_validate(a_job(folds=folds))) == "0.5 mean test/loss"
     assert best(Job.model_validate(a_job(folds=folds | {"done": 0, "series": {}}))) == "–"
+
+
+def test_a_queued_job_has_its_place_and_the_list_says_what_is_waited_for() -> None:
+    cuda, busy = "no worker has CUDA", "every worker is busy"
+    queued = [
+        Job.model_validate(a_job(id=f"job_{at}", state="queued", waiting={"reason": reason, "place": at}))
+        for at, reason in enumerate((busy, cuda, busy), 1)
+    ]
+    shown = "\n".join(_lines(queued, 80))
+    assert "queued #1" in shown and "queued #3" in shown
+    assert [str(note) for note in notes([*queued, *_jobs()])] == [f"2 jobs wait: {busy}", f"1 job waits: {cuda}"]

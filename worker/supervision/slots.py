@@ -4,6 +4,7 @@ import threading
 from dataclasses import dataclass, field
 
 from athanor.contract import Device
+from models.records.queue import served
 from worker.supervision.devices import cuda_numbers
 from worker.supervision.trainer_process import TrainerProcess
 
@@ -22,7 +23,7 @@ class Slot:
     @property
     def serves(self) -> list[str]:
         """The values of `resources.device` that may run here."""
-        return ["auto", "cuda", "cpu"] if self.devices else ["auto", "cpu"]
+        return served(["cuda"] if self.devices else ["cpu"])
 
     def warm(self) -> TrainerProcess:
         """The waiting trainer; a new one where it died meanwhile."""

@@ -9,11 +9,11 @@ from sqlalchemy.orm import Session
 from athanor.contract import State
 from models.records import job_views, jobs
 from models.records.database import Database
-from tests.factories import a_claim, a_job, a_key, an_attempt, expire_lease
+from tests.factories import LEASE, a_claim, a_job, a_key, an_attempt, expire_lease
 
 
 def last(tx: Session, job_id: str) -> tuple[Any, ...]:
-    job = job_views.job(tx, job_id)
+    job = job_views.job(tx, job_id, LEASE)
     assert job is not None
     moved = job.transitions[-1]
     return moved.to, moved.actor, moved.by, moved.key_id

@@ -39,6 +39,18 @@ def test_a_dataset_shows_what_was_added(database: Database) -> None:
             datasets.blob_of(tx, "ds_unknown")
 
 
+def test_damage_is_noted_of_a_built_in_set_alone_and_of_the_bytes_that_were_read(database: Database) -> None:
+    with database.writing() as tx:
+        built_in = a_dataset(tx, format_=datasets.BUILT_IN, blob="datasets/put_1")
+        upload = a_dataset(tx, format_="csv", blob="datasets/put_2")
+        datasets.mark_damaged(tx, built_in, "datasets/put_0")
+        assert datasets.blob_of(tx, built_in).sha256 != datasets.DAMAGED
+        datasets.mark_damaged(tx, built_in, "datasets/put_1")
+        datasets.mark_damaged(tx, upload, "datasets/put_2")
+        assert datasets.blob_of(tx, built_in) == datasets.Blob("datasets/put_1", datasets.DAMAGED)
+        assert datasets.blob_of(tx, upload).sha256 != datasets.DAMAGED
+
+
 def test_the_same_bytes_read_the_same_way_are_one_dataset(database: Database) -> None:
     with database.writing() as tx:
         dataset_id = a_dataset(tx, sha256="c" * 64, format_="csv")

@@ -17,7 +17,7 @@ from tests.factories import LEASE, a_checkpoint, a_job, a_worker, some_points
 
 
 def shown(tx: Session, job_id: str) -> Job:
-    job = job_views.job(tx, job_id)
+    job = job_views.job(tx, job_id, LEASE)
     assert job is not None
     return job
 
@@ -86,7 +86,7 @@ def test_the_folds_of_a_cross_validation(database: Database) -> None:
 
 def test_an_unknown_job(database: Database) -> None:
     with database.reading() as tx:
-        assert job_views.job(tx, "job_unknown") is None
+        assert job_views.job(tx, "job_unknown", LEASE) is None
         assert job_views.version(tx, "job_unknown") is None
         assert job_views.state(tx, "job_unknown") is None
 
@@ -128,8 +128,8 @@ def test_pages_of_jobs_by_state_and_tag(database: Database) -> None:
             ((State.PAUSED, [], None, 10), [paused]),
             ((State.RUNNING, [("team", "red")], None, 10), []),
         ]:
-            assert [job.id for job in job_views.page(tx, *asked)] == expected
-        assert len(job_views.page(tx, None, [], None, 10)) == 5
+            assert [job.id for job in job_views.page(tx, *asked, LEASE)] == expected
+        assert len(job_views.page(tx, None, [], None, 10, LEASE)) == 5
 
 
 def test_events_by_number(database: Database) -> None:
@@ -182,7 +182,7 @@ def test_a_list_by_state_is_read_from_an_index(database: Database, dialect: str)
 
         event.listen(database.engine, "before_cursor_execute", see)
         try:
-            found = job_views.page(tx, State.PAUSED, [], "job_g", 10)
+            found = job_views.page(tx, State.PAUSED, [], "job_g", 10, LEASE)
         finally:
             event.remove(database.engine, "before_cursor_execute", see)
         assert [job.id for job in found] == ([first] if first < "job_g" else [])

@@ -107,7 +107,7 @@ def test_a_fork_knows_where_it_comes_from(database: Database) -> None:
         wanted = replace(a_submission(tx), origin=origin, id="job_fork")
         assert jobs.submit(tx, wanted) == ("job_fork", True)
         assert moves(tx, "job_fork")[0]["reason"] == "forked from job_p at step 7"
-        shown = job_views.job(tx, "job_fork")
+        shown = job_views.job(tx, "job_fork", LEASE)
         assert shown is not None and shown.origin is not None
         assert shown.origin.model_dump() == {
             "job_id": "job_p",

@@ -189,11 +189,11 @@ def test_a_baseline_is_noted_by_the_holder_alone(database: Database) -> None:
         for attempt in (0, 2):
             with pytest.raises(jobs.LeaseLost):
                 jobs.note_baseline(tx, job_id, attempt, baseline)
-        found = job_views.job(tx, job_id)
+        found = job_views.job(tx, job_id, LEASE)
         assert found is not None and found.baseline is None
         jobs.note_baseline(tx, job_id, 1, baseline)
     with database.reading() as tx:
-        found = job_views.job(tx, job_id)
+        found = job_views.job(tx, job_id, LEASE)
         assert found is not None and found.baseline == baseline
 
 
