@@ -14,6 +14,23 @@ from athanor.contract import Catalog, PartInfo
 
 Schema = dict[str, Any]
 BOUNDS = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
+LENGTHS = {
+    "array": ("minItems", "maxItems", "items"),
+    "object": ("minProperties", "maxProperties", "additionalProperties"),
+    "string": ("minLength", "maxLength", ""),
+}
+"""By type: the names of the least and the greatest length, and of the schema of what is inside."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of a table of fields."""
+
+    name: str
+    type: str
+    default: str
+    """As JSON; "must be given" where the field is required, "–" where its own fields have the defaults."""
+    description: str
 
 
 @dataclass(frozen=True)
@@ -29,6 +46,11 @@ class Field:
         """The objects that it may be: one of a group of fields, several of a part, none of a single value."""
         return [one for one in _alternatives(self.schema, self.root) if isinstance(one.get("properties"), dict)]
 
+    @property
+    def kinds(self) -> list[str]:
+        """The kinds of the parts that it may be; none where it is a group or a single value."""
+        return [kind for kind in map(_kind, self.variants) if kind]
+
     def to_json(self) -> Schema:
         """The field's schema with the definitions that it refers to."""
         needed: Schema = {}
@@ -38,23 +60,23 @@ class Field:
 
 def find(schema: Schema, said: str) -> list[Field]:
     """The fields whose path, or whose name alone, is `said`."""
-    fields = list(_walk(schema, schema, ""))
+    fields = list(walk(schema, schema))
     exact = [field for field in fields if field.path == said]
     return exact or [field for field in fields if field.path.rpartition(".")[2] == said]
 
 
 def groups(schema: Schema) -> list[str]:
     """Names of the fields that hold fields."""
-    return list(dict.fromkeys(field.path.rpartition(".")[2] for field in _walk(schema, schema, "") if field.variants))
+    return list(dict.fromkeys(field.path.rpartition(".")[2] for field in walk(schema, schema) if field.variants))
 
 
 def show(field: Field, catalog: Catalog) -> RenderableType:
     """Every field of a group; the kinds of a part; the one row of a single value."""
     heading = Text(field.path, style="bold")
     shelved = {part.kind: part.summary for parts in catalog.shelves().values() for part in parts}
-    kinds = [_kind(one) for one in field.variants]
-    if not kinds:
-        return Group(heading, _table({field.path.rpartition(".")[2]: field.schema}, set(), field.root))
+    kinds = field.kinds
+    if not field.variants:
+        return Group(heading, _table([_row(field.path.rpartition(".")[2], field.schema, False, field.root)]))
     if len(kinds) > 1 and all(kind in shelved for kind in kinds):
         table = _columns("kind", "what it is")
         for kind in kinds:
@@ -62,25 +84,25 @@ def show(field: Field, catalog: Catalog) -> RenderableType:
         return Group(heading, Text("One of these; the fields of each: athanor catalog KIND"), table)
     shown: list[RenderableType] = []
     for one in field.variants:
-        title = f"{field.path}: {_kind(one)}" if len(kinds) > 1 else field.path
-        shown += [Text(title, style="bold"), Text(str(one.get("description", ""))), _object(one, field.root)]
+        title = f"{field.path}: {_kind(one)}" if len(field.variants) > 1 else field.path
+        shown += [Text(title, style="bold"), Text(str(one.get("description", ""))), _table(rows(one, field.root))]
     return Group(*shown)
 
 
 def part(shelf: str, answer: PartInfo) -> RenderableType:
     """Every field of a part in the catalog."""
     heading = Text(f"{answer.kind}, one of the {shelf}", style="bold")
-    return Group(heading, Text(answer.description), _object(answer.schema_, answer.schema_))
+    return Group(heading, Text(answer.description), _table(rows(answer.schema_, answer.schema_)))
 
 
-def _walk(at: Schema, root: Schema, path: str) -> Iterator[Field]:
+def walk(at: Schema, root: Schema, path: str = "") -> Iterator[Field]:
     """Every field but those inside a part, which the catalog shows by its kind."""
     properties = at.get("properties")
     for name, schema in (properties if isinstance(properties, dict) else {}).items():
         field = Field(f"{path}.{name}" if path else name, schema, root)
         yield field
         if len(field.variants) == 1 and "kind" not in field.variants[0]["properties"]:
-            yield from _walk(field.variants[0], root, field.path)
+            yield from walk(field.variants[0], root, field.path)
 
 
 def _alternatives(schema: Schema, root: Schema) -> Iterator[Schema]:
@@ -119,19 +141,25 @@ def _kind(schema: Schema) -> str:
     return str(kind.get("const", "")) if isinstance(kind, dict) else ""
 
 
-def _object(schema: Schema, root: Schema) -> Table:
+def rows(schema: Schema, root: Schema) -> list[Row]:
+    """The fields of an object but for its kind. `root` has the `$defs`."""
     properties = schema.get("properties")
     fields = dict(properties) if isinstance(properties, dict) else {}
     fields.pop("kind", None)
-    return _table(fields, set(schema.get("required", [])), root)
+    required = set(schema.get("required", []))
+    return [_row(name, field, name in required, root) for name, field in fields.items()]
 
 
-def _table(fields: dict[str, Schema], required: set[str], root: Schema) -> Table:
+def _row(name: str, field: Schema, required: bool, root: Schema) -> Row:
+    absent = "must be given" if required else "–"
+    default = json.dumps(field["default"], ensure_ascii=False) if "default" in field else absent
+    return Row(name, _type(field, root), default, _description(field, root))
+
+
+def _table(lines: list[Row]) -> Table:
     table = _columns("field", "type", "default", "what it does")
-    for name, field in fields.items():
-        absent = "must be given" if name in required else "–"
-        default = json.dumps(field["default"], ensure_ascii=False) if "default" in field else absent
-        table.add_row(Text(name), Text(_type(field, root)), Text(default), Text(_description(field, root)))
+    for row in lines:
+        table.add_row(Text(row.name), Text(row.type), Text(row.default), Text(row.description))
     return table
 
 
@@ -144,7 +172,7 @@ def _description(field: Schema, root: Schema) -> str:
 
 
 def _type(field: Schema, root: Schema) -> str:
-    """A JSON Schema type in a few words, with its bounds: integer ≥ 1, ≤ 100."""
+    """A JSON Schema type in a few words, with its bounds: integer ≥ 1, ≤ 100. Lengths stand in parentheses."""
     if "enum" in field:
         return " | ".join(map(str, field["enum"]))
     if inner := field.get("anyOf") or field.get("oneOf"):
@@ -153,16 +181,21 @@ def _type(field: Schema, root: Schema) -> str:
         found = _resolved(field, root)
         if isinstance(found.get("properties"), dict):
             return _kind(found) or "object"
-        return _type(found, root) if found else str(field["$ref"]).rpartition("/")[2]
-    if field.get("type") == "array":
-        inside = _type(field["items"], root) if isinstance(field.get("items"), dict) else ""
-        return f"list of {inside}" if inside else "list"
+        return _type(found, root)
+    name = str(field.get("const", field.get("type", "any")))
+    if name in LENGTHS:
+        least, most = (field.get(bound) for bound in LENGTHS[name][:2])
+        length = f"({least or 0} to {most})" if most is not None else f"({least} or more)" if least else ""
+        length = f"({most})" if least is not None and least == most else length
+        inside = field.get(LENGTHS[name][2])
+        shown = "list" if name == "array" else name
+        return " ".join(filter(None, [shown, length, f"of {_type(inside, root)}" if isinstance(inside, dict) else ""]))
     bounds = ", ".join(
         f"{sign} {field[name]:g}" if isinstance(field[name], float) else f"{sign} {field[name]}"
         for name, sign in BOUNDS.items()
         if name in field
     )
-    return f"{field.get('const', field.get('type', 'any'))} {bounds}".rstrip()
+    return f"{name} {bounds}".rstrip()
 
 
 def _columns(*names: str) -> Table:

@@ -48,10 +48,11 @@ def service(stub: Stub) -> Stub:
         ("checkpoints", [["keep_best", "integer ≥ 0, ≤ 1000", "1"]]),
         ("resources", [["device", "auto | cpu | cuda", '"auto"']]),
         ("metrics", [["every_steps", "integer ≥ 1, ≤ 1000000", "1"]]),
-        ("dataset", [["id", "string", "must be given"], ["split", "folds | given | holdout"]]),
+        ("dataset", [["id", "string (1 to 200)", "must be given"], ["split", "folds | given | holdout"]]),
         ("split", [["dataset.split: folds"], ["n", "integer ≥ 2, ≤ 100", "5"], ["dataset.split: holdout"]]),
         ("optimizer", [["hyperparameters.optimizer"], ["adam", "Moments."], ["sgd", "Steps."]]),
-        ("ema", [["ema", "number > 0, < 1 | null", "null", "decay of the weights' moving average"]]),
+        ("freeze", [["freeze", "list (0 to 100) of string (1 to 200)", "[]"]]),
+        ("ema", [["ema", "number > 0, < 1 | null", "null", "decay of the moving average of the weights"]]),
     ],
 )
 def test_a_group_of_fields_is_shown(service: Stub, said: str, rows: list[list[str]]) -> None:
