@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from models.parts.shelves import SHELVES
 from tests.test_contributing import EXAMPLES
 
 ROOT = Path(__file__).parents[1]
@@ -84,3 +85,8 @@ def test_names_beside_a_link_to_a_file_are_its_own(page: Path) -> None:
     for link, names in re.findall(r"\]\(([^)\s]+\.py)\)((?:,? `\w+`)+)", _prose(page)):
         missing = set(re.findall(r"`(\w+)`", names)) - _names(page.parent / link)
         assert not missing, f"{page.name} mentions {missing} of {link}"
+
+
+def test_contributing_tells_where_a_part_of_every_shelf_is_added() -> None:
+    contributing = _text(ROOT / "CONTRIBUTING.md")
+    assert [shelf for shelf in SHELVES if f"| a file in `models/parts/{shelf}/` | nothing |" not in contributing] == []
