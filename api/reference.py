@@ -115,10 +115,10 @@ def _defaults(recipe: Recipe) -> str:
 
 def _table(group: dict[str, Any], root: dict[str, Any]) -> str:
     fields = {field.path: field for field in spec_fields.walk(group, root)}
-    lines = ["| field | type | default | what it does |", "|---|---|---|---|"]
+    lines = ["| field | type | default | description |", "|---|---|---|---|"]
     for row in spec_fields.rows(group, root):
         shown = _linked(row.type, fields[row.name]).replace("|", "\\|")
-        default = row.default if row.default in ("–", "must be given") else f"`{row.default}`"
+        default = row.default if row.default in ("–", "required") else f"`{row.default}`"
         shelf = _shelf(fields[row.name])
         said = (row.description or (_introduction(shelf) if shelf else "")).replace("|", "\\|")
         lines.append(f"| `{row.name}` | {shown} | {default} | {said} |")
