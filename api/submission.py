@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 
 from fastapi import Response
 from sqlalchemy.exc import IntegrityError
@@ -13,6 +14,7 @@ from api.problems import Refused
 from athanor.contract import Job, Plan
 from models.errors import SpecError
 from models.planning.rehearsal import rehearse
+from models.planning.resolve import ResolvedSpec, resolve
 from models.planning.spec import JobSpec
 from models.planning.transfer import Start
 from models.records import idempotency, job_views, jobs, queue
@@ -32,8 +34,17 @@ def earlier(service: Service, response: Response, caller: Caller, said: str, ide
     return None if job_id is None else _answer(service, response, job_id, 200)
 
 
-def plan(service: Service, spec: JobSpec, start: Start | None = None) -> Plan:
-    """What a job will cost. Raises Refusal where it cannot work, with a pointer into the spec."""
+@dataclass(frozen=True)
+class Planned:
+    """A spec that can work: as it was sent, what it was resolved to, and what that costs."""
+
+    spec: JobSpec
+    resolved: ResolvedSpec
+    plan: Plan
+
+
+def plan(service: Service, spec: JobSpec, start: Start | None = None) -> Planned:
+    """Resolve and rehearse a spec. Raises SpecError where it cannot work, with a pointer into the spec."""
     dataset = builtin.find(service, spec.dataset.id)
     if dataset is None:
         raise SpecError(
@@ -42,15 +53,19 @@ def plan(service: Service, spec: JobSpec, start: Start | None = None) -> Plan:
             code="unknown_dataset",
             suggestion="upload one, or take a built-in set from GET /v1/catalog",
         )
-    return rehearse(spec, dataset.schema_, dataset.rows, service.settings.limits, start)
+    resolved = resolve(spec, dataset.schema_, dataset.rows, start)
+    cost = rehearse(resolved, dataset.schema_, dataset.rows, service.settings.limits, start)
+    return Planned(spec, resolved, cost)
 
 
-def of(caller: Caller, spec: JobSpec, plan: Plan, said: str, idempotency_key: str | None) -> jobs.Submission:
+def of(caller: Caller, planned: Planned, said: str, idempotency_key: str | None) -> jobs.Submission:
     """The row that a planned spec asks for. `said` is what a repeated request must repeat."""
+    spec = planned.spec
     return jobs.Submission(
         key_id=caller.key_id,
-        spec=dict(plan.spec),
-        plan=plan.model_dump(mode="json", exclude={"spec", "shapes"}),
+        spec=spec.model_dump(mode="json", exclude_unset=True),
+        resolved=planned.resolved.model_dump(mode="json"),
+        plan=planned.plan.model_dump(mode="json", exclude={"spec", "shapes"}),
         dataset_id=spec.dataset.id,
         device=spec.resources.device,
         priority=spec.resources.priority,
@@ -101,15 +116,16 @@ def job(service: Service, job_id: str) -> Job:
     return found
 
 
-def usable(service: Service, job_id: str) -> Job:
+def usable(service: Service, job_id: str) -> tuple[Job, ResolvedSpec]:
     """A job whose checkpoints this version reads. Raises Refused with 404, or with 409 for a job of 0.1."""
+    found = job(service, job_id)
     with service.database.reading() as tx:
-        is_old = job_views.is_from_0_1(tx, job_id)
-    if is_old:
+        resolved = job_views.resolved(tx, job_id)
+    if resolved is None:
         raise Refused(
             409,
             "old_version",
             "this job was trained by version 0.1: its checkpoints can be downloaded, but this version does not predict "
             "with them, export or fork them; submit its spec again",
         )
-    return job(service, job_id)
+    return found, ResolvedSpec.model_validate(resolved)

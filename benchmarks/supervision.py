@@ -12,7 +12,7 @@ from typing import Any
 
 from athanor import Client
 from athanor.contract import Job, State
-from models.records import datasets
+from models.records import datasets, job_views
 from models.records.database import Database
 from models.settings import Settings
 from models.storage.store import fetch, open_store
@@ -85,11 +85,12 @@ def _alone(client: Client, data: Path, job: Job, folder: Path) -> float:
     database = Database(settings.database)
     with database.reading() as tx:
         blob = datasets.blob_of(tx, job.dataset_id)
+        resolved = job_views.resolved(tx, job.id)
     fetch(open_store(settings, database), blob.key, rows)
     database.close()
     (folder / "room").mkdir()
     order = {
-        "spec": job.spec,
+        "resolved": resolved,
         "schema": client.dataset(job.dataset_id).schema_.model_dump(mode="json"),
         "dataset": str(rows),
         "folder": str(folder / "room"),

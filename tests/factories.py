@@ -100,6 +100,7 @@ def a_submission(
     return jobs.Submission(
         key_id=key_id or a_key(tx),
         spec=spec or a_spec(tags=tags or {}),
+        resolved={"spec": spec or a_spec(tags=tags or {})},
         plan={"steps": steps, "trainings": trainings, "directions": {"loss": "min", "accuracy": "max"}},
         dataset_id=dataset_id or a_dataset(tx),
         device=device,

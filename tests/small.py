@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import torch
 
-from athanor.contract import Schema
+from athanor.contract import Plan, Schema
 from models.data.intake import ingest
 from models.data.preparation.examples import Examples, Preparation, Prepared, Text
 from models.data.table import Layout, Source, Table
@@ -22,7 +22,11 @@ from models.parts.schedule import Schedule
 from models.parts.targets.classes import FittedClasses
 from models.parts.targets.next_token import FittedNextToken
 from models.parts.targets.value import FittedValue
+from models.planning.rehearsal import rehearse
+from models.planning.resolve import resolve
 from models.planning.spec import JobSpec
+from models.planning.transfer import Start
+from models.settings import Limits
 from worker.training.build import build
 from worker.training.learner import Learner
 from worker.training.loader import Part
@@ -165,6 +169,11 @@ def steps(
 ) -> Iterator[Step]:
     """Training by the architecture's method."""
     return method_of(architecture).steps(learner, train, val, observers)
+
+
+def planned(spec: JobSpec, schema: Schema, rows: int, limits: Limits, start: Start | None = None) -> Plan:
+    """What a spec costs, from its submission to the answer."""
+    return rehearse(resolve(spec, schema, rows, start), schema, rows, limits, start)
 
 
 def timeless(steps: Iterator[Step]) -> list[Step]:

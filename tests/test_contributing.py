@@ -20,8 +20,8 @@ import json
 from api.app import create_app
 from api.routes.catalog import read
 from athanor.contract import Column, Schema
-from models.planning.rehearsal import rehearse
 from models.settings import Limits, Settings
+from tests import small
 from models.planning.spec import JobSpec
 
 spec = JobSpec.model_validate({
@@ -33,7 +33,7 @@ schema = Schema(target="t", columns=[Column(name=name, kind="number") for name i
 schemas = JobSpec.model_json_schema()
 catalog = read()
 print(json.dumps({
-    "parameters": rehearse(spec, schema, 100, Limits()).parameters,
+    "parameters": small.planned(spec, schema, 100, Limits()).parameters,
     "union": sorted(schemas["properties"]["architecture"]["discriminator"]["mapping"]),
     "architectures": {part.kind: part.summary for part in catalog.architectures},
     "losses": [part.kind for part in catalog.losses],

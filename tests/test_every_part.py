@@ -26,7 +26,6 @@ from models.parts.optimizers.sgd import SGD
 from models.parts.schedule import SCHEDULES
 from models.parts.shelves import SHELVES
 from models.parts.target import TARGETS, target_of
-from models.planning.rehearsal import rehearse
 from models.planning.spec import JobSpec
 from models.settings import Limits
 from tests import small
@@ -111,7 +110,7 @@ def test_file_literal_and_default_agree(folder: str, part: Any) -> None:
 def test_an_architecture_passes_its_rehearsal(part: type[Architecture], kind: InputKind, tmp_path: Path) -> None:
     table = small.table(kind, tmp_path / "table")
     spec = JobSpec.model_validate({"architecture": {"kind": part.model_fields["kind"].default}, "dataset": {"id": "x"}})
-    plan = rehearse(spec, table.schema, table.rows, Limits())
+    plan = small.planned(spec, table.schema, table.rows, Limits())
     assert plan.parameters > 0 and plan.steps > 0 and plan.memory_bytes > 4 * plan.parameters
     if plan.task != "language_modeling":
         assert (plan.train_rows, plan.val_rows, plan.test_rows) == (32, 4, 4)

@@ -85,8 +85,8 @@ import torch
 from pathlib import Path
 from api.routes.catalog import read
 from models.data.preparation.examples import Preparation, prepare
-from models.planning.rehearsal import rehearse
-from models.planning.spec import JobSpec, settle
+from models.planning.resolve import settle
+from models.planning.spec import JobSpec
 from models.settings import Limits
 from tests import small
 from worker.training.build import build
@@ -98,7 +98,7 @@ told = {}
 for task in ("regression", "log_regression"):
     said = {"architecture": {"kind": "linear"}, "dataset": {"id": "x", "task": task}, "hyperparameters": {"epochs": 1}}
     said["checkpoints"] = {"series": "val/worst_error"} if task == "regression" else {}
-    plan = rehearse(JobSpec.model_validate(said), table.schema, 40, Limits())
+    plan = small.planned(JobSpec.model_validate(said), table.schema, 40, Limits())
     spec, roles = settle(JobSpec.model_validate(plan.spec), table.schema)
     prepared = prepare(table, roles, spec.dataset.split)
     target = prepared.preparation.target

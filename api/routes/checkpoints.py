@@ -1,6 +1,6 @@
 """Checkpoints: which there are, and the weights themselves."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from athanor.contract import Checkpoint, Page
 from athanor.files import PREPARATION, WEIGHTS
 from models.records import checkpoints, job_views
 from models.records.checkpoints import Stored
-from models.storage.store import Corrupt, fetch
+from models.storage.store import Corrupt, fetch, fetch_header
 
 router = APIRouter(prefix="/jobs/{job_id}/checkpoints", tags=["checkpoints"])
 
@@ -72,6 +72,26 @@ def weights(request: Request, service: Parts, job_id: str, checkpoint_id: str, c
 
 def take(service: Service, job_id: str, wanted: str, folder: Path) -> Checkpoint:
     """The checkpoint, its `FILES` in `folder`. Raises Refused with 404, and with 409 where they are damaged."""
+
+    def fetch_file(stored: Stored, name: str) -> None:
+        fetch(service.store, stored.key(name), folder / name, stored.file(name).sha256)
+
+    return _fetched(service, job_id, wanted, fetch_file)
+
+
+def peek(service: Service, job_id: str, wanted: str, folder: Path) -> Checkpoint:
+    """The same, but of the weights their names and shapes alone: the file has the right length, and holes in it."""
+
+    def fetch_file(stored: Stored, name: str) -> None:
+        if name == WEIGHTS:
+            fetch_header(service.store, stored.key(name), folder / name, stored.file(name).bytes)
+        else:
+            fetch(service.store, stored.key(name), folder / name, stored.file(name).sha256)
+
+    return _fetched(service, job_id, wanted, fetch_file)
+
+
+def _fetched(service: Service, job_id: str, wanted: str, fetch_file: Callable[[Stored, str], None]) -> Checkpoint:
     # Twice: a running job may have put a better one in its place meanwhile.
     for _ in range(2):
         with service.database.reading() as tx:
@@ -79,7 +99,7 @@ def take(service: Service, job_id: str, wanted: str, folder: Path) -> Checkpoint
             checkpoint = checkpoints.answer(tx, stored.id)
         with suppress(Corrupt):
             for name in FILES:
-                fetch(service.store, stored.key(name), folder / name, stored.file(name).sha256)
+                fetch_file(stored, name)
             return checkpoint
     raise _broken(stored)
 

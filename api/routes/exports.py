@@ -17,7 +17,6 @@ from api.downloads import Conditional, Conditions, Download, send
 from api.routes.checkpoints import take
 from athanor.contract import ExportFormat
 from models.errors import SpecError
-from models.planning.spec import JobSpec
 from models.records import attempts, datasets
 from models.serving.exports import ROWS, Exported, Order, run
 
@@ -87,8 +86,8 @@ def _answer(
 def _export(
     service: Service, job_id: str, checkpoint_id: str, format: ExportFormat, folder: Path
 ) -> tuple[Order, Exported]:
-    job = submission.usable(service, job_id)
-    architecture = JobSpec.model_validate(job.spec).architecture
+    job, resolved = submission.usable(service, job_id)
+    architecture = resolved.spec.architecture
     if format not in architecture.exports:
         raise SpecError(
             "?format",
@@ -107,6 +106,7 @@ def _export(
     order = Order(
         format=format,
         job=job,
+        resolved=resolved,
         checkpoint=checkpoint,
         dataset=dataset,
         fingerprint=fingerprint,

@@ -1,9 +1,10 @@
 """Forks: a new job that starts with the weights of another."""
 
 import tempfile
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Header, Response
 from pydantic import ValidationError
@@ -12,7 +13,7 @@ from api import submission
 from api.deps import Authenticated, Parts, Service
 from api.patches import patched
 from api.problems import Refused, invalid_spec
-from api.routes.checkpoints import FILES, take
+from api.routes.checkpoints import FILES, peek, take
 from athanor.contract import Checkpoint, Fork, Job, Plan
 from athanor.files import PREPARATION, WEIGHTS
 from models.errors import SpecError
@@ -47,23 +48,23 @@ def create(
     said = f"{job_id} {wanted.model_dump_json(exclude_unset=True)}"
     if not validate_only and (made := submission.earlier(service, response, caller, said, idempotency_key)):
         return made
-    parent = submission.usable(service, job_id)
-    spec = _spec(dict(parent.spec), wanted)
+    parent, _ = submission.usable(service, job_id)
+    spec = _spec(parent, wanted)
     _check_folds(parent, spec)
     with tempfile.TemporaryDirectory(dir=service.settings.scratch) as name:
         folder = Path(name)
-        checkpoint = _take(service, job_id, wanted.checkpoint, folder)
+        checkpoint = _take(peek if validate_only else take, service, job_id, wanted.checkpoint, folder)
         start = Start.read(folder / WEIGHTS, folder / PREPARATION)
-        plan = _plan(service, spec, start)
+        planned = _plan(service, spec, start)
         if validate_only:
             response.status_code = 200
-            return plan
-        new = submission.of(caller, spec, plan, said, idempotency_key)
+            return planned.plan
+        new = submission.of(caller, planned, said, idempotency_key)
         origin = Origin(
             job_id=job_id,
             checkpoint_id=checkpoint.id,
             step=checkpoint.step,
-            fresh=plan.fresh,
+            fresh=planned.plan.fresh,
             prefix=prefix_of(new.id),
             files=[file for file in checkpoint.files if file.name in FILES],
         )
@@ -85,8 +86,8 @@ def create(
     return job
 
 
-def _spec(parent: dict[str, Any], wanted: Fork) -> JobSpec:
-    changed = patched(parent, wanted.spec)
+def _spec(parent: Job, wanted: Fork) -> JobSpec:
+    changed = patched(dict(parent.submitted), dict(parent.spec), wanted.spec)
     try:
         return JobSpec.model_validate(changed)
     except ValidationError as error:
@@ -104,15 +105,17 @@ def _check_folds(parent: Job, spec: JobSpec) -> None:
         )
 
 
-def _plan(service: Service, spec: JobSpec, start: Start) -> Plan:
+def _plan(service: Service, spec: JobSpec, start: Start) -> submission.Planned:
     try:
         return submission.plan(service, spec, start)
     except SpecError as refusal:
         raise refusal.below("/spec") from refusal
 
 
-def _take(service: Service, job_id: str, wanted: str, folder: Path) -> Checkpoint:
-    """The checkpoint with its files in `folder`. Raises Refusal for none of that name, Refused for a broken one."""
+def _take(
+    take: Callable[[Service, str, str, Path], Checkpoint], service: Service, job_id: str, wanted: str, folder: Path
+) -> Checkpoint:
+    """The checkpoint with its files in `folder`. Raises SpecError for none of that name, Refused for a broken one."""
     try:
         return take(service, job_id, wanted, folder)
     except Refused as refused:

@@ -37,11 +37,11 @@ def create(
     said = spec.model_dump_json(exclude_unset=True)
     if not validate_only and (made := submission.earlier(service, response, caller, said, idempotency_key)):
         return made
-    plan = submission.plan(service, spec)
+    planned = submission.plan(service, spec)
     if validate_only:
         response.status_code = 200
-        return plan
-    wanted = submission.of(caller, spec, plan, said, idempotency_key)
+        return planned.plan
+    wanted = submission.of(caller, planned, said, idempotency_key)
     return submission.accept(service, response, wanted, lambda: submission.plan(service, spec))
 
 

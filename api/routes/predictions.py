@@ -12,8 +12,9 @@ from pydantic import Field
 from api import submission
 from api.deps import Parts, Service, missing
 from api.routes.checkpoints import find, take
-from athanor.contract import Generation, Predictions
-from models.records import datasets, job_views
+from athanor.contract import Generation, Job, Predictions
+from models.planning.resolve import ResolvedSpec
+from models.records import datasets
 from models.serving.prediction import MAX_ROWS, Predictor
 
 router = APIRouter(prefix="/jobs/{job_id}/predict", tags=["predictions"])
@@ -43,25 +44,24 @@ def create(
     checkpoint: Annotated[str, Query(description="an id, best or last")] = "best",
 ) -> Response:
     """Labels with probabilities, or values, from rows as they were uploaded: the job's own preprocessing is applied."""
-    submission.usable(service, job_id)
+    job, resolved = submission.usable(service, job_id)
     with service.database.reading() as tx:
         checkpoint_id = find(tx, job_id, checkpoint).id
     with _lock:
         predictor = _loaded.get(checkpoint_id)
         if predictor is None:
-            checkpoint_id, predictor = _load(service, job_id, checkpoint)
+            checkpoint_id, predictor = _load(service, job, resolved, checkpoint)
             _loaded[checkpoint_id] = predictor
     answer = Predictions(checkpoint_id=checkpoint_id, predictions=predictor.answer(asked.rows, asked.generation()))
     # Written here: FastAPI would make null of a number that is not finite in an untyped place.
     return Response(answer.model_dump_json(), media_type="application/json")
 
 
-def _load(service: Service, job_id: str, wanted: str) -> tuple[str, Predictor]:
+def _load(service: Service, job: Job, resolved: ResolvedSpec, wanted: str) -> tuple[str, Predictor]:
     with service.database.reading() as tx:
-        job = job_views.job(tx, job_id)
-        dataset = datasets.get(tx, job.dataset_id) if job else None
-    if job is None or dataset is None:
-        raise missing("job", job_id)
+        dataset = datasets.get(tx, job.dataset_id)
+    if dataset is None:
+        raise missing("job", job.id)
     with tempfile.TemporaryDirectory(dir=service.settings.scratch) as folder:
-        taken = take(service, job_id, wanted, Path(folder))
-        return taken.id, Predictor.load(dict(job.spec), dataset.schema_, Path(folder))
+        taken = take(service, job.id, wanted, Path(folder))
+        return taken.id, Predictor.load(resolved, dataset.schema_, Path(folder))

@@ -97,6 +97,9 @@ class Job(Answer):
     is_terminal: bool
     desired: Literal["run", "pause", "cancel"]
     spec: dict[str, JsonValue] = Field(description="the accepted spec with every default filled in")
+    submitted: dict[str, JsonValue] = Field(
+        default_factory=dict, description="the spec as it was sent: `null` stands where something was switched off"
+    )
     dataset_id: str
     origin: Origin | None = Field(None, description="of a fork")
     attempt: int

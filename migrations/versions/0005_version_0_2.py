@@ -52,7 +52,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    op.drop_column("jobs", "made_with")
+    op.drop_column("jobs", "resolved")
     op.drop_index("ix_jobs_state", "jobs")
     op.drop_column("jobs", "desired_by")
     name_one_process_of_attempts()
@@ -267,8 +267,8 @@ EVENTS = sa.table("events", *map(sa.column, ("job_id", "attempt", "at", "kind"))
 
 
 def end_unfinished_jobs() -> None:
-    """What 0.1 had not finished fails with a sentence. A job without `made_with` is one of 0.1."""
-    op.add_column("jobs", sa.Column("made_with", sa.String(40), nullable=True))
+    """What 0.1 had not finished fails with a sentence. A job that is not `resolved` is one of 0.1."""
+    op.add_column("jobs", sa.Column("resolved", sa.JSON(none_as_null=True), nullable=True))
     bind, at = op.get_bind(), time.time()
     of_old = sa.select(STATES.c.id, STATES.c.state, STATES.c.attempt).where(STATES.c.state.in_(UNFINISHED))
     for job in bind.execute(of_old).all():

@@ -11,13 +11,13 @@ from torch import nn
 from athanor.contract import JobSpec as WireSpec
 from athanor.contract import Plan, Schema
 from models.data.preparation.roles import Roles
-from models.data.preparation.split import sizes, steps_per_epoch
 from models.errors import SpecError
 from models.nn.module_roles import output_layers
 from models.parts.architecture import Architecture, Counted, Inputs, example
 from models.parts.split import Sizes
 from models.planning.freezing import freeze
-from models.planning.spec import JobSpec, foreseen, settle
+from models.planning.resolve import ResolvedSpec, foreseen
+from models.planning.spec import JobSpec
 from models.planning.transfer import Start
 from models.settings import Limits
 
@@ -29,18 +29,13 @@ KEPT: dict[type[nn.Module], int] = {nn.RNN: 2, nn.GRU: 8, nn.LSTM: 17}
 processor; all others keep one for each number of their answer."""
 
 
-def rehearse(spec: JobSpec, schema: Schema, rows: int, limits: Limits, start: Start | None = None) -> Plan:
-    """Settle the spec, build it without memory, and count. Raises Refusal where it cannot work.
+def rehearse(resolved: ResolvedSpec, schema: Schema, rows: int, limits: Limits, start: Start | None = None) -> Plan:
+    """Build a resolved spec without memory, and count. Raises SpecError where it cannot work.
 
     `start` is the checkpoint that training begins with, where it does not begin with chance.
     """
-    said = spec.hyperparameters
-    spec, roles = settle(start.choose(spec, schema) if start else spec, schema)
-    folds = _sizes(spec, schema, rows, roles)
-    parts = folds[0]
-    if said.epochs is None and said.steps is None and spec.hyperparameters.epochs:
-        spec = _long_enough(spec, parts.train)
-    chosen = spec.hyperparameters
+    spec, roles, folds = resolved.spec, resolved.roles_in(schema), resolved.sizes
+    chosen, parts = spec.hyperparameters, folds[0]
     assert chosen.batch_size
     whole = chosen.optimizer is not None and chosen.optimizer.full_batch
     if chosen.optimizer and whole and parts.train > chosen.batch_size:
@@ -99,13 +94,12 @@ def rehearse(spec: JobSpec, schema: Schema, rows: int, limits: Limits, start: St
             code="over_limit",
             suggestion=f"{'sgd, whose batches are smaller,' if whole else 'a smaller batch_size'} or a smaller network",
         )
-    per_epoch = 1 if isinstance(model, Counted) else steps_per_epoch(parts.train, chosen.batch_size)
-    steps = sum(chosen.steps or (chosen.epochs or 1) * steps_per_epoch(fold.train, chosen.batch_size) for fold in folds)
-    if steps > limits.max_steps:
-        raise SpecError("/hyperparameters", f"{steps:,} steps; the limit is {limits.max_steps:,}", code="over_limit")
+    if resolved.steps > limits.max_steps:
+        what = f"{resolved.steps:,} steps; the limit is {limits.max_steps:,}"
+        raise SpecError("/hyperparameters", what, code="over_limit")
     return Plan(
         task=roles.task,
-        directions=roles.asks.directions(),
+        directions=resolved.directions,
         parameters=parameters,
         trainable=trainable,
         memory_bytes=memory,
@@ -113,8 +107,8 @@ def rehearse(spec: JobSpec, schema: Schema, rows: int, limits: Limits, start: St
         val_rows=parts.val,
         test_rows=parts.test,
         trainings=len(folds),
-        steps=steps,
-        steps_per_epoch=per_epoch,
+        steps=resolved.steps,
+        steps_per_epoch=resolved.steps_per_epoch,
         checkpoint_bytes=4 * kept,
         shapes={name: list(each.shape) for name, each in islice(model.named_parameters(), SHOWN)},
         fresh=fresh,
@@ -134,13 +128,6 @@ def _kept_outputs(folds: list[Sizes], inputs: Inputs, outputs: int, roles: Roles
     return 3 * rows * outputs * (inputs.features if inputs.per_word else 1)
 
 
-def _long_enough(spec: JobSpec, rows: int) -> JobSpec:
-    """The spec with as many epochs as its recipe wants for so many rows to train on."""
-    chosen, recipe = spec.hyperparameters, spec.architecture.recipe
-    epochs = recipe.epochs_of(steps_per_epoch(rows, chosen.batch_size or recipe.batch_size))
-    return spec.model_copy(update={"hyperparameters": chosen.model_copy(update={"epochs": epochs})})
-
-
 def _check_bound(spec: JobSpec, model: nn.Module) -> None:
     """Whether the outputs have weights to bound, where max_norm is to."""
     if spec.hyperparameters.max_norm is None:
@@ -155,41 +142,6 @@ def _check_bound(spec: JobSpec, model: nn.Module) -> None:
         )
     if not all(each.weight.requires_grad for each in maps):
         raise SpecError("/hyperparameters/max_norm", "the last affine map is frozen, and so is its norm", code="frozen")
-
-
-def _sizes(spec: JobSpec, schema: Schema, rows: int, roles: Roles) -> list[Sizes]:
-    """Rows of each part, of every training that the job is made of."""
-    column = next((column for column in schema.columns if column.name == roles.part), None)
-    counts = dict(zip(column.classes or [], column.counts or [], strict=True)) if column else {}
-    split = spec.dataset.split
-    folds = [sizes(split, rows, roles, counts, fold) for fold in range(split.trainings)]
-    split.check_sizes(rows, folds)
-    parts = folds[0]
-    if parts.train < 2:
-        what = f"windows of {roles.language.context} tokens" if roles.language else f"of {rows} rows"
-        raise SpecError("/dataset/split", f"{parts.train} {what} are left to train on", code="too_few_rows")
-    stopping, series = spec.hyperparameters.early_stopping, spec.checkpoints.series
-    falls = spec.hyperparameters.schedule is not None and spec.hyperparameters.schedule.reduce_on_plateau() is not None
-    for pointer, wanted in (
-        ("/hyperparameters/early_stopping/series", stopping.series if stopping else None),
-        # The default is no fault in itself: a settled spec names it, asked for or not.
-        ("/checkpoints/series", series if series != roles.asks.series else None),
-        # But where there is none the rate would never fall.
-        ("/hyperparameters/schedule/kind", series if falls else None),
-    ):
-        if wanted is not None and wanted not in evaluated(roles, parts):
-            raise SpecError(
-                pointer,
-                f"no evaluation of this job gives '{wanted}'",
-                code="unknown_series",
-                suggestion="one of " + ", ".join(evaluated(roles, parts)) if parts.val else "give split.val a share",
-            )
-    return folds
-
-
-def evaluated(roles: Roles, parts: Sizes) -> list[str]:
-    """Names of the series that an evaluation of the validation part gives."""
-    return [f"val/{name}" for name in roles.asks.directions()] if parts.val else []
 
 
 def _measure(architecture: Architecture, inputs: Inputs, outputs: int, batch: int) -> tuple[nn.Module, int, int]:

@@ -3,9 +3,10 @@
 import math
 from collections import defaultdict
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from athanor import contract
@@ -35,15 +36,16 @@ def version(tx: Session, job_id: str) -> int | None:
     return tx.scalar(select(Job.version).where(Job.id == job_id))
 
 
-def is_from_0_1(tx: Session, job_id: str) -> bool:
-    """Whether version 0.1 accepted a job: its checkpoints can be downloaded, and are read by no later version."""
-    return tx.scalar(select(Job.id).where(Job.id == job_id, Job.made_with.is_(None))) is not None
-
-
 def best_mode(tx: Session, job_id: str) -> Direction | None:
     """Which way the series improves that chooses a job's best checkpoint; None for an unknown id."""
-    found: Direction | None = tx.scalar(select(Job.spec["checkpoints"]["mode"].as_string()).where(Job.id == job_id))
+    policies = [spec["checkpoints"]["mode"].as_string() for spec in (Job.resolved["spec"], Job.spec)]
+    found: Direction | None = tx.scalar(select(func.coalesce(*policies)).where(Job.id == job_id))
     return found
+
+
+def resolved(tx: Session, job_id: str) -> dict[str, Any] | None:
+    """What a job's spec was resolved to; None for an unknown id, and for a job of version 0.1."""
+    return tx.scalar(select(Job.resolved).where(Job.id == job_id))
 
 
 def state(tx: Session, job_id: str) -> State | None:
@@ -91,7 +93,8 @@ def _answers(tx: Session, rows: list[Job]) -> list[contract.Job]:
             state=State(row.state),
             is_terminal=State(row.state).is_terminal,
             desired=row.desired,
-            spec=row.spec,
+            spec=row.resolved["spec"] if row.resolved else row.spec,
+            submitted=row.spec,
             dataset_id=row.dataset_id,
             origin=Origin.model_validate(row.origin) if row.origin else None,
             attempt=row.attempt,

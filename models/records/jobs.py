@@ -11,7 +11,6 @@ from sqlalchemy import ColumnElement, case, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from athanor.contract import LEASED, Baseline, JobError, State
-from athanor.version import __version__
 from models.records import attempts, checkpoints, idempotency, job_views, metrics
 from models.records.database import now
 from models.records.events import note
@@ -36,6 +35,7 @@ class Submission:
 
     key_id: str
     spec: dict[str, Any]
+    resolved: dict[str, Any]
     plan: dict[str, Any]
     dataset_id: str
     device: str
@@ -54,7 +54,7 @@ class Claim:
 
     job_id: str
     attempt: int
-    spec: dict[str, Any]
+    resolved: dict[str, Any]
     dataset_id: str
     origin: Origin | None = None
 
@@ -71,6 +71,7 @@ def submit(tx: Session, wanted: Submission) -> tuple[str, bool]:
             key_id=wanted.key_id,
             name=wanted.name,
             spec=wanted.spec,
+            resolved=wanted.resolved,
             plan=wanted.plan,
             dataset_id=wanted.dataset_id,
             origin=origin.model_dump() if origin else None,
@@ -78,7 +79,6 @@ def submit(tx: Session, wanted: Submission) -> tuple[str, bool]:
             priority=wanted.priority,
             idempotency_key=wanted.idempotency_key,
             request_sha256=wanted.request_sha256,
-            made_with=__version__,
             state=State.QUEUED,
             not_before=0.0,
             created_at=now(),
@@ -123,7 +123,7 @@ def claim(
             started_at=func.coalesce(Job.started_at, now()),
             version=Job.version + 1,
         )
-        .returning(Job.id, Job.attempt, Job.spec, Job.dataset_id, Job.origin)
+        .returning(Job.id, Job.attempt, Job.resolved, Job.dataset_id, Job.origin)
     ).first()
     if row is None:
         return None
@@ -145,7 +145,7 @@ def claim(
     )
     record(tx, row.id, row.attempt, State.QUEUED, State.STARTING, f"resumes at step {step}" if step else None)
     origin = Origin.model_validate(row.origin) if row.origin else None
-    return Claim(row.id, row.attempt, row.spec, row.dataset_id, origin)
+    return Claim(row.id, row.attempt, row.resolved, row.dataset_id, origin)
 
 
 def begin(

@@ -104,13 +104,15 @@ class Job(Base):
     key_id: Mapped[str] = mapped_column(ForeignKey("keys.id"))
     name: Mapped[str | None]
     spec: Mapped[dict[str, Any]]
+    """As it was sent. Of a job of version 0.1, with every default filled in."""
+    resolved: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    """What it was resolved to; None of a job of version 0.1."""
     plan: Mapped[dict[str, Any]]
     dataset_id: Mapped[str] = mapped_column(ForeignKey("datasets.id"), index=True)
     origin: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     baseline: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     idempotency_key: Mapped[str | None]
     request_sha256: Mapped[str] = mapped_column(String(64))
-    made_with: Mapped[str | None] = mapped_column(String(40))
 
     state: Mapped[str] = mapped_column(String(20))
     desired: Mapped[str] = mapped_column(String(20), default="run")

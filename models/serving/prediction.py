@@ -13,12 +13,12 @@ from torch import nn
 from athanor.contract import Column, Generation, Schema
 from athanor.files import PREPARATION, WEIGHTS
 from models.data.preparation.examples import Preparation
-from models.data.preparation.roles import assign
 from models.data.preparation.stream import generate
 from models.data.table import Table
 from models.errors import SpecError
 from models.parts.feature import CellError, of, read
 from models.parts.features.text import MAX_WORDS, WordsEncoder
+from models.planning.resolve import ResolvedSpec
 from models.planning.spec import JobSpec
 
 MAX_ROWS = 1000
@@ -37,10 +37,9 @@ class Predictor:
     """Whether it reads rows that are longer than all it was trained on."""
 
     @classmethod
-    def load(cls, spec: dict[str, Any], schema: Schema, folder: Path) -> "Predictor":
+    def load(cls, resolved: ResolvedSpec, schema: Schema, folder: Path) -> "Predictor":
         """From a checkpoint's weights and preparation in `folder`."""
-        parsed = JobSpec.model_validate(spec)
-        return cls.rebuild(parsed, assign(parsed.dataset, schema, parsed.architecture).inputs, folder)
+        return cls.rebuild(resolved.spec, resolved.roles_in(schema).inputs, folder)
 
     @classmethod
     def rebuild(cls, spec: JobSpec, columns: list[Column], folder: Path) -> "Predictor":

@@ -2,6 +2,7 @@
 
 import errno
 import hashlib
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
@@ -80,6 +81,24 @@ def fetch(store: Store, key: str, destination: Path, sha256: str | None = None) 
         partial.unlink(missing_ok=True)
 
 
+def fetch_header(store: Store, key: str, destination: Path, size: int) -> None:
+    """Copy the names and shapes of stored weights, a safetensors file of `size` bytes, and leave holes for the numbers.
+
+    Raises Corrupt where the file is shorter than it was, or has no header; OSError.
+    """
+    start = b"".join(checked(store, key, stop=8))
+    header = start + b"".join(checked(store, key, start=8, stop=min(size, 8 + int.from_bytes(start, "little"))))
+    try:
+        if len(start) < 8 or store.size(key) != size:
+            raise ValueError("it is cut")
+        json.loads(header[8:])
+    except (ValueError, FileNotFoundError) as error:
+        raise Corrupt(f"{key}: {error}") from error
+    with destination.open("wb") as file:
+        file.write(header)
+        file.truncate(size)
+
+
 def fetch_dataset(store: Store, database: Database, dataset_id: str, destination: Path) -> None:
     """Copy a dataset's rows to `destination`. Raises Corrupt, NoResultFound, OSError."""
     tried = ""
@@ -95,11 +114,16 @@ def fetch_dataset(store: Store, database: Database, dataset_id: str, destination
             tried = blob.key
 
 
-def checked(store: Store, key: str, sha256: str | None) -> Iterator[bytes]:
-    """A stored file piece by piece. Raises Corrupt, at the end where `sha256` is given and differs; OSError."""
+def checked(
+    store: Store, key: str, sha256: str | None = None, start: int = 0, stop: int | None = None
+) -> Iterator[bytes]:
+    """A stored file, or a stretch of it, piece by piece.
+
+    Raises Corrupt, at the end where `sha256` is given and differs; OSError.
+    """
     digest = hashlib.sha256()
     try:
-        for piece in store.read(key):
+        for piece in store.read(key, start, stop):
             digest.update(piece)
             yield piece
     except FileNotFoundError as error:

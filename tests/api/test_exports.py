@@ -88,7 +88,7 @@ def _train(house: Installation, folder: Path) -> None:
         here.mkdir(parents=True)
         fetch(store, blob.key, here / "dataset.parquet")
         assignment = {
-            "spec": claim.spec,
+            "resolved": claim.resolved,
             "schema": dataset.schema_.model_dump(mode="json"),
             "dataset": str(here / "dataset.parquet"),
             "folder": str(here),

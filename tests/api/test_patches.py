@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.patches import merge, patched
-from athanor.contract import MAX_BATCH
 
 APPENDIX_A = [
     ('{"a":"b"}', '{"a":"c"}', '{"a":"c"}'),
@@ -100,7 +99,6 @@ SPEC: dict[str, Any] = {
     "checkpoints": {"every_epochs": 1, "every_steps": None, "keep_last": 2, "series": "val/loss"},
     "tags": {"kind": "first", "team": "nlp"},
 }
-LM = {**SPEC, "dataset": {"id": "d", "task": "language_modeling", "input": "text", "tokens": "words", "context": 9}}
 
 
 def _optimizer(**fields: Any) -> dict[str, Any]:
@@ -127,7 +125,7 @@ def _at(spec: dict[str, Any], path: str) -> Any:
     ],
 )
 def test_another_kind_takes_the_place_of_a_part(patch: dict[str, Any], path: str, expected: Any) -> None:
-    assert _at(patched(SPEC, patch), path) == expected
+    assert _at(patched(SPEC, SPEC, patch), path) == expected
 
 
 @pytest.mark.parametrize(
@@ -140,55 +138,13 @@ def test_another_kind_takes_the_place_of_a_part(patch: dict[str, Any], path: str
     ],
 )
 def test_a_field_takes_the_place_of_its_rival(section: str, given: dict[str, Any], gone: str) -> None:
-    there = patched(SPEC, {section: given})[section]
+    there = patched(SPEC, SPEC, {section: given})[section]
     assert gone not in there and given.items() <= there.items()
     # And back again.
-    assert patched(patched(SPEC, {section: given}), {section: {gone: SPEC[section][gone]}})[section] | given == (
-        SPEC[section] | given
-    )
-    assert patched(SPEC, {section: dict.fromkeys(given)})[section][gone] == SPEC[section][gone]
-
-
-def test_other_data_bring_other_columns() -> None:
-    assert patched(SPEC, {"dataset": {"id": "wine", "target": "cultivar"}})["dataset"] == {
-        "id": "wine",
-        "target": "cultivar",
-        "tokens": None,
-        "documents": None,
-        "context": None,
-    }
-    assert patched(SPEC, {"dataset": {"id": "iris"}}) == SPEC
-    other = patched(SPEC, {"dataset": {"target": "a"}})["dataset"]
-    assert "task" not in other and other["inputs"] == ["a", "b"]
-
-
-@pytest.mark.parametrize("choice", [{"id": "wine"}, {"target": "a"}, {"task": "regression"}])
-def test_what_followed_from_the_task_follows_from_the_next(choice: dict[str, Any]) -> None:
-    other = patched(SPEC, {"dataset": choice})
-    assert "loss" not in other["hyperparameters"] and "series" not in other["checkpoints"]
-    chosen = merge(SPEC, {"hyperparameters": {"loss": {"label_smoothing": 0.1}}, "checkpoints": {"series": "val/f1"}})
-    other = patched(chosen, {"dataset": choice})
-    assert (other["hyperparameters"], other["checkpoints"]) == (chosen["hyperparameters"], chosen["checkpoints"])
-    other = patched(SPEC, {"dataset": choice, "hyperparameters": {"loss": {"kind": "hinge"}}})
-    assert other["hyperparameters"]["loss"] == {"kind": "hinge"}
-
-
-def test_a_language_model_remains_one() -> None:
-    assert patched(LM, {"dataset": {"id": "e"}})["dataset"] == {
-        "id": "e",
-        "task": "language_modeling",
-        "tokens": "words",
-        "context": 9,
-    }
-    assert patched(LM, {"dataset": {"id": "e", "task": "tagging"}})["dataset"] == {"id": "e", "task": "tagging"}
-
-
-def test_a_batch_of_everything_goes_with_the_optimizer_that_wanted_it() -> None:
-    full = merge(SPEC, {"hyperparameters": {"batch_size": MAX_BATCH, "optimizer": {"kind": "gd"}}})
-    sgd = {"optimizer": {"kind": "sgd", "lr": 1.0}}
-    assert "batch_size" not in patched(full, {"hyperparameters": sgd})["hyperparameters"]
-    assert patched(full, {"hyperparameters": {**sgd, "batch_size": 8}})["hyperparameters"]["batch_size"] == 8
-    assert patched(full, {"hyperparameters": {"epochs": 9}})["hyperparameters"]["batch_size"] == MAX_BATCH
+    assert patched(patched(SPEC, SPEC, {section: given}), SPEC, {section: {gone: SPEC[section][gone]}})[
+        section
+    ] | given == (SPEC[section] | given)
+    assert patched(SPEC, SPEC, {section: dict.fromkeys(given)})[section][gone] == SPEC[section][gone]
 
 
 @pytest.mark.parametrize(
@@ -197,7 +153,7 @@ def test_a_batch_of_everything_goes_with_the_optimizer_that_wanted_it() -> None:
 )
 def test_a_patch_that_makes_no_sense_is_merged_all_the_same(patch: dict[str, Any]) -> None:
     """The validation that follows says what is wrong with it."""
-    assert patched(SPEC, patch) == merge(SPEC, patch)
+    assert patched(SPEC, SPEC, patch) == merge(SPEC, patch)
 
 
 def test_another_series_improves_in_its_own_way() -> None:
@@ -206,9 +162,9 @@ def test_another_series_improves_in_its_own_way() -> None:
         SPEC, {"checkpoints": said, "hyperparameters": {"early_stopping": {"series": "val/loss", "mode": "min"}}}
     )
     way = {"series": "val/accuracy"}
-    other = patched(spec, {"checkpoints": way, "hyperparameters": {"early_stopping": way}})
+    other = patched(spec, spec, {"checkpoints": way, "hyperparameters": {"early_stopping": way}})
     assert "mode" not in other["checkpoints"] and "mode" not in other["hyperparameters"]["early_stopping"]
-    assert patched(spec, {"checkpoints": {"keep_last": 3}})["checkpoints"]["mode"] == "min"
+    assert patched(spec, spec, {"checkpoints": {"keep_last": 3}})["checkpoints"]["mode"] == "min"
 
 
 def test_null_removes_what_was_said_and_zero_stays() -> None:
@@ -216,6 +172,29 @@ def test_null_removes_what_was_said_and_zero_stays() -> None:
     for said in (1.0, None):
         clipped = merge(SPEC, {"hyperparameters": {}})
         clipped["hyperparameters"]["clip_norm"] = said
-        assert "clip_norm" not in patched(clipped, {"hyperparameters": {"clip_norm": None}})["hyperparameters"]
-        assert patched(clipped, {"hyperparameters": {"clip_norm": 0}})["hyperparameters"]["clip_norm"] == 0
-        assert patched(clipped, {"hyperparameters": {"epochs": 2}})["hyperparameters"]["clip_norm"] == said
+        assert "clip_norm" not in patched(clipped, clipped, {"hyperparameters": {"clip_norm": None}})["hyperparameters"]
+        assert patched(clipped, clipped, {"hyperparameters": {"clip_norm": 0}})["hyperparameters"]["clip_norm"] == 0
+        assert patched(clipped, clipped, {"hyperparameters": {"epochs": 2}})["hyperparameters"]["clip_norm"] == said
+
+
+SUBMITTED: dict[str, Any] = {"architecture": {"kind": "mlp"}, "dataset": {"id": "iris"}}
+
+
+def test_a_patch_is_of_what_was_said() -> None:
+    """What nobody said follows anew from the spec that the patch makes."""
+    other = {"dataset": {"id": "wine"}}
+    assert patched(SUBMITTED, SPEC, other) == {**SUBMITTED, **other}
+    longer = {"hyperparameters": {"epochs": 9}}
+    assert patched(SUBMITTED, SPEC, longer) == {**SUBMITTED, **longer}
+    assert patched(SUBMITTED, SPEC, {}) == SUBMITTED
+
+
+def test_one_field_of_a_part_that_nobody_named() -> None:
+    slower = patched(SUBMITTED, SPEC, _optimizer(lr=0.01))
+    assert slower["hyperparameters"] == {"optimizer": {"kind": "adam", "lr": 0.01, "beta1": 0.9}}
+    assert patched(SUBMITTED, SPEC, {"dataset": {"split": {"val": 0.5}}})["dataset"] == {
+        "id": "iris",
+        "split": {**SPEC["dataset"]["split"], "val": 0.5},
+    }
+    other = patched(SUBMITTED, SPEC, _optimizer(kind="sgd", lr=0.01))
+    assert other["hyperparameters"] == {"optimizer": {"kind": "sgd", "lr": 0.01}}

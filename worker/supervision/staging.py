@@ -25,7 +25,7 @@ class Staged:
     """Files of an attempt on disk."""
 
     assignment: dict[str, Any]
-    """What the trainer is told: the spec, the dataset's schema, and paths."""
+    """What the trainer is told: the resolved spec, the dataset's schema, and paths."""
     rows: int
     """Of the dataset."""
     resume_step: int | None
@@ -56,7 +56,7 @@ class Staging:
         newest = self._newest_checkpoint()
         best = self._best_weights(newest)
         assignment = {
-            "spec": self.claim.spec,
+            "resolved": self.claim.resolved,
             "schema": dataset.schema_.model_dump(mode="json"),
             "dataset": str(rows),
             "folder": str(trainer_folder),

@@ -59,13 +59,14 @@ class Supervisor:
         self.database, self.store, self.settings = database, store, settings
         self.claim, self.trainer, self.draining = claim, trainer, draining
         self.folder = settings.scratch / claim.job_id / f"a{claim.attempt}"
-        policy = CheckpointPolicy.model_validate(claim.spec["checkpoints"])
+        spec = claim.resolved["spec"]
+        policy = CheckpointPolicy.model_validate(spec["checkpoints"])
         self.retry = DatabaseRetry(database, claim.job_id)
         self.heartbeat = Heartbeat(database, settings.timing, claim.job_id, claim.attempt)
         self.staging = Staging(database, store, settings, claim, policy, self.folder)
         self.report = Report(database, store, settings, claim, policy, self.folder / "trainer")
         self.milestones = Milestones(self.report.line, claim.attempt)
-        self.max_seconds: int = claim.spec["resources"]["max_seconds"]
+        self.max_seconds: int = spec["resources"]["max_seconds"]
         self.seconds_before = 0.0
         self.stop_sent: str | None = None
         self.grace = settings.timing.stop_grace

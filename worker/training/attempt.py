@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from athanor.contract import Schema
 from models.data.table import Table
-from models.planning.spec import JobSpec, settle
+from models.planning.resolve import ResolvedSpec
 from worker.training import device as devices
 from worker.training import snapshot
 from worker.training.build import InitialWeights
@@ -20,15 +20,16 @@ from worker.training.run import TrainingRun, Work
 def attempt(assignment: dict[str, Any], pipe: Pipe, parent_watch: ParentWatch) -> None:
     """Train what is left of a job. A job without folds has one training."""
     try:
-        schema, spec = Schema.model_validate(assignment["schema"]), JobSpec.model_validate(assignment["spec"])
+        schema = Schema.model_validate(assignment["schema"])
+        resolved = ResolvedSpec.model_validate(assignment["resolved"])
     except ValidationError as error:
         raise UnknownPart(error) from error
-    spec, roles = settle(spec, schema)
+    spec = resolved.spec
     device = devices.prepare(spec.hyperparameters.seed, spec.resources.device)
     pipe.send("started", device=devices.name_of(device), fingerprint=devices.fingerprint(device))
     table = Table.open(Path(assignment["dataset"]), schema)
     initial = InitialWeights.read(**assignment["origin"]) if assignment["origin"] else None
-    work = Work(spec, roles, table, device, Path(assignment["folder"]), initial)
+    work = Work(spec, resolved.roles_in(schema), table, device, Path(assignment["folder"]), initial)
     resume, best = (Path(assignment[name]) if assignment[name] is not None else None for name in ("resume", "best"))
     completed = snapshot.completed_folds(resume) if resume is not None else CompletedFolds()
     while completed.folds < work.folds:

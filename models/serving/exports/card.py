@@ -27,7 +27,7 @@ def write(order: Order, predictor: Predictor, no_onnx: str | None, environment: 
     lines = [
         f"# {job.name or job.id}",
         "",
-        f"`{order.spec().architecture.kind}`, {parameters:,} parameters, for {target.task.replace('_', ' ')}. "
+        f"`{order.resolved.spec.architecture.kind}`, {parameters:,} parameters, for {target.task.replace('_', ' ')}. "
         f"Trained by Athanor {environment['exported']['athanor']}: job `{job.id}`, checkpoint `{checkpoint.id}` at "
         f"step {checkpoint.step} (epoch {checkpoint.epoch:g}).",
         "",

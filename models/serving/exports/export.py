@@ -27,13 +27,13 @@ def export(order: Order, folder: Path, destination: Path) -> float | None:
     None where it has none: a bundle of a network that nothing but its own code can run. Raises Refusal.
     """
     torch.set_num_threads(1)
-    spec = order.spec()
-    predictor = Predictor.load(order.job.spec, order.dataset.schema_, folder)
+    architecture = order.resolved.spec.architecture
+    predictor = Predictor.load(order.resolved, order.dataset.schema_, folder)
     golden = goldens.make(predictor, goldens.choose(folder / ROWS, predictor.columns))
     preparation = (folder / PREPARATION).read_text()
     if order.format == "bundle":
-        model = Model(missing=f"{spec.architecture.kind} has no form in ONNX")
-        if "onnx" in spec.architecture.exports:
+        model = Model(missing=f"{architecture.kind} has no form in ONNX")
+        if "onnx" in architecture.exports:
             try:
                 model = Model(*onnx.render(_traced(predictor, golden), _metadata(order, preparation), order.bound))
             except SpecError as error:

@@ -5,7 +5,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from athanor.contract import Checkpoint, Dataset, ExportFormat, Job
-from models.planning.spec import JobSpec
+from models.planning.resolve import ResolvedSpec
 
 ROWS = "rows.parquet"
 """The dataset, beside the weights and the preparation."""
@@ -14,12 +14,10 @@ ROWS = "rows.parquet"
 class Order(BaseModel):
     format: ExportFormat
     job: Job
+    resolved: ResolvedSpec
     checkpoint: Checkpoint
     dataset: Dataset
     fingerprint: dict[str, Any] | None
     """Of the machine that trained it."""
     bound: float
     """The largest difference from the network's own outputs that is let pass."""
-
-    def spec(self) -> JobSpec:
-        return JobSpec.model_validate(self.job.spec)

@@ -13,8 +13,9 @@ from models.data.preparation.split import steps_per_epoch
 from models.data.table import Table
 from models.errors import SpecError
 from models.parts.architecture import ARCHITECTURES, MANY_EPOCHS, InputKind, Inputs, Recipe
-from models.planning.rehearsal import _measure, rehearse
-from models.planning.spec import JobSpec, settle
+from models.planning.rehearsal import _measure
+from models.planning.resolve import settle
+from models.planning.spec import JobSpec
 from models.settings import Limits
 from tests import small
 
@@ -42,7 +43,7 @@ def test_the_count_is_that_of_the_built_network(kind: InputKind, tmp_path: Path)
             settled, roles = settle(spec, table.schema)
             prepared = prepare(table, roles, settled.dataset.split)
             built = settled.architecture.build(prepared.preparation.encoder.inputs(), roles.outputs)
-            plan = rehearse(spec, table.schema, table.rows, Limits())
+            plan = small.planned(spec, table.schema, table.rows, Limits())
             assert plan.parameters == sum(parameter.numel() for parameter in built.parameters())
             assert (plan.train_rows, plan.val_rows, plan.test_rows) == (
                 len(prepared.train),
@@ -63,10 +64,10 @@ def test_few_rows_are_learned_for_as_many_steps_as_the_recipe_wants(
         ({"epochs": 2}, 2, 8),
         ({"steps": 5}, None, 5),
     ]:
-        plan = rehearse(_spec({"kind": "mlp"}, hyperparameters=said), table.schema, table.rows, Limits())
+        plan = small.planned(_spec({"kind": "mlp"}, hyperparameters=said), table.schema, table.rows, Limits())
         again = JobSpec.model_validate(plan.spec)
         assert (again.hyperparameters.epochs, plan.steps) == (epochs, steps)
-        assert rehearse(again, table.schema, table.rows, Limits()) == plan
+        assert small.planned(again, table.schema, table.rows, Limits()) == plan
     endless = Recipe("adam", lr=0.1, epochs=3, batch_size=32, least_steps=10**6)
     assert endless.epochs_of(1) == MANY_EPOCHS
 
@@ -78,7 +79,7 @@ def test_steps(table: Table) -> None:
         ({"epochs": 2, "batch_size": 31}, 2, 1),
         ({"steps": 11, "batch_size": 8}, 11, 4),
     ]:
-        plan = rehearse(_spec({"kind": "linear"}, hyperparameters=said), table.schema, table.rows, Limits())
+        plan = small.planned(_spec({"kind": "linear"}, hyperparameters=said), table.schema, table.rows, Limits())
         assert (plan.steps, plan.steps_per_epoch) == (steps, per_epoch)
 
 
@@ -93,7 +94,7 @@ def test_rows_without_a_target_are_in_no_given_part(named: bool, tmp_path: Path)
     table = small.ingested(tmp_path / "t", columns, part="part" if named else None)
     split = {} if named else {"split": {"kind": "given", "column": "part"}}
     spec = _spec({"kind": "linear"}, dataset={"id": "x", **split}, hyperparameters={"epochs": 2, "batch_size": 4})
-    plan = rehearse(spec, table.schema, table.rows, Limits())
+    plan = small.planned(spec, table.schema, table.rows, Limits())
     settled, roles = settle(spec, table.schema)
     prepared = prepare(table, roles, settled.dataset.split)
     assert (len(prepared.train) + len(prepared.val), len(prepared.test)) == (28, 19)
@@ -103,7 +104,7 @@ def test_rows_without_a_target_are_in_no_given_part(named: bool, tmp_path: Path)
 
 def test_the_plan_carries_the_settled_spec(table: Table) -> None:
     spec = _spec({"kind": "mlp"}, hyperparameters={"epochs": 3})
-    plan = rehearse(spec, table.schema, table.rows, Limits())
+    plan = small.planned(spec, table.schema, table.rows, Limits())
     settled, _ = settle(spec, table.schema)
     assert plan.spec == WireSpec.model_validate(settled.model_dump(mode="json")).model_dump(mode="json")
     assert JobSpec.model_validate(plan.spec) == settled
@@ -152,7 +153,7 @@ def test_activations_are_about_what_autograd_keeps(said: dict[str, Any], causal:
 def test_outputs_of_the_largest_part_that_is_evaluated_count(split: dict[str, Any], table: Table) -> None:
     """They are kept until a whole part is measured, whatever the batch size."""
     chosen: dict[str, Any] = {"dataset": {"id": "x", "split": split}, "hyperparameters": {"batch_size": 2}}
-    few, many = (rehearse(_spec({"kind": "mlp"}, **chosen), table.schema, rows, Limits()) for rows in (40, 4000))
+    few, many = (small.planned(_spec({"kind": "mlp"}, **chosen), table.schema, rows, Limits()) for rows in (40, 4000))
     largest = [max(plan.val_rows, plan.test_rows) for plan in (few, many)]
     more = (4000 - 40) * 4 * 4
     assert many.memory_bytes - few.memory_bytes - more == 3 * 4 * small.CLASSES * (largest[1] - largest[0])
@@ -163,14 +164,14 @@ def test_outputs_of_a_language_model_are_measured_batch_by_batch(tmp_path: Path)
     sizes = []
     for val in (0.1, 0.4):
         dataset = {"id": "x", "context": 8, "split": {"kind": "holdout", "val": val, "test": 0.1}}
-        plan = rehearse(_spec({"kind": "transformer_lm"}, dataset=dataset), table.schema, table.rows, Limits())
+        plan = small.planned(_spec({"kind": "transformer_lm"}, dataset=dataset), table.schema, table.rows, Limits())
         sizes.append(plan.memory_bytes - (plan.train_rows + plan.val_rows + plan.test_rows) * 8 * 8)
     assert sizes[0] == sizes[1]
 
 
 def test_memory_and_checkpoints_grow_with_what_is_kept(table: Table) -> None:
     def plan(**said: Any) -> tuple[int, int]:
-        made = rehearse(_spec({"kind": "mlp"}, hyperparameters=said), table.schema, table.rows, Limits())
+        made = small.planned(_spec({"kind": "mlp"}, hyperparameters=said), table.schema, table.rows, Limits())
         return made.memory_bytes, made.checkpoint_bytes
 
     sgd, adam = plan(optimizer={"kind": "sgd"}), plan(optimizer={"kind": "adam"})
@@ -193,7 +194,7 @@ def test_memory_and_checkpoints_grow_with_what_is_kept(table: Table) -> None:
 def test_limits(architecture: dict[str, Any], limits: dict[str, int], pointer: str, table: Table) -> None:
     began = time.monotonic()
     with pytest.raises(SpecError) as refused:
-        rehearse(_spec(architecture), table.schema, table.rows, Limits(**limits))
+        small.planned(_spec(architecture), table.schema, table.rows, Limits(**limits))
     assert (refused.value.pointer, refused.value.code) == (pointer, "over_limit")
     assert "the limit is" in refused.value.message
     assert time.monotonic() - began < 5, "something was truly built"
@@ -224,16 +225,16 @@ def test_refusals(spec: dict[str, Any], pointer: str, code: str, pictures: Table
     if "split" in whole["dataset"]:
         whole["dataset"] = {**whole["dataset"], "split": {"kind": "holdout", **whole["dataset"]["split"]}}
     with pytest.raises(SpecError) as refused:
-        rehearse(JobSpec.model_validate(whole), pictures.schema, 40 if code != "too_few_rows" else 3, Limits())
+        small.planned(JobSpec.model_validate(whole), pictures.schema, 40 if code != "too_few_rows" else 3, Limits())
     assert (refused.value.pointer, refused.value.code) == (pointer, code)
 
 
 def test_a_bound_needs_something_to_bound(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
     spec = _spec({"kind": "mlp"}, hyperparameters={"max_norm": 3.0})
-    assert rehearse(spec, table.schema, table.rows, Limits()).parameters > 0
+    assert small.planned(spec, table.schema, table.rows, Limits()).parameters > 0
     monkeypatch.setattr("models.planning.rehearsal.output_layers", lambda model: [])
     with pytest.raises(SpecError) as refused:
-        rehearse(spec, table.schema, table.rows, Limits())
+        small.planned(spec, table.schema, table.rows, Limits())
     assert (refused.value.pointer, refused.value.code) == ("/hyperparameters/max_norm", "no_head")
 
 
@@ -241,33 +242,33 @@ def test_outputs_that_are_read_from_the_table_of_tokens_have_no_weights_to_bound
     text = small.ingested(tmp_path / "t", {"text": [f"line {at} {'ab' * at}" for at in range(40)]}, target=None)
     kind, bound = {"kind": "transformer_lm", "width": 8, "heads": 2}, {"hyperparameters": {"max_norm": 3.0}}
     with pytest.raises(SpecError, match="no weights of their own") as refused:
-        rehearse(_spec(kind, **bound), text.schema, text.rows, Limits())
+        small.planned(_spec(kind, **bound), text.schema, text.rows, Limits())
     assert refused.value.pointer == "/hyperparameters/max_norm"
     assert refused.value.suggestion == "architecture.tied = false"
-    assert rehearse(_spec({**kind, "tied": False}, **bound), text.schema, text.rows, Limits()).parameters > 0
+    assert small.planned(_spec({**kind, "tied": False}, **bound), text.schema, text.rows, Limits()).parameters > 0
 
 
 def test_a_default_series_without_a_validation_part_is_no_fault(table: Table) -> None:
     spec = _spec({"kind": "mlp"}, dataset={"id": "x", "split": {"kind": "holdout", "val": 0}})
-    plan = rehearse(spec, table.schema, table.rows, Limits())
+    plan = small.planned(spec, table.schema, table.rows, Limits())
     assert plan.val_rows == 0
     # What a job says of itself names the series, and can be submitted again.
-    assert rehearse(JobSpec.model_validate(plan.spec), table.schema, table.rows, Limits()) == plan
+    assert small.planned(JobSpec.model_validate(plan.spec), table.schema, table.rows, Limits()) == plan
 
 
 @pytest.mark.parametrize("series", ["val/loss", "val/rmse", "val/mae", "val/r2"])
 def test_series_of_a_regression(series: str, tmp_path: Path) -> None:
     table = small.table("vector", tmp_path / "r", task="regression")
     said = {"early_stopping": {"series": series}}
-    assert rehearse(_spec({"kind": "mlp"}, hyperparameters=said), table.schema, table.rows, Limits()).task == (
+    assert small.planned(_spec({"kind": "mlp"}, hyperparameters=said), table.schema, table.rows, Limits()).task == (
         "regression"
     )
 
 
 def test_what_is_frozen_needs_neither_gradients_nor_a_state(table: Table) -> None:
     architecture = {"kind": "mlp", "hidden": [8]}
-    free = rehearse(_spec(architecture), table.schema, table.rows, Limits())
-    held = rehearse(_spec(architecture, hyperparameters={"freeze": ["fc1"]}), table.schema, table.rows, Limits())
+    free = small.planned(_spec(architecture), table.schema, table.rows, Limits())
+    held = small.planned(_spec(architecture, hyperparameters={"freeze": ["fc1"]}), table.schema, table.rows, Limits())
     frozen = 4 * 8 + 8
     assert (free.trainable, held.parameters, held.trainable) == (free.parameters, free.parameters, 8 * 3 + 3)
     assert free.memory_bytes - held.memory_bytes == 3 * 4 * frozen, "gradients, and AdamW's two numbers"
@@ -283,14 +284,15 @@ def test_what_is_frozen_needs_neither_gradients_nor_a_state(table: Table) -> Non
 def test_a_frozen_map_is_not_bounded(table: Table) -> None:
     spec = _spec({"kind": "mlp"}, hyperparameters={"max_norm": 3.0, "freeze": ["fc3"]})
     with pytest.raises(SpecError) as refused:
-        rehearse(spec, table.schema, table.rows, Limits())
+        small.planned(spec, table.schema, table.rows, Limits())
     assert (refused.value.pointer, refused.value.code) == ("/hyperparameters/max_norm", "frozen")
 
 
 def test_batch_normalization_of_single_rows_is_refused(pictures: Table) -> None:
     said = {"hyperparameters": {"batch_size": 1}}
     with pytest.raises(SpecError, match="single row") as refused:
-        rehearse(_spec({"kind": "cnn"}, **said), pictures.schema, pictures.rows, Limits())
+        small.planned(_spec({"kind": "cnn"}, **said), pictures.schema, pictures.rows, Limits())
     assert refused.value.pointer == "/hyperparameters/batch_size"
-    assert rehearse(_spec({"kind": "cnn", "normalization": "none"}, **said), pictures.schema, pictures.rows, Limits())
-    assert rehearse(_spec({"kind": "cnn", "hidden": []}, **said), pictures.schema, pictures.rows, Limits())
+    bare = _spec({"kind": "cnn", "normalization": "none"}, **said)
+    assert small.planned(bare, pictures.schema, pictures.rows, Limits())
+    assert small.planned(_spec({"kind": "cnn", "hidden": []}, **said), pictures.schema, pictures.rows, Limits())

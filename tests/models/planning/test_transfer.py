@@ -16,8 +16,8 @@ from models.parts.architecture import ARCHITECTURES, COUNTED, Architecture, Inpu
 from models.parts.architectures.rnn import RNN
 from models.parts.architectures.textcnn import TextCNN
 from models.parts.targets.value import FittedValue
-from models.planning.rehearsal import rehearse
-from models.planning.spec import JobSpec, settle
+from models.planning.resolve import settle
+from models.planning.spec import JobSpec
 from models.planning.transfer import Start, take_over
 from models.settings import Limits
 from tests import small
@@ -61,7 +61,7 @@ def test_every_architecture_fits_itself(part: type[Architecture], kind: InputKin
     assert same and inputs == start.preparation.inputs()
     outputs = start.preparation.target.outputs
     assert start.fresh(settled.architecture, inputs, outputs, True) == []
-    plan = rehearse(spec, table.schema, table.rows, Limits(), start)
+    plan = small.planned(spec, table.schema, table.rows, Limits(), start)
     assert plan.fresh == []
     assert all(list(start.shapes[name]) == shape for name, shape in plan.shapes.items())
     if roles.language is None:
@@ -76,7 +76,7 @@ def test_every_architecture_fits_itself(part: type[Architecture], kind: InputKin
 def test_what_is_counted_takes_nothing_over(tmp_path: Path) -> None:
     table, spec = small.table("text", tmp_path / "t"), _spec("ngram")
     with pytest.raises(SpecError, match="counted anew") as refused:
-        rehearse(spec, table.schema, table.rows, Limits(), _start(spec, table, tmp_path / "s"))
+        small.planned(spec, table.schema, table.rows, Limits(), _start(spec, table, tmp_path / "s"))
     assert refused.value.pointer == "/architecture/kind"
 
 
@@ -107,7 +107,7 @@ def test_tensors_are_taken_over_but_for_the_fresh_ones(tmp_path: Path) -> None:
 
 def _refused(spec: JobSpec, table: Table, start: Start) -> tuple[str, str]:
     with pytest.raises(SpecError) as refused:
-        rehearse(spec, table.schema, table.rows, Limits(), start)
+        small.planned(spec, table.schema, table.rows, Limits(), start)
     return refused.value.pointer, refused.value.code
 
 
@@ -132,7 +132,7 @@ def test_a_table_is_read_as_the_parent_reads(tmp_path: Path) -> None:
     encoder = _prepared(spec, other, start.preparation).preparation.encoder
     assert encoder == start.preparation.encoder
     assert encoder.encode(other)[:2, 2:].tolist() == [[0.0, 0.0], [0.0, 1.0]], "blue, red; green is new"
-    assert rehearse(_spec("linear"), other.schema, other.rows, Limits(), start).fresh == []
+    assert small.planned(_spec("linear"), other.schema, other.rows, Limits(), start).fresh == []
 
 
 def test_columns_that_the_parent_does_not_know_are_refused(tmp_path: Path) -> None:
@@ -164,7 +164,7 @@ def test_images_and_arrays_keep_their_size(tmp_path: Path) -> None:
         {"photo": small.pictures(np.zeros((40, 16, 16, 3), np.uint8)), "target": ["a", "b"] * 20},
         {"photo": Layout("image", (16, 16, 3))},
     )
-    assert len(rehearse(_spec("cnn"), same.schema, same.rows, Limits(), start).fresh) == 2
+    assert len(small.planned(_spec("cnn"), same.schema, same.rows, Limits(), start).fresh) == 2
     encoder = _prepared(_spec("cnn"), same, start.preparation).preparation.encoder
     before = start.preparation.encoder
     assert isinstance(encoder, TensorEncoder) and isinstance(before, TensorEncoder)
@@ -180,10 +180,10 @@ def test_the_scale_of_a_value_stays_where_it_is_the_same_value(tmp_path: Path) -
     start = _start(_spec("linear"), table("a", "price", 1), tmp_path / "s")
     same = _prepared(_spec("linear"), table("b", "price", 1000), start.preparation).preparation.target
     assert same == start.preparation.target
-    assert rehearse(_spec("linear"), table("d", "price", 1000).schema, 40, Limits(), start).fresh == []
+    assert small.planned(_spec("linear"), table("d", "price", 1000).schema, 40, Limits(), start).fresh == []
     other = _prepared(_spec("linear"), table("c", "weight", 1000), start.preparation).preparation.target
     assert isinstance(other, FittedValue) and other.mean > 5000
-    fresh = rehearse(_spec("linear"), table("e", "weight", 1000).schema, 40, Limits(), start).fresh
+    fresh = small.planned(_spec("linear"), table("e", "weight", 1000).schema, 40, Limits(), start).fresh
     assert fresh == ["linear.weight", "linear.bias"]
 
 
@@ -196,12 +196,12 @@ def test_tags_are_the_same_when_all_of_them_are(tmp_path: Path) -> None:
     table = _sentences(tmp_path / "t", ["in", "rome"], ["O", "B-place"])
     start = _start(_spec("rnn"), table, tmp_path / "s")
     same = _sentences(tmp_path / "a", ["to", "the", "rome"], ["O", "O", "B-place"])
-    assert rehearse(_spec("rnn"), same.schema, 40, Limits(), start).fresh == []
+    assert small.planned(_spec("rnn"), same.schema, 40, Limits(), start).fresh == []
     prepared = _prepared(_spec("rnn"), same, start.preparation)
     assert prepared.preparation.target == start.preparation.target
     assert prepared.train.x[0].tolist() == [1, 1], "both are new, and the third is beyond what the parent reads"
     other = _sentences(tmp_path / "b", ["in", "rome"], ["O", "B-city"])
-    assert rehearse(_spec("rnn"), other.schema, 40, Limits(), start).fresh == ["head.weight", "head.bias"]
+    assert small.planned(_spec("rnn"), other.schema, 40, Limits(), start).fresh == ["head.weight", "head.bias"]
 
 
 def test_what_is_drawn_anew_is_not_frozen(tmp_path: Path) -> None:
@@ -209,7 +209,7 @@ def test_what_is_drawn_anew_is_not_frozen(tmp_path: Path) -> None:
     start = _start(_spec("rnn"), table, tmp_path / "s")
     frozen = {"freeze": ["embedding", "head.bias"]}
     spec = JobSpec.model_validate({**_spec("rnn").model_dump(exclude_unset=True), "hyperparameters": frozen})
-    assert rehearse(spec, table.schema, 40, Limits(), start).fresh == []
+    assert small.planned(spec, table.schema, 40, Limits(), start).fresh == []
     other = _sentences(tmp_path / "b", ["in", "rome"], ["O", "B-city"])
     assert _refused(spec, other, start) == ("/hyperparameters/freeze", "cannot_work")
 
@@ -224,7 +224,7 @@ def test_a_language_keeps_its_tokens(documents: str, tokens: str, tmp_path: Path
     chosen = {"documents": documents, "tokens": tokens, "context": 8}
     start = _start(_spec("transformer_lm", **chosen), _text(tmp_path / "t", "the cat"), tmp_path / "s")
     other = _text(tmp_path / "o", "ein Hund, größer")
-    plan = rehearse(_spec("transformer_lm", **chosen), other.schema, 40, Limits(), start)
+    plan = small.planned(_spec("transformer_lm", **chosen), other.schema, 40, Limits(), start)
     assert plan.fresh == [] and plan.shapes["tok_emb.weight"] == list(start.shapes["tok_emb.weight"])
     prepared = _prepared(_spec("transformer_lm", **chosen), other, start.preparation)
     assert prepared.preparation == start.preparation

@@ -93,7 +93,7 @@ def test_a_claim_begins_an_attempt(database: Database) -> None:
         claim = jobs.claim(tx, worker_id, ["auto"], LEASE)
         job, attempt = job_row(tx, job_id), an_attempt_row(tx, job_id, 1)
         clock = tx.scalars(select(now())).one()
-    assert claim == jobs.Claim(job_id, 1, job.spec, job.dataset_id)
+    assert job.resolved is not None and claim == jobs.Claim(job_id, 1, job.resolved, job.dataset_id)
     assert job.lease_owner == attempt.worker_id == worker_id
     assert job.lease_expires_at == pytest.approx(clock + LEASE, abs=2)
     assert job.started_at == pytest.approx(clock, abs=2)

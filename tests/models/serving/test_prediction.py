@@ -18,7 +18,8 @@ from models.parts.architecture import InputKind
 from models.parts.feature import CellError, of
 from models.parts.features.text import MAX_WORDS
 from models.parts.targets.value import FittedValue
-from models.planning.spec import JobSpec, settle
+from models.planning.resolve import resolve, settle
+from models.planning.spec import JobSpec
 from models.serving.prediction import Predictor
 from tests import small
 from worker.training import loop, snapshot
@@ -35,12 +36,14 @@ SPECS: dict[InputKind, dict[str, Any]] = {
 def _trained(kind: InputKind, folder: Path, task: str = "classification") -> tuple[Table, Predictor, torch.Tensor]:
     """A table, a predictor loaded from disk, and what the loop itself answers for every row."""
     table = small.table(kind, folder / "table", task=task)
-    spec, roles = settle(JobSpec.model_validate({"architecture": SPECS[kind], "dataset": {"id": "x"}}), table.schema)
-    prepared = prepare(table, roles, spec.dataset.split)
-    learner = build(spec, prepared)
+    resolved = resolve(
+        JobSpec.model_validate({"architecture": SPECS[kind], "dataset": {"id": "x"}}), table.schema, table.rows
+    )
+    prepared = prepare(table, resolved.roles_in(table.schema), resolved.spec.dataset.split)
+    learner = build(resolved.spec, prepared)
     list(islice(loop.fit(learner, (prepared.train.x, prepared.train.t), None), 6))
     snapshot.write(learner, folder / "s", {}, prepared.preparation.model_dump_json())
-    predictor = Predictor.load(spec.model_dump(mode="json"), table.schema, folder / "s")
+    predictor = Predictor.load(resolved, table.schema, folder / "s")
     x_N = prepared.preparation.encoder.encode(table)
     return table, predictor, outputs(learner.model, learner.config.forward, x_N, len(x_N))
 
@@ -151,12 +154,12 @@ def _chatter(folder: Path) -> Predictor:
     table = small.table("text", folder / "table")
     architecture = {"kind": "transformer_lm", "layers": 1, "heads": 2, "width": 8}
     chosen = {"architecture": architecture, "dataset": {"id": "x", "context": 8}}
-    spec, roles = settle(JobSpec.model_validate(chosen), table.schema)
-    prepared = prepare(table, roles, spec.dataset.split)
-    learner = build(spec, prepared)
+    resolved = resolve(JobSpec.model_validate(chosen), table.schema, table.rows)
+    prepared = prepare(table, resolved.roles_in(table.schema), resolved.spec.dataset.split)
+    learner = build(resolved.spec, prepared)
     list(islice(loop.fit(learner, lambda epoch: prepared.train.epoch(0, epoch), None), 6))
     snapshot.write(learner, folder / "s", {}, prepared.preparation.model_dump_json())
-    return Predictor.load(spec.model_dump(mode="json"), table.schema, folder / "s")
+    return Predictor.load(resolved, table.schema, folder / "s")
 
 
 def test_a_language_model_goes_on(tmp_path: Path) -> None:

@@ -61,7 +61,7 @@ def supervisor(
         jobs.submit(tx, a_submission(tx))
         claim = jobs.claim(tx, a_worker(tx), ["auto"], LEASE)
     assert claim is not None
-    claim.spec.update(checkpoints={"mode": "min"}, resources={"max_seconds": 10**9})
+    claim.resolved["spec"].update(checkpoints={"mode": "min"}, resources={"max_seconds": 10**9})
     trainer = cast(TrainerProcess, Mock(inbox=inbox))
     timing = Timing(start=100.0, flush=1.0, stop_grace=30.0, heartbeat=heartbeat)
     settings = Settings(data=folder, timing=timing)
@@ -185,8 +185,10 @@ def test_a_job_with_a_part_that_a_worker_does_not_know_waits_for_one_that_does(t
     with kit.installation(tmp_path) as house, house.client() as client:
         job_id = client.post("/v1/jobs", json=kit.spec("linear")).json()["id"]
         with house.database.writing() as tx:
-            known = job_row(tx, job_id).spec
-            _write_spec(tx, job_id, known | {"architecture": {"kind": "of_the_future"}})
+            known = job_row(tx, job_id).resolved
+            assert known is not None
+            newer = known["spec"] | {"architecture": {"kind": "of_the_future"}}
+            _write_resolved(tx, job_id, known | {"spec": newer})
         kit.train(house.settings)
         job = client.get(f"/v1/jobs/{job_id}").json()
         assert (job["state"], job["attempt"], job["error"]) == ("queued", 1, None)
@@ -195,15 +197,15 @@ def test_a_job_with_a_part_that_a_worker_does_not_know_waits_for_one_that_does(t
         assert reason.startswith("unknown_part: this worker runs version ") and "of_the_future" in reason
         with house.database.writing() as tx:
             assert job_row(tx, job_id).no_progress_losses == 0
-            _write_spec(tx, job_id, known)
+            _write_resolved(tx, job_id, known)
         # As another worker, of a newer version, would read it: it need not wait.
         kit.train(house.settings)
         job = client.get(f"/v1/jobs/{job_id}").json()
     assert (job["state"], job["attempt"]) == ("succeeded", 2)
 
 
-def _write_spec(tx: Session, job_id: str, spec: dict[str, Any]) -> None:
-    tx.execute(update(Job).where(Job.id == job_id).values(spec=spec))
+def _write_resolved(tx: Session, job_id: str, resolved: dict[str, Any]) -> None:
+    tx.execute(update(Job).where(Job.id == job_id).values(resolved=resolved))
 
 
 @pytest.mark.parametrize(("began", "state", "losses"), [(None, "queued", 0), (1.0, "queued", 1)])

@@ -17,7 +17,8 @@ from models.parts.augmentations.noise import Noise
 from models.parts.metric import Meaning
 from models.parts.metrics.f1 import F1
 from models.parts.schedule import ReduceOnPlateau
-from models.planning.spec import JobSpec, settle
+from models.planning.resolve import settle
+from models.planning.spec import JobSpec
 from tests import small
 from worker.training.batch import AugmentedBatches
 from worker.training.build import build

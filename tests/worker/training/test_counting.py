@@ -13,8 +13,8 @@ from models.data.table import Table
 from models.errors import SpecError
 from models.parts.architectures.ngram import END, NGram, NGramModel
 from models.parts.optimizers.sgd import SGD
-from models.planning.rehearsal import rehearse
-from models.planning.spec import JobSpec, settle
+from models.planning.resolve import resolve, settle
+from models.planning.spec import JobSpec
 from models.serving.prediction import Predictor
 from models.settings import Limits
 from tests import small
@@ -120,11 +120,11 @@ def test_windows_of_evaluation_show_what_came_before(tmp_path: Path) -> None:
 @pytest.mark.parametrize("documents", ["stream", "lines"])
 def test_the_plan(asked: dict[str, Any], documents: str, tmp_path: Path) -> None:
     table = _table(tmp_path)
-    plan = rehearse(_spec(asked, documents=documents), table.schema, table.rows, Limits())
+    plan = small.planned(_spec(asked, documents=documents), table.schema, table.rows, Limits())
     assert (plan.steps, plan.steps_per_epoch) == (1, 1)
     chosen: Any = plan.spec["hyperparameters"]
     assert chosen["optimizer"] is None and chosen["schedule"] is None and chosen["clip_norm"] is None
-    assert rehearse(JobSpec.model_validate(plan.spec), table.schema, table.rows, Limits()) == plan
+    assert small.planned(JobSpec.model_validate(plan.spec), table.schema, table.rows, Limits()) == plan
     spec, roles = settle(_spec(asked, documents=documents), table.schema)
     prepared = prepare(table, roles, spec.dataset.split)
     assert isinstance(prepared.train, Text)
@@ -161,20 +161,21 @@ def test_the_plan(asked: dict[str, Any], documents: str, tmp_path: Path) -> None
 def test_what_belongs_to_descent_is_refused(asked: dict[str, Any], tmp_path: Path) -> None:
     table = _table(tmp_path)
     with pytest.raises(SpecError, match="is counted in one pass") as refused:
-        rehearse(_spec(asked), table.schema, table.rows, Limits())
+        small.planned(_spec(asked), table.schema, table.rows, Limits())
     assert refused.value.pointer == f"/hyperparameters/{next(iter(asked))}"
 
 
 def test_a_checkpoint_goes_on_with_a_prompt(tmp_path: Path) -> None:
     table = _table(tmp_path)
-    spec, roles = settle(_spec(architecture={"order": 6}), table.schema)
-    prepared = prepare(table, roles, spec.dataset.split)
+    resolved = resolve(_spec(architecture={"order": 6}), table.schema, table.rows)
+    prepared = prepare(table, resolved.roles_in(table.schema), resolved.spec.dataset.split)
     assert isinstance(prepared.train, Text)
     learner = _learner()
-    learner.model = spec.architecture.build(prepared.preparation.inputs(), prepared.preparation.target.outputs)
+    architecture = resolved.spec.architecture
+    learner.model = architecture.build(prepared.preparation.inputs(), prepared.preparation.target.outputs)
     list(small.steps(learner, NGRAM, prepared.train, None))
     snapshot.write(learner, tmp_path / "s", {}, prepared.preparation.model_dump_json())
-    predictor = Predictor.load(spec.model_dump(mode="json"), table.schema, tmp_path / "s")
+    predictor = Predictor.load(resolved, table.schema, tmp_path / "s")
     (said,) = predictor.answer(["line 4"], Generation(max_new_tokens=12, temperature=0.01))
     assert " says " in said["text"]
 
@@ -188,7 +189,7 @@ def test_a_trainer_counts(folds: int, tmp_path: Path, monkeypatch: pytest.Monkey
     parent_watch = ParentWatch()
     pipe = Listening(parent_watch, patience=-1)
     assignment = {
-        "spec": _spec(**split).model_dump(mode="json"),
+        "resolved": resolve(_spec(**split), table.schema, table.rows).model_dump(mode="json"),
         "schema": table.schema.model_dump(mode="json", by_alias=True),
         "dataset": str(tmp_path / "t"),
         "folder": str(tmp_path),

@@ -11,7 +11,8 @@ import pytest
 
 from models.data.preparation import examples as preparation
 from models.data.preparation.examples import Prepared
-from models.parts.metric import direction
+from models.planning.resolve import resolve
+from models.planning.spec import JobSpec
 from models.records.metrics import series_name
 from tests import small
 from worker import messages
@@ -88,14 +89,19 @@ class Job:
     def __init__(self, folder: Path, every: int, dataset: dict[str, Any], **chosen: Any) -> None:
         table = small.table("vector", folder / "t.parquet", rows=41)
         self.folder, self.every = folder, every
-        self.assignment = {
-            "schema": table.schema.model_dump(mode="json", by_alias=True),
-            "dataset": str(folder / "t.parquet"),
-            "spec": {
+        spec = JobSpec.model_validate(
+            {
                 "architecture": {"kind": "mlp", "hidden": [5], "dropout": 0.3},
                 "dataset": {"id": "x", **dataset},
                 "hyperparameters": {"epochs": 3, "batch_size": 8, "optimizer": {"kind": "adam", "lr": 0.05}, **chosen},
-            },
+            }
+        )
+        resolved = resolve(spec, table.schema, table.rows)
+        self.spec = resolved.spec
+        self.assignment = {
+            "schema": table.schema.model_dump(mode="json", by_alias=True),
+            "dataset": str(folder / "t.parquet"),
+            "resolved": resolved.model_dump(mode="json"),
         }
         self.checkpoints: list[Message] = []
         self.points: dict[str, dict[int, float]] = {}
@@ -135,8 +141,7 @@ class Job:
 
     def _best(self, member: int | None) -> str | None:
         scored = [one for one in self.checkpoints if one["member"] == member and one["score"] is not None]
-        series = self.assignment["spec"].get("checkpoints", {}).get("series", "val/loss")  # type: ignore[attr-defined]
-        sign = 1 if direction(series) == "min" else -1
+        sign = 1 if self.spec.checkpoints.mode == "min" else -1
         best = min(scored, key=lambda one: (sign * one["score"], one["step"]), default=None)
         return f"{best['folder']}/weights.safetensors" if best else None
 

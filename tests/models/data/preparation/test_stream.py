@@ -19,8 +19,8 @@ from models.errors import DataError, SpecError
 from models.parts.architectures.transformer_lm import TransformerLM
 from models.parts.losses.cross_entropy import CrossEntropy
 from models.parts.targets.next_token import FittedNextToken
-from models.planning.rehearsal import rehearse
-from models.planning.spec import JobSpec, settle
+from models.planning.resolve import settle
+from models.planning.spec import JobSpec
 from models.settings import Limits
 from tests import small
 
@@ -146,12 +146,12 @@ def test_perplexity_is_e_to_the_mean_over_tokens_alone() -> None:
 def test_the_plan_foresees_what_comes(documents: str, tokens: str, tmp_path: Path) -> None:
     table = _table(tmp_path)
     said: dict[str, Any] = {"documents": documents, "tokens": tokens, "context": 7}
-    plan, prepared = rehearse(_spec(**said), table.schema, table.rows, Limits()), _prepared(table, **said)
+    plan, prepared = small.planned(_spec(**said), table.schema, table.rows, Limits()), _prepared(table, **said)
     assert plan.task == "language_modeling"
     assert (plan.train_rows, plan.val_rows, plan.test_rows) == tuple(
         len(part) for part in (prepared.train, prepared.val, prepared.test)
     )
-    again = rehearse(JobSpec.model_validate(plan.spec), table.schema, table.rows, Limits())
+    again = small.planned(JobSpec.model_validate(plan.spec), table.schema, table.rows, Limits())
     assert again == plan
 
 
@@ -177,7 +177,7 @@ def test_the_plan_foresees_what_comes(documents: str, tokens: str, tmp_path: Pat
 def test_refusals(spec: JobSpec, pointer: str, tmp_path: Path) -> None:
     table = _table(tmp_path)
     with pytest.raises(SpecError) as refused:
-        rehearse(spec, table.schema, table.rows, Limits())
+        small.planned(spec, table.schema, table.rows, Limits())
     assert refused.value.pointer == pointer
 
 
@@ -206,7 +206,7 @@ def test_rows_that_say_whose_they_are(held: bool, tokens: str, tmp_path: Path) -
     for part, examples in (("val", prepared.val), ("test", prepared.test)):
         assert torch.equal(examples.t[examples.t >= 0], encoder.numbers(text[part])[1:])
     assert encoder == TokenEncoder.learn("text", Language(encoder.tokens, "stream", 8), text["train"])
-    plan = rehearse(_spec(context=8, split=split, tokens=tokens), table.schema, table.rows, Limits())
+    plan = small.planned(_spec(context=8, split=split, tokens=tokens), table.schema, table.rows, Limits())
     assert (plan.train_rows, plan.val_rows, plan.test_rows) == pytest.approx(
         tuple(len(part) for part in (prepared.train, prepared.val, prepared.test)), abs=2
     )

@@ -12,8 +12,8 @@ from models.data.table import Table
 from models.errors import SpecError
 from models.parts.architectures.linear import Linear
 from models.parts.optimizers.gd import GD
-from models.planning.rehearsal import rehearse
-from models.planning.spec import JobSpec, settle
+from models.planning.resolve import settle
+from models.planning.spec import JobSpec
 from models.settings import Limits
 from tests import small
 from tests.models.parts.optimizers.steps import Array, assert_follows
@@ -46,21 +46,21 @@ def test_the_batch_is_the_whole_training_part(batch_size: int | None, table: Tab
     settled, _ = settle(spec, table.schema)
     assert settled.hyperparameters.batch_size == MAX_BATCH
     assert settle(settled, table.schema)[0] == settled
-    plan = rehearse(spec, table.schema, table.rows, Limits())
+    plan = small.planned(spec, table.schema, table.rows, Limits())
     assert (plan.steps_per_epoch, plan.steps) == (1, 9)
-    whole = rehearse(_spec(optimizer={"kind": "sgd", "momentum": 0.0}, batch_size=32), table.schema, 40, Limits())
+    whole = small.planned(_spec(optimizer={"kind": "sgd", "momentum": 0.0}, batch_size=32), table.schema, 40, Limits())
     assert plan.memory_bytes == whole.memory_bytes
 
 
 def test_more_rows_than_a_batch_holds_are_refused(table: Table) -> None:
     with pytest.raises(SpecError, match="1,000,000") as refused:
-        rehearse(_spec(), table.schema, 2 * MAX_BATCH, Limits(max_memory_bytes=10**12))
+        small.planned(_spec(), table.schema, 2 * MAX_BATCH, Limits(max_memory_bytes=10**12))
     assert (refused.value.pointer, refused.value.code) == ("/hyperparameters/optimizer/kind", "over_limit")
 
 
 def test_memory_is_not_blamed_on_a_batch_size_that_counts_for_nothing(table: Table) -> None:
     with pytest.raises(SpecError) as refused:
-        rehearse(_spec(), table.schema, table.rows, Limits(max_memory_bytes=1000))
+        small.planned(_spec(), table.schema, table.rows, Limits(max_memory_bytes=1000))
     assert refused.value.pointer == "/hyperparameters/optimizer/kind"
     assert refused.value.suggestion is not None and "sgd" in refused.value.suggestion
 

@@ -10,7 +10,6 @@ from models.errors import SpecError
 from models.parts.architectures.linear import Linear
 from models.parts.optimizers.sgd import SGD
 from models.parts.schedules.plateau import Plateau
-from models.planning.rehearsal import rehearse
 from models.planning.spec import JobSpec
 from models.settings import Limits
 from tests import small
@@ -76,5 +75,5 @@ def test_it_needs_an_evaluation(spec: dict[str, Any], pointer: str, tmp_path_fac
         "dataset": {"id": "x", **spec.get("dataset", {})},
     }
     with pytest.raises(SpecError) as refused:
-        rehearse(JobSpec.model_validate(whole), table.schema, table.rows, Limits())
+        small.planned(JobSpec.model_validate(whole), table.schema, table.rows, Limits())
     assert (refused.value.pointer, refused.value.code) == (pointer, "unknown_series")

@@ -8,7 +8,8 @@ from pydantic import BaseModel
 
 from athanor.contract import Checkpoint, Dataset, Job, Origin
 from models.data.preparation.examples import prepare
-from models.planning.spec import JobSpec, settle
+from models.planning.resolve import resolve
+from models.planning.spec import JobSpec
 from models.serving.exports import card
 from models.serving.exports.order import Order
 from models.serving.prediction import Predictor
@@ -23,12 +24,14 @@ def _made(kind: type[BaseModel], **said: Any) -> Any:
 def _card(folder: Path, origin: Origin | None, fold: int | None) -> str:
     table = small.table("vector", folder / "t")
     said = {"architecture": {"kind": "linear"}, "dataset": {"id": "x"}}
-    spec, roles = settle(JobSpec.model_validate(said), table.schema)
+    resolved = resolve(JobSpec.model_validate(said), table.schema, table.rows)
+    spec, roles = resolved.spec, resolved.roles_in(table.schema)
     preparation = prepare(table, roles, spec.dataset.split).preparation
     predictor = Predictor(spec.architecture.build(preparation.inputs(), 3), preparation, roles.inputs)
     order = _made(
         Order,
         job=_made(Job, id="job_b", name=None, spec=said, latest={}, best={}, origin=origin),
+        resolved=resolved,
         checkpoint=_made(Checkpoint, id="ck_1", step=5, epoch=1.0, fold=fold),
         dataset=_made(Dataset, name="x", format="csv", rows=40, sha256="0" * 64),
     )

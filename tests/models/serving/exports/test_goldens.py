@@ -9,7 +9,8 @@ import torch
 
 from models.data.preparation.examples import prepare
 from models.parts.architecture import InputKind
-from models.planning.spec import JobSpec, settle
+from models.planning.resolve import settle
+from models.planning.spec import JobSpec
 from models.serving.exports import goldens
 from models.serving.prediction import Predictor
 from tests import small

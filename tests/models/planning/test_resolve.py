@@ -15,7 +15,8 @@ from models.parts.architecture import ARCHITECTURES, InputKind
 from models.parts.augmentations.token_dropout import TokenDropout
 from models.parts.optimizer import OPTIMIZERS
 from models.parts.schedule import SCHEDULES
-from models.planning.spec import JobSpec, foreseen, settle
+from models.planning.resolve import ResolvedSpec, foreseen, resolve, settle
+from models.planning.spec import JobSpec
 from tests import small
 
 
@@ -195,3 +196,27 @@ def test_which_way_a_series_improves_is_settled(series: str, mode: str, tmp_path
     settled, _ = settle(spec, small.table("vector", tmp_path / "t").schema)
     assert settled.hyperparameters.early_stopping is not None
     assert settled.checkpoints.mode == settled.hyperparameters.early_stopping.mode == mode
+
+
+@pytest.mark.parametrize(
+    ("architecture", "kind", "task"),
+    [
+        ("mlp", "vector", "classification"),
+        ("mlp", "vector", "regression"),
+        ("cnn", "image", "classification"),
+        ("textcnn", "text", "classification"),
+        ("transformer_lm", "text", "classification"),
+        ("ngram", "text", "classification"),
+    ],
+)
+def test_what_was_resolved_is_read_back_as_it_was(
+    architecture: str, kind: InputKind, task: str, tmp_path: Path
+) -> None:
+    """Nothing is settled again: the columns are those that the names in it are of."""
+    table = small.table(kind, tmp_path / "t", task=task)
+    resolved = resolve(_spec(architecture), table.schema, table.rows)
+    again = ResolvedSpec.model_validate_json(resolved.model_dump_json())
+    assert again == resolved
+    assert again.roles_in(table.schema) == settle(_spec(architecture), table.schema)[1]
+    # Sent by somebody who read it off a job, it is resolved to the same.
+    assert resolve(JobSpec.model_validate(resolved.spec.model_dump(mode="json")), table.schema, table.rows) == resolved

@@ -1,0 +1,263 @@
+"""From what was said to what is trained: every open choice of a spec is settled once, when it is submitted.
+
+The result is stored with the job beside what was said. Trainers, predictions, exports and forks read it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from athanor.contract import MAX_BATCH, Direction, Schema
+from models.data.preparation.roles import Roles, assign
+from models.data.preparation.split import sizes, steps_per_epoch
+from models.errors import SpecError
+from models.parts.architecture import COUNTED, Architecture, Inputs, Recipe
+from models.parts.augmentation import AUGMENTATIONS, Augmentation
+from models.parts.loss import LOSSES
+from models.parts.metric import direction
+from models.parts.optimizer import OPTIMIZERS
+from models.parts.schedule import SCHEDULES
+from models.parts.split import Sizes, default_split
+from models.parts.target import TARGETS, Language
+from models.planning.spec import Hyperparameters, JobSpec
+from models.planning.transfer import Start
+
+
+class ResolvedRoles(BaseModel):
+    """Names of the columns that a job reads. `split` is the one whose values divide the rows."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    inputs: list[str]
+    target: str
+    split: str | None
+
+
+class ResolvedSpec(BaseModel):
+    """A spec without an open choice, and what follows from it and from the dataset's description."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    spec: JobSpec
+    roles: ResolvedRoles
+    sizes: list[Sizes]
+    """Rows of each training: one, or of a cross-validation one a fold. Of a running text, windows."""
+    steps: int
+    """Of all trainings together, as far as the description tells."""
+    steps_per_epoch: int
+    directions: dict[str, Direction]
+    """Measures of an evaluation, and which way each improves."""
+
+    def roles_in(self, schema: Schema) -> Roles:
+        """The columns themselves, from the schema that the spec was resolved with."""
+        columns, choice = {column.name: column for column in schema.columns}, self.spec.dataset
+        assert choice.task is not None
+        language = None
+        if choice.tokens is not None:
+            assert choice.documents is not None and choice.context is not None
+            language = Language(choice.tokens, choice.documents, choice.context, self.spec.architecture.reach)
+        return Roles(
+            choice.task,
+            self.spec.architecture.accepts,
+            [columns[name] for name in self.roles.inputs],
+            columns[self.roles.target],
+            self.roles.split,
+            language,
+        )
+
+
+def resolve(spec: JobSpec, schema: Schema, rows: int, start: Start | None = None) -> ResolvedSpec:
+    """Settle everything that a spec leaves open. Raises SpecError with a pointer to what cannot work.
+
+    `start` is the checkpoint that training begins with, where it does not begin with chance.
+    """
+    said = spec.hyperparameters
+    spec, roles = settle(start.choose(spec, schema) if start else spec, schema)
+    parts = _sizes(spec, schema, rows, roles)
+    if said.epochs is None and said.steps is None and spec.hyperparameters.epochs:
+        spec = _long_enough(spec, parts[0].train)
+    chosen = spec.hyperparameters
+    assert chosen.batch_size
+    each = [chosen.steps or (chosen.epochs or 1) * steps_per_epoch(part.train, chosen.batch_size) for part in parts]
+    counted = spec.architecture.recipe is COUNTED
+    return ResolvedSpec(
+        spec=spec,
+        roles=ResolvedRoles(
+            inputs=[column.name for column in roles.inputs], target=roles.target.name, split=roles.part
+        ),
+        sizes=parts,
+        steps=sum(each),
+        steps_per_epoch=1 if counted else steps_per_epoch(parts[0].train, chosen.batch_size),
+        directions=roles.asks.directions(),
+    )
+
+
+def settle(spec: JobSpec, schema: Schema) -> tuple[JobSpec, Roles]:
+    """Fill in every default that depends on the architecture or the data. Raises Refusal."""
+    if "split" not in spec.dataset.model_fields_set:
+        chosen = spec.dataset.model_copy(update={"split": default_split(schema)})
+        spec = spec.model_copy(update={"dataset": chosen})
+    roles = assign(spec.dataset, schema, spec.architecture)
+    given, recipe = spec.hyperparameters, spec.architecture.recipe
+    loss = given.loss or LOSSES[roles.asks.losses[0]].model_validate({})
+    fitting = roles.asks.fitting_losses()
+    if loss.kind not in fitting:
+        raise SpecError(
+            "/hyperparameters/loss/kind",
+            f"{loss.kind} does not fit {roles.task}",
+            code="wrong_loss",
+            suggestion="use one of " + ", ".join(fitting),
+        )
+    _check_augmentations(given.augmentations, roles)
+    course = _descent(given, recipe, foreseen(roles)) if recipe is not COUNTED else _counting(given, spec.architecture)
+    stopping = given.early_stopping
+    if stopping is not None:
+        stopping = stopping.model_copy(update={"mode": stopping.mode or direction(stopping.series)})
+    settled = given.model_copy(update={**course, "loss": loss, "early_stopping": stopping})
+    many, language = roles.is_table, roles.language
+    dataset = spec.dataset.model_copy(
+        update={
+            "task": roles.task,
+            "target": None if language else roles.target.name,
+            "tokens": language.tokens if language else None,
+            "documents": language.documents if language else None,
+            "context": language.context if language else None,
+            "inputs": [column.name for column in roles.inputs] if many else None,
+            "input": None if many else roles.inputs[0].name,
+        }
+    )
+    checkpoints = spec.checkpoints
+    if "series" not in checkpoints.model_fields_set and roles.asks.series != checkpoints.series:
+        checkpoints = checkpoints.model_copy(update={"series": roles.asks.series})
+    # None of a series that there is not; whether there is one depends on the rows, which the rehearsal knows.
+    checkpoints = checkpoints.model_copy(update={"mode": checkpoints.mode or direction(checkpoints.series)})
+    if checkpoints.every_epochs is None and checkpoints.every_steps is None:
+        checkpoints = checkpoints.model_copy(update={"every_epochs": 1})
+    architecture = spec.architecture.settled(language is not None)
+    filled = spec.model_copy(
+        update={
+            "architecture": architecture,
+            "hyperparameters": settled,
+            "dataset": dataset,
+            "checkpoints": checkpoints,
+        }
+    )
+    return filled, roles
+
+
+def _descent(given: Hyperparameters, recipe: Recipe, inputs: Inputs) -> dict[str, Any]:
+    optimizer = given.optimizer or OPTIMIZERS[recipe.optimizer].model_validate(
+        {"lr": recipe.lr_of(inputs.features), "weight_decay": recipe.weight_decay}
+    )
+    # Said to be null: off. A settled spec says so of everything that is, and settles into itself.
+    said = given.model_fields_set
+    usual = "constant" if "schedule" in said else recipe.schedule
+    return {
+        "epochs": given.epochs or (None if given.steps else recipe.epochs),
+        "batch_size": MAX_BATCH if optimizer.full_batch else given.batch_size or recipe.batch_size,
+        "optimizer": optimizer,
+        "schedule": given.schedule or SCHEDULES[usual].model_validate({}),
+        "clip_norm": given.clip_norm if "clip_norm" in said else recipe.clip_norm,
+    }
+
+
+def _counting(given: Hyperparameters, architecture: Architecture) -> dict[str, Any]:
+    """One step, and nothing that has to do with gradients. Raises Refusal where something else was asked for."""
+    fitting: dict[str, Any] = {"epochs": 1, "steps": 1, "loss": LOSSES["cross_entropy"].model_validate({})}
+    for name, field in Hyperparameters.model_fields.items():
+        # A settled spec names every field: only what differs was asked for.
+        asked, default = getattr(given, name), field.get_default(call_default_factory=True)
+        if name not in ("batch_size", "seed") and asked not in (default, fitting.get(name)):
+            raise SpecError(
+                f"/hyperparameters/{name}",
+                f"{architecture.kind} is counted in one pass over the text; {name} cannot change that",
+                code="counted",
+                suggestion=f"leave {name} out",
+            )
+    return {"epochs": None, "steps": 1, "batch_size": given.batch_size or COUNTED.batch_size}
+
+
+def _check_augmentations(augmentations: Sequence[Augmentation], roles: Roles) -> None:
+    """Refuse what cannot change these inputs, or would change what is asked of them."""
+    inputs, mixed = foreseen(roles), None
+    for place, each in enumerate(augmentations):
+        where = f"/hyperparameters/augmentations/{place}"
+        if inputs.kind not in each.accepts or roles.asks.level not in each.levels:
+            fitting = [
+                part.model_fields["kind"].default
+                for part in AUGMENTATIONS
+                if inputs.kind in part.accepts and roles.asks.level in part.levels
+            ]
+            tasks = sorted(target.task for target in TARGETS if target.level in each.levels)
+            raise SpecError(
+                f"{where}/kind",
+                f"{each.kind} is for {' or '.join(sorted(each.accepts))} inputs in {' or '.join(tasks)}; "
+                f"this is {roles.task} from {inputs.kind} inputs",
+                code="wrong_augmentation",
+                suggestion="use one of " + ", ".join(fitting) if fitting else None,
+            )
+        if each.mixes and mixed is not None:
+            raise SpecError(
+                f"{where}/kind",
+                f"{mixed} mixes the examples already; once is all",
+                code="wrong_augmentation",
+                suggestion="leave one of them out",
+            )
+        mixed = each.kind if each.mixes else mixed
+        try:
+            each.build(inputs)
+        except SpecError as refusal:
+            raise SpecError(
+                where + refusal.pointer, refusal.message, code=refusal.code, suggestion=refusal.suggestion
+            ) from refusal
+
+
+def foreseen(roles: Roles) -> Inputs:
+    """The inputs as the schema lets us expect them; a vocabulary is at most what the whole dataset has."""
+    if roles.language is not None:
+        return Inputs("text", (roles.language.context,), vocabulary=roles.outputs, per_word=True, causal=True)
+    return replace(roles.expected(), per_word=roles.asks.per_word())
+
+
+def _long_enough(spec: JobSpec, rows: int) -> JobSpec:
+    """The spec with as many epochs as its recipe wants for so many rows to train on."""
+    chosen, recipe = spec.hyperparameters, spec.architecture.recipe
+    epochs = recipe.epochs_of(steps_per_epoch(rows, chosen.batch_size or recipe.batch_size))
+    return spec.model_copy(update={"hyperparameters": chosen.model_copy(update={"epochs": epochs})})
+
+
+def _sizes(spec: JobSpec, schema: Schema, rows: int, roles: Roles) -> list[Sizes]:
+    """Rows of each part, of every training that the job is made of."""
+    column = next((column for column in schema.columns if column.name == roles.part), None)
+    counts = dict(zip(column.classes or [], column.counts or [], strict=True)) if column else {}
+    split = spec.dataset.split
+    folds = [sizes(split, rows, roles, counts, fold) for fold in range(split.trainings)]
+    split.check_sizes(rows, folds)
+    parts = folds[0]
+    if parts.train < 2:
+        what = f"windows of {roles.language.context} tokens" if roles.language else f"of {rows} rows"
+        raise SpecError("/dataset/split", f"{parts.train} {what} are left to train on", code="too_few_rows")
+    stopping, series = spec.hyperparameters.early_stopping, spec.checkpoints.series
+    falls = spec.hyperparameters.schedule is not None and spec.hyperparameters.schedule.reduce_on_plateau() is not None
+    for pointer, wanted in (
+        ("/hyperparameters/early_stopping/series", stopping.series if stopping else None),
+        # The default is no fault in itself: a settled spec names it, asked for or not.
+        ("/checkpoints/series", series if series != roles.asks.series else None),
+        # But where there is none the rate would never fall.
+        ("/hyperparameters/schedule/kind", series if falls else None),
+    ):
+        if wanted is not None and wanted not in evaluated(roles, parts):
+            raise SpecError(
+                pointer,
+                f"no evaluation of this job gives '{wanted}'",
+                code="unknown_series",
+                suggestion="one of " + ", ".join(evaluated(roles, parts)) if parts.val else "give split.val a share",
+            )
+    return folds
+
+
+def evaluated(roles: Roles, parts: Sizes) -> list[str]:
+    """Names of the series that an evaluation of the validation part gives."""
+    return [f"val/{name}" for name in roles.asks.directions()] if parts.val else []
