@@ -3,7 +3,7 @@ BIN := .venv/bin
 READY := .venv/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up demo test lint chaos failpoints mutants bench lock migrate gpu-check clean
+.PHONY: help setup up demo test lint chaos failpoints mutants bench reference lock migrate gpu-check clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -44,6 +44,9 @@ mutants: setup ## break the rules on purpose, one by one: each must be caught
 
 bench: setup ## measure
 	$(BIN)/python -m benchmarks $(ARGS)
+
+reference: setup ## write docs/reference.md from the schemas of the parts
+	$(BIN)/python -m api.reference
 
 gpu-check: setup ## the checks that need a CUDA device
 	$(BIN)/python -m benchmarks.gpu_check $(ARGS)

@@ -14,11 +14,28 @@ from athanor.contract import Catalog, PartInfo
 
 Schema = dict[str, Any]
 BOUNDS = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
+LENGTHS = {
+    "array": ("minItems", "maxItems", "items"),
+    "object": ("minProperties", "maxProperties", "additionalProperties"),
+    "string": ("minLength", "maxLength", ""),
+}
+"""By type: the names of the least and the greatest length, and of the schema of what is inside."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of a table of fields."""
+
+    name: str
+    type: str
+    default: str
+    """As JSON; "required" where it must be given, "–" where its own fields have the defaults."""
+    description: str
 
 
 @dataclass(frozen=True)
 class Field:
-    """A field of the spec by its path, such as `hyperparameters.early_stopping`. `root` has the `$defs`."""
+    """A field of the spec with its path, such as `hyperparameters.early_stopping`. `root` holds the `$defs`."""
 
     path: str
     schema: Schema
@@ -26,65 +43,70 @@ class Field:
 
     @property
     def variants(self) -> list[Schema]:
-        """The objects that it may be: one of a group of fields, several of a part, none of a single value."""
+        """The schemas of objects that it may hold: one for a group of fields, several for a part, none for a value."""
         return [one for one in _alternatives(self.schema, self.root) if isinstance(one.get("properties"), dict)]
 
+    @property
+    def kinds(self) -> list[str]:
+        """The kinds of the parts that it may be; none where it is a group or a single value."""
+        return [kind for kind in map(_kind, self.variants) if kind]
+
     def to_json(self) -> Schema:
-        """The field's schema with the definitions that it refers to."""
+        """The field's schema together with the definitions to which it refers."""
         needed: Schema = {}
         _gather(self.schema, self.root, needed)
         return {"field": self.path, "schema": self.schema, "$defs": needed}
 
 
-def find(schema: Schema, said: str) -> list[Field]:
-    """The fields whose path, or whose name alone, is `said`."""
-    fields = list(_walk(schema, schema, ""))
-    exact = [field for field in fields if field.path == said]
-    return exact or [field for field in fields if field.path.rpartition(".")[2] == said]
+def find(schema: Schema, name: str) -> list[Field]:
+    """The fields whose path is `name`, else those whose last part of the path is `name`."""
+    fields = list(walk(schema, schema))
+    exact = [field for field in fields if field.path == name]
+    return exact or [field for field in fields if field.path.rpartition(".")[2] == name]
 
 
 def groups(schema: Schema) -> list[str]:
-    """Names of the fields that hold fields."""
-    return list(dict.fromkeys(field.path.rpartition(".")[2] for field in _walk(schema, schema, "") if field.variants))
+    """The names of the fields that have fields of their own."""
+    return list(dict.fromkeys(field.path.rpartition(".")[2] for field in walk(schema, schema) if field.variants))
 
 
 def show(field: Field, catalog: Catalog) -> RenderableType:
-    """Every field of a group; the kinds of a part; the one row of a single value."""
+    """A table of the fields of a group, of the kinds of a part, or of the single value."""
     heading = Text(field.path, style="bold")
     shelved = {part.kind: part.summary for parts in catalog.shelves().values() for part in parts}
-    kinds = [_kind(one) for one in field.variants]
-    if not kinds:
-        return Group(heading, _table({field.path.rpartition(".")[2]: field.schema}, set(), field.root))
+    kinds = field.kinds
+    if not field.variants:
+        return Group(heading, _table([_row(field.path.rpartition(".")[2], field.schema, False, field.root)]))
     if len(kinds) > 1 and all(kind in shelved for kind in kinds):
-        table = _columns("kind", "what it is")
+        table = _columns("kind", "description")
         for kind in kinds:
             table.add_row(Text(kind), Text(shelved[kind]))
-        return Group(heading, Text("One of these; the fields of each: athanor catalog KIND"), table)
+        return Group(heading, Text("One of these kinds. The fields of a kind: athanor catalog KIND"), table)
     shown: list[RenderableType] = []
     for one in field.variants:
-        title = f"{field.path}: {_kind(one)}" if len(kinds) > 1 else field.path
-        shown += [Text(title, style="bold"), Text(str(one.get("description", ""))), _object(one, field.root)]
+        title = f"{field.path}: {_kind(one)}" if len(field.variants) > 1 else field.path
+        shown += [Text(title, style="bold"), Text(str(one.get("description", ""))), _table(rows(one, field.root))]
     return Group(*shown)
 
 
 def part(shelf: str, answer: PartInfo) -> RenderableType:
-    """Every field of a part in the catalog."""
+    """A table of the fields of a part in the catalog."""
     heading = Text(f"{answer.kind}, one of the {shelf}", style="bold")
-    return Group(heading, Text(answer.description), _object(answer.schema_, answer.schema_))
+    return Group(heading, Text(answer.description), _table(rows(answer.schema_, answer.schema_)))
 
 
-def _walk(at: Schema, root: Schema, path: str) -> Iterator[Field]:
-    """Every field but those inside a part, which the catalog shows by its kind."""
+def walk(at: Schema, root: Schema, path: str = "") -> Iterator[Field]:
+    """Every field except those inside a part, which the catalog shows by its kind."""
     properties = at.get("properties")
     for name, schema in (properties if isinstance(properties, dict) else {}).items():
         field = Field(f"{path}.{name}" if path else name, schema, root)
         yield field
         if len(field.variants) == 1 and "kind" not in field.variants[0]["properties"]:
-            yield from _walk(field.variants[0], root, field.path)
+            yield from walk(field.variants[0], root, field.path)
 
 
 def _alternatives(schema: Schema, root: Schema) -> Iterator[Schema]:
-    """What a value may be, with references resolved, lists opened and null left out."""
+    """The schemas that a value may have, with references and lists resolved, without null."""
     if "$ref" in schema:
         yield from _alternatives(_resolved(schema, root), root)
     elif isinstance(schema.get("items"), dict):
@@ -119,32 +141,38 @@ def _kind(schema: Schema) -> str:
     return str(kind.get("const", "")) if isinstance(kind, dict) else ""
 
 
-def _object(schema: Schema, root: Schema) -> Table:
+def rows(schema: Schema, root: Schema) -> list[Row]:
+    """The fields of an object but for its kind. `root` has the `$defs`."""
     properties = schema.get("properties")
     fields = dict(properties) if isinstance(properties, dict) else {}
     fields.pop("kind", None)
-    return _table(fields, set(schema.get("required", [])), root)
+    required = set(schema.get("required", []))
+    return [_row(name, field, name in required, root) for name, field in fields.items()]
 
 
-def _table(fields: dict[str, Schema], required: set[str], root: Schema) -> Table:
-    table = _columns("field", "type", "default", "what it does")
-    for name, field in fields.items():
-        absent = "must be given" if name in required else "–"
-        default = json.dumps(field["default"], ensure_ascii=False) if "default" in field else absent
-        table.add_row(Text(name), Text(_type(field, root)), Text(default), Text(_description(field, root)))
+def _row(name: str, field: Schema, required: bool, root: Schema) -> Row:
+    absent = "required" if required else "–"
+    default = json.dumps(field["default"], ensure_ascii=False) if "default" in field else absent
+    return Row(name, _type(field, root), default, _description(field, root))
+
+
+def _table(lines: list[Row]) -> Table:
+    table = _columns("field", "type", "default", "description")
+    for row in lines:
+        table.add_row(Text(row.name), Text(row.type), Text(row.default), Text(row.description))
     return table
 
 
 def _description(field: Schema, root: Schema) -> str:
-    said = str(field.get("description", ""))
+    description = str(field.get("description", ""))
     objects = [one for one in _alternatives(field, root) if isinstance(one.get("properties"), dict)]
-    if said or len(objects) != 1:
-        return said
+    if description or len(objects) != 1:
+        return description
     return str(objects[0].get("description", "")).partition("\n")[0]
 
 
 def _type(field: Schema, root: Schema) -> str:
-    """A JSON Schema type in a few words, with its bounds: integer ≥ 1, ≤ 100."""
+    """A JSON Schema type as a short text with its bounds: integer ≥ 1, ≤ 100. Lengths are in parentheses."""
     if "enum" in field:
         return " | ".join(map(str, field["enum"]))
     if inner := field.get("anyOf") or field.get("oneOf"):
@@ -153,16 +181,21 @@ def _type(field: Schema, root: Schema) -> str:
         found = _resolved(field, root)
         if isinstance(found.get("properties"), dict):
             return _kind(found) or "object"
-        return _type(found, root) if found else str(field["$ref"]).rpartition("/")[2]
-    if field.get("type") == "array":
-        inside = _type(field["items"], root) if isinstance(field.get("items"), dict) else ""
-        return f"list of {inside}" if inside else "list"
+        return _type(found, root)
+    name = str(field.get("const", field.get("type", "any")))
+    if name in LENGTHS:
+        least, most = (field.get(bound) for bound in LENGTHS[name][:2])
+        length = f"({least or 0} to {most})" if most is not None else f"({least} or more)" if least else ""
+        length = f"({most})" if least is not None and least == most else length
+        inside = field.get(LENGTHS[name][2])
+        shown = "list" if name == "array" else name
+        return " ".join(filter(None, [shown, length, f"of {_type(inside, root)}" if isinstance(inside, dict) else ""]))
     bounds = ", ".join(
         f"{sign} {field[name]:g}" if isinstance(field[name], float) else f"{sign} {field[name]}"
         for name, sign in BOUNDS.items()
         if name in field
     )
-    return f"{field.get('const', field.get('type', 'any'))} {bounds}".rstrip()
+    return f"{name} {bounds}".rstrip()
 
 
 def _columns(*names: str) -> Table:

@@ -101,9 +101,10 @@ class Block:
 
 
 DURABILITY = README.parent / "docs" / "durability.md"
+RESULTS = README.parent / "docs" / "results.md"
 BLOCKS = {
     "figures": Block(README, figures),
-    "published": Block(README, published),
+    "published": Block(RESULTS, published),
     "chaos": Block(DURABILITY, chaos),
     "mutants": Block(DURABILITY, mutants),
     "naive": Block(DURABILITY, naive),

@@ -1,4 +1,4 @@
-"""What README shows works as it stands, beside a reviews.csv."""
+"""What README and docs/using.md show works as it stands."""
 
 import json
 import re
@@ -7,13 +7,16 @@ import sys
 from itertools import islice, product
 from pathlib import Path
 
+import pytest
 from safetensors import safe_open
 
 from tests.services import Embedded
 
-README = (Path(__file__).parents[1] / "README.md").read_text()
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+USING = (ROOT / "docs" / "using.md").read_text()
 PYTHON = re.search(r"```python\n(.*?)```", README, re.DOTALL)
-BODIES = [json.loads(body) for body in re.findall(r"-d '([^']+)'", README)]
+CURL = re.findall(r"```sh\n(A=.*?)```", README, re.DOTALL) + re.findall(r"```sh\n(.*?)```", USING, re.DOTALL)
 WORDS = (
     ["a", "this", "that", "every", "no"],
     ["moving", "slow", "long", "short", "quiet", "loud"],
@@ -29,12 +32,12 @@ def _reviews() -> str:
 
 def test_the_examples_work(tmp_path: Path) -> None:
     assert PYTHON is not None
-    assert [sorted(body) for body in BODIES] == [["architecture", "dataset"], ["rows"], ["spec"]]
-    whole = re.search(r"`(\{\"architecture.*?\})` is a whole job", README)
+    whole = re.search(r"`(\{\"architecture.*?\})` is a whole\sjob", README)
     assert whole is not None
     here = tmp_path / "here"
     here.mkdir()
     (here / "reviews.csv").write_text(_reviews())
+    (here / "athanor-data").symlink_to(tmp_path / "data")
     with Embedded(tmp_path / "data") as service:
         environment = {**service.environment, "ATHANOR_URL": service.url}
         ran = subprocess.run(
@@ -48,11 +51,27 @@ def test_the_examples_work(tmp_path: Path) -> None:
         with safe_open(here / "reviews.safetensors", framework="np") as file:
             assert list(file.keys())
         with service.client() as client:
-            dataset, job = client.datasets().data[0], client.jobs().data[0]
-            spec, rows, fork = BODIES
-            assert spec["dataset"] == {"id": "ds_…"}
-            assert client.plan(spec | {"dataset": {"id": dataset.id}}).task == "classification"
             assert client.plan(json.loads(whole[1])).task == "classification"
-            plan = client.plan_fork(job.id, fork["spec"] | {"dataset": {"id": dataset.id}})
-            assert plan.fresh == [] and plan.trainable < plan.parameters
-            assert len(client.predict(job.id, rows["rows"]).predictions) == len(rows["rows"])
+
+
+@pytest.mark.timeout(300)
+def test_the_examples_in_a_shell_work(tmp_path: Path) -> None:
+    here = tmp_path / "here"
+    here.mkdir()
+    (here / "athanor-data").symlink_to(tmp_path / "data")
+    with Embedded(tmp_path / "data") as service:
+        marked = "\necho; echo next\n".join(CURL).replace("http://127.0.0.1:8500", service.url)
+        ran = subprocess.run(["bash", "-eu", "-c", marked], cwd=here, capture_output=True, text=True, timeout=240)
+        assert ran.returncode == 0, ran.stderr
+        first, plan, listed, predicted, forked = ran.stdout.split("next\n")
+        assert "event: end" in first and '"val/accuracy"' in first and '"label":"email"' in first
+        with safe_open(here / "first.safetensors", framework="np") as file:
+            assert "embedding.weight" in file.keys()  # noqa: SIM118 -- it is no mapping
+        assert json.loads(plan)["parameters"] > 0
+        assert [job["name"] for job in json.loads(listed)["data"]] == ["first"]
+        assert len(json.loads(predicted)["predictions"]) == 2
+        assert json.loads(forked)["origin"]["fresh"] == []
+
+
+def test_readme_is_short() -> None:
+    assert len(README.splitlines()) < 200

@@ -1,5 +1,7 @@
 """The two bases of every shape on the wire: what the service says, and what a user writes."""
 
+from typing import Any
+
 from pydantic import BaseModel, ConfigDict
 
 
@@ -13,3 +15,9 @@ class Frozen(BaseModel):
     """What a user writes: unknown fields are refused, numbers are finite, nothing changes afterwards."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        """The server narrows a shape in a subclass of the same meaning: its JSON Schema keeps the description."""
+        if cls.__doc__ is None and cls.__base__ is not Frozen and cls.__base__ is not None:
+            cls.__doc__ = cls.__base__.__doc__

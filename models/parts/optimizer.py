@@ -15,7 +15,9 @@ class Optimizer(Buildable, ABC):
     """A rule that turns gradients into steps."""
 
     lr: float = Field(gt=0, le=1000, description="learning rate at the top of the schedule")
-    weight_decay: float = Field(0.0, ge=0, le=1000, description="pull of every weight towards 0")
+    weight_decay: float = Field(
+        0.0, ge=0, le=1000, description="factor of the L2 term that weight decay adds to the gradient"
+    )
     full_batch: ClassVar[bool] = False
     """Whether a step is made from the whole training part, whatever batch_size says."""
 

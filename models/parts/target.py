@@ -144,7 +144,7 @@ class FittedTarget(Learned, ABC):
 
 
 class Target(Buildable, ABC):
-    """What is asked of a network."""
+    """What a network is asked to predict: how it is encoded, learned, measured and decoded."""
 
     task: ClassVar[str]
     tasks: ClassVar[frozenset[str]]

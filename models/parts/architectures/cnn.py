@@ -31,7 +31,7 @@ class CNN(Architecture):
     )
     kernel: Literal[1, 3, 5, 7, 9, 11] = Field(3, description="height and width of the filters")
     normalization: Literal["batch", "none"] = Field("batch", description="after each convolution and hidden layer")
-    activation: Activation = Field("relu", description="of blocks and hidden layers")
+    activation: Activation = Field("relu", description="activation of the blocks and of the head's hidden layers")
     pool: Literal["flatten", "global"] = Field(
         "flatten",
         description="how the last block's output becomes the head's input: all of it, or the mean of each channel",

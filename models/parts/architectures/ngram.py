@@ -43,7 +43,9 @@ class NGram(Architecture):
 
     kind: Literal["ngram"] = "ngram"
     order: int = Field(5, ge=1, le=8, description="n: the tokens of an n-gram, the predicted one included")
-    smoothing: Literal["kneser_ney", "add_k"] = Field("kneser_ney", description="how unseen n-grams get a probability")
+    smoothing: Literal["kneser_ney", "add_k"] = Field(
+        "kneser_ney", description="how n-grams that the training text lacks get a probability"
+    )
     k: float | None = Field(None, gt=0, le=1000, description="add_k: the number added to every count; default 0.01")
 
     @property

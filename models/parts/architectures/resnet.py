@@ -39,7 +39,7 @@ class ResNet(Architecture):
     order: Literal["post", "pre"] = Field(
         "post", description="post: activation after the sum; pre: activation before the convolutions"
     )
-    activation: Activation = Field("relu", description="f, after each normalization")
+    activation: Activation = Field("relu", description="the activation f in each block")
 
     def build(self, inputs: Inputs, outputs: int) -> nn.Module:
         blocks = self.blocks if isinstance(self.blocks, list) else [self.blocks] * len(self.stages)

@@ -42,7 +42,7 @@ class STNCNN(Architecture):
     normalization: Literal["batch", "none"] = Field(
         "batch", description="after each block's convolution and hidden layer"
     )
-    activation: Activation = Field("relu", description="of blocks and the head's hidden layers")
+    activation: Activation = Field("relu", description="activation of the blocks and of the head's hidden layers")
     pool: Literal["flatten", "global"] = Field(
         "flatten",
         description="how the last block's output becomes the head's input: all of it, or the mean of each channel",

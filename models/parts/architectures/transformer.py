@@ -46,7 +46,8 @@ class Transformer(Architecture):
     heads: int = Field(4, ge=1, le=256, description="attention heads per layer; they divide the width")
     feedforward: int = Field(256, ge=1, le=65_536, description="hidden units of each feed-forward network")
     activation: DenseActivation = Field(
-        "gelu", description="of the feed-forward networks; swiglu has a gate, which adds half as many weights again"
+        "gelu",
+        description="activation of the feed-forward networks; swiglu has a gate, which adds half as many weights again",
     )
     dropout: float = Field(
         0.3, ge=0, lt=1, description="dropout of embeddings, of each layer's two additions, and before the head"

@@ -39,7 +39,7 @@ class TransformerLM(Architecture):
     positions: Literal["learned", "sinusoidal", "rotary"] = Field(
         "learned", description="how tokens know their position: added to embeddings, or by rotating queries and keys"
     )
-    activation: Literal["gelu", "swiglu"] = Field("gelu", description="of the feed-forward network")
+    activation: Literal["gelu", "swiglu"] = Field("gelu", description="activation of the feed-forward networks")
     tied: bool = Field(True, description="use the token embedding as the weights of the output layer")
 
     def build(self, inputs: Inputs, outputs: int) -> nn.Module:

@@ -27,9 +27,9 @@ class CutMix(Augmentation):
         1.0,
         ge=0.01,
         le=100,
-        description="of Beta(alpha, alpha); small: nearly none or all of the area; 1: uniform; large: half",
+        description="of Beta(alpha, alpha); near 0: almost none or all of the area; 1: uniform; large: half of it",
     )
-    p: float = Field(0.5, ge=0, le=1, description="probability")
+    p: float = Field(0.5, ge=0, le=1, description="probability that an example is changed")
 
     def build(self, inputs: Inputs) -> Transform:
         height, width = inputs.shape[1:]

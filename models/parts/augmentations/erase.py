@@ -23,7 +23,7 @@ class Erase(Augmentation):
     accepts: ClassVar[frozenset[InputKind]] = frozenset({"image"})
 
     kind: Literal["erase"] = "erase"
-    p: float = Field(0.5, ge=0, le=1, description="probability")
+    p: float = Field(0.5, ge=0, le=1, description="probability that an example is changed")
     smallest: float = Field(0.02, gt=0, le=1, description="smallest area, as a share of the image")
     largest: float = Field(0.33, gt=0, le=1, description="largest area, as a share of the image")
     ratio: float = Field(3.3, ge=1, le=100, description="largest ratio of the longer side to the shorter one")

@@ -23,7 +23,7 @@ class Flip(Augmentation):
     axis: Literal["horizontal", "vertical"] = Field(
         "horizontal", description="horizontal exchanges left and right, vertical exchanges top and bottom"
     )
-    p: float = Field(0.5, ge=0, le=1, description="probability")
+    p: float = Field(0.5, ge=0, le=1, description="probability that an example is changed")
 
     def build(self, inputs: Inputs) -> Transform:
         dimension = 3 if self.axis == "horizontal" else 2

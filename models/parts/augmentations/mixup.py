@@ -26,9 +26,9 @@ class Mixup(Augmentation):
         0.2,
         ge=0.01,
         le=100,
-        description="of Beta(alpha, alpha); small: nearly all of one example; 1: uniform; large: half",
+        description="of Beta(alpha, alpha); near 0: almost all of one example; 1: uniform; large: half of each",
     )
-    p: float = Field(1.0, ge=0, le=1, description="probability")
+    p: float = Field(1.0, ge=0, le=1, description="probability that an example is changed")
 
     def build(self, inputs: Inputs) -> Transform:
         def transform(x_B: torch.Tensor, rng: CounterRNG) -> torch.Tensor:

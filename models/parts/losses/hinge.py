@@ -20,7 +20,7 @@ class Hinge(Loss):
     tasks: ClassVar[frozenset[str]] = frozenset({"classification"})
 
     kind: Literal["hinge"] = "hinge"
-    margin: float = Field(1.0, gt=0, le=1e6, description="the lead of the true class from which the loss is 0")
+    margin: float = Field(1.0, gt=0, le=1e6, description="lead of the true class at which the loss becomes 0")
 
     def build(self) -> Criterion:
         def criterion(y_BK: torch.Tensor, t_B: torch.Tensor) -> torch.Tensor:

@@ -18,7 +18,9 @@ class Huber(Loss):
     tasks: ClassVar[frozenset[str]] = frozenset({"regression"})
 
     kind: Literal["huber"] = "huber"
-    delta: float = Field(1.0, gt=0, le=1e6, description="where the line begins, in standard deviations of the targets")
+    delta: float = Field(
+        1.0, gt=0, le=1e6, description="error from which the loss is linear, in standard deviations of the targets"
+    )
 
     def build(self) -> Criterion:
         def criterion(y_BK: torch.Tensor, t_B: torch.Tensor) -> torch.Tensor:

@@ -12,17 +12,17 @@ from models.parts.split import Division, Labels, Sizes, Split, draw, share
 
 
 class Folds(Split):
-    """Cross-validation: as many trainings as folds, each tested on a fold that it did not see.
+    """Cross-validation: one training for each fold, tested on that fold and trained on the others.
 
-    `val` is carved out of the other folds for what is chosen on the way: the best epoch, an early stop. So no choice
-    ever sees the rows of a result.
+    `val` is a share of the other folds. The best epoch and an early stop are chosen on it, so no choice uses the rows
+    that give a result.
     """
 
     kind: Literal["folds"] = "folds"
-    n: int = Field(5, ge=2, le=100, description="folds, and trainings; the job takes so many times as long")
+    n: int = Field(5, ge=2, le=100, description="number of folds, and so of trainings")
     val: float = Field(0.1, ge=0, lt=1, description="share of the other folds kept for validation")
     stratify: bool = Field(True, description="keep the shares of the classes equal in every fold")
-    seed: int = Field(0, ge=0, lt=2**32, description="of the deal of rows into folds, and the draw of val")
+    seed: int = Field(0, ge=0, lt=2**32, description="seed of the random division into folds and of the draw of val")
 
     @property
     def trainings(self) -> int:

@@ -14,7 +14,7 @@ from models.parts.split import Division, Labels, Sizes, Split, Tokenize, draw, s
 
 
 class Given(Split):
-    """The data say it: a column whose values are train, val and test, or files of those names in a zip.
+    """A column whose values are train, val and test gives the parts, or files of those names in a zip.
 
     The rows of each part of a running text are joined; without any for validation, that is the end of the training
     text.
@@ -23,9 +23,11 @@ class Given(Split):
     divides_text: ClassVar[bool] = True
 
     kind: Literal["given"] = "given"
-    column: Name | None = Field(None, description="column with train, val, test; default: the files' own names")
-    val: float = Field(0.1, gt=0, lt=1, description="share of train carved out, stratified, when no val is given")
-    seed: int = Field(0, ge=0, lt=2**32, description="of the draw of val, where none is given")
+    column: Name | None = Field(None, description="the column with train, val, test; default: the names of the files")
+    val: float = Field(
+        0.1, gt=0, lt=1, description="share of train that becomes val, stratified, where no val is given"
+    )
+    seed: int = Field(0, ge=0, lt=2**32, description="seed of the random draw of val, where none is given")
 
     def reads(self, schema: Schema) -> str | None:
         return self.column or schema.part

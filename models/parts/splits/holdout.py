@@ -11,9 +11,9 @@ from models.parts.split import Division, Labels, Sizes, Split, Tokenize, draw, s
 
 
 class Holdout(Split):
-    """Shares of the rows, drawn once with `seed`, are kept from training.
+    """Random shares of the rows, drawn once with `seed`, are kept for validation and for the test.
 
-    Of a running text nothing is drawn: its last `test` share is the test part, and the `val` share before it the
+    A running text is not shuffled: its last `test` share is the test part, and the `val` share before it is the
     validation part.
     """
 
@@ -23,7 +23,7 @@ class Holdout(Split):
     val: float = Field(0.1, ge=0, lt=1, description="share of rows for validation")
     test: float = Field(0.1, ge=0, lt=1, description="share of rows for the final test")
     stratify: bool = Field(True, description="keep the shares of the classes equal in every part")
-    seed: int = Field(0, ge=0, lt=2**32, description="of the draw of rows")
+    seed: int = Field(0, ge=0, lt=2**32, description="seed of the random draw of rows")
 
     @model_validator(mode="after")
     def _leaves_rows_to_train_on(self) -> "Holdout":
