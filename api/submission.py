@@ -33,7 +33,7 @@ def earlier(service: Service, response: Response, caller: Caller, said: str, ide
 
 
 def plan(service: Service, spec: JobSpec, start: Start | None = None) -> Plan:
-    """What a job will cost. Raises Refusal where it cannot work, with a pointer into the spec."""
+    """What a job will cost. Raises SpecError where it cannot work, with a pointer into the spec."""
     dataset = builtin.find(service, spec.dataset.id)
     if dataset is None:
         raise SpecError(
@@ -64,7 +64,7 @@ def of(caller: Caller, spec: JobSpec, plan: Plan, said: str, idempotency_key: st
 def accept(service: Service, response: Response, wanted: jobs.Submission, check: Callable[[], object]) -> Job:
     """Queue a job and ring: 201, or 200 with the job that the same request made before. Raises KeyReused.
 
-    `check` says again, by a Refusal, whether the job can work.
+    `check` says again, by a SpecError, whether the job can work.
     """
     try:
         with service.database.writing() as tx:

@@ -94,7 +94,7 @@ def _spec(parent: dict[str, Any], wanted: Fork) -> JobSpec:
 
 
 def _check_folds(parent: Job, spec: JobSpec) -> None:
-    """Every row of a cross-validation is tested. Raises Refusal where the weights to start with know the rows."""
+    """Every row of a cross-validation is tested. Raises SpecError where the weights to start with know the rows."""
     if spec.dataset.split.trainings > 1 and spec.dataset.id == parent.dataset_id:
         raise SpecError(
             "/spec/dataset/split",
@@ -112,7 +112,7 @@ def _plan(service: Service, spec: JobSpec, start: Start) -> Plan:
 
 
 def _take(service: Service, job_id: str, wanted: str, folder: Path) -> Checkpoint:
-    """The checkpoint with its files in `folder`. Raises Refusal for none of that name, Refused for a broken one."""
+    """The checkpoint with its files in `folder`. Raises SpecError for none of that name, Refused for a broken one."""
     try:
         return take(service, job_id, wanted, folder)
     except Refused as refused:

@@ -82,7 +82,7 @@ class Architecture(Buildable, ABC):
 
     @abstractmethod
     def build(self, inputs: Inputs, outputs: int) -> nn.Module:
-        """A module from x_B… to y_BK, or to y_BTK where inputs.per_word. Raises Refusal.
+        """A module from x_B… to y_BK, or to y_BTK where inputs.per_word. Raises SpecError.
 
         Its weights are drawn from torch's global generator.
         """

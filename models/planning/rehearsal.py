@@ -30,7 +30,7 @@ processor; all others keep one for each number of their answer."""
 
 
 def rehearse(spec: JobSpec, schema: Schema, rows: int, limits: Limits, start: Start | None = None) -> Plan:
-    """Settle the spec, build it without memory, and count. Raises Refusal where it cannot work.
+    """Settle the spec, build it without memory, and count. Raises SpecError where it cannot work.
 
     `start` is the checkpoint that training begins with, where it does not begin with chance.
     """

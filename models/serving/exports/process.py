@@ -31,7 +31,7 @@ class Exported:
 def run(order: Order, folder: Path, memory: int, seconds: int) -> Exported:
     """Export what lies in `folder`: weights.safetensors, preparation.json and rows.parquet. The file is left there.
 
-    Raises Refusal with the pointer ?format where it cannot be done, or not in so many bytes of memory or seconds;
+    Raises SpecError with the pointer ?format where it cannot be done, or not in so many bytes of memory or seconds;
     OSError where there was no room on the disk.
     """
     (folder / ORDER).write_text(order.model_dump_json(by_alias=True))

@@ -44,7 +44,7 @@ class Traced:
 
 
 def trace(module: nn.Module, inputs: Inputs, x: torch.Tensor) -> Traced:
-    """Follow a network in evaluation over real rows x_N…. Raises Refusal where torch.export cannot."""
+    """Follow a network in evaluation over real rows x_N…. Raises SpecError where torch.export cannot."""
     module = module.eval().requires_grad_(False)
     # Two at least of everything that is left open: torch.export takes a one for a constant.
     example = x[torch.arange(3) % len(x)]
@@ -84,7 +84,7 @@ def difference(found: torch.Tensor, right: torch.Tensor) -> float:
 
 
 def check(gap: float, bound: float, name: str) -> float:
-    """`gap` itself. Raises Refusal where it is above `bound`."""
+    """`gap` itself. Raises SpecError where it is above `bound`."""
     if not gap <= bound:
         raise SpecError(
             "?format",
