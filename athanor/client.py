@@ -12,7 +12,6 @@ from urllib.parse import quote
 import httpx
 from pydantic import BaseModel, RootModel, ValidationError
 
-from athanor.address import find_key, find_url
 from athanor.contract import (
     Catalog,
     Checkpoint,
@@ -29,12 +28,13 @@ from athanor.contract import (
     State,
     Worker,
 )
-from athanor.download import IDENTITY, Progress, Promise, download
 from athanor.errors import AthanorError, JobFailed, ServiceUnavailable, Unreachable
-from athanor.outage import FIRST_CONTACT, OnOutage, RetryPolicy, log_outages
-from athanor.sse import ServerEvent, listen
-from athanor.transport import FEW, ONCE, Transport
-from athanor.upload import Upload
+from athanor.transport.address import find_key, find_url
+from athanor.transport.download import IDENTITY, Progress, Promise, download
+from athanor.transport.http import FEW, ONCE, Transport
+from athanor.transport.outage import FIRST_CONTACT, OnOutage, RetryPolicy, log_outages
+from athanor.transport.sse import ServerEvent, listen
+from athanor.transport.upload import Upload
 from athanor.version import __version__
 
 M = TypeVar("M", bound=BaseModel)

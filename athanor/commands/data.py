@@ -14,8 +14,8 @@ from athanor.commands.service import answer, as_json, connect
 @as_json
 def datasets(dataset: str | None, rows: int | None, after: str | None, as_json: bool) -> None:
     """List datasets, or say all about one."""
-    from athanor import display
-    from athanor.references import find_dataset
+    from athanor.commands.references import find_dataset
+    from athanor.terminal import display
 
     if rows and dataset is None:
         raise click.UsageError("--rows needs a DATASET")
@@ -44,8 +44,8 @@ def upload(file: Path, name: str | None, as_json: bool) -> None:
 
     csv, tsv, jsonl, parquet, npz, txt, a zip of class folders of images, a zip of IDX files.
     """
-    from athanor import display
-    from athanor.transfer import bar
+    from athanor.terminal import display
+    from athanor.terminal.progress_bar import bar
 
     with connect() as client, bar(file.name, hidden=as_json) as progress:
         made = client.upload(file, name, progress)
@@ -61,8 +61,8 @@ def catalog(name: str | None, as_json: bool) -> None:
     With KIND, such as mlp, every field of that part. With FIELD, such as hyperparameters, split or
     hyperparameters.early_stopping, what that field of a job spec may hold.
     """
-    from athanor import display, spec_fields
     from athanor.errors import UnknownReference
+    from athanor.terminal import display, spec_fields
 
     with connect() as client:
         shelves = client.catalog()

@@ -25,10 +25,10 @@ def export(job: str, format: "ExportFormat", out: Path, which: str, as_json: boo
     onnx is for onnxruntime and its like, pt2 for torch.export.load; a bundle is a zip of the weights, the ONNX model,
     and all there is to know about them.
     """
-    from athanor.display import size
-    from athanor.download import sha256_of
-    from athanor.references import find_job
-    from athanor.transfer import bar
+    from athanor.commands.references import find_job
+    from athanor.terminal.display import size
+    from athanor.terminal.progress_bar import bar
+    from athanor.transport.download import sha256_of
 
     with connect() as client:
         id = find_job(client, job)
@@ -50,7 +50,7 @@ def verify(file: Path, as_json: bool) -> None:
     Leaves with 0 when all is as it was written, else with 1.
     """
     from athanor.bundle import MAX_DIFFERENCE
-    from athanor.verdict import judge
+    from athanor.verification import judge
 
     found = judge(file)
     if as_json:

@@ -19,8 +19,8 @@ LONGEST_PAGE = 100
 @as_json
 def jobs(state: str | None, tag: str | None, limit: int, after: str | None, as_json: bool) -> None:
     """List jobs, newest first."""
-    from athanor.display import console
-    from athanor.job_list import table
+    from athanor.terminal.display import console
+    from athanor.terminal.job_list import table
 
     with connect() as client:
         page = client.jobs(state=state, tag=tag, limit=limit, after=after)
@@ -34,8 +34,8 @@ def jobs(state: str | None, tag: str | None, limit: int, after: str | None, as_j
 @as_json
 def show(job: str, as_json: bool) -> None:
     """Say all about one job."""
-    from athanor import display
-    from athanor.references import find_job
+    from athanor.commands.references import find_job
+    from athanor.terminal import display
 
     with connect() as client:
         found = client.job(find_job(client, job))
@@ -75,8 +75,8 @@ def logs(job: str, raw: bool, as_json: bool) -> None:
 
     A line for each state change, checkpoint, warning and line of the trainer, with its time (UTC), in order.
     """
-    from athanor import job_log
-    from athanor.references import find_job
+    from athanor.commands.references import find_job
+    from athanor.terminal import job_log
 
     if raw and as_json:
         raise click.UsageError("--raw is text; give it without --json")
@@ -101,7 +101,7 @@ def logs(job: str, raw: bool, as_json: bool) -> None:
 @as_json
 def delete(reference: str, as_json: bool) -> None:
     """Remove an ended job with its weights, or a dataset no job names."""
-    from athanor.references import find
+    from athanor.commands.references import find
 
     with connect() as client:
         id = find(client, reference)
@@ -110,8 +110,8 @@ def delete(reference: str, as_json: bool) -> None:
 
 
 def _tell(reference: str, verb: str, as_json: bool) -> None:
-    from athanor import display
-    from athanor.references import find_job
+    from athanor.commands.references import find_job
+    from athanor.terminal import display
 
     with connect() as client:
         id = find_job(client, reference)

@@ -24,10 +24,10 @@ def pull(job: str, path: Path, which: str, as_json: bool) -> None:
 
     PATH is a file or a folder. Broken off, it goes on from where it was when it is called again.
     """
-    from athanor.display import size
-    from athanor.download import sha256_of
-    from athanor.references import find_job
-    from athanor.transfer import bar
+    from athanor.commands.references import find_job
+    from athanor.terminal.display import size
+    from athanor.terminal.progress_bar import bar
+    from athanor.transport.download import sha256_of
 
     with connect() as client:
         id = find_job(client, job)
@@ -54,8 +54,8 @@ def predict(job: str, file: IO[str] | None, texts: tuple[str, ...], as_json: boo
 
     FILE holds a JSON list of them, - is standard input.
     """
-    from athanor import display
-    from athanor.references import find_job
+    from athanor.commands.references import find_job
+    from athanor.terminal import display
 
     rows: list[Any] = list(texts)
     if file is not None:
@@ -86,8 +86,8 @@ def plot(job: str, names: tuple[str, ...], out: Path | None, as_json: bool) -> N
     In the terminal, or with -o as a picture, which needs matplotlib. Default: the training and validation series.
     With --json, the points.
     """
-    from athanor import curves, display
-    from athanor.references import find_job
+    from athanor.commands.references import find_job
+    from athanor.terminal import curves, display
 
     if as_json and out is not None:
         raise click.UsageError("--json prints points; give it without -o")

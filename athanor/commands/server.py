@@ -44,7 +44,7 @@ def demo(out: Path) -> None:
     """Train two models on real data, in a minute.
 
     It starts a service of its own in a temporary folder and stops it at the end."""
-    from athanor.demo import run
+    from athanor.demo.run import run
 
     sys.exit(run(out))
 
@@ -53,7 +53,7 @@ def demo(out: Path) -> None:
 @as_json
 def workers(as_json: bool) -> None:
     """List workers and what they run."""
-    from athanor import display
+    from athanor.terminal import display
 
     with connect() as client:
         page = client.workers()

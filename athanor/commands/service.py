@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from athanor.client import Client
-    from athanor.outage import OutageMessages
+    from athanor.transport.outage import OutageMessages
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -28,14 +28,14 @@ def connect() -> "Client":
 
 def outage_messages() -> "OutageMessages":
     """Tells on standard error that the service does not answer, and that it answers again."""
-    from athanor.outage import OutageMessages
+    from athanor.transport.outage import OutageMessages
 
     return OutageMessages(lambda text: click.echo(text, err=True))
 
 
 def answer(said: "BaseModel", as_json: bool, table: Callable[[], Any]) -> None:
     """Print `said` as JSON, or what `table` makes of it."""
-    from athanor import display
+    from athanor.terminal import display
 
     if as_json:
         click.echo(display.to_json(said))

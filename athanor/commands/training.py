@@ -46,8 +46,8 @@ def submit(
 
     FILE is JSON, - is standard input.
     """
-    from athanor import display
-    from athanor.references import find_dataset
+    from athanor.commands.references import find_dataset
+    from athanor.terminal import display
 
     spec = _spec(file, architecture, dataset)
     if epochs is not None:
@@ -88,8 +88,8 @@ def fork(
 
     FILE holds what changes in the other's spec, a JSON merge patch; - is standard input.
     """
-    from athanor import display
-    from athanor.references import find_job
+    from athanor.commands.references import find_job
+    from athanor.terminal import display
 
     patch = _object(file) if file is not None else {}
     for change in changes:
@@ -111,7 +111,7 @@ def watch(job: str, as_json: bool) -> None:
 
     With --json, a line of the job and its new metrics at a time. ^C leaves the job running.
     """
-    from athanor.references import find_job
+    from athanor.commands.references import find_job
 
     with connect() as client:
         _follow(client, find_job(client, job), as_json)
@@ -126,9 +126,9 @@ def wait(job: str, timeout: float | None, as_json: bool) -> None:
 
     The exit code says how: 0 succeeded, 3 failed, 4 cancelled, 7 not in time.
     """
-    from athanor import display
+    from athanor.commands.references import find_job
     from athanor.errors import JobFailed
-    from athanor.references import find_job
+    from athanor.terminal import display
 
     with connect() as client:
         id = find_job(client, job)
@@ -178,7 +178,7 @@ def _set(patch: dict[str, Any], change: str) -> None:
 
 
 def _queued(client: "Client", job: "Job", follow: bool, as_json: bool) -> None:
-    from athanor import display
+    from athanor.terminal import display
 
     if follow:
         _follow(client, job.id, as_json)
@@ -221,8 +221,8 @@ def _print_lines(client: "Client", id: str) -> "Job":
 
 
 def _show_board(client: "Client", id: str) -> "Job":
-    from athanor import display
-    from athanor.live import Board
+    from athanor.terminal import display
+    from athanor.terminal.live import Board
 
     console = display.console()
     with Board(console) as board:

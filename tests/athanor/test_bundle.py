@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from athanor import bundle, verdict
+from athanor import bundle, verification
 from athanor.bundle import ALWAYS, DIGESTS, MODEL, Broken
 from athanor.cli import main
 
@@ -106,8 +106,8 @@ def test_only_the_members_of_a_bundle_are_read(path: Path, tmp_path: Path) -> No
 
 
 def test_without_anything_to_run_it(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(verdict, "_rebuilt", lambda folder: None)
-    monkeypatch.setattr(verdict, "_through_onnx", lambda folder: None)
+    monkeypatch.setattr(verification, "_rebuilt", lambda folder: None)
+    monkeypatch.setattr(verification, "_through_onnx", lambda folder: None)
     result = CliRunner().invoke(main, ["verify", str(path)])
     assert result.exit_code == 1 and "every digest in bundle.zip is right" in result.stderr
     assert "pip install onnxruntime safetensors" in result.stderr
@@ -125,8 +125,8 @@ def test_without_anything_to_run_it(path: Path, monkeypatch: pytest.MonkeyPatch)
 def test_the_verdict(
     path: Path, monkeypatch: pytest.MonkeyPatch, network: float | None, onnx: float | None, code: int, said: str
 ) -> None:
-    monkeypatch.setattr(verdict, "_rebuilt", lambda folder: network)
-    monkeypatch.setattr(verdict, "_through_onnx", lambda folder: onnx)
+    monkeypatch.setattr(verification, "_rebuilt", lambda folder: network)
+    monkeypatch.setattr(verification, "_through_onnx", lambda folder: onnx)
     result = CliRunner().invoke(main, ["verify", str(path)])
     assert result.exit_code == code and said in result.output
 

@@ -283,7 +283,7 @@ def test_interrupting_watch_leaves_the_job_alone(stub: Stub, monkeypatch: pytest
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("athanor.live.Board.update", interrupted)
+    monkeypatch.setattr("athanor.terminal.live.Board.update", interrupted)
     result = _run(stub, "watch", "job_1")
     assert result.exit_code == 130
     assert "job_1 goes on without you" in result.stderr

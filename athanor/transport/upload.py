@@ -3,7 +3,7 @@
 import io
 from pathlib import Path
 
-from athanor.download import Progress
+from athanor.transport.download import Progress
 
 
 class Upload(io.FileIO):

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
-from athanor.download import Progress as Callback
+from athanor.transport.download import Progress as Callback
 
 
 @contextmanager

@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from athanor.address import KEY_FILE
 from athanor.client import Client
 from athanor.errors import AthanorError, ServiceUnavailable, Unreachable
+from athanor.transport.address import KEY_FILE
 
 START = 90.0
 STOP = 20.0

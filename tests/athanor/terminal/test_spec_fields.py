@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from athanor import spec_fields
 from athanor.contract import JobSpec
+from athanor.terminal import spec_fields
 from models.parts.split import SPLITS
 from tests.athanor.command_line import run
 from tests.athanor.stub import Stub, as_json

@@ -8,8 +8,8 @@ from typing import Any
 
 from athanor.contract import Metrics
 from athanor.errors import ServiceUnavailable, Unreachable
-from athanor.outage import FIRST_CONTACT
-from athanor.transport import Transport, backoff
+from athanor.transport.http import Transport, backoff
+from athanor.transport.outage import FIRST_CONTACT
 
 # The service sends a comment at least every 15 s, so a longer silence is a dead connection.
 SILENCE = 45.0

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from athanor.cli import main
 from athanor.commands.exit_codes import MEANINGS, ExitCode
-from athanor.outage import OutageMessages
+from athanor.transport.outage import OutageMessages
 from tests.athanor.answers import a_job, points
 from tests.athanor.command_line import run
 from tests.athanor.stub import Stub, as_json, in_turn, problem
@@ -97,6 +97,6 @@ def test_help_lists_every_code() -> None:
 
 
 def test_every_code_is_in_the_documentation() -> None:
-    text = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
+    text = (Path(__file__).parents[3] / "docs" / "operations.md").read_text()
     section = text.split("\n## Exit codes\n")[1].split("\n## ")[0]
     assert [int(row.split("|")[1]) for row in section.splitlines() if row[2:3].isdigit()] == [*ExitCode]

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from athanor.contract import Series
-from athanor.curves import smoothed
-from athanor.demo import INK, PICTURES
+from athanor.demo.run import INK, PICTURES
+from athanor.terminal.curves import smoothed
 
-CHECKOUT = Path(__file__).parents[2]
+CHECKOUT = Path(__file__).parents[3]
 
 
 @pytest.fixture

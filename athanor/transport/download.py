@@ -13,8 +13,8 @@ from pathlib import Path
 import httpx
 
 from athanor.errors import DigestMismatch, ServiceUnavailable, Unreachable
-from athanor.outage import ATTEMPTS
-from athanor.transport import Transport, backoff
+from athanor.transport.http import Transport, backoff
+from athanor.transport.outage import ATTEMPTS
 
 Progress = Callable[[int, int | None], None]
 IDENTITY = {"Accept-Encoding": "identity"}

@@ -9,9 +9,9 @@ from typing import IO, Any
 
 import httpx
 
-from athanor.address import is_local
 from athanor.errors import AthanorError, Unreachable, refusal
-from athanor.outage import RetryPolicy
+from athanor.transport.address import is_local
+from athanor.transport.outage import RetryPolicy
 from athanor.version import __version__
 
 FEW = RetryPolicy()

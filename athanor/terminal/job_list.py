@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from athanor.contract import Job
-from athanor.display import COLOURS, ago, checkpoint_series, is_stopped_early, kind, number
+from athanor.terminal.display import COLOURS, ago, checkpoint_series, is_stopped_early, kind, number
 
 SHORT_ID = 20
 """Characters of an id that tell it from all others: `job_`, the millisecond of its creation, and a random part."""

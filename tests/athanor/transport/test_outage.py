@@ -9,8 +9,8 @@ import pytest
 
 from athanor import Client, Unreachable
 from athanor.errors import AthanorError, ServiceUnavailable
-from athanor.outage import FIRST_CONTACT, OutageMessages
-from athanor.transport import backoff
+from athanor.transport.http import backoff
+from athanor.transport.outage import FIRST_CONTACT, OutageMessages
 from tests.athanor.answers import a_job, points
 from tests.athanor.stub import Reply, Stub, as_json, in_turn, problem
 
@@ -48,7 +48,7 @@ def test_a_service_that_never_answered_is_given_up(stub: Stub, client: Client) -
 
 
 def test_the_timeout_of_wait_bounds_an_outage(stub: Stub, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("athanor.transport.backoff", lambda attempt: 5.0)
+    monkeypatch.setattr("athanor.transport.http.backoff", lambda attempt: 5.0)
     stub.on("GET", "/v1/jobs/job_1", in_turn(as_json(a_job()), problem(503, "starting", "the database is away")))
     started = time.monotonic()
     with pytest.raises(TimeoutError, match=r"within 0\.5 s: the database is away"):
@@ -78,7 +78,7 @@ def test_the_pause_stays_short_however_long_an_outage_lasts() -> None:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     """Sets the time that messages are measured by."""
     now = [0.0]
-    monkeypatch.setattr("athanor.outage.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("athanor.transport.outage.time.monotonic", lambda: now[0])
     return lambda seconds: now.__setitem__(0, seconds)
 
 

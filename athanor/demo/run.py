@@ -6,7 +6,6 @@
 import argparse
 import json
 import signal
-import sys
 import time
 from pathlib import Path
 from types import FrameType
@@ -16,14 +15,14 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from athanor import display
-from athanor.child import service
 from athanor.client import Client
 from athanor.contract import Job
-from athanor.curves import draw
-from athanor.download import sha256_of
+from athanor.demo.temporary_service import service
 from athanor.errors import AthanorError, JobFailed
-from athanor.live import Board
+from athanor.terminal import display
+from athanor.terminal.curves import draw
+from athanor.terminal.live import Board
+from athanor.transport.download import sha256_of
 
 SPECS: dict[str, dict[str, Any]] = {
     "docstrings": {
@@ -188,7 +187,3 @@ def _since(started: float) -> str:
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
-
-
-if __name__ == "__main__":
-    sys.exit(main())

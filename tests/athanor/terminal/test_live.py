@@ -6,8 +6,8 @@ import pytest
 from rich.console import Console
 
 from athanor.contract import Job, Metrics
-from athanor.display import duration, size
-from athanor.live import Board
+from athanor.terminal.display import duration, size
+from athanor.terminal.live import Board
 from tests.athanor.answers import a_job, points
 
 

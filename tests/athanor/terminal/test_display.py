@@ -5,9 +5,9 @@ from typing import Any
 
 from rich.console import Console
 
-from athanor import display
 from athanor.contract import Job
-from athanor.live import Board
+from athanor.terminal import display
+from athanor.terminal.live import Board
 from tests.athanor.answers import a_job
 
 EARLY = {

@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from athanor.contract import Job
-from athanor.job_list import best, table
+from athanor.terminal.job_list import best, table
 from tests.athanor.answers import a_job
 
 ID = "job_01932c07f1b17d3c9a5e0f6b2d8c4e17"

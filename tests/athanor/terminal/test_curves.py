@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from athanor.contract import Series
-from athanor.curves import text_plot
+from athanor.terminal.curves import text_plot
 from tests.athanor.answers import a_job, points
 from tests.athanor.command_line import run
 from tests.athanor.stub import Asked, Reply, Stub, as_json

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from athanor.address import find_key, find_url
 from athanor.client import Client
 from athanor.errors import AthanorError
+from athanor.transport.address import find_key, find_url
 
 HERE = "http://127.0.0.1:8500"
 AWAY = "https://furnace.example"

@@ -3,7 +3,7 @@
 import pytest
 
 from athanor import Client, NotFound, Unreachable
-from athanor.sse import Parser, ServerEvent
+from athanor.transport.sse import Parser, ServerEvent
 from tests.athanor.stub import Reply, Stub, in_turn, problem
 
 EVENTS = "/v1/jobs/job_1/events"
