@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sqlalchemy.exc import NoResultFound
 
-from api.dataset_store import is_whole, restore, shelve
+from api.dataset_store import add_dataset, has_rows, restore_rows
 from api.deps import Service
 from athanor.contract import Dataset
 from models.data import intake
@@ -36,7 +36,7 @@ def _is_whole(service: Service, dataset_id: str) -> bool:
     before = _seen.get(key)
     if before is not None and before[0] == size and now - before[1] < HASH_AGAIN:
         return True
-    if not is_whole(service, dataset_id):
+    if not has_rows(service, dataset_id):
         return False
     _seen[key] = (size, now)
     return True
@@ -55,15 +55,15 @@ def find(service: Service, dataset_id: str) -> Dataset | None:
 def _write_down(service: Service, kind: str) -> Dataset | None:
     with service.database.reading() as tx:
         found = datasets.get(tx, kind)
-    if found is not None and is_whole(service, kind):
+    if found is not None and has_rows(service, kind):
         return found
     with tempfile.TemporaryDirectory(dir=service.settings.scratch) as folder:
         rows = Path(folder) / "rows.parquet"
         taken = intake.ingest(DATASETS[kind].model_validate({}).source(), rows)
-        if found is not None and restore(service, found, taken, rows):
+        if found is not None and restore_rows(service, found, taken, rows):
             return found
         sha256 = hashlib.sha256(rows.read_bytes()).hexdigest()
         size = rows.stat().st_size
-        shelve(service, taken, rows, id=kind, name=kind, format="built-in", size=size, sha256=sha256)
+        add_dataset(service, taken, rows, id=kind, name=kind, format="built-in", size=size, sha256=sha256)
     with service.database.reading() as tx:
         return datasets.get(tx, kind)

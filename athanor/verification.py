@@ -1,7 +1,7 @@
-"""Whether a bundle still does what it did: its digests, and its network on the golden rows it came with.
+"""Verification of a bundle: its digests, and its network's outputs on the golden rows in it.
 
-The network is rebuilt from its spec and weights where the server's code is, in a process of its own; and its ONNX form
-is run where onnxruntime is.
+If the server's code is installed, the network is rebuilt from its spec and weights in a process of its own. If
+onnxruntime is installed, the ONNX model is run too.
 """
 
 import importlib.util
@@ -23,7 +23,10 @@ RUNNER = Path("serving", "exports", "verification.py")
 
 @dataclass(frozen=True)
 class Verdict:
-    """The largest difference from the golden outputs, of the network rebuilt and of its ONNX form; None: not run."""
+    """The largest absolute difference from the golden outputs: of the rebuilt network, and of the ONNX model.
+
+    None if it was not run.
+    """
 
     network: float | None
     onnx: float | None
@@ -34,20 +37,20 @@ class Verdict:
 
 
 def judge(path: Path) -> Verdict:
-    """Check a bundle. Raises Broken where it is not as it was written, AthanorError where nothing here can run it."""
+    """Check a bundle. Raises Broken if it was changed, AthanorError if nothing on this machine can run its network."""
     with tempfile.TemporaryDirectory(prefix="athanor-verify-") as folder:
         unpack(path, Path(folder))
         found = Verdict(_rebuilt(Path(folder)), _through_onnx(Path(folder)))
     if found.network is None and found.onnx is None:
         raise AthanorError(
-            f"every digest in {path.name} is right, but nothing here can run its network: that takes the server's code "
-            "(a checkout, after make setup), or, for a bundle with a model.onnx, pip install onnxruntime safetensors"
+            f"every digest in {path.name} is right, but nothing here can run its network. Run this in a checkout of "
+            "the server after make setup, or, if the bundle has a model.onnx, pip install onnxruntime safetensors"
         )
     return found
 
 
 def _rebuilt(folder: Path) -> float | None:
-    """By the server's code, which is executed and never imported here."""
+    """The difference of the network that the server's code rebuilds. The code is executed, never imported here."""
     found = importlib.util.find_spec("models")
     homes = [Path(home) for home in (found.submodule_search_locations or [])] if found else []
     # Another package may be called models; only ours has this file.

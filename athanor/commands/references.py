@@ -1,4 +1,4 @@
-"""What a user may write in place of an id: the id's unique start, or a name."""
+"""References: a job or a dataset by its id, by the unique start of its id, or by its name."""
 
 import re
 from collections.abc import Iterator
@@ -10,52 +10,52 @@ from athanor.errors import NotFound, UnknownReference
 WHOLE = re.compile(r"(job|ds)_[0-9a-f]{32}")
 PAGE = 100
 MOST = 10
-"""Candidates that are listed; with more the search ends."""
+"""The largest number of candidates that a message lists."""
 
 
-def find_job(client: Client, said: str) -> str:
-    """The id of the job that `said` means: an id, its unique start, or a name. Raises UnknownReference."""
-    return _only("job", said, _find_jobs(client, said))
+def find_job(client: Client, reference: str) -> str:
+    """The id of the job with this id, start of an id, or name. Raises UnknownReference."""
+    return _only("job", reference, _find_jobs(client, reference))
 
 
-def find_dataset(client: Client, said: str) -> str:
-    """The same for a dataset; a built-in set is called by its name."""
-    return _only("dataset", said, _find_datasets(client, said))
+def find_dataset(client: Client, reference: str) -> str:
+    """The id of the dataset with this id, start of an id, or name. Raises UnknownReference."""
+    return _only("dataset", reference, _find_datasets(client, reference))
 
 
-def find(client: Client, said: str) -> str:
-    """The id of a job or of a dataset."""
-    if said.startswith("job_"):
-        return find_job(client, said)
-    if said.startswith("ds_"):
-        return find_dataset(client, said)
-    return _only("job or dataset", said, [*_find_jobs(client, said), *_find_datasets(client, said)])
+def find(client: Client, reference: str) -> str:
+    """The id of a job or a dataset. Raises UnknownReference."""
+    if reference.startswith("job_"):
+        return find_job(client, reference)
+    if reference.startswith("ds_"):
+        return find_dataset(client, reference)
+    return _only("job or dataset", reference, [*_find_jobs(client, reference), *_find_datasets(client, reference)])
 
 
-def _find_jobs(client: Client, said: str) -> list[tuple[str, str | None]]:
-    if not said:
+def _find_jobs(client: Client, reference: str) -> list[tuple[str, str | None]]:
+    if not reference:
         return []
-    if WHOLE.fullmatch(said):
-        return [(said, None)]
+    if WHOLE.fullmatch(reference):
+        return [(reference, None)]
     try:
-        return [(client.job(said).id, None)]
+        return [(client.job(reference).id, None)]
     except NotFound:
-        return _search(_all_jobs(client, said), said)
+        return _search(_all_jobs(client, reference), reference)
 
 
-def _find_datasets(client: Client, said: str) -> list[tuple[str, str | None]]:
-    if not said:
+def _find_datasets(client: Client, reference: str) -> list[tuple[str, str | None]]:
+    if not reference:
         return []
-    if WHOLE.fullmatch(said):
-        return [(said, None)]
+    if WHOLE.fullmatch(reference):
+        return [(reference, None)]
     try:
-        return [(client.dataset(said).id, None)]
+        return [(client.dataset(reference).id, None)]
     except NotFound:
-        return _search(_all_datasets(client), said)
+        return _search(_all_datasets(client), reference)
 
 
-def _all_jobs(client: Client, said: str) -> Iterator[Job]:
-    """Newest first. Ids sort by age, so the start of an id needs only the jobs that are not older."""
+def _all_jobs(client: Client, reference: str) -> Iterator[Job]:
+    """All jobs, newest first. Ids sort by age, so the search for the start of an id ends at older jobs."""
     after = None
     while True:
         page: Page[Job] = client.jobs(limit=PAGE, after=after)
@@ -63,7 +63,7 @@ def _all_jobs(client: Client, said: str) -> Iterator[Job]:
         after = page.next
         if not page.has_more or after is None:
             return
-        if said.startswith("job_") and page.data and page.data[-1].id < said:
+        if reference.startswith("job_") and page.data and page.data[-1].id < reference:
             return
 
 
@@ -77,22 +77,22 @@ def _all_datasets(client: Client) -> Iterator[Dataset]:
             return
 
 
-def _search(rows: Iterator[Job] | Iterator[Dataset], said: str) -> list[tuple[str, str | None]]:
+def _search(rows: Iterator[Job] | Iterator[Dataset], reference: str) -> list[tuple[str, str | None]]:
     found: list[tuple[str, str | None]] = []
     for row in rows:
-        if row.id.startswith(said) or row.name == said:
+        if row.id.startswith(reference) or row.name == reference:
             found.append((row.id, row.name))
             if len(found) > MOST:
                 break
     return found
 
 
-def _only(what: str, said: str, found: list[tuple[str, str | None]]) -> str:
+def _only(what: str, reference: str, found: list[tuple[str, str | None]]) -> str:
     if not found:
         where = "athanor datasets" if what == "dataset" else "athanor jobs"
-        raise UnknownReference(f"no {what} has the name {said!r}, or an id that starts so; see: {where}")
+        raise UnknownReference(f"no {what} has the name {reference!r} or an id that starts with it; see: {where}")
     if len(found) == 1:
         return found[0][0]
     listed = "\n".join(f"  {id}  {name or ''}".rstrip() for id, name in found[:MOST])
     more = "\n  …" if len(found) > MOST else ""
-    raise UnknownReference(f"{said!r} means more than one {what}; give the id, or more of it:\n{listed}{more}")
+    raise UnknownReference(f"more than one {what} matches {reference!r}; give more of the id:\n{listed}{more}")

@@ -1,4 +1,4 @@
-"""What a user writes: the job spec, its parts left open."""
+"""The job spec as a user writes it. Parts are open: the server's catalog says which there are."""
 
 from typing import Annotated, Literal
 
@@ -13,7 +13,7 @@ Initialization = Literal["default", "xavier", "kaiming", "orthogonal"]
 
 
 class Part(BaseModel):
-    """A named buildable piece. The catalog says which kinds there are and what each may be given."""
+    """A named piece of a spec, such as an architecture or a loss. The catalog lists the kinds and their fields."""
 
     model_config = ConfigDict(frozen=True, extra="allow", allow_inf_nan=False)
 
@@ -21,30 +21,32 @@ class Part(BaseModel):
 
 
 class DatasetChoice(Frozen):
-    """Which data, which columns, and how they are divided."""
+    """The dataset, its input and target columns, and how its rows are split."""
 
-    id: Name = Field(description="an upload, ds_…, or the name of a built-in set")
+    id: Name = Field(description="an uploaded dataset's id, ds_…, or the name of a built-in dataset")
     task: Name | None = Field(
-        None, description="a task of a target in the catalog; default: what the target column suggests"
+        None, description="the task, one of a target in the catalog; default: what the target column suggests"
     )
     inputs: list[Name] | None = Field(
-        None, min_length=1, max_length=10_000, description="tables: columns to learn from"
+        None, min_length=1, max_length=10_000, description="tables: the columns to learn from"
     )
-    input: Name | None = Field(None, description="text, images, arrays: the one column to learn from")
+    input: Name | None = Field(None, description="text, images, arrays: the single column to learn from")
     target: Name | None = Field(None, description="default: the dataset's suggested target")
     split: Part = Field(
         default_factory=lambda: Part(kind="holdout"),
-        description="which rows train, choose and test; default: as the files were named, else shares of the rows",
+        description="which rows are for training, validation and test; default: by the files' names, else at random",
     )
     tokens: Name | None = Field(
         None,
-        description="language modeling: what is foretold, one at a time; default characters. Words that the training "
-        "part has once count as unknown",
+        description="language modeling: the tokenizer, which says what a token is; default: characters. Words that "
+        "occur once in the training part count as unknown",
     )
     documents: Literal["stream", "lines"] | None = Field(
-        None, description="language modeling: all rows as one text, the default, or each row as a text with an end"
+        None, description="language modeling: all rows as one text (stream, the default), or each row as a text (lines)"
     )
-    context: int | None = Field(None, ge=2, le=4096, description="language modeling: tokens seen at once; default 64")
+    context: int | None = Field(
+        None, ge=2, le=4096, description="language modeling: the number of tokens in a window; default 64"
+    )
 
     @model_validator(mode="after")
     def _one_way_to_name_columns(self) -> "DatasetChoice":
@@ -57,62 +59,70 @@ class EarlyStopping(Frozen):
     """Stop when `series` has not improved by `min_delta` for `patience` evaluations."""
 
     series: Name = "val/loss"
-    mode: Direction | None = Field(None, description="default: the way in which the metric improves")
-    patience: int = Field(5, ge=1, le=100_000)
-    min_delta: float = Field(0.0, ge=0, le=1e12)
+    mode: Direction | None = Field(
+        None, description="whether lower (min) or higher (max) is better; default: the metric's"
+    )
+    patience: int = Field(5, ge=1, le=100_000, description="evaluations without an improvement before training stops")
+    min_delta: float = Field(0.0, ge=0, le=1e12, description="the smallest change that counts as an improvement")
 
 
 class WeightAveraging(Frozen):
-    """The equal average of the weights at the ends of epochs (Izmailov et al. 2018).
+    """Stochastic weight averaging: the equal average of the weights at the ends of epochs (Izmailov et al. 2018).
 
-    It is what is evaluated and kept, once there is one. Running statistics of batch normalization are averaged as the
-    weights are: near those of the averaged network, not the same as recomputing them over the training part.
+    The averaged network is evaluated and kept as soon as there is one. Running statistics of batch normalization are
+    averaged like weights: they come close to those of the averaged network but are not recomputed.
     """
 
-    start: float = Field(0.75, ge=0, lt=1, description="share of the run after which epochs count")
+    start: float = Field(0.75, ge=0, lt=1, description="fraction of the training after which epochs are averaged")
 
 
 class Hyperparameters(Frozen):
-    """How to train. What is left out follows from the architecture; the job shows what was chosen.
+    """How to train. Fields that are left out get the architecture's defaults; the job shows the values used.
 
-    `null` turns off what a training can do without: clip_norm, clip_value, max_norm, schedule, ema, swa,
-    early_stopping. Of what it needs (its length, batch_size, optimizer, loss) `null` is the default, as if left out.
+    `null` turns off what is optional: clip_norm, clip_value, max_norm, schedule, ema, swa, early_stopping. For what a
+    training needs (epochs or steps, batch_size, optimizer, loss) `null` means the default, as if left out.
     """
 
     epochs: int | None = Field(None, ge=1, le=100_000, description="passes over the training part")
     steps: int | None = Field(None, ge=1, le=100_000_000, description="optimizer steps, in place of epochs")
     batch_size: int | None = Field(None, ge=1, le=MAX_BATCH, description="left out or null: the architecture's")
-    seed: int = Field(0, ge=0, lt=2**32)
+    seed: int = Field(0, ge=0, lt=2**32, description="seed of every random choice; equal specs give equal weights")
     optimizer: Part | None = Field(None, description="left out or null: the architecture's")
-    schedule: Part | None = Field(None, description="left out: the architecture's; null: a constant rate")
-    loss: Part | None = Field(None, description="left out or null: the one that is usual for the task")
+    schedule: Part | None = Field(None, description="left out: the architecture's; null: a constant learning rate")
+    loss: Part | None = Field(None, description="left out or null: the usual loss of the task")
     clip_norm: float | None = Field(
         None, ge=0, le=1e6, description="largest global gradient norm; left out: the architecture's; null or 0: off"
     )
     precision: Literal["fp32", "bf16"] = "fp32"
     clip_value: float | None = Field(
-        None, gt=0, le=1e6, description="largest size of any one number of the gradient, after clip_norm"
+        None, gt=0, le=1e6, description="largest absolute value of each gradient element, applied after clip_norm"
     )
-    l1: float = Field(0.0, ge=0, le=1000, description="pull of every weight but biases and normalization, by its sign")
-    decay_biases: bool = Field(True, description="whether weight_decay pulls at biases and normalization too")
+    l1: float = Field(
+        0.0, ge=0, le=1000, description="strength of L1 regularization of all weights except biases and normalization"
+    )
+    decay_biases: bool = Field(True, description="whether weight_decay also applies to biases and normalization")
     max_norm: float | None = Field(
-        None, gt=0, le=1e6, description="largest norm of a row of the last affine map, kept to after every step"
+        None, gt=0, le=1e6, description="largest norm of each row of the last linear layer, enforced after every step"
     )
     freeze: list[Name] = Field(
-        default_factory=list, max_length=100, description="parameters left as they are, by the start of their names"
+        default_factory=list, max_length=100, description="parameters that are not trained, by the start of their names"
     )
-    init: Initialization = Field("default", description="of every layer with weights; default: the architecture's")
-    ema: float | None = Field(None, gt=0, lt=1, description="decay of the weights' moving average; it is what is kept")
-    swa: WeightAveraging | None = Field(None, description="average the weights of the last epochs; not with ema")
+    init: Initialization = Field(
+        "default", description="initialization of every layer with weights; default: the architecture's"
+    )
+    ema: float | None = Field(
+        None, gt=0, lt=1, description="decay of an exponential moving average of the weights, which is what is kept"
+    )
+    swa: WeightAveraging | None = Field(None, description="stochastic weight averaging; not together with ema")
     early_stopping: EarlyStopping | None = None
     augmentations: tuple[Part, ...] = Field(
-        (), max_length=16, description="changes of training examples, in this order, drawn anew in each epoch"
+        (), max_length=16, description="random changes of training examples, in this order, drawn anew in each epoch"
     )
 
     @field_validator("clip_norm")
     @classmethod
     def _off(cls, clip_norm: float | None) -> float | None:
-        """Zero is one more way to write off: no gradient could be clipped to it and still move anything."""
+        """Zero means off: gradients clipped to a norm of zero would train nothing."""
         return clip_norm or None
 
     @model_validator(mode="after")
@@ -124,19 +134,23 @@ class Hyperparameters(Frozen):
     @model_validator(mode="after")
     def _one_average(self) -> "Hyperparameters":
         if self.ema is not None and self.swa is not None:
-            raise ValueError("give ema or swa, not both: one average of the weights is kept")
+            raise ValueError("give ema or swa, not both: only one average of the weights is kept")
         return self
 
 
 class CheckpointPolicy(Frozen):
-    """When checkpoints are written and which are kept."""
+    """When checkpoints are written, and which of them are kept."""
 
-    every_epochs: int | None = Field(None, ge=1, le=100_000, description="default: 1 where every_steps is not given")
-    every_steps: int | None = Field(None, ge=1, le=100_000_000)
-    keep_last: int = Field(2, ge=1, le=1000)
-    keep_best: int = Field(1, ge=0, le=1000)
-    series: Name = Field("val/loss", description="what best means")
-    mode: Direction | None = Field(None, description="whether best is least or most; default: as the metric improves")
+    every_epochs: int | None = Field(
+        None, ge=1, le=100_000, description="epochs between checkpoints; default: 1 if every_steps is not given"
+    )
+    every_steps: int | None = Field(None, ge=1, le=100_000_000, description="steps between checkpoints")
+    keep_last: int = Field(2, ge=1, le=1000, description="how many of the newest checkpoints are kept")
+    keep_best: int = Field(1, ge=0, le=1000, description="how many of the best checkpoints are kept")
+    series: Name = Field("val/loss", description="the series that decides which checkpoint is best")
+    mode: Direction | None = Field(
+        None, description="whether lower (min) or higher (max) is better; default: the metric's"
+    )
 
     @model_validator(mode="after")
     def _one_cadence(self) -> "CheckpointPolicy":
@@ -146,21 +160,27 @@ class CheckpointPolicy(Frozen):
 
 
 class MetricsPolicy(Frozen):
-    every_steps: int = Field(1, ge=1, le=1_000_000, description="a point of each training series every so many steps")
+    """How often metrics are recorded."""
+
+    every_steps: int = Field(1, ge=1, le=1_000_000, description="steps between two points of each training series")
 
 
 class Resources(Frozen):
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    devices: int = Field(1, ge=1, le=1, description="devices of one job; more than one is not offered yet")
+    """What a job may use, and how soon it is started."""
+
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: CUDA if the worker has it, else the CPU")
+    devices: int = Field(1, ge=1, le=1, description="number of devices; more than one is not supported yet")
     data_workers: int = Field(
-        0, ge=0, le=64, description="processes that make batches ahead; the result is the same with any number"
+        0, ge=0, le=64, description="processes that prepare batches in advance; the result is the same with any number"
     )
-    priority: int = Field(0, ge=-100, le=100, description="higher is claimed first")
-    max_seconds: int = Field(86_400, ge=1, le=31_536_000, description="of run time, all attempts together")
+    priority: int = Field(0, ge=-100, le=100, description="jobs with a higher priority start first")
+    max_seconds: int = Field(
+        86_400, ge=1, le=31_536_000, description="longest run time in seconds, all attempts together"
+    )
 
 
 class JobSpec(Frozen):
-    """What to train, on what, and how. Only `architecture` and `dataset` must be said."""
+    """A training job: what to train, on which data, and how. Only `architecture` and `dataset` are required."""
 
     name: Name | None = None
     architecture: Part
@@ -173,11 +193,11 @@ class JobSpec(Frozen):
 
 
 class Fork(Frozen):
-    """A job that starts with the weights of another's checkpoint, under that job's spec with changes."""
+    """A new job that starts with the weights of another job's checkpoint and uses that job's spec with changes."""
 
-    checkpoint: Name = Field("best", description="an id, best or last")
+    checkpoint: Name = Field("best", description="a checkpoint's id, best or last")
     spec: dict[str, JsonValue] = Field(
         default_factory=dict,
-        description="changes to the parent's spec as a JSON merge patch (RFC 7396); another kind takes the whole place "
-        "of a part, null removes what was said, so that it goes back to the default",
+        description="changes to the parent's spec as a JSON merge patch (RFC 7396). A part of another kind replaces "
+        "the whole part; null removes a field, which then has its default",
     )

@@ -1,6 +1,6 @@
-"""The whole story in a minute: start a service, train two models on real data, take their weights home.
+"""The demo: start a service, train two models on real data, download their weights and predict, in a minute.
 
-`python -m athanor.demo [--out DIR]`; leaves with 0 only when every step of it worked.
+`python -m athanor.demo [--out DIR]`. The exit code is 0 only if every step worked.
 """
 
 import argparse
@@ -61,9 +61,9 @@ def main() -> int:
 
 
 def run(out: Path) -> int:
-    """The demo, and its exit status. SIGTERM ends it as ^C does, with the service stopped and its folder removed.
+    """Run the demo. Returns its exit code.
 
-    So does SIGHUP, when the terminal is closed; not under nohup.
+    ^C, SIGTERM, and SIGHUP except under nohup, stop the service and remove its folder first.
     """
     console = display.console()
     heeded = [each for each in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(each) != signal.SIG_IGN]

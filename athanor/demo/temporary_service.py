@@ -1,4 +1,4 @@
-"""A service of one's own: in a temporary folder, on a free port, gone at the end whatever happens."""
+"""A temporary service: in a temporary folder, on a free port, and stopped at the end in any case."""
 
 import contextlib
 import os
@@ -22,12 +22,12 @@ STOP = 20.0
 
 @contextmanager
 def service(workers: int) -> Iterator[Client]:
-    """A client of a service that was not there before and is not there afterwards."""
+    """Start a service and yield a client of it. At the end the service is stopped and its folder removed."""
     with tempfile.TemporaryDirectory(prefix="athanor-demo-", ignore_cleanup_errors=True) as folder:
         data, log = Path(folder) / "data", Path(folder) / "log"
         port = _free_port()
         options = ["--host", "127.0.0.1", "--port", str(port), "--data", str(data), "--workers", str(workers)]
-        # Settings meant for another service, such as its database, must not reach this one.
+        # Settings of another service, such as its database, must not reach this one.
         environment = {name: value for name, value in os.environ.items() if not name.startswith("ATHANOR_")}
         with log.open("wb") as output:
             child = subprocess.Popen(
@@ -36,7 +36,7 @@ def service(workers: int) -> Iterator[Client]:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 env=environment,
-                # In a session of its own: ^C reaches the parent alone, which then stops the child in order.
+                # A session of its own: ^C reaches only the parent, which then stops the child in order.
                 start_new_session=True,
             )
         try:
@@ -53,7 +53,7 @@ def service(workers: int) -> Iterator[Client]:
 
 
 def stop(child: subprocess.Popen[bytes]) -> None:
-    """SIGTERM, and SIGKILL for the whole group when that is not enough."""
+    """Stop the service with SIGTERM, and after STOP seconds with SIGKILL to its process group."""
     if child.poll() is None:
         child.terminate()
     try:

@@ -1,4 +1,4 @@
-"""Training and validation curves, as a picture or in the terminal."""
+"""Plots of training and validation series, as an image file or as text."""
 
 import math
 from collections import defaultdict
@@ -9,7 +9,7 @@ from athanor.contract import Metrics, Series
 
 
 def draw(jobs: Mapping[str, Metrics], path: Path) -> None:
-    """A row of loss and accuracy for every job, by name. Raises ImportError without matplotlib."""
+    """Write an image with a row for each job: its loss and its accuracy. Raises ImportError without matplotlib."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(10, 3.2 * len(jobs)), layout="constrained")
@@ -34,10 +34,10 @@ def draw(jobs: Mapping[str, Metrics], path: Path) -> None:
 
 
 def plot(title: str, metrics: Metrics, path: Path) -> None:
-    """A picture with a panel for each measure: train/loss and val/loss share one.
+    """Write an image with a panel for each metric: train/loss and val/loss share one.
 
-    The format follows from the ending of `path`: png, svg, pdf. Raises ImportError without matplotlib, ValueError for
-    another ending.
+    The suffix of `path` is the format: png, svg or pdf. Raises ImportError without matplotlib, ValueError for another
+    suffix.
     """
     from matplotlib.figure import Figure
 
@@ -52,16 +52,16 @@ def plot(title: str, metrics: Metrics, path: Path) -> None:
         axis.set_ylabel(measure)
         axis.grid(alpha=0.3)
         for name, series in lines.items():
-            # A few points are those of evaluations, and a single one would not be seen as a line.
+            # Markers, since a single point is not visible as a line.
             axis.plot(series.steps, series.values, label=name, marker="o" if len(series.steps) <= 50 else None)
         axis.legend()
     figure.savefig(path, dpi=120)
 
 
 def text_plot(name: str, series: Series, width: int, height: int = 10) -> Iterator[str]:
-    """Lines of a plot of at most `width` characters: values upwards, steps to the right.
+    """Yield the lines of a text plot at most `width` characters wide, with steps on the horizontal axis.
 
-    Each column shows the mean of its points; values that are no numbers are left out.
+    Each column shows the mean of its points. Values that are not finite are left out.
     """
     points = [point for point in zip(series.steps, series.values, strict=True) if math.isfinite(point[1])]
     yield f"{name}  ({len(series.steps)} points)"
@@ -74,7 +74,7 @@ def text_plot(name: str, series: Series, width: int, height: int = 10) -> Iterat
     gathered: dict[int, list[float]] = defaultdict(list)
     for step, value in points:
         gathered[round((step - first) / max(1, last - first) * (columns - 1))].append(value)
-    # Each is divided first: the sum of large values may be infinite.
+    # Divided first: the sum of large values may be infinite.
     means = {column: sum(value / len(values) for value in values) for column, values in gathered.items()}
     low, high = min(means.values()), max(means.values())
     rows = [[" "] * columns for _ in range(height)]

@@ -1,4 +1,4 @@
-"""Answers as tables for a terminal."""
+"""Answers of the service as tables in a terminal."""
 
 import json
 import sys
@@ -26,7 +26,7 @@ COLOURS = {
 
 
 def console() -> Console:
-    """A pipe has no width, so nothing is cut for it."""
+    """A console for standard output. A pipe has no width, so nothing is cut for it."""
     return Console(highlight=False, width=None if sys.stdout.isatty() else 200)
 
 
@@ -53,7 +53,7 @@ def size(count: float) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """At most two units: 42 s, 3 min 05 s, 2 h 10 min, 3 d 04 h."""
+    """A duration in at most two units: 42 s, 3 min 05 s, 2 h 10 min, 3 d 04 h."""
     if seconds is None:
         return "–"
     whole = round(seconds)
@@ -67,7 +67,7 @@ def duration(seconds: float | None) -> str:
 
 
 def ago(at: str) -> str:
-    """How long since an RFC 3339 time."""
+    """The time since an RFC 3339 timestamp: `3 min 05 s ago`."""
     return duration(max(0.0, (datetime.now(UTC) - datetime.fromisoformat(at)).total_seconds())) + " ago"
 
 
@@ -103,7 +103,7 @@ def job(answer: Job) -> RenderableType:
     if answer.finished_at:
         facts.add_row("finished", answer.finished_at)
     if not answer.bit_exact:
-        facts.add_row("resumed", "not to the bit: its events say why")
+        facts.add_row("resumed", "not bit-exact: see athanor logs")
     for name, value in answer.tags.items():
         facts.add_row("tag", Text(f"{name}: {value}"))
     if (tested := tested_step(answer)) is not None:
@@ -119,12 +119,12 @@ def is_stopped_early(job: Job) -> bool:
 
 
 def early_stop(job: Job) -> str:
-    """Why a job that succeeded has fewer steps than were planned."""
+    """The reason why a job that succeeded has fewer steps than planned."""
     chosen = job.spec.get("hyperparameters")
     rule = chosen.get("early_stopping") if isinstance(chosen, dict) else None
     if not isinstance(rule, dict):
         return "stopped early"
-    return f"stopped early: no better {rule.get('series')} in {rule.get('patience')} evaluations"
+    return f"stopped early: {rule.get('series')} did not improve in {rule.get('patience')} evaluations"
 
 
 def checkpoint_series(job: Job) -> str:
@@ -134,9 +134,9 @@ def checkpoint_series(job: Job) -> str:
 
 
 def tested_step(job: Job) -> int | None:
-    """The step of the checkpoint that the test results belong to; None where the answer does not say it.
+    """The step of the checkpoint that was tested: the best one, or the last if `keep_best` is 0.
 
-    It is the best checkpoint, or the last where none is kept as the best. Results of folds have one for each fold.
+    None if the job does not say it: without test results, and for folds, which have one checkpoint each.
     """
     test = next((point for name, point in job.latest.items() if name.startswith("test/")), None)
     if test is None or job.folds is not None:
@@ -153,12 +153,12 @@ def _tested_kind(job: Job) -> str:
 
 
 def readings(answer: Job) -> Table:
-    """Latest and best of every series, and what no learning reaches; not those of single folds.
+    """The latest and the best value of every series, beside the baseline. Series of single folds are left out.
 
-    A test result is measured once, so it has no best; its step is that of the checkpoint that was tested.
+    A test result is measured once, so it has no best value; its step is that of the tested checkpoint.
     """
     known = answer.baseline
-    table = _table("series", "latest", "best", "at step", *([f"{known.kind} alone"] if known else []))
+    table = _table("series", "latest", "best", "at step", *([f"baseline ({known.kind})"] if known else []))
     for name, point in sorted(answer.latest.items()):
         if name.startswith("folds/"):
             continue
@@ -177,7 +177,7 @@ def readings(answer: Job) -> Table:
 
 
 def spreads(answer: CrossValidation) -> Table:
-    """Results over the folds that are done."""
+    """The results over the completed folds."""
     table = _table(f"{answer.done} of {answer.n} folds", "mean", "std", "each")
     for name, spread in sorted(answer.series.items()):
         table.add_row(Text(name), number(spread.mean), number(spread.std), "  ".join(map(number, spread.values)))
@@ -190,11 +190,11 @@ def plan(answer: Plan) -> Table:
     frozen = answer.parameters - answer.trainable
     facts.add_row("parameters", f"{answer.parameters:,}" + (f", {frozen:,} of them frozen" if frozen else ""))
     if answer.fresh:
-        facts.add_row("drawn anew", Text(", ".join(answer.fresh)))
+        facts.add_row("initialized anew", Text(", ".join(answer.fresh)))
     facts.add_row("memory", f"about {size(answer.memory_bytes)}")
     facts.add_row("rows", f"{answer.train_rows:,} train, {answer.val_rows:,} val, {answer.test_rows:,} test")
-    facts.add_row("steps", f"{answer.steps:,} ({answer.steps_per_epoch:,} an epoch)")
-    facts.add_row("a checkpoint", size(answer.checkpoint_bytes))
+    facts.add_row("steps", f"{answer.steps:,} ({answer.steps_per_epoch:,} per epoch)")
+    facts.add_row("checkpoint", size(answer.checkpoint_bytes))
     return facts
 
 
@@ -214,7 +214,7 @@ def datasets(answers: Iterable[Dataset]) -> Table:
 
 
 def dataset(answer: Dataset) -> RenderableType:
-    table = _table("column", "kind", "missing", "distinct", "what is in it")
+    table = _table("column", "kind", "missing", "distinct", "content")
     for column in answer.schema_.columns:
         inside = ""
         if column.classes and column.counts:
@@ -241,7 +241,7 @@ def preview(answer: Preview) -> Table:
 
 
 def catalog(answer: Catalog) -> Table:
-    table = _table("shelf", "kind", "what it is")
+    table = _table("shelf", "kind", "description")
     for shelf, parts in _shelves(answer):
         for place, part in enumerate(parts):
             table.add_row(Text("" if place else shelf, style="bold"), Text(part.kind), Text(part.summary))
@@ -251,7 +251,7 @@ def catalog(answer: Catalog) -> Table:
 
 
 def parts(answer: Catalog, kind: str) -> list[tuple[str, PartInfo]]:
-    """The parts of one kind; a kind may be on more than one shelf."""
+    """The parts of a kind, with their shelves. Several shelves may have a part of that kind."""
     return [(shelf, part) for shelf, parts in _shelves(answer) for part in parts if part.kind == kind]
 
 
@@ -273,17 +273,17 @@ def workers(answers: Iterable[Worker]) -> Table:
 
 
 def predictions(answer: Predictions, rows: Sequence[Any]) -> Table:
-    table = _table("row", "answer", "how sure")
-    for row, said in zip(rows, answer.predictions, strict=False):
+    table = _table("row", "prediction", "probability")
+    for row, one in zip(rows, answer.predictions, strict=False):
         shown = row if isinstance(row, str) else json.dumps(row)
-        verdict = (
-            number(float(said["value"])) if "value" in said else said.get("label", said.get("text", said.get("tags")))
+        predicted = (
+            number(float(one["value"])) if "value" in one else one.get("label", one.get("text", one.get("tags")))
         )
-        sure = said.get("probabilities", {}).get(said.get("label"))
+        probability = one.get("probabilities", {}).get(one.get("label"))
         table.add_row(
             Text(shown if len(shown) <= 60 else shown[:59] + "…"),
-            Text(str(verdict), style="bold"),
-            "" if sure is None else f"{sure:.0%}",
+            Text(str(predicted), style="bold"),
+            "" if probability is None else f"{probability:.0%}",
         )
     return table
 
@@ -291,7 +291,7 @@ def predictions(answer: Predictions, rows: Sequence[Any]) -> Table:
 def _table(*columns: str) -> Table:
     table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold")
     for name in columns:
-        # An id is there to be copied, so it is never cut.
+        # An id must be possible to copy, so it is never broken.
         table.add_column(Text(name), no_wrap=name in {"id", "kind", "state"}, overflow="fold")
     return table
 

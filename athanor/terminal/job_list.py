@@ -1,4 +1,4 @@
-"""A list of jobs, one line each, with as many columns as the terminal has room for."""
+"""A list of jobs, one line each, with as many columns as fit into the terminal."""
 
 from collections.abc import Callable, Sequence
 
@@ -10,7 +10,7 @@ from athanor.contract import Job
 from athanor.terminal.display import COLOURS, ago, checkpoint_series, is_stopped_early, kind, number
 
 SHORT_ID = 20
-"""Characters of an id that tell it from all others: `job_`, the millisecond of its creation, and a random part."""
+"""Characters that make an id unique: `job_`, the millisecond of its creation, and some random ones."""
 SHORT_NAME = 8
 GAP = 2
 
@@ -18,7 +18,7 @@ Cells = Callable[[Job], str]
 
 
 def table(jobs: Sequence[Job], width: int) -> Table:
-    """A table of at most `width` columns. An id that is cut is still a unique start, which commands accept."""
+    """A table at most `width` characters wide. Commands accept an id that is shortened here."""
     columns: dict[str, Cells] = {
         "id": lambda job: job.id[:SHORT_ID],
         "name": lambda job: job.name or "–",
@@ -45,13 +45,13 @@ def table(jobs: Sequence[Job], width: int) -> Table:
         elif name not in sizes:
             break
     sizes["name"] = min(sizes["name"], least + max(0, free))
-    # The name of a series may be long; ids, states and steps are shown whole.
+    # The name of a series may be cut; ids, states and steps are not.
     sizes["best"] = max(len("best"), sizes["best"] + min(0, free))
     return _table(columns, sizes, jobs)
 
 
 def best(job: Job) -> str:
-    """The best value of the series by which the job chooses its checkpoints; of folds, the mean of their tests."""
+    """The best value of the series that decides on checkpoints; for folds, the mean of their test results."""
     name = checkpoint_series(job)
     if job.folds is not None:
         test = "test/" + name.rpartition("/")[2]
@@ -80,7 +80,7 @@ def _size(name: str, cells: Cells, jobs: Sequence[Job]) -> int:
 def _table(columns: dict[str, Cells], sizes: dict[str, int], jobs: Sequence[Job]) -> Table:
     made = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, GAP - 1, 0, 0), header_style="bold")
     for name in columns:
-        # A name may be long, and a terminal narrow: what is too long is cut, never wrapped.
+        # A long name is cut, never wrapped.
         made.add_column(Text(name), no_wrap=True, overflow="ellipsis", max_width=sizes[name])
     for job in jobs:
         made.add_row(

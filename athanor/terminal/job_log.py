@@ -1,4 +1,4 @@
-"""The log of a job: what happened to it and what its trainer printed, each with its time, in order."""
+"""The log of a job: its events and what its trainer printed, in order, each with its time."""
 
 import unicodedata
 from collections.abc import Iterable, Iterator
@@ -8,7 +8,7 @@ from athanor.contract import Event, Job, State
 
 PAGE = 1000
 WORKERS = {"worker", "supervisor"}
-"""Actors that are not worth a remark: nearly every change is theirs."""
+"""Actors that are not shown: they cause nearly every state change."""
 
 
 def read(client: Client, id: str) -> Iterator[Event]:
@@ -23,7 +23,7 @@ def read(client: Client, id: str) -> Iterator[Event]:
 
 
 def lines(events: Iterable[Event], job: Job) -> Iterator[str]:
-    """A line for each event. The job's error is added to the state change that it caused."""
+    """A line for each event. The change to `failed` also shows the job's error."""
     for event in events:
         text = _say(event)
         is_end = event.kind == "state" and event.data.get("to") == State.FAILED
@@ -50,5 +50,5 @@ def _say(event: Event) -> str:
 
 
 def _printable(text: str) -> str:
-    """Without characters that steer a terminal: a trainer prints what the data hold."""
+    """The text without control characters: a trainer may print what is in the data."""
     return "".join("�" if unicodedata.category(each) == "Cc" and each != "\t" else each for each in text)

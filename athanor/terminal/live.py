@@ -1,4 +1,4 @@
-"""Jobs as they learn: moving bars on a terminal, a plain line now and then anywhere else."""
+"""The progress of jobs: bars in a terminal, a plain line now and then elsewhere."""
 
 import time
 from types import TracebackType
@@ -17,7 +17,7 @@ SECOND = ("test/accuracy", "test/r2", "val/accuracy", "val/f1", "val/r2", "val/l
 
 
 class Board:
-    """A row for every job it is told about. Use it in a `with`: the terminal is given back at the end."""
+    """A row for each job that `update` is called with. Use it in a `with` block, which restores the terminal."""
 
     def __init__(self, console: Console, every: float = 3.0) -> None:
         self._console = console
@@ -46,7 +46,7 @@ class Board:
         self._bars.stop()
 
     def update(self, job: Job, metrics: Metrics | None = None) -> None:
-        """`metrics` may be newer than the job's own latest points; the newer of the two is shown."""
+        """Show a job. `metrics` may be newer than the job's latest points; the newer of the two are shown."""
         points = self._points.setdefault(job.id, {})
         for name, point in job.latest.items():
             _keep(points, name, point)
@@ -89,7 +89,7 @@ class Board:
 
 
 def title(job: Job) -> str:
-    """What a person would call it."""
+    """The job's name, else its architecture and dataset."""
     return job.name or f"{kind(job)} on {job.dataset_id}"
 
 
@@ -107,13 +107,13 @@ def _column(text: str, justify: str = "left", style: str = "none") -> TextColumn
 
 def _keep(points: dict[str, Point], name: str, point: Point) -> None:
     if name.startswith("folds/"):
-        # The steps of one fold come after those of another: the newest is the fold that is on.
+        # Folds are trained one after the other: the newest point is of the current fold.
         name = name.split("/", 2)[2]
     if name not in points or point.step >= points[name].step:
         points[name] = point
 
 
 def _numbers(points: dict[str, Point]) -> list[tuple[str, str]]:
-    """The training loss and the one series that says most about how well it goes."""
+    """The training loss, and the first series of SECOND that there is."""
     names = ["train/loss", next((name for name in SECOND if name in points), None)]
     return [(name, number(points[name].value)) for name in names if name is not None and name in points]

@@ -18,7 +18,7 @@ BOUNDS = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiv
 
 @dataclass(frozen=True)
 class Field:
-    """A field of the spec by its path, such as `hyperparameters.early_stopping`. `root` has the `$defs`."""
+    """A field of the spec with its path, such as `hyperparameters.early_stopping`. `root` holds the `$defs`."""
 
     path: str
     schema: Schema
@@ -26,40 +26,40 @@ class Field:
 
     @property
     def variants(self) -> list[Schema]:
-        """The objects that it may be: one of a group of fields, several of a part, none of a single value."""
+        """The schemas of objects that it may hold: one for a group of fields, several for a part, none for a value."""
         return [one for one in _alternatives(self.schema, self.root) if isinstance(one.get("properties"), dict)]
 
     def to_json(self) -> Schema:
-        """The field's schema with the definitions that it refers to."""
+        """The field's schema together with the definitions to which it refers."""
         needed: Schema = {}
         _gather(self.schema, self.root, needed)
         return {"field": self.path, "schema": self.schema, "$defs": needed}
 
 
-def find(schema: Schema, said: str) -> list[Field]:
-    """The fields whose path, or whose name alone, is `said`."""
+def find(schema: Schema, name: str) -> list[Field]:
+    """The fields whose path is `name`, else those whose last part of the path is `name`."""
     fields = list(_walk(schema, schema, ""))
-    exact = [field for field in fields if field.path == said]
-    return exact or [field for field in fields if field.path.rpartition(".")[2] == said]
+    exact = [field for field in fields if field.path == name]
+    return exact or [field for field in fields if field.path.rpartition(".")[2] == name]
 
 
 def groups(schema: Schema) -> list[str]:
-    """Names of the fields that hold fields."""
+    """The names of the fields that have fields of their own."""
     return list(dict.fromkeys(field.path.rpartition(".")[2] for field in _walk(schema, schema, "") if field.variants))
 
 
 def show(field: Field, catalog: Catalog) -> RenderableType:
-    """Every field of a group; the kinds of a part; the one row of a single value."""
+    """A table of the fields of a group, of the kinds of a part, or of the single value."""
     heading = Text(field.path, style="bold")
     shelved = {part.kind: part.summary for parts in catalog.shelves().values() for part in parts}
     kinds = [_kind(one) for one in field.variants]
     if not kinds:
         return Group(heading, _table({field.path.rpartition(".")[2]: field.schema}, set(), field.root))
     if len(kinds) > 1 and all(kind in shelved for kind in kinds):
-        table = _columns("kind", "what it is")
+        table = _columns("kind", "description")
         for kind in kinds:
             table.add_row(Text(kind), Text(shelved[kind]))
-        return Group(heading, Text("One of these; the fields of each: athanor catalog KIND"), table)
+        return Group(heading, Text("One of these kinds. The fields of a kind: athanor catalog KIND"), table)
     shown: list[RenderableType] = []
     for one in field.variants:
         title = f"{field.path}: {_kind(one)}" if len(kinds) > 1 else field.path
@@ -68,13 +68,13 @@ def show(field: Field, catalog: Catalog) -> RenderableType:
 
 
 def part(shelf: str, answer: PartInfo) -> RenderableType:
-    """Every field of a part in the catalog."""
+    """A table of the fields of a part in the catalog."""
     heading = Text(f"{answer.kind}, one of the {shelf}", style="bold")
     return Group(heading, Text(answer.description), _object(answer.schema_, answer.schema_))
 
 
 def _walk(at: Schema, root: Schema, path: str) -> Iterator[Field]:
-    """Every field but those inside a part, which the catalog shows by its kind."""
+    """Every field except those inside a part, which the catalog shows by its kind."""
     properties = at.get("properties")
     for name, schema in (properties if isinstance(properties, dict) else {}).items():
         field = Field(f"{path}.{name}" if path else name, schema, root)
@@ -84,7 +84,7 @@ def _walk(at: Schema, root: Schema, path: str) -> Iterator[Field]:
 
 
 def _alternatives(schema: Schema, root: Schema) -> Iterator[Schema]:
-    """What a value may be, with references resolved, lists opened and null left out."""
+    """The schemas that a value may have, with references and lists resolved, without null."""
     if "$ref" in schema:
         yield from _alternatives(_resolved(schema, root), root)
     elif isinstance(schema.get("items"), dict):
@@ -127,24 +127,24 @@ def _object(schema: Schema, root: Schema) -> Table:
 
 
 def _table(fields: dict[str, Schema], required: set[str], root: Schema) -> Table:
-    table = _columns("field", "type", "default", "what it does")
+    table = _columns("field", "type", "default", "description")
     for name, field in fields.items():
-        absent = "must be given" if name in required else "–"
+        absent = "required" if name in required else "–"
         default = json.dumps(field["default"], ensure_ascii=False) if "default" in field else absent
         table.add_row(Text(name), Text(_type(field, root)), Text(default), Text(_description(field, root)))
     return table
 
 
 def _description(field: Schema, root: Schema) -> str:
-    said = str(field.get("description", ""))
+    description = str(field.get("description", ""))
     objects = [one for one in _alternatives(field, root) if isinstance(one.get("properties"), dict)]
-    if said or len(objects) != 1:
-        return said
+    if description or len(objects) != 1:
+        return description
     return str(objects[0].get("description", "")).partition("\n")[0]
 
 
 def _type(field: Schema, root: Schema) -> str:
-    """A JSON Schema type in a few words, with its bounds: integer ≥ 1, ≤ 100."""
+    """A JSON Schema type as a short text with its bounds: integer ≥ 1, ≤ 100."""
     if "enum" in field:
         return " | ".join(map(str, field["enum"]))
     if inner := field.get("anyOf") or field.get("oneOf"):

@@ -1,4 +1,4 @@
-"""Where the service is, and the key to it."""
+"""The address of the service and the API key: from arguments, the environment or the data folder."""
 
 import ipaddress
 import os
@@ -13,13 +13,13 @@ KEY_FILE = "admin.key"
 
 
 def find_url(given: str | None) -> str:
-    """The argument, ATHANOR_URL, or where `athanor up` listens; http:// is added where no scheme is said."""
+    """The argument, else ATHANOR_URL, else the address of `athanor up`. http:// is added if there is no scheme."""
     url = (given or os.environ.get("ATHANOR_URL") or DEFAULT_URL).strip().rstrip("/")
     return url if "://" in url else f"http://{url}"
 
 
 def is_local(url: str) -> bool:
-    """Whether the address is this very machine, by name or loopback number."""
+    """Whether the address is this machine: localhost or a loopback address."""
     host = urlsplit(url).hostname or ""
     try:
         return ipaddress.ip_address(host).is_loopback
@@ -28,14 +28,14 @@ def is_local(url: str) -> bool:
 
 
 def find_key(given: str | None, url: str) -> str | None:
-    """The argument, ATHANOR_KEY, or the key file in the data folder.
+    """The argument, else ATHANOR_KEY, else the key file in the data folder. None if there is none.
 
-    The file of the default data folder is the key to a service on this machine, so it is sent nowhere else;
-    naming the folder with ATHANOR_DATA says that it belongs to the address given.
+    The key in the default data folder belongs to a service on this machine, so it is sent to no other machine. A
+    folder set by ATHANOR_DATA belongs to the given address.
     """
-    said = (given or os.environ.get("ATHANOR_KEY") or "").strip()
-    if said:
-        return said
+    key = (given or os.environ.get("ATHANOR_KEY") or "").strip()
+    if key:
+        return key
     folder = os.environ.get("ATHANOR_DATA")
     if not folder and not is_local(url):
         return None

@@ -1,4 +1,4 @@
-"""Weights to a file: resumed where they stopped, checked before they get their name."""
+"""Downloads to a file: continued after a break, and verified before the file gets its name."""
 
 import base64
 import binascii
@@ -22,7 +22,7 @@ IDENTITY = {"Accept-Encoding": "identity"}
 
 @dataclass(frozen=True)
 class Promise:
-    """What the headers say about the bytes: `etag` only where it is strong, so that a resume can rest on it."""
+    """What the headers say about the file. `etag` is None unless it is strong: a resume must not rely on a weak one."""
 
     etag: str | None
     sha256: str
@@ -30,12 +30,12 @@ class Promise:
 
     @classmethod
     def read(cls, response: httpx.Response, held: int = 0) -> "Promise":
-        """Raises DigestMismatch where no SHA-256 is promised, for then nothing could be checked."""
+        """Read the headers; `held` bytes are on disk already. Raises DigestMismatch if they state no SHA-256."""
         etag = response.headers.get("ETag", "")
         named = re.fullmatch(r'(?:W/)?"([0-9a-f]{64})"', etag)
         sha256 = _repr_digest(response.headers.get("Repr-Digest", "")) or (named[1] if named else None)
         if sha256 is None:
-            raise DigestMismatch("the service promised no sha256 for these weights, so they were not downloaded")
+            raise DigestMismatch("the service states no SHA-256 for this file, so it was not downloaded")
         length = response.headers.get("Content-Length")
         return cls(etag if etag.startswith('"') else None, sha256, held + int(length) if length else None)
 
@@ -43,10 +43,10 @@ class Promise:
 def download(
     transport: Transport, source: str, path: Path, progress: Progress | None = None, timeout: float | None = None
 ) -> Path:
-    """The bytes at `source` in `path`. Until they are whole and right they are in `path`.part.
+    """Download `source` to `path`. Until the file is complete and verified, it is `path`.part.
 
-    A .part left by an earlier try is continued. `timeout` is seconds of silence. Raises DigestMismatch, with the .part
-    removed.
+    A .part of an earlier try is continued. `timeout` is the longest silence in seconds. Raises DigestMismatch and
+    removes the .part.
     """
     part = path.with_name(path.name + ".part")
     part.parent.mkdir(parents=True, exist_ok=True)
@@ -62,8 +62,8 @@ def download(
             return path
         part.unlink()
         if not inherited:
-            raise DigestMismatch(f"{path.name}: sha256 {found} arrived where {promise.sha256} was promised; removed")
-        # The .part was of other weights: `best` may have moved since it was begun.
+            raise DigestMismatch(f"{path.name} has the sha256 {found}, not {promise.sha256}; it was removed")
+        # The .part was of another file: `best` may be another checkpoint by now.
         promise, inherited = None, False
 
 

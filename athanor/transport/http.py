@@ -1,4 +1,4 @@
-"""One connection to the service: asks, asks again where that is safe, and turns refusals into exceptions."""
+"""HTTP requests to the service: repeated where that is safe, with error answers raised as exceptions."""
 
 import random
 import time
@@ -9,7 +9,7 @@ from typing import IO, Any
 
 import httpx
 
-from athanor.errors import AthanorError, Unreachable, refusal
+from athanor.errors import AthanorError, Unreachable, error_of
 from athanor.transport.address import is_local
 from athanor.transport.outage import RetryPolicy
 from athanor.version import __version__
@@ -17,18 +17,18 @@ from athanor.version import __version__
 FEW = RetryPolicy()
 ONCE = RetryPolicy(attempts=1)
 SHORTEST = 1.0
-"""Seconds that a request may take at least, however near its deadline is."""
+"""Seconds that every request may take, however near its deadline is."""
 UNSENT = (httpx.ConnectError, httpx.ConnectTimeout)
 BUSY = frozenset({429, 502, 503, 504})
 
 
 def backoff(attempt: int) -> float:
-    """Seconds before try `attempt` + 1: doubling from a tenth to five, with jitter so that clients do not march."""
+    """Seconds before attempt `attempt` + 1: doubling from 0.1 to 5, with jitter to spread the clients' retries."""
     return min(5.0, 0.1 * 2.0 ** min(attempt, 10)) * random.uniform(0.5, 1.0)
 
 
 class Transport:
-    """Safe to share between threads."""
+    """Sends requests to one service. Threads may share it."""
 
     def __init__(self, url: str, key: str | None, timeout: float) -> None:
         self.url = url
@@ -38,10 +38,10 @@ class Transport:
         if key:
             headers["Authorization"] = f"Bearer {key}"
         try:
-            # A proxy set for the outside world would swallow a call to this machine.
+            # A proxy that is set for other hosts must not get calls to this machine.
             self._http = httpx.Client(base_url=url, headers=headers, timeout=timeout, trust_env=not is_local(url))
         except (httpx.InvalidURL, ValueError) as error:
-            raise AthanorError(f"{url} with this key cannot be asked: {error}") from error
+            raise AthanorError(f"the address {url} or the key is malformed: {error}") from error
 
     def close(self) -> None:
         self._http.close()
@@ -59,13 +59,13 @@ class Transport:
         repeatable: bool | None = None,
         retry: RetryPolicy = FEW,
     ) -> httpx.Response:
-        """A whole answer, always a success.
+        """Send a request and return its whole answer, which is a success. Raises AthanorError otherwise.
 
-        Reads are repeated when the connection breaks or the service is busy; anything else only where `repeatable`
-        says that twice is as good as once, or where nothing can have been sent. `retry` says how often.
+        GET and HEAD are repeated if the connection breaks or the service is busy; other methods only if `repeatable`,
+        or if nothing can have been sent. `retry` says how often.
         """
         again = method in {"GET", "HEAD"} if repeatable is None else repeatable
-        # None, for an empty one would take away what the path asks already.
+        # None: an empty dict would remove the query that is in the path.
         asked = {name: value for name, value in (params or {}).items() if value is not None} or None
         for attempt in count():
             cause: httpx.RequestError | None = None
@@ -90,7 +90,7 @@ class Transport:
                     if attempt:
                         retry.tell(None)
                     return response
-                error = refusal(response.status_code, response.content)
+                error = error_of(response.status_code, response.content)
                 may_repeat, pause = again and is_busy, _retry_after(response) or backoff(attempt)
             if not may_repeat or retry.is_over(attempt, self.has_answered):
                 raise error from cause
@@ -100,11 +100,11 @@ class Transport:
 
     @contextmanager
     def open(self, path: str, *, headers: Mapping[str, str], timeout: float | None = None) -> Iterator[httpx.Response]:
-        """An answer to be read as it comes. A break on the way, even inside the block, is Unreachable."""
+        """GET an answer to read as it arrives. A broken connection raises Unreachable, inside the block too."""
         try:
             with self._http.stream("GET", path, headers=headers, timeout=timeout or self.timeout) as response:
                 if not response.is_success:
-                    raise refusal(response.status_code, response.read())
+                    raise error_of(response.status_code, response.read())
                 yield response
         except httpx.RequestError as error:
             raise self._unreachable(error) from error

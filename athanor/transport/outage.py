@@ -1,4 +1,4 @@
-"""What happens while the service does not answer: how long calls are repeated, and what the user is told."""
+"""Outages: how long calls are repeated while the service does not answer, and what the user is told."""
 
 import logging
 import time
@@ -11,7 +11,7 @@ ATTEMPTS = 4
 FIRST_CONTACT = 10
 """Attempts to reach a service that has never answered: about 16 seconds."""
 QUIET = 2.0
-"""Seconds of an outage that are not worth a message."""
+"""Seconds of an outage before the first message."""
 REPEAT = 60.0
 """Seconds between two messages about the same outage."""
 
@@ -21,10 +21,10 @@ OnOutage = Callable[[AthanorError | None], None]
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """When a call that got no answer is sent again.
+    """When a call without an answer is sent again.
 
-    `attempts` bounds the calls to a service; with `endless`, only the calls to one that has never answered.
-    `deadline`, on the clock of time.monotonic(), bounds both.
+    `attempts` is the largest number of calls; with `endless` it applies only to a service that has never answered.
+    `deadline`, on the clock of time.monotonic(), applies in any case.
     """
 
     attempts: int = ATTEMPTS
@@ -33,7 +33,7 @@ class RetryPolicy:
     on_outage: OnOutage | None = None
 
     def is_over(self, attempt: int, has_answered: bool) -> bool:
-        """Whether attempt number `attempt`, counted from 0, was the last."""
+        """Whether the attempt with this number, counted from 0, was the last."""
         if self.is_late:
             return True
         return attempt + 1 >= self.attempts and not (self.endless and has_answered)
@@ -52,29 +52,29 @@ class RetryPolicy:
 
 
 class OutageMessages:
-    """Turns outages into few messages: one soon after the start, one a minute, and one at the end."""
+    """Writes few messages about an outage: one soon after its start, one a minute, and one at its end."""
 
-    def __init__(self, say: Callable[[str], None], quiet: float = QUIET, repeat: float = REPEAT) -> None:
-        self._say, self._quiet, self._repeat = say, quiet, repeat
+    def __init__(self, write: Callable[[str], None], quiet: float = QUIET, repeat: float = REPEAT) -> None:
+        self._write, self._quiet, self._repeat = write, quiet, repeat
         self._since: float | None = None
-        self._said: float | None = None
+        self._written_at: float | None = None
 
     def __call__(self, error: AthanorError | None) -> None:
         now = time.monotonic()
         if error is None:
-            if self._since is not None and self._said is not None:
-                self._say(f"the service answers again after {now - self._since:.0f} s")
-            self._since = self._said = None
+            if self._since is not None and self._written_at is not None:
+                self._write(f"the service answers again after {now - self._since:.0f} s")
+            self._since = self._written_at = None
             return
         if self._since is None:
             self._since = now
-        due = self._since + self._quiet if self._said is None else self._said + self._repeat
+        due = self._since + self._quiet if self._written_at is None else self._written_at + self._repeat
         if now >= due:
-            self._said = now
+            self._written_at = now
             reason = str(error).splitlines()[0]
-            self._say(f"the service does not answer, trying again (^C ends the wait, not the job): {reason}")
+            self._write(f"the service does not answer, trying again (^C ends the wait, not the job): {reason}")
 
 
 def log_outages() -> OutageMessages:
-    """Messages as warnings of the logger `athanor`, which Python prints on standard error unless told otherwise."""
+    """Messages as warnings of the logger `athanor`, which Python prints on standard error by default."""
     return OutageMessages(logging.getLogger("athanor").warning)

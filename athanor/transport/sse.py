@@ -1,4 +1,4 @@
-"""Server-sent events: a job's life as it happens, over as many connections as it takes."""
+"""Server-sent events: a job's events as they happen, with reconnection."""
 
 import json
 import time
@@ -17,7 +17,7 @@ SILENCE = 45.0
 
 @dataclass(frozen=True)
 class ServerEvent:
-    """`kind` is state, metrics, checkpoint, log, warning, or end, after which nothing follows."""
+    """An event of the stream. `kind` is state, metrics, checkpoint, log, warning, or end, the last one."""
 
     kind: str
     data: dict[str, Any]
@@ -30,9 +30,9 @@ class ServerEvent:
 
 
 def listen(transport: Transport, path: str, last_id: str | None = None) -> Iterator[ServerEvent]:
-    """Events until `end`. A broken connection is opened again from the last event seen, however long that takes.
+    """Yield events until `end`. A broken connection is opened again after the last event, without a time limit.
 
-    Raises Unreachable when no event has come at all after about sixteen seconds.
+    Raises Unreachable if no event at all has arrived after about sixteen seconds.
     """
     failures, has_answered = 0, False
     parser = Parser(last_id)
@@ -57,13 +57,13 @@ def listen(transport: Transport, path: str, last_id: str | None = None) -> Itera
 
 
 class Parser:
-    """Bytes to events. `last_id` outlives a connection: it is where the next one goes on."""
+    """Parses bytes into events. `last_id` is kept between connections: the next one continues after it."""
 
     def __init__(self, last_id: str | None = None) -> None:
         self.last_id = last_id
 
     def read(self, chunks: Iterable[bytes]) -> Iterator[ServerEvent]:
-        """An event cut short by the end of the stream is dropped, one without data only moves `last_id`."""
+        """Yield events. An event that the stream cuts off is dropped; one without data only sets `last_id`."""
         kind, data = "message", list[str]()
         for line in _lines(chunks):
             field, _, value = line.partition(":")
@@ -86,11 +86,11 @@ def _object(text: str) -> dict[str, Any]:
 
 
 def _lines(chunks: Iterable[bytes]) -> Iterator[str]:
-    # str.splitlines would also cut at U+2028 and others, which may stand inside a JSON string.
+    # str.splitlines would also split at U+2028 and others, which may be inside a JSON string.
     held = b""
     for chunk in chunks:
         held += chunk
-        # A trailing CR waits, for it may be half of a CRLF.
+        # A trailing CR is kept back: it may be half of a CRLF.
         ready, cr = (held[:-1], b"\r") if held.endswith(b"\r") else (held, b"")
         *whole, rest = ready.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
         held = rest + cr

@@ -1,4 +1,4 @@
-"""A file on its way up, read from disk as it is sent."""
+"""Uploads: a file that is read from disk as it is sent."""
 
 import io
 from pathlib import Path
@@ -7,7 +7,7 @@ from athanor.transport.download import Progress
 
 
 class Upload(io.FileIO):
-    """Counts what is read, so that an upload of any size has a progress bar and costs no memory."""
+    """A file that reports what is read of it, for a progress bar. It is never in memory as a whole."""
 
     def __init__(self, path: Path, progress: Progress | None) -> None:
         super().__init__(path, "rb")

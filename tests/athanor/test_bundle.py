@@ -89,11 +89,11 @@ def test_only_the_members_of_a_bundle_are_read(path: Path, tmp_path: Path) -> No
     with zipfile.ZipFile(path) as archive:
         members = [(name, archive.read(name)) for name in archive.namelist()]
     others = {
-        "has not the files of a bundle: ../up": [*members, ("../up", b"x")],
-        "has not the files of a bundle: /etc/up": [*members, ("/etc/up", b"x")],
-        "has not the files of a bundle: README.md": members[1:],
+        "files are not those of a bundle: ../up": [*members, ("../up", b"x")],
+        "files are not those of a bundle: /etc/up": [*members, ("/etc/up", b"x")],
+        "files are not those of a bundle: README.md": members[1:],
         "one is there twice": [*members, members[0]],
-        "does not name the files": [each for each in members if each[0] != MODEL],
+        "does not list the files": [each for each in members if each[0] != MODEL],
         "SHA256SUMS is too long": [*members[:-1], (DIGESTS, b"x" * 5000)],
     }
     for number, (said, held) in enumerate(others.items()):
@@ -135,4 +135,4 @@ def test_files_that_mean_nothing_are_broken(path: Path) -> None:
     result = CliRunner().invoke(main, ["verify", str(path)])
     assert result.exit_code == 1 and "could not be rebuilt" in result.stderr
     nothing = CliRunner().invoke(main, ["verify", __file__])
-    assert nothing.exit_code == 1 and "is no bundle" in nothing.stderr
+    assert nothing.exit_code == 1 and "is not a bundle" in nothing.stderr

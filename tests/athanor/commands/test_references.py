@@ -60,7 +60,7 @@ def test_the_search_for_an_id_ends_where_older_jobs_begin(service: Stub) -> None
 def test_several_jobs_are_listed_and_none_is_taken(service: Stub, said: str) -> None:
     result = run(service, "cancel", said)
     assert result.exit_code == 5
-    assert f"'{said}' means more than one job" in result.stderr
+    assert f"more than one job matches '{said}'" in result.stderr
     assert f"  {NEW}  reviews\n  {OLD}  reviews\n" in result.stderr
     assert {asked.method for asked in service.asked} == {"GET"}
 
@@ -74,7 +74,7 @@ def test_many_candidates_are_cut(stub: Stub) -> None:
 def test_what_means_no_job_is_said(service: Stub, said: str) -> None:
     result = run(service, "show", said)
     assert result.exit_code == 5
-    assert f"no job has the name '{said}', or an id that starts so" in result.stderr
+    assert f"no job has the name '{said}' or an id that starts with it" in result.stderr
 
 
 def test_a_dataset_is_found(service: Stub) -> None:
@@ -97,5 +97,5 @@ def test_delete_takes_a_name_that_only_one_thing_has(service: Stub) -> None:
     assert run(service, "delete", "films").stdout == f"{UPLOAD} is deleted\n"
     refused = run(service, "delete", "mnist")
     assert refused.exit_code == 5
-    assert "'mnist' means more than one job or dataset" in refused.stderr
+    assert "more than one job or dataset matches 'mnist'" in refused.stderr
     assert OTHER in refused.stderr and TWIN in refused.stderr

@@ -56,7 +56,7 @@ def test_a_picture_without_matplotlib(service: Stub, monkeypatch: pytest.MonkeyP
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     result = run(service, "plot", "job_1", "-o", "curves.png")
     assert result.exit_code == 1
-    assert "a picture needs matplotlib: pip install matplotlib" in result.stderr
+    assert "an image needs matplotlib: pip install matplotlib" in result.stderr
 
 
 def test_the_series_that_were_named(service: Stub) -> None:

@@ -32,7 +32,7 @@ def _row(shown: str, name: str) -> list[str]:
 def test_an_early_stop_is_called_so() -> None:
     assert "step 380 of 2280, epoch 5.0, stopped early" in _shown(**EARLY)
     spec = {"architecture": {"kind": "mlp"}, "hyperparameters": {"early_stopping": RULE}}
-    assert "stopped early: no better val/loss in 5 evaluations" in _shown(**EARLY, spec=spec)
+    assert "stopped early: val/loss did not improve in 5 evaluations" in _shown(**EARLY, spec=spec)
     for state in ("running", "cancelled", "failed"):
         assert "stopped early" not in _shown(**EARLY | {"state": state})
     whole = {"progress": {"step": 60, "steps": 60, "epoch": 3.0, "eta_seconds": None}}

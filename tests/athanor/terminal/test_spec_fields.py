@@ -48,10 +48,10 @@ def service(stub: Stub) -> Stub:
         ("checkpoints", [["keep_best", "integer ≥ 0, ≤ 1000", "1"]]),
         ("resources", [["device", "auto | cpu | cuda", '"auto"']]),
         ("metrics", [["every_steps", "integer ≥ 1, ≤ 1000000", "1"]]),
-        ("dataset", [["id", "string", "must be given"], ["split", "folds | given | holdout"]]),
+        ("dataset", [["id", "string", "required"], ["split", "folds | given | holdout"]]),
         ("split", [["dataset.split: folds"], ["n", "integer ≥ 2, ≤ 100", "5"], ["dataset.split: holdout"]]),
         ("optimizer", [["hyperparameters.optimizer"], ["adam", "Moments."], ["sgd", "Steps."]]),
-        ("ema", [["ema", "number > 0, < 1 | null", "null", "decay of the weights' moving average"]]),
+        ("ema", [["ema", "number > 0, < 1 | null", "null", "decay of an exponential moving average"]]),
     ],
 )
 def test_a_group_of_fields_is_shown(service: Stub, said: str, rows: list[list[str]]) -> None:
@@ -82,7 +82,7 @@ def test_a_program_reads_the_schema_with_all_that_it_refers_to(service: Stub) ->
 
 def test_a_field_without_a_default_is_not_called_required(service: Stub) -> None:
     lines = run(service, "catalog", "hyperparameters").stdout.splitlines()
-    assert "must be given" not in next(line for line in lines if line.strip().startswith("freeze"))
+    assert "required" not in next(line for line in lines if line.strip().startswith("freeze"))
 
 
 def test_a_field_is_found_by_its_name_outside_of_parts() -> None:

@@ -53,5 +53,5 @@ def test_a_key_file_that_cannot_be_read_is_said(monkeypatch: pytest.MonkeyPatch,
 
 
 def test_an_address_that_is_none_is_said() -> None:
-    with pytest.raises(AthanorError, match="cannot be asked"):
+    with pytest.raises(AthanorError, match="or the key is malformed"):
         Client("http://exa mple:port", "k")

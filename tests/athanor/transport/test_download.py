@@ -81,7 +81,7 @@ def test_a_wrong_digest_keeps_the_file_that_was_there(stub: Stub, client: Client
 
 def test_bytes_without_a_promise_are_not_taken(stub: Stub, client: Client, tmp_path: Path) -> None:
     stub.on("GET", SOURCE, Reply(200, BODY, {"ETag": '"v1"'}))
-    with pytest.raises(DigestMismatch, match="promised no sha256"):
+    with pytest.raises(DigestMismatch, match="states no SHA-256"):
         client.pull("job_1", tmp_path / "w")
 
 
