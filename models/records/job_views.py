@@ -31,17 +31,17 @@ def job(tx: Session, job_id: str) -> contract.Job | None:
 
 
 def version(tx: Session, job_id: str) -> int | None:
-    """A number that changes with everything a job shows; None for an unknown id."""
+    """A number that changes whenever the job's answer changes; None for an unknown id."""
     return tx.scalar(select(Job.version).where(Job.id == job_id))
 
 
 def is_from_0_1(tx: Session, job_id: str) -> bool:
-    """Whether version 0.1 accepted a job: its checkpoints can be downloaded, and are read by no later version."""
+    """Whether version 0.1 accepted the job: its checkpoints can be downloaded, but no later version reads them."""
     return tx.scalar(select(Job.id).where(Job.id == job_id, Job.made_with.is_(None))) is not None
 
 
 def best_mode(tx: Session, job_id: str) -> Direction | None:
-    """Which way the series improves that chooses a job's best checkpoint; None for an unknown id."""
+    """The direction of the series that decides on a job's best checkpoint; None for an unknown id."""
     found: Direction | None = tx.scalar(select(Job.spec["checkpoints"]["mode"].as_string()).where(Job.id == job_id))
     return found
 
@@ -54,7 +54,7 @@ def state(tx: Session, job_id: str) -> State | None:
 def page(
     tx: Session, state: State | None, tags: Sequence[tuple[str, str]], after: str | None, limit: int
 ) -> list[contract.Job]:
-    """Newest first. `tags` are (name, value): a job has all of them."""
+    """Jobs, newest first, that have all `tags` (name, value)."""
     query = select(Job).order_by(Job.id.desc()).limit(limit)
     if state is not None:
         query = query.where(Job.state == state)
@@ -118,7 +118,7 @@ def _answers(tx: Session, rows: list[Job]) -> list[contract.Job]:
 
 
 def _folds(trainings: int, latest: dict[str, Point]) -> CrossValidation | None:
-    """The tests of the folds that are done, side by side. None of a job that is a single training."""
+    """The test results of the completed folds. None for a job with a single training."""
     if trainings == 1:
         return None
     tests: dict[str, list[float]] = defaultdict(list)
