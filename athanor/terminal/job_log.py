@@ -37,9 +37,10 @@ def _say(event: Event) -> str:
     match event.kind:
         case "state":
             before = f"{data['from']} → " if data.get("from") else ""
-            actor = data.get("actor")
+            # The name of the API key that asked for it; events of 0.1 name only the actor, "user".
+            by = data.get("by") or (data.get("actor") if data.get("actor") not in WORKERS else None)
             remarks = [str(data["reason"])] if data.get("reason") else []
-            remarks += [f"by {actor}"] if actor and actor not in WORKERS else []
+            remarks += [f"by {by}"] if by else []
             remarks += [f"attempt {event.attempt}"] if data.get("to") == State.STARTING else []
             return f"state       {before}{data.get('to')}" + (f" ({', '.join(remarks)})" if remarks else "")
         case "checkpoint":

@@ -27,7 +27,8 @@ def service(stub: Stub) -> Stub:
     ]
     second = [
         _event(5, "warning", message="the best checkpoint is lost"),
-        _event(6, "state", **{"from": "running", "to": "failed", "reason": "error", "actor": "supervisor"}),
+        _event(6, "state", **{"from": "running", "to": "queued", "reason": "resumed", "actor": "key", "by": "ann"}),
+        _event(7, "state", **{"from": "running", "to": "failed", "reason": "error", "actor": "supervisor"}),
     ]
 
     def events(asked: Asked) -> Reply:
@@ -51,6 +52,7 @@ def test_everything_that_happened_is_told_with_its_time(service: Stub) -> None:
         f"{TIME}  log         reading �[2J rows",
         f"{TIME}  checkpoint  step 60 (best)",
         f"{TIME}  warning     the best checkpoint is lost",
+        f"{TIME}  state       running → queued (resumed, by ann)",
         f"{TIME}  state       running → failed (error): the loss is NaN at step 90 (diverged)",
     ]
 
@@ -61,5 +63,12 @@ def test_the_lines_of_the_trainer_alone(service: Stub) -> None:
 
 def test_a_program_reads_the_events(service: Stub) -> None:
     said = json.loads(run(service, "logs", "job_1", "--json").stdout)
-    assert [event["kind"] for event in said["events"]] == ["state", "state", "log", "checkpoint", "warning", "state"]
+    assert [event["kind"] for event in said["events"]] == [
+        "state",
+        "state",
+        "log",
+        "checkpoint",
+        "warning",
+        *["state"] * 2,
+    ]
     assert said["error"]["code"] == "diverged"
