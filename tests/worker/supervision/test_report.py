@@ -82,7 +82,7 @@ def test_a_folder_that_is_a_link_is_not_taken(report: Report, store: FolderStore
     told = snapshot(report, 10)
     (report.trainer_folder / "step-10").rename(tmp_path / "elsewhere")
     (report.trainer_folder / "step-10").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(ProtocolError, match="no snapshot"):
+    with pytest.raises(ProtocolError, match="not a snapshot"):
         report.checkpoint(told)
     assert store.keys("jobs") == []
 
@@ -91,7 +91,7 @@ def test_a_folder_that_is_a_link_is_not_taken(report: Report, store: FolderStore
 def test_only_the_files_of_a_snapshot_are_taken(names: tuple[str, ...], report: Report, store: FolderStore) -> None:
     told = snapshot(report, 10)
     told = told.model_copy(update={"files": [SnapshotFile(name=name, bytes=1, sha256="0" * 64) for name in names]})
-    with pytest.raises(ProtocolError, match="no snapshot"):
+    with pytest.raises(ProtocolError, match="not a snapshot"):
         report.checkpoint(told)
     assert store.keys("jobs") == []
 
