@@ -1,4 +1,4 @@
-"""The application: lifespan, routers, handlers. `uvicorn api.app:app` serves it."""
+"""The FastAPI application: lifespan, routers, middleware. `uvicorn api.app:app` serves it."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -7,8 +7,8 @@ from anyio import CapacityLimiter
 from fastapi import APIRouter, Depends, FastAPI
 
 from api import problems, queries
-from api.auth import Gate
-from api.body_limits import Bodies
+from api.auth import Authentication
+from api.body_limits import BodyLimits
 from api.deps import Service, authenticate
 from api.routes import (
     catalog,
@@ -33,7 +33,7 @@ from models.storage.store import open_store
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """An application over one database. Nothing is opened before its lifespan begins."""
+    """Build the application. The database and the store are opened when its lifespan begins."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -53,15 +53,15 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=lifespan,
         dependencies=[Depends(queries.check)],
     )
-    # Deny by default: the key is asked for here, once for every route below /v1.
+    # Deny by default: this one dependency requires a key for every route below /v1.
     guarded = APIRouter(prefix="/v1", dependencies=[Depends(authenticate)], responses={"4XX": {"model": Problem}})
     for room in (datasets, jobs, forks, metrics, events, checkpoints, exports, predictions, catalog, workers):
         guarded.include_router(room.router)
     app.include_router(guarded)
     app.include_router(health.router)
-    # The last added is the outermost: a body is counted and a request named before the key is looked at.
-    app.add_middleware(Gate)
-    app.add_middleware(Bodies, limits=settings.limits)
+    # The last added is the outermost: the body is limited and the request gets its id before the key is checked.
+    app.add_middleware(Authentication)
+    app.add_middleware(BodyLimits, limits=settings.limits)
     problems.install(app)
     return app
 

@@ -1,11 +1,11 @@
-"""The gate: whoever asks for anything under /v1 shows a key before a byte of the body is read."""
+"""Authentication: every request below /v1 needs an API key, which is checked before the body is read."""
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api import schema
-from api.deps import Service
+from api.deps import KEY_NEEDED, Service
 from api.problems import database_away, respond
 from api.schema import WrongSchema
 from models.records import keys
@@ -15,10 +15,10 @@ from models.records.keys import Caller
 GUARDED = "/v1"
 
 
-class Gate:
-    """Middleware that finds the caller of `Authorization: Bearer ath_…` and leaves it in `request.state.caller`.
+class Authentication:
+    """Middleware that looks up the key of `Authorization: Bearer ath_…` and sets `request.state.caller`.
 
-    The router asks for that caller again (deps.authenticate), so a path this middleware overlooked would stay shut.
+    The router requires that caller too (deps.authenticate): a path that this middleware misses still answers 401.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -35,7 +35,7 @@ class Gate:
         except DatabaseUnavailable as error:
             return await database_away(request, error)(scope, receive, send)
         if caller is None:
-            detail = "send a key that is in force: Authorization: Bearer ath_…"
+            detail = KEY_NEEDED
             answer = respond(request, 401, "unauthorized", detail, headers={"WWW-Authenticate": "Bearer"})
             return await answer(scope, receive, send)
         request.state.caller = caller
@@ -47,6 +47,6 @@ def _find(service: Service, authorization: str) -> Caller | None:
     if scheme.lower() != "bearer" or not presented:
         return None
     with service.database.reading() as tx:
-        # At every request: a database may be migrated under a process that runs.
+        # At every request: the database may be migrated while this process runs.
         schema.check(tx)
         return keys.find(tx, presented.strip())

@@ -1,4 +1,4 @@
-"""Bodies: a name for each request, and none of them larger than its route allows."""
+"""Body limits: no request body is larger than its route allows. Each request gets an id."""
 
 from uuid import uuid4
 
@@ -11,11 +11,11 @@ from models.settings import Limits
 
 UPLOADS = "/v1/datasets"
 OVERHEAD = 64 * 1024
-"""What a multipart form adds to the file in it."""
+"""Bytes that a multipart form may add to the file in it."""
 
 
-class Bodies:
-    """Middleware that counts a body as it arrives, whatever Content-Length says, and adds X-Request-Id."""
+class BodyLimits:
+    """Middleware that counts a body's bytes as they arrive, whatever Content-Length says, and adds X-Request-Id."""
 
     def __init__(self, app: ASGIApp, limits: Limits) -> None:
         self.app, self.limits = app, limits
@@ -36,7 +36,7 @@ class Bodies:
         name, limit = self._limit(scope["path"])
         seen = 0
 
-        def refusal() -> Refused:
+        def too_large() -> Refused:
             return Refused(413, "over_limit", f"the body is larger than {name} = {limit:,} bytes")
 
         async def counted() -> Message:
@@ -44,7 +44,7 @@ class Bodies:
             message = await receive()
             seen += len(message.get("body", b""))
             if seen > limit:
-                raise refusal()
+                raise too_large()
             return message
 
         async def named(message: Message) -> None:
@@ -54,7 +54,7 @@ class Bodies:
 
         declared = request.headers.get("content-length", "")
         if declared.isdecimal() and int(declared) > limit:
-            refused = refusal()
+            refused = too_large()
             answer = respond(request, 413, refused.code, refused.detail, headers={"Connection": "close"})
             return await answer(scope, receive, named)
         await self.app(scope, counted, named)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sqlalchemy.exc import NoResultFound
 
-from api.dataset_store import is_whole, restore, shelve, unshelve
+from api.dataset_store import add_dataset, fetch_rows, has_rows, restore_rows
 from api.deps import Service
 from api.problems import Refused
 from athanor.contract import Dataset
@@ -40,7 +40,7 @@ def _is_whole(service: Service, dataset_id: str) -> bool:
     before = _seen.get(blob)
     if before is not None and before[0] == size and now - before[1] < HASH_AGAIN:
         return True
-    if not is_whole(service, dataset_id):
+    if not has_rows(service, dataset_id):
         return False
     _seen[blob] = (size, now)
     return True
@@ -57,28 +57,28 @@ def find(service: Service, dataset_id: str) -> Dataset | None:
 
 
 def fetch(service: Service, dataset_id: str, destination: Path) -> None:
-    """Copy a dataset's rows to `destination`; damaged ones of a built-in set are made again. Raises as `unshelve`."""
+    """Copy a dataset's rows to `destination`; damaged ones of a built-in set are made again. Raises as `fetch_rows`."""
     try:
-        unshelve(service, dataset_id, destination)
+        fetch_rows(service, dataset_id, destination)
     except Refused as refused:
         if refused.code != "corrupt_dataset" or dataset_id not in DATASETS:
             raise
         find(service, dataset_id)
-        unshelve(service, dataset_id, destination)
+        fetch_rows(service, dataset_id, destination)
 
 
 def _write_down(service: Service, kind: str) -> Dataset | None:
     with service.database.reading() as tx:
         found = datasets.get(tx, kind)
-    if found is not None and is_whole(service, kind):
+    if found is not None and has_rows(service, kind):
         return found
     with tempfile.TemporaryDirectory(dir=service.settings.scratch) as folder:
         rows = Path(folder) / "rows.parquet"
         taken = intake.ingest(DATASETS[kind].model_validate({}).source(), rows)
-        if found is not None and restore(service, found, taken, rows):
+        if found is not None and restore_rows(service, found, taken, rows):
             return found
         sha256 = hashlib.sha256(rows.read_bytes()).hexdigest()
         size = rows.stat().st_size
-        shelve(service, taken, rows, id=kind, name=kind, format=datasets.BUILT_IN, size=size, sha256=sha256)
+        add_dataset(service, taken, rows, id=kind, name=kind, format=datasets.BUILT_IN, size=size, sha256=sha256)
     with service.database.reading() as tx:
         return datasets.get(tx, kind)

@@ -1,4 +1,4 @@
-"""Datasets on the shelf: first their rows into the store, then the row that says so; and down again."""
+"""The rows of datasets in the store: add, fetch, restore. Files are stored before the database names them."""
 
 from pathlib import Path
 
@@ -13,10 +13,10 @@ from models.records.ids import new_id
 from models.storage.store import Corrupt, checked, fetch_dataset
 
 
-def shelve(
+def add_dataset(
     service: Service, taken: Intake, rows: Path, *, id: str, name: str, format: str, size: int, sha256: str
 ) -> bool:
-    """Keep what intake wrote to `rows`. False where the same dataset came by another request meanwhile."""
+    """Store the file `rows` that the intake wrote, and add the dataset. False if another request has just added it."""
     blob = _put(service, rows)
     new = datasets.New(
         id=id,
@@ -38,24 +38,26 @@ def shelve(
     return True
 
 
-def unshelve(service: Service, dataset_id: str, destination: Path) -> None:
-    """Copy a dataset's rows to `destination`. Raises Refused: 404, or 409 where the store has lost or damaged them."""
+def fetch_rows(service: Service, dataset_id: str, destination: Path) -> None:
+    """Copy a dataset's rows to `destination`. Raises Refused: 404, or 409 if the stored rows are lost or damaged."""
     try:
         fetch_dataset(service.store, service.database, dataset_id, destination)
     except Corrupt as error:
-        detail = f"the rows of dataset {dataset_id} are lost or damaged; upload the same file again to put them back"
+        detail = f"the rows of dataset {dataset_id} are lost or damaged; upload the same file again to restore them"
         raise Refused(409, "corrupt_dataset", detail) from error
     except NoResultFound:
         raise missing("dataset", dataset_id) from None
 
 
-def restore(service: Service, dataset: Dataset, taken: Intake, rows: Path) -> bool:
-    """Put the rows of a dataset away once more, where the store has lost or damaged them. False where it is deleted.
+def restore_rows(service: Service, dataset: Dataset, taken: Intake, rows: Path) -> bool:
+    """Store the rows of a dataset again, after the store lost or damaged them. False if the dataset was deleted.
 
-    Raises Refused (409) where these rows are not those: an earlier version took the same file in otherwise.
+    Raises Refused (409) if these rows differ from the dataset's: an earlier version read the same file differently.
     """
     if (taken.rows, taken.schema) != (dataset.rows, dataset.schema_):
-        detail = f"this version reads the file otherwise than dataset {dataset.id} was read: delete that one first"
+        detail = (
+            f"this version reads the file differently than dataset {dataset.id} was read; delete that dataset first"
+        )
         raise Refused(409, "other_schema", detail)
     blob = _put(service, rows)
     try:
@@ -68,8 +70,8 @@ def restore(service: Service, dataset: Dataset, taken: Intake, rows: Path) -> bo
     return True
 
 
-def is_whole(service: Service, dataset_id: str) -> bool:
-    """Whether the store still has a dataset's rows, byte for byte."""
+def has_rows(service: Service, dataset_id: str) -> bool:
+    """Whether the store still has a dataset's rows with the right digest."""
     try:
         with service.database.reading() as tx:
             blob = datasets.blob_of(tx, dataset_id)
@@ -81,6 +83,6 @@ def is_whole(service: Service, dataset_id: str) -> bool:
 
 
 def _put(service: Service, rows: Path) -> datasets.Blob:
-    # A place of its own: a deletion of the same dataset, in progress meanwhile, does not reach it.
+    # A new key: a deletion of the same dataset that runs at the same time does not remove it.
     key = f"datasets/{new_id('put')}"
     return datasets.Blob(key, service.store.put(key, rows))

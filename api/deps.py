@@ -1,4 +1,4 @@
-"""What a route asks for: the service's parts, the caller, a page."""
+"""Dependencies of the routes: the service, the caller, the page of a list."""
 
 import logging
 from dataclasses import dataclass
@@ -24,16 +24,16 @@ class Service:
     store: Store
     broker: Broker
     intakes: CapacityLimiter
-    """How many uploads are read at once: each may take a processor and gibibytes."""
+    """Limits the uploads that are read at once: each may use a processor and gigabytes of memory."""
     exports: CapacityLimiter
-    """How many networks are exported at once, for the same reason."""
+    """Limits the networks that are exported at once, for the same reason."""
 
     def discard(self, prefix: str) -> None:
-        """Remove from the store what no row names. What cannot be removed now is left to the garbage collectors."""
+        """Delete stored files that no row names. What cannot be deleted now is left to the garbage collector."""
         try:
             self.store.delete(prefix)
         except (OSError, *DatabaseUnavailable) as error:
-            logger.warning("%s: no row names it, and it stays for now: %s", prefix, error)
+            logger.warning("the stored files %s are unused and could not be deleted yet: %s", prefix, error)
 
 
 def _service(request: Request) -> Service:
@@ -41,6 +41,7 @@ def _service(request: Request) -> Service:
     return service
 
 
+KEY_NEEDED = "send a valid API key in the header Authorization: Bearer ath_…"
 LAST = 2**63 - 1
 """The largest step or event number a row can hold."""
 
@@ -48,10 +49,10 @@ Parts = Annotated[Service, Depends(_service)]
 
 
 def authenticate(request: Request) -> Caller:
-    """The caller that the gate found. Everything under /v1 asks for it, at the router: deny by default."""
+    """The caller that the middleware found. The router requires it for everything below /v1: deny by default."""
     caller: Caller | None = getattr(request.state, "caller", None)
     if caller is None:
-        raise Refused(401, "unauthorized", "send a key that is in force: Authorization: Bearer ath_…")
+        raise Refused(401, "unauthorized", KEY_NEEDED)
     return caller
 
 
@@ -60,15 +61,17 @@ Authenticated = Annotated[Caller, Depends(authenticate)]
 
 @dataclass(frozen=True)
 class Window:
-    """Which page of a list."""
+    """The page of a list that is asked for: `limit` items after the cursor `after`."""
 
     limit: int
     after: str | None
 
 
 def _window(
-    limit: Annotated[int, Query(ge=1, le=100)] = 20,
-    after: Annotated[str | None, Query(max_length=200, description="`next` of the page before")] = None,
+    limit: Annotated[int, Query(ge=1, le=100, description="The number of items in the page.")] = 20,
+    after: Annotated[
+        str | None, Query(max_length=200, description="The `next` of the previous page; default: the first page.")
+    ] = None,
 ) -> Window:
     return Window(limit, after)
 

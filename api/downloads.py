@@ -1,4 +1,4 @@
-"""A file as an answer: whole or a range of it, checked by digest, and not at all where the caller has it already."""
+"""Files as answers: whole or by range, with digests, and 304 if the caller already has the file."""
 
 import base64
 from collections.abc import Callable, Iterator
@@ -15,7 +15,7 @@ from api.ranges import Unsatisfiable, parse
 
 @dataclass(frozen=True)
 class Conditions:
-    """Which part of a file is wanted, and unless what."""
+    """The request headers Range, If-Range and If-None-Match."""
 
     range: str | None
     if_range: str | None
@@ -35,7 +35,7 @@ Conditional = Annotated[Conditions, Depends(_conditions)]
 
 @dataclass(frozen=True)
 class Download:
-    """A file, its name for the caller, and how to read it from byte `start` up to `stop`."""
+    """A file to send: `name` is what the caller sees; `read(start, stop)` gives its bytes from start up to stop."""
 
     name: str
     size: int
@@ -45,7 +45,7 @@ class Download:
 
 
 def send(request: Request, file: Download, wanted: Conditions, more: dict[str, str] | None = None) -> Response:
-    """200, 206, 304 or 416. HEAD is GET without the body; the ETag is the sha256, `Repr-Digest` the same again."""
+    """Answer with 200, 206, 304 or 416. The ETag and `Repr-Digest` are the SHA-256; HEAD has the headers of GET."""
     etag = f'"{file.sha256}"'
     headers = {
         "ETag": etag,
@@ -59,7 +59,7 @@ def send(request: Request, file: Download, wanted: Conditions, more: dict[str, s
     if known(wanted.if_none_match, etag):
         return Response(status_code=304, headers=headers)
     try:
-        # RFC 9110 §14.2: a range is asked for by GET alone.
+        # RFC 9110 §14.2: Range applies to GET only.
         ranged = wanted.range if request.method == "GET" and wanted.if_range in (None, etag) else None
         part = parse(ranged, file.size)
     except Unsatisfiable:

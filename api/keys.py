@@ -1,4 +1,4 @@
-"""`python -m api.keys`: make, list and revoke API keys, with the database at hand and no service running."""
+"""`python -m api.keys`: make, list and revoke API keys. It uses the database directly; no service needs to run."""
 
 import argparse
 import sys
@@ -10,11 +10,13 @@ from models.settings import Settings
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="athanor key", description="API keys.")
+    parser = argparse.ArgumentParser(prog="athanor key", description="Make, list and revoke API keys.")
     verbs = parser.add_subparsers(dest="verb", required=True)
-    verbs.add_parser("new", help="make a key and print it, this once").add_argument("--name", default="admin")
-    verbs.add_parser("list", help="public ids and names of the keys in force")
-    verbs.add_parser("revoke", help="end a key").add_argument("id", help="its public id")
+    verbs.add_parser("new", help="make a key and print it; it is shown only once").add_argument(
+        "--name", default="admin", help="a name for the key, shown in events (default: admin)"
+    )
+    verbs.add_parser("list", help="print the public ids and names of the valid keys")
+    verbs.add_parser("revoke", help="make a key invalid").add_argument("id", help="the key's public id")
     chosen = parser.parse_args()
     settings = Settings()
     database = Database(settings.database)
@@ -30,7 +32,7 @@ def main() -> int:
                 for key_id, name in keys.names(tx):
                     print(key_id, name)
             case "revoke" if not keys.revoke(tx, chosen.id):
-                print(f"there is no key '{chosen.id}' in force", file=sys.stderr)
+                print(f"there is no valid key '{chosen.id}'; see: athanor key list", file=sys.stderr)
                 return 1
     return 0
 

@@ -1,4 +1,4 @@
-"""Lists, a page at a time."""
+"""Pages of lists."""
 
 from typing import TypeVar
 
@@ -8,6 +8,6 @@ Row = TypeVar("Row", Job, Dataset, Checkpoint, Worker)
 
 
 def page(found: list[Row], limit: int) -> Page[Row]:
-    """A page of what was found, one more than `limit` having been asked for."""
+    """A page of at most `limit` rows. `found` was read with a limit of one more, which tells whether more follow."""
     data, more = found[:limit], len(found) > limit
     return Page(data=data, has_more=more, next=data[-1].id if more else None)

@@ -1,4 +1,4 @@
-"""Query parameters: a name that a route does not know is refused, and so is a second value where one is meant."""
+"""Query parameters: unknown names are refused, and so are several values for a parameter that takes one."""
 
 from collections.abc import Iterator
 from difflib import get_close_matches
@@ -12,13 +12,13 @@ from api.problems import MOST_FAULTS, Refused
 from athanor.contract import Fault
 
 LONGEST = 50
-"""Characters of a name that are said again."""
+"""Characters of a name that a message repeats."""
 
 
 async def check(request: Request) -> None:
-    """Raises Refused (422) for a parameter that the route does not have, or that is given more often than it may be.
+    """Raises Refused (422) for a query parameter that the route does not have, or that is repeated and may not be.
 
-    Every route depends on it, at the application. On the loop itself: a route that needs no thread gets by without one.
+    The application makes every route depend on it. It is async so that it needs no thread of its own.
     """
     route = request.scope.get("route")
     if not request.query_params or not isinstance(route, APIRoute):
@@ -34,16 +34,16 @@ async def check(request: Request) -> None:
 
 
 def _fault(name: str, times: int, known: dict[str, bool]) -> Fault | None:
-    said = name[:LONGEST]
+    shown = name[:LONGEST]
     if name not in known:
         close = get_close_matches(name, known, 1)
-        names = f"one of {', '.join(sorted(known))}" if known else "the path alone"
+        names = f"use one of: {', '.join(sorted(known))}" if known else "this path has no parameters"
         suggestion = f"did you mean '{close[0]}'?" if close else names
-        message = f"there is no parameter '{said}' here"
-        return Fault(pointer=f"?{said}", code="unknown_parameter", message=message, suggestion=suggestion)
+        message = f"there is no parameter '{shown}' here"
+        return Fault(pointer=f"?{shown}", code="unknown_parameter", message=message, suggestion=suggestion)
     if times > 1 and not known[name]:
-        message = f"{said} is given {times:,} times; one value is meant"
-        return Fault(pointer=f"?{said}", code="repeated_parameter", message=message)
+        message = f"{shown} is given {times:,} times; give it once"
+        return Fault(pointer=f"?{shown}", code="repeated_parameter", message=message)
     return None
 
 

@@ -1,4 +1,4 @@
-"""Byte ranges (RFC 9110 §14): which part of a file a request wants."""
+"""Byte ranges of a file (RFC 9110 §14)."""
 
 import re
 
@@ -10,7 +10,7 @@ class Unsatisfiable(ValueError):
 
 
 def parse(header: str | None, size: int) -> tuple[int, int] | None:
-    """(start, stop) of the one range asked for; None for the whole file, as also for forms not served here.
+    """(start, stop) of the requested range. None means the whole file: no range, several ranges, or another unit.
 
     Raises Unsatisfiable.
     """

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from api.routes import catalog
-from athanor import spec_fields
 from athanor.contract import Fork, PartInfo
+from athanor.terminal import spec_fields
 from models.parts.architecture import Architecture, Recipe
 from models.parts.shelves import SHELVES
 from models.registry import Buildable

@@ -1,4 +1,4 @@
-"""Bringing an installation's database to the tables this version knows."""
+"""The database schema: check that it fits this version, and run missing migrations."""
 
 import sys
 from functools import cache
@@ -17,7 +17,7 @@ MIGRATIONS = Path(__file__).parents[1] / "migrations"
 
 
 class WrongSchema(Exception):
-    """The database has other tables than this version knows; the sentence names the command that mends it."""
+    """The database schema belongs to another version. The message names the command that fixes it."""
 
 
 @cache
@@ -32,7 +32,7 @@ def _known() -> tuple[str, frozenset[str]]:
 
 
 def check(tx: Session) -> None:
-    """Raises WrongSchema where the database was never migrated, or by an older or a newer version."""
+    """Raises WrongSchema if the database was never migrated, or last migrated by an older or a newer version."""
     head, known = _known()
     found = revisions(tx)
     there = ", ".join(sorted(found))
@@ -42,17 +42,17 @@ def check(tx: Session) -> None:
         raise WrongSchema("the database has no tables yet: run `alembic upgrade head` (`athanor up` does it itself)")
     if found <= known:
         raise WrongSchema(
-            f"an older version left the database at {there}, and this one, {__version__}, needs {head}: "
+            f"the database is at revision {there} of an older version; this version, {__version__}, needs {head}: "
             "run `alembic upgrade head`"
         )
     raise WrongSchema(
-        f"a newer version brought the database to {there}, and this one, {__version__}, knows no further than {head}: "
-        f"start the newer version, or back up and let it run `alembic downgrade {head}`"
+        f"the database is at revision {there} of a newer version; this version, {__version__}, needs {head}: "
+        f"start the newer version, or back up the database and run the newer version's `alembic downgrade {head}`"
     )
 
 
 def upgrade(database: Database) -> None:
-    """Run the migrations that are still missing, in one transaction. Exits where a newer version ran its own."""
+    """Run the missing migrations in one transaction. Exits if a newer version has migrated the database."""
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     known = ScriptDirectory.from_config(config)
@@ -62,9 +62,9 @@ def upgrade(database: Database) -> None:
         if unknown:
             where = database.engine.url.render_as_string(hide_password=True)
             sys.exit(
-                f"the database {where} was brought to {', '.join(sorted(unknown))} by a newer version, "
-                f"and this one, {__version__}, knows no further than {known.get_current_head()}: start the newer "
-                f"version, or back up and let it run `alembic downgrade {known.get_current_head()}` first"
+                f"the database {where} is at revision {', '.join(sorted(unknown))} of a newer version; "
+                f"this version, {__version__}, needs {known.get_current_head()}: start the newer version, or back up "
+                f"the database and run the newer version's `alembic downgrade {known.get_current_head()}`"
             )
         config.attributes["connection"] = connection
         command.upgrade(config, "head")

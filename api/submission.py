@@ -86,7 +86,7 @@ def of(caller: Caller, planned: Planned, said: str, idempotency_key: str | None)
 def accept(service: Service, response: Response, wanted: jobs.Submission, check: Callable[[], object]) -> Job:
     """Queue a job and ring: 201, or 200 with the job that the same request made before. Raises KeyReused.
 
-    `check` says again, by a Refusal, whether the job can work.
+    `check` says again, by a SpecError, whether the job can work.
     """
     try:
         with service.database.writing() as tx:

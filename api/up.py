@@ -1,4 +1,4 @@
-"""`python -m api.up`: the embedded service, API and local worker over one data folder, with nothing else installed."""
+"""`python -m api.up`: the embedded service, an API and a local worker that share one data folder."""
 
 import argparse
 import fcntl
@@ -15,7 +15,7 @@ import uvicorn
 
 from api import schema
 from api.uploads import tidy
-from api.worker_process import Keeper
+from api.worker_process import WorkerProcess
 from athanor.processes.parent_watch import heed_hangup
 from models.records import keys
 from models.records.database import Database
@@ -28,35 +28,38 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="athanor up", description="Start the API and a local worker.")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8500)
-    parser.add_argument("--data", type=Path, default=Settings().data, help="folder for everything the service keeps")
-    parser.add_argument("--workers", type=int, default=1, help="jobs at once; with CUDA, one a device")
+    parser.add_argument("--data", type=Path, default=Settings().data, help="folder of the database, files and key")
+    parser.add_argument("--workers", type=int, default=1, help="jobs that train at once; with CUDA, one per device")
     return parser.parse_args()
 
 
 def lock(data: Path) -> IO[str]:
-    """Hold the data folder for as long as the answer lives. Exits where another service has it."""
+    """Lock the data folder until the returned file is closed. Exits if another service has locked it."""
     held = (data / "athanor.lock").open("w")
     try:
         fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        sys.exit(f"another athanor is up over {data}; stop it, or choose another --data")
+        sys.exit(f"another service uses the data folder {data}; stop it, or choose another with --data")
     return held
 
 
 def admin_key(database: Database, data: Path, host: str) -> None:
-    """Make the first key, readable by this user alone. A service open to others must have been given one before."""
+    """Make the first key and write it to a file that only this user can read.
+
+    Exits if there is no key yet and other machines can reach `host`.
+    """
     with database.reading() as tx:
         has_keys = bool(keys.names(tx))
     if not has_keys and not is_loopback(host):
         sys.exit(
-            f"{host} can be reached from other machines and there is no key yet: start once on 127.0.0.1, "
-            "or run `athanor key new`"
+            f"other machines can reach {host}, and there is no key yet: make one with `athanor key new`, "
+            "or start the service once on 127.0.0.1"
         )
     if has_keys:
         return
     with database.writing() as tx:
         key = keys.create(tx, "admin")
-        # Inside the transaction: a key that could not be written down is not made.
+        # Inside the transaction: if the file cannot be written, no key is made.
         handle = os.open(data / KEY_FILE, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         os.fchmod(handle, 0o600)
         with os.fdopen(handle, "w") as file:
@@ -79,14 +82,14 @@ def main() -> None:
         access_log=False,
         timeout_graceful_shutdown=3,
     )
-    # First of all: where the port is taken, nothing has been made yet.
+    # First: if the port is taken, nothing has been made yet.
     listening = config.bind_socket()
     port = listening.getsockname()[1]
     data = chosen.data.absolute()
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
     os.environ["ATHANOR_DATA"] = str(data)
     settings = Settings()
-    # uvicorn raises the signal again once it has shut down: without this, nobody would wait for the worker.
+    # uvicorn raises the signal again after it has shut down; this handler leads to `finally`, which stops the worker.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     heed_hangup()
     held = lock(data)
@@ -95,26 +98,26 @@ def main() -> None:
     admin_key(database, data, chosen.host)
     database.close()
     tidy(settings.scratch, 0.0)
-    keeper = Keeper(chosen.workers)
+    worker = WorkerProcess(chosen.workers)
     try:
-        keeper.start()
+        worker.start()
         Announced(config, f"Athanor on http://{chosen.host}:{port}\nkey in {data / KEY_FILE}").run([listening])
     finally:
-        keeper.stop()
+        worker.stop()
         held.close()
 
 
 class Announced(uvicorn.Server):
-    """A server that says where it is once it can be asked."""
+    """A server that prints `message` once it accepts requests."""
 
-    def __init__(self, config: uvicorn.Config, words: str) -> None:
+    def __init__(self, config: uvicorn.Config, message: str) -> None:
         super().__init__(config)
-        self.words = words
+        self.message = message
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
-            print(self.words, flush=True)
+            print(self.message, flush=True)
 
 
 if __name__ == "__main__":

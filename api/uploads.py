@@ -1,4 +1,4 @@
-"""A multipart upload to a file on disk, piece by piece, with its digest."""
+"""Multipart uploads, streamed to a file on disk and digested on the way."""
 
 import hashlib
 import shutil
@@ -17,11 +17,11 @@ from api.problems import Refused
 
 LONGEST_NAME = 200
 ABANDONED = 24 * 3600.0
-"""Seconds after which a folder of an upload is nobody's: its process was killed."""
+"""Seconds after which an upload's folder was left behind by a process that was killed."""
 
 
 def tidy(scratch: Path, age: float) -> None:
-    """Remove what killed requests left behind, where it is older than `age` seconds."""
+    """Remove folders older than `age` seconds, which killed processes left behind."""
     for folder in scratch.glob("tmp*"):
         with suppress(FileNotFoundError):
             if time.time() - folder.stat().st_mtime > age:
@@ -29,7 +29,7 @@ def tidy(scratch: Path, age: float) -> None:
 
 
 class _Kept(BaseTarget):  # type: ignore[misc]  # untyped
-    """One file of a form, written and digested as it comes."""
+    """The file of a form, written to disk and digested as it arrives."""
 
     def __init__(self, path: Path, limit: int) -> None:
         super().__init__(MaxSizeValidator(limit))
@@ -38,7 +38,7 @@ class _Kept(BaseTarget):  # type: ignore[misc]  # untyped
 
     def on_start(self) -> None:
         if self.file is not None:
-            raise Refused(400, "several_files", "the form has several files; send each by itself")
+            raise Refused(400, "several_files", "the form has several files; send each file in a request of its own")
         self.file = self.path.open("wb")
 
     def on_data_received(self, chunk: bytes) -> None:
@@ -56,14 +56,14 @@ class _Kept(BaseTarget):  # type: ignore[misc]  # untyped
 
 
 class Upload:
-    """The file in the form field `file`. `filename` and `sha256` are known once `receive` has returned."""
+    """The file in the form field `file`. `filename` and `sha256` are known after `receive`."""
 
     def __init__(self, path: Path, limit: int) -> None:
         self.path, self.limit = path, limit
         self._kept = _Kept(path, limit)
 
     async def receive(self, request: Request) -> None:
-        """Write the body to disk as it comes. Raises Refused, and OSError where the disk takes no more."""
+        """Write the body to disk as it arrives. Raises Refused, and OSError if the disk is full."""
         try:
             parser = StreamingFormDataParser(headers=request.headers)
             parser.register("file", self._kept)
@@ -76,14 +76,16 @@ class Upload:
         except (Refused, OSError):
             raise
         except Exception as error:
-            raise Refused(400, "malformed_form", "send multipart/form-data with the data in a field 'file'") from error
+            raise Refused(
+                400, "malformed_form", "send multipart/form-data with the file in the field 'file'"
+            ) from error
         finally:
             self._kept.close()
         if not self.filename:
-            raise Refused(400, "missing_file", "the form has no file in a field 'file'")
-        # A body may end early without an error: half a file is not taken for the whole.
+            raise Refused(400, "missing_file", "the form has no file in the field 'file'")
+        # A body may end early without an error, and half a file must not pass for the whole.
         if not self._kept.is_whole:
-            raise Refused(400, "malformed_form", "the form breaks off: its closing boundary is missing")
+            raise Refused(400, "malformed_form", "the form is incomplete: its closing boundary is missing")
 
     @property
     def filename(self) -> str:

@@ -1,10 +1,10 @@
-"""What pydantic finds wrong, in words that speak of the request and not of Python."""
+"""Validation messages: pydantic's errors in sentences about the request, not about Python."""
 
 import json
 from collections.abc import Sequence
 from typing import Any
 
-WANTED = {
+EXPECTED = {
     "model_type": "an object",
     "model_attributes_type": "an object",
     "dict_type": "an object",
@@ -27,28 +27,28 @@ BOUNDS = {
     "less_than_equal": ("at most", "le"),
 }
 LONGEST = 50
-"""Characters of what was said that are said again."""
+"""Characters of a value that a message repeats."""
 
 
 def sentence(error: dict[str, Any], loc: Sequence[int | str]) -> str:
     """What is wrong with the value at `loc`."""
-    kind, said, context = error["type"], error["input"], error.get("ctx", {})
-    if kind in WANTED:
-        return f"should be {WANTED[kind]}"
+    kind, value, context = error["type"], error["input"], error.get("ctx", {})
+    if kind in EXPECTED:
+        return f"should be {EXPECTED[kind]}"
     if kind in BOUNDS:
         how, bound = BOUNDS[kind]
-        return f"{_name(loc)} is {_shown(said)}; it must be {how} {_number(context[bound])}"
+        return f"{_name(loc)} is {_shown(value)}; it must be {how} {_number(context[bound])}"
     match kind:
         case "too_short":
-            return f"{_name(loc)} has {len(said):,} entries; it must have at least {context['min_length']:,}"
+            return f"{_name(loc)} has {len(value):,} entries; it must have at least {context['min_length']:,}"
         case "too_long":
-            return f"{_name(loc)} has {len(said):,} entries; it must have at most {context['max_length']:,}"
+            return f"{_name(loc)} has {len(value):,} entries; it must have at most {context['max_length']:,}"
         case "string_too_short":
-            return f"{len(said):,} characters; there must be at least {context['min_length']:,}"
+            return f"{len(value):,} characters; there must be at least {context['min_length']:,}"
         case "string_too_long":
-            return f"{len(said):,} characters; there must be at most {context['max_length']:,}"
+            return f"{len(value):,} characters; there must be at most {context['max_length']:,}"
         case "literal_error" | "enum":
-            return f"{_name(loc)} is {_shown(said)}; it must be {context['expected']}"
+            return f"{_name(loc)} is {_shown(value)}; it must be {context['expected']}"
         case "missing":
             return f"{_name(loc)} is missing"
         case "extra_forbidden":
@@ -61,7 +61,7 @@ def sentence(error: dict[str, Any], loc: Sequence[int | str]) -> str:
 
 
 def _name(loc: Sequence[int | str]) -> str:
-    """A field by its name, an entry of a list by its number too."""
+    """The name of a field; an entry of a list also has its index: `widths[2]`."""
     if not loc:
         return "the body"
     last = loc[-1]
@@ -72,8 +72,8 @@ def _quoted(name: object) -> str:
     return f"'{str(name)[:LONGEST]}'"
 
 
-def _shown(said: object) -> str:
-    text = json.dumps(said)
+def _shown(value: object) -> str:
+    text = json.dumps(value)
     return text if len(text) <= LONGEST else text[:LONGEST] + "…"
 
 

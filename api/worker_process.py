@@ -1,4 +1,4 @@
-"""The embedded worker: a process beside the API, started again whenever it dies."""
+"""The embedded worker: a process beside the API, which is restarted when it dies."""
 
 import logging
 import signal
@@ -11,16 +11,16 @@ logger = logging.getLogger(__name__)
 
 ROOT = Path(__file__).resolve().parents[1]
 PAUSE = 1.0
-"""Seconds before a worker that died is started again: one that cannot start must not take the machine."""
+"""Seconds before a restart, so that a worker that cannot start does not use up the machine."""
 
 
-class Keeper:
-    """Keeps a worker with so many slots, from `start` to `stop`."""
+class WorkerProcess:
+    """A worker with `slots` slots that runs, restarted when it dies, from `start` to `stop`."""
 
     def __init__(self, slots: int) -> None:
         self._command = [sys.executable, "-m", "worker.local", "--watch-parent", "--slots", str(slots)]
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._keep, name="keeper")
+        self._thread = threading.Thread(target=self._run, name="worker-process")
         self._worker: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
 
@@ -28,7 +28,7 @@ class Keeper:
         self._thread.start()
 
     def stop(self) -> None:
-        """Drain the worker, and wait for its end."""
+        """Let the worker finish its jobs' checkpoints, and wait until it has ended."""
         with self._lock:
             self._stopping.set()
             if self._worker is not None:
@@ -36,17 +36,17 @@ class Keeper:
         if self._thread.ident is not None:
             self._thread.join()
 
-    def _keep(self) -> None:
+    def _run(self) -> None:
         while not self._stopping.is_set():
-            end = self._run()
+            end = self._run_once()
             if not self._stopping.wait(PAUSE):
-                logger.warning("the worker %s and is started again", end)
+                logger.warning("the worker %s; it is started again", end)
 
-    def _run(self) -> str:
-        """A worker's life. Returns how it ended."""
+    def _run_once(self) -> str:
+        """Start a worker and wait for its end. Returns how it ended."""
         with self._lock:
             if self._stopping.is_set():
-                return "was not wanted"
+                return "was not started"
             try:
                 self._worker = subprocess.Popen(self._command, cwd=ROOT, stdin=subprocess.PIPE)
             except OSError as error:  # no memory or no process left, for now

@@ -1,6 +1,6 @@
-"""Athanor from outside: submit a training job, watch it learn, pull its weights.
+"""The client of Athanor: submit a training job, watch it learn, download its weights.
 
-The names below load on first use, so that a server importing ``athanor.contract`` pays for no HTTP client.
+The names below are imported on first use, so that a server that imports ``athanor.contract`` loads no HTTP client.
 """
 
 from importlib import import_module

@@ -1,6 +1,6 @@
-"""A bundle: a trained network in a zip, with all that is needed to use it and to check it. What is in it, and reading.
+"""Bundles: a zip with a trained network and all that is needed to use and to verify it. How to write and to read one.
 
-A bundle may come from anywhere: members are read by their known names alone, and none is compressed, so that nothing in
+A bundle may come from anywhere. So only members with known names are read, and none may be compressed: then nothing in
 it is larger than the file itself.
 """
 
@@ -21,23 +21,23 @@ MODEL, DIGESTS = "model.onnx", "SHA256SUMS"
 
 ALWAYS = (CARD, ABOUT, SPEC, PREPARATION, ENVIRONMENT, GOLDENS, TENSORS, WEIGHTS)
 MEMBERS = (*ALWAYS, MODEL)
-"""What DIGESTS has a line for; MODEL where the network could be exported."""
+"""The members that DIGESTS lists; MODEL is there if the network can be exported to ONNX."""
 
 INPUT, OUTPUT = "inputs", "outputs"
-"""What goes into the network and comes out, in MODEL and in TENSORS."""
+"""The names of the network's input and output in MODEL and in TENSORS."""
 
 MAX_DIFFERENCE = 1e-4
 """The largest absolute difference of an output that counts as the same."""
 MOST_DIGESTS = 4096
-"""Bytes of DIGESTS."""
+"""The largest size of DIGESTS in bytes."""
 
 
 class Broken(AthanorError):
-    """The file is no bundle, or not as it was written."""
+    """The file is not a bundle, or it was changed after it was written."""
 
 
 def write(path: Path, sources: dict[str, Path]) -> None:
-    """Put files into a bundle, digests last. Equal files make equal bytes: no times, no compression."""
+    """Write files into a bundle, digests last. Equal files give equal bytes: no times, no compression."""
     lines = []
     with zipfile.ZipFile(path, "w") as archive:
         for name in MEMBERS:
@@ -58,7 +58,7 @@ def _entry(name: str) -> zipfile.ZipInfo:
 
 
 def unpack(path: Path, folder: Path) -> None:
-    """Write the members of a bundle into an empty folder, every digest checked. Raises Broken."""
+    """Write the members of a bundle into an empty folder and check every digest. Raises Broken."""
     try:
         with zipfile.ZipFile(path) as archive:
             wanted = _digests(archive, path.stat().st_size)
@@ -69,26 +69,26 @@ def unpack(path: Path, folder: Path) -> None:
                         found.update(piece)
                         file.write(piece)
                 if found.hexdigest() != sha256:
-                    raise Broken(f"{name} has the sha256 {found.hexdigest()}, and {DIGESTS} says {sha256}")
+                    raise Broken(f"{name} has the sha256 {found.hexdigest()}, but {DIGESTS} says {sha256}")
     except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, UnicodeDecodeError) as error:
-        raise Broken(f"{path.name} is no bundle, or a damaged one: {error}") from error
+        raise Broken(f"{path.name} is not a bundle, or it is damaged: {error}") from error
 
 
 def _digests(archive: zipfile.ZipFile, size: int) -> dict[str, str]:
-    """The sha256 of each other member, once it is sure that the members are those of a bundle."""
+    """The SHA-256 of each member by its name. Checks first that the members are those of a bundle. Raises Broken."""
     entries = archive.infolist()
     names = [entry.filename for entry in entries]
     if len(set(names)) < len(names) or {*names} - {MODEL} != {*ALWAYS, DIGESTS}:
         odd = sorted(({*names} - {MODEL}) ^ {*ALWAYS, DIGESTS})
-        raise Broken(f"it has not the files of a bundle: {', '.join(odd)[:200] or 'one is there twice'}")
+        raise Broken(f"its files are not those of a bundle: {', '.join(odd)[:200] or 'one is there twice'}")
     for entry in entries:
         if entry.compress_type != zipfile.ZIP_STORED or entry.flag_bits & 1 or entry.file_size > size:
-            raise Broken(f"{entry.filename} is compressed or encrypted; in a bundle nothing is")
+            raise Broken(f"{entry.filename} is compressed or encrypted, which no file of a bundle is")
     if archive.getinfo(DIGESTS).file_size > MOST_DIGESTS:
         raise Broken(f"{DIGESTS} is too long")
     lines = archive.read(DIGESTS).decode("ascii", "replace").splitlines()
     named = [re.fullmatch(r"([0-9a-f]{64})  (\S+)", line) for line in lines]
     wanted = {line[2]: line[1] for line in named if line is not None}
     if len(lines) != len(wanted) or {*wanted} != {*names} - {DIGESTS}:
-        raise Broken(f"{DIGESTS} does not name the files that are there")
+        raise Broken(f"{DIGESTS} does not list the files of the bundle")
     return wanted

@@ -1,6 +1,6 @@
 """The command line: `athanor submit job.json --watch`.
 
-What it leaves with is in athanor/commands/exit_codes.py, and at the end of `athanor --help`.
+Exit codes are in athanor/commands/exit_codes.py, and at the end of `athanor --help`.
 """
 
 from typing import Any
@@ -17,7 +17,7 @@ from athanor.commands.training import fork, submit, wait, watch
 
 
 class ErrorReportingGroup(click.Group):
-    """Reports an error as one message and an exit code, where Python would print a traceback."""
+    """A group that reports an error as one message and an exit code instead of a traceback."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -33,7 +33,7 @@ class ErrorReportingGroup(click.Group):
             raise
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """As they are used: start it, train, look, take."""
+        """In the order of use, not alphabetically."""
         return list(self.commands)
 
 
@@ -48,14 +48,14 @@ def _version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
 @click.group(
     cls=ErrorReportingGroup, epilog=exit_codes.epilog(), context_settings={"help_option_names": ["-h", "--help"]}
 )
-@click.option("--url", metavar="URL", help="Where the service is; default ATHANOR_URL or http://127.0.0.1:8500.")
-@click.option("--key", metavar="KEY", help="Default ATHANOR_KEY or the key file in the data folder.")
+@click.option("--url", metavar="URL", help="Address of the service. Default: ATHANOR_URL, else http://127.0.0.1:8500.")
+@click.option("--key", metavar="KEY", help="API key. Default: ATHANOR_KEY, else the key file in the data folder.")
 @click.option(
-    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Say which version."
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version and exit."
 )
 @click.pass_context
 def main(ctx: click.Context, url: str | None, key: str | None) -> None:
-    """Describe a model in JSON, watch it learn, take the weights home."""
+    """Describe a model in JSON, watch it learn, download the weights."""
     ctx.obj = {"url": url, "key": key}
 
 

@@ -1,4 +1,4 @@
-"""The service as a Python object: one method per endpoint, answers typed by the contract."""
+"""The Python client: one method per endpoint, with answers typed by the contract."""
 
 import base64
 import time
@@ -12,7 +12,6 @@ from urllib.parse import quote
 import httpx
 from pydantic import BaseModel, RootModel, ValidationError
 
-from athanor.address import find_key, find_url
 from athanor.contract import (
     Catalog,
     Checkpoint,
@@ -29,27 +28,29 @@ from athanor.contract import (
     State,
     Worker,
 )
-from athanor.download import IDENTITY, Progress, Promise, download
 from athanor.errors import AthanorError, JobFailed, ServiceUnavailable, Unreachable
-from athanor.outage import FIRST_CONTACT, OnOutage, RetryPolicy, log_outages
-from athanor.sse import ServerEvent, listen
-from athanor.transport import FEW, ONCE, Transport
-from athanor.upload import Upload
+from athanor.transport.address import find_key, find_url
+from athanor.transport.download import IDENTITY, Progress, Promise, download
+from athanor.transport.http import FEW, ONCE, Transport
+from athanor.transport.outage import FIRST_CONTACT, OnOutage, RetryPolicy, log_outages
+from athanor.transport.sse import ServerEvent, listen
+from athanor.transport.upload import Upload
 from athanor.version import __version__
 
 M = TypeVar("M", bound=BaseModel)
 AnyObject = RootModel[dict[str, Any]]
 Spec = JobSpec | Mapping[str, Any]
 EXPORT = 900.0
-"""Seconds to wait for an export to begin to arrive."""
+"""Seconds to wait for the first byte of an export."""
 
 
 class Client:
-    """Talks to one service. Close it, or use it in a `with`; threads may share it.
+    """A client of one service. Close it, or use it in a `with` block. Threads may share it.
 
-    `url` defaults to ATHANOR_URL, then to this machine's port 8500. `key` defaults to ATHANOR_KEY, then to the key
-    file that `athanor up` wrote into ATHANOR_DATA or ./athanor-data. `timeout` is seconds of silence, not of transfer.
-    Every method raises AthanorError: what the service refused, or Unreachable.
+    `url` defaults to ATHANOR_URL, else to port 8500 of this machine. `key` defaults to ATHANOR_KEY, else to the key
+    file that `athanor up` wrote into ATHANOR_DATA or ./athanor-data. `timeout` is the longest silence of the service
+    in seconds; a transfer may take longer. Methods raise AthanorError if the service refuses a request or is
+    Unreachable.
     """
 
     def __init__(self, url: str | None = None, key: str | None = None, timeout: float = 30.0) -> None:
@@ -68,15 +69,15 @@ class Client:
         self._transport.close()
 
     def health(self) -> dict[str, Any]:
-        """Raises at once when the service is not there; never waits for it."""
+        """Whether the service is alive. Raises Unreachable at once if it does not answer, without a retry."""
         return _read(AnyObject, self._transport.send("GET", "/healthz", retry=ONCE)).root
 
     def ready(self) -> dict[str, Any]:
-        """Raises ServiceUnavailable while the database, the store or the broker is not there."""
+        """Whether the service can accept jobs. Raises ServiceUnavailable while it cannot."""
         return _read(AnyObject, self._transport.send("GET", "/readyz", retry=ONCE)).root
 
     def submit(self, spec: Spec, idempotency_key: str | None = None) -> Job:
-        """Queue a job. A dropped connection is tried again under the same key, so it never makes two jobs."""
+        """Queue a job. After a broken connection it is sent again with the same key, so it never makes two jobs."""
         response = self._transport.send(
             "POST",
             "/v1/jobs",
@@ -87,7 +88,7 @@ class Client:
         return _read(Job, response)
 
     def plan(self, spec: Spec) -> Plan:
-        """What a job would cost, or why it cannot work; nothing is queued."""
+        """What a job would cost. Nothing is queued. Raises Invalid if the spec cannot work."""
         response = self._transport.send(
             "POST", "/v1/jobs", params={"validate_only": "true"}, json=_json(spec), repeatable=True
         )
@@ -100,9 +101,9 @@ class Client:
         checkpoint: str = "best",
         idempotency_key: str | None = None,
     ) -> Job:
-        """Queue a job that starts with the weights of another's checkpoint: an id, `best` or `last`.
+        """Queue a job that starts with the weights of another job's `checkpoint`: an id, `best` or `last`.
 
-        `spec` is what changes in the other's spec, a JSON merge patch: {"hyperparameters": {"epochs": 3}}.
+        `spec` holds the changes to the other job's spec, as a JSON merge patch: {"hyperparameters": {"epochs": 3}}.
         """
         response = self._transport.send(
             "POST",
@@ -114,7 +115,7 @@ class Client:
         return _read(Job, response)
 
     def plan_fork(self, id: str, spec: Mapping[str, Any] | None = None, checkpoint: str = "best") -> Plan:
-        """What a fork would cost, and which tensors it would draw anew; nothing is queued."""
+        """What a fork would cost, and which tensors it would initialize anew. Nothing is queued."""
         response = self._transport.send(
             "POST",
             _path("jobs", id, "fork"),
@@ -134,22 +135,22 @@ class Client:
         limit: int | None = None,
         after: str | None = None,
     ) -> Page[Job]:
-        """Newest first; `after` is the `next` of the page before."""
+        """A page of jobs, newest first. `after` is the `next` of the previous page."""
         return self._get(Page[Job], _path("jobs"), {"state": state, "tag": tag, "limit": limit, "after": after})
 
     def cancel(self, id: str) -> Job:
-        """Asks for it: the answer may still say running, for a job is cancelled once its process is gone."""
+        """Ask to stop a job for good. Its state becomes `cancelled` when its processes are gone, so maybe later."""
         return self._tell(id, "cancel")
 
     def pause(self, id: str) -> Job:
-        """Asks for it: the job writes a checkpoint, gives up its device and can be resumed."""
+        """Ask to pause a job: it writes a checkpoint, frees its device and can be resumed."""
         return self._tell(id, "pause")
 
     def resume(self, id: str) -> Job:
         return self._tell(id, "resume")
 
     def delete_job(self, id: str) -> None:
-        """Remove a job that has ended, with its metrics and weights. Raises Conflict while it has not."""
+        """Delete an ended job with its metrics and weights. Raises Conflict while it has not ended."""
         self._transport.send("DELETE", _path("jobs", id))
 
     def metrics(
@@ -160,12 +161,12 @@ class Client:
         max_points: int | None = None,
         wait: float | None = None,
     ) -> Metrics:
-        """Points newer than `after`, a sequence number: the `next` of the answer before.
+        """The points after the sequence number `after`, which is the `next` of the previous answer.
 
         A job that resumes from a checkpoint computes the points after it again, and they come again:
-        `before.followed_by(these)` puts them in their place.
-        `max_points` thins each series on the server and keeps its extremes; `wait` holds the answer back, up to 60
-        seconds, until there is something new.
+        `previous.followed_by(new)` puts them in their place. `max_points` thins each series on the server and keeps its
+        extremes. With `wait` the server answers only when there is a new point, at the latest after so many seconds, at
+        most 60.
         """
         return self._metrics(id, FEW, series, after, max_points, wait)
 
@@ -173,11 +174,11 @@ class Client:
         return self._get(Page[Event], _path("jobs", id, "events"), {"after": after, "limit": limit})
 
     def stream(self, id: str, last_event_id: str | None = None) -> Iterator[ServerEvent]:
-        """Everything about a job as it happens; ends with its `end`. Broken connections are taken up again."""
+        """The events and metrics of a job as they happen, until its `end`. Broken connections are opened again."""
         return listen(self._transport, _path("jobs", id, "events"), last_event_id)
 
     def logs(self, id: str) -> str:
-        """What the trainer wrote to its output."""
+        """The job's log as text: what the trainer did, with times, and what it printed."""
         return self._transport.send("GET", _path("jobs", id, "logs")).text
 
     def checkpoints(self, id: str, limit: int | None = None, after: str | None = None) -> Page[Checkpoint]:
@@ -188,14 +189,14 @@ class Client:
         return self._get(Checkpoint, _path("jobs", id, "checkpoints", which))
 
     def digest(self, id: str, which: str = "best") -> str:
-        """The sha256 promised for a checkpoint's weights, without fetching them."""
+        """The SHA-256 of a checkpoint's weights as the service states it, without a download."""
         return Promise.read(self._transport.send("HEAD", _weights(id, which), headers=IDENTITY)).sha256
 
     def pull(self, id: str, path: str | Path, which: str = "best", progress: Progress | None = None) -> Path:
-        """Download weights (safetensors) to `path`, or under a name of their own when it is a folder.
+        """Download weights (safetensors) to `path`, a file or a folder. Returns the file's path.
 
-        A download that broke off is continued from `path`.part; the name appears only when every byte is there and
-        the sha256 is right. `progress` is called with bytes so far and in all. Raises DigestMismatch.
+        A broken download continues from `path`.part. The file gets its name when all bytes have arrived and the SHA-256
+        is right. `progress` is called with the bytes so far and the total. Raises DigestMismatch.
         """
         target = Path(path)
         if target.is_dir():
@@ -205,9 +206,10 @@ class Client:
     def export(
         self, id: str, which: str, format: ExportFormat, path: str | Path, progress: Progress | None = None
     ) -> Path:
-        """Download a checkpoint as an ONNX model, a torch.export program (pt2) or a bundle, checked as `pull` does.
+        """Download a checkpoint as an ONNX model, a torch.export program (pt2) or a bundle. Checks it as `pull` does.
 
-        The service makes it when asked, which takes seconds, and more for large networks. `path` may be a folder.
+        The service makes the export on request, which takes seconds, or longer for large networks. `path` may be a
+        folder.
         """
         target = Path(path)
         if target.is_dir():
@@ -225,12 +227,12 @@ class Client:
         top_k: int | None = None,
         seed: int | None = None,
     ) -> Predictions:
-        """One answer a row from the best checkpoint.
+        """One prediction per row, from the best checkpoint.
 
-        A row is a string (text), a list (array, image, tokens) or an object of columns (table); a NumPy array may
-        stand for lists, and the bytes of a PNG, JPEG or WebP file for an image. A language model goes on from each
-        string, and the other arguments are for it alone: `top_k` is how many tokens it chooses among, and a `seed` says
-        the same each time.
+        A row is a string (text), a list (array, image, tokens) or a dict of columns (table). A NumPy array may stand
+        for a list, and the bytes of a PNG, JPEG or WebP file for an image. A language model continues each string; the
+        other arguments are for language models: it samples from the `top_k` most probable tokens, and the same `seed`
+        gives the same text.
         """
         how = {"max_new_tokens": max_new_tokens, "temperature": temperature, "top_k": top_k, "seed": seed}
         body = {
@@ -241,7 +243,7 @@ class Client:
         return _read(Predictions, response)
 
     def upload(self, path: str | Path, name: str | None = None, progress: Progress | None = None) -> Dataset:
-        """Send a file as a dataset, read from disk as it goes. Bytes that are there already answer with theirs."""
+        """Upload a file as a dataset, streamed from disk. Bytes that the service has already give the same dataset."""
         source = Path(path)
         with Upload(source, progress) as file:
             response = self._transport.send(
@@ -253,22 +255,22 @@ class Client:
         return self._get(Page[Dataset], _path("datasets"), {"limit": limit, "after": after})
 
     def dataset(self, id: str) -> Dataset:
-        """An upload, ds_…, or a built-in set by its name."""
+        """An uploaded dataset by its id, ds_…, or a built-in dataset by its name."""
         return self._get(Dataset, _path("datasets", id))
 
     def preview(self, id: str, rows: int | None = None) -> Preview:
         return self._get(Preview, _path("datasets", id, "preview"), {"rows": rows})
 
     def delete_dataset(self, id: str) -> None:
-        """Raises Conflict while any job names it, an ended one too: delete its jobs first."""
+        """Delete an uploaded dataset. Raises Conflict while any job uses it, ended jobs included."""
         self._transport.send("DELETE", _path("datasets", id))
 
     def catalog(self) -> Catalog:
-        """Every part a spec may name, each with its JSON Schema."""
+        """Every part that a spec can name, with its JSON Schema."""
         return self._get(Catalog, _path("catalog"))
 
     def schema(self) -> dict[str, Any]:
-        """The JSON Schema of a spec, with every part on the shelf."""
+        """The JSON Schema of a job spec, with every part of the server."""
         return _read(AnyObject, self._transport.send("GET", _path("schemas", "job-spec"))).root
 
     def workers(self) -> Page[Worker]:
@@ -277,12 +279,12 @@ class Client:
     def watch(
         self, id: str, every: float = 0.5, wait: float = 5.0, on_outage: OnOutage | None = None
     ) -> Iterator[tuple[Job, Metrics]]:
-        """The job and the points that are new, until it has ended; a plain iterator, so a notebook can plot.
+        """Yield the job and its new points, again and again, until the job has ended.
 
-        `all_points = all_points.followed_by(metrics)` gathers them: those that a resume computes again come again.
-        Answers at most once in `every` seconds and, where nothing happens, at least about once in `wait`. A service
-        that has answered once is waited for however long it stays away: `on_outage` is called with the error of each
-        attempt, and with None when it is back. Default: a warning of the logger `athanor` now and then.
+        `all_points = all_points.followed_by(metrics)` collects them; after a resume some points come again. It yields
+        at most once in `every` seconds, and at least about once in `wait` seconds. If a service that has answered once
+        becomes unreachable, `watch` waits for it without limit: `on_outage` is called with the error of each attempt,
+        and with None when the service answers again. The default writes warnings to the logger `athanor`.
         """
         retry = _endless(None, on_outage)
         points = self._metrics(id, retry)
@@ -294,15 +296,15 @@ class Client:
                 break
             time.sleep(max(0.0, asked + every - time.monotonic()))
             points = self._metrics(id, retry, after=points.next, wait=wait)
-        # What came after the points were read and before the job was.
+        # Points that were recorded after the last metrics and before the job ended.
         rest = self._metrics(id, retry, after=points.next)
         if rest.series:
             yield job, rest
 
     def wait(self, id: str, timeout: float | None = None, on_outage: OnOutage | None = None) -> Job:
-        """The job once it has ended. Raises JobFailed when it failed, TimeoutError after `timeout` seconds.
+        """Wait until the job has ended, and return it. Raises JobFailed, and TimeoutError after `timeout` seconds.
 
-        A service that stays away meanwhile is waited for, as in `watch`; `timeout` bounds that too.
+        It also waits for a service that becomes unreachable, as `watch` does, at most for `timeout` seconds in all.
         """
         started, pause = time.monotonic(), 0.2
         retry = _endless(None if timeout is None else started + timeout, on_outage)
@@ -354,7 +356,7 @@ def _endless(deadline: float | None, on_outage: OnOutage | None) -> RetryPolicy:
 
 
 def _path(*parts: str) -> str:
-    # Quoted, for an id is whatever the caller typed and must not climb to another endpoint.
+    # Quoted: an id is whatever the caller typed, and must not lead to another endpoint.
     return "/v1/" + "/".join(quote(part, safe="") for part in parts)
 
 
@@ -377,6 +379,6 @@ def _read(answer: type[M], response: httpx.Response) -> M:
         return answer.model_validate_json(response.content)
     except ValidationError as error:
         raise AthanorError(
-            f"{response.url} answered something else than a {answer.__name__}: it is not Athanor, or of a version that "
-            f"this client ({__version__}) does not know\n{error}"
+            f"the answer of {response.url} is not a {answer.__name__}: it is not an Athanor service, or one of a "
+            f"version that this client ({__version__}) does not know\n{error}"
         ) from error

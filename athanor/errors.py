@@ -1,4 +1,4 @@
-"""What the client raises, in the service's own words."""
+"""The exceptions of the client. Their messages are those of the service."""
 
 from http import HTTPStatus
 
@@ -8,11 +8,11 @@ from athanor.contract import Job, JobError, Problem
 
 
 class AthanorError(Exception):
-    """Everything raised here on purpose. `problem` is what the service said, where it said anything."""
+    """The base class of the client's exceptions. `problem` holds the service's answer, if there was one."""
 
-    def __init__(self, said: Problem | str) -> None:
-        self.problem = said if isinstance(said, Problem) else None
-        super().__init__(_describe(said) if isinstance(said, Problem) else said)
+    def __init__(self, problem: Problem | str) -> None:
+        self.problem = problem if isinstance(problem, Problem) else None
+        super().__init__(_describe(problem) if isinstance(problem, Problem) else problem)
 
     @property
     def code(self) -> str | None:
@@ -20,51 +20,51 @@ class AthanorError(Exception):
 
 
 class Unauthorized(AthanorError):
-    """No key, or one the service does not know."""
+    """The request has no key, or one that the service does not know."""
 
 
 class NotFound(AthanorError):
-    """No such job, dataset or checkpoint."""
+    """There is no such job, dataset or checkpoint."""
 
 
 class Conflict(AthanorError):
-    """The thing is in a state that does not allow this."""
+    """The state of the job or dataset does not allow the request."""
 
 
 class TooLarge(AthanorError):
-    """More bytes than the service accepts."""
+    """The request has more bytes than the service accepts."""
 
 
 class Invalid(AthanorError):
-    """The request cannot work; `problem.errors` says where and why, one line each in str()."""
+    """The request cannot work. `problem.errors` says where and why; str() has one line for each."""
 
 
 class ServiceUnavailable(AthanorError):
-    """The service is up but cannot answer now."""
+    """The service runs but cannot answer now."""
 
 
 class Unreachable(AthanorError):
-    """Nothing answered at the address, or the connection broke."""
+    """There is no service at the address, or the connection broke."""
 
     def __init__(self, url: str, reason: str, refused: bool = False) -> None:
         if refused:
-            super().__init__(f"no service answers at {url} ({reason}); start one with: athanor up")
+            super().__init__(f"there is no service at {url} ({reason}); start one with: athanor up")
         else:
             super().__init__(f"the connection to {url} broke: {reason}")
 
 
 class JobFailed(AthanorError):
-    """A job that was waited for ended as failed."""
+    """The job that was waited for has failed."""
 
     def __init__(self, job: Job) -> None:
         self.job = job
         error = job.error or JobError(code="unknown", message="the service gave no reason")
-        again = "; it may work when submitted again" if error.retryable else ""
+        again = "; it may succeed if it is submitted again" if error.retryable else ""
         super().__init__(f"{job.id} failed: {error.message} ({error.code}){again}")
 
 
 class JobCancelled(AthanorError):
-    """A job that was waited for ended as cancelled."""
+    """The job that was waited for was cancelled."""
 
     def __init__(self, job: Job) -> None:
         self.job = job
@@ -72,11 +72,11 @@ class JobCancelled(AthanorError):
 
 
 class UnknownReference(AthanorError):
-    """What was given in place of an id means nothing, or more than one thing."""
+    """A name or the start of an id matches nothing, or more than one job or dataset."""
 
 
 class DigestMismatch(AthanorError):
-    """The bytes that arrived are not the bytes that were promised; they were removed."""
+    """The SHA-256 of a download is wrong. The file was removed."""
 
 
 BY_STATUS: dict[int, type[AthanorError]] = {
@@ -93,30 +93,30 @@ BY_STATUS: dict[int, type[AthanorError]] = {
 }
 
 
-def refusal(status: int, body: bytes) -> AthanorError:
-    """The exception for an answer that is not a success, whether or not the service itself wrote it."""
+def error_of(status: int, body: bytes) -> AthanorError:
+    """The exception for an error answer. It may come from the service, or from a proxy before it."""
     try:
         problem = Problem.model_validate_json(body)
     except ValidationError:
-        said = body.decode("utf-8", errors="replace").strip()[:300] or "nothing more"
+        text = body.decode("utf-8", errors="replace").strip()[:300] or "no text"
         problem = Problem(
             title=HTTPStatus(status).phrase if status in list(HTTPStatus) else "Unknown status",
             status=status,
-            detail=f"the answer was {status}, which said: {said}",
+            detail=f"the answer has the status {status}: {text}",
             code="unexplained",
         )
     return BY_STATUS.get(status, AthanorError)(problem)
 
 
 def _describe(problem: Problem) -> str:
-    # The detail of a single fault may be that fault again.
+    # The detail of a single fault may repeat that fault.
     is_new = problem.detail not in {f"{fault.pointer}: {fault.message}" for fault in problem.errors}
     lines = [problem.detail if is_new else problem.title]
     for fault in problem.errors:
         hint = f" ({fault.suggestion})" if fault.suggestion else ""
         lines.append(f"  {fault.pointer or '/'}: {fault.message}{hint}")
     if problem.status == 401:
-        lines.append("  give a key with --key or ATHANOR_KEY, or name its data folder with ATHANOR_DATA")
+        lines.append("  give a key with --key or ATHANOR_KEY, or set ATHANOR_DATA to the service's data folder")
     if problem.status >= 500 and problem.request_id:
-        lines.append(f"  request {problem.request_id} in the service's log")
+        lines.append(f"  see request {problem.request_id} in the service's log")
     return "\n".join(lines)

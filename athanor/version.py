@@ -1,4 +1,4 @@
-"""Which Athanor this is."""
+"""The version of Athanor."""
 
 from importlib.metadata import PackageNotFoundError, version
 

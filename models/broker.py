@@ -1,6 +1,6 @@
-"""Ringing a worker: Celery as a producer, by task name. A ring is a hint; the table is the queue.
+"""The broker: rings for workers by Celery messages. A ring is only a hint, since the jobs table is the queue.
 
-A ring may be lost, doubled, late or forged without harm: whoever hears it claims the best queued job, or none.
+A ring may be lost, repeated, late or forged without harm: a worker that hears one claims the first queued job, if any.
 """
 
 import logging
@@ -13,13 +13,13 @@ from models.settings import Settings
 
 TASK = "worker.tasks.train"
 QUIET = 5.0
-"""Seconds without a ring after one in vain: where Redis stands still, each takes seconds, and a thread of the API."""
+"""Seconds without rings after one failed: if Redis hangs, each ring would block a thread of the API for seconds."""
 
 logger = logging.getLogger(__name__)
 
 
 class Broker:
-    """Rings by Redis, or not at all: local workers look at the table themselves."""
+    """Rings over Redis. Without Redis it does nothing: local workers poll the table."""
 
     def __init__(self, settings: Settings) -> None:
         self._celery = producer(settings.redis_url) if settings.redis_url else None
@@ -29,7 +29,7 @@ class Broker:
         self._quiet_until = 0.0
 
     def ring(self, job_id: str) -> bool:
-        """Wake a worker. False when the broker is away: the sweep of any worker rings later."""
+        """Wake a worker. False if the broker is unavailable; then a worker's sweep rings later."""
         if self._celery is None or time.monotonic() < self._quiet_until:
             return False
         try:
@@ -41,7 +41,7 @@ class Broker:
         return True
 
     def check(self) -> None:
-        """Raises OSError when the broker does not answer."""
+        """Raises OSError if the broker does not answer."""
         if self._celery is None:
             return
         try:
@@ -52,7 +52,7 @@ class Broker:
 
 
 def producer(redis_url: str) -> Celery:
-    """A Celery that speaks JSON alone, keeps no results and takes no remote orders."""
+    """A Celery application that uses only JSON, keeps no results and obeys no remote control."""
     celery = Celery("athanor", broker=redis_url)
     celery.conf.update(
         accept_content=["json"],

@@ -1,4 +1,4 @@
-"""How this installation runs: ATHANOR_* in the environment, read once into one frozen object."""
+"""Settings of an installation, read once from ATHANOR_* in the environment into one frozen object."""
 
 from contextlib import suppress
 from functools import cached_property
@@ -17,7 +17,7 @@ CONTAINER = Path("/sys/fs/cgroup/memory.max")
 
 
 def memory() -> int:
-    """Bytes of this machine, or of the container where that has less."""
+    """The memory of this machine in bytes, or of the container if it has less."""
     machine = psutil.virtual_memory().total
     with suppress(OSError, ValueError):
         return min(machine, int(CONTAINER.read_text()))
@@ -25,7 +25,7 @@ def memory() -> int:
 
 
 class Limits(BaseModel):
-    """The largest of everything. Each refusal names the limit it met."""
+    """Upper limits. An error message names the limit that was exceeded."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -46,7 +46,7 @@ class Limits(BaseModel):
 
 
 class Timing(BaseModel):
-    """Seconds that decide how soon a failure is noticed, and what it left is removed."""
+    """Intervals in seconds: how soon a failure is noticed, and how soon what it left behind is removed."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -65,7 +65,7 @@ class Timing(BaseModel):
 
     @model_validator(mode="after")
     def _renewed_in_time(self) -> Self:
-        """A lease outlives the loss of one heartbeat, or every attempt is reaped while it works."""
+        """A lease must outlast a missed heartbeat, or attempts would be reaped while they work."""
         if self.lease <= 2 * self.heartbeat:
             raise ValueError(
                 f"ATHANOR_TIMING__LEASE is {self.lease:g} s; it must be longer than two heartbeats of "
@@ -75,11 +75,11 @@ class Timing(BaseModel):
 
 
 class Settings(BaseSettings):
-    """`ATHANOR_DATABASE_URL`, `ATHANOR_REDIS_URL`, …; nested ones with two underscores: `ATHANOR_TIMING__LEASE`."""
+    """All settings: `ATHANOR_DATABASE_URL`, `ATHANOR_REDIS_URL`, …, nested ones as `ATHANOR_TIMING__LEASE`."""
 
     model_config = SettingsConfigDict(env_prefix="ATHANOR_", env_nested_delimiter="__", frozen=True, extra="ignore")
 
-    data: Path = Field(Path("athanor-data"), description="folder for everything an embedded service keeps")
+    data: Path = Field(Path("athanor-data"), description="folder of the embedded service's database, files and key")
     database_url: str | None = Field(None, description="default: SQLite in the data folder")
     redis_url: str | None = Field(None, description="Celery's broker; none: local workers poll the table")
     store: str | None = Field(None, description="where checkpoint bytes live: file:///folder or database")
@@ -97,5 +97,5 @@ class Settings(BaseSettings):
 
     @property
     def scratch(self) -> Path:
-        """Attempt folders and uploads on their way; safe to delete while nothing runs."""
+        """The folder of attempts and unfinished uploads. It may be deleted while nothing runs."""
         return self.data.absolute() / "scratch"

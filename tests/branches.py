@@ -15,11 +15,11 @@ ALLOWED: dict[str, tuple[int, str]] = {
     # Of another kind than a part's.
     "api/problems.py": (2, "pydantic's types of errors"),
     "api/validation_messages.py": (10, "pydantic's types of errors"),
-    "athanor/sse.py": (1, "kinds of events"),
+    "athanor/transport/sse.py": (1, "kinds of events"),
     "models/data/formats/json_lines.py": (14, "kinds of JSON values"),
     "models/records/events.py": (1, "kinds of events"),
     "models/records/job_views.py": (1, "kinds of events"),
-    "athanor/job_log.py": (4, "kinds of events"),
+    "athanor/terminal/job_log.py": (4, "kinds of events"),
     "worker/supervision/slots.py": (1, "kinds of devices"),
     # A feature says which columns and inputs it is for.
     "models/parts/architecture.py": (1, OWN),

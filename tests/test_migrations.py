@@ -133,8 +133,8 @@ def test_a_database_of_a_newer_version_is_left_alone(empty: Database) -> None:
     with pytest.raises(SystemExit) as told:
         upgrade(empty)
     said = str(told.value)
-    assert f"was brought to 9999_to_come by a newer version, and this one, {__version__}," in said
-    assert f"`alembic downgrade {head}`" in said and f"{empty.engine.url.database} was" in said
+    assert f"is at revision 9999_to_come of a newer version; this version, {__version__}, needs" in said
+    assert f"`alembic downgrade {head}`" in said and f"{empty.engine.url.database} is at" in said
     with empty.engine.connect() as connection:
         assert connection.execute(text("SELECT version_num FROM alembic_version")).scalar() == "9999_to_come"
 

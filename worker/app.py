@@ -1,7 +1,7 @@
-"""The Celery application: `celery -A worker.app worker`. It hears rings; the table says what is to be done.
+"""The Celery application: `celery -A worker.app worker`. It receives rings; the jobs table says what is to be done.
 
-Acknowledged early, nothing fetched ahead, no results, no remote orders, JSON alone: whatever happens to a message, the
-lease in the table decides who trains.
+Messages are JSON, acknowledged early and not prefetched; there are no results and no remote control. Whatever happens
+to a message, the lease in the table decides which worker trains a job.
 """
 
 import signal
@@ -24,7 +24,7 @@ app.conf.update(
     worker_prefetch_multiplier=1,
     worker_disable_prefetch=True,
     task_acks_late=False,
-    # Else it ends after a hundred attempts, some three quarters of an hour.
+    # Otherwise it gives up after a hundred attempts, about three quarters of an hour.
     broker_connection_max_retries=None,
     worker_cancel_long_running_tasks_on_connection_loss=False,
     worker_hijack_root_logger=False,
@@ -46,7 +46,7 @@ def _open(sender: Any, **_: Any) -> None:
 
 @worker_ready.connect
 def _heed_hangup(**_: Any) -> None:
-    # Without a terminal, Celery means to start itself anew: under nohup too, and no trainer would be told.
+    # Without a terminal, Celery restarts itself on SIGHUP, under nohup too, and trainers would not be told.
     signal.signal(signal.SIGHUP, on_hangup)
 
 

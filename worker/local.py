@@ -1,4 +1,4 @@
-"""`python -m worker.local`: the embedded worker. The supervisor is Celery's too; it needs no broker."""
+"""`python -m worker.local`: the embedded worker. It polls the jobs table and needs no broker."""
 
 import argparse
 import logging
@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 
 
 def serve(worker: Worker, watches_parent: bool) -> None:
-    """Work until SIGTERM, SIGINT, SIGHUP or, where the parent is watched, the end of standard input."""
+    """Run jobs until SIGTERM, SIGINT, SIGHUP or, if `watches_parent`, until standard input closes."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: worker.drain())
     heed_hangup()
@@ -40,7 +40,7 @@ def _poll(worker: Worker, slot: Slot) -> None:
             logger.warning("the database is unavailable (%s)", error)
             busy = False
         except Exception:
-            # One attempt's trouble must not cost the slot its thread.
+            # The slot's thread must survive a failed attempt.
             logger.exception("an attempt failed outside its supervisor")
             busy = False
         if not busy:
@@ -54,9 +54,9 @@ def _watch_parent(worker: Worker) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="athanor worker", description="Claim jobs from the table and train them.")
-    parser.add_argument("--slots", type=int, default=1, help="jobs at once on a processor; with CUDA, one a device")
-    parser.add_argument("--watch-parent", action="store_true", help="end when standard input does")
+    parser = argparse.ArgumentParser(prog="athanor worker", description="Claim queued jobs and train them.")
+    parser.add_argument("--slots", type=int, default=1, help="jobs that train at once; with CUDA, one per device")
+    parser.add_argument("--watch-parent", action="store_true", help="stop when standard input closes")
     chosen = parser.parse_args()
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s worker: %(message)s")
     serve(Worker(Settings(), "local", chosen.slots), chosen.watch_parent)

@@ -1,6 +1,6 @@
-"""What a trainer may say, and how much of it: whatever else comes through its pipe is not believed.
+"""The messages from a trainer to its supervisor, with bounds on their size. Anything else is a ProtocolError.
 
-A trainer reads what strangers upload. Should one ever be taken over, its words can harm its own job and nothing else.
+A trainer reads what strangers upload. If one is ever taken over, its messages can harm its own job and nothing else.
 """
 
 from itertools import pairwise
@@ -18,28 +18,28 @@ Finite = Annotated[float, Field(allow_inf_nan=False)]
 SeriesName = Annotated[str, Field(min_length=1, max_length=200)]
 Columns = tuple[list[Step], list[float], list[Finite]]
 Member = Annotated[int, Field(ge=1, le=10_000)]
-"""One of several trainings that make a job, from 1: a fold of a cross-validation."""
+"""The number of a training of a job with several, from 1: a fold of a cross-validation."""
 
 
 def snapshot_folder(step: int, member: int | None) -> str:
-    """The name of a snapshot's folder, in the trainer's room and in the store: step-9, or step-9-member-2."""
+    """The name of a snapshot's folder, on disk and in the store: step-9, or step-9-member-2."""
     return f"step-{step}" if member is None else f"step-{step}-member-{member}"
 
 
 class TrainerMessage(BaseModel):
-    """A message of a trainer to its supervisor; unknown fields are refused."""
+    """A message from a trainer to its supervisor. Unknown fields are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Readiness(TrainerMessage):
-    """Everything is imported."""
+    """The trainer has imported everything and waits for a job."""
 
     type: Literal["ready"]
 
 
 class Start(TrainerMessage):
-    """The assignment is understood, the device taken."""
+    """The trainer has read its assignment and uses the device."""
 
     type: Literal["started"]
     device: str = Field(max_length=200)
@@ -47,14 +47,14 @@ class Start(TrainerMessage):
 
 
 class BaselineResult(TrainerMessage):
-    """What takes no learning, on the job's rows."""
+    """The baseline's results on the job's rows."""
 
     type: Literal["baseline"]
     baseline: Baseline
 
 
 class PointBatch(TrainerMessage):
-    """Points of a stretch of steps, in columns: steps, values, times. Of a member, or of the job as a whole."""
+    """Metric points as columns of steps, values and times, of one member or of the job as a whole."""
 
     type: Literal["points"]
     member: Member | None = None
@@ -82,7 +82,7 @@ class SnapshotFile(TrainerMessage):
 
 
 class Snapshot(TrainerMessage):
-    """A snapshot lies in the trainer's folder, in `folder`."""
+    """A snapshot is complete in `folder`, below the trainer's folder."""
 
     type: Literal["checkpoint"]
     step: Step
@@ -98,19 +98,19 @@ class Snapshot(TrainerMessage):
 
 
 class Completion(TrainerMessage):
-    """Trained to the end."""
+    """The training is complete."""
 
     type: Literal["finished"]
 
 
 class Stop(TrainerMessage):
-    """As it was told to."""
+    """The trainer has stopped on request."""
 
     type: Literal["stopped"]
 
 
 class Failure(TrainerMessage):
-    """Why it cannot go on."""
+    """The trainer cannot continue, and why."""
 
     type: Literal["failed"]
     code: str = Field(max_length=100)
@@ -123,11 +123,11 @@ _MESSAGES: TypeAdapter[Message] = TypeAdapter(Annotated[Message, Field(discrimin
 
 
 class ProtocolError(Exception):
-    """A trainer said what no trainer says, or calls something its snapshot that is none."""
+    """A trainer sent an invalid message, or announced something that is not a snapshot."""
 
 
 def read(line: bytes) -> Message:
-    """A line of the pipe. Raises ProtocolError."""
+    """Parse a line of the pipe. Raises ProtocolError."""
     try:
         return _MESSAGES.validate_json(line)
     except ValidationError as error:

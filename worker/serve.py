@@ -1,4 +1,4 @@
-"""`python -m worker.serve`: the worker this installation needs, under Celery where there is a Redis, else local."""
+"""`python -m worker.serve`: start a Celery worker if Redis is configured, else a local worker."""
 
 import os
 import sys
@@ -7,7 +7,7 @@ from models.settings import Settings
 
 
 def main() -> None:
-    """Become that worker. Further arguments go to it."""
+    """Replace this process with the worker, which gets all arguments."""
     if Settings().redis_url is None:
         command = ["-m", "worker.local"]
     else:

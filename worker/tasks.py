@@ -1,4 +1,4 @@
-"""What a ring sets off."""
+"""The Celery task that a ring starts."""
 
 import logging
 import re
@@ -12,7 +12,7 @@ logger = logging.getLogger(__name__)
 
 @celery.app.task(name=TASK)
 def train(message: dict[str, Any]) -> None:
-    """Claim the best queued job, whichever was rung for, and see it through; return at once where there is none."""
+    """Claim the first queued job, whatever job was rung for, and run it. Return at once if there is none."""
     worker = celery.worker
     assert worker is not None, "a task ran before the worker was up"
     slot = worker.free.get()
@@ -22,6 +22,6 @@ def train(message: dict[str, Any]) -> None:
         worker.free.put(slot)
     if not claimed:
         logger.info("nothing to claim for the ring %s", str(message)[:200])
-        # Another worker may have what the job needs. Of a message nothing is believed but that this may name a job.
+        # Another worker may have what the job needs. Nothing in the message is trusted except the form of an id.
         if (named := re.search(r"job_[0-9a-f]{32}", str(message))) is not None:
             worker.pass_on(named[0])

@@ -1,8 +1,7 @@
-"""`python -m worker.trainer`: one attempt at one job, in a process of its own.
+"""`python -m worker.trainer FD`: one attempt at one job, in a process of its own.
 
-It waits warm, everything imported and nothing computed, for an assignment on its standard input; trains, and tells what
-happens on the pipe numbered in its argument. It has no database and no broker. When its standard input closes, its
-supervisor is gone, and the whole process group ends too.
+It imports everything, waits for an assignment on standard input, trains, and sends messages to the pipe FD. It has no
+database and no broker. When its standard input closes, its supervisor is gone, and the whole process group is killed.
 """
 
 import json
@@ -32,7 +31,7 @@ def main() -> int:
     if not (order := orders.readline()):
         return 0
     assignment = json.loads(order)
-    # Before there is a second thread: the kernel holds this one to it, and all that it starts.
+    # Before there is a second thread: the kernel encloses this thread and all that it starts.
     if missing := enclosure.enter(Path(assignment["folder"]), assignment["memory"]):
         print(f"this kernel cannot keep the trainer from {', '.join(missing)}", flush=True)
     parent_watch.hold(orders)
@@ -58,5 +57,5 @@ if __name__ == "__main__":
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     code = main()
     sys.stdout.flush()
-    # Without the interpreter's shutdown: the thread of the parent watch still reads, and nothing here needs closing.
+    # Skip the interpreter's shutdown: the thread of the parent watch still reads, and nothing needs to be closed.
     os._exit(code)

@@ -1,4 +1,4 @@
-"""What can be asked for: every part with its schema, and the schema of a whole spec."""
+"""The catalog: every part that a spec can name, and the JSON Schema of a whole spec."""
 
 from functools import cache
 from typing import Any
@@ -19,11 +19,14 @@ def _catalog() -> Catalog:
 
 @router.get("/catalog")
 def read() -> Catalog:
-    """The parts of every shelf with their JSON Schemas: architectures, losses, features, targets, splits and more."""
+    """List the parts that a spec can name, by shelf, each with its JSON Schema.
+
+    Shelves are architectures, losses, optimizers, schedules, datasets, features, targets, splits and more.
+    """
     return _catalog()
 
 
 @router.get("/schemas/job-spec")
 def schema() -> dict[str, Any]:
-    """JSON Schema (2020-12) of a job spec."""
+    """Read the JSON Schema (2020-12) of a job spec."""
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **JobSpec.model_json_schema()}

@@ -1,4 +1,4 @@
-"""Checkpoints: which there are, and the weights themselves."""
+"""Checkpoints: list them, read one, download its weights."""
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -21,12 +21,12 @@ from models.storage.store import Corrupt, fetch, fetch_header
 router = APIRouter(prefix="/jobs/{job_id}/checkpoints", tags=["checkpoints"])
 
 FILES = (WEIGHTS, PREPARATION)
-"""Of a checkpoint, what its network needs to answer."""
+"""The files of a checkpoint that predictions and exports need."""
 
 
 @router.get("")
 def index(service: Parts, job_id: str, window: Paged) -> Page[Checkpoint]:
-    """In the order they were written."""
+    """List a job's checkpoints in the order in which they were written."""
     with service.database.reading() as tx:
         if job_views.version(tx, job_id) is None:
             raise missing("job", job_id)
@@ -35,13 +35,13 @@ def index(service: Parts, job_id: str, window: Paged) -> Page[Checkpoint]:
 
 @router.get("/{checkpoint_id}")
 def read(service: Parts, job_id: str, checkpoint_id: str) -> Checkpoint:
-    """`checkpoint_id` is an id, `best` or `last`."""
+    """Read one checkpoint. `checkpoint_id` is an id, `best` or `last`."""
     with service.database.reading() as tx:
         return checkpoints.answer(tx, find(tx, job_id, checkpoint_id).id)
 
 
 def find(tx: Session, job_id: str, wanted: str) -> Stored:
-    """The checkpoint of that id, the best, or the last. Raises Refused with 404."""
+    """The checkpoint `wanted`: an id, `best` or `last`. Raises Refused (404)."""
     mode = job_views.best_mode(tx, job_id)
     if mode is None:
         raise missing("job", job_id)
@@ -59,7 +59,11 @@ def find(tx: Session, job_id: str, wanted: str) -> Stored:
 @router.get("/{checkpoint_id}/weights", response_class=StreamingResponse)
 @router.head("/{checkpoint_id}/weights", include_in_schema=False)
 def weights(request: Request, service: Parts, job_id: str, checkpoint_id: str, conditions: Conditional) -> Response:
-    """The weights as safetensors. HEAD, Range and If-Range; the ETag is the sha256, `Repr-Digest` the same again."""
+    """Download a checkpoint's weights as safetensors.
+
+    The ETag and `Repr-Digest` are the file's SHA-256. HEAD, Range, If-Range and If-None-Match are supported, so a
+    broken download can continue where it stopped.
+    """
     stored = _whole(service, job_id, checkpoint_id)
     file = stored.file(WEIGHTS)
 
@@ -71,7 +75,7 @@ def weights(request: Request, service: Parts, job_id: str, checkpoint_id: str, c
 
 
 def take(service: Service, job_id: str, wanted: str, folder: Path) -> Checkpoint:
-    """The checkpoint, its `FILES` in `folder`. Raises Refused with 404, and with 409 where they are damaged."""
+    """Copy the `FILES` of a checkpoint into `folder`. Raises Refused: 404, or 409 if the files are damaged."""
 
     def fetch_file(stored: Stored, name: str) -> None:
         fetch(service.store, stored.key(name), folder / name, stored.file(name).sha256)
@@ -92,7 +96,7 @@ def peek(service: Service, job_id: str, wanted: str, folder: Path) -> Checkpoint
 
 
 def _fetched(service: Service, job_id: str, wanted: str, fetch_file: Callable[[Stored, str], None]) -> Checkpoint:
-    # Twice: a running job may have put a better one in its place meanwhile.
+    # Two tries: a running job may replace `best` in the meantime.
     for _ in range(2):
         with service.database.reading() as tx:
             stored = find(tx, job_id, wanted)
@@ -105,11 +109,11 @@ def _fetched(service: Service, job_id: str, wanted: str, fetch_file: Callable[[S
 
 
 def _whole(service: Service, job_id: str, wanted: str) -> Stored:
-    """The checkpoint, its weights at their full length: once headers are sent it is too late to say otherwise.
+    """A checkpoint whose weights have their full size: an error cannot be reported once the headers are sent.
 
-    Their digest is for the caller to check. Raises Refused with 404, and with 409 where weights are missing or cut.
+    The caller checks the digest. Raises Refused: 404, or 409 if the weights are missing or too short.
     """
-    # Twice, as there.
+    # Two tries, as in `take`.
     for _ in range(2):
         with service.database.reading() as tx:
             stored = find(tx, job_id, wanted)
@@ -120,4 +124,6 @@ def _whole(service: Service, job_id: str, wanted: str) -> Stored:
 
 
 def _broken(stored: Stored) -> Refused:
-    return Refused(409, "corrupt_checkpoint", f"checkpoint {stored.id} is broken; ask for another")
+    return Refused(
+        409, "corrupt_checkpoint", f"the files of checkpoint {stored.id} are damaged; use another checkpoint"
+    )

@@ -1,4 +1,4 @@
-"""Datasets: upload, look, delete."""
+"""Datasets: upload, list, read, preview, delete."""
 
 import tempfile
 from pathlib import Path
@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request, Response
 from sqlalchemy.exc import NoResultFound
 
 from api import builtin
-from api.dataset_store import is_whole, restore, shelve
+from api.dataset_store import add_dataset, has_rows, restore_rows
 from api.deps import Paged, Parts, Service, missing
 from api.pages import page
 from api.problems import Refused
@@ -45,11 +45,13 @@ async def create(
     request: Request,
     response: Response,
     service: Parts,
-    name: Annotated[str | None, Query(min_length=1, max_length=200, description="default: the file's name")] = None,
+    name: Annotated[str | None, Query(min_length=1, max_length=200, description="Default: the file's name.")] = None,
 ) -> Dataset:
-    """Upload csv, tsv, jsonl, parquet, npz, txt, or a zip of images, of IDX files, or of train, val and test files.
+    """Upload a file as a dataset: csv, tsv, jsonl, parquet, npz, txt, or a zip.
 
-    201 with the inferred schema; 200 where the same bytes are here already: what the store lost of them is put back.
+    A zip holds class folders of images, IDX files, or files named train, val and test. The answer is 201 with the
+    inferred schema, or 200 with the existing dataset if the same bytes were uploaded before. In that case, rows that
+    the store has lost are restored.
     """
     with tempfile.TemporaryDirectory(dir=service.settings.scratch) as folder:
         upload = Upload(Path(folder) / "upload", service.settings.limits.max_upload_bytes)
@@ -63,23 +65,25 @@ async def create(
 
 
 def _take_in(service: Service, upload: Upload, name: str) -> tuple[Dataset, bool]:
-    """A file on disk becomes a dataset, or a refusal that leaves nothing behind."""
+    """Make a dataset of an uploaded file. Returns it, and whether it is new. After Refused nothing is left behind."""
     rows = upload.path.with_name("rows.parquet")
     try:
         format_ = sniff(upload.filename, upload.path)
         with service.database.reading() as tx:
             known = datasets.same_bytes(tx, upload.sha256, format_)
-        if known is not None and is_whole(service, known.id):
+        if known is not None and has_rows(service, known.id):
             return known, False
         taken = intake.run(upload.path, upload.filename, rows, seconds=service.settings.limits.intake_seconds)
     except OverLimit as error:
         raise Refused(413, "over_limit", str(error)) from error
     except DataError as error:
         raise Refused(422, "data", str(error)) from error
-    if known is not None and restore(service, known, taken, rows):
+    if known is not None and restore_rows(service, known, taken, rows):
         return known, False
     size = upload.path.stat().st_size
-    is_new = shelve(service, taken, rows, id=new_id("ds"), name=name, format=format_, size=size, sha256=upload.sha256)
+    is_new = add_dataset(
+        service, taken, rows, id=new_id("ds"), name=name, format=format_, size=size, sha256=upload.sha256
+    )
     with service.database.reading() as tx:
         dataset = datasets.same_bytes(tx, upload.sha256, format_)
     assert dataset is not None
@@ -88,13 +92,14 @@ def _take_in(service: Service, upload: Upload, name: str) -> tuple[Dataset, bool
 
 @router.get("")
 def index(service: Parts, window: Paged) -> Page[Dataset]:
-    """Newest first. Built-in sets appear once they have been used; the catalog names them all."""
+    """List datasets, newest first. A built-in dataset is listed after its first use; the catalog names them all."""
     with service.database.reading() as tx:
         return page(datasets.page(tx, window.after, window.limit + 1), window.limit)
 
 
 @router.get("/{dataset_id}")
 def read(service: Parts, dataset_id: str) -> Dataset:
+    """Read one dataset: an uploaded one by its id, a built-in one by its name."""
     found = builtin.find(service, dataset_id)
     if found is None:
         raise missing("dataset", dataset_id)
@@ -102,8 +107,12 @@ def read(service: Parts, dataset_id: str) -> Dataset:
 
 
 @router.get("/{dataset_id}/preview")
-def preview(service: Parts, dataset_id: str, rows: Annotated[int, Query(ge=1, le=100)] = 10) -> Preview:
-    """The first rows as they were understood. Images are shown by their shape."""
+def preview(
+    service: Parts,
+    dataset_id: str,
+    rows: Annotated[int, Query(ge=1, le=100, description="The number of rows to show.")] = 10,
+) -> Preview:
+    """Show a dataset's first rows as the service reads them. An image is shown by its shape."""
     found = read(service, dataset_id)
     with tempfile.TemporaryDirectory(dir=service.settings.scratch) as folder:
         there = Path(folder) / "rows.parquet"
@@ -113,12 +122,12 @@ def preview(service: Parts, dataset_id: str, rows: Annotated[int, Query(ge=1, le
 
 @router.delete("/{dataset_id}", status_code=204)
 def delete(service: Parts, dataset_id: str) -> None:
-    """409 while a job names it."""
+    """Delete an uploaded dataset. The answer is 409 while any job uses it, ended jobs included."""
     try:
         with service.database.writing() as tx:
             blob = datasets.remove(tx, dataset_id)
     except NoResultFound:
         raise missing("dataset", dataset_id) from None
     except datasets.InUse as error:
-        raise Refused(409, "in_use", f"the dataset is used by {error}; delete its jobs first") from error
+        raise Refused(409, "in_use", f"the dataset is used by {error}; delete the jobs that use it first") from error
     service.discard(blob.key)

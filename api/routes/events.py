@@ -1,4 +1,4 @@
-"""What happens to a job: a page of it, a live stream, and the trainer's own words."""
+"""The events of a job: a page of them, a live stream, and the trainer's log."""
 
 import asyncio
 import json
@@ -21,10 +21,10 @@ router = APIRouter(prefix="/jobs/{job_id}", tags=["events"])
 
 LOOK_EVERY = 0.25
 SILENCE = 10.0
-"""Seconds after which a comment keeps the connection alive."""
+"""Seconds without an event after which a comment is sent, so that proxies keep the connection open."""
 BATCH = 500
 POINTS = 5000
-"""Points that travel in one frame, at most."""
+"""The largest number of metric points in one frame."""
 
 
 @router.get("/events", response_model=Page[Event])
@@ -32,13 +32,16 @@ async def index(
     request: Request,
     service: Parts,
     job_id: str,
-    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
-    after: Annotated[int, Query(ge=0, le=LAST, description="`next` of the page before")] = 0,
-    last_event_id: Annotated[str | None, Header()] = None,
+    limit: Annotated[int, Query(ge=1, le=1000, description="The number of events in the page.")] = 100,
+    after: Annotated[int, Query(ge=0, le=LAST, description="The `next` of the previous page.")] = 0,
+    last_event_id: Annotated[
+        str | None, Header(description="The stream continues after this event, the last that the client received.")
+    ] = None,
 ) -> Page[Event] | Response:
-    """States, checkpoints, warnings and log lines in order; with `Accept: text/event-stream` as they happen.
+    """List a job's events in order: state changes, checkpoints, warnings and log lines.
 
-    The stream also carries `metrics`, and closes with `end`. It goes on after `Last-Event-ID`.
+    With `Accept: text/event-stream` the answer is a live stream of them. The stream also carries `metrics` events and
+    closes with an `end` event when the job has ended. A client that reconnects sends `Last-Event-ID`.
     """
     if "text/event-stream" in request.headers.get("accept", ""):
         cursor = _cursor(last_event_id) if last_event_id else (after, 0)
@@ -53,7 +56,7 @@ async def index(
 
 @router.get("/logs", response_class=PlainTextResponse)
 def logs(service: Parts, job_id: str) -> PlainTextResponse:
-    """What the trainer did, with times, and what it printed."""
+    """Read the job's log as plain text: what the trainer did, with times, and what it printed."""
     with service.database.reading() as tx:
         if job_views.version(tx, job_id) is None:
             raise missing("job", job_id)
@@ -63,7 +66,7 @@ def logs(service: Parts, job_id: str) -> PlainTextResponse:
 
 
 def _cursor(last_event_id: str) -> tuple[int, int]:
-    """(event, point) from an id this stream gave, both sequence numbers; anything else begins at the beginning."""
+    """The sequence numbers (event, point) in an id of this stream. Any other id means the start of the stream."""
     found = re.fullmatch(r"([0-9]{1,19})-([0-9]{1,19})", last_event_id)
     seq, point = (int(number) for number in found.groups()) if found else (0, 0)
     return (seq, point) if max(seq, point) <= LAST else (0, 0)
@@ -71,7 +74,7 @@ def _cursor(last_event_id: str) -> tuple[int, int]:
 
 @dataclass(frozen=True)
 class News:
-    """What is past a cursor. The points are a finished frame: to write thousands of numbers takes a while."""
+    """What follows a cursor. `points` is a finished frame, since to format thousands of numbers takes a while."""
 
     events: list[Event]
     point: int
@@ -80,9 +83,9 @@ class News:
 
 
 def _look(service: Service, job_id: str, seq: int, point: int | None, limit: int = BATCH) -> News:
-    """Events after `seq`, and the next points after the one of sequence number `point`; without one, events alone."""
+    """Events after `seq`, and metric points after the sequence number `point`. None: events alone."""
     with service.database.reading() as tx:
-        # The state first: what comes after it is read is read by the next look.
+        # The state is read first: what is written after that, the next look reads.
         state = job_views.state(tx, job_id)
         if state is None:
             raise missing("job", job_id)
@@ -99,13 +102,13 @@ def _look(service: Service, job_id: str, seq: int, point: int | None, limit: int
 async def _stream(service: Service, job_id: str, cursor: tuple[int, int]) -> AsyncIterator[str]:
     seq, point = cursor
     spoke = time.monotonic()
-    # An id before anything has happened: a client that loses this connection can still say where it was.
+    # An id before the first event: a client that loses the connection at once can still say where it was.
     yield f"retry: 2000\nid: {seq}-{point}\ndata:\n\n"
     while True:
         try:
             news = await run_in_threadpool(_look, service, job_id, seq, point)
         except Refused:
-            # Deleted while somebody was listening: there is nothing more to tell.
+            # The job was deleted during the stream.
             news = News([], point, None, True)
         for event in news.events:
             seq = event.seq

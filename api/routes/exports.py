@@ -1,4 +1,4 @@
-"""Checkpoints in other formats, made when they are asked for."""
+"""Exports: checkpoints in other formats, made on request."""
 
 import os
 import tempfile
@@ -33,14 +33,18 @@ async def read(
     checkpoint_id: str,
     conditions: Conditional,
     format: Annotated[
-        ExportFormat, Query(description="pt2 is torch.export's, bundle a zip of all there is")
+        ExportFormat,
+        Query(
+            description="`onnx`: an ONNX model. `pt2`: a torch.export program. `bundle`: a zip of the weights, the "
+            "ONNX model, the spec, golden rows and a model card."
+        ),
     ] = "bundle",
 ) -> Response:
-    """The network for use elsewhere, with preprocessing, vocabulary and label map inside.
+    """Export a checkpoint's network for use elsewhere, with its preprocessing, vocabulary and label map.
 
-    It is checked before it is sent: `Athanor-Max-Difference` is the largest difference of its outputs from the
-    network's own on real rows. Made anew for each request, which takes seconds; equal requests get equal bytes, so
-    HEAD, Range and If-Range are served as they are for weights.
+    The export is verified on real rows before it is sent. The header `Athanor-Max-Difference` holds the largest
+    absolute difference of its outputs from the network's own. Each request makes the export anew, which takes seconds;
+    equal requests give equal bytes, so HEAD, Range and If-Range work as for weights.
     """
     return await to_thread.run_sync(
         _answer, request, service, job_id, checkpoint_id, conditions, format, limiter=service.exports
@@ -57,7 +61,7 @@ def _answer(
 ) -> Response:
     with tempfile.TemporaryDirectory(dir=service.settings.scratch) as folder:
         order, made = _export(service, job_id, checkpoint_id, format, Path(folder))
-        # Open, it outlives its folder: nothing is left behind, whatever becomes of the request.
+        # An open file outlives its folder, so nothing is left behind if the request is broken off.
         file = made.path.open("rb")
 
     def pieces(start: int, stop: int) -> Iterator[bytes]:

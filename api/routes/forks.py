@@ -95,7 +95,7 @@ def _spec(parent: Job, wanted: Fork) -> JobSpec:
 
 
 def _check_folds(parent: Job, spec: JobSpec) -> None:
-    """Every row of a cross-validation is tested. Raises Refusal where the weights to start with know the rows."""
+    """Every row of a cross-validation is tested. Raises SpecError where the weights to start with know the rows."""
     if spec.dataset.split.trainings > 1 and spec.dataset.id == parent.dataset_id:
         raise SpecError(
             "/spec/dataset/split",

@@ -1,4 +1,4 @@
-"""Whether the service lives, and whether it can do its work."""
+"""Health: whether the process is alive, and whether the service can accept jobs."""
 
 from fastapi import APIRouter, Response
 from sqlalchemy.exc import SQLAlchemyError
@@ -13,17 +13,17 @@ router = APIRouter(tags=["health"])
 @router.get("/healthz")
 @router.head("/healthz", include_in_schema=False)
 async def live() -> dict[str, str]:
-    """The process answers."""
-    # On the loop itself: threads that all wait for the database must not make a living process look dead.
+    """Liveness: the answer is 200 while the process runs."""
+    # Async, without a thread: if all threads wait for the database, the process must not look dead.
     return {"status": "ok"}
 
 
 @router.get("/readyz")
 @router.head("/readyz", include_in_schema=False)
 def ready(service: Parts, response: Response) -> dict[str, str]:
-    """Database, storage and broker answer, and the database has the tables of this version.
+    """Readiness: the state of the database, its schema, the storage and the broker.
 
-    503 where a job could not be accepted; Redis away delays, no more.
+    The answer is 503 while the service cannot accept jobs. Without the broker it accepts them, and they start later.
     """
 
     def tables() -> None:
@@ -39,9 +39,9 @@ def ready(service: Parts, response: Response) -> dict[str, str]:
         except WrongSchema as error:
             found[name] = str(error)
         except (OSError, SQLAlchemyError) as error:
-            # A store may ask the database what it should hold.
+            # A store may need the database for its check.
             waits = isinstance(error, SQLAlchemyError) and found.get("database", "ok") != "ok"
-            found[name] = "unknown: the database comes first" if waits else f"away: {type(error).__name__}"
+            found[name] = "unknown: needs the database" if waits else f"unavailable: {type(error).__name__}"
     if found["database"] != "ok" or found["storage"] != "ok":
         response.status_code = 503
     return found

@@ -1,4 +1,4 @@
-"""Jobs: submit, look, cancel, pause, resume, delete."""
+"""Jobs: submit, list, read, cancel, pause, resume, delete."""
 
 from collections.abc import Callable
 from typing import Annotated
@@ -26,13 +26,16 @@ def create(
     caller: Authenticated,
     spec: JobSpec,
     response: Response,
-    idempotency_key: Annotated[str | None, Header(max_length=200)] = None,
-    validate_only: bool = False,
+    idempotency_key: Annotated[
+        str | None, Header(max_length=200, description="A unique string for each job, which makes retries safe.")
+    ] = None,
+    validate_only: Annotated[bool, Query(description="Answer with the plan and queue nothing.")] = False,
 ) -> Job | Plan:
-    """Accept a job: 201 once it is safely in the queue.
+    """Submit a job. The answer is 201 when the job is safely in the queue.
 
-    What cannot work is refused here, with a pointer. `validate_only` answers 200 with the plan and queues nothing. The
-    same `Idempotency-Key` with the same body answers 200 with the job it made before; with another body, 422.
+    A spec that cannot work is refused with 422, and each fault has a JSON pointer to its place. With `validate_only`
+    the answer is 200 with the plan. A request that repeats an `Idempotency-Key` with the same body gets 200 with the
+    job of the first request; with another body it gets 422.
     """
     said = spec.model_dump_json(exclude_unset=True)
     if not validate_only and (made := submission.earlier(service, response, caller, said, idempotency_key)):
@@ -49,18 +52,20 @@ def create(
 def index(
     service: Parts,
     window: Paged,
-    state: State | None = None,
+    state: Annotated[State | None, Query(description="Only jobs in this state.")] = None,
     tag: Annotated[
         list[Annotated[str, Field(max_length=701)]] | None,
-        Query(max_length=20, description="name:value; repeated, a job must have all of them"),
+        Query(
+            max_length=20, description="Only jobs with this tag, as name:value. Several: jobs that have all of them."
+        ),
     ] = None,
 ) -> Page[Job]:
-    """Newest first. All conditions hold at once."""
+    """List jobs, newest first. A job is listed if it meets all conditions."""
     tags = []
     for each in tag or []:
         name, colon, value = each.partition(":")
         if not colon:
-            raise Refused(422, "invalid", "a tag is asked for as name:value")
+            raise Refused(422, "invalid", f"tag={each[:50]} has no colon; write it as tag=name:value")
         tags.append((name, value))
     with service.database.reading() as tx:
         lease = service.settings.timing.lease
@@ -72,9 +77,9 @@ def index(
 def read(
     service: Parts, job_id: str, response: Response, if_none_match: Annotated[str | None, Header()] = None
 ) -> Job | Response:
-    """State, progress, latest and best values, and what a queued job waits for.
+    """Read a job: its state, its progress, the latest and the best value of each series, and what it waits for.
 
-    With `If-None-Match`, 304 while nothing has changed.
+    With `If-None-Match` the answer is 304 while nothing has changed.
     """
     with service.database.reading() as tx:
         etag = job_views.etag(tx, job_id, service.settings.timing.lease)
@@ -88,7 +93,7 @@ def read(
 
 @router.delete("/{job_id}", status_code=204)
 def delete(service: Parts, job_id: str) -> None:
-    """Remove an ended job with its metrics and checkpoints. 409 before its end."""
+    """Delete an ended job with its metrics and checkpoints. The answer is 409 while the job has not ended."""
     submission.job(service, job_id)
     with service.database.writing() as tx:
         jobs.remove(tx, job_id)
@@ -97,26 +102,26 @@ def delete(service: Parts, job_id: str) -> None:
 
 @router.post("/{job_id}/cancel", status_code=202)
 def cancel(service: Parts, caller: Authenticated, job_id: str) -> Job:
-    """Stop for good. `cancelled` is shown only once its processes are gone."""
-    return _wish(service, caller, job_id, jobs.cancel)
+    """Stop a job for good and keep its checkpoints. Its state becomes `cancelled` when its processes are gone."""
+    return _request(service, caller, job_id, jobs.cancel)
 
 
 @router.post("/{job_id}/pause", status_code=202)
 def pause(service: Parts, caller: Authenticated, job_id: str) -> Job:
-    """Write a checkpoint and give the device back."""
-    return _wish(service, caller, job_id, jobs.pause)
+    """Stop a job so that it can be resumed. It writes a checkpoint and frees its device."""
+    return _request(service, caller, job_id, jobs.pause)
 
 
 @router.post("/{job_id}/resume", status_code=202)
 def resume(service: Parts, caller: Authenticated, job_id: str) -> Job:
-    """Queue a paused job again; it goes on from its newest checkpoint."""
-    answer = _wish(service, caller, job_id, jobs.resume)
+    """Queue a paused job again. It continues from its newest checkpoint."""
+    answer = _request(service, caller, job_id, jobs.resume)
     service.broker.ring(job_id)
     return answer
 
 
-def _wish(service: Service, caller: Caller, job_id: str, wish: Callable[[Session, str, str], None]) -> Job:
+def _request(service: Service, caller: Caller, job_id: str, request: Callable[[Session, str, str], None]) -> Job:
     submission.job(service, job_id)
     with service.database.writing() as tx:
-        wish(tx, job_id, caller.key_id)
+        request(tx, job_id, caller.key_id)
     return submission.job(service, job_id)

@@ -1,4 +1,4 @@
-"""Metrics: columns of steps, values and times."""
+"""Metrics: the points of a job's series, as columns of steps, values and times."""
 
 import asyncio
 import time
@@ -15,25 +15,30 @@ from models.records import job_views, metrics
 router = APIRouter(prefix="/jobs/{job_id}/metrics", tags=["metrics"])
 
 LOOK_EVERY = 0.2
-"""Seconds between looks while a caller waits."""
+"""Seconds between two reads of the database while a caller waits."""
 
 
 @router.get("", response_model=Metrics)
 async def read(
     service: Parts,
     job_id: str,
-    series: Annotated[list[str] | None, Query(description="names, repeated or with commas; default: all")] = None,
-    after: Annotated[
-        int | None, Query(ge=0, le=LAST, description="sequence number: only points recorded after it")
+    series: Annotated[
+        list[str] | None, Query(description="Names of series, repeated or separated by commas. Default: all.")
     ] = None,
-    max_points: Annotated[int | None, Query(ge=4, le=100_000, description="thin each series; extremes stay")] = None,
-    wait: Annotated[float, Query(ge=0, le=60, description="seconds to wait for a point recorded after `after`")] = 0,
+    after: Annotated[
+        int | None, Query(ge=0, le=LAST, description="Only points after this sequence number, the `next` of an answer.")
+    ] = None,
+    max_points: Annotated[
+        int | None, Query(ge=4, le=100_000, description="Thin each series to about so many points; extremes stay.")
+    ] = None,
+    wait: Annotated[float, Query(ge=0, le=60, description="Seconds to wait for a new point before answering.")] = 0,
 ) -> Response:
-    """Points of a job's series. Poll with `after=next`; with `wait` the answer comes as soon as there is something.
+    """Read the points of a job's series. To follow a job, poll with `after` set to the `next` of the last answer.
 
-    `after` and `next` are sequence numbers: they count the points of a job as they are recorded, whatever their steps.
-    A job that resumes from a checkpoint computes the points after it again, and they come again with new numbers: where
-    a series goes back to a step that you have, drop what you hold of that series from this step on.
+    With `wait` the answer comes as soon as there is a new point. Sequence numbers count the points of a job in the
+    order in which they are recorded, whatever their steps. A job that resumes from a checkpoint computes the points
+    after it again, and they come again with new numbers: if a series goes back to a step that you have, drop the points
+    of that series from this step on.
     """
     names = [name for given in series for name in given.split(",") if name] if series else None
     until = time.monotonic() + wait
@@ -47,9 +52,9 @@ async def read(
 def _look(
     service: Service, job_id: str, names: list[str] | None, after: int | None, most: int | None, is_last: bool
 ) -> str | None:
-    """The answer as JSON, or None where waiting could still bring something.
+    """The answer as JSON, or None while the caller should wait for new points.
 
-    Written here, on a thread: a long series takes a while, and the event loop has others to serve.
+    It is serialized on this thread: a long series takes a while, and the event loop serves others meanwhile.
     """
     with service.database.reading() as tx:
         state = job_views.state(tx, job_id)

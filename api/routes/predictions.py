@@ -24,13 +24,13 @@ _lock = Lock()
 
 
 class Rows(Generation):
-    """A row is an object of columns, or the bare value where the job learns from one: a sentence, words, numbers.
+    """Rows to predict. A row is an object of columns; if the job has one input column, its bare value is enough.
 
-    An image is a list of its pixels' numbers, or a PNG, JPEG or WebP file of its size in base64, with or without the
-    head of a data: URL. A language model goes on from each row; the other fields are for it alone.
+    An image is a nested list of pixel values, or a PNG, JPEG or WebP file in base64, with or without the prefix of a
+    data: URL. A language model continues each row; all fields besides `rows` are for language models.
     """
 
-    rows: list[Any] = Field(min_length=1, max_length=MAX_ROWS)
+    rows: list[Any] = Field(min_length=1, max_length=MAX_ROWS, description="The rows, at least one.")
 
     def generation(self) -> Generation:
         return Generation.model_validate(self.model_dump(include=self.model_fields_set - {"rows"}))
@@ -41,9 +41,12 @@ def create(
     service: Parts,
     job_id: str,
     asked: Rows,
-    checkpoint: Annotated[str, Query(description="an id, best or last")] = "best",
+    checkpoint: Annotated[str, Query(description="A checkpoint's id, `best` or `last`.")] = "best",
 ) -> Response:
-    """Labels with probabilities, or values, from rows as they were uploaded: the job's own preprocessing is applied."""
+    """Predict rows with a checkpoint. Rows are given as in the uploaded file; the job's preprocessing is applied.
+
+    The answer has one prediction for each row: a label with probabilities, a value, tags, or text.
+    """
     job, resolved = submission.usable(service, job_id)
     with service.database.reading() as tx:
         checkpoint_id = find(tx, job_id, checkpoint).id
@@ -53,7 +56,7 @@ def create(
             checkpoint_id, predictor = _load(service, job, resolved, checkpoint)
             _loaded[checkpoint_id] = predictor
     answer = Predictions(checkpoint_id=checkpoint_id, predictions=predictor.answer(asked.rows, asked.generation()))
-    # Written here: FastAPI would make null of a number that is not finite in an untyped place.
+    # Serialized here: FastAPI writes null for a number that is not finite in an untyped field.
     return Response(answer.model_dump_json(), media_type="application/json")
 
 

@@ -1,4 +1,4 @@
-"""Who trains: workers, devices, slots, heartbeats."""
+"""Workers: their devices, slots, jobs and heartbeats."""
 
 from fastapi import APIRouter
 
@@ -12,5 +12,6 @@ router = APIRouter(tags=["workers"])
 
 @router.get("/workers")
 def index(service: Parts, window: Paged) -> Page[Worker]:
+    """List workers with their devices, their slots and the jobs that they run, newest first."""
     with service.database.reading() as tx:
         return page(workers.page(tx, window.after, window.limit + 1, service.settings.timing.lease), window.limit)

@@ -1,4 +1,4 @@
-"""What `athanor` can be told to do.
+"""The commands of `athanor`.
 
-These files import click at the top and nothing heavier: the HTTP client and the tables load when a command runs.
+These files import only click at the top: the HTTP client and the tables are imported when a command runs.
 """

@@ -1,4 +1,4 @@
-"""Datasets, and the catalog of parts."""
+"""The commands for datasets and for the catalog of parts."""
 
 from pathlib import Path
 
@@ -9,13 +9,13 @@ from athanor.commands.service import answer, as_json, connect
 
 @click.command()
 @click.argument("dataset", required=False)
-@click.option("--rows", type=click.IntRange(1), help="Show that many rows of DATASET.")
-@click.option("--after", metavar="CURSOR", help="The following page of the list.")
+@click.option("--rows", type=click.IntRange(1), help="Show the first rows of DATASET, so many.")
+@click.option("--after", metavar="CURSOR", help="Show the following page of the list.")
 @as_json
 def datasets(dataset: str | None, rows: int | None, after: str | None, as_json: bool) -> None:
-    """List datasets, or say all about one."""
-    from athanor import display
-    from athanor.references import find_dataset
+    """List datasets, or show one."""
+    from athanor.commands.references import find_dataset
+    from athanor.terminal import display
 
     if rows and dataset is None:
         raise click.UsageError("--rows needs a DATASET")
@@ -37,15 +37,16 @@ def datasets(dataset: str | None, rows: int | None, after: str | None, as_json: 
 
 @click.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--name", help="Default: the file's name.")
+@click.option("--name", help="Name of the dataset. Default: the file's name.")
 @as_json
 def upload(file: Path, name: str | None, as_json: bool) -> None:
-    """Send a file as a dataset.
+    """Upload a file as a dataset.
 
-    csv, tsv, jsonl, parquet, npz, txt, a zip of class folders of images, a zip of IDX files.
+    FILE is csv, tsv, jsonl, parquet, npz, txt, or a zip: of class folders of images, of IDX files, or of files named
+    train, val and test.
     """
-    from athanor import display
-    from athanor.transfer import bar
+    from athanor.terminal import display
+    from athanor.terminal.progress_bar import bar
 
     with connect() as client, bar(file.name, hidden=as_json) as progress:
         made = client.upload(file, name, progress)
@@ -56,13 +57,13 @@ def upload(file: Path, name: str | None, as_json: bool) -> None:
 @click.argument("name", metavar="KIND|FIELD", required=False)
 @as_json
 def catalog(name: str | None, as_json: bool) -> None:
-    """List what a job can be made of.
+    """List the parts of a job spec, or show the fields of one.
 
-    With KIND, such as mlp, every field of that part. With FIELD, such as hyperparameters, split or
-    hyperparameters.early_stopping, what that field of a job spec may hold.
+    With KIND, such as mlp, it shows every field of that part. With FIELD, such as hyperparameters, split or
+    hyperparameters.early_stopping, it shows what that field of a job spec may hold.
     """
-    from athanor import display, spec_fields
     from athanor.errors import UnknownReference
+    from athanor.terminal import display, spec_fields
 
     with connect() as client:
         shelves = client.catalog()
@@ -70,7 +71,7 @@ def catalog(name: str | None, as_json: bool) -> None:
             answer(shelves, as_json, lambda: display.catalog(shelves))
             if not as_json:
                 groups = ", ".join(spec_fields.groups(client.schema()))
-                click.echo(f"The fields of a part, or of a group: athanor catalog NAME. Groups: {groups}", err=True)
+                click.echo(f"Show the fields of a part or a group: athanor catalog NAME. Groups: {groups}", err=True)
             return
         found = display.parts(shelves, name)
         schema = client.schema()

@@ -1,4 +1,4 @@
-"""What the commands leave with: one status for each way to end."""
+"""Exit codes of the commands: one for each way to end."""
 
 from enum import IntEnum
 
@@ -16,20 +16,20 @@ class ExitCode(IntEnum):
 
 
 MEANINGS = {
-    ExitCode.SUCCEEDED: "success; of wait and watch: the job succeeded",
+    ExitCode.SUCCEEDED: "success; for wait and watch: the job succeeded",
     ExitCode.ERROR: "another error on this machine, such as a file that cannot be written",
-    ExitCode.USAGE: "a command or an option that does not exist or makes no sense",
+    ExitCode.USAGE: "a command or an option that does not exist or is wrong",
     ExitCode.JOB_FAILED: "the job that was waited for failed",
     ExitCode.JOB_CANCELLED: "the job that was waited for was cancelled",
     ExitCode.REFUSED: "the service refused the request (4xx), or there is no such job",
-    ExitCode.UNREACHABLE: "the service does not answer, or not now (5xx)",
-    ExitCode.TIMED_OUT: "wait --timeout: the job has not ended in time",
-    ExitCode.INTERRUPTED: "interrupted with ^C; the job that was waited for goes on",
+    ExitCode.UNREACHABLE: "the service does not answer or is unavailable (5xx)",
+    ExitCode.TIMED_OUT: "wait --timeout: the job did not end in time",
+    ExitCode.INTERRUPTED: "interrupted with ^C; the job continues",
 }
 
 
 def of(error: Exception) -> ExitCode:
-    """The status of an error that ends a command."""
+    """The exit code for an error that ends a command."""
     from athanor.errors import AthanorError, JobCancelled, JobFailed, ServiceUnavailable, UnknownReference, Unreachable
 
     match error:

@@ -1,4 +1,4 @@
-"""Networks for use elsewhere, and the check that they are what they were."""
+"""The commands to export a network and to verify an exported bundle."""
 
 import json
 import sys
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 def export(job: str, format: "ExportFormat", out: Path, which: str, as_json: bool) -> None:
     """Download a network for use elsewhere.
 
-    onnx is for onnxruntime and its like, pt2 for torch.export.load; a bundle is a zip of the weights, the ONNX model,
-    and all there is to know about them.
+    onnx is a model for onnxruntime, pt2 a program for torch.export.load. A bundle is a zip of the weights, the ONNX
+    model, the spec, golden rows and a model card.
     """
-    from athanor.display import size
-    from athanor.download import sha256_of
-    from athanor.references import find_job
-    from athanor.transfer import bar
+    from athanor.commands.references import find_job
+    from athanor.terminal.display import size
+    from athanor.terminal.progress_bar import bar
+    from athanor.transport.download import sha256_of
 
     with connect() as client:
         id = find_job(client, job)
@@ -38,25 +38,25 @@ def export(job: str, format: "ExportFormat", out: Path, which: str, as_json: boo
     if as_json:
         click.echo(json.dumps({"path": str(file), "bytes": file.stat().st_size, "sha256": digest}))
     else:
-        click.echo(f"{file}  {size(file.stat().st_size)}  sha256 {digest} (as promised)")
+        click.echo(f"{file}  {size(file.stat().st_size)}  sha256 {digest} (verified)")
 
 
 @click.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @as_json
 def verify(file: Path, as_json: bool) -> None:
-    """Check a bundle: every digest, and the network on its golden rows.
+    """Verify a bundle: every digest, and the network on its golden rows.
 
-    Leaves with 0 when all is as it was written, else with 1.
+    The exit code is 0 if everything is right, else 1.
     """
     from athanor.bundle import MAX_DIFFERENCE
-    from athanor.verdict import judge
+    from athanor.verification import judge
 
     found = judge(file)
     if as_json:
-        said = {"right": found.is_right, "network": found.network, "onnx": found.onnx}
+        facts = {"right": found.is_right, "network": found.network, "onnx": found.onnx}
         # JSON has no infinity.
-        click.echo(json.dumps({name: str(value) if value == float("inf") else value for name, value in said.items()}))
+        click.echo(json.dumps({name: str(value) if value == float("inf") else value for name, value in facts.items()}))
     else:
         click.echo(f"{file}: every digest is right")
         for name, gap in (("rebuilt from spec and weights", found.network), ("model.onnx", found.onnx)):

@@ -1,4 +1,4 @@
-"""Jobs: find them, look at them, stop and start them."""
+"""The commands to list, show, stop, resume and delete jobs."""
 
 import json
 
@@ -8,21 +8,21 @@ from athanor.commands.service import answer, as_json, connect
 
 STATES = ["queued", "starting", "running", "paused", "succeeded", "failed", "cancelled"]
 LONGEST_PAGE = 100
-"""Rows of a list that the service gives in one answer."""
+"""The largest page of a list that the service sends."""
 
 
 @click.command()
 @click.option("--state", type=click.Choice(STATES), help="Only jobs in this state.")
 @click.option("--tag", metavar="NAME:VALUE", help="Only jobs with this tag.")
-@click.option("--limit", type=click.IntRange(1, LONGEST_PAGE), default=20, show_default=True)
-@click.option("--after", metavar="CURSOR", help="The following page.")
+@click.option("--limit", type=click.IntRange(1, LONGEST_PAGE), default=20, show_default=True, help="Jobs per page.")
+@click.option("--after", metavar="CURSOR", help="Show the following page.")
 @as_json
 def jobs(state: str | None, tag: str | None, limit: int, after: str | None, as_json: bool) -> None:
     """List jobs, newest first."""
     from rich.console import Group
 
-    from athanor.display import console
-    from athanor.job_list import notes, table
+    from athanor.terminal.display import console
+    from athanor.terminal.job_list import notes, table
 
     with connect() as client:
         page = client.jobs(state=state, tag=tag, limit=limit, after=after)
@@ -35,9 +35,9 @@ def jobs(state: str | None, tag: str | None, limit: int, after: str | None, as_j
 @click.argument("job")
 @as_json
 def show(job: str, as_json: bool) -> None:
-    """Say all about one job."""
-    from athanor import display
-    from athanor.references import find_job
+    """Show one job."""
+    from athanor.commands.references import find_job
+    from athanor.terminal import display
 
     with connect() as client:
         found = client.job(find_job(client, job))
@@ -48,7 +48,7 @@ def show(job: str, as_json: bool) -> None:
 @click.argument("job")
 @as_json
 def cancel(job: str, as_json: bool) -> None:
-    """Stop a job for good; its checkpoints stay."""
+    """Stop a job for good. Its checkpoints stay."""
     _tell(job, "cancel", as_json)
 
 
@@ -56,7 +56,7 @@ def cancel(job: str, as_json: bool) -> None:
 @click.argument("job")
 @as_json
 def pause(job: str, as_json: bool) -> None:
-    """Stop a job so that it can go on later."""
+    """Stop a job so that it can be resumed."""
     _tell(job, "pause", as_json)
 
 
@@ -64,31 +64,31 @@ def pause(job: str, as_json: bool) -> None:
 @click.argument("job")
 @as_json
 def resume(job: str, as_json: bool) -> None:
-    """Let a paused job go on where it stopped."""
+    """Queue a paused job again. It continues where it stopped."""
     _tell(job, "resume", as_json)
 
 
 @click.command()
 @click.argument("job")
-@click.option("--raw", is_flag=True, help="Only what the trainer printed, without times.")
+@click.option("--raw", is_flag=True, help="Print only the trainer's log.")
 @as_json
 def logs(job: str, raw: bool, as_json: bool) -> None:
-    """Print what happened to a job and what its trainer printed.
+    """Print a job's events and its trainer's log.
 
-    A line for each state change, checkpoint, warning and line of the trainer, with its time (UTC), in order.
+    There is one line, with its time in UTC, for each state change, checkpoint, warning and line of the trainer.
     """
-    from athanor import job_log
-    from athanor.references import find_job
+    from athanor.commands.references import find_job
+    from athanor.terminal import job_log
 
     if raw and as_json:
-        raise click.UsageError("--raw is text; give it without --json")
+        raise click.UsageError("give --raw or --json, not both")
     with connect() as client:
         id = find_job(client, job)
         if raw:
             click.echo(client.logs(id), nl=False)
             return
         events = list(job_log.read(client, id))
-        # Asked last, so that the error of a job that fails just now is there.
+        # Read last, so that it has the error if the job fails just now.
         found = client.job(id)
     if as_json:
         error = found.error.model_dump() if found.error else None
@@ -102,8 +102,8 @@ def logs(job: str, raw: bool, as_json: bool) -> None:
 @click.argument("reference", metavar="JOB|DATASET")
 @as_json
 def delete(reference: str, as_json: bool) -> None:
-    """Remove an ended job with its weights, or a dataset no job names."""
-    from athanor.references import find
+    """Delete an ended job with its weights, or a dataset that no job uses."""
+    from athanor.commands.references import find
 
     with connect() as client:
         id = find(client, reference)
@@ -112,8 +112,8 @@ def delete(reference: str, as_json: bool) -> None:
 
 
 def _tell(reference: str, verb: str, as_json: bool) -> None:
-    from athanor import display
-    from athanor.references import find_job
+    from athanor.commands.references import find_job
+    from athanor.terminal import display
 
     with connect() as client:
         id = find_job(client, reference)

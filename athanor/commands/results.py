@@ -1,4 +1,4 @@
-"""What a job made: its weights, its curves, and its answers."""
+"""The commands for a job's results: download weights, predict, plot."""
 
 import json
 from pathlib import Path
@@ -9,9 +9,9 @@ import click
 from athanor.commands.service import answer, as_json, connect
 
 POINTS = 2000
-"""Points of a series that are plotted."""
+"""The largest number of points of a series in a plot."""
 FEWEST = 4
-"""Points of a series that are asked for where only its name matters."""
+"""The smallest `max_points` of the service, for requests that need only the names of the series."""
 
 
 @click.command()
@@ -20,14 +20,14 @@ FEWEST = 4
 @click.option("--which", default="best", show_default=True, help="best, last or a checkpoint's id.")
 @as_json
 def pull(job: str, path: Path, which: str, as_json: bool) -> None:
-    """Download weights and check them.
+    """Download weights and verify them.
 
-    PATH is a file or a folder. Broken off, it goes on from where it was when it is called again.
+    PATH is a file or a folder. If the download breaks off, the same command continues it.
     """
-    from athanor.display import size
-    from athanor.download import sha256_of
-    from athanor.references import find_job
-    from athanor.transfer import bar
+    from athanor.commands.references import find_job
+    from athanor.terminal.display import size
+    from athanor.terminal.progress_bar import bar
+    from athanor.transport.download import sha256_of
 
     with connect() as client:
         id = find_job(client, job)
@@ -37,25 +37,25 @@ def pull(job: str, path: Path, which: str, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"path": str(file), "bytes": file.stat().st_size, "sha256": digest}))
     else:
-        click.echo(f"{file}  {size(file.stat().st_size)}  sha256 {digest} (as promised)")
+        click.echo(f"{file}  {size(file.stat().st_size)}  sha256 {digest} (verified)")
 
 
 @click.command()
 @click.argument("job")
 @click.argument("file", type=click.File(encoding="utf-8"), required=False)
-@click.option("--text", "texts", multiple=True, help="A sentence, or a prompt; may be given again.")
-@click.option("--max-new-tokens", type=int, help="Languages: characters or words to go on with.")
-@click.option("--temperature", type=float, help="Languages: below 1 the likely becomes likelier.")
-@click.option("--top-k", type=int, help="Languages: choose among so many; 1 takes the likeliest.")
-@click.option("--seed", type=int, help="Languages: another one says something else.")
+@click.option("--text", "texts", multiple=True, help="A sentence or a prompt. Repeat it for several rows.")
+@click.option("--max-new-tokens", type=int, help="Language models: the number of tokens to generate.")
+@click.option("--temperature", type=float, help="Language models: below 1, probable tokens become more probable.")
+@click.option("--top-k", type=int, help="Language models: sample from the k most probable tokens.")
+@click.option("--seed", type=int, help="Language models: the same seed gives the same text.")
 @as_json
 def predict(job: str, file: IO[str] | None, texts: tuple[str, ...], as_json: bool, **how: Any) -> None:
-    """Ask the best checkpoint about rows; a language model goes on from them.
+    """Predict rows with the best checkpoint. A language model continues them.
 
-    FILE holds a JSON list of them, - is standard input.
+    FILE holds a JSON list of rows; - is standard input.
     """
-    from athanor import display
-    from athanor.references import find_job
+    from athanor.commands.references import find_job
+    from athanor.terminal import display
 
     rows: list[Any] = list(texts)
     if file is not None:
@@ -69,28 +69,28 @@ def predict(job: str, file: IO[str] | None, texts: tuple[str, ...], as_json: boo
     if not rows:
         raise click.UsageError("give a FILE of rows, or --text")
     with connect() as client:
-        said = client.predict(find_job(client, job), rows, **how)
-    answer(said, as_json, lambda: display.predictions(said, rows))
+        predictions = client.predict(find_job(client, job), rows, **how)
+    answer(predictions, as_json, lambda: display.predictions(predictions, rows))
 
 
 @click.command()
 @click.argument("job")
 @click.option(
-    "--series", "names", metavar="NAME", multiple=True, help="train/loss, val/accuracy, lr …; again for more."
+    "--series", "names", metavar="NAME", multiple=True, help="train/loss, val/accuracy, lr …; repeat it for more."
 )
-@click.option("-o", "--out", type=click.Path(dir_okay=False, path_type=Path), help="A picture: png, svg, pdf.")
+@click.option("-o", "--out", type=click.Path(dir_okay=False, path_type=Path), help="An image file: png, svg or pdf.")
 @as_json
 def plot(job: str, names: tuple[str, ...], out: Path | None, as_json: bool) -> None:
     """Plot a job's series over its steps.
 
-    In the terminal, or with -o as a picture, which needs matplotlib. Default: the training and validation series.
-    With --json, the points.
+    The plot is text in the terminal, or with -o an image, which needs matplotlib. Default: the training and validation
+    series. With --json it prints the points.
     """
-    from athanor import curves, display
-    from athanor.references import find_job
+    from athanor.commands.references import find_job
+    from athanor.terminal import curves, display
 
     if as_json and out is not None:
-        raise click.UsageError("--json prints points; give it without -o")
+        raise click.UsageError("give --json or -o, not both")
     with connect() as client:
         id = find_job(client, job)
         points = client.metrics(id, series=names or None, max_points=POINTS)
@@ -116,7 +116,7 @@ def plot(job: str, names: tuple[str, ...], out: Path | None, as_json: bool) -> N
             curves.plot(id, points, out)
         except ImportError as error:
             raise click.ClickException(
-                "a picture needs matplotlib: pip install matplotlib; without -o the plot is shown in the terminal"
+                "an image needs matplotlib: pip install matplotlib; without -o the plot is shown in the terminal"
             ) from error
         except ValueError as error:
             raise click.ClickException(f"{out}: {error}") from error

@@ -1,4 +1,4 @@
-"""Start the service, its workers and the demo; the server's own code is never imported here, only executed."""
+"""The commands that start the service, a worker or the demo. They execute the server's code and never import it."""
 
 import importlib.util
 import os
@@ -14,12 +14,18 @@ PASS_ON = {"ignore_unknown_options": True, "help_option_names": []}
 
 
 @click.command()
-@click.option("--host", default="127.0.0.1", show_default=True)
-@click.option("--port", type=click.IntRange(0, 65535), default=8500, show_default=True)
-@click.option("--data", envvar="ATHANOR_DATA", default="./athanor-data", show_default=True, help="Made if missing.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8500, show_default=True, help="Port to listen on.")
+@click.option(
+    "--data",
+    envvar="ATHANOR_DATA",
+    default="./athanor-data",
+    show_default=True,
+    help="Folder of the database, files and key; made if missing.",
+)
 @click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Jobs that train at once.")
 def up(host: str, port: int, data: str, workers: int) -> None:
-    """Start the service here, with its worker; ^C stops both."""
+    """Start the service with a worker on this machine. ^C stops both."""
     options = {"--host": host, "--port": port, "--data": data, "--workers": workers}
     _become("api", "up", [str(word) for pair in options.items() for word in pair])
 
@@ -27,14 +33,14 @@ def up(host: str, port: int, data: str, workers: int) -> None:
 @click.command(context_settings=PASS_ON)
 @click.argument("options", nargs=-1, type=click.UNPROCESSED)
 def worker(options: tuple[str, ...]) -> None:
-    """Start a worker: worker --help"""
+    """Start a worker. Its options: athanor worker --help"""
     _become("worker", "serve", list(options))
 
 
 @click.command(context_settings=PASS_ON)
 @click.argument("options", nargs=-1, type=click.UNPROCESSED)
 def key(options: tuple[str, ...]) -> None:
-    """Make and withdraw keys: key new --name X"""
+    """Make, list and revoke API keys: athanor key new --name X"""
     _become("api", "keys", list(options))
 
 
@@ -43,8 +49,9 @@ def key(options: tuple[str, ...]) -> None:
 def demo(out: Path) -> None:
     """Train two models on real data, in a minute.
 
-    It starts a service of its own in a temporary folder and stops it at the end."""
-    from athanor.demo import run
+    It starts a temporary service and stops it at the end. Weights and plots go into the folder --out.
+    """
+    from athanor.demo.run import run
 
     sys.exit(run(out))
 
@@ -52,8 +59,8 @@ def demo(out: Path) -> None:
 @click.command()
 @as_json
 def workers(as_json: bool) -> None:
-    """List workers and what they run."""
-    from athanor import display
+    """List workers and the jobs that they run."""
+    from athanor.terminal import display
 
     with connect() as client:
         page = client.workers()
@@ -61,13 +68,13 @@ def workers(as_json: bool) -> None:
 
 
 def _become(package: str, module: str, options: list[str]) -> NoReturn:
-    """Replace this process, so that signals and the exit status are the server's own."""
+    """Replace this process with the server's, so that signals and the exit code are the server's."""
     found = importlib.util.find_spec(package)
     folders = list(found.submodule_search_locations or []) if found else []
     # Another package may be called api; only ours has this file.
     if not any((Path(folder) / f"{module}.py").exists() for folder in folders):
         raise click.ClickException(
-            f"the server's code is not here (no {package}.{module}): it runs from a checkout or the image"
+            f"the server's code is not installed (no {package}.{module}): run this in a checkout or in the Docker image"
         )
     sys.stdout.flush()
     sys.stderr.flush()

@@ -1,4 +1,4 @@
-"""What every command that asks the service has: a connection and a choice of table or JSON."""
+"""What all commands share that use the service: the connection, and the choice of table or JSON."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from athanor.client import Client
-    from athanor.outage import OutageMessages
+    from athanor.transport.outage import OutageMessages
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -22,22 +22,22 @@ def connect() -> "Client":
     """A client for the address and key given before the command's name. Use it in a `with`."""
     from athanor.client import Client
 
-    said = click.get_current_context().find_object(dict) or {}
-    return Client(url=said.get("url"), key=said.get("key"))
+    options = click.get_current_context().find_object(dict) or {}
+    return Client(url=options.get("url"), key=options.get("key"))
 
 
 def outage_messages() -> "OutageMessages":
-    """Tells on standard error that the service does not answer, and that it answers again."""
-    from athanor.outage import OutageMessages
+    """Messages on standard error that the service does not answer, and that it answers again."""
+    from athanor.transport.outage import OutageMessages
 
     return OutageMessages(lambda text: click.echo(text, err=True))
 
 
-def answer(said: "BaseModel", as_json: bool, table: Callable[[], Any]) -> None:
-    """Print `said` as JSON, or what `table` makes of it."""
-    from athanor import display
+def answer(model: "BaseModel", as_json: bool, table: Callable[[], Any]) -> None:
+    """Print an answer of the service: as JSON, or as the table that `table` returns."""
+    from athanor.terminal import display
 
     if as_json:
-        click.echo(display.to_json(said))
+        click.echo(display.to_json(model))
     else:
         display.console().print(table())

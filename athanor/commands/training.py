@@ -1,4 +1,4 @@
-"""Submit a job and watch it learn."""
+"""The commands to submit, fork, watch and wait for a job."""
 
 import json
 import sys
@@ -17,19 +17,23 @@ if TYPE_CHECKING:
 
 
 _changes = click.option(
-    "--set", "changes", metavar="FIELD=VALUE", multiple=True, help="hyperparameters.optimizer.lr=0.001; again for more."
+    "--set",
+    "changes",
+    metavar="FIELD=VALUE",
+    multiple=True,
+    help="Set a field: hyperparameters.optimizer.lr=0.001; repeat it for more.",
 )
 
 
 @click.command()
 @click.argument("file", type=click.File(encoding="utf-8"), required=False)
 @click.option("--architecture", metavar="KIND", help="With --dataset, in place of a file: mlp, cnn, textcnn …")
-@click.option("--dataset", metavar="DATASET", help="An upload's id or name, or a built-in set: digits, docstrings …")
+@click.option("--dataset", metavar="DATASET", help="A dataset's id or name, or a built-in one: digits, docstrings …")
 @click.option("--epochs", type=click.IntRange(1), help="Passes over the training part.")
-@click.option("--name", help="What to call the job.")
+@click.option("--name", help="Name of the job.")
 @_changes
-@click.option("--plan", is_flag=True, help="Say what it would cost; queue nothing.")
-@click.option("--watch", "follow", is_flag=True, help="Stay until it has ended.")
+@click.option("--plan", is_flag=True, help="Show what it would cost; queue nothing.")
+@click.option("--watch", "follow", is_flag=True, help="Show the progress until the job has ended.")
 @as_json
 def submit(
     file: IO[str] | None,
@@ -42,12 +46,12 @@ def submit(
     follow: bool,
     as_json: bool,
 ) -> None:
-    """Queue the job that a FILE describes.
+    """Queue the job that FILE describes.
 
-    FILE is JSON, - is standard input.
+    FILE is a job spec in JSON; - is standard input.
     """
-    from athanor import display
-    from athanor.references import find_dataset
+    from athanor.commands.references import find_dataset
+    from athanor.terminal import display
 
     spec = _spec(file, architecture, dataset)
     if epochs is not None:
@@ -72,8 +76,8 @@ def submit(
 @click.argument("file", type=click.File(encoding="utf-8"), required=False)
 @click.option("--checkpoint", metavar="ID", default="best", show_default=True, help="best, last or a checkpoint's id.")
 @_changes
-@click.option("--plan", is_flag=True, help="Say what it would cost; queue nothing.")
-@click.option("--watch", "follow", is_flag=True, help="Stay until it has ended.")
+@click.option("--plan", is_flag=True, help="Show what it would cost; queue nothing.")
+@click.option("--watch", "follow", is_flag=True, help="Show the progress until the job has ended.")
 @as_json
 def fork(
     job: str,
@@ -86,10 +90,10 @@ def fork(
 ) -> None:
     """Queue a job that starts with the weights of another.
 
-    FILE holds what changes in the other's spec, a JSON merge patch; - is standard input.
+    FILE holds the changes to the other job's spec, as a JSON merge patch; - is standard input.
     """
-    from athanor import display
-    from athanor.references import find_job
+    from athanor.commands.references import find_job
+    from athanor.terminal import display
 
     patch = _object(file) if file is not None else {}
     for change in changes:
@@ -109,9 +113,9 @@ def fork(
 def watch(job: str, as_json: bool) -> None:
     """Show a job's progress until it has ended.
 
-    With --json, a line of the job and its new metrics at a time. ^C leaves the job running.
+    With --json each line holds the job and its new metrics. ^C ends the command, not the job.
     """
-    from athanor.references import find_job
+    from athanor.commands.references import find_job
 
     with connect() as client:
         _follow(client, find_job(client, job), as_json)
@@ -119,16 +123,16 @@ def watch(job: str, as_json: bool) -> None:
 
 @click.command()
 @click.argument("job")
-@click.option("--timeout", type=click.FloatRange(0), metavar="SECONDS", help="Give up then; the job goes on.")
+@click.option("--timeout", type=click.FloatRange(0), metavar="SECONDS", help="Wait at most so long. The job continues.")
 @as_json
 def wait(job: str, timeout: float | None, as_json: bool) -> None:
-    """Wait in silence until a job has ended.
+    """Wait without output until a job has ended.
 
-    The exit code says how: 0 succeeded, 3 failed, 4 cancelled, 7 not in time.
+    The exit code says how: 0 succeeded, 3 failed, 4 cancelled, 7 timed out.
     """
-    from athanor import display
+    from athanor.commands.references import find_job
     from athanor.errors import JobFailed
-    from athanor.references import find_job
+    from athanor.terminal import display
 
     with connect() as client:
         id = find_job(client, job)
@@ -163,22 +167,22 @@ def _object(file: IO[str]) -> dict[str, Any]:
 
 def _set(patch: dict[str, Any], change: str) -> None:
     """Put the value of `a.b=value` into a patch. A value that is not JSON is a string."""
-    path, equals, said = change.partition("=")
+    path, equals, value = change.partition("=")
     *places, name = path.split(".")
     if not equals or not all((*places, name)):
-        raise click.UsageError(f"--set {change}: write a field, = and its value: hyperparameters.epochs=3")
+        raise click.UsageError(f"--set {change}: write FIELD=VALUE, such as hyperparameters.epochs=3")
     for place in places:
         patch = patch.setdefault(place, {})
         if not isinstance(patch, dict):
-            raise click.UsageError(f"--set {change}: '{place}' was given a value before")
+            raise click.UsageError(f"--set {change}: '{place}' already has a value that is not an object")
     try:
-        patch[name] = json.loads(said)
+        patch[name] = json.loads(value)
     except ValueError:
-        patch[name] = said
+        patch[name] = value
 
 
 def _queued(client: "Client", job: "Job", follow: bool, as_json: bool) -> None:
-    from athanor import display
+    from athanor.terminal import display
 
     if follow:
         _follow(client, job.id, as_json)
@@ -196,16 +200,16 @@ def _follow(client: "Client", id: str, as_json: bool) -> None:
 
 @contextmanager
 def _leaving(id: str) -> Iterator[None]:
-    """^C ends the command alone."""
+    """Let ^C end the command, not the job, and say how to come back."""
     try:
         yield
     except KeyboardInterrupt:
-        click.echo(f"\n{id} goes on without you; come back with: athanor watch {id}", err=True)
+        click.echo(f"\n{id} continues; come back with: athanor watch {id}", err=True)
         sys.exit(ExitCode.INTERRUPTED)
 
 
 def _check(job: "Job") -> None:
-    """Raises JobFailed or JobCancelled where the job that was waited for ended so."""
+    """Raises JobFailed or JobCancelled if the job ended so."""
     from athanor.errors import JobCancelled, JobFailed
 
     if job.state == "failed":
@@ -221,8 +225,8 @@ def _print_lines(client: "Client", id: str) -> "Job":
 
 
 def _show_board(client: "Client", id: str) -> "Job":
-    from athanor import display
-    from athanor.live import Board
+    from athanor.terminal import display
+    from athanor.terminal.live import Board
 
     console = display.console()
     with Board(console) as board:

@@ -1,4 +1,4 @@
-"""The wire: every shape that travels between a client, the API and the database. One noun a file."""
+"""The contract: every object that clients and the API exchange, as pydantic models. One noun per file."""
 
 from athanor.contract.base import Answer, Frozen
 from athanor.contract.catalog import Catalog, ExportFormat, PartInfo

@@ -1,4 +1,4 @@
-"""The two bases of every shape on the wire: what the service says, and what a user writes."""
+"""The two base classes of the contract: answers of the service, and what a user writes."""
 
 from typing import Any
 
@@ -6,13 +6,13 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Answer(BaseModel):
-    """What the service says: fields may be added, so unknown ones are ignored; NaN travels as ``"NaN"``."""
+    """An answer of the service. Unknown fields are ignored, since later versions may add some; NaN is ``"NaN"``."""
 
     model_config = ConfigDict(extra="ignore", ser_json_inf_nan="strings", populate_by_name=True)
 
 
 class Frozen(BaseModel):
-    """What a user writes: unknown fields are refused, numbers are finite, nothing changes afterwards."""
+    """What a user writes. Unknown fields are refused, numbers are finite, and objects are immutable."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
 

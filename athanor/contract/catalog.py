@@ -11,19 +11,23 @@ ExportFormat = Literal["onnx", "pt2", "bundle"]
 
 
 class PartInfo(Answer):
+    """A part of the catalog: its kind, what it does, and the JSON Schema of its fields."""
+
     kind: str
     summary: str
     description: str
     schema_: dict[str, JsonValue] = Field(alias="schema")
     exports: list[ExportFormat] = Field(
-        default_factory=list, description="architectures: formats a checkpoint can be exported in"
+        default_factory=list, description="architectures: the formats in which a checkpoint can be exported"
     )
-    tasks: list[str] = Field(default_factory=list, description="losses, metrics, targets: tasks that they are for")
-    direction: Direction | None = Field(None, description="metrics: which way is better")
+    tasks: list[str] = Field(default_factory=list, description="losses, metrics, targets: the tasks they are for")
+    direction: Direction | None = Field(
+        None, description="metrics: whether a lower (min) or higher (max) value is better"
+    )
 
 
 class Catalog(Answer):
-    """The parts of every shelf, by its name: `architectures`, `losses`, `splits`, and any that the server has."""
+    """The parts by shelf: `architectures`, `losses`, `splits` and every other shelf of the server."""
 
     model_config = ConfigDict(extra="allow")
     __pydantic_extra__: dict[str, list[PartInfo]] = Field(init=False)

@@ -18,10 +18,12 @@ class Checkpoint(Answer):
     job_id: str
     step: int
     epoch: float
-    fold: int | None = Field(None, description="cross-validation: the fold that it has not seen, from 1")
+    fold: int | None = Field(None, description="cross-validation: the fold held out of this training, from 1")
     attempt: int
     reason: Literal["cadence", "best", "final", "stop"]
-    score: float | None = Field(None, description="value of checkpoints.series at this step, where it was evaluated")
+    score: float | None = Field(
+        None, description="value of checkpoints.series at this step; null if not evaluated here"
+    )
     bytes: int
     sha256: str = Field(description="of weights.safetensors")
     created_at: str

@@ -8,38 +8,42 @@ from athanor.contract.base import Answer
 class Column(Answer):
     name: str
     kind: str = Field(description="how the column is read: a feature of the catalog")
-    integer: bool = Field(False, description="number: every value is whole")
+    integer: bool = Field(False, description="number: whether every value is an integer")
     shape: list[int] | None = Field(None, description="image: [height, width, channels]; array: the shape of one row")
     missing: int = 0
     missing_by_part: dict[str, dict[str, int]] | None = Field(
-        None, description="the same by each column that says train, val and test, and by its values"
+        None, description="missing values by each column that names train, val and test, and by its values"
     )
-    distinct: int | None = Field(None, description="None where there are too many to count")
-    classes: list[str] | None = Field(None, description="sorted values, or words of lists, where few are distinct")
+    distinct: int | None = Field(None, description="number of distinct values; null if there are too many to count")
+    classes: list[str] | None = Field(
+        None, description="the distinct values, or words of lists, sorted, if they are few"
+    )
     counts: list[int] | None = Field(None, description="rows of each class, in the order of classes")
     min: float | None = None
     max: float | None = None
     mean: float | None = None
     std: float | None = None
-    max_length: int | None = Field(None, description="text, tokens: words of the longest row")
-    vocabulary: int | None = Field(None, description="text, tokens: distinct words")
-    words: int | None = Field(None, description="text: words of all rows")
-    characters: int | None = Field(None, description="text: characters of all rows")
-    alphabet: int | None = Field(None, description="text: distinct characters")
+    max_length: int | None = Field(None, description="text, tokens: number of words in the longest row")
+    vocabulary: int | None = Field(None, description="text, tokens: number of distinct words")
+    words: int | None = Field(None, description="text: number of words in all rows")
+    characters: int | None = Field(None, description="text: number of characters in all rows")
+    alphabet: int | None = Field(None, description="text: number of distinct characters")
 
 
 class Schema(Answer):
     columns: list[Column]
-    target: str | None = Field(None, description="suggested target: a column called so, or the last that can be one")
-    part: str | None = Field(None, description="column that says train, val or test, where files did")
+    target: str | None = Field(
+        None, description="suggested target: a column named like one (target, label, …), else the last that can be one"
+    )
+    part: str | None = Field(None, description="column that holds train, val or test, made from the files' names")
 
 
 class Warned(Answer):
-    """Something odd that training can live with. `rows` are numbered from 1, without a header."""
+    """Something odd in a file that does not prevent training. `rows` are numbered from 1, without the header."""
 
     code: str
     message: str
-    rows: list[int] = Field(default_factory=list, description="the first few rows it was seen in")
+    rows: list[int] = Field(default_factory=list, description="the first few rows in which it was seen")
 
 
 class Dataset(Answer):

@@ -1,4 +1,4 @@
-"""What happened to a job."""
+"""Events of a job."""
 
 from typing import Any, Literal
 
@@ -6,7 +6,7 @@ from athanor.contract.base import Answer
 
 
 class Event(Answer):
-    """Something that happened to a job; `seq` grows within the whole service."""
+    """Something that happened to a job. `seq` increases over the whole service, not job by job."""
 
     seq: int
     job_id: str

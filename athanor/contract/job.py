@@ -1,4 +1,4 @@
-"""A job as the service shows it: its state, how far it is, and what has come of it."""
+"""A job as the service shows it: its state, its progress and its results."""
 
 from enum import StrEnum
 from typing import Literal
@@ -42,21 +42,23 @@ class JobError(Answer):
 
 
 class Baseline(Answer):
-    """What takes no learning: a result means as much as it is better.
+    """The results of a trivial predictor, to compare the job's results with.
 
-    `kind` is the target's own: `majority` is the largest class; `mean` the mean of the target; `unigram` each word's
-    own commonest tag or, of a language, how often each token is met.
+    `kind` depends on the target: `majority` predicts the largest class, `mean` the mean of the target, `unigram` the
+    most frequent tag of each word or, for language modeling, the frequency of each token.
     """
 
     kind: str
-    values: dict[str, float] = Field(description="by series: val/accuracy, test/rmse, …; of folds, the mean so far")
+    values: dict[str, float] = Field(
+        description="by series: val/accuracy, test/rmse, …; cross-validation: the mean over the completed folds"
+    )
 
 
 class Spread(Answer):
-    """The same measure over the folds that are done, in their order."""
+    """One metric over the completed folds, in their order."""
 
     mean: float
-    std: float | None = Field(None, description="sample standard deviation (n - 1); None of a single fold")
+    std: float | None = Field(None, description="sample standard deviation (n - 1); null for a single fold")
     values: list[float]
 
 
@@ -64,7 +66,7 @@ class CrossValidation(Answer):
     n: int
     done: int
     series: dict[str, Spread] = Field(
-        description="test/accuracy and its like; each fold's own are folds/1/…, folds/2/…"
+        description="test/accuracy and others over all folds; the series of single folds are folds/1/…, folds/2/…"
     )
 
 
@@ -75,7 +77,8 @@ class Origin(Answer):
     checkpoint_id: str
     step: int
     fresh: list[str] = Field(
-        default_factory=list, description="tensors drawn anew, since the answers are not the parent's"
+        default_factory=list,
+        description="tensors that are initialized anew, since the fork's outputs are different ones",
     )
 
 
@@ -85,7 +88,9 @@ class Transition(Answer):
     at: str
     attempt: int
     reason: str | None = None
-    actor: str | None = Field(None, description="key, worker, supervisor, or sweep: a worker that saw another was lost")
+    actor: str | None = Field(
+        None, description="who caused it: key, worker, supervisor, or sweep (a worker that found another one lost)"
+    )
     by: str | None = Field(None, description="name of the API key that asked for it")
     key_id: str | None = Field(None, description="public id of that key")
 
@@ -108,7 +113,7 @@ class Job(Answer):
         default_factory=dict, description="the spec as it was sent: `null` stands where something was switched off"
     )
     dataset_id: str
-    origin: Origin | None = Field(None, description="of a fork")
+    origin: Origin | None = Field(None, description="forks: the checkpoint that the job started from")
     attempt: int
     created_at: str
     started_at: str | None = None
@@ -118,18 +123,20 @@ class Job(Answer):
     latest: dict[str, Point] = Field(default_factory=dict)
     best: dict[str, Point] = Field(default_factory=dict)
     directions: dict[str, Direction] = Field(
-        default_factory=dict, description="measures of an evaluation, and which way each improves"
+        default_factory=dict, description="metrics of an evaluation, and whether lower (min) or higher (max) is better"
     )
-    baseline: Baseline | None = Field(None, description="what no learning reaches, on the same rows")
-    folds: CrossValidation | None = Field(None, description="results of a job with split.kind = folds")
+    baseline: Baseline | None = Field(None, description="results of a trivial predictor on the same rows")
+    folds: CrossValidation | None = Field(None, description="results over the folds, for split.kind = folds")
     stop_seconds: float | None = Field(
-        None, description="from the wish to cancel or to pause until no process of the job was left"
+        None, description="from the request to cancel or pause until all processes of the job had ended"
     )
     failures: int = Field(0, description="attempts whose trainer died")
     preemptions: int = Field(0, description="attempts that went back to the queue because their worker was stopped")
-    worker_lost: int = Field(0, description="attempts whose worker died or was cut off")
+    worker_lost: int = Field(0, description="attempts whose worker died or lost its connection to the database")
     bit_exact: bool = Field(
-        True, description="false once a resume happened in a different environment, or had lost the best checkpoint"
+        True,
+        description="false after a resume in a different environment or without the best checkpoint: the result may "
+        "differ from that of an uninterrupted job",
     )
     error: JobError | None = None
     transitions: list[Transition] = Field(default_factory=list)

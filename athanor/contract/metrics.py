@@ -13,17 +13,17 @@ class Point(Answer):
 
 
 class Series(Answer):
-    """Points in columns of equal length, by step."""
+    """The points of a series, ordered by step, as three lists of equal length."""
 
     steps: list[int]
     values: list[float]
     times: list[float] = Field(description="seconds since 1970, UTC")
 
     def followed_by(self, newer: "Series") -> "Series":
-        """This series with the points of a later answer.
+        """This series extended by the points of a later answer.
 
-        A job that resumes computes the points after its checkpoint again, and they are sent again: where `newer` goes
-        back to a step that is here, its points take the place of all from that step on.
+        A job that resumes computes the points after its checkpoint again, and sends them again: if `newer` starts at
+        an earlier step, its points replace all points from that step on.
         """
         kept = bisect_left(self.steps, newer.steps[0]) if newer.steps else len(self.steps)
         return Series(
@@ -35,10 +35,10 @@ class Series(Answer):
 
 class Metrics(Answer):
     series: dict[str, Series]
-    next: int = Field(description="the newest point's sequence number: give it as after= to receive only newer points")
+    next: int = Field(description="sequence number of the newest point; send it as after= to get only newer points")
 
     def followed_by(self, newer: "Metrics") -> "Metrics":
-        """These series with the points of a later answer: see `Series.followed_by`."""
+        """All series extended by the points of a later answer; see `Series.followed_by`."""
         series = dict(self.series)
         for name, points in newer.series.items():
             series[name] = series[name].followed_by(points) if name in series else points

@@ -12,4 +12,4 @@ Item = TypeVar("Item")
 class Page(Answer, Generic[Item]):
     data: list[Item]
     has_more: bool
-    next: str | None = Field(None, description="give it as after= for the following page")
+    next: str | None = Field(None, description="send it as after= to get the following page")

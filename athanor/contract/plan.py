@@ -1,4 +1,4 @@
-"""What the service says of a spec before it is queued."""
+"""The plan of a job: what it will cost, before it is queued."""
 
 from pydantic import Field, JsonValue
 
@@ -8,26 +8,31 @@ from athanor.contract.jobspec import Direction
 
 
 class Plan(Answer):
-    """What a job will cost, found by building it without memory before it is queued."""
+    """What a job will cost. The service finds it by building the network without memory for its weights."""
 
     task: str
-    directions: dict[str, Direction] = Field(description="measures of an evaluation, and which way each improves")
-    parameters: int = Field(description="of a network that is counted: the most that so long a text can hold")
+    directions: dict[str, Direction] = Field(
+        description="metrics of an evaluation, and whether lower (min) or higher (max) is better"
+    )
+    parameters: int = Field(description="number of parameters; ngram: the largest number that the text can give")
     trainable: int = Field(description="parameters that are not frozen")
     memory_bytes: int = Field(description="estimate of weights, gradients, optimizer state and activations")
-    train_rows: int = Field(description="a stream: windows; of rows given to its parts, as if all were equally long")
+    train_rows: int = Field(description="rows; language modeling: windows, an estimate if a column divides the rows")
     val_rows: int
     test_rows: int
-    trainings: int = Field(1, description="networks trained one after the other: one, or of a cross-validation more")
-    steps: int = Field(description="of all trainings together")
+    trainings: int = Field(
+        1, description="networks that are trained one after the other; cross-validation: one per fold"
+    )
+    steps: int = Field(description="optimizer steps of all trainings together")
     steps_per_epoch: int
     checkpoint_bytes: int
     shapes: dict[str, list[int]] = Field(
         default_factory=dict,
-        description="parameters by name, the first 1,000; freeze takes starts of their names",
+        description="shapes of the first 1,000 parameters by name; freeze takes the starts of these names",
     )
     fresh: list[str] = Field(
-        default_factory=list, description="a fork: tensors drawn anew, since its answers are not its parent's"
+        default_factory=list,
+        description="forks: tensors that are initialized anew, since the outputs are different ones",
     )
     warnings: list[Warned] = Field(
         default_factory=list, description="what would keep the job waiting now, were it queued; not stored"

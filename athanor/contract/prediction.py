@@ -1,4 +1,4 @@
-"""Predictions, and how a language model goes on from a prompt."""
+"""Predictions, and the options of text generation."""
 
 from typing import Any
 
@@ -8,17 +8,23 @@ from athanor.contract.base import Answer, Frozen
 
 
 class Generation(Frozen):
-    """How a language model goes on from a prompt."""
+    """How a language model continues a prompt."""
 
-    max_new_tokens: int = Field(100, ge=1, le=2048)
-    temperature: float = Field(1.0, ge=1e-3, le=100, description="below 1 the likely becomes likelier")
-    top_k: int | None = Field(None, ge=1, le=1_000_000, description="choose among so many; 1 takes the likeliest")
-    seed: int = Field(0, ge=0, lt=2**32)
+    max_new_tokens: int = Field(100, ge=1, le=2048, description="number of tokens to generate")
+    temperature: float = Field(
+        1.0, ge=1e-3, le=100, description="divides the logits: below 1, probable tokens become more probable"
+    )
+    top_k: int | None = Field(
+        None, ge=1, le=1_000_000, description="sample from the k most probable tokens; 1 always takes the most probable"
+    )
+    seed: int = Field(0, ge=0, lt=2**32, description="seed of the sampling; the same seed gives the same text")
 
 
 class Predictions(Answer):
-    """An answer a row. Classification: `label` and `probabilities` by class; regression: `value`; tagging: `tags`;
-    languages: `text`. A network that overflows answers with ``"NaN"`` and no label.
+    """One prediction per row.
+
+    Classification: `label` and `probabilities` by class. Regression: `value`. Tagging: `tags`. Language modeling:
+    `text`. If the network's output is not finite, the numbers are ``"NaN"`` and there is no label.
     """
 
     checkpoint_id: str

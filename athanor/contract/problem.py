@@ -6,7 +6,7 @@ from athanor.contract.base import Answer
 
 
 class Fault(Answer):
-    """One thing wrong with a request, and where: `pointer` is an RFC 6901 JSON Pointer into the body."""
+    """One fault of a request. `pointer` is a JSON Pointer (RFC 6901) into the body, or ?name for a query parameter."""
 
     pointer: str
     code: str
@@ -15,7 +15,7 @@ class Fault(Answer):
 
 
 class Problem(Answer):
-    """RFC 9457 problem details, served as application/problem+json."""
+    """Why a request was refused: problem details (RFC 9457), served as application/problem+json."""
 
     type: str = "about:blank"
     title: str

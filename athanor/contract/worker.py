@@ -22,6 +22,6 @@ class Worker(Answer):
     state: Literal["active", "draining", "gone"]
     slots: int
     devices: list[Device]
-    running: list[str] = Field(default_factory=list, description="jobs this worker holds a lease for")
+    running: list[str] = Field(default_factory=list, description="ids of the jobs that this worker runs")
     started_at: str
     heartbeat_at: str

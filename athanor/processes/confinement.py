@@ -13,7 +13,11 @@ if sys.platform == "linux":
 
     _OF_FILES = AccessFS.EXECUTE | AccessFS.READ_FILE | AccessFS.WRITE_FILE | AccessFS.TRUNCATE | AccessFS.IOCTL_DEV
 
-_ROOT = Path(__file__).parents[2]
+_ROOT = Path(__file__).resolve().parents[2]
+SYSTEM = ("/usr", "/lib", "/lib64", "/etc/ld.so.cache", "/etc/localtime", "/sys")
+ABOUT = ("self", "cpuinfo", "meminfo", "stat", "devices", "driver", "sys", "version")
+"""Below /proc. Of other processes nothing: a supervisor's environment names the database."""
+DEVICES = ("null", "zero", "random", "urandom")
 
 WALLS = {
     "opening files outside its folder": 1,
@@ -49,6 +53,24 @@ def _bound(bounds: dict[int, int]) -> None:
     for kind, bound in {**bounds, resource.RLIMIT_CORE: 0}.items():
         with contextlib.suppress(ValueError, OSError):
             resource.setrlimit(kind, (bound, bound))
+
+
+def code(*packages: str) -> list[Path]:
+    """What a Python process reads: these packages of the service, every other module, and the system's libraries."""
+    modules = [Path(entry).resolve() for entry in sys.path if entry]
+    libraries = os.environ.get("LD_LIBRARY_PATH", "").split(":")
+    return [
+        *(_ROOT / name for name in packages),
+        *(place for place in modules if place != _ROOT),
+        *map(Path, (sys.prefix, sys.base_prefix, *SYSTEM)),
+        *(Path(library) for library in libraries if library),
+        *(Path("/proc", name) for name in ABOUT),
+    ]
+
+
+def devices() -> list[Path]:
+    """The devices that any process may use, without those of a GPU."""
+    return [Path("/dev", name) for name in DEVICES]
 
 
 def enclose(readable: Iterable[Path], writable: Iterable[Path], devices: Iterable[Path]) -> list[str]:

@@ -1,4 +1,4 @@
-"""How a process ends with who started it: a leash, the pipe at whose end it dies, and the terminal it belongs to."""
+"""Parent watch: a process ends together with the process that started it, and with its terminal."""
 
 import os
 import signal
@@ -9,8 +9,11 @@ from typing import BinaryIO
 
 
 @contextmanager
-def leash() -> Iterator[int]:
-    """What a child is given as its standard input: it ends with the block, or with this process, however that dies."""
+def parent_pipe() -> Iterator[int]:
+    """The end of a pipe, for a child's standard input. It closes with the block or when this process dies.
+
+    The child calls `hold` on it.
+    """
     theirs, ours = os.pipe()
     try:
         yield theirs
@@ -20,11 +23,11 @@ def leash() -> Iterator[int]:
 
 
 def hold(pipe: BinaryIO, obey: Callable[[bytes], None] | None = None) -> None:
-    """Die at the end of `pipe`, with the whole group where this process leads one; until then, obey its lines.
+    """Start a thread that reads `pipe`, calls `obey` with each line, and kills this process when the pipe closes.
 
-    A thread of its own does so from now on.
+    Where this process leads a process group, the whole group is killed.
     """
-    threading.Thread(target=_hold, args=(pipe, obey), name="leash", daemon=True).start()
+    threading.Thread(target=_hold, args=(pipe, obey), name="parent-watch", daemon=True).start()
 
 
 def _hold(pipe: BinaryIO, obey: Callable[[bytes], None] | None) -> None:
@@ -38,6 +41,6 @@ def _hold(pipe: BinaryIO, obey: Callable[[bytes], None] | None) -> None:
 
 
 def heed_hangup() -> None:
-    """Take SIGHUP, which a terminal sends as it closes, for SIGTERM; not where it is ignored, as nohup has it."""
+    """Treat SIGHUP, which a closing terminal sends, as SIGTERM. Under nohup it stays ignored."""
     if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
         signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
-from athanor.child import service
+from athanor.demo.temporary_service import service
 from benchmarks import pages, result
 from benchmarks.published import STUDIES
 from benchmarks.published.study import Lab, Row, Study

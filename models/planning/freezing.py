@@ -9,7 +9,7 @@ from models.errors import SpecError
 
 
 def freeze(model: nn.Module, starts: list[str]) -> None:
-    """Freeze every parameter whose name begins with one of `starts`, at a dot or as a whole. Raises Refusal."""
+    """Freeze every parameter whose name begins with one of `starts`, at a dot or as a whole. Raises SpecError."""
     parameters = dict(model.named_parameters())
     for at, start in enumerate(starts):
         chosen = [name for name in parameters if f"{name}.".startswith(f"{start}.")]

@@ -102,7 +102,7 @@ def resolve(spec: JobSpec, schema: Schema, rows: int, start: Start | None = None
 
 
 def settle(spec: JobSpec, schema: Schema) -> tuple[JobSpec, Roles]:
-    """Fill in every default that depends on the architecture or the data. Raises Refusal."""
+    """Fill in every default that depends on the architecture or the data. Raises SpecError."""
     if "split" not in spec.dataset.model_fields_set:
         chosen = spec.dataset.model_copy(update={"split": default_split(schema)})
         spec = spec.model_copy(update={"dataset": chosen})
@@ -171,7 +171,7 @@ def _descent(given: Hyperparameters, recipe: Recipe, inputs: NamedInputs) -> dic
 
 
 def _counting(given: Hyperparameters, architecture: Architecture) -> dict[str, Any]:
-    """One step, and nothing that has to do with gradients. Raises Refusal where something else was asked for."""
+    """One step, and nothing that has to do with gradients. Raises SpecError where something else was asked for."""
     fitting: dict[str, Any] = {"epochs": 1, "steps": 1, "loss": LOSSES["cross_entropy"].model_validate({})}
     for name, field in Hyperparameters.model_fields.items():
         # A settled spec names every field: only what differs was asked for.

@@ -36,7 +36,7 @@ class Start:
         return cls(Preparation.model_validate_json(preparation.read_text()), shapes)
 
     def choose(self, spec: JobSpec, schema: Schema) -> JobSpec:
-        """The spec with the columns of a table that the parent learned from, where it names none. Raises Refusal."""
+        """The spec with the columns of a table that the parent learned from, where it names none. Raises SpecError."""
         if spec.architecture.recipe is COUNTED:
             raise SpecError(
                 "/architecture/kind",
@@ -59,7 +59,7 @@ class Start:
         return spec.model_copy(update={"dataset": choice.model_copy(update={"inputs": list(wanted)})})
 
     def reads(self, roles: Roles) -> tuple[NamedInputs, bool]:
-        """What the network is built for, and whether it answers as the parent does. Raises Refusal."""
+        """What the network is built for, and whether it answers as the parent does. Raises SpecError."""
         encoder = reuse.encoder(self.preparation.encoder, roles)
         per_word = roles.asks.per_word()
         inputs = {name: replace(each, per_word=per_word) for name, each in encoder.named_inputs().items()}
@@ -68,7 +68,7 @@ class Start:
     def fresh(self, architecture: Architecture, inputs: NamedInputs, outputs: int, same_answers: bool) -> list[str]:
         """Tensors that are drawn anew: where the answers are others, those whose shape follows from their number.
 
-        Raises Refusal where any other is not as it is in the checkpoint.
+        Raises SpecError where any other is not as it is in the checkpoint.
         """
         here = _shapes(architecture, inputs, outputs)
         wider = {} if same_answers else _shapes(architecture, inputs, outputs + 1)

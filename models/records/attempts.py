@@ -14,24 +14,24 @@ Processes = Sequence[tuple[int, float | None]]
 
 
 def stored(processes: Processes) -> list[dict[str, Any]]:
-    """As a row holds them."""
+    """The processes as the row of an attempt stores them."""
     known = [(pid, None if started is None or math.isnan(started) else started) for pid, started in processes]
     return [{"pid": pid, "started": started} for pid, started in known]
 
 
 def seconds_spent(tx: Session, job_id: str) -> float:
-    """Time that ended attempts took: waiting and pausing cost a job nothing, nor does a time without power."""
+    """Seconds of all ended attempts. Time in the queue, paused, or without power does not count."""
     spent = select(func.sum(Attempt.ended_at - Attempt.started_at)).where(Attempt.job_id == job_id)
     return tx.scalar(spent) or 0.0
 
 
 def fingerprint(tx: Session, job_id: str, attempt: int) -> dict[str, Any] | None:
-    """What the trainer of that attempt said of its machine and libraries."""
+    """The machine and the libraries of the trainer of an attempt."""
     return tx.scalar(select(Attempt.fingerprint).where(Attempt.job_id == job_id, Attempt.attempt == attempt))
 
 
 def changed(tx: Session, job_id: str, attempt: int, fingerprint: dict[str, Any]) -> list[str]:
-    """What of the environment is other than at the last attempt that began; nothing where this one starts anew."""
+    """The names of what differs from the environment of the last attempt that began; none if this one starts anew."""
     resumed = tx.scalar(select(Attempt.start_step).where(Attempt.job_id == job_id, Attempt.attempt == attempt))
     before = tx.scalar(
         select(Attempt.fingerprint)

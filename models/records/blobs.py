@@ -1,4 +1,4 @@
-"""Files as numbered pieces in the database."""
+"""Files in the database, as numbered pieces."""
 
 from collections.abc import Iterator
 
@@ -22,7 +22,7 @@ def read_piece(tx: Session, key: str, number: int) -> bytes | None:
 
 
 def size(tx: Session, key: str) -> int | None:
-    """Bytes of the whole file, or None where there is none."""
+    """The size of a file in bytes, or None if there is none."""
     total = tx.scalar(select(func.sum(func.length(Blob.data))).where(Blob.key == key))
     return None if total is None else int(total)
 

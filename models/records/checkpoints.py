@@ -1,4 +1,4 @@
-"""Checkpoints: a checkpoint exists if and only if its row does. First the bytes are safe, then comes the row."""
+"""Checkpoints: a checkpoint exists if and only if its row does. Its files are stored before the row is written."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -48,9 +48,9 @@ class Stored:
 
 
 def insert_row(tx: Session, job_id: str, attempt: int, new: New) -> tuple[str, bool]:
-    """The commit of a checkpoint: its id, and whether it is new, not of a try before whose answer was lost.
+    """Insert the row of a checkpoint. Returns its id, and False if an earlier call whose answer was lost inserted it.
 
-    A broken one of the same member and step makes way.
+    A corrupt checkpoint of the same member and step is replaced.
     """
     same = select(Checkpoint.id).where(*_committed(job_id), Checkpoint.prefix == new.prefix)
     if known := tx.scalar(same):
@@ -86,16 +86,16 @@ def _of(job_id: str, member: int | None) -> tuple[ColumnElement[bool], ...]:
 
 
 def newest(tx: Session, job_id: str, member: int | None = None) -> Stored | None:
-    """The committed checkpoint of the highest step: where a resume begins. Of all members, where none is named."""
+    """The committed checkpoint with the highest step, where a resume starts. `member` None: of all members."""
     latest = select(Checkpoint).where(*_of(job_id, member)).order_by(Checkpoint.step.desc(), Checkpoint.member.desc())
     row = tx.scalar(latest.limit(1))
     return _stored(row) if row else None
 
 
 def best(tx: Session, job_id: str, mode: Literal["min", "max"], member: int | None = None) -> Stored | None:
-    """The committed checkpoint of the best score, the earliest of equals; the newest where none was scored.
+    """The committed checkpoint with the best score, the earliest of equals, or the newest if none has a score.
 
-    Of all members, where none is named.
+    `member` None: of all members.
     """
     score = Checkpoint.score if mode == "min" else Checkpoint.score * -1
     scored = select(Checkpoint).where(*_of(job_id, member), Checkpoint.score.is_not(None))
@@ -109,7 +109,7 @@ def by_id(tx: Session, job_id: str, checkpoint_id: str) -> Stored | None:
 
 
 def page(tx: Session, job_id: str, after: str | None, limit: int) -> list[contract.Checkpoint]:
-    """Committed checkpoints by step and member; by ids, which hold a worker's clock, after one that is gone."""
+    """Committed checkpoints by step and member. If the checkpoint `after` was deleted, the page continues by ids."""
     place = (Checkpoint.step, Checkpoint.member)
     query = select(Checkpoint).where(*_committed(job_id)).order_by(*place).limit(limit)
     if after is not None:
@@ -123,9 +123,9 @@ def answer(tx: Session, checkpoint_id: str) -> contract.Checkpoint:
 
 
 def retire(tx: Session, job_id: str, keep_last: int, keep_best: int, mode: Literal["min", "max"]) -> list[Stored]:
-    """Mark what the policy no longer keeps as `deleting`. Returns those, also ones an earlier try left so marked.
+    """Mark the checkpoints that the policy does not keep as `deleting`. Returns all that are so marked.
 
-    Each member keeps its own.
+    The policy applies to each member separately.
     """
     rows = list(tx.scalars(select(Checkpoint).where(*_committed(job_id)).order_by(Checkpoint.step.desc())))
     sign = 1 if mode == "min" else -1
@@ -142,17 +142,17 @@ def retire(tx: Session, job_id: str, keep_last: int, keep_best: int, mode: Liter
 
 
 def forget(tx: Session, checkpoint_id: str) -> None:
-    """Remove the row of a checkpoint whose bytes are gone."""
+    """Delete the row of a checkpoint whose files are deleted."""
     tx.execute(delete(Checkpoint).where(Checkpoint.id == checkpoint_id, Checkpoint.status == "deleting"))
 
 
 def mark_corrupt(tx: Session, checkpoint_id: str) -> None:
-    """Its bytes do not match their digest: it is not to be used again."""
+    """Mark a checkpoint whose files do not match their digests, so that it is not used again."""
     tx.execute(update(Checkpoint).where(Checkpoint.id == checkpoint_id).values(status="corrupt"))
 
 
 def prefixes(tx: Session, job_id: str) -> set[str]:
-    """Where the store keeps what a row of this job knows of."""
+    """The store's prefixes of all checkpoints of a job."""
     return set(tx.scalars(select(Checkpoint.prefix).where(Checkpoint.job_id == job_id)))
 
 

@@ -1,4 +1,4 @@
-"""One engine, two ways in: reading, and writing in one transaction. SQLite and PostgreSQL from the same code."""
+"""The database: SQLite or PostgreSQL, with sessions that read and transactions that write."""
 
 import sqlite3
 import time
@@ -14,15 +14,15 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Session
 
 DatabaseUnavailable = (OperationalError, InternalError, InterfaceError, PoolTimeout)
-"""What a database raises that is not there, or not as it should be: worth another try. psycopg calls a session that was
-ended for idling, or one that has become read-only, internal errors."""
+"""What an unavailable database raises; a later try may succeed. psycopg raises InternalError for a session that was
+ended for idling, or that has become read-only."""
 
 BUSY = 30.0
 """Seconds for which a writer of SQLite waits for another, and PostgreSQL for the next word of a transaction."""
 
 
 class now(Function[float]):
-    """The database's clock in seconds since 1970, read when the row is touched: leases trust no other clock."""
+    """The database's clock in seconds since 1970, read when the statement runs. Leases use no other clock."""
 
     inherit_cache = True
 
@@ -50,7 +50,7 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
-        """A consistent view; nothing is kept."""
+        """A session with a consistent view of the database. Nothing is written."""
         with Session(self._readers) as session:
             yield session
 
@@ -70,7 +70,7 @@ class Database:
 
 
 def revisions(tx: Session) -> set[str]:
-    """What migrations left in the database; nothing where there were none."""
+    """The Alembic revisions of the database; none if it was never migrated."""
     connection = tx.connection()
     if not inspect(connection).has_table("alembic_version"):
         return set()
@@ -78,7 +78,7 @@ def revisions(tx: Session) -> set[str]:
 
 
 def _keep_a_log(connection: sqlite3.Connection) -> None:
-    """Switch the file to WAL, once and for all. The driver's patience does not cover two that switch a new file."""
+    """Switch the file to WAL. The driver's timeout does not apply if two processes switch a new file at once."""
     deadline = time.monotonic() + BUSY
     while True:
         try:

@@ -1,4 +1,4 @@
-"""Datasets: one row for the same bytes read the same way, and none of them goes while a job names it."""
+"""Datasets: one row for equal bytes of one format. A dataset that a job uses cannot be deleted."""
 
 from dataclasses import dataclass
 
@@ -21,12 +21,12 @@ DAMAGED = "damaged"
 
 
 class InUse(Exception):
-    """A job names this dataset."""
+    """A job uses this dataset; the message is the job's id."""
 
 
 @dataclass(frozen=True)
 class Blob:
-    """Where the store keeps a dataset's rows, and their digest; older datasets have none."""
+    """The store's key of a dataset's rows, and their digest, which older datasets do not have."""
 
     key: str
     sha256: str | None
@@ -48,7 +48,7 @@ class New:
 
 
 def add(tx: Session, new: New) -> str:
-    """Insert the row; its id. Raises sqlalchemy.exc.IntegrityError when the same bytes came in between."""
+    """Insert the row. Returns its id. Raises sqlalchemy.exc.IntegrityError if the same bytes were just added."""
     tx.execute(
         insert(Dataset).values(
             id=new.id,
@@ -83,7 +83,7 @@ def blob_of(tx: Session, dataset_id: str) -> Blob:
 
 
 def replace_blob(tx: Session, dataset_id: str, new: Blob) -> Blob:
-    """Name other bytes of the same rows; returns the old ones. Raises sqlalchemy.exc.NoResultFound."""
+    """Replace the stored file of a dataset. Returns the old one. Raises sqlalchemy.exc.NoResultFound."""
     old = blob_of(tx, dataset_id)
     tx.execute(update(Dataset).where(Dataset.id == dataset_id).values(blob=new.key, blob_sha256=new.sha256))
     return old
@@ -107,7 +107,7 @@ def page(tx: Session, after: str | None, limit: int) -> list[contract.Dataset]:
     """Newest first."""
     query = select(Dataset).order_by(Dataset.created_at.desc(), Dataset.id.desc()).limit(limit)
     if after is not None:
-        # By both: the id of a built-in set is its name, and says nothing of its age.
+        # By time and id: the id of a built-in dataset is its name, which does not sort by age.
         before = tx.scalar(select(Dataset.created_at).where(Dataset.id == after))
         # One deleted meanwhile still says by its id where it stood.
         query = query.where(tuple_(Dataset.created_at, Dataset.id) < (before or born(after) / 1000, after))
@@ -115,7 +115,7 @@ def page(tx: Session, after: str | None, limit: int) -> list[contract.Dataset]:
 
 
 def remove(tx: Session, dataset_id: str) -> Blob:
-    """Delete the row; returns where its bytes are. Raises InUse, NoResultFound."""
+    """Delete the row. Returns the key of its file in the store. Raises InUse, NoResultFound."""
     blob = blob_of(tx, dataset_id)
     used = tx.scalar(select(Job.id).where(Job.dataset_id == dataset_id).limit(1))
     if used is not None:

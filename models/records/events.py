@@ -1,4 +1,4 @@
-"""What happened to a job, in order: states, checkpoints, warnings and the trainer's log lines."""
+"""Events of a job, in order: state changes, checkpoints, warnings and log lines."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ def note(tx: Session, job_id: str, attempt: int, kind: str, data: dict[str, Any]
 
 
 def since(tx: Session, job_id: str, after: int, limit: int) -> list[contract.Event]:
-    """The first `limit` events of a job later than the one numbered `after`."""
+    """The first `limit` events of a job after the sequence number `after`."""
     rows = tx.scalars(select(Event).where(Event.job_id == job_id, Event.seq > after).order_by(Event.seq).limit(limit))
     return [
         contract.Event(
@@ -33,7 +33,7 @@ def since(tx: Session, job_id: str, after: int, limit: int) -> list[contract.Eve
 
 
 def log_lines(tx: Session, job_id: str) -> list[str]:
-    """Everything the trainer printed, attempt after attempt."""
+    """The log lines of all attempts of a job, in order."""
     rows = tx.scalars(select(Event.data).where(Event.job_id == job_id, Event.kind == "log").order_by(Event.seq))
     return [data["line"] for data in rows]
 

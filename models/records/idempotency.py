@@ -1,4 +1,4 @@
-"""Requests that come again under their Idempotency-Key."""
+"""Idempotency: requests that are repeated with the same Idempotency-Key."""
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -7,11 +7,11 @@ from models.records.tables import Job
 
 
 class KeyReused(Exception):
-    """This Idempotency-Key came with another body before."""
+    """The Idempotency-Key was used before with another body."""
 
 
 def earlier(tx: Session, key_id: str, idempotency_key: str, request_sha256: str) -> str | None:
-    """The id of the job that the same request made before, or None. Raises KeyReused where it was another request."""
+    """The id of the job that an equal request made before, or None. Raises KeyReused if the earlier body differs."""
     same = select(Job.id, Job.request_sha256).where(Job.key_id == key_id, Job.idempotency_key == idempotency_key)
     found = tx.execute(same).first()
     if found is None:

@@ -54,7 +54,7 @@ def etag(tx: Session, job_id: str, lease: float) -> str | None:
 
 
 def best_mode(tx: Session, job_id: str) -> Direction | None:
-    """Which way the series improves that chooses a job's best checkpoint; None for an unknown id."""
+    """The direction of the series that decides on a job's best checkpoint; None for an unknown id."""
     policies = [spec["checkpoints"]["mode"].as_string() for spec in (Job.resolved["spec"], Job.spec)]
     found: Direction | None = tx.scalar(select(func.coalesce(*policies)).where(Job.id == job_id))
     return found
@@ -73,7 +73,7 @@ def state(tx: Session, job_id: str) -> State | None:
 def page(
     tx: Session, state: State | None, tags: Sequence[tuple[str, str]], after: str | None, limit: int, lease: float
 ) -> list[contract.Job]:
-    """Newest first. `tags` are (name, value): a job has all of them. `lease` is as in `job`."""
+    """Jobs, newest first, that have all `tags` (name, value). `lease` is as in `job`."""
     query = select(Job).order_by(Job.id.desc()).limit(limit)
     if state is not None:
         query = query.where(Job.state == state)
@@ -140,7 +140,7 @@ def _answers(tx: Session, rows: list[Job], lease: float) -> list[contract.Job]:
 
 
 def _folds(trainings: int, latest: dict[str, Point]) -> CrossValidation | None:
-    """The tests of the folds that are done, side by side. None of a job that is a single training."""
+    """The test results of the completed folds. None for a job with a single training."""
     if trainings == 1:
         return None
     tests: dict[str, list[float]] = defaultdict(list)

@@ -1,6 +1,6 @@
-"""A job's life: every change of its state that there is, and no other file makes one.
+"""Jobs: every change of a job's state. No other file changes it.
 
-A guard names the state that the caller believes in, and the attempt of whoever holds a lease. A stale one moves no row.
+A guard names the state that the caller expects and the attempt that holds the lease: a stale caller changes no row.
 """
 
 from collections.abc import Collection
@@ -22,16 +22,16 @@ from models.records.transitions import WISHED, held, lock, move, record
 from models.records.transitions import LeaseLost as LeaseLost
 
 MAX_LOSSES = 3
-"""Losses of an attempt without a new checkpoint in between, after which a job is given up."""
+"""Lost attempts in a row without a new checkpoint, after which a job fails."""
 
 
 class InvalidTransition(Exception):
-    """The job's state does not allow that."""
+    """The job's state does not allow the change."""
 
 
 @dataclass(frozen=True)
 class Submission:
-    """What the API accepted."""
+    """A job that the API has accepted."""
 
     key_id: str
     spec: dict[str, Any]
@@ -50,7 +50,7 @@ class Submission:
 
 @dataclass(frozen=True)
 class Claim:
-    """A job in the hands of a worker, and what a fork starts with."""
+    """A job that a worker has claimed; `origin` is what a fork starts with."""
 
     job_id: str
     attempt: int
@@ -98,10 +98,9 @@ def claim(
     lease: float,
     processes: attempts.Processes = (),
 ) -> Claim | None:
-    """T2: the best queued job → starting, with the next attempt; its series end where its checkpoints do.
+    """T2: the first queued job → starting, as its next attempt. Its series are cut at its newest checkpoint.
 
-    `processes` are those of the trainer that waits for it: a reaper on its machine sees that they are gone before the
-    job moves on.
+    `processes` are the waiting trainer's: a reaper on its machine sees that they are gone before the job moves on.
     """
     best = (
         select(Job.id)
@@ -131,7 +130,7 @@ def claim(
     step = newest.step if newest else 0
     metrics.truncate(tx, row.id, step)
     place = {"step": step, "epoch": newest.epoch if newest else 0.0, "eta_seconds": None}
-    # The lease once more: to cut long series off may have taken a while.
+    # The lease is renewed, since it may take a while to cut long series.
     tx.execute(update(Job).where(Job.id == row.id).values(**place, lease_expires_at=now() + lease))
     tx.execute(
         insert(Attempt).values(
@@ -156,10 +155,10 @@ def begin(
     device: str,
     fingerprint: dict[str, Any],
 ) -> None:
-    """T3: starting → running. A resume in another environment is no longer exact, and the job says so.
+    """T3: starting → running. A resume in another environment sets `bit_exact` to false.
 
-    `processes` are the trainer's, which may be another than the one that waited at the claim. Where the same has been
-    said before, and only the answer was lost, nothing changes. Raises LeaseLost.
+    `processes` are the trainer's; it may be another trainer than the one that waited at the claim. A repeated call,
+    after the answer to the first was lost, changes nothing. Raises LeaseLost.
     """
     running = (Job.id == job_id, Job.attempt == attempt, Job.state == State.RUNNING, Attempt.attempt == attempt)
     begun = tx.scalar(select(Attempt.processes).join(Job, Attempt.job_id == Job.id).where(*running))
@@ -169,7 +168,7 @@ def begin(
     changed = attempts.changed(tx, job_id, attempt, fingerprint)
     held(tx, job_id, attempt, (State.STARTING,), State.RUNNING, None, {"bit_exact": False} if changed else {})
     if changed:
-        message = f"not exact to the bit from here on: another environment ({', '.join(changed)})"
+        message = f"not bit-exact from here on: the environment changed ({', '.join(changed)})"
         note(tx, job_id, attempt, "warning", {"message": message})
     tx.execute(
         update(Attempt)
@@ -179,7 +178,7 @@ def begin(
 
 
 def note_baseline(tx: Session, job_id: str, attempt: int, baseline: Baseline) -> None:
-    """What the job's result is to be held against. Raises LeaseLost."""
+    """Write the baseline with which the job's results are compared. Raises LeaseLost."""
     held = update(Job).where(Job.id == job_id, Job.attempt == attempt, Job.state == State.RUNNING)
     noted = held.values(baseline=baseline.model_dump(), version=Job.version + 1)
     if tx.execute(noted).rowcount == 0:  # type: ignore[attr-defined]
@@ -187,16 +186,16 @@ def note_baseline(tx: Session, job_id: str, attempt: int, baseline: Baseline) ->
 
 
 def note_inexact(tx: Session, job_id: str) -> None:
-    """From here on the job may end otherwise than it would have, undisturbed."""
+    """Note that the job's result may differ from that of an uninterrupted job."""
     tx.execute(update(Job).where(Job.id == job_id).values(bit_exact=False, version=Job.version + 1))
 
 
 def beat(
     tx: Session, job_id: str, attempt: int, lease: float, progress: tuple[int, float, float | None] | None = None
 ) -> Literal["run", "pause", "cancel"]:
-    """T4: keep the lease and note (step, epoch, eta in seconds). Returns what the user wants. Raises LeaseLost.
+    """T4: renew the lease and write the progress (step, epoch, eta in seconds). Returns the job's `desired`.
 
-    It also locks the row, so whatever else is written in this transaction is written by the holder.
+    It also locks the row, so only the holder of the lease can write in this transaction. Raises LeaseLost.
     """
     values: dict[str, Any] = {"lease_expires_at": now() + lease, "beat_at": now()}
     if progress is not None:
@@ -213,12 +212,12 @@ def beat(
 
 
 def commit_checkpoint(tx: Session, job_id: str, attempt: int, new: checkpoints.New) -> str:
-    """T5: a checkpoint whose files are safe gets its row; the job has made progress. Raises LeaseLost."""
+    """T5: add the row of a checkpoint whose files are stored. This counts as progress. Raises LeaseLost."""
     running = update(Job).where(Job.id == job_id, Job.attempt == attempt, Job.state == State.RUNNING)
     if tx.execute(running.values(no_progress_losses=0, version=Job.version + 1)).rowcount == 0:  # type: ignore[attr-defined]
         raise LeaseLost
     checkpoint_id, is_new = checkpoints.insert_row(tx, job_id, attempt, new)
-    # After the row: an attempt that is lost now ends no sooner than its last checkpoint was made.
+    # After the row: the end of a lost attempt is not earlier than its last checkpoint.
     tx.execute(update(Job).where(Job.id == job_id).values(beat_at=now()))
     if is_new:
         note(tx, job_id, attempt, "checkpoint", {"id": checkpoint_id, "step": new.step, "reason": new.reason})
@@ -226,14 +225,14 @@ def commit_checkpoint(tx: Session, job_id: str, attempt: int, new: checkpoints.N
 
 
 def succeed(tx: Session, job_id: str, attempt: int) -> None:
-    """T6: running → succeeded."""
+    """T6: running → succeeded. Raises LeaseLost."""
     held(tx, job_id, attempt, (State.RUNNING,), State.SUCCEEDED, None, {"finished_at": now()})
 
 
 def lose(tx: Session, job_id: str, attempt: int, why: str, after: float | None = None) -> None:
-    """T7, or T8 once it was lost too often: the trainer died. Raises LeaseLost.
+    """T7: the trainer died, so the job is queued again; T8 if this has happened too often. Raises LeaseLost.
 
-    `after` are the seconds to wait where a disk or a database is to blame: such a loss is not held against the job.
+    `after`: seconds to wait, given if a disk or a database was at fault. Such a loss does not count against the job.
     """
     failed = {"failures": Job.failures + 1}
     for state in LEASED:
@@ -243,16 +242,16 @@ def lose(tx: Session, job_id: str, attempt: int, why: str, after: float | None =
 
 
 def fail(tx: Session, job_id: str, attempt: int, error: JobError) -> None:
-    """T8: starting or running → failed."""
+    """T8: starting or running → failed. Raises LeaseLost."""
     values = {"finished_at": now(), "error": error.model_dump()}
     held(tx, job_id, attempt, LEASED, State.FAILED, error.code, values)
 
 
 def release(tx: Session, job_id: str, attempt: int, drained: bool = True, why: str | None = None) -> None:
-    """T11, T12, T14: the trainer stopped because it was asked to; the job goes where the user wants it by now.
+    """T11, T12, T14: the trainer stopped on request. The job is cancelled, paused or queued, as the user wants by now.
 
-    `drained` says whether its worker asked; else a user did, who may have thought better of it, or it stopped for the
-    reason in `why`, which is not held against the job. Raises LeaseLost.
+    `drained` says that its worker is shutting down. Otherwise a user asked, who may have changed their mind, or it
+    stopped for the reason `why`, which does not count against the job. Raises LeaseLost.
     """
     lock(tx, job_id)
     why = why or ("worker drained" if drained else "resumed")
@@ -267,9 +266,10 @@ def release(tx: Session, job_id: str, attempt: int, drained: bool = True, why: s
 
 
 def reap(tx: Session, until: float | None = None) -> list[str]:
-    """T9: whatever outlived its lease goes back to the queue, or where the user wanted it. Returns the ids.
+    """T9: queue, pause or cancel the jobs whose lease has expired, as the user wants. Returns their ids.
 
-    Of leases that ended before `until`, by the database's clock: those whose trainers the caller has seen gone.
+    `until` is a time of the database's clock: only leases that expired before it count, since only of those the caller
+    knows that the trainers are gone. Default: now.
     """
     over = Job.lease_expires_at < (now() if until is None else until)
     expired = tx.execute(
@@ -286,7 +286,7 @@ def reap(tx: Session, until: float | None = None) -> list[str]:
             row.id,
             State(row.state),
             "worker lost",
-            # Read again in the UPDATE: the holder may have come back, or finished, since.
+            # Checked again in the UPDATE: the holder may have renewed the lease or finished meanwhile.
             (Job.attempt == row.attempt, over),
             lost,
             "sweep",
@@ -303,7 +303,7 @@ def _as_desired(
     values: dict[str, Any],
     actor: str,
 ) -> bool:
-    """Carry out a cancellation or a pause, where the user wants one."""
+    """Cancel or pause the job if the user has asked for it. False otherwise."""
     stopped = values | {"stop_seconds": now() - Job.desired_at}
     ended = stopped | {"finished_at": now()}
     return move(
@@ -321,7 +321,7 @@ def _lost(
     actor: str,
     after: float | None = None,
 ) -> bool:
-    """An attempt is gone without a word: as the user wishes, else once more, else given up."""
+    """The end of a lost attempt: cancel or pause the job if the user has asked for it, else queue it, else fail it."""
     lock(tx, job_id)
     if _as_desired(tx, job_id, state, why, guard, values, actor):
         return True
@@ -341,60 +341,60 @@ def _lost(
 
 
 def cancel(tx: Session, job_id: str, by: str | None = None) -> None:
-    """T10, or the wish that T11 fulfils. Raises InvalidTransition where the job has ended otherwise."""
+    """T10 at once, or a request that T11 carries out. Raises InvalidTransition if the job has ended otherwise."""
     lock(tx, job_id)
     for state in (State.QUEUED, State.PAUSED):
         values = {"desired": "cancel", "desired_at": now(), "stop_seconds": 0.0, "finished_at": now()}
         if move(tx, job_id, state, State.CANCELLED, "cancelled", values | {"desired_by": by}, (), "key", by):
             return
-    if not _wish(tx, job_id, "cancel", LEASED, by) and job_views.state(tx, job_id) != State.CANCELLED:
-        raise _forbidden(tx, job_id, "cancelled")
+    if not _request(tx, job_id, "cancel", LEASED, by) and job_views.state(tx, job_id) != State.CANCELLED:
+        raise _invalid(tx, job_id, "cancelled")
 
 
 def pause(tx: Session, job_id: str, by: str | None = None) -> None:
-    """T13, or the wish that T12 fulfils. Raises InvalidTransition where the job has ended or is being cancelled."""
+    """T13 at once, or a request that T12 carries out. Raises InvalidTransition if it has ended or is being stopped."""
     lock(tx, job_id)
     values = {"desired": "pause", "desired_at": now(), "desired_by": by, "stop_seconds": 0.0}
     if move(tx, job_id, State.QUEUED, State.PAUSED, "paused", values, (), "key", by):
         return
-    if not _wish(tx, job_id, "pause", LEASED, by) and job_views.state(tx, job_id) != State.PAUSED:
-        raise _forbidden(tx, job_id, "paused")
+    if not _request(tx, job_id, "pause", LEASED, by) and job_views.state(tx, job_id) != State.PAUSED:
+        raise _invalid(tx, job_id, "paused")
 
 
 def resume(tx: Session, job_id: str, by: str | None = None) -> None:
-    """T13: paused → queued; or a pause not yet carried out is taken back. Raises InvalidTransition after its end."""
+    """T13: paused → queued, or withdraw a requested pause. Raises InvalidTransition if the job has ended."""
     lock(tx, job_id)
     values = {"desired": "run", "desired_at": None, "desired_by": by, "stop_seconds": None, "not_before": 0.0}
     values |= {"last_rung_at": None}
     if move(tx, job_id, State.PAUSED, State.QUEUED, "resumed", values, (), "key", by):
         return
-    if not _wish(tx, job_id, "run", (*LEASED, State.QUEUED), by):
-        raise _forbidden(tx, job_id, "resumed")
+    if not _request(tx, job_id, "run", (*LEASED, State.QUEUED), by):
+        raise _invalid(tx, job_id, "resumed")
 
 
-def _wish(tx: Session, job_id: str, desired: str, states: Collection[State], by: str | None) -> bool:
-    """Write what the user wants of a job that someone holds. A cancellation is not taken back."""
+def _request(tx: Session, job_id: str, desired: str, states: Collection[State], by: str | None) -> bool:
+    """Write the user's request into a job that a worker holds. A cancellation cannot be withdrawn."""
     guard = [Job.id == job_id, Job.state.in_(states)]
     if desired != "cancel":
         guard.append(Job.desired != "cancel")
-    # Wished for once more, it is still the first wish that waits.
+    # A repeated request keeps the time and the key of the first.
     since = case((Job.desired == desired, Job.desired_at), else_=None if desired == "run" else now())
     who = case((Job.desired == desired, Job.desired_by), else_=by)
-    wished = (
+    requested = (
         update(Job).where(*guard).values(desired=desired, desired_at=since, desired_by=who, version=Job.version + 1)
     )
-    done = tx.execute(wished)
+    done = tx.execute(requested)
     return bool(done.rowcount)  # type: ignore[attr-defined]
 
 
 def remove(tx: Session, job_id: str) -> None:
-    """Delete an ended job with everything that hangs on it, if it is there. Raises InvalidTransition before its end."""
+    """Delete an ended job with all its rows, if it exists. Raises InvalidTransition if it has not ended."""
     ended = Job.state.in_((State.SUCCEEDED, State.FAILED, State.CANCELLED))
     tx.execute(delete(Job).where(Job.id == job_id, ended))
     if (state := job_views.state(tx, job_id)) is not None:
         raise InvalidTransition(f"the job is {state}; cancel it first")
 
 
-def _forbidden(tx: Session, job_id: str, wish: str) -> InvalidTransition:
+def _invalid(tx: Session, job_id: str, change: str) -> InvalidTransition:
     state = job_views.state(tx, job_id)
-    return InvalidTransition(f"the job is {'being cancelled' if state in LEASED else state} and cannot be {wish}")
+    return InvalidTransition(f"the job is {'being cancelled' if state in LEASED else state} and cannot be {change}")

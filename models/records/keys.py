@@ -14,21 +14,21 @@ from models.records.tables import Key
 
 @dataclass(frozen=True)
 class Caller:
-    """Who is asking."""
+    """The owner of the API key of a request."""
 
     key_id: str
     name: str
 
 
 def create(tx: Session, name: str) -> str:
-    """A new key, returned this once. A fast digest is enough: 256 random bits cannot be guessed, unlike a password."""
+    """Make a key and return it; only its digest is kept. Unlike a password, 256 random bits need no slow digest."""
     key_id, secret = secrets.token_hex(4), secrets.token_urlsafe(32)
     tx.execute(insert(Key).values(id=key_id, name=name, sha256=_digest(secret), created_at=now()))
     return f"ath_{key_id}_{secret}"
 
 
 def find(tx: Session, presented: str) -> Caller | None:
-    """The caller a key belongs to, or None. Takes as long for a wrong secret as for a right one."""
+    """The caller to whom a key belongs, or None. A wrong secret takes as long as a right one."""
     if not (presented.isascii() and presented.isprintable()):
         return None  # no key of ours, and PostgreSQL refuses to be asked for some of these
     prefix, _, rest = presented.partition("_")
@@ -40,13 +40,13 @@ def find(tx: Session, presented: str) -> Caller | None:
 
 
 def revoke(tx: Session, key_id: str) -> bool:
-    """End a key. False where there is no such key in force."""
+    """Make a key invalid. False if there is no such valid key."""
     done = tx.execute(update(Key).where(Key.id == key_id, Key.revoked_at.is_(None)).values(revoked_at=now()))
     return bool(done.rowcount)  # type: ignore[attr-defined]
 
 
 def names(tx: Session) -> list[tuple[str, str]]:
-    """(public id, name) of the keys in force."""
+    """(public id, name) of the valid keys."""
     rows = tx.execute(select(Key.id, Key.name).where(Key.revoked_at.is_(None)).order_by(Key.created_at))
     return [(row.id, row.name) for row in rows]
 

@@ -1,4 +1,4 @@
-"""The queue is the jobs table: what may be claimed, what should be rung for, whose worker is dead."""
+"""The queue, which is the jobs table: what may be claimed, what to ring for, whose worker is dead."""
 
 import math
 from collections.abc import Callable, Container
@@ -13,10 +13,10 @@ from models.records.tables import Attempt, Job, Worker
 EVERY_DEVICE = ["auto", "cpu", "cuda"]
 
 UNKNOWN_PART = "unknown_part"
-"""With this begins the outcome of an attempt whose worker does not know a part that the spec names."""
+"""The start of the outcome of an attempt whose worker does not know a part of the spec."""
 
 UNKNOWN_PART_REST = 300.0
-"""Seconds before that worker tries the job again; any other may take it at once."""
+"""Seconds before that worker tries the job again; other workers may claim it at once."""
 
 
 def served(kinds: Container[str]) -> list[str]:
@@ -39,12 +39,12 @@ def claimable(devices: list[str], worker_id: str | None = None) -> tuple[ColumnE
 
 
 def is_empty(tx: Session, devices: list[str], worker_id: str | None = None) -> bool:
-    """Whether there is nothing to claim: a read, so that an idle worker never asks for the right to write."""
+    """Whether there is nothing to claim. It only reads, so an idle worker never blocks writers."""
     return tx.execute(select(Job.id).where(*claimable(devices, worker_id)).limit(1)).first() is None
 
 
 def to_ring(tx: Session, age: float, limit: int) -> list[str]:
-    """The first `limit` queued jobs nobody rang for within `age` seconds, marked as rung now."""
+    """The first `limit` queued jobs that were not rung for in the last `age` seconds. Marks them as rung for now."""
     due = or_(Job.last_rung_at.is_(None), Job.last_rung_at < now() - age)
     # A common table expression is read once. PostgreSQL may read a subquery once for each row: each time with a limit
     # of its own, past the rows that the time before has locked.
@@ -65,20 +65,20 @@ def mark_rung(tx: Session, job_id: str) -> None:
 
 
 def mark_unheard(tx: Session, job_id: str) -> None:
-    """Whoever heard the ring could not take the job: it is rung for again by the next sweep."""
+    """The worker that heard the ring could not take the job: the next sweep rings for it again."""
     tx.execute(update(Job).where(Job.id == job_id, Job.state == State.QUEUED).values(last_rung_at=None))
 
 
 def time(tx: Session) -> float:
-    """The database's, by which leases end."""
+    """The database's clock, which decides when leases expire. Seconds since 1970."""
     return tx.scalars(select(now())).one()
 
 
 def expire_dead(tx: Session, machine: str, started: Callable[[int], float | None]) -> None:
-    """Show as gone the workers of this machine whose process is, and end their leases: what time would tell, sooner.
+    """Mark the workers of this machine whose process is gone as gone, and end their leases at once.
 
-    `started` gives the start time of a process id, in the unit workers enlisted with; None for no such process, NaN for
-    one that does not tell: time will.
+    `started` returns the start time of a process id, in the unit of `workers.enlist`: None if there is no such process,
+    NaN if the time cannot be read; such a lease expires by itself.
     """
 
     def is_gone(pid: int, pid_started: float) -> bool:
@@ -105,9 +105,9 @@ def expire_dead(tx: Session, machine: str, started: Callable[[int], float | None
 
 
 def overdue(tx: Session, machine: str) -> list[tuple[int, float]]:
-    """(pid, start time) of this machine's training processes whose lease has run out: they are to go before the reap.
+    """(pid, start time) of this machine's training processes whose lease has expired. They are killed before the reap.
 
-    Those whose start time nobody could see are left out: they cannot be told from a stranger with the same number.
+    Processes without a known start time are left out: another process may have the same number by now.
     """
     rows = tx.scalars(
         select(Attempt.processes)
@@ -120,6 +120,6 @@ def overdue(tx: Session, machine: str) -> list[tuple[int, float]]:
 
 
 def held(tx: Session) -> list[tuple[str, int]]:
-    """(job, attempt) of every lease."""
+    """(job id, attempt) of every lease."""
     rows = tx.execute(select(Job.id, Job.attempt).where(Job.lease_owner.is_not(None)))
     return [(row.id, row.attempt) for row in rows]

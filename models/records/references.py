@@ -1,4 +1,4 @@
-"""Which bytes in the store a row names."""
+"""References: which files of the store are named by a row."""
 
 from collections.abc import Collection
 
@@ -9,12 +9,12 @@ from models.records.tables import Checkpoint, Dataset, Job, Key
 
 
 def blobs(tx: Session, among: Collection[str]) -> set[str]:
-    """Those keys that hold the rows of a dataset."""
+    """The keys among these that hold the rows of a dataset."""
     return set(tx.scalars(select(Dataset.blob).where(Dataset.blob.in_(among))))
 
 
 def jobs(tx: Session, among: Collection[str]) -> set[str]:
-    """Those ids that are jobs'."""
+    """The ids among these that are ids of jobs."""
     return set(tx.scalars(select(Job.id).where(Job.id.in_(among))))
 
 
@@ -24,5 +24,5 @@ def checkpoints(tx: Session, job_ids: Collection[str]) -> set[str]:
 
 
 def since(tx: Session) -> float | None:
-    """When the first key was made, in seconds since 1970: nothing in this database is older. None before that."""
+    """The time of the first key, in seconds since 1970: nothing in this database is older. None if there is no key."""
     return tx.scalar(select(func.min(Key.created_at)))

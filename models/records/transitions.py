@@ -1,4 +1,4 @@
-"""The one way a job's state changes: a guarded UPDATE with its event. jobs.py says which changes there are."""
+"""Transitions: a guarded UPDATE of a job's state, with its event. jobs.py lists the transitions."""
 
 from collections.abc import Collection
 from typing import Any
@@ -12,7 +12,7 @@ from models.records.events import note
 from models.records.tables import Attempt, Job, Key
 
 WISHED = "the key that wished for it"
-"""In place of a key's id: the one that the row names."""
+"""Stands for the key that the row names in `desired_by`."""
 
 
 class LeaseLost(Exception):
@@ -20,7 +20,7 @@ class LeaseLost(Exception):
 
 
 def lock(tx: Session, job_id: str) -> None:
-    """Hold the row where one UPDATE after another is tried: a wish committed between two of them would be lost."""
+    """Lock the row while several UPDATEs are tried: a request that is committed between two of them would be lost."""
     tx.execute(select(Job.id).where(Job.id == job_id).with_for_update())
 
 
@@ -51,9 +51,9 @@ def move(
     actor: str,
     by: str | None = None,
 ) -> bool:
-    """The one UPDATE of a transition, and its event. False where the guard did not hold.
+    """Run the UPDATE of a transition and write its event. False if the guard did not hold.
 
-    `by` is the id of the key that asks for it; WISHED is the key whose wish the row holds.
+    `by` is the id of the key that asks for it, or WISHED for the key in `desired_by`.
     """
     if to not in LEASED:
         values = values | {"lease_owner": None, "lease_expires_at": None, "eta_seconds": None}
@@ -66,7 +66,7 @@ def move(
     if moved is None:
         return False
     if to not in LEASED:
-        # A worker that was lost worked until it was last heard of, however long nobody noticed.
+        # A lost attempt ends at its last heartbeat, however late the loss is noticed.
         end = moved.beat_at if actor == "sweep" and moved.beat_at is not None else now()
         closed = update(Attempt).where(Attempt.job_id == job_id, Attempt.attempt == moved.attempt)
         tx.execute(closed.where(Attempt.ended_at.is_(None)).values(ended_at=end, outcome=reason or to))
@@ -84,7 +84,7 @@ def record(
     actor: str = "worker",
     by: str | None = None,
 ) -> None:
-    """The event of a transition. Where a key asked for it, its id and its name go with it."""
+    """Write the event of a transition, with the id and the name of the key that asked for it, if any."""
     data = {"from": from_, "to": to, "reason": reason, "actor": actor}
     if by is not None:
         data |= {"key_id": by, "by": tx.scalar(select(Key.name).where(Key.id == by))}

@@ -1,4 +1,4 @@
-"""Workers: who is there, with which devices, and when each was last heard of."""
+"""Workers: their devices, slots and heartbeats."""
 
 from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
@@ -42,13 +42,13 @@ def enlist(
 
 
 def beat(tx: Session, worker_id: str, state: str = "active") -> None:
-    """Note that it was heard of. "gone" is its last word, whatever a slow thread of it says later."""
+    """Write a worker's heartbeat and state. After "gone" nothing changes: a slow thread may still call this."""
     there = update(Worker).where(Worker.id == worker_id, Worker.state != "gone")
     tx.execute(there.values(heartbeat_at=now(), state=state))
 
 
 def page(tx: Session, after: str | None, limit: int, lease: float) -> list[contract.Worker]:
-    """Newest first, with the jobs each holds. One that was silent for a lease, in seconds, is gone."""
+    """Workers, newest first, with their jobs. A worker without a heartbeat for `lease` seconds is shown as gone."""
     query = select(Worker, (now() - Worker.heartbeat_at).label("silence")).order_by(Worker.id.desc()).limit(limit)
     if after is not None:
         query = query.where(Worker.id < after)

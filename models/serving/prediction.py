@@ -51,7 +51,7 @@ class Predictor:
         return cls(module.eval(), preparation, columns, spec.architecture.any_length)
 
     def encode(self, rows: list[Any]) -> NetworkInput:
-        """x_N… of raw rows. Raises Refusal with a pointer to what cannot be read."""
+        """x_N… of raw rows. Raises SpecError with a pointer to what cannot be read."""
         # What overflows becomes infinite, and `answer` refuses it.
         with np.errstate(over="ignore"):
             return self.preparation.encoder.encode(_table(rows, self.columns))
@@ -64,7 +64,7 @@ class Predictor:
 
     @torch.no_grad()
     def answer(self, rows: list[Any], how: Generation | None = None) -> list[dict[str, Any]]:
-        """One prediction a row; `how` is for languages. Raises Refusal with a pointer to what cannot be read."""
+        """One prediction a row; `how` is for languages. Raises SpecError with a pointer to what cannot be read."""
         encoder = self.preparation.encoder
         if encoder.form == "stream":
             return self._continue(rows, how or Generation())

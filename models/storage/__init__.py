@@ -1,1 +1,1 @@
-"""Bytes: files, behind one small interface. Keys are made by the service, never by users."""
+"""Storage of files behind one small interface. The service makes the keys, never users."""

@@ -1,4 +1,4 @@
-"""Files in a folder, on a local disk or one that all machines share."""
+"""A store in a folder, on a local disk or on one that all machines share."""
 
 import errno
 import hashlib
@@ -20,7 +20,7 @@ into the folder that takes its place; what was on the disk is then called lost.
 
 
 class FolderStore:
-    """Written under another name, synced, then renamed: a reader sees a whole file or none."""
+    """Files in a folder. A file is written under another name, synced, then renamed: readers see it whole or not."""
 
     def __init__(self, root: Path, is_used: Callable[[], bool] = lambda: False) -> None:
         """`is_used` says whether files are known to lie in it, so that an empty folder cannot be this store."""
@@ -35,9 +35,9 @@ class FolderStore:
         return self.root.joinpath(*parts)
 
     def _insist(self) -> None:
-        """Raises OSError (ENODEV) where the folder is but the place for a disk, which is not mounted.
+        """Raises OSError (ENODEV) if the folder is the mount point of a disk that is not mounted.
 
-        What is written there is lost under the disk, and what is missing there is not lost.
+        Files that are written there would be hidden by the disk, and files that are missing there are not lost.
         """
         try:
             (self.root / MARK).stat()
@@ -51,7 +51,7 @@ class FolderStore:
             self._was_there = True
 
     def _found(self, key: str) -> Path:
-        """Where a file is, or would be. Raises OSError as `_insist` does."""
+        """The path of a file, whether it exists or not. Raises OSError as `_insist` does."""
         path = self._path(key)
         if not path.exists():
             # Once more: the disk may have gone between the two looks.
@@ -117,7 +117,7 @@ class FolderStore:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make the names in a folder survive a power cut."""
+    """Sync a folder, so that the names in it survive a power cut."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -1,4 +1,4 @@
-"""Files as rows in the database, so that API and workers need nothing else in common."""
+"""A store in the database, so that the API and the workers need nothing else in common."""
 
 import hashlib
 from collections.abc import Callable, Iterator
@@ -56,7 +56,7 @@ class RowStore:
 
 
 def _pieces(file: BinaryIO, see: Callable[[bytes], None]) -> Iterator[bytes]:
-    """An empty file has one empty piece: it is there, with nothing in it."""
+    """Yield the pieces of a file. An empty file has one empty piece, so that it exists."""
     piece = file.read(PIECE)
     yield piece
     see(piece)

@@ -1,4 +1,4 @@
-"""What every store can do, and which one an installation uses."""
+"""The interface of all stores, and the choice of the store that an installation uses."""
 
 import errno
 import hashlib
@@ -13,43 +13,43 @@ from models.records.database import Database
 from models.settings import Settings
 
 DAMAGE = {number for number, name in errno.errorcode.items() if name in ("EIO", "EBADMSG", "EUCLEAN")}
-"""What a disk says of one file whose sectors or checksums are bad."""
+"""The error numbers of a file with bad sectors or checksums."""
 
 
 class Corrupt(Exception):
-    """The stored bytes are not those that were put there: changed, unreadable or gone."""
+    """The stored file is changed, unreadable or gone."""
 
 
 class Store(Protocol):
     """Files by key. A key is a relative path of ids and plain names.
 
-    Everything raises OSError where the disk refuses, or Away where the files are rows and the database does not answer.
+    Every method raises OSError if the disk fails, or DatabaseUnavailable if the files are rows of the database.
     """
 
     def put(self, key: str, source: Path) -> str:
-        """Keep a copy of `source`; when this returns it survives a power cut. An equal key is replaced.
+        """Store a copy of `source` that survives a power cut once this returns. An existing file is replaced.
 
-        Returns the sha256 of the bytes that were kept.
+        Returns the SHA-256 of the stored bytes.
         """
 
     def read(self, key: str, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
-        """The bytes from `start` up to `stop`, in pieces of at most 1 MiB. Raises FileNotFoundError."""
+        """Yield the bytes from `start` up to `stop` in pieces of at most 1 MiB. Raises FileNotFoundError."""
 
     def size(self, key: str) -> int:
-        """Bytes of the file. Raises FileNotFoundError."""
+        """The size of the file in bytes. Raises FileNotFoundError."""
 
     def delete(self, prefix: str) -> None:
-        """Remove the file called `prefix` and all below it. Not there is as good as removed."""
+        """Delete the file `prefix` and all files below it, if there are any."""
 
     def keys(self, prefix: str) -> list[str]:
-        """Every file below `prefix`, half-written ones too."""
+        """The keys of all files below `prefix`, half-written ones included."""
 
     def check(self) -> None:
-        """Raises OSError where nothing could be stored."""
+        """Raises OSError if the store cannot be written."""
 
 
 def open_store(settings: Settings, database: Database) -> Store:
-    """The named store; else a folder beside SQLite, rows in PostgreSQL. Raises ValueError for a store unknown here."""
+    """The store of the settings; by default a folder beside SQLite, or rows in PostgreSQL. Raises ValueError."""
     from models.storage.folder import FolderStore
     from models.storage.rows import RowStore
 
@@ -70,7 +70,7 @@ def _names_files(database: Database) -> bool:
 
 
 def fetch(store: Store, key: str, destination: Path, sha256: str | None = None) -> None:
-    """Copy a stored file to `destination`. Raises Corrupt, also where `sha256` is given and differs; OSError."""
+    """Copy a stored file to `destination`. Raises Corrupt, also if `sha256` is given and differs, and OSError."""
     partial = destination.with_name(destination.name + ".part")
     try:
         with partial.open("wb") as file:
@@ -122,7 +122,7 @@ def fetch_dataset(store: Store, database: Database, dataset_id: str, destination
 def checked(
     store: Store, key: str, sha256: str | None = None, start: int = 0, stop: int | None = None
 ) -> Iterator[bytes]:
-    """A stored file, or a stretch of it, piece by piece.
+    """Yield a stored file, or a stretch of it, in pieces.
 
     Raises Corrupt, at the end where `sha256` is given and differs; OSError.
     """

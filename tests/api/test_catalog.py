@@ -114,7 +114,7 @@ def test_not_ready_without_a_database(postgres_url: str, tmp_path: Path) -> None
                     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", ["leaves_and_returns"]
                 )
                 answer = client.get("/readyz")
-                assert answer.status_code == 503 and answer.json()["database"].startswith("away")
+                assert answer.status_code == 503 and answer.json()["database"].startswith("unavailable")
                 assert client.get("/healthz").status_code == 200
                 refused = client.get("/v1/jobs")
                 kit.problem(refused, 503, "database_away")
@@ -189,7 +189,7 @@ def test_not_ready_without_a_store(house: Installation, client: httpx.Client, mo
 
     monkeypatch.setattr(FolderStore, "check", full)
     answer = client.get("/readyz")
-    assert answer.status_code == 503 and answer.json()["storage"] == "away: OSError"
+    assert answer.status_code == 503 and answer.json()["storage"] == "unavailable: OSError"
 
 
 def test_redis_away_delays_no_more(tmp_path: Path) -> None:
@@ -201,5 +201,5 @@ def test_redis_away_delays_no_more(tmp_path: Path) -> None:
         house.app = create_app(away)
         with house.client() as client:
             answer = client.get("/readyz")
-            assert answer.status_code == 200 and answer.json()["broker"].startswith("away")
+            assert answer.status_code == 200 and answer.json()["broker"].startswith("unavailable")
             assert client.post("/v1/jobs", json=kit.spec("linear")).status_code == 201

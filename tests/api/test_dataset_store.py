@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from api import builtin
-from api.dataset_store import is_whole
+from api.dataset_store import has_rows
 from api.deps import Service
 from athanor.processes import full_disk
 from models.data import intake
@@ -151,9 +151,9 @@ def test_a_built_in_set_is_hashed_once_in_a_while(
 
     def whole(service: Service, name: str) -> bool:
         hashed.append(name)
-        return is_whole(service, name)
+        return has_rows(service, name)
 
-    monkeypatch.setattr("api.builtin.is_whole", whole)
+    monkeypatch.setattr("api.builtin.has_rows", whole)
     for _ in range(3):
         client.get("/v1/datasets/iris")
         kit.submit(client)

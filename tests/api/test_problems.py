@@ -111,9 +111,9 @@ def test_a_parameter_that_no_route_knows_is_refused_by_every_route(shared: Insta
     ("query", "pointer", "code", "suggestion"),
     [
         ("/v1/jobs?stat=queued", "?stat", "unknown_parameter", "did you mean 'state'?"),
-        ("/v1/jobs?zzz=1&state=queued", "?zzz", "unknown_parameter", "one of after, limit, state, tag"),
+        ("/v1/jobs?zzz=1&state=queued", "?zzz", "unknown_parameter", "use one of: after, limit, state, tag"),
         ("/v1/jobs/job_none/metrics?max_point=10", "?max_point", "unknown_parameter", "did you mean 'max_points'?"),
-        ("/v1/catalog?kind=mlp", "?kind", "unknown_parameter", "the path alone"),
+        ("/v1/catalog?kind=mlp", "?kind", "unknown_parameter", "this path has no parameters"),
         ("/v1/jobs?state=queued&state=running", "?state", "repeated_parameter", None),
         ("/v1/jobs?limit=1&limit=2", "?limit", "repeated_parameter", None),
     ],

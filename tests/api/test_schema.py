@@ -48,8 +48,11 @@ def test_it_is_said_and_nothing_fails(database: Database, database_url: str, tmp
         assert client.get("/v1/jobs").status_code == client.get("/readyz").status_code == 200
         # Under a process that runs, too.
         for revision, words in (
-            ("0001", ("an older version left the database at 0001", f"needs {head}", "`alembic upgrade head`")),
-            ("9999", ("a newer version brought the database to 9999", f"`alembic downgrade {head}`")),
+            (
+                "0001",
+                ("the database is at revision 0001 of an older version", f"needs {head}", "`alembic upgrade head`"),
+            ),
+            ("9999", ("the database is at revision 9999 of a newer version", f"`alembic downgrade {head}`")),
             (head, ()),
         ):
             with database.writing() as tx:

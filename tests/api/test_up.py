@@ -112,7 +112,7 @@ def test_up_and_down(number: signal.Signals, tmp_path: Path) -> None:
             assert client.get("/v1/jobs").status_code == 200
 
             second = command("api.up", "--port", str(kit.free_port()), "--data", str(tmp_path))
-            assert second.returncode != 0 and "another athanor is up" in second.stderr
+            assert second.returncode != 0 and "another service uses the data folder" in second.stderr
             assert "Traceback" not in second.stderr
             assert client.get("/v1/jobs").status_code == 200
 
@@ -150,7 +150,7 @@ def test_a_database_of_a_newer_version(words: list[str], tmp_path: Path) -> None
     with kit.installation(tmp_path) as house, house.database.writing() as tx:
         tx.execute(text("UPDATE alembic_version SET version_num = '9999_to_come'"))
     done = command(*words, ATHANOR_DATA=str(tmp_path))
-    assert done.returncode == 1 and "by a newer version" in done.stderr and str(tmp_path) in done.stderr
+    assert done.returncode == 1 and "of a newer version" in done.stderr and str(tmp_path) in done.stderr
     assert "Traceback" not in done.stderr and len(done.stderr.splitlines()) == 1
 
 
@@ -170,7 +170,7 @@ def test_keys(tmp_path: Path) -> None:
         assert command("api.keys", "revoke", key_id, **data).returncode == 0
         kit.problem(client.get("/v1/jobs", headers={"Authorization": f"Bearer {key}"}), 401, "unauthorized")
         again = command("api.keys", "revoke", key_id, **data)
-        assert again.returncode == 1 and f"no key '{key_id}' in force" in again.stderr
+        assert again.returncode == 1 and f"there is no valid key '{key_id}'" in again.stderr
         assert f"{key_id} ops" not in command("api.keys", "list", **data).stdout
 
 

@@ -1,4 +1,4 @@
-"""The keeper of the embedded worker, where there is no worker to be had."""
+"""The process of the embedded worker, when none can be started."""
 
 import errno
 import logging
@@ -29,7 +29,7 @@ def test_a_worker_that_cannot_be_started_is_tried_again(
 
     monkeypatch.setattr(subprocess, "Popen", popen)
     monkeypatch.setattr(worker_process, "PAUSE", 0.01)
-    kept = worker_process.Keeper(1)
+    kept = worker_process.WorkerProcess(1)
     with caplog.at_level(logging.WARNING):
         kept.start()
         try:

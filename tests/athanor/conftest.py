@@ -21,8 +21,8 @@ def _own_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("transport", "download", "sse"):
-        monkeypatch.setattr(f"athanor.{module}.backoff", lambda attempt: 0.001)
+    for module in ("http", "download", "sse"):
+        monkeypatch.setattr(f"athanor.transport.{module}.backoff", lambda attempt: 0.001)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from athanor import bundle, verdict
+from athanor import bundle, verification
 from athanor.bundle import ALWAYS, DIGESTS, MODEL, Broken
 from athanor.cli import main
 
@@ -89,11 +89,11 @@ def test_only_the_members_of_a_bundle_are_read(path: Path, tmp_path: Path) -> No
     with zipfile.ZipFile(path) as archive:
         members = [(name, archive.read(name)) for name in archive.namelist()]
     others = {
-        "has not the files of a bundle: ../up": [*members, ("../up", b"x")],
-        "has not the files of a bundle: /etc/up": [*members, ("/etc/up", b"x")],
-        "has not the files of a bundle: README.md": members[1:],
+        "files are not those of a bundle: ../up": [*members, ("../up", b"x")],
+        "files are not those of a bundle: /etc/up": [*members, ("/etc/up", b"x")],
+        "files are not those of a bundle: README.md": members[1:],
         "one is there twice": [*members, members[0]],
-        "does not name the files": [each for each in members if each[0] != MODEL],
+        "does not list the files": [each for each in members if each[0] != MODEL],
         "SHA256SUMS is too long": [*members[:-1], (DIGESTS, b"x" * 5000)],
     }
     for number, (said, held) in enumerate(others.items()):
@@ -106,8 +106,8 @@ def test_only_the_members_of_a_bundle_are_read(path: Path, tmp_path: Path) -> No
 
 
 def test_without_anything_to_run_it(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(verdict, "_rebuilt", lambda folder: None)
-    monkeypatch.setattr(verdict, "_through_onnx", lambda folder: None)
+    monkeypatch.setattr(verification, "_rebuilt", lambda folder: None)
+    monkeypatch.setattr(verification, "_through_onnx", lambda folder: None)
     result = CliRunner().invoke(main, ["verify", str(path)])
     assert result.exit_code == 1 and "every digest in bundle.zip is right" in result.stderr
     assert "pip install onnxruntime safetensors" in result.stderr
@@ -125,8 +125,8 @@ def test_without_anything_to_run_it(path: Path, monkeypatch: pytest.MonkeyPatch)
 def test_the_verdict(
     path: Path, monkeypatch: pytest.MonkeyPatch, network: float | None, onnx: float | None, code: int, said: str
 ) -> None:
-    monkeypatch.setattr(verdict, "_rebuilt", lambda folder: network)
-    monkeypatch.setattr(verdict, "_through_onnx", lambda folder: onnx)
+    monkeypatch.setattr(verification, "_rebuilt", lambda folder: network)
+    monkeypatch.setattr(verification, "_through_onnx", lambda folder: onnx)
     result = CliRunner().invoke(main, ["verify", str(path)])
     assert result.exit_code == code and said in result.output
 
@@ -135,4 +135,4 @@ def test_files_that_mean_nothing_are_broken(path: Path) -> None:
     result = CliRunner().invoke(main, ["verify", str(path)])
     assert result.exit_code == 1 and "could not be rebuilt" in result.stderr
     nothing = CliRunner().invoke(main, ["verify", __file__])
-    assert nothing.exit_code == 1 and "is no bundle" in nothing.stderr
+    assert nothing.exit_code == 1 and "is not a bundle" in nothing.stderr

@@ -116,7 +116,7 @@ def test_a_job_says_why_it_is_queued_again_and_what_its_end_is_worth(stub: Stub)
     queued = a_job(state="queued", transitions=[lost | {"reason": "worker lost"}], bit_exact=False)
     stub.on("GET", "/v1/jobs/job_1", as_json(queued))
     shown = _run(stub, "show", "job_1").stdout
-    assert "worker lost" in shown and "not to the bit: its events say why" in shown
+    assert "worker lost" in shown and "not bit-exact: see athanor logs" in shown
 
 
 def test_a_list_says_what_its_jobs_wait_for(stub: Stub) -> None:
@@ -290,10 +290,10 @@ def test_interrupting_watch_leaves_the_job_alone(stub: Stub, monkeypatch: pytest
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("athanor.live.Board.update", interrupted)
+    monkeypatch.setattr("athanor.terminal.live.Board.update", interrupted)
     result = _run(stub, "watch", "job_1")
     assert result.exit_code == 130
-    assert "job_1 goes on without you" in result.stderr
+    assert "job_1 continues" in result.stderr
     assert {asked.method for asked in stub.asked} == {"GET"}
 
 
@@ -305,7 +305,7 @@ def test_pull_export_and_upload(stub: Stub, tmp_path: Path) -> None:
     assert (tmp_path / "w.safetensors").read_bytes() == b"abc"
     stub.on("GET", "/v1/jobs/job_1/checkpoints/best/export", weights(b"zip"))
     result = _run(stub, "export", "job_1", "-o", "m.zip")
-    assert "m.zip  3 B" in result.stdout and "as promised" in result.stdout
+    assert "m.zip  3 B" in result.stdout and "verified" in result.stdout
     assert stub.asked[-1].query == {"format": ["bundle"]}
     assert json.loads(_run(stub, "export", "job_1", "--format", "onnx", "--json").stdout)["path"] == "job_1-best.onnx"
     (tmp_path / "rows.csv").write_text("a,b\n1,2\n")
@@ -347,7 +347,7 @@ def test_up_without_the_server_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     result = CliRunner().invoke(main, ["up"])
     assert result.exit_code == 1
-    assert "runs from a checkout or the image" in result.stderr
+    assert "run this in a checkout or in the Docker image" in result.stderr
 
 
 def test_import_is_light() -> None:

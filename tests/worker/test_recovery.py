@@ -199,7 +199,7 @@ def test_a_job_that_takes_too_long_ends_with_a_checkpoint(client: Client) -> Non
     reach(client, job_id, 20)
     pause(client, job_id)
     client.resume(job_id)
-    with pytest.raises(JobFailed, match=r"longer than resources\.max_seconds = 3: submit it with a larger one"):
+    with pytest.raises(JobFailed, match=r"longer than resources\.max_seconds = 3; submit it with a larger limit"):
         client.wait(job_id, timeout=60)
     job, last = client.job(job_id), client.checkpoint(job_id, "last")
     assert job.error is not None and (job.error.code, job.failures, job.attempt) == ("max_seconds", 0, 2)

@@ -1,8 +1,8 @@
-"""How much time went by."""
+"""A clock for durations."""
 
 import time
 
 
 def uptime() -> float:
-    """Seconds on a clock that nobody sets, and that goes on while the machine sleeps."""
+    """Seconds on a clock that cannot be set and continues while the machine sleeps."""
     return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))

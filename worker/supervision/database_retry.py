@@ -1,4 +1,4 @@
-"""Waiting for the database: what an attempt must read or write is repeated while it is unavailable."""
+"""Retries: what an attempt must read or write is repeated while the database is unavailable."""
 
 import logging
 import time
@@ -17,15 +17,15 @@ LONGEST_OUTAGE = 600.0
 
 
 class DatabaseRetry:
-    """Calls that outlast an outage of the database. `job_id` is for the log."""
+    """Repeats calls during an outage of the database. `job_id` is used in the log."""
 
     def __init__(self, database: Database, job_id: str) -> None:
         self.database, self.job_id = database, job_id
 
     def call(self, function: Callable[[], T]) -> T:
-        """What `function` returns, as soon as the database answers it. It may be called several times.
+        """Call `function`, several times if needed, until the database answers. Returns its result.
 
-        Raises what DatabaseUnavailable names after LONGEST_OUTAGE seconds.
+        Raises the error (one of DatabaseUnavailable) after LONGEST_OUTAGE seconds.
         """
         until = time.monotonic() + LONGEST_OUTAGE
         while True:
@@ -38,7 +38,7 @@ class DatabaseRetry:
                 time.sleep(1)
 
     def commit(self, write: Callable[[Session], None]) -> None:
-        """One transaction that must not be lost. `write` may be called several times, and holds where it was before."""
+        """Run `write` in a transaction that must not be lost. It may run several times, so it must be idempotent."""
 
         def transaction() -> None:
             with self.database.writing() as tx:
@@ -47,7 +47,7 @@ class DatabaseRetry:
         self.call(transaction)
 
     def once(self, function: Callable[[], None]) -> None:
-        """A call that the next one makes up for: it is not repeated."""
+        """Call `function` once: if the database is unavailable, a later call makes up for it."""
         try:
             function()
         except DatabaseUnavailable as error:

@@ -1,4 +1,4 @@
-"""The devices of this host, asked of the driver's tool: this process must not touch CUDA."""
+"""The devices of this host, as nvidia-smi lists them: this process must not initialize CUDA."""
 
 import os
 import platform
@@ -10,10 +10,7 @@ from athanor.contract import Device
 
 
 def visible() -> list[Device]:
-    """The CUDA devices of this host, else its processor.
-
-    `CUDA_VISIBLE_DEVICES`, where set, narrows them as it would for CUDA itself.
-    """
+    """The CUDA devices of this host, or its CPU if there are none. `CUDA_VISIBLE_DEVICES` applies as for CUDA."""
     tool = shutil.which("nvidia-smi")
     found: list[Device] = []
     if tool is not None and os.environ.get("CUDA_VISIBLE_DEVICES") != "":
@@ -27,10 +24,10 @@ def visible() -> list[Device]:
 
 
 def cuda_numbers(count: int) -> list[str]:
-    """What `CUDA_VISIBLE_DEVICES` of each slot's trainer says."""
+    """The value of `CUDA_VISIBLE_DEVICES` for the trainer of each slot."""
     allowed = os.environ.get("CUDA_VISIBLE_DEVICES")
     if allowed is None:
         return [str(number) for number in range(count)]
     entries = [entry.strip() for entry in allowed.split(",") if entry.strip()]
-    # As CUDA reads it: an invalid number, of which -1 is the customary one, hides itself and all that follow.
+    # As in CUDA, an invalid entry, usually -1, hides itself and all that follow.
     return list(takewhile(lambda entry: not entry.startswith("-"), entries))[:count]

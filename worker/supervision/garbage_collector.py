@@ -1,4 +1,4 @@
-"""Bytes that no row names: left by a process that was killed between the bytes and their row."""
+"""The garbage collector: it deletes stored files without a row, which a killed process left behind."""
 
 import logging
 import math
@@ -16,20 +16,20 @@ from models.storage.store import Store
 logger = logging.getLogger(__name__)
 
 MOST = 5000
-"""Uploads and jobs that are looked at in one pass; the next goes on where it ended."""
+"""The largest number of uploads and jobs in one pass; the next pass continues after them."""
 
 OURS = re.compile(
     r"(?P<upload>datasets/\.?put_[0-9a-f]{32}(\.[0-9a-f]{16}\.part)?)"
     r"|(?P<job>jobs/job_[0-9a-f]{32})/(?P<place>origin|a\d+/step-\d+(?:-member-\d+)?)/[^/]+"
 )
-"""Keys of the forms that the service gives. Whatever else lies in the store is not touched."""
+"""The keys that the service makes. Anything else in the store is left alone."""
 
 
 class GarbageCollector:
-    """Looks through the store, and removes what no row has named for `Timing.orphan` seconds.
+    """Deletes stored files that no row has named for `Timing.orphan` seconds.
 
-    Bytes come before their row and go after it, so what has none may be about to get one. How long it has had none is
-    counted from when this process first saw it so. Once `stopping` is set nothing more is removed.
+    Files are stored before their row is written and deleted after it, so a file without a row may be about to get one.
+    The time starts when this process first sees the file without a row. After `stopping` is set nothing is deleted.
     """
 
     name = "garbage_collector"
@@ -41,12 +41,12 @@ class GarbageCollector:
         self.interval = timing.inventory
         self.stopping = stopping or threading.Event()
         self._unnamed: dict[str, float] = {}
-        """What no row names, and since when."""
+        """Files that no row names, and the time since when."""
         self._after = ""
 
     def run(self) -> None:
-        """One pass. Any number of workers may do so at once."""
-        # Before the tables are read: should all stand still after that, rows may come that were not seen.
+        """One pass. Several workers may do so at once."""
+        # Before the tables are read: if this process is suspended after that, rows may be added that it does not see.
         now = time.monotonic()
         unnamed = self._look()
         for name in unnamed:
@@ -56,15 +56,15 @@ class GarbageCollector:
                 try:
                     self.store.delete(name)
                 except OSError as error:
-                    # Another's, perhaps: it must not keep the rest from going.
-                    logger.warning("%s: no row has named it for long, and it cannot be removed: %s", name, error)
+                    # It must not prevent the deletion of the others.
+                    logger.warning("the unused stored file %s cannot be deleted: %s", name, error)
                 else:
                     del self._unnamed[name]
-                    logger.warning("%s: no row has named it for long; removed", name)
+                    logger.warning("deleted the unused stored file %s", name)
 
     def _look(self) -> list[str]:
-        """What in the next part of the store no row names."""
-        # The store first: whatever gets its row from now on is seen with it.
+        """The files in the next part of the store that no row names."""
+        # The store is listed first: a file that gets its row after that is seen with its row.
         stored = self._stored()
         part = [owner for owner in sorted(stored) if owner > self._after][:MOST]
         self._after = part[-1] if len(part) == MOST else ""

@@ -1,4 +1,4 @@
-"""The lease, kept by a heartbeat on a thread of its own, so that no long write lets it run out."""
+"""The heartbeat of an attempt. It renews the lease on a thread of its own, so that no long write lets it expire."""
 
 import logging
 import threading
@@ -11,7 +11,7 @@ logger = logging.getLogger(__name__)
 
 
 class Heartbeat(threading.Thread):
-    """Beats until stopped. `desired` is what the user wants by the last beat; `lost` is set once the lease is lost."""
+    """Renews the lease until `end`. `desired` is what the user wants; `lost` is set when the lease is lost."""
 
     def __init__(self, database: Database, timing: Timing, job_id: str, attempt: int) -> None:
         super().__init__(name=f"heartbeat-{job_id}", daemon=True)
@@ -29,14 +29,14 @@ class Heartbeat(threading.Thread):
                 self.lost.set()
                 return
             except DatabaseUnavailable as error:
-                # Nobody else can claim either while the database is unavailable: train on, and ask again.
+                # While the database is unavailable, nobody else can claim the job: continue and try again.
                 logger.warning("%s: the database is unavailable (%s)", self.job_id, error)
             except Exception:
-                # A thread that ends costs the job its lease.
+                # The thread must not end, or the job would lose its lease.
                 logger.exception("%s: a heartbeat failed; the next one tries again", self.job_id)
 
     def end(self) -> None:
         self._ended.set()
         if self.is_alive():
-            # Not for longer than its word counts: the database may be standing still in the middle of an answer.
+            # At most for one lease: the database may hang in the middle of an answer.
             self.join(self.timing.lease)

@@ -1,4 +1,4 @@
-"""Milestones of an attempt as lines of its job's log, each with its time; made of what the supervisor hears anyway."""
+"""Milestones of an attempt as timestamped lines of the job's log."""
 
 import math
 import time
@@ -10,20 +10,20 @@ from worker.messages import Completion, Failure, PointBatch, Snapshot, Stop
 from worker.supervision.staging import Staged
 
 END_OF_EPOCH = "samples_per_second"
-"""The series that has a point at the end of each epoch, and nowhere else."""
+"""The series that has a point at the end of each epoch and nowhere else."""
 
 ALWAYS = 20
-"""Lines about epochs that are written however fast they come."""
+"""The first epochs, which all get a line."""
 
 SPACING = 0.01
-"""After those, the least share of the attempt's time between two: a day of short epochs is some 800 lines."""
+"""The shortest time between two later lines, as a fraction of the attempt's time: about 800 lines in a day."""
 
 LONGEST_LINE = 2000
 """Characters."""
 
 
 class Milestones:
-    """Writes lines to `line`. `clock` gives seconds since 1970."""
+    """Calls `line` with each line. `clock` returns seconds since 1970."""
 
     def __init__(self, line: Callable[[str], None], attempt: int, clock: Callable[[], float] = time.time) -> None:
         self._line, self.attempt, self._clock = line, attempt, clock
@@ -39,7 +39,7 @@ class Milestones:
         self._say(f"attempt {self.attempt} runs on {device}")
 
     def reached(self, points: PointBatch) -> None:
-        """A line for the last epoch that ends in these points, and one for a test."""
+        """Write a line for the last epoch that ends in these points, and one for test results."""
         for name, (steps, _, _) in points.series.items():
             prefix, _, last = name.rpartition("/")
             if last == END_OF_EPOCH and self._may_tell_epoch():
@@ -49,7 +49,7 @@ class Milestones:
 
     def _epoch(self, points: PointBatch, prefix: str, step: int) -> None:
         values = _values_at(points, step, lambda name: name.startswith((f"{prefix}train/", f"{prefix}val/")))
-        # The points may go a little beyond the end of the epoch; only the last epoch of all may end before its time.
+        # The points may go beyond the end of the epoch. Only the very last epoch may be incomplete.
         epoch = points.epoch if step == points.step else math.floor(points.epoch)
         self._say(f"epoch {epoch:g}, step {step}: {values}")
 
@@ -57,12 +57,12 @@ class Milestones:
         self._say(f"checkpoint of step {snapshot.step} is stored ({snapshot.reason})")
 
     def ended(self, verdict: Completion | Stop | Failure | None, otherwise: str) -> None:
-        """How the attempt ended; without a verdict of the trainer's, `otherwise` says it."""
+        """Write how the attempt ended. `otherwise` is used if the trainer did not say it."""
         match verdict:
             case Completion():
                 how = "finished"
             case Stop():
-                how = "stopped as it was told to"
+                how = "stopped on request"
             case Failure(message=message):
                 how = f"failed: {message}"
             case _:
@@ -82,7 +82,7 @@ class Milestones:
 
 
 def _values_at(points: PointBatch, step: int, wanted: Callable[[str], bool]) -> str:
-    """Values of series that have a point at `step`."""
+    """The values at `step` as text, of the series that are wanted and have a point there."""
     found = []
     for name, (steps, values, _) in points.series.items():
         place = bisect_left(steps, step)

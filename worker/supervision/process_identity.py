@@ -1,4 +1,4 @@
-"""Who a worker process is, so that another on the same machine can tell that it is dead."""
+"""Process identity: how another process on the same machine can tell that a worker or a trainer is dead."""
 
 import math
 import os
@@ -13,7 +13,7 @@ PROC = Path("/proc")
 
 
 def machine() -> str:
-    """Equal for two processes that can see each other's process ids, and changed by a reboot."""
+    """A name that is equal for processes that can see each other's process ids. It changes with a reboot."""
     boot = Path("/proc/sys/kernel/random/boot_id")
     booted = boot.read_text().strip() if boot.exists() else f"{psutil.boot_time():.0f}"
     # Two containers on one machine share the boot, not the process ids.
@@ -22,9 +22,9 @@ def machine() -> str:
 
 
 def started(pid: int) -> float | None:
-    """When a process began, in a unit of this machine's own; None where it is gone, reaped by its parent or not.
+    """The start time of a process, in a unit of this machine; None if it is gone or a zombie.
 
-    NaN where it is there and its beginning is not to be seen: /proc may hide what belongs to other users.
+    NaN if it exists but the time cannot be read: /proc may hide the processes of other users.
     """
     stat = PROC / str(pid) / "stat"
     if Path("/proc/self/stat").exists():
@@ -43,7 +43,7 @@ def started(pid: int) -> float | None:
 
 
 def identified(pids: Iterable[int]) -> list[tuple[int, float | None]]:
-    """Each process with when it began: what tells it from a later one with the same number."""
+    """Each process id with its start time, which distinguishes it from a later process with the same id."""
     return [(pid, started(pid)) for pid in pids]
 
 

@@ -1,4 +1,4 @@
-"""The reaper: jobs whose lease has run out go back to the queue, once their trainers are gone."""
+"""The reaper: it queues jobs whose lease has expired, once their trainers are gone."""
 
 import logging
 import math
@@ -16,10 +16,10 @@ logger = logging.getLogger(__name__)
 
 
 class Reaper:
-    """Reaps what was lost; any number of workers may do so at once. `reaped` is called where there was something.
+    """Queues lost jobs again. Several workers may do so at once. `reaped` is called if there were any.
 
-    It reaps nothing while leases may have run out because nobody could renew them: an amnesty of one lease follows
-    each standstill of this process, of the database or of its clock.
+    It does nothing while leases may have expired because nobody could renew them: after this process or the database
+    was suspended, or the database's clock was set forward, it waits for the time of one lease.
     """
 
     name = "reaper"
@@ -30,7 +30,7 @@ class Reaper:
         self._looked_at = uptime()
         self._amnesty_until = 0.0
         self._clock_offset = math.inf
-        """Seconds by which the database's clock was ahead of this process's, when they were last compared."""
+        """Seconds by which the database's clock was ahead of this process's clock at the last comparison."""
 
     def run(self) -> None:
         try:
@@ -39,7 +39,7 @@ class Reaper:
             self._grant_amnesty()
             raise
         finally:
-            # However long a slow database or a trainer's end took: that is no sleep.
+            # The time that a slow database or the end of a trainer took does not count as a suspension.
             self._looked_at = uptime()
 
     def _reap(self) -> None:
@@ -51,11 +51,11 @@ class Reaper:
             if reaps:
                 queue.expire_dead(tx, machine, process_identity.started)
             overdue = queue.overdue(tx, machine) if reaps else []
-        # Once more: the database itself may have stood still, with us waiting for it.
+        # Checked again: the database may have been suspended while this process waited for it.
         reaps = reaps and self._may_reap()
         for pid, started in overdue if reaps else []:
             if process_identity.started(pid) == started and not end_group(pid):
-                logger.warning("process %d cannot be ended; its job waits for that", pid)
+                logger.warning("process %d cannot be killed yet; its job waits until it is gone", pid)
                 reaps = False
         if not reaps:
             return
@@ -67,21 +67,20 @@ class Reaper:
             self.reaped()
 
     def _may_reap(self, pause: float = 0.0) -> bool:
-        """Not while leases may have run out because nobody could renew them.
+        """False while leases may have expired because nobody could renew them.
 
-        `pause` are the seconds that were to pass since this was last asked. Where half a lease more went by, this
-        process stood still: frozen, on a machine that slept, or behind a database that gave no answer; and so, perhaps,
-        did every other.
+        `pause` is the expected time since the last call, in seconds. If half a lease more has passed, this process was
+        suspended: frozen, on a machine that slept, or waiting for the database. Other workers may have been, too.
         """
         before, self._looked_at = self._looked_at, uptime()
         still = self._looked_at - before - pause
         if still > self.timing.lease / 2:
-            logger.warning("nothing is reaped for a while: this worker stood still for %.0f s", still)
+            logger.warning("nothing is reaped for a while: this worker was suspended for %.0f s", still)
             self._grant_amnesty()
         return self._looked_at >= self._amnesty_until
 
     def _trusts(self, time: float) -> bool:
-        """Whether the database's clock went on as this process's did; set forward, it ends leases that are kept."""
+        """Whether the database's clock runs like this process's. If it was set forward, valid leases seem expired."""
         before, self._clock_offset = self._clock_offset, time - uptime()
         if self._clock_offset - before > self.timing.lease / 2:
             logger.warning("nothing is reaped for a while: the database's clock was set forward")
@@ -90,5 +89,5 @@ class Reaper:
         return True
 
     def _grant_amnesty(self) -> None:
-        """Everyone gets the time to renew a lease."""
+        """Reap nothing for the time of one lease, so that every worker can renew its leases."""
         self._amnesty_until = uptime() + self.timing.lease

@@ -1,4 +1,4 @@
-"""What a trainer says, as rows: points and log lines in one fenced transaction, checkpoints behind their bytes."""
+"""The report of an attempt: its points, log lines and checkpoints, written while it holds the lease."""
 
 import logging
 import re
@@ -21,14 +21,14 @@ from worker.messages import PointBatch, ProtocolError, Snapshot
 logger = logging.getLogger(__name__)
 
 MOST_GATHERED = 1_000_000
-"""Points held back while the database is away; then the trainer waits, its pipe being full."""
+"""Points that are kept while the database is unavailable. With more the trainer waits, since its pipe is full."""
 
 MOST_SERIES = 5000
-"""Of one job; a cross-validation of a hundred folds has some two thousand."""
+"""The largest number of series of a job; a cross-validation with a hundred folds has about two thousand."""
 
 
 class Report:
-    """The rows of one attempt. Everything it writes is refused once the attempt is fenced off (jobs.LeaseLost)."""
+    """Writes the rows of one attempt. After the attempt has lost its lease, every write raises jobs.LeaseLost."""
 
     def __init__(
         self,
@@ -52,7 +52,7 @@ class Report:
         self._progress: tuple[int, float, float | None] | None = None
 
     def points(self, reached: PointBatch) -> None:
-        """Take a batch of points. Raises ProtocolError where a series goes back, or there are more than any job has."""
+        """Keep a batch of points. Raises ProtocolError if a series goes back, or if there are too many series."""
         self._progress = (reached.step, reached.epoch, reached.eta)
         for own, columns in reached.series.items():
             name, steps = metrics.series_name(own, reached.member), columns[0]
@@ -66,16 +66,16 @@ class Report:
 
     @property
     def is_full(self) -> bool:
-        """So much has gathered that nothing more should be taken in before it is written."""
+        """Whether the kept points should be written before more are accepted."""
         return self._gathered > MOST_GATHERED
 
     def line(self, text: str) -> None:
-        """Take a line of the trainer's output, as long as there may be room for it."""
+        """Keep a line of the trainer's output, unless the log is full."""
         if (self._lines_written or 0) + len(self._lines) < self.settings.limits.max_log_lines:
             self._lines.append(text)
 
     def flush(self) -> None:
-        """Write what has gathered. On a database error nothing is forgotten; it goes with the next flush."""
+        """Write what is kept. After a database error it is kept for the next flush."""
         if not (self._points or self._lines or self._progress):
             return
         with self.database.writing() as tx:
@@ -83,7 +83,7 @@ class Report:
         self._forget()
 
     def checkpoint(self, snapshot: Snapshot) -> None:
-        """Put the files away, then commit their row together with every point up to its step. Raises ProtocolError."""
+        """Store a snapshot's files, then commit its row with all points up to its step. Raises ProtocolError."""
         files = [CheckpointFile(name=file.name, bytes=file.bytes, sha256=file.sha256) for file in snapshot.files]
         folder = self._take_over(snapshot.folder, files)
         prefix = f"jobs/{self.job_id}/a{self.attempt}/{snapshot.folder}"
@@ -105,44 +105,44 @@ class Report:
         try:
             self.retire()
         except (OSError, SQLAlchemyError) as error:
-            # The new one is safe; the old ones are marked, and go with the next.
-            logger.warning("%s: old checkpoints stay for now: %s", self.job_id, error)
+            # The new one is safe. The old ones are marked, and deleted after the next.
+            logger.warning("%s: old checkpoints could not be deleted yet: %s", self.job_id, error)
 
     def clear(self) -> None:
-        """Remove what attempts up to this one stored and no row knows of; a later one may be about to write its row."""
+        """Delete stored files without a row of this and earlier attempts. A later one may be about to write its row."""
         with self.database.reading() as tx:
             known = checkpoints.prefixes(tx, self.job_id)
         job = f"jobs/{self.job_id}"
         stored = {key.rpartition("/")[0] for key in self.store.keys(job)}
         for orphan in stored - known:
-            # Nothing else: a file that a desktop left beside checkpoints would have them all removed.
+            # Only folders of this form: a stray file beside checkpoints must not cause their removal.
             attempt = re.fullmatch(rf"{job}/a(\d+)/step-\d+(-member-\d+)?", orphan)
             if attempt and int(attempt[1]) <= self.attempt:
                 self.store.delete(orphan)
 
     def _take_over(self, name: str, files: list[CheckpointFile]) -> Path:
-        """Move a snapshot out of the trainer's reach, and see that it is what was announced. Raises ProtocolError.
+        """Move a snapshot out of the trainer's reach, and check that it is what was announced. Raises ProtocolError.
 
-        Of a trainer nothing is believed: a link would have us publish whatever it points to.
+        A trainer is not trusted: with a link it could have any file published as its checkpoint.
         """
         folder = self.trainer_folder.with_name(name)
         if not folder.exists():
             (self.trainer_folder / name).rename(folder)
         if folder.is_symlink() or sorted(file.name for file in files) != sorted(FILES):
-            raise ProtocolError(f"{folder.name} is no snapshot")
+            raise ProtocolError(f"{folder.name} is not a snapshot")
         for file in files:
             path = folder / file.name
             if path.is_symlink() or not path.is_file():
-                raise ProtocolError(f"{folder.name}/{file.name} is no file of the trainer's own")
+                raise ProtocolError(f"{folder.name}/{file.name} is not a regular file")
         return folder
 
     def _store(self, prefix: str, folder: Path, files: list[CheckpointFile]) -> None:
         for file in files:
-            # Of the bytes that were stored: the trainer may hold the file open, and write to it still.
+            # The digest of the stored bytes: the trainer may still have the file open and write to it.
             key = f"{prefix}/{file.name}"
             if self.store.put(key, folder / file.name) != file.sha256 or self.store.size(key) != file.bytes:
                 self.store.delete(prefix)
-                raise ProtocolError(f"{folder.name}/{file.name} is not what the trainer said it wrote")
+                raise ProtocolError(f"{folder.name}/{file.name} differs from the digest or the size that was announced")
 
     def _write(self, tx: Session) -> None:
         self.desired = jobs.beat(tx, self.job_id, self.attempt, self.settings.timing.lease, self._progress)
@@ -150,17 +150,17 @@ class Report:
         self.write_lines(tx)
 
     def write_lines(self, tx: Session) -> None:
-        """Lines alone, in a transaction that is refused once the attempt has lost its lease."""
+        """Write the kept log lines. The caller's transaction holds the lease."""
         if not self._lines:
             return
         most, written = self.settings.limits.max_log_lines, events.count(tx, self.job_id, "log")
         if self._lines_written is None:
             self._lines_written = written
-        # Where the answer to a commit was lost, some are there already.
+        # Some lines may be written already, if the answer to a commit was lost.
         new = self._lines[max(0, written - self._lines_written) :]
         for number, line in enumerate(new[: max(0, most - written)], written + 1):
-            said = line if number < most else "… no room for further lines"
-            events.note(tx, self.job_id, self.attempt, "log", {"line": said})
+            text = line if number < most else "… the log is full"
+            events.note(tx, self.job_id, self.attempt, "log", {"line": text})
 
     def _forget(self) -> None:
         self._points.clear()
@@ -171,7 +171,7 @@ class Report:
         self._progress = None
 
     def retire(self) -> None:
-        """Remove the checkpoints that the policy keeps no longer, and what an earlier try of that left."""
+        """Delete the checkpoints that the policy does not keep, and those that an earlier call could not delete."""
         policy = self.policy
         assert policy.mode
         with self.database.writing() as tx:

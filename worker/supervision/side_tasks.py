@@ -1,4 +1,4 @@
-"""What a worker does beside its attempts: small tasks with one protocol, and the runner that repeats each."""
+"""Side tasks: what a worker does besides its attempts, and the runner that repeats each task."""
 
 import logging
 import random
@@ -19,26 +19,26 @@ from models.settings import Settings
 logger = logging.getLogger(__name__)
 
 JITTER = 0.2
-"""Share of an interval by which a pause may be shorter or longer: many workers are not to work at once."""
+"""The fraction by which an interval varies at random, so that many workers do not act at the same time."""
 
 
 class SideTask(Protocol):
-    """Something to repeat. It may fail: the next run tries again."""
+    """A task that is repeated. If it fails, the next run tries again."""
 
     @property
     def name(self) -> str:
-        """For threads and for the log."""
+        """The name of the thread, also used in the log."""
 
     @property
     def interval(self) -> float:
-        """Seconds between the end of a run and the next."""
+        """Seconds from the end of a run to the next run."""
 
     def run(self) -> None:
-        """Once."""
+        """Do the task once."""
 
 
 class SideTaskRunner:
-    """Runs each task at once, and again after each interval, on a thread of its own: none waits for another."""
+    """Runs each task at once and then again after each interval, on a thread of its own."""
 
     def __init__(self, tasks: Iterable[SideTask]) -> None:
         self._closing = False
@@ -52,11 +52,11 @@ class SideTaskRunner:
             thread.start()
 
     def wake(self, name: str) -> None:
-        """Run a task as soon as it can be, without waiting for its interval to pass."""
+        """Run a task as soon as possible, without waiting for its interval."""
         self._wake[name].set()
 
     def close(self, patience: float) -> None:
-        """Start no further run, and wait at most `patience` seconds for those that are going on."""
+        """Start no further run, and wait at most `patience` seconds for the current ones."""
         self._closing = True
         for event in self._wake.values():
             event.set()
@@ -79,7 +79,7 @@ class SideTaskRunner:
 
 @dataclass
 class WorkerHeartbeat:
-    """Says in the table that this worker is here, and whether it takes jobs."""
+    """Writes into the table that this worker is alive, and whether it takes jobs."""
 
     database: Database
     settings: Settings
@@ -98,13 +98,13 @@ class WorkerHeartbeat:
 
 @dataclass
 class Ringer:
-    """Rings for jobs that nobody rang for, or nobody came for. Any number of workers may do so at once."""
+    """Rings for queued jobs whose ring was lost or not answered. Several workers may do so at once."""
 
     database: Database
     settings: Settings
     broker: Broker
     hands: Callable[[], int]
-    """How many slots are free. No more rings than that: they would pile up behind a long job."""
+    """The number of free slots. More rings than that would pile up behind long jobs."""
     name: str = "ringer"
 
     @property
@@ -128,14 +128,14 @@ class ScratchCleaner:
         self.database, self.settings = database, settings
         self.interval = settings.timing.sweep
         self._unowned: dict[Path, float] = {}
-        """Folders that nobody's lease is for, and since when: by this process's clock alone."""
+        """Folders for which nobody holds a lease, and since when, on this process's clock."""
 
     def run(self) -> None:
         with self.database.reading() as tx:
             held = {(job_id, attempt) for job_id, attempt in queue.held(tx)}
         there = set(self.settings.scratch.glob("job_*/a*"))
         unowned = {folder for folder in there if (folder.parent.name, int(folder.name[1:])) not in held}
-        # A supervisor at its end removes its own folder, and is not to be raced.
+        # A supervisor removes its own folder at its end, so a folder must have been unowned for a while.
         self._unowned = {folder: self._unowned.get(folder, time.monotonic()) for folder in unowned}
         for folder, since in self._unowned.items():
             if time.monotonic() - since > self.settings.timing.lease:

@@ -1,4 +1,4 @@
-"""Slots: what one attempt may use at a time, with the trainer that waits for the next job there."""
+"""Slots: the devices and processes for one attempt at a time, with a trainer that waits for the next job."""
 
 import threading
 from dataclasses import dataclass, field
@@ -11,12 +11,12 @@ from worker.supervision.trainer_process import TrainerProcess
 
 @dataclass
 class Slot:
-    """A number of devices and of processes, leased to one attempt at a time."""
+    """A number of devices and processes that one attempt uses at a time."""
 
     devices: list[str] = field(default_factory=list)
-    """Entries of CUDA_VISIBLE_DEVICES; none is a share of the processor."""
+    """Entries of CUDA_VISIBLE_DEVICES; none for a slot on the CPU."""
     processes: int = 1
-    """Of a training; one today, whatever the number of devices."""
+    """The number of processes of a training; always one today."""
     spare: TrainerProcess | None = None
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -26,7 +26,7 @@ class Slot:
         return served(["cuda"] if self.devices else ["cpu"])
 
     def warm(self) -> TrainerProcess:
-        """The waiting trainer; a new one where it died meanwhile."""
+        """The waiting trainer, or a new one if there is none or it died."""
         with self.lock:
             if self.spare is not None and not self.spare.is_alive:
                 self._end_spare()
@@ -34,14 +34,14 @@ class Slot:
             return self.spare
 
     def take(self) -> TrainerProcess:
-        """The waiting trainer, for a job."""
+        """Take the waiting trainer for a job."""
         trainer = self.warm()
         with self.lock:
             self.spare = None
         return trainer
 
     def empty(self) -> None:
-        """End the waiting trainer, where there is one."""
+        """End the waiting trainer, if there is one."""
         with self.lock:
             self._end_spare()
 
@@ -52,7 +52,7 @@ class Slot:
 
 
 def slots_of(devices: list[Device], wanted: int | None) -> list[Slot]:
-    """A slot for each CUDA device of this host; without one, `wanted` slots on the processor."""
+    """One slot per CUDA device of this host; without CUDA, `wanted` slots on the CPU."""
     if devices[0].kind == "cuda":
         return [Slot([number]) for number in cuda_numbers(len(devices))]
     return [Slot() for _ in range(max(1, wanted or 1))]

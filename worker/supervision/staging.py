@@ -1,4 +1,4 @@
-"""Staging: what an attempt starts with is fetched from the store to its folder, and checked on the way."""
+"""Staging: fetch the files that an attempt needs from the store to its folder, and verify them."""
 
 import logging
 from dataclasses import dataclass
@@ -17,23 +17,23 @@ logger = logging.getLogger(__name__)
 
 
 class DamagedInput(Exception):
-    """The store no longer has what a job learns or starts from."""
+    """The dataset or the weights that the job needs are lost or damaged in the store."""
 
 
 @dataclass(frozen=True)
 class Staged:
-    """Files of an attempt on disk."""
+    """The files of an attempt, on disk."""
 
     assignment: dict[str, Any]
-    """What the trainer is told: the resolved spec, the dataset's schema, and paths."""
+    """What is sent to the trainer: the resolved spec, the dataset's schema, and paths."""
     rows: int
-    """Of the dataset."""
+    """The number of rows of the dataset."""
     resume_step: int | None
-    """Of the checkpoint that the training goes on from."""
+    """The step of the checkpoint from which the training resumes."""
 
 
 class Staging:
-    """Fetches the files of one attempt to `folder`. A checkpoint that is broken is marked and passed over."""
+    """Fetches the files of one attempt to `folder`. A damaged checkpoint is marked as corrupt and skipped."""
 
     def __init__(
         self,
@@ -48,7 +48,7 @@ class Staging:
         self.claim, self.policy, self.folder = claim, policy, folder
 
     def stage(self, trainer_folder: Path) -> Staged:
-        """Everything the trainer needs. May be called again. Raises DamagedInput, LeaseLost."""
+        """Fetch everything that the trainer needs. It may be called again. Raises DamagedInput, LeaseLost."""
         with self.database.reading() as tx:
             dataset = datasets.get(tx, self.claim.dataset_id)
         assert dataset is not None
@@ -68,19 +68,19 @@ class Staging:
         return Staged(assignment, dataset.rows, newest.step if newest else None)
 
     def _dataset(self) -> Path:
-        """What the job learns from. Raises DamagedInput."""
+        """Fetch the rows of the dataset. Raises DamagedInput."""
         rows, dataset_id = self.folder / "dataset.parquet", self.claim.dataset_id
         try:
             fetch_dataset(self.store, self.database, dataset_id, rows)
         except Corrupt as error:
             raise DamagedInput(
-                f"the rows of dataset {dataset_id} are lost or damaged in the store: upload the file again, "
-                "which puts them back (a built-in set comes back by itself), and submit the job once more"
+                f"the rows of dataset {dataset_id} are lost or damaged in the store; upload the file again to restore "
+                "them (a built-in dataset is restored by itself), then submit the job again"
             ) from error
         return rows
 
     def _origin(self) -> dict[str, Any] | None:
-        """What a fork starts with. Raises DamagedInput."""
+        """Fetch the weights with which a fork starts. Raises DamagedInput."""
         origin = self.claim.origin
         if origin is None:
             return None
@@ -91,13 +91,13 @@ class Staging:
                 fetch(self.store, origin.key(file.name), there / file.name, file.sha256)
         except Corrupt as error:
             raise DamagedInput(
-                "the weights this job starts from are lost or damaged in the store: fork a checkpoint that is whole"
+                "the weights that this job starts from are lost or damaged in the store; fork another checkpoint"
             ) from error
         paths = {"weights": str(there / WEIGHTS), "preparation": str(there / PREPARATION)}
         return paths | {"fresh": origin.fresh}
 
     def _newest_checkpoint(self) -> Stored | None:
-        """The newest checkpoint with bytes as promised."""
+        """Fetch the newest checkpoint whose files have the right digests; None if there is none."""
         while True:
             with self.database.reading() as tx:
                 newest = checkpoints.newest(tx, self.claim.job_id)
@@ -114,7 +114,7 @@ class Staging:
                 return newest
 
     def _best_weights(self, newest: Stored | None) -> Path | None:
-        """Of the best checkpoint of this training so far, for its test."""
+        """Fetch the weights of this training's best checkpoint so far, for its test."""
         if newest is None or self.policy.keep_best == 0:
             return None
         weights = self.folder / "best.safetensors"
@@ -126,13 +126,13 @@ class Staging:
             try:
                 fetch(self.store, best.key(WEIGHTS), weights, best.file(WEIGHTS).sha256)
             except Corrupt as error:
-                # Its weights are nowhere else: the second best are tested in its place.
+                # Its weights exist nowhere else: the second best checkpoint is tested instead.
                 self._mark_corrupt(best, str(error), exact=False)
             else:
                 return weights
 
     def _mark_corrupt(self, broken: Stored, why: str, exact: bool) -> None:
-        """Set a broken checkpoint aside; the series then end where the newest whole one does."""
+        """Mark a damaged checkpoint as corrupt. The series are cut at the newest intact checkpoint."""
         logger.error("%s: checkpoint %s is broken: %s", self.claim.job_id, broken.id, why)
         with self.database.writing() as tx:
             jobs.beat(tx, self.claim.job_id, self.claim.attempt, self.settings.timing.lease)

@@ -1,4 +1,4 @@
-"""One attempt, from claim to final state: hand the job to a trainer, keep its rows, see it to its end."""
+"""Supervise one attempt, from the claim to its end: give the job to a trainer and write what it reports."""
 
 import logging
 import queue
@@ -41,11 +41,11 @@ logger = logging.getLogger(__name__)
 
 
 class Stalled(Exception):
-    """A trainer does not answer."""
+    """A trainer has sent nothing for too long."""
 
 
 class Supervisor:
-    """Sees one attempt through. `draining` says whether this worker is being shut down."""
+    """Supervises one attempt. `draining` says whether this worker is shutting down."""
 
     def __init__(
         self,
@@ -74,7 +74,7 @@ class Supervisor:
         self.verdict: Completion | Stop | Failure | None = None
 
     def run(self) -> None:
-        """Returns when the trainer's process is gone and the job's row says what became of it."""
+        """Run the attempt. Returns when the trainer's process is gone and the job's row has its new state."""
         try:
             self.heartbeat.start()
             self.report.trainer_folder.mkdir(parents=True)
@@ -91,7 +91,7 @@ class Supervisor:
             failure = JobError(code="data", message=str(error))
             self._give_up(str(error), lambda tx: jobs.fail(tx, self.claim.job_id, self.claim.attempt, failure))
         except Exception as error:
-            # An attempt lost like any other, and a slot that lives on.
+            # The attempt is lost, but the slot continues.
             logger.exception("%s: attempt %d cannot go on", self.claim.job_id, self.claim.attempt)
             why, blameless = _cause(error), full_disk.is_to_blame(error) or isinstance(error, DatabaseUnavailable)
             self._give_up(why, lambda tx: self._lose(tx, why, blameless))
@@ -106,11 +106,11 @@ class Supervisor:
         try:
             remove()
         except (OSError, SQLAlchemyError) as error:
-            # Nobody needs them: they go with the job.
-            logger.warning("%s: stored files that nobody needs stay for now: %s", self.claim.job_id, error)
+            # They are deleted with the job at the latest.
+            logger.warning("%s: unused stored files could not be deleted yet: %s", self.claim.job_id, error)
 
     def _give_up(self, why: str, write: Callable[[Session], None]) -> None:
-        """Say what became of this attempt. Where not even that can be written, its lease runs out."""
+        """Write how this attempt ended. If even that cannot be written, its lease expires."""
         self.trainer.close()
         self.milestones.ended(None, why)
 
@@ -131,7 +131,7 @@ class Supervisor:
             return attempts.seconds_spent(tx, self.claim.job_id)
 
     def _follow(self) -> int:
-        """Take messages until the trainer is gone. Returns its exit code. Raises Stalled, ProtocolError, LeaseLost."""
+        """Handle messages until the trainer is gone: its exit code. Raises Stalled, ProtocolError, LeaseLost."""
         every = self.settings.timing.flush
         flushed = turned = time.monotonic()
         silence = 0.0
@@ -140,8 +140,8 @@ class Supervisor:
             with suppress(queue.Empty):
                 heard = self.trainer.inbox.get(timeout=every)
             now = time.monotonic()
-            # No longer than a turn should be: a trainer is not to blame for the time in which its last snapshot was
-            # stored and the next had to wait, nor for that in which this process stood still, and it likewise.
+            # At most two intervals: the trainer is not silent while its snapshot is being stored, or while this process
+            # and it were suspended.
             turn, turned = min(now - turned, 2 * every), now
             if heard is None:
                 silence += turn
@@ -164,17 +164,17 @@ class Supervisor:
             self._steer(self.seconds_before + ran, turn)
 
     def _check(self, silence: float) -> None:
-        """Raises Stalled where a trainer has said nothing for too long."""
+        """Raises Stalled if the trainer has sent nothing for too long. `silence` is in seconds."""
         timing = self.settings.timing
         if silence > (timing.start if self.began is None else timing.stall):
-            raise Stalled(f"the trainer said nothing for {silence:.0f} s")
+            raise Stalled(f"the trainer sent nothing for {silence:.0f} s")
 
     def _take(self, heard: Heard) -> None:
         match heard:
             case Start(device=device, fingerprint=fingerprint):
                 self.began = uptime()
                 job_id, attempt = self.claim.job_id, self.claim.attempt
-                # Now: the trainer may be gone before this is written.
+                # Read now: the trainer may be gone before this is written.
                 processes = process_identity.identified(self.trainer.pids)
                 self.retry.commit(lambda tx: jobs.begin(tx, job_id, attempt, processes, device, fingerprint))
                 self.milestones.began(device)
@@ -191,12 +191,12 @@ class Supervisor:
             case Completion() | Stop() | Failure():
                 self.verdict = heard
             case ProtocolViolation(why=why):
-                raise ProtocolError(f"the trainer said what no trainer says: {why}")
+                raise ProtocolError(f"the trainer sent an invalid message: {why}")
             case Readiness() | Exit():
                 pass
 
     def _steer(self, seconds: float, turn: float) -> None:
-        """Pass on what the user, the worker or the clock wants; insist after the grace."""
+        """Tell the trainer to stop if the user, the worker or the time limit wants it; kill it after the grace."""
         if self.stop_sent is not None:
             self.grace -= turn
         wish = "cancel" if "cancel" in (self.heartbeat.desired, self.report.desired) else None
@@ -210,7 +210,7 @@ class Supervisor:
             self.trainer.kill()
 
     def _conclude(self, exit_code: int) -> None:
-        """The last transition. The process is gone by now."""
+        """Write the last transition. The trainer's process is gone."""
         job_id, attempt = self.claim.job_id, self.claim.attempt
         verdict = self.verdict
 
@@ -219,7 +219,7 @@ class Supervisor:
                 case Completion():
                     jobs.succeed(tx, job_id, attempt)
                 case Failure(code=code, message=message) if code == UNKNOWN_PART and self.began is None:
-                    # Another worker may know it. Once the spec was understood, this would be no reason.
+                    # Another worker may know the part. After `Start` the trainer has understood the spec.
                     jobs.release(tx, job_id, attempt, drained=False, why=f"{UNKNOWN_PART}: {message}")
                 case Failure(retryable=True):
                     self._lose(tx, verdict.message, verdict.code == full_disk.CODE)
@@ -227,7 +227,7 @@ class Supervisor:
                     jobs.fail(tx, job_id, attempt, JobError(code=verdict.code, message=verdict.message))
                 case _ if self.stop_sent == "limit":
                     limit = f"the job ran longer than resources.max_seconds = {self.max_seconds}"
-                    message = f"{limit}: submit it with a larger one, or fork its last checkpoint"
+                    message = f"{limit}; submit it with a larger limit, or fork its last checkpoint"
                     jobs.fail(tx, job_id, attempt, JobError(code="max_seconds", message=message))
                 case _ if self.stop_sent is not None or isinstance(verdict, Stop):
                     jobs.release(tx, job_id, attempt, self.stop_sent == "drain")
@@ -238,7 +238,7 @@ class Supervisor:
 
 
 def _cause(error: Exception) -> str:
-    """What a user hears of a fault. Statements, addresses and paths are for the log alone."""
+    """A fault in words for the user. SQL, addresses and paths appear only in the service's log."""
     if isinstance(error, OSError):
         return error.strerror or type(error).__name__
     if full_disk.is_to_blame(error):
@@ -247,7 +247,7 @@ def _cause(error: Exception) -> str:
         return "the database was unavailable for too long"
     if isinstance(error, Stalled | ProtocolError):
         return str(error)
-    return f"a fault of the service, {type(error).__name__}; its log has more"
+    return f"an error of the service, {type(error).__name__}; see the worker's log"
 
 
 def _exit_reason(code: int) -> str:

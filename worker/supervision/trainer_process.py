@@ -1,4 +1,4 @@
-"""The trainer as its supervisor sees it: a child process, its messages, its output, its end."""
+"""The trainer's process from the supervisor's side: its start, messages, output and end."""
 
 import json
 import logging
@@ -35,16 +35,16 @@ PASSED_ON: tuple[str, ...] = (
     "VIRTUAL_ENV",
     "NVIDIA_VISIBLE_DEVICES",
 )
-"""All a trainer learns of this process's environment: no key, no address of a database or broker."""
+"""The environment variables that a trainer gets: no key, no address of a database or broker."""
 
 WAITING = 64
-"""Messages that wait for the supervisor; then the trainer waits, its pipe being full."""
+"""Messages that may wait for the supervisor. With more the trainer waits, since its pipe is full."""
 
 LAST_WORDS = 5.0
-"""Seconds for what a trainer said before its end to be read: who left its group may hold the pipes open for ever."""
+"""Seconds to read a trainer's last messages: a process that left its group may keep the pipes open forever."""
 
 LARGEST_PIPE = 2**20
-"""Bytes that a trainer can have left behind in a pipe. Source: pipe(7), /proc/sys/fs/pipe-max-size."""
+"""The most bytes that a trainer can leave in a pipe. Source: pipe(7), /proc/sys/fs/pipe-max-size."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Line:
 
 @dataclass(frozen=True)
 class ProtocolViolation:
-    """Something that no trainer says."""
+    """An invalid message."""
 
     why: str
 
@@ -72,9 +72,9 @@ Heard = Message | Line | ProtocolViolation | Exit
 
 
 class TrainerProcess:
-    """A trainer, started ahead of time. It waits warm until the job is sent to it.
+    """A trainer, started in advance. It waits, with everything imported, until the job is sent to it.
 
-    `cuda` is what CUDA_VISIBLE_DEVICES says there; None hides every device.
+    `cuda` is its CUDA_VISIBLE_DEVICES; None hides every device.
     """
 
     def __init__(self, cuda: str | None) -> None:
@@ -82,11 +82,11 @@ class TrainerProcess:
         environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
         environment |= {
             "CUDA_VISIBLE_DEVICES": cuda or "",
-            # Must be there before CUDA starts, for cuBLAS to give the same bits twice.
+            # Must be set before CUDA starts, so that cuBLAS is deterministic.
             "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
             "OMP_NUM_THREADS": "1",
             "PYTHONUNBUFFERED": "1",
-            # Else Arrow's allocator starts a thread, before the kernel is asked to hold the only one there is.
+            # Otherwise Arrow's allocator starts a thread before the kernel encloses the main thread.
             "JE_ARROW_MALLOC_CONF": "background_thread:false",
         }
         try:
@@ -99,19 +99,19 @@ class TrainerProcess:
                 stderr=subprocess.STDOUT,
                 pass_fds=(writing,),
                 start_new_session=True,
-                # A buffer has a lock, and whoever closes it waits for whoever writes.
+                # A buffer has a lock: closing it would wait for the writing thread.
                 bufsize=0,
             )
         except OSError:
-            # As where there are too many processes. It is tried again and again, and must not use up the files as well.
+            # For instance, there are too many processes. The start is repeated, so it must not leak file descriptors.
             os.close(reading)
             raise
         finally:
             os.close(writing)
-        # Bounded: a supervisor that cannot write makes the trainer wait rather than fill the memory.
+        # Bounded: if the supervisor cannot write, the trainer waits and does not fill the memory.
         self.inbox: queue.Queue[Heard] = queue.Queue(maxsize=WAITING)
         self.gone = threading.Event()
-        """Set once no process of the group is left, and so nothing on a device."""
+        """Set when no process of the group is left, so that its device is free."""
         self._forsaken = threading.Event()
         self._orders: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         assert self.process.stdout is not None
@@ -130,7 +130,7 @@ class TrainerProcess:
 
     @property
     def pids(self) -> list[int]:
-        """The leaders of its process groups: one today. To end a group is to end all that its leader started."""
+        """The leaders of its process groups, one today. Killing a group kills all that its leader started."""
         return [self.pid]
 
     @property
@@ -138,11 +138,11 @@ class TrainerProcess:
         return not self.gone.is_set()
 
     def send(self, order: dict[str, Any]) -> None:
-        """Give an order, without waiting for it to be heard. Of a trainer that is gone, the end is in the inbox."""
+        """Send an order without waiting until it is read. If the trainer is gone, its Exit is in the inbox."""
         self._orders.put((json.dumps(order) + "\n").encode())
 
     def _write_orders(self) -> None:
-        """On a thread of its own: a trainer that does not listen must not stop its supervisor."""
+        """Runs on a thread of its own: a trainer that does not read must not block its supervisor."""
         assert self.process.stdin is not None
         while left := self._orders.get():
             with suppress(BrokenPipeError, ValueError):
@@ -150,12 +150,12 @@ class TrainerProcess:
                     left = left[self.process.stdin.write(left) :]
 
     def kill(self) -> None:
-        """SIGKILL to the whole group, without waiting. Its end is heard like any other's."""
+        """Send SIGKILL to the whole group without waiting. Its Exit arrives in the inbox."""
         if not self.gone.is_set():
             _kill_group(self.pid)
 
     def close(self) -> None:
-        """See that it is gone, at once if need be, and listen no more."""
+        """Kill the trainer if it still runs, wait until it is gone, and read nothing more."""
         self._forsaken.set()
         self._orders.put(b"")
         self.kill()
@@ -170,7 +170,7 @@ class TrainerProcess:
                 return self.inbox.put(what, timeout=0.5)
 
     def _lines(self, pipe: BinaryIO, longest: int) -> Iterator[bytes]:
-        """What comes through a pipe; once the group is gone, no more than it can have left there."""
+        """Yield the lines of a pipe; after the group is gone, no more bytes than it can have left there."""
         left = LARGEST_PIPE
         with pipe:
             while left > 0:
@@ -193,29 +193,29 @@ class TrainerProcess:
             self._hear(Line(line.decode(errors="replace").rstrip("\n")))
 
     def _await_end(self) -> None:
-        # Until its leader is buried, the group's number stays its own.
+        # The leader is not reaped yet, so the group's number cannot be reused.
         os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
         while not end_group(self.pid):
-            logger.warning("processes of group %d are left, or cannot be seen; its end is waited for", self.pid)
+            logger.warning("processes of group %d still run, or cannot be seen; waiting for their end", self.pid)
         self.gone.set()
         code = self.process.wait()
         self._await_last_words()
         self._hear(Exit(code))
 
     def _await_last_words(self) -> None:
-        """The end must not overtake them. While the supervisor takes nothing in, the readers can read nothing."""
+        """Wait until all output is read, since Exit must come last. While the inbox is full, readers cannot read."""
         left = LAST_WORDS
         for reader in self._readers:
             while reader.is_alive() and left > 0 and not self._forsaken.is_set():
                 reader.join(0.05)
-                # Not by the clock, which goes on while this process stands still.
+                # Counted, not by the clock, which continues while this process is suspended.
                 left -= 0.0 if self.inbox.full() else 0.05
 
 
 def end_group(group: int, patience: float = 5.0) -> bool:
-    """Kill every process of a group and wait until none runs; False where one still does after `patience` seconds.
+    """Kill every process of a group and wait until none runs. False if one still runs after `patience` seconds.
 
-    A process that waits for a device or a network disk cannot die before that answers.
+    A process that waits for a device or a network disk dies only when that answers.
     """
     _kill_group(group)
     until = time.monotonic() + patience
@@ -227,20 +227,20 @@ def end_group(group: int, patience: float = 5.0) -> bool:
 
 
 def _kill_group(group: int) -> None:
-    # Some systems call it forbidden where all of the group wait to be buried.
+    # Some systems raise PermissionError if all processes of the group are zombies.
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(group, signal.SIGKILL)
 
 
 def _is_alive(group: int) -> bool:
-    """Whether any process of the group still runs, or may. One that waits to be buried has let go of everything."""
+    """Whether any process of the group runs, or may run. A zombie holds no resources, so it does not count."""
     try:
         for pid in psutil.pids():
-            # What may not even be asked for its group is of no group of ours.
+            # A process whose group cannot be read is not of this group.
             with suppress(ProcessLookupError, PermissionError, psutil.NoSuchProcess):
                 if os.getpgid(pid) == group and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
                     return True
     except (OSError, psutil.Error):
-        # As when this process has too many files open: to be looked at again.
+        # For instance, this process has too many open files: the caller looks again.
         return True
     return False

@@ -1,4 +1,4 @@
-"""A worker process: its slots, its side tasks, its place in the table of workers."""
+"""A worker process: its slots, its side tasks, and its row in the table of workers."""
 
 import logging
 import os
@@ -28,12 +28,12 @@ from worker.supervision.supervisor import Supervisor
 logger = logging.getLogger(__name__)
 
 PATIENCE = 5.0
-"""Seconds for side tasks to see that this worker ends: one may be in the middle of a large folder, on a slow disk."""
+"""Seconds to wait for side tasks at the end: one may be busy with a large folder on a slow disk."""
 
 
 @dataclass
 class Worker:
-    """Claims and supervises in as many threads as it has slots. Side tasks may be added before it opens."""
+    """Claims and supervises jobs, one thread per slot. Side tasks may be added before `open`."""
 
     settings: Settings
     mode: str
@@ -62,7 +62,7 @@ class Worker:
         self._runner: SideTaskRunner | None = None
 
     def open(self) -> None:
-        """Enlist, warm the trainers up, begin the side tasks."""
+        """Add this worker to the table, start the waiting trainers and the side tasks."""
         self.settings.scratch.mkdir(parents=True, exist_ok=True)
         with self.database.writing() as tx:
             workers.enlist(
@@ -87,15 +87,15 @@ class Worker:
         return self._draining.is_set()
 
     def drain(self) -> None:
-        """Take no more jobs; ask those at work to write a checkpoint and go back to the queue."""
+        """Take no more jobs. Running jobs write a checkpoint and go back to the queue."""
         self._draining.set()
 
     def pause(self) -> None:
-        """Wait a moment before looking at the table again."""
+        """Wait before the next look at the table."""
         self._draining.wait(self.settings.timing.poll)
 
     def close(self) -> None:
-        """After the threads that `work` have returned."""
+        """Close everything. Call it after all threads that call `work` have ended."""
         self._draining.set()
         if self._runner is not None:
             self._runner.close(PATIENCE)
@@ -106,7 +106,7 @@ class Worker:
         self.database.close()
 
     def work(self, slot: Slot) -> bool:
-        """Claim the best job this slot may run and see it through. False where there was none."""
+        """Claim the first job that this slot may run, and run it. False if there was none."""
         with self.database.reading() as tx:
             if self.is_draining or job_queue.is_empty(tx, slot.serves, self.id):
                 return False
@@ -115,7 +115,7 @@ class Worker:
             with self.database.writing() as tx:
                 claim = jobs.claim(tx, self.id, slot.serves, self.settings.timing.lease, processes)
         except BaseException:
-            # It may have been claimed all the same, and this trainer be ended for it while it is at another job.
+            # The claim may have been committed: a reaper may then kill this trainer while it runs another job.
             slot.empty()
             raise
         if claim is None:
@@ -125,11 +125,11 @@ class Worker:
         try:
             supervisor = Supervisor(self.database, self.store, self.settings, claim, trainer, lambda: self.is_draining)
         except BaseException:
-            # Nobody would look after it; the lease runs out.
+            # Nobody supervises the trainer; the lease expires.
             trainer.close()
             raise
         with suppress(RuntimeError):
-            # Without room for a thread more, the next job waits for its trainer.
+            # If no further thread can start, the next job waits for its trainer.
             threading.Thread(target=self._warm_for_the_next, args=(slot, done), daemon=True).start()
         try:
             supervisor.run()
@@ -140,7 +140,7 @@ class Worker:
         return True
 
     def pass_on(self, job_id: str) -> None:
-        """Let the next ringer ring for a job that this worker heard of and cannot take, where it still waits."""
+        """Have a ringer ring again for a job that this worker cannot take, if it is still queued."""
         with suppress(*DatabaseUnavailable), self.database.writing() as tx:
             job_queue.mark_unheard(tx, job_id)
 
@@ -149,7 +149,7 @@ class Worker:
             self._runner.wake(name)
 
     def _warm_for_the_next(self, slot: Slot, done: threading.Event) -> None:
-        """While a job runs, start the trainer of the next one as soon as there is one: importing takes seconds."""
+        """While a job runs, start the next job's trainer as soon as there is one: its imports take seconds."""
         while not done.wait(1.0) and not self.is_draining:
             with suppress(*DatabaseUnavailable), self.database.reading() as tx:
                 if not job_queue.is_empty(tx, slot.serves, self.id):

@@ -1,10 +1,7 @@
-"""``python -m models.data.intake PATH FILENAME DESTINATION``: the process that `run` starts, on a leash."""
+"""``python -m models.data.intake PATH FILENAME DESTINATION``: the child process that `run` starts."""
 
-import os
 import sys
 
-from athanor.processes.parent_watch import hold
 from models.data.intake.process import main
 
-hold(os.fdopen(0, "rb", closefd=False))
 sys.exit(main())

@@ -1,11 +1,9 @@
-"""Taking in a stranger's file: in a process that is bounded in memory, time and disk, and knows no secrets."""
+"""Read an upload in a child process with bounds on memory, time and disk, and without secrets."""
 
 import argparse
 import errno
 import json
 import os
-import subprocess
-import sys
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
@@ -13,8 +11,7 @@ from typing import Any
 
 from athanor.contract import Schema, Warned
 from athanor.processes import full_disk
-from athanor.processes.confinement import confine, environment
-from athanor.processes.parent_watch import leash
+from athanor.processes.bounded import Bounds, Ended, run_bounded
 from models.data.formats import FORMATS, sniff
 from models.data.formats.limits import Limits, OverLimit
 from models.data.intake.canonical import Intake, ingest
@@ -31,27 +28,27 @@ def run(path: Path, filename: str, destination: Path, limits: Limits | None = No
     filename = filename.encode("utf-8", "replace").decode().replace("\0", "?")[-200:]
     with tempfile.TemporaryDirectory(prefix="intake-", dir=destination.parent) as folder:
         written = Path(folder) / "rows.parquet"
-        command = [sys.executable, "-P", "-m", "models.data.intake", "--limits", json.dumps(asdict(limits))]
-        command += ["--seconds", str(seconds), "--", str(path.absolute()), filename, str(written.absolute())]
+        arguments = ["--limits", json.dumps(asdict(limits)), "--"]
+        arguments += [str(path.absolute()), filename, str(written.absolute())]
+        largest = limits.max_expanded_bytes + (limits.max_expanded_bytes >> 3) + (1 << 20)
+        bounds = Bounds(limits.max_memory_bytes, seconds, largest)
         try:
-            with leash() as stdin:
-                done = subprocess.run(
-                    command, env=environment(folder), cwd=folder, stdin=stdin, capture_output=True, timeout=seconds
-                )
-        except subprocess.TimeoutExpired as error:
+            done = run_bounded(
+                "models.data.intake", arguments, folder=Path(folder), bounds=bounds, readable=[path.absolute()]
+            )
+        except TimeoutError as error:
             raise DataError(f"Reading {filename} took longer than {seconds} s. Upload a smaller file.") from error
         answer = _answer(done, filename, limits)
         os.replace(written, destination)
     return answer
 
 
-def _answer(done: "subprocess.CompletedProcess[bytes]", filename: str, limits: Limits) -> Intake:
-    full_disk.pass_on(done.returncode)
+def _answer(done: Ended, filename: str, limits: Limits) -> Intake:
     try:
-        answer = json.loads(done.stdout)
+        answer = json.loads(done.output)
     except ValueError:
         raise DataError(
-            f"{filename} could not be read: the process that read it ended with {done.returncode}, perhaps for want of "
+            f"{filename} could not be read: the process that read it ended with {done.code}, perhaps for want of "
             f"memory ({limits.max_memory_bytes:,} bytes are allowed) or time. Upload a smaller file, or mend it."
         ) from None
     if "error" in answer:
@@ -67,11 +64,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("filename")
     parser.add_argument("destination", type=Path)
     parser.add_argument("--limits", type=json.loads, default={}, help="JSON object of limits to change")
-    parser.add_argument("--seconds", type=int, default=600, help="processor time")
     given = parser.parse_args(arguments)
     limits = Limits(**given.limits)
-    largest = limits.max_expanded_bytes + (limits.max_expanded_bytes >> 3) + (1 << 20)
-    confine(limits.max_memory_bytes, given.seconds, largest)
     answer: dict[str, Any]
     try:
         name = sniff(given.filename, given.path, limits)

@@ -83,7 +83,7 @@ class Roles:
 
 
 def assign(choice: DatasetChoice, schema: Schema, architecture: Architecture) -> Roles:
-    """Settle the roles, filling in what the user left open. Raises Refusal with a pointer below /dataset."""
+    """Settle the roles, filling in what the user left open. Raises SpecError with a pointer below /dataset."""
     asked = _asked(choice, architecture)
     if asked is not None and asked.self_supervised:
         return _read(choice, schema, architecture, asked)

@@ -24,7 +24,7 @@ PACKAGES = ("athanor", "onnx", "onnxruntime", "onnxscript", "safetensors")
 def export(order: Order, folder: Path, destination: Path) -> float | None:
     """Write the file, made of what `folder` holds; the largest difference of its outputs from the network's own.
 
-    None where it has none: a bundle of a network that nothing but its own code can run. Raises Refusal.
+    None where it has none: a bundle of a network that nothing but its own code can run. Raises SpecError.
     """
     torch.set_num_threads(1)
     architecture = order.resolved.spec.architecture

@@ -18,7 +18,7 @@ LARGEST = 2**31 - 2**24
 
 
 def render(traced: Traced, metadata: dict[str, str], bound: float) -> tuple[bytes, float]:
-    """An ONNX model from `inputs` to `outputs`, and the largest difference that was seen. Raises Refusal."""
+    """An ONNX model from `inputs` to `outputs`, and the largest difference that was seen. Raises SpecError."""
     weights = sum(value.numel() * value.element_size() for value in traced.module.state_dict().values())
     if weights > LARGEST:
         raise SpecError(

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +10,7 @@ from typing import Any
 from athanor.contract import ExportFormat
 from athanor.files import WEIGHTS
 from athanor.processes import full_disk
-from athanor.processes.confinement import confine, environment
-from athanor.processes.parent_watch import leash
+from athanor.processes.bounded import Bounds, run_bounded
 from models.errors import SpecError
 from models.serving.exports.order import Order
 
@@ -31,40 +29,26 @@ class Exported:
 def run(order: Order, folder: Path, memory: int, seconds: int) -> Exported:
     """Export what lies in `folder`: weights.safetensors, preparation.json and rows.parquet. The file is left there.
 
-    Raises Refusal with the pointer ?format where it cannot be done, or not in so many bytes of memory or seconds;
+    Raises SpecError with the pointer ?format where it cannot be done, or not in so many bytes of memory or seconds;
     OSError where there was no room on the disk.
     """
     (folder / ORDER).write_text(order.model_dump_json(by_alias=True))
+    bounds = Bounds(memory, seconds, 8 * (folder / WEIGHTS).stat().st_size + (1 << 30))
+    # torch needs a home folder; a graph is traced on the processor.
+    more = {"HOME": str(folder), "CUDA_VISIBLE_DEVICES": ""}
     try:
-        with leash() as stdin:
-            done = subprocess.run(
-                [
-                    sys.executable,
-                    "-P",
-                    "-m",
-                    "models.serving.exports",
-                    str(folder.absolute()),
-                    str(memory),
-                    str(seconds),
-                ],
-                # torch asks for a home; a graph is traced on the processor.
-                env=environment(folder) | {"HOME": str(folder), "CUDA_VISIBLE_DEVICES": ""},
-                cwd=folder,
-                stdin=stdin,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                timeout=seconds,
-            )
-    except subprocess.TimeoutExpired as error:
+        done = run_bounded(
+            "models.serving.exports", [str(folder.absolute())], folder=folder, bounds=bounds, environment=more
+        )
+    except TimeoutError as error:
         raise SpecError("?format", f"exporting took longer than {seconds} s", code="over_limit") from error
-    full_disk.pass_on(done.returncode)
     try:
         answer = json.loads((folder / ANSWER).read_text())
     except (FileNotFoundError, ValueError):
-        said = done.stderr.decode(errors="replace").strip().splitlines()
+        said = done.errors.decode(errors="replace").strip().splitlines()
         raise SpecError(
             "?format",
-            f"the process that exported it ended with {done.returncode}, perhaps for want of memory ({memory:,} bytes "
+            f"the process that exported it ended with {done.code}, perhaps for want of memory ({memory:,} bytes "
             f"are allowed)" + (f": {said[-1][:300]}" if said else ""),
             code="over_limit",
         ) from None
@@ -78,8 +62,7 @@ def run(order: Order, folder: Path, memory: int, seconds: int) -> Exported:
 def main(arguments: list[str] | None = None) -> int:
     """The child's side: the export, and a file that says how large the difference is, or why there is no export."""
     given = sys.argv[1:] if arguments is None else arguments
-    folder, memory, seconds = Path(given[0]), int(given[1]), int(given[2])
-    confine(memory, seconds, 8 * (folder / WEIGHTS).stat().st_size + (1 << 30))
+    folder = Path(given[0])
     try:
         (folder / ANSWER).write_text(json.dumps(_answer(folder)))
     except OSError as error:

@@ -121,7 +121,7 @@ def difference(found: torch.Tensor, right: torch.Tensor) -> float:
 
 
 def check(gap: float, bound: float, name: str) -> float:
-    """`gap` itself. Raises Refusal where it is above `bound`."""
+    """`gap` itself. Raises SpecError where it is above `bound`."""
     if not gap <= bound:
         raise SpecError(
             "?format",

@@ -9,7 +9,7 @@ from models.serving.exports.program import Traced, check, difference
 
 
 def render(traced: Traced, extra: dict[str, str], bound: float) -> tuple[bytes, float]:
-    """The bytes of a .pt2 with `extra` files in it, and the largest difference that was seen. Raises Refusal.
+    """The bytes of a .pt2 with `extra` files in it, and the largest difference that was seen. Raises SpecError.
 
     The format has room for pickled example inputs and pickled tensors of odd kinds; none are in it: weights are raw
     bytes, the graph is JSON.

@@ -83,7 +83,7 @@ MUTANTS: dict[str, Mutant] = {
         "return fetch(store, blob.key, destination)",
         ("tests/api/test_dataset_store.py", "-k", "lost_are"),
     ),
-    "leash-slips": Mutant(
+    "parent-watch-lets-go": Mutant(
         "a trainer outlives its supervisor",
         "athanor.processes:_hold",
         "        end(os.getpid(), signal.SIGKILL)\n",

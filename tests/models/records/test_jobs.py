@@ -317,7 +317,7 @@ def test_a_resume_elsewhere_is_not_bit_exact(database: Database, with_checkpoint
         jobs.begin(tx, job_id, 3, [(99, None)], "cpu", {"torch": then})
         assert job_row(tx, job_id).bit_exact is exact
         warned = [str(event.data["message"]) for event in events.since(tx, job_id, 0, 99) if event.kind == "warning"]
-        assert len(warned) == (not exact) and all(each.endswith("another environment (torch)") for each in warned)
+        assert len(warned) == (not exact) and all(each.endswith("the environment changed (torch)") for each in warned)
 
 
 def test_a_repeated_request_is_the_same_job(database: Database) -> None:

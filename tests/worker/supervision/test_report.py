@@ -73,7 +73,7 @@ def test_a_link_to_a_secret_is_not_published(report: Report, store: FolderStore,
     weights.symlink_to(secret)
     stolen = SnapshotFile(name=FILES[0], bytes=10, sha256=hashlib.sha256(secret.read_bytes()).hexdigest())
     told = told.model_copy(update={"files": [stolen, *told.files[1:]]})
-    with pytest.raises(ProtocolError, match="no file of the trainer's own"):
+    with pytest.raises(ProtocolError, match="is not a regular file"):
         report.checkpoint(told)
     assert store.keys("jobs") == []
 
@@ -82,7 +82,7 @@ def test_a_folder_that_is_a_link_is_not_taken(report: Report, store: FolderStore
     told = snapshot(report, 10)
     (report.trainer_folder / "step-10").rename(tmp_path / "elsewhere")
     (report.trainer_folder / "step-10").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(ProtocolError, match="no snapshot"):
+    with pytest.raises(ProtocolError, match="not a snapshot"):
         report.checkpoint(told)
     assert store.keys("jobs") == []
 
@@ -91,7 +91,7 @@ def test_a_folder_that_is_a_link_is_not_taken(report: Report, store: FolderStore
 def test_only_the_files_of_a_snapshot_are_taken(names: tuple[str, ...], report: Report, store: FolderStore) -> None:
     told = snapshot(report, 10)
     told = told.model_copy(update={"files": [SnapshotFile(name=name, bytes=1, sha256="0" * 64) for name in names]})
-    with pytest.raises(ProtocolError, match="no snapshot"):
+    with pytest.raises(ProtocolError, match="not a snapshot"):
         report.checkpoint(told)
     assert store.keys("jobs") == []
 
@@ -99,7 +99,7 @@ def test_only_the_files_of_a_snapshot_are_taken(names: tuple[str, ...], report: 
 def test_other_bytes_than_announced_are_not_taken(report: Report, store: FolderStore) -> None:
     told = snapshot(report, 10)
     (report.trainer_folder / "step-10" / FILES[1]).write_bytes(b"something else")
-    with pytest.raises(ProtocolError, match="not what the trainer said"):
+    with pytest.raises(ProtocolError, match="differs from the digest or the size"):
         report.checkpoint(told)
     assert store.keys("jobs") == []
 
@@ -208,4 +208,9 @@ def test_of_a_trainer_that_talks_too_much_the_first_lines_are_kept(
             report.line(f"{attempt}.{part}")
             report.flush()
     with database.reading() as tx:
-        assert events.log_lines(tx, claim.job_id) == ["0.0", "0.1", "0.2", "… no room for further lines"]
+        assert events.log_lines(tx, claim.job_id) == [
+            "0.0",
+            "0.1",
+            "0.2",
+            "… the log is full",
+        ]

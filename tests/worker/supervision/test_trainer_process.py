@@ -76,7 +76,7 @@ def test_a_trainer_that_ends_takes_its_own_with_it(trainer: TrainerProcess) -> N
 
 
 @pytest.mark.parametrize("trainer", [OBEDIENT], indirect=True)
-def test_at_the_end_of_the_leash_the_whole_group_dies(trainer: TrainerProcess) -> None:
+def test_at_the_end_of_its_orders_the_whole_group_dies(trainer: TrainerProcess) -> None:
     group = group_of(trainer)
     assert trainer.process.stdin is not None
     trainer.process.stdin.close()

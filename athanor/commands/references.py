@@ -1,0 +1,98 @@
+"""References: a job or a dataset by its id, by the unique start of its id, or by its name."""
+
+import re
+from collections.abc import Iterator
+
+from athanor.client import Client
+from athanor.contract import Dataset, Job, Page
+from athanor.errors import NotFound, UnknownReference
+
+WHOLE = re.compile(r"(job|ds)_[0-9a-f]{32}")
+PAGE = 100
+MOST = 10
+"""The largest number of candidates that a message lists."""
+
+
+def find_job(client: Client, reference: str) -> str:
+    """The id of the job with this id, start of an id, or name. Raises UnknownReference."""
+    return _only("job", reference, _find_jobs(client, reference))
+
+
+def find_dataset(client: Client, reference: str) -> str:
+    """The id of the dataset with this id, start of an id, or name. Raises UnknownReference."""
+    return _only("dataset", reference, _find_datasets(client, reference))
+
+
+def find(client: Client, reference: str) -> str:
+    """The id of a job or a dataset. Raises UnknownReference."""
+    if reference.startswith("job_"):
+        return find_job(client, reference)
+    if reference.startswith("ds_"):
+        return find_dataset(client, reference)
+    return _only("job or dataset", reference, [*_find_jobs(client, reference), *_find_datasets(client, reference)])
+
+
+def _find_jobs(client: Client, reference: str) -> list[tuple[str, str | None]]:
+    if not reference:
+        return []
+    if WHOLE.fullmatch(reference):
+        return [(reference, None)]
+    try:
+        return [(client.job(reference).id, None)]
+    except NotFound:
+        return _search(_all_jobs(client, reference), reference)
+
+
+def _find_datasets(client: Client, reference: str) -> list[tuple[str, str | None]]:
+    if not reference:
+        return []
+    if WHOLE.fullmatch(reference):
+        return [(reference, None)]
+    try:
+        return [(client.dataset(reference).id, None)]
+    except NotFound:
+        return _search(_all_datasets(client), reference)
+
+
+def _all_jobs(client: Client, reference: str) -> Iterator[Job]:
+    """All jobs, newest first. Ids sort by age, so the search for the start of an id ends at older jobs."""
+    after = None
+    while True:
+        page: Page[Job] = client.jobs(limit=PAGE, after=after)
+        yield from page.data
+        after = page.next
+        if not page.has_more or after is None:
+            return
+        if reference.startswith("job_") and page.data and page.data[-1].id < reference:
+            return
+
+
+def _all_datasets(client: Client) -> Iterator[Dataset]:
+    after = None
+    while True:
+        page: Page[Dataset] = client.datasets(limit=PAGE, after=after)
+        yield from page.data
+        after = page.next
+        if not page.has_more or after is None:
+            return
+
+
+def _search(rows: Iterator[Job] | Iterator[Dataset], reference: str) -> list[tuple[str, str | None]]:
+    found: list[tuple[str, str | None]] = []
+    for row in rows:
+        if row.id.startswith(reference) or row.name == reference:
+            found.append((row.id, row.name))
+            if len(found) > MOST:
+                break
+    return found
+
+
+def _only(what: str, reference: str, found: list[tuple[str, str | None]]) -> str:
+    if not found:
+        where = "athanor datasets" if what == "dataset" else "athanor jobs"
+        raise UnknownReference(f"no {what} has the name {reference!r} or an id that starts with it; see: {where}")
+    if len(found) == 1:
+        return found[0][0]
+    listed = "\n".join(f"  {id}  {name or ''}".rstrip() for id, name in found[:MOST])
+    more = "\n  …" if len(found) > MOST else ""
+    raise UnknownReference(f"more than one {what} matches {reference!r}; give more of the id:\n{listed}{more}")

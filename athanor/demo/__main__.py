@@ -1,0 +1,7 @@
+"""``python -m athanor.demo [--out DIR]``"""
+
+import sys
+
+from athanor.demo.run import main
+
+sys.exit(main())

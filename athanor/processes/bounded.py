@@ -1,0 +1,131 @@
+"""`run_bounded`: a module in a child process that is bounded and enclosed, and ends with this process.
+
+It is for work on what a stranger sent: reading an upload, tracing a network for export.
+"""
+
+import contextlib
+import json
+import os
+import runpy
+import signal
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from importlib import import_module
+from pathlib import Path
+
+from athanor.processes import confinement, full_disk
+from athanor.processes.parent_watch import hold, parent_pipe
+
+PIECE = 2**16
+ERRORS = 2**16
+"""Bytes of standard error that are kept: its end."""
+
+
+@dataclass(frozen=True)
+class Bounds:
+    memory: int
+    """Bytes of address space."""
+    seconds: int
+    """Until the child is killed, and of its processor time."""
+    file: int
+    """Bytes of any one file that the child writes."""
+    output: int = 2**26
+    """Bytes of standard output; a child that prints more is killed."""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A child process that has ended: its exit code, or minus the signal that killed it."""
+
+    code: int
+    output: bytes
+    errors: bytes
+
+
+def run_bounded(
+    module: str,
+    arguments: Sequence[str],
+    *,
+    folder: Path,
+    bounds: Bounds,
+    readable: Iterable[Path] = (),
+    environment: Mapping[str, str] | None = None,
+) -> Ended:
+    """Run ``python -m module`` with `arguments` in `folder`, and wait for its end.
+
+    The child reads `readable`, the code and the libraries, and writes below `folder`. Its environment is `environment`
+    and what libraries need, without secrets. The child and all that it started are killed at the deadline, and when
+    this process ends. Where there is no Landlock, the bounds hold, but the child may open any file.
+
+    Raises TimeoutError at the deadline, and OSError where the child found no room on the disk.
+    """
+    order = {"bounds": asdict(bounds), "folder": str(folder.absolute()), "readable": [str(one) for one in readable]}
+    command = [sys.executable, "-P", "-m", __name__, json.dumps(order), module, *arguments]
+    with (
+        parent_pipe() as stdin,
+        subprocess.Popen(
+            command,
+            env=confinement.environment(folder.absolute()) | dict(environment or {}),
+            cwd=folder,
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            process_group=0,
+        ) as child,
+        ThreadPoolExecutor(2) as readers,
+    ):
+        output, errors = readers.submit(_output, child, bounds.output), readers.submit(_errors, child)
+        try:
+            code = child.wait(bounds.seconds)
+        except subprocess.TimeoutExpired:
+            raise TimeoutError(f"{module} took longer than {bounds.seconds} s") from None
+        finally:
+            _kill(child)
+    full_disk.pass_on(code)
+    return Ended(code, output.result(), errors.result())
+
+
+def _output(child: "subprocess.Popen[bytes]", most: int) -> bytes:
+    assert child.stdout is not None
+    held = child.stdout.read(most)
+    if child.stdout.read(1):
+        _kill(child)
+    return held
+
+
+def _errors(child: "subprocess.Popen[bytes]") -> bytes:
+    assert child.stderr is not None
+    held = b""
+    while piece := child.stderr.read(PIECE):
+        held = (held + piece)[-ERRORS:]
+    return held
+
+
+def _kill(child: "subprocess.Popen[bytes]") -> None:
+    # The group: it may outlive its leader.
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(child.pid, signal.SIGKILL)
+
+
+def main() -> None:
+    """The child's side: take on the bounds, then run the module."""
+    order, module = json.loads(sys.argv[1]), sys.argv[2]
+    bounds, folder = Bounds(**order["bounds"]), Path(order["folder"])
+    confinement.confine(bounds.memory, bounds.seconds, bounds.file)
+    package, _, inner = module.partition(".")
+    if inner:
+        # The checkout's folder may hold a key, so it cannot be listed once enclosed: its packages are found before.
+        import_module(package)
+    # Before any thread starts: Landlock holds this thread, and those that it starts.
+    readable = [*confinement.code("athanor", "models"), *map(Path, order["readable"])]
+    confinement.enclose(readable, [folder], confinement.devices())
+    hold(os.fdopen(0, "rb", closefd=False))
+    sys.argv[:] = [module, *sys.argv[3:]]
+    runpy.run_module(module, run_name="__main__", alter_sys=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,107 @@
+"""A list of jobs, one line each, with as many columns as fit into the terminal."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+from rich.text import Text
+
+from athanor.contract import Job, State
+from athanor.terminal.display import COLOURS, ago, checkpoint_series, is_stopped_early, kind, number
+
+SHORT_ID = 20
+"""Characters that make an id unique: `job_`, the millisecond of its creation, and some random ones."""
+SHORT_NAME = 8
+GAP = 2
+
+Cells = Callable[[Job], str]
+
+
+def table(jobs: Sequence[Job], width: int) -> Table:
+    """A table at most `width` characters wide. Commands accept an id that is shortened here."""
+    columns: dict[str, Cells] = {
+        "id": lambda job: job.id[:SHORT_ID],
+        "name": lambda job: job.name or "–",
+        "state": _state,
+        "step": _step,
+        "best": best,
+    }
+    sizes = {name: _size(name, cells, jobs) for name, cells in columns.items()}
+    least = min(SHORT_NAME, sizes["name"])
+    free = width - sum(sizes.values()) + sizes["name"] - least - GAP * (len(sizes) - 1)
+    extra: list[tuple[str, Cells]] = [
+        ("created", lambda job: ago(job.created_at)),
+        ("architecture", kind),
+        ("dataset", lambda job: job.dataset_id[:SHORT_ID]),
+        ("id", lambda job: job.id),
+        ("dataset", lambda job: job.dataset_id),
+    ]
+    for name, cells in extra:
+        grown = _size(name, cells, jobs)
+        cost = grown - sizes[name] if name in sizes else grown + GAP
+        if cost <= free:
+            free -= cost
+            columns[name], sizes[name] = cells, grown
+        elif name not in sizes:
+            break
+    sizes["name"] = min(sizes["name"], least + max(0, free))
+    # The name of a series may be cut; ids, states and steps are not.
+    sizes["best"] = max(len("best"), sizes["best"] + min(0, free))
+    return _table(columns, sizes, jobs)
+
+
+def notes(jobs: Sequence[Job]) -> list[Text]:
+    """What the queued jobs of a list wait for: a line for each reason."""
+    reasons = Counter(job.waiting.reason for job in jobs if job.waiting)
+    return [
+        Text(f"{count} {'job waits' if count == 1 else 'jobs wait'}: {reason}", style=COLOURS[State.QUEUED])
+        for reason, count in reasons.items()
+    ]
+
+
+def best(job: Job) -> str:
+    """The best value of the series that decides on checkpoints; for folds, the mean of their test results."""
+    name = checkpoint_series(job)
+    if job.folds is not None:
+        test = "test/" + name.rpartition("/")[2]
+        spread = job.folds.series.get(test)
+        return f"{number(spread.mean)} mean {test}" if spread else "–"
+    point = job.best.get(name)
+    return f"{number(point.value)} {name}" if point else "–"
+
+
+def _state(job: Job) -> str:
+    """A queued job has its place in the queue behind it."""
+    return f"{job.state} #{job.waiting.place}" if job.waiting else str(job.state)
+
+
+def _step(job: Job) -> str:
+    at = f"{_short(job.progress.step)}/{_short(job.progress.steps)}"
+    return f"{at} early" if is_stopped_early(job) else at
+
+
+def _short(count: int) -> str:
+    """123456 as 123k, 1000000 as 1.0M; smaller numbers as they are."""
+    if count < 100_000:
+        return str(count)
+    return f"{count / 1e3:.0f}k" if count < 999_500 else f"{count / 1e6:.1f}M"
+
+
+def _size(name: str, cells: Cells, jobs: Sequence[Job]) -> int:
+    return max(Text(text).cell_len for text in (name, *map(cells, jobs)))
+
+
+def _table(columns: dict[str, Cells], sizes: dict[str, int], jobs: Sequence[Job]) -> Table:
+    made = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, GAP - 1, 0, 0), header_style="bold")
+    for name in columns:
+        # A long name is cut, never wrapped.
+        made.add_column(Text(name), no_wrap=True, overflow="ellipsis", max_width=sizes[name])
+    for job in jobs:
+        made.add_row(
+            *(
+                Text(cells(job).replace("\n", " "), style=COLOURS[job.state] if name == "state" else "")
+                for name, cells in columns.items()
+            )
+        )
+    return made

@@ -1,0 +1,55 @@
+"""The log of a job: its events and what its trainer printed, in order, each with its time."""
+
+import unicodedata
+from collections.abc import Iterable, Iterator
+
+from athanor.client import Client
+from athanor.contract import Event, Job, State
+
+PAGE = 1000
+WORKERS = {"worker", "supervisor"}
+"""Actors that are not shown: they cause nearly every state change."""
+
+
+def read(client: Client, id: str) -> Iterator[Event]:
+    """Every event of a job: state changes, checkpoints, warnings and the lines that its trainer printed."""
+    after = None
+    while True:
+        page = client.events(id, after=after, limit=PAGE)
+        yield from page.data
+        after = page.next
+        if not page.has_more or after is None:
+            return
+
+
+def lines(events: Iterable[Event], job: Job) -> Iterator[str]:
+    """A line for each event. The change to `failed` also shows the job's error."""
+    for event in events:
+        text = _say(event)
+        is_end = event.kind == "state" and event.data.get("to") == State.FAILED
+        if is_end and job.error is not None:
+            text += f": {job.error.message} ({job.error.code})"
+        yield f"{event.at}  {_printable(text)}"
+
+
+def _say(event: Event) -> str:
+    data = event.data
+    match event.kind:
+        case "state":
+            before = f"{data['from']} → " if data.get("from") else ""
+            # The name of the API key that asked for it; events of 0.1 name only the actor, "user".
+            by = data.get("by") or (data.get("actor") if data.get("actor") not in WORKERS else None)
+            remarks = [str(data["reason"])] if data.get("reason") else []
+            remarks += [f"by {by}"] if by else []
+            remarks += [f"attempt {event.attempt}"] if data.get("to") == State.STARTING else []
+            return f"state       {before}{data.get('to')}" + (f" ({', '.join(remarks)})" if remarks else "")
+        case "checkpoint":
+            return f"checkpoint  step {data.get('step')} ({data.get('reason')})"
+        case "warning":
+            return f"warning     {data.get('message', '')}"
+    return f"log         {data.get('line', '')}"
+
+
+def _printable(text: str) -> str:
+    """The text without control characters: a trainer may print what is in the data."""
+    return "".join("�" if unicodedata.category(each) == "Cc" and each != "\t" else each for each in text)

@@ -1,0 +1,21 @@
+"""Uploads: a file that is read from disk as it is sent."""
+
+import io
+from pathlib import Path
+
+from athanor.transport.download import Progress
+
+
+class Upload(io.FileIO):
+    """A file that reports what is read of it, for a progress bar. It is never in memory as a whole."""
+
+    def __init__(self, path: Path, progress: Progress | None) -> None:
+        super().__init__(path, "rb")
+        self._progress = progress
+        self._total = path.stat().st_size
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        chunk = super().read(-1 if size is None else size) or b""
+        if self._progress is not None and chunk:
+            self._progress(self.tell(), self._total)
+        return chunk
