@@ -132,8 +132,9 @@ def load(batches: Batches, start: int) -> Iterator[Batch]:
             inputs = [column for column in x_B if column is not None]
             yield Batch(dict(zip(names, inputs, strict=True)) if names else inputs[0], t_B, other_B, share_B)
     finally:
-        # The loader's own end first: it is not over before that.
-        del loaded
+        # The loader's own end first: it is not over before that. By name: the traceback of an error that came from the
+        # loader holds on to it, and it would end only with that, when nobody watches it any longer.
+        loaded._shutdown_workers()
         over.set()
 
 
