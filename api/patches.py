@@ -38,7 +38,7 @@ def _standing(given: Any, filled: Any, patch: Any) -> Any:
     """What stands beside a patch of what was given: nothing of another kind, no field whose rival is in the patch."""
     if not isinstance(patch, dict) or not isinstance(filled, dict):
         return given
-    if patch.get("kind", filled.get("kind")) != filled.get("kind"):
+    if "kind" in filled and patch.get("kind", filled["kind"]) != filled["kind"]:
         return {}
     given = given or (filled if "kind" in filled else {})
     fields = {name for name, value in patch.items() if isinstance(value, dict) and isinstance(filled.get(name), dict)}

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 from fastapi import Response
 from sqlalchemy.exc import IntegrityError
@@ -123,11 +124,24 @@ def job(service: Service, job_id: str) -> Job:
     return found
 
 
-def usable(service: Service, job_id: str) -> tuple[Job, ResolvedSpec]:
+@dataclass(frozen=True)
+class Trained:
+    """What is needed of a job to use its checkpoints."""
+
+    dataset_id: str
+    resolved: dict[str, Any]
+
+    def spec(self) -> ResolvedSpec:
+        return ResolvedSpec.model_validate(self.resolved)
+
+
+def usable(service: Service, job_id: str) -> Trained:
     """A job whose checkpoints this version reads. Raises Refused with 404, or with 409 for a job of 0.1."""
-    found = job(service, job_id)
     with service.database.reading() as tx:
-        resolved = job_views.resolved(tx, job_id)
+        found = job_views.resolved(tx, job_id)
+    if found is None:
+        raise missing("job", job_id)
+    dataset_id, resolved = found
     if resolved is None:
         raise Refused(
             409,
@@ -135,4 +149,4 @@ def usable(service: Service, job_id: str) -> tuple[Job, ResolvedSpec]:
             "this job was trained by version 0.1: its checkpoints can be downloaded, but this version does not predict "
             "with them, export or fork them; submit its spec again",
         )
-    return found, ResolvedSpec.model_validate(resolved)
+    return Trained(dataset_id, resolved)

@@ -18,6 +18,11 @@ class Buildable(Part):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
 
+    @classmethod
+    def listed_inputs(cls) -> dict[str, list[str]]:
+        """Names of the inputs that it reads, and the kinds of tensors that each may be; empty if it reads none."""
+        return {}
+
 
 class Registry(Generic[P]):
     """The parts of one folder below `models/parts`, by kind. The folder is read once, at the first look-up."""
@@ -76,6 +81,7 @@ class Registry(Generic[P]):
                 exports=sorted(getattr(part, "exports", ())),
                 tasks=sorted(getattr(part, "tasks", ())),
                 direction=getattr(part, "direction", None),
+                inputs=part.listed_inputs() if issubclass(part, Buildable) else {},
             )
             for part in self
         ]

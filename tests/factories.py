@@ -71,14 +71,17 @@ def a_worker(
 
 
 def a_spec(**parts: Any) -> dict[str, Any]:
-    """A job spec as it is stored, with the given fields on top."""
+    """A job spec as it is sent, with the given fields on top."""
     return {
         "architecture": {"kind": "mlp"},
         "dataset": {"id": "iris"},
-        "checkpoints": {"mode": "min"},
-        "tags": {},
         **parts,
     }
+
+
+def a_filled_spec(spec: dict[str, Any]) -> dict[str, Any]:
+    """What stands in a spec once it is resolved, and need not be sent."""
+    return {"checkpoints": {"mode": "min"}, "hyperparameters": {}, "tags": {}, **spec}
 
 
 def a_submission(
@@ -100,7 +103,7 @@ def a_submission(
     return jobs.Submission(
         key_id=key_id or a_key(tx),
         spec=spec or a_spec(tags=tags or {}),
-        resolved={"spec": spec or a_spec(tags=tags or {})},
+        resolved={"spec": a_filled_spec(spec or a_spec(tags=tags or {}))},
         plan={"steps": steps, "trainings": trainings, "directions": {"loss": "min", "accuracy": "max"}},
         dataset_id=dataset_id or a_dataset(tx),
         device=device,

@@ -117,6 +117,7 @@ from collections.abc import Mapping
 from typing import ClassVar, Literal
 
 import torch
+from pydantic import Field
 from torch import nn
 
 from models.parts.architecture import Architecture, InputKind, Recipe
@@ -141,7 +142,7 @@ class WordsAndNumbers(Architecture):
     recipe: ClassVar[Recipe] = Recipe("adam", lr=0.05, epochs=60, batch_size=16)
 
     kind: Literal["words_and_numbers"] = "words_and_numbers"
-    width: int = 4
+    width: int = Field(4, ge=1, le=64, description="size of a word's embedding")
 
     @property
     def inputs(self) -> Mapping[str, frozenset[InputKind]]:
@@ -215,12 +216,23 @@ with kit.installation(Path(sys.argv[1])) as house, house.client() as client:
     told["goldens"] = sorted(goldens)
     (y,) = session.run(["outputs"], {name: goldens[name] for name in told["inputs"]})
     told["gap"] = float(np.abs(y - goldens["outputs"]).max())
-    fork = client.post(f"/v1/jobs/{job['id']}/fork", json={"spec": {"hyperparameters": {"epochs": 1}}}).json()
+    wider = "review,length,liked,more\\n" + "".join(f"{a},{b},{c},{len(a)}\\n" for a, b, c in rows)
+    other = kit.upload(client, "wider.csv", wider.encode())["id"]
+    # By loader processes, and on a dataset that has a column more.
+    change = {"hyperparameters": {"epochs": 1}, "dataset": {"id": other}, "resources": {"data_workers": 1}}
+    fork = client.post(f"/v1/jobs/{job['id']}/fork", json={"spec": change}).json()
     kit.train(house.settings)
-    told["fork"] = client.get(f"/v1/jobs/{fork['id']}").json()["state"]
+    told["fork"] = client.get(f"/v1/jobs/{fork['id']}").json()
+    (listed,) = (
+        part for part in client.get("/v1/catalog").json()["architectures"] if part["kind"] == "words_and_numbers"
+    )
+    told["listed"] = listed["inputs"]
+    texts = "title,body,n,liked\\n" + "".join(f"{a},{a} again {at},{at},{c}\\n" for at, (a, _, c) in enumerate(rows))
+    two_texts = {"id": kit.upload(client, "texts.csv", texts.encode())["id"]}
     refused = {}
     for name, choice, augmentations in (
         ("no text", {**data, "inputs": ["length"]}, []),
+        ("two texts", two_texts, []),
         ("unknown input", data, [{"kind": "noise", "input": "pixels"}]),
         ("mixed", data, [{"kind": "mixup", "input": "numbers"}]),
     ):
@@ -280,7 +292,10 @@ def test_a_dropped_architecture_with_two_inputs(told: dict[str, Any]) -> None:
     job = told["job"]
     assert job["state"] == "succeeded", job["error"]
     assert job["spec"]["dataset"]["inputs"] == ["review", "length"]
-    assert told["answers"] == ["yes", "no"] and told["fork"] == "succeeded"
+    assert told["answers"] == ["yes", "no"]
+    assert told["fork"]["state"] == "succeeded", told["fork"]["error"]
+    assert told["fork"]["spec"]["dataset"]["inputs"] == ["review", "length"]
+    assert told["listed"] == {"words": ["text"], "numbers": ["vector"]}
     assert told["exports"] == {"onnx": 200, "pt2": 200}
     assert told["inputs"] == {"words": "tensor(int64)", "numbers": "tensor(float)"}
     assert told["goldens"] == ["numbers", "outputs", "words"] and told["gap"] < 1e-5
@@ -293,6 +308,7 @@ def test_what_two_inputs_cannot_do_is_refused(told: dict[str, Any]) -> None:
             "/architecture/kind",
             "words_and_numbers learns from text inputs for 'words'; this dataset offers duration",
         ],
+        "two texts": ["/dataset/inputs", "'words' reads one column; choose one of title, body"],
         "unknown input": [
             "/hyperparameters/augmentations/0/input",
             "words_and_numbers has no input called 'pixels'",

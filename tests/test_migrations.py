@@ -1,5 +1,6 @@
 """The migrations make the tables that the code knows, and take them away again."""
 
+import json
 import re
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from api.schema import MIGRATIONS, upgrade
 from athanor.version import __version__
 from models.records.database import Database
 from models.records.tables import Base
+from tests.factories import a_filled_spec, a_job, a_spec
 
 ROOT = Path(__file__).parents[1]
 COMMA = re.compile(r",(?![^(]*\))")
@@ -116,6 +118,18 @@ def test_down_and_up_again(empty: Database) -> None:
         assert set(inspect(empty.engine).get_table_names()) == {*Base.metadata.tables, "alembic_version"}
         run(empty, config(), "base")
         assert inspect(empty.engine).get_table_names() == ["alembic_version"]
+
+
+def test_a_job_of_this_version_keeps_its_filled_spec_on_the_way_down(empty: Database) -> None:
+    """Version 0.1 knows no other."""
+    upgrade(empty)
+    with empty.writing() as tx:
+        job_id = a_job(tx)
+    run(empty, config(), "0004")
+    with empty.engine.connect() as connection:
+        spec = connection.execute(text("SELECT spec FROM jobs WHERE id = :id"), {"id": job_id}).scalar_one()
+    spec = json.loads(spec) if isinstance(spec, str) else spec
+    assert spec == {**a_filled_spec(a_spec(tags={})), "checkpoints": {}}
 
 
 def test_an_upgrade_of_what_is_new_does_nothing(empty: Database) -> None:

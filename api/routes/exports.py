@@ -89,8 +89,8 @@ def _answer(
 def _export(
     service: Service, job_id: str, checkpoint_id: str, format: ExportFormat, folder: Path
 ) -> tuple[Order, Exported]:
-    job, resolved = submission.usable(service, job_id)
-    architecture = resolved.spec.architecture
+    resolved = submission.usable(service, job_id).spec()
+    job, architecture = submission.job(service, job_id), resolved.spec.architecture
     if format not in architecture.exports:
         raise SpecError(
             "?format",

@@ -48,7 +48,8 @@ def create(
     said = f"{job_id} {wanted.model_dump_json(exclude_unset=True)}"
     if not validate_only and (made := submission.earlier(service, response, caller, said, idempotency_key)):
         return made
-    parent, _ = submission.usable(service, job_id)
+    submission.usable(service, job_id)
+    parent = submission.job(service, job_id)
     spec = _spec(parent, wanted)
     _check_folds(parent, spec)
     with tempfile.TemporaryDirectory(dir=service.settings.scratch) as name:

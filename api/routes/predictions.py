@@ -12,8 +12,7 @@ from pydantic import Field
 from api import submission
 from api.deps import Parts, Service, missing
 from api.routes.checkpoints import find, take
-from athanor.contract import Generation, Job, Predictions
-from models.planning.resolve import ResolvedSpec
+from athanor.contract import Generation, Predictions
 from models.records import datasets
 from models.serving.prediction import MAX_ROWS, Predictor
 
@@ -47,24 +46,24 @@ def create(
 
     The answer has one prediction for each row: a label with probabilities, a value, tags, or text.
     """
-    job, resolved = submission.usable(service, job_id)
+    trained = submission.usable(service, job_id)
     with service.database.reading() as tx:
         checkpoint_id = find(tx, job_id, checkpoint).id
     with _lock:
         predictor = _loaded.get(checkpoint_id)
         if predictor is None:
-            checkpoint_id, predictor = _load(service, job, resolved, checkpoint)
+            checkpoint_id, predictor = _load(service, job_id, trained, checkpoint)
             _loaded[checkpoint_id] = predictor
     answer = Predictions(checkpoint_id=checkpoint_id, predictions=predictor.answer(asked.rows, asked.generation()))
     # Serialized here: FastAPI writes null for a number that is not finite in an untyped field.
     return Response(answer.model_dump_json(), media_type="application/json")
 
 
-def _load(service: Service, job: Job, resolved: ResolvedSpec, wanted: str) -> tuple[str, Predictor]:
+def _load(service: Service, job_id: str, trained: submission.Trained, wanted: str) -> tuple[str, Predictor]:
     with service.database.reading() as tx:
-        dataset = datasets.get(tx, job.dataset_id)
+        dataset = datasets.get(tx, trained.dataset_id)
     if dataset is None:
-        raise missing("job", job.id)
+        raise missing("job", job_id)
     with tempfile.TemporaryDirectory(dir=service.settings.scratch) as folder:
-        taken = take(service, job.id, wanted, Path(folder))
-        return taken.id, Predictor.load(resolved, dataset.schema_, Path(folder))
+        taken = take(service, job_id, wanted, Path(folder))
+        return taken.id, Predictor.load(trained.spec(), dataset.schema_, Path(folder))

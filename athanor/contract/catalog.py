@@ -21,6 +21,10 @@ class PartInfo(Answer):
         default_factory=list, description="architectures: the formats in which a checkpoint can be exported"
     )
     tasks: list[str] = Field(default_factory=list, description="losses, metrics, targets: the tasks they are for")
+    inputs: dict[str, list[str]] = Field(
+        default_factory=dict,
+        description="architectures: the inputs by name, and the kinds of tensors that each may be; one input is x",
+    )
     direction: Direction | None = Field(
         None, description="metrics: whether a lower (min) or higher (max) value is better"
     )

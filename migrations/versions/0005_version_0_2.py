@@ -52,6 +52,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    fill_in_specs()
     op.drop_column("jobs", "resolved")
     op.drop_index("ix_jobs_state", "jobs")
     op.drop_column("jobs", "desired_by")
@@ -59,6 +60,21 @@ def downgrade() -> None:
     _change_jobs(_say_less)
     fold_members()
     forget_numbers()
+
+
+def fill_in_specs() -> None:
+    """What 0.1 reads has every default in it: the spec that was resolved takes the place of the one that was sent."""
+    resolved = sa.table("jobs", sa.column("id", sa.String), sa.column("spec", sa.JSON), sa.column("resolved", sa.JSON))
+    bind, newest = op.get_bind(), ""
+    while rows := bind.execute(
+        sa.select(resolved.c.id, resolved.c.resolved)
+        .where(resolved.c.id > newest, resolved.c.resolved.is_not(None))
+        .order_by(resolved.c.id)
+        .limit(BATCH)
+    ).all():
+        for row in rows:
+            bind.execute(sa.update(resolved).where(resolved.c.id == row.id).values(spec=row.resolved["spec"]))
+        newest = rows[-1].id
 
 
 def _say_more(spec: dict[str, Any], plan: dict[str, Any]) -> dict[str, Any]:

@@ -102,6 +102,10 @@ class Architecture(Buildable, ABC):
         """
         return {ONLY: self.accepts}
 
+    @classmethod
+    def listed_inputs(cls) -> dict[str, list[str]]:
+        return {name: sorted(kinds) for name, kinds in cls.model_validate({}).inputs.items()}
+
     def build(self, inputs: Inputs, outputs: int) -> nn.Module:
         """A module from x_B… to y_BK, or to y_BTK where inputs.per_word. Raises SpecError.
 

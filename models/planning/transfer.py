@@ -36,7 +36,7 @@ class Start:
         return cls(Preparation.model_validate_json(preparation.read_text()), shapes)
 
     def choose(self, spec: JobSpec, schema: Schema) -> JobSpec:
-        """The spec with the columns of a table that the parent learned from, where it names none. Raises SpecError."""
+        """The spec with the columns that the parent learned from by name, where it names none. Raises SpecError."""
         if spec.architecture.recipe is COUNTED:
             raise SpecError(
                 "/architecture/kind",
@@ -45,9 +45,11 @@ class Start:
                 suggestion="submit a job of its own",
             )
         encoder, choice = self.preparation.encoder, spec.dataset
-        if encoder.form == "stream" or not encoder.is_table or choice.inputs is not None or choice.input is not None:
+        if choice.inputs is not None or choice.input is not None:
             return spec
-        # Numbers stand before categories in a network; here all are named as they stand in the table.
+        # A single text or image is whatever column of its kind the dataset has.
+        if encoder.form == "stream" or (encoder.form == "columns" and not encoder.is_table):
+            return spec
         wanted = [column.name for column in encoder.columns]
         there = {column.name for column in schema.columns}
         if missing := [name for name in wanted if name not in there]:

@@ -60,9 +60,13 @@ def best_mode(tx: Session, job_id: str) -> Direction | None:
     return found
 
 
-def resolved(tx: Session, job_id: str) -> dict[str, Any] | None:
-    """What a job's spec was resolved to; None for an unknown id, and for a job of version 0.1."""
-    return tx.scalar(select(Job.resolved).where(Job.id == job_id))
+def resolved(tx: Session, job_id: str) -> tuple[str, dict[str, Any] | None] | None:
+    """The id of a job's dataset, and what its spec was resolved to: None of a job of version 0.1.
+
+    None for an unknown id.
+    """
+    row = tx.execute(select(Job.dataset_id, Job.resolved).where(Job.id == job_id)).first()
+    return (row.dataset_id, row.resolved) if row else None
 
 
 def state(tx: Session, job_id: str) -> State | None:

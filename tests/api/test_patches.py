@@ -149,7 +149,15 @@ def test_a_field_takes_the_place_of_its_rival(section: str, given: dict[str, Any
 
 @pytest.mark.parametrize(
     "patch",
-    [{"dataset": 3}, {"hyperparameters": []}, {"dataset": None}, {"architecture": "mlp"}, {"x": {"kind": 1}}, {}],
+    [
+        {"kind": "x"},
+        {"dataset": 3},
+        {"hyperparameters": []},
+        {"dataset": None},
+        {"architecture": "mlp"},
+        {"x": {"kind": 1}},
+        {},
+    ],
 )
 def test_a_patch_that_makes_no_sense_is_merged_all_the_same(patch: dict[str, Any]) -> None:
     """The validation that follows says what is wrong with it."""

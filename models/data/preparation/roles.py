@@ -122,6 +122,12 @@ def _suggested(target: Column) -> type[Target]:
 
 
 def _check_level(asked: type[Target], architecture: Architecture) -> None:
+    if asked.per_word() and len(architecture.inputs) > 1:
+        raise SpecError(
+            "/architecture/kind",
+            f"{architecture.kind} reads several inputs, and {asked.task} is of the words of one",
+            code="wrong_task",
+        )
     if asked.level not in architecture.levels:
         tasks = sorted(part.task for part in TARGETS if part.level in architecture.levels)
         raise SpecError(
@@ -183,15 +189,20 @@ def _inputs(
     if choice.input is not None:
         named = [find_column(schema, choice.input, "/dataset/input")]
     else:
-        named = [find_column(schema, name, f"/dataset/inputs/{at}") for at, name in enumerate(choice.inputs or [])]
+        there = {column.name: column for column in schema.columns}
+        named = [
+            there.get(name) or find_column(schema, name, f"/dataset/inputs/{at}")
+            for at, name in enumerate(choice.inputs or [])
+        ]
     if any(column.name in taken for column in named):
         where = "/dataset/input" if choice.input is not None else "/dataset/inputs"
         raise SpecError(where, "the target and the split column cannot be inputs", code="leak")
     columns = named or [column for column in schema.columns if column.name not in taken and not _counts_rows(column)]
     chosen: dict[str, InputColumns] = {}
+    # By their names: to compare whole descriptions of thousands of columns takes minutes.
+    read: set[str] = set()
     for name, accepts in architecture.inputs.items():
-        left = [column for column in columns if all(column not in each.columns for each in chosen.values())]
-        found = _fitting(left, accepts)
+        found = _fitting([column for column in columns if column.name not in read], accepts)
         if not found:
             kinds = sorted({column.kind for column in columns})
             wanted = " or ".join(sorted(accepts)) + (" inputs" if name == ONLY else f" inputs for '{name}'")
@@ -203,18 +214,26 @@ def _inputs(
                 suggestion="GET /v1/catalog says what each architecture takes",
             )
         chosen[name] = InputColumns(accepts, found)
-    read = [column for each in chosen.values() for column in each.columns]
-    if odd := [column for column in named if column not in read]:
+        read |= {column.name for column in found}
+    if odd := [column for column in named if column.name not in read]:
+        others = [column.name for each in chosen.values() for column in each.columns]
         raise SpecError(
             "/dataset/inputs",
             f"'{odd[0].name}' ({odd[0].kind}) does not mix with the others",
             code="mixed",
-            suggestion="learn from " + " and ".join(f"'{column.name}'" for column in read[:10]) + " alone",
+            suggestion="learn from " + " and ".join(f"'{name}'" for name in others[:10]) + " alone",
         )
-    for each in chosen.values():
+    for name, each in chosen.items():
         if not each.is_table and len(each.columns) > 1:
             several = ", ".join(column.name for column in each.columns)
-            raise SpecError("/dataset/input", f"choose one of {several}", code="ambiguous")
+            if len(chosen) == 1:
+                raise SpecError("/dataset/input", f"choose one of {several}", code="ambiguous")
+            raise SpecError(
+                "/dataset/inputs",
+                f"'{name}' reads one column; choose one of {several}",
+                code="ambiguous",
+                suggestion="name the columns of all inputs in dataset.inputs",
+            )
     return chosen
 
 
