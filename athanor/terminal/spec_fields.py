@@ -73,11 +73,19 @@ def groups(schema: Schema) -> list[str]:
 def show(field: Field, catalog: Catalog) -> RenderableType:
     """A table of the fields of a group, of the kinds of a part, or of the single value."""
     heading = Text(field.path, style="bold")
-    shelved = {part.kind: part.summary for parts in catalog.shelves().values() for part in parts}
     kinds = field.kinds
+    # Of the shelf that has them all: parts of two shelves may have the same kind.
+    shelved = next(
+        (
+            {part.kind: part.summary for part in parts}
+            for parts in catalog.shelves().values()
+            if {*kinds} <= {part.kind for part in parts}
+        ),
+        {},
+    )
     if not field.variants:
         return Group(heading, _table([_row(field.path.rpartition(".")[2], field.schema, False, field.root)]))
-    if len(kinds) > 1 and all(kind in shelved for kind in kinds):
+    if len(kinds) > 1 and shelved:
         table = _columns("kind", "description")
         for kind in kinds:
             table.add_row(Text(kind), Text(shelved[kind]))

@@ -20,7 +20,7 @@ NO_CUDA = (
     "CUDA device, or submit the job with resources.device = auto"
 )
 ALL_BUSY = "every worker that can run it is busy"
-ONE_IS_FREE = "a worker is free: it takes jobs in the order of the queue"
+ONE_IS_FREE = "a worker is free and takes it in a moment"
 
 
 @dataclass(frozen=True)

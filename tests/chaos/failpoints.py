@@ -118,7 +118,7 @@ POINTS: dict[str, Failpoint] = {
         1,
     ),
     "points-before-commit": Failpoint(
-        13, "worker", "models.records.metrics:append", "after", kill, "a worker in the middle of writing points", 2
+        13, "worker", "models.records.metrics:append", "after", kill, "a worker in the middle of writing points", 4
     ),
     "beat": Failpoint(13, "worker", f"{JOBS}:beat", "before", kill, "a worker that keeps its lease"),
     "data-worker": Failpoint(
