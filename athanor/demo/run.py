@@ -72,10 +72,10 @@ def run(out: Path) -> int:
     try:
         console.print("[bold]Athanor[/]: a service on this machine, two jobs, two sets of weights.\n")
         with service(workers=2) as client:
-            console.print(f"[green]✓[/] a service of its own answers at {client.url} ({_since(started)})")
+            console.print(f"[green]✓[/] a temporary service is ready at {client.url} ({_since(started)})")
             tell(client, out, console)
-        console.print(f"[green]✓[/] service stopped, its folder removed; all of it took {_since(started)}")
-        console.print("\nYour own: [bold]athanor up[/], then [bold]athanor submit job.json --watch[/]")
+        console.print(f"[green]✓[/] service stopped, its folder removed; the demo took {_since(started)}")
+        console.print("\nTrain your own model: [bold]athanor up[/], then [bold]athanor submit job.json --watch[/]")
         return 0
     except KeyboardInterrupt:
         Console(stderr=True).print("\ninterrupted; the service was stopped and its folder removed")
@@ -94,7 +94,7 @@ def tell(client: Client, out: Path, console: Console) -> None:
     ids = {}
     for name, spec in SPECS.items():
         ids[name] = client.submit(spec).id
-        # Printed whole, for this is what a reader would POST.
+        # Printed in full, so that a reader can POST the same.
         console.print(f"[green]✓[/] POST /v1/jobs {escape(json.dumps(spec))}", soft_wrap=True)
     console.print()
     jobs = _train(client, ids, console)
@@ -123,7 +123,7 @@ def _train(client: Client, ids: dict[str, str], console: Console) -> dict[str, J
 
 
 def _results(client: Client, jobs: dict[str, Job]) -> Table:
-    table = Table("job", "test accuracy", "majority class", "best epoch", title="on rows never trained on")
+    table = Table("job", "test accuracy", "majority class", "best epoch", title="results on test rows")
     for name, job in jobs.items():
         accuracy = job.latest.get("test/accuracy")
         if accuracy is None:
@@ -137,7 +137,7 @@ def _results(client: Client, jobs: dict[str, Job]) -> Table:
 
 
 def majority(client: Client, dataset: str) -> float:
-    """The share of rows that always naming the most frequent class gets right."""
+    """The accuracy of always predicting the most frequent class."""
     schema = client.dataset(dataset).schema_
     counts = next((column.counts for column in schema.columns if column.name == schema.target), None)
     if not counts:
@@ -158,18 +158,19 @@ def _take(client: Client, job: Job, path: Path, console: Console) -> None:
 
 
 def _ask(client: Client, jobs: dict[str, Job], console: Console) -> None:
-    table = Table("asked", "answer", "how sure")
-    for sentence, said in zip(SENTENCES, client.predict(jobs["docstrings"].id, SENTENCES).predictions, strict=True):
-        table.add_row(sentence, *_verdict(said))
+    table = Table("input", "prediction", "probability")
+    answers = client.predict(jobs["docstrings"].id, SENTENCES).predictions
+    for sentence, prediction in zip(SENTENCES, answers, strict=True):
+        table.add_row(sentence, *_label(prediction))
     rows = [[[INK[dot] for dot in line] for line in drawing.split()] for drawing in PICTURES.values()]
-    for digit, said in zip(PICTURES, client.predict(jobs["digits"].id, rows).predictions, strict=True):
-        table.add_row(f"a {digit}, drawn by hand on 8 by 8 dots", *_verdict(said))
+    for digit, prediction in zip(PICTURES, client.predict(jobs["digits"].id, rows).predictions, strict=True):
+        table.add_row(f"a {digit}, drawn by hand on 8 by 8 dots", *_label(prediction))
     console.print(table)
 
 
-def _verdict(said: dict[str, Any]) -> tuple[str, str]:
-    label = str(said["label"])
-    return f"[bold]{escape(label)}[/]", f"{said['probabilities'][label]:.0%}"
+def _label(prediction: dict[str, Any]) -> tuple[str, str]:
+    label = str(prediction["label"])
+    return f"[bold]{escape(label)}[/]", f"{prediction['probabilities'][label]:.0%}"
 
 
 def _curves(client: Client, jobs: dict[str, Job], path: Path, console: Console) -> None:

@@ -1,4 +1,4 @@
-"""A column of a schema by its name, or a refusal that says which names there are."""
+"""Look up a column of a schema by its name."""
 
 from difflib import get_close_matches
 
@@ -7,7 +7,7 @@ from models.errors import SpecError
 
 
 def find_column(schema: Schema, name: str, pointer: str) -> Column:
-    """Raises SpecError at `pointer`, which is where the spec names the column."""
+    """The column called `name`. Raises SpecError at `pointer`, with a similar name or a list of the names."""
     for column in schema.columns:
         if column.name == name:
             return column

@@ -1,4 +1,4 @@
-"""A dataset between its file and a tensor: columns in Arrow, described by a schema."""
+"""A dataset in memory: Arrow columns, described by a schema."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ Rows = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Layout:
-    """How one row of a fixed-size column is laid out: images are uint8 [H, W, C], arrays float32 [*shape]."""
+    """The layout of one row of a fixed-size column: images are uint8 [H, W, C], arrays are float32 [*shape]."""
 
     kind: Literal["image", "array"]
     shape: tuple[int, ...]
@@ -33,13 +33,13 @@ class Layout:
         return int(np.prod(self.shape)) * np.dtype(self.dtype).itemsize
 
     def unpack(self, values: pa.Array) -> npt.NDArray[np.generic]:
-        """Cells of this layout, none of them null, as [N, *shape]; memory is shared."""
+        """Cells of this layout as [N, *shape]. None may be null. The result shares the memory of `values`."""
         size = int(np.prod(self.shape))
         flat = np.frombuffer(values.buffers()[1], dtype=self.dtype)
         return flat[values.offset * size : (values.offset + len(values)) * size].reshape(len(values), *self.shape)
 
     def pack(self, value: object, low: float, high: float) -> bytes | None:
-        """One cell from a list of numbers, or of lists; None where they are not as many, or not within the bounds."""
+        """One cell from a nested list of numbers; None if the shape is wrong or a number is outside of [low, high]."""
         try:
             array = np.asarray(value, dtype=np.float64)
         except (TypeError, ValueError, OverflowError):
@@ -50,11 +50,11 @@ class Layout:
 
 @dataclass
 class Source:
-    """A stream of raw rows, as a format reader or a built-in set gives them.
+    """A stream of raw rows from a format reader or a built-in dataset.
 
     Every batch has the same columns. A column with a layout is fixed-size binary; the others are strings, whole or
-    floating numbers, booleans, or lists of strings. A missing value is null. `untyped` strings may be numbers, as in a
-    CSV. `warnings`, and the numbers of rows left out in `skipped`, grow while batches are read.
+    floating numbers, booleans, or lists of strings. A missing value is null. If `untyped`, strings may be numbers, as
+    in a CSV. `warnings` and `skipped` (the numbers of rows that were left out) grow while batches are read.
     """
 
     batches: Iterator[pa.RecordBatch]
@@ -68,7 +68,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Table:
-    """All rows of a dataset in memory. Columns are asked for in the form their kind has."""
+    """All rows of a dataset in memory. Each method returns a column in one form; the kind decides which one fits."""
 
     schema: Schema
     data: pa.Table
@@ -91,11 +91,11 @@ class Table:
         return np.asarray(array.to_numpy(zero_copy_only=False), dtype=np.float64)
 
     def strings(self, name: str) -> list[str | None]:
-        """A category, text or number column as strings; a whole number reads '3', not '3.0'."""
+        """A category, text or number column as strings; a whole number is '3', not '3.0'."""
         return [None if value is None else str(value) for value in self.data[name].to_pylist()]
 
     def tokens(self, name: str) -> list[list[str] | None]:
-        """A tokens column: a list of words a row."""
+        """A tokens column: a list of words per row."""
         return list(self.data[name].to_pylist())
 
     def arrays(self, name: str) -> npt.NDArray[np.generic]:
@@ -107,7 +107,7 @@ class Table:
 
 
 def part_of(value: str) -> Literal["train", "val", "test"] | None:
-    """What a cell of the split column means."""
+    """The part that a cell of the split column names; None if it names none."""
     match value.strip().lower():
         case "train" | "training":
             return "train"

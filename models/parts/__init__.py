@@ -1,1 +1,1 @@
-"""What a spec can name: a folder a shelf, a file a part, and beside the folders the base class of each."""
+"""The parts that a spec can name. Each shelf is a folder, each part a file; the base classes are beside the folders."""

@@ -35,12 +35,12 @@ def examples(inputs: NamedInputs, rows: int, device: torch.device | str = "cpu")
 
 
 MANY_EPOCHS = 200
-"""More passes over a few rows would cost more in checkpoints than they teach."""
+"""The most epochs that `least_steps` can lead to: with very few rows, checkpoints would take most of the time."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """The training an architecture does well with when the user says nothing."""
+    """Default hyperparameters of an architecture."""
 
     optimizer: str
     lr: float
@@ -50,55 +50,56 @@ class Recipe:
     weight_decay: float = 0.0
     clip_norm: float | None = None
     most_inputs: int | None = None
-    """`lr` is for so many; with more it falls in proportion, where a step of all weights at once would be too far."""
+    """`lr` is for at most so many numbers in a row. With more numbers the rate is proportionally lower: every input
+    moves its weight in each step, so the outputs would change too much."""
     least_steps: int = 0
-    """Where `epochs` are fewer steps than this, there are more of them: few rows are to be learned to the end too."""
+    """The least number of steps. With few rows, more epochs than `epochs` are used to reach it."""
 
     def lr_of(self, inputs: int) -> float:
-        """The learning rate for rows of so many numbers, to two digits."""
+        """The learning rate for rows of `inputs` numbers, rounded to two digits."""
         if self.most_inputs is None or inputs <= self.most_inputs:
             return self.lr
         return float(f"{self.lr * self.most_inputs / inputs:.2g}")
 
     def epochs_of(self, steps_per_epoch: int) -> int:
-        """How many, for a training part of so many batches."""
+        """The number of epochs for a training part of `steps_per_epoch` batches."""
         return max(self.epochs, min(MANY_EPOCHS, math.ceil(self.least_steps / steps_per_epoch)))
 
 
 COUNTED = Recipe("", lr=0.0, epochs=1, batch_size=32)
-"""The recipe where nothing descends: what the architecture builds is `Counted`, and a batch is for evaluation."""
+"""The recipe of architectures that build a `Counted` module: no optimizer, and batches only for evaluation."""
 
 
 class Architecture(Buildable, ABC):
-    """A network: from inputs to K outputs a row (classes, or one value).
+    """A network from inputs to K outputs per row (one per class, or one value).
 
-    One with a single input overrides `build`, and its modules have `forward(x)`. One with several overrides `inputs`
-    and `build_for`, and its modules have a keyword for each name: `forward(words, numbers)`.
+    An architecture with a single input overrides `build`; its modules have `forward(x)`. An architecture with several
+    inputs overrides `inputs` and `build_for`; its modules take each input by name: `forward(words, numbers)`.
     """
 
     accepts: ClassVar[frozenset[InputKind]]
-    """Kinds of tensors that it reads; of several inputs, those of any."""
+    """Kinds of tensors that it reads; with several inputs, the kinds of all of them."""
     levels: ClassVar[frozenset[AnswerLevel]] = frozenset({"row"})
-    """What it gives an answer for: a target asks for one of them."""
+    """What it can give an answer for. A target requires one of these levels."""
     recipe: ClassVar[Recipe]
     training_method: ClassVar[str] = "gradient_descent"
     """The file of `worker/training/methods/` that trains what this builds."""
     exports: ClassVar[frozenset[ExportFormat]] = frozenset({"onnx", "pt2", "bundle"})
-    """Formats a checkpoint can be exported in. A network that torch.export cannot follow has `bundle` alone."""
+    """Formats in which a checkpoint can be exported. A network that torch.export cannot trace has only `bundle`."""
 
     any_length: ClassVar[bool] = False
     """Whether a row may have more words than the inputs it was built for."""
 
     @property
     def reach(self) -> int:
-        """Tokens before a window that are shown with it, to a language model that looks back so far and no farther."""
+        """Tokens before a window that the network also reads; only for language models with a fixed context."""
         return 0
 
     @property
     def inputs(self) -> Mapping[str, frozenset[InputKind]]:
-        """Names of the tensors that its network reads, and the kinds that each may have.
+        """Names of the input tensors and the kinds that each may have.
 
-        Columns are given to the first input that takes them.
+        Each column goes to the first input that accepts it.
         """
         return {ONLY: self.accepts}
 
@@ -107,18 +108,18 @@ class Architecture(Buildable, ABC):
         return {name: sorted(kinds) for name, kinds in cls.model_validate({}).inputs.items()}
 
     def build(self, inputs: Inputs, outputs: int) -> nn.Module:
-        """A module from x_B… to y_BK, or to y_BTK where inputs.per_word. Raises SpecError.
+        """A module from x_B… to y_BK, or to y_BTK if inputs.per_word. Raises SpecError.
 
         Its weights are drawn from torch's global generator.
         """
         raise AssertionError(f"{self.kind} reads several inputs")
 
     def build_for(self, inputs: NamedInputs, outputs: int) -> nn.Module:
-        """The same from all named inputs."""
+        """Like `build`, for all named inputs."""
         return self.build(only(inputs), outputs)
 
     def settled(self, causal: bool) -> Self:
-        """The same with every field filled in that depends on whether the next word is what is asked for."""
+        """A copy with defaults that depend on the task filled in. `causal`: the task is to predict the next token."""
         return self
 
     @classmethod
@@ -127,7 +128,7 @@ class Architecture(Buildable, ABC):
 
 
 class Counted(nn.Module, ABC):
-    """A language model that is made by reading the training text once. What it counts are buffers, 0 long at first."""
+    """A language model that reads the training text once and counts. Its counts are buffers, empty before that."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -135,15 +136,15 @@ class Counted(nn.Module, ABC):
 
     @abstractmethod
     def count(self, tokens_n: torch.Tensor) -> float:
-        """Read a text, its documents between end marks. Returns the mean of -log p of its tokens after the first."""
+        """Read a text with end marks between documents. Returns the mean of -log p of its tokens after the first."""
 
     @abstractmethod
     def most(self, tokens: int) -> int:
-        """How many numbers it keeps of so many tokens, at most; none is larger than eight bytes."""
+        """The most numbers that it stores for a text of `tokens` tokens. Each number has at most eight bytes."""
 
 
 def _make_room(module: nn.Module, saved: dict[str, torch.Tensor], prefix: str, *_rest: object) -> None:
-    """Buffers as long as what is about to be loaded into them."""
+    """Resize the buffers to the sizes in the state dict that is being loaded."""
     for name, buffer in list(module.named_buffers()):
         if prefix + name in saved:
             path, _, last = name.rpartition(".")

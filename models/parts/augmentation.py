@@ -19,7 +19,7 @@ class Augmentation(Buildable, ABC):
 
     accepts: ClassVar[frozenset[InputKind]]
     levels: ClassVar[frozenset[AnswerLevel]] = frozenset({"row"})
-    """Targets that stay true of changed examples: an answer a row, or one for each word or token."""
+    """The answer levels for which the target of a changed example stays correct."""
     mixes: ClassVar[bool] = False
     """Whether an example is mixed with another one, its partner. The targets are mixed in the same ratio."""
 
@@ -28,7 +28,7 @@ class Augmentation(Buildable, ABC):
     )
 
     def changes(self, inputs: NamedInputs) -> str | None:
-        """The name of the input that it changes; None where none fits, or several do and it names none."""
+        """The name of the input that it changes. None if no input fits, or if several fit and `input` is not set."""
         fitting = [name for name, each in inputs.items() if each.kind in self.accepts]
         if self.input is not None:
             return self.input if self.input in fitting else None

@@ -1,7 +1,7 @@
-"""Features: how a column becomes numbers. NumPy and Arrow alone, so that reading an upload brings no torch.
+"""Features: how a column becomes numbers. Uses NumPy and Arrow only, so that reading an upload imports no torch.
 
-A cell takes one road: `read` turns what an upload or a predict request holds into the column's own type, and `encode`
-of what `fit` learned turns that into numbers.
+Cells of uploads and of predict requests take the same path: `read` converts them to the type of the column, and the
+encoder from `fit` converts the result to numbers.
 
 Shape letters: N rows, F features, C channels, H height, W width, T words.
 """
@@ -29,16 +29,16 @@ Naming = Literal["classes", "whole numbers", "words"]
 
 @dataclass(frozen=True)
 class Observation:
-    """What a first reading of all rows shows of a column."""
+    """Facts about a column, collected in a first pass over all rows."""
 
     type: pa.DataType
-    """As the file has it."""
+    """The type in the file."""
     layout: Layout | None = None
-    """Of a fixed-size column."""
+    """The layout of a fixed-size column."""
     numeric: bool = False
-    """Every string is a numeral, and there is one at least."""
+    """Every string is a numeral, and there is at least one."""
     distinct: int | None = None
-    """Of strings; None where they are too many to count, or too long for the name of a class."""
+    """Number of distinct strings; None if there are too many, or if one is too long for the name of a class."""
     present: int = 0
     """Rows with a value."""
     words: int = 0
@@ -48,11 +48,11 @@ class Observation:
     named: bool = False
     """The column is called like a target."""
     fitting: frozenset[str] = frozenset()
-    """Kinds of features that every string of the column fits."""
+    """Kinds of the features whose `fits` accepted every string of the column."""
 
 
 class CellError(ValueError):
-    """A JSON cell that the column cannot hold. `row` counts from 0; the message goes on after the column's name."""
+    """A JSON cell that the column cannot read. `row` counts from 0; the message continues after the column's name."""
 
     def __init__(self, row: int, message: str) -> None:
         super().__init__(message)
@@ -71,17 +71,17 @@ class Encoder(Learned, ABC):
 
     @abstractmethod
     def encode(self, table: Table) -> npt.NDArray[np.generic]:
-        """x_N… of the column, whose cells were read."""
+        """x_N… of the column. Its cells must have been read."""
 
     def for_column(self, column: Column) -> "Encoder | str":
-        """The same for a column of another dataset; a sentence where that column is not what was learned from."""
+        """This encoder for a column of another dataset, or an error message if that column is of another type."""
         if column.kind != self.reads:
-            return f"'{column.name}' is a {column.kind} column; the parent learned it as a {self.reads}"
+            return f"'{column.name}' is a {column.kind} column; the parent learned from a {self.reads} column"
         return self.model_copy(update={"name": column.name})
 
     @property
     def reads(self) -> str:
-        """The kind of feature whose columns it encodes."""
+        """The kind of the columns that it encodes."""
         return self.kind
 
     @classmethod
@@ -91,53 +91,53 @@ class Encoder(Learned, ABC):
 
 
 ENCODERS: dict[str, type[Encoder]] = {}
-"""By kind; complete once FEATURES was looked at."""
+"""Encoder classes by kind. The table is complete after the first use of FEATURES."""
 
 
 class Feature(Buildable, ABC):
     """How a column is recognized, read, described and encoded."""
 
     precedence: ClassVar[int]
-    """Which of the features that recognize a column takes it: the one with the lowest number."""
+    """If several features recognize a column, the one with the lowest number is used."""
     side_by_side: ClassVar[bool] = False
-    """Whether several columns of this kind are one vector. Otherwise a network reads a single one."""
+    """Whether several columns of this kind are joined into one vector. Otherwise a network reads only one column."""
     place: ClassVar[int] = 0
-    """Among columns that are one vector, those with lower numbers come first."""
+    """The order of columns within a vector: lower numbers come first."""
     is_target: ClassVar[bool] = False
     """Whether the intake may suggest such a column as the target."""
     repeats: ClassVar[bool] = False
-    """Whether cells repeat so often that a file with a dictionary is smaller."""
+    """Whether values repeat often, so that dictionary encoding makes the file smaller."""
     counts_values: ClassVar[bool] = True
     """Whether the description counts distinct values."""
     names: ClassVar[Naming | None] = None
-    """What the description lists as classes, where they are few."""
+    """What the description lists as classes, if there are few."""
 
     @classmethod
     def fits(cls, values: pa.Array) -> bool:
-        """Whether each of these strings, of which none is null, may be of this kind.
+        """Whether all of these strings may be of this kind. None of them is null.
 
-        Asked of every batch of a column until the answer is no; `Observation.fitting` says what came of it.
+        Called for every batch of a column until it returns false. `Observation.fitting` holds the result.
         """
         return False
 
     @classmethod
     @abstractmethod
     def recognizes(cls, seen: Observation) -> bool:
-        """Whether a column that looks so is one of this kind."""
+        """Whether a column with these facts is of this kind."""
 
     @abstractmethod
     def read(self, values: pa.Array, column: Column) -> pa.Array:
-        """Cells as they were written, in the type that the column has; what is missing is null.
+        """Convert cells from the file to the type of the column. Missing values are null.
 
-        Raises ArrowInvalid for a cell that is none of this kind.
+        Raises ArrowInvalid for a cell of another kind.
         """
 
     @abstractmethod
     def cells(self, values: Sequence[Any], column: Column) -> pa.Array:
-        """JSON values of a predict request as a file would hold them, for `read`. Raises CellError."""
+        """Convert JSON values of a predict request to the form in a file, for `read`. Raises CellError."""
 
     def show(self, value: Any, column: Column) -> JsonValue:
-        """A cell of the file as somebody would send it in JSON."""
+        """A cell of the file as a JSON value for a predict request."""
         shown: JsonValue = value
         return shown
 
@@ -146,28 +146,28 @@ class Feature(Buildable, ABC):
         return self.show(value, column)
 
     def numbers(self, values: pa.Array, column: Column) -> Reals | None:
-        """All numbers of cells that were read and are not null, for range and spread; None where there are none."""
+        """All numbers in cells that were read and are not null, for range and std; None if the kind has no numbers."""
         return None
 
     def words(self, values: pa.Array) -> list[list[str]] | None:
-        """The words of cells that were read and are not null; None where there are none."""
+        """The words in cells that were read and are not null; None if the kind has no words."""
         return None
 
     def characters(self, values: pa.Array) -> list[str] | None:
-        """The texts of cells that were read and are not null, where their characters count."""
+        """The texts in cells that were read and are not null; None if the kind counts no characters."""
         return None
 
     @abstractmethod
     def input_kind(self, column: Column, accepts: frozenset[InputKind]) -> InputKind:
-        """The kind of tensor that the column becomes for a network that accepts these."""
+        """The kind of tensor that the column becomes for a network that accepts `accepts`."""
 
     @abstractmethod
     def expect(self, column: Column, accepts: frozenset[InputKind]) -> Inputs:
-        """The tensor as the column's description lets us expect it; a vocabulary is at most that of all rows."""
+        """The tensor to expect from the column's description. The vocabulary is an upper bound: that of all rows."""
 
     @abstractmethod
     def fit(self, table: Table, column: Column, train: Rows, accepts: frozenset[InputKind]) -> Encoder:
-        """Learn from the training rows. `table` holds cells that were read."""
+        """Learn from the training rows. The cells in `table` must have been read."""
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
@@ -183,18 +183,18 @@ def of(column: Column) -> Feature:
 
 
 def recognize(seen: Observation) -> type[Feature]:
-    """The feature of a column that looks so. Text takes every string, so there is always one."""
+    """The feature for a column with these facts. There is always one, because text accepts every string."""
     return next(each for each in sorted(FEATURES, key=lambda each: each.precedence) if each.recognizes(seen))
 
 
 def read(table: Table, columns: Sequence[Column]) -> Table:
-    """The same table with the cells of these columns read by their features; others are left out."""
+    """A table of these columns only, with their cells read by their features."""
     cells = {column.name: of(column).read(table.data[column.name].combine_chunks(), column) for column in columns}
     return Table(table.schema, pa.table(cells))
 
 
 def json_kind(value: Any) -> str:
-    """What kind of JSON a value is, in words."""
+    """The JSON type of a value, in words for an error message."""
     if isinstance(value, list):
         odd = [each for each in value if not is_text(each)]
         return f"a list with {json_kind(odd[0]) if not isinstance(odd[0], list) else 'a list'}" if odd else "a list"
@@ -203,5 +203,5 @@ def json_kind(value: Any) -> str:
 
 
 def is_text(value: Any) -> bool:
-    """Whether UTF-8 can hold a string: JSON can also write half of a surrogate pair."""
+    """Whether a value is a string that UTF-8 can encode. JSON strings can contain a single surrogate, UTF-8 cannot."""
     return isinstance(value, str) and not any("\ud800" <= letter <= "\udfff" for letter in value)

@@ -1,4 +1,4 @@
-"""The tensors that a network reads, described without torch.
+"""Descriptions of the input tensors of a network, without torch.
 
 Shape letters: B rows of a batch, F features, C channels, H height, W width, T words.
 """
@@ -10,7 +10,7 @@ from typing import Literal
 
 InputKind = Literal["vector", "image", "text"]
 AnswerLevel = Literal["row", "word", "token"]
-"""What there is an answer for: a row, each of its words, or what comes after each of its tokens."""
+"""A network gives one answer per row, one per word, or one per token (the next token)."""
 
 
 @dataclass(frozen=True)
@@ -21,11 +21,11 @@ class Inputs:
     shape: tuple[int, ...]
     vocabulary: int = 0
     rare: int = 2**31
-    """Words from this number on were seen once in training."""
+    """Words with this number or a higher one occur once in the training part."""
     per_word: bool = False
-    """One answer a word, y_BTK, instead of one a row."""
+    """One answer per word, y_BTK, instead of one per row."""
     causal: bool = False
-    """No answer may depend on later words: the next word is what is asked for."""
+    """No answer may depend on later words, because the task is to predict the next word."""
 
     @property
     def features(self) -> int:
@@ -34,14 +34,14 @@ class Inputs:
 
 
 NamedInputs = Mapping[str, Inputs]
-"""All that a network reads, by names that are identifiers and never those of columns."""
+"""All inputs of a network by name. Names are identifiers, never column names."""
 
 ONLY = "x"
-"""The name of an input that is the only one."""
+"""The name of the input of a network with a single input."""
 
 
 def only(inputs: NamedInputs) -> Inputs:
-    """The single one of a network that reads nothing else."""
+    """The input of a network with a single input."""
     (one,) = inputs.values()
     return one
 
@@ -52,7 +52,7 @@ def numbers(inputs: NamedInputs) -> int:
 
 
 def side_by_side(inputs: Sequence[Inputs]) -> Inputs:
-    """Several vectors as one, x_BF, in their order; a single input is itself."""
+    """Several vectors joined into one, x_BF, in order. A single input is returned as it is."""
     if len(inputs) == 1:
         return inputs[0]
     return Inputs("vector", (sum(each.features for each in inputs),))

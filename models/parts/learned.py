@@ -1,4 +1,4 @@
-"""What a part learns from the training rows before the first step. It travels with the checkpoint as JSON."""
+"""State that a part learns from the training rows before the first step. The checkpoint stores it as JSON."""
 
 from pydantic import BaseModel, ConfigDict
 

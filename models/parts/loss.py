@@ -21,7 +21,7 @@ class Loss(Buildable, ABC):
         """From outputs y_BK and targets (class numbers t_B, or values t_B) to a scalar, the mean over rows."""
 
     def build_for(self, counts_K: torch.Tensor | None) -> Criterion:
-        """The same, given the number of training rows per class; losses with class weights need it."""
+        """Like `build`, with the number of training rows per class, which losses with class weights need."""
         return self.build()
 
     @classmethod

@@ -1,4 +1,4 @@
-"""Metrics: how good outputs are, in one number.
+"""Metrics: one number for the quality of outputs.
 
 Shape letters: B rows, T words or tokens, K outputs.
 """
@@ -14,31 +14,31 @@ from models.registry import Buildable, Registry
 
 Direction = Literal["min", "max"]
 LOSS: Direction = "min"
-"""Every loss is a number to make small."""
+"""A lower loss is better."""
 
 
 @dataclass(frozen=True)
 class Meaning:
-    """What the numbers of outputs and targets stand for."""
+    """The meaning of the numbers in outputs and targets."""
 
     unit: float = 1.0
-    """What a difference of 1 is in the target's own unit."""
+    """The size of a difference of 1, in the target's own unit."""
     names: tuple[str, ...] = ()
-    """Of the classes or tags, in the order of the outputs."""
+    """Names of the classes or tags, in the order of the outputs."""
 
 
 class Metric(Buildable, ABC):
-    """How good outputs are, in one number."""
+    """One number for the quality of outputs."""
 
     direction: ClassVar[Direction]
     tasks: ClassVar[frozenset[str]]
-    """Tasks that are evaluated by it. A target may name it for a task of its own."""
+    """Tasks that use this metric. A target may also name it in its own `metrics`."""
     statistics: ClassVar[tuple[str, ...]]
-    """Names of the numbers that the figure follows from."""
+    """Names of the numbers from which the metric is computed."""
     additive: ClassVar[bool] = True
-    """Whether the statistics of batches can be added up to those of the whole."""
+    """Whether the statistics of a dataset are the sums of those of its batches."""
     each_step: ClassVar[bool] = False
-    """Whether training steps are measured by it too, in the series train/…"""
+    """Whether training steps report it too, in the series train/…"""
 
     @abstractmethod
     def count(self, y: torch.Tensor, t: torch.Tensor, meaning: Meaning) -> list[float]:
@@ -46,10 +46,10 @@ class Metric(Buildable, ABC):
 
     @abstractmethod
     def conclude(self, statistics: Sequence[float], meaning: Meaning) -> float | None:
-        """The figure. None where it is undefined."""
+        """The metric from its statistics. None if it is undefined."""
 
     def measure(self, y: torch.Tensor, t: torch.Tensor, meaning: Meaning) -> float | None:
-        """The figure of outputs y_BK or y_BTK and targets t_B or t_BT. None where it is undefined."""
+        """The metric of outputs y_BK or y_BTK and targets t_B or t_BT. None if it is undefined."""
         return self.conclude(self.count(y, t, meaning), meaning)
 
     @classmethod
@@ -61,7 +61,7 @@ METRICS: Registry[Metric] = Registry("metrics")
 
 
 def direction(series: str) -> Direction | None:
-    """Which way a series such as val/accuracy improves. None of a series that is no loss and no metric."""
+    """Whether lower or higher values of a series such as val/accuracy are better. None for other series."""
     name = series.rpartition("/")[2]
     if name == "loss":
         return LOSS

@@ -1,4 +1,4 @@
-"""Optimizers: how gradients become steps."""
+"""Optimizers: update rules."""
 
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar
@@ -19,11 +19,11 @@ class Optimizer(Buildable, ABC):
         0.0, ge=0, le=1000, description="factor of the L2 term that weight decay adds to the gradient"
     )
     full_batch: ClassVar[bool] = False
-    """Whether a step is made from the whole training part, whatever batch_size says."""
+    """Whether each step uses the whole training part; `batch_size` is then ignored."""
 
     @property
     def states(self) -> int:
-        """Numbers kept per parameter, for the memory estimate."""
+        """Numbers of optimizer state per parameter, for the memory estimate."""
         return 2
 
     @abstractmethod
@@ -31,11 +31,14 @@ class Optimizer(Buildable, ABC):
         """The torch optimizer over `parameters`, or over groups of them."""
 
     def groups(self, model: nn.Module) -> list[dict[str, Any]]:
-        """The parameters of a network, for `build`: one group, where the rule treats all of them alike."""
+        """Parameter groups of a network, for `build`: one group unless the rule treats parameters differently."""
         return [{"params": list(model.parameters())}]
 
     def over(self, model: nn.Module, *, decay_biases: bool = True) -> torch.optim.Optimizer:
-        """The torch optimizer over what is trained. Biases and normalization are what has at most one dimension."""
+        """The torch optimizer over the trainable parameters.
+
+        Without `decay_biases`, parameters of at most one dimension (biases, normalization) have no weight decay.
+        """
         groups = [group for group in map(_trained, self.groups(model)) if group["params"]]
         return self.build(groups if decay_biases else [half for group in groups for half in _halves(group)])
 
@@ -45,12 +48,12 @@ class Optimizer(Buildable, ABC):
 
 
 def _trained(group: dict[str, Any]) -> dict[str, Any]:
-    """A group without its frozen parameters: they are neither decayed nor given a state."""
+    """A group without its frozen parameters, which get neither weight decay nor optimizer state."""
     return {**group, "params": [parameter for parameter in group["params"] if parameter.requires_grad]}
 
 
 def _halves(group: dict[str, Any]) -> list[dict[str, Any]]:
-    """The parameters of a group that weight decay pulls at, and those that it leaves alone."""
+    """Split a group into parameters with and without weight decay."""
     pulled = [parameter for parameter in group["params"] if parameter.dim() > 1]
     left = [parameter for parameter in group["params"] if parameter.dim() <= 1]
     halves = [{**group, "params": pulled}, {**group, "params": left, "weight_decay": 0.0}]

@@ -11,9 +11,9 @@ from models.registry import Buildable, Registry
 
 @dataclass(frozen=True)
 class ReduceOnPlateau:
-    """How the rate falls: by `factor`, down to `least`, after more than `patience` evaluations without improvement.
+    """Multiply the rate by `factor`, down to `least`, after more than `patience` evaluations without improvement.
 
-    An improvement is a change for the better of more than `threshold`.
+    A change counts as an improvement if it is larger than `threshold`.
     """
 
     factor: float
@@ -42,7 +42,7 @@ class Schedule(Buildable, ABC):
         return self.shape(step - self.warmup_steps, max(1, steps - self.warmup_steps))
 
     def reduce_on_plateau(self) -> ReduceOnPlateau | None:
-        """How the rate falls when evaluations stop improving; None where it does not."""
+        """The reduction when evaluations stop improving; None for schedules without one."""
         return None
 
     @classmethod

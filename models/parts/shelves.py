@@ -1,4 +1,4 @@
-"""All shelves. A new shelf is one line here."""
+"""All shelves. A new shelf needs one line here."""
 
 from typing import Any
 
@@ -31,4 +31,4 @@ SHELVES: dict[str, Registry[Any]] = {
         DATASETS,
     )
 }
-"""By the name of their folder, in the order of the catalog."""
+"""Shelves by the name of their folder, in the order of the catalog."""

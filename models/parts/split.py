@@ -1,4 +1,4 @@
-"""Splits: which rows are learned from, which choose on the way, and which test. NumPy alone."""
+"""Splits: which rows are for training, validation and test. Uses NumPy only."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -38,24 +38,24 @@ class Sizes:
 class Split(Buildable, ABC):
     """How the rows of a dataset are divided into a training, a validation and a test part.
 
-    A job has `trainings` of them, one after the other, numbered from 0 as `fold`. The same spec on the same data always
-    gives the same rows.
+    A split defines `trainings` divisions, numbered from 0 as `fold`; a job trains them one after the other. The same
+    spec on the same data always gives the same rows.
     """
 
     divides_text: ClassVar[bool] = False
-    """Whether one running text can be divided too. It has no rows: `text_sizes` and `divide_text` say how."""
+    """Whether it can also divide one running text, with `text_sizes` and `divide_text`."""
 
     @property
     def trainings(self) -> int:
-        """Trainings of a job, one after the other."""
+        """The number of trainings of a job."""
         return 1
 
     def reads(self, schema: Schema) -> str | None:
-        """The column whose values divide the rows. It is no input."""
+        """The column whose values divide the rows, if any. It cannot be an input."""
         return None
 
     def check(self, schema: Schema, *, running_text: bool) -> None:
-        """Raises SpecError, with a pointer into the spec, where such a dataset cannot be divided in this way."""
+        """Raises SpecError, with a pointer into the spec, if this split cannot divide such a dataset."""
         if running_text and not self.divides_text:
             fitting = [part.model_fields["kind"].default for part in SPLITS if part.divides_text]
             raise SpecError(
@@ -66,32 +66,32 @@ class Split(Buildable, ABC):
             )
 
     def check_sizes(self, rows: int, sizes: Sequence[Sizes]) -> None:
-        """Raises SpecError where so few rows cannot be divided. `sizes` are those of each training."""
+        """Raises SpecError if there are too few rows to divide. `sizes` has one entry per training."""
         return None
 
     @abstractmethod
     def sizes(self, rows: int, counts: Mapping[str, int], fold: int = 0) -> Sizes:
-        """Rows of each part without reading them.
+        """The number of rows of each part, computed without reading the rows.
 
-        Both `rows` and `counts`, the rows of each value of the column that it reads, are of rows with a target.
+        `rows` is the number of rows with a target. `counts` has the same number for each value of the split column.
         """
 
     @abstractmethod
     def divide(self, rows: Rows, strata: Labels, values: Sequence[str | None] | None, fold: int = 0) -> Division:
-        """Divide row numbers, given in ascending order.
+        """Divide row numbers, which are in ascending order.
 
-        `strata` has a label for every row of the table: parts can have the same share of each. `values` are those of
-        the column that it reads, for every row of the table.
+        `strata` has a label for every row of the table; a stratified split gives each part the same share of each
+        label. `values` has the value of the split column for every row of the table.
         """
 
     def text_sizes(self, tokens: int, rows: int, counts: Mapping[str, int]) -> Sizes:
-        """Tokens of each part of a running text of so many rows, joined by line breaks."""
+        """The number of tokens of each part of a running text of `rows` rows, joined by line breaks."""
         raise AssertionError(f"{self.kind} divides rows")
 
     def divide_text(
         self, texts: Sequence[str], values: Sequence[str | None] | None, tokenize: Tokenize
     ) -> tuple[list[str], list[str], list[str]]:
-        """Tokens of train, val and test of one running text: `texts` are its rows, to be joined by line breaks."""
+        """Tokens of train, val and test of one running text. Line breaks join its rows, `texts`."""
         raise AssertionError(f"{self.kind} divides rows")
 
     @classmethod
@@ -100,17 +100,17 @@ class Split(Buildable, ABC):
 
 
 def default_split(schema: Schema) -> Split:
-    """The split of a job that names none: what the files said themselves, else a holdout."""
+    """The split of a job that names none: the one in the dataset's files, else a holdout."""
     return SPLITS["holdout" if schema.part is None else "given"].model_validate({})
 
 
 def share(share: float, rows: int) -> int:
-    """Rows, or tokens, that make up a share: at least one where any was asked for and there are three to divide."""
+    """The number of rows or tokens in a share. A share above 0 of three or more rows is at least one row."""
     return max(round(share * rows), 1 if share > 0 and rows >= 3 else 0)
 
 
 def shares(tokens: int, val: float, test: float) -> Sizes:
-    """Tokens of train, val and test, one after the other in a text."""
+    """The number of tokens of train, val and test, which follow each other in a text."""
     last = share(test, tokens)
     middle = min(share(val, tokens), tokens - last)
     return Sizes(tokens - middle - last, middle, last)

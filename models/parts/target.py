@@ -1,7 +1,7 @@
-"""Targets: what is asked of a network, and how its outputs become answers.
+"""Targets: what a network predicts, and how its outputs become answers.
 
-A `Target` is the part: what a task is. A `FittedTarget` is what it learned from the rows of one column; it travels with
-the checkpoint as JSON.
+A `Target` is the part, which defines a task. A `FittedTarget` is what it learned from the rows of one column; the
+checkpoint stores it as JSON.
 
 Shape letters: N rows, B rows of a batch, T words or tokens, K outputs.
 """
@@ -33,14 +33,14 @@ Rows = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Language:
-    """How a text is read for its next token. Numbers 0 to 2 pad, are unknown, and end a document."""
+    """How language modeling reads a text. Token 0 is padding, 1 is the unknown token, 2 ends a document."""
 
     tokens: str
     """The tokenizer."""
     documents: Literal["stream", "lines"]
     context: int
     reach: int = 0
-    """Tokens that are shown before each window."""
+    """Tokens before each window that the network also reads."""
 
     @property
     def tokenizer(self) -> Tokenizer:
@@ -60,7 +60,7 @@ class Pairs(Protocol):
 
 
 class FittedTarget(Learned, ABC):
-    """A target that was fitted to the rows of a job. Each kind names its task in a field that is always the same."""
+    """A target that was fitted to the rows of a job. The field `task` is a constant of each class."""
 
     task: str
 
@@ -72,17 +72,17 @@ class FittedTarget(Learned, ABC):
 
     @property
     def part(self) -> "type[Target]":
-        """What the task is."""
+        """The target of the task."""
         return target_of(self.task)
 
     @property
     def column(self) -> str | None:
-        """The column of the dataset that was learned. None where the input is its own target."""
+        """The target column. None if the input is its own target."""
         return None
 
     @property
     def meaning(self) -> Meaning:
-        """What the numbers of outputs and targets stand for."""
+        """The meaning of the numbers in outputs and targets."""
         return Meaning()
 
     @abstractmethod
@@ -91,18 +91,18 @@ class FittedTarget(Learned, ABC):
 
     @abstractmethod
     def decode(self, y_NK: torch.Tensor, words_N: Sequence[int]) -> list[dict[str, Any]]:
-        """Outputs y_N… as one answer a row. `words_N` are the words of each row, where there is an answer for each."""
+        """One answer per row from outputs y_N…. `words_N` is the number of words of each row, for answers per word."""
 
     @abstractmethod
     def baseline(self, train: Pairs, part: Pairs) -> dict[str, float]:
-        """Metrics over `part` of the answers that counting `train` gives."""
+        """Metrics over `part` of a constant answer taken from `train`, without a network."""
 
     @abstractmethod
     def reuse(self, column: Column, words: str) -> Self | None:
-        """The same for the target column of another job, whose input column is `words`; None where answers differ."""
+        """This target for another job with the target `column` and the input `words`; None if its answers differ."""
 
     def criterion(self, loss: Criterion) -> Criterion:
-        """The loss over rows, or over words and tokens alone where there is an answer for each."""
+        """The loss over rows; for answers per word or token, over all words or tokens except padding."""
         if not self.part.per_word():
             return loss
 
@@ -117,11 +117,11 @@ class FittedTarget(Learned, ABC):
         return self._measured(self.part.measures(), y, t)
 
     def measure_step(self, y: torch.Tensor, t: torch.Tensor) -> dict[str, float]:
-        """The metrics of a training step: those that take no longer than it does."""
+        """The metrics of a training step: only those that are fast to compute."""
         return self._measured(tuple(each for each in self.part.measures() if each.each_step), y, t)
 
     def count(self, y: torch.Tensor, t: torch.Tensor) -> list[float]:
-        """Sums over a batch, to be added up over all: how many targets, and the statistics of every metric."""
+        """The number of targets in a batch and the statistics of every metric. Add them up over all batches."""
         t = t[:, : y.shape[1]] if self.part.per_word() else t
         found = [float((t >= 0).sum()) if self.part.per_word() else float(len(t))]
         for each in self.part.measures():
@@ -129,7 +129,7 @@ class FittedTarget(Learned, ABC):
         return found
 
     def conclude(self, sums: list[float]) -> dict[str, float]:
-        """The metrics that follow from what `count` gave, added up."""
+        """The metrics from the sums of `count` over all batches."""
         found, start = {}, 1
         for each in self.part.measures():
             stop = start + len(each.statistics)
@@ -144,31 +144,31 @@ class FittedTarget(Learned, ABC):
 
 
 class Target(Buildable, ABC):
-    """What a network is asked to predict: how it is encoded, learned, measured and decoded."""
+    """What a network predicts, and how it is encoded, learned, measured and decoded."""
 
     task: ClassVar[str]
     tasks: ClassVar[frozenset[str]]
-    """The task alone: what the catalog says of it."""
+    """The task, as a set, for the catalog."""
     level: ClassVar[AnswerLevel] = "row"
     fitted: ClassVar[type[FittedTarget]]
     metrics: ClassVar[tuple[str, ...]]
-    """Metrics that the task is evaluated by, before any others that name the task."""
+    """Metrics of the task. Metrics that name the task themselves follow."""
     losses: ClassVar[tuple[str, ...]]
-    """Losses that fit, the default first, beside any others that name the task."""
+    """Losses that fit, the default first. Losses that name the task themselves follow."""
     series: ClassVar[str] = "val/loss"
-    """What best means, where the spec does not say it."""
+    """The default series that decides which checkpoint is the best."""
     baseline_kind: ClassVar[str]
-    """What the answers are that take no learning."""
+    """The name of the baseline, for example the majority class."""
     outputs_are: ClassVar[str]
-    """What the numbers of an output mean, in the words of the model card."""
+    """The meaning of the outputs, for the model card."""
     has_classes: ClassVar[bool] = False
-    """Whether a target is the number of a class: losses may weigh classes by how many rows or words they have."""
+    """Whether a target is the number of a class. Losses can then weight classes by their frequency."""
     stratifies: ClassVar[bool] = False
-    """Whether a split can keep the shares of its values equal in every part."""
+    """Whether a split can stratify by its values."""
     self_supervised: ClassVar[bool] = False
-    """Whether the input is its own target: the network goes on with a text instead of answering rows."""
+    """Whether the input is its own target: the network continues a text."""
     options: ClassVar[tuple[str, ...]] = ()
-    """Fields of the dataset choice that are for this task alone."""
+    """Fields of the spec's `dataset` that only this task uses."""
 
     @classmethod
     def per_word(cls) -> bool:
@@ -177,7 +177,7 @@ class Target(Buildable, ABC):
 
     @classmethod
     def sums_up(cls) -> bool:
-        """Whether outputs are too large to be held together, so that batches are evaluated one by one."""
+        """Whether the outputs of a part are too large for memory, so that each batch is measured separately."""
         return cls.level == "token"
 
     @classmethod
@@ -187,40 +187,40 @@ class Target(Buildable, ABC):
 
     @classmethod
     def directions(cls) -> dict[str, Direction]:
-        """Which way each measure of an evaluation improves: the loss first."""
+        """For the loss and each metric of an evaluation, whether lower or higher is better. The loss is first."""
         return {"loss": LOSS, **{each.kind: each.direction for each in cls.measures()}}
 
     @classmethod
     def fitting_losses(cls) -> list[str]:
-        """Kinds of the losses that fit, the default first where the others do not name the task."""
+        """Kinds of the losses that fit. The target's own come first, except those that name the task themselves."""
         others = [each.model_fields["kind"].default for each in LOSSES if cls.task in each.tasks]
         return list(dict.fromkeys((*(name for name in cls.losses if name not in others), *others)))
 
     @classmethod
     def recognize(cls, column: Column) -> float:
-        """How clearly a column asks for this task, from 0 to 1; the clearest wins. At 0 the spec must name the task."""
+        """How well a column suits this task, from 0 to 1. The highest wins; at 0 the spec must name the task."""
         return 0.0
 
     @classmethod
     @abstractmethod
     def check(cls, column: Column) -> None:
-        """Raises SpecError where the column cannot be this target."""
+        """Raises SpecError if the column cannot be this target."""
 
     @classmethod
     def check_inputs(cls, inputs: Sequence[Column]) -> None:
-        """Raises SpecError where these inputs cannot answer it, whatever the network."""
+        """Raises SpecError if no network can predict the target from these inputs."""
 
     @classmethod
     @abstractmethod
     def outputs(cls, column: Column, language: Language | None) -> int:
-        """K, as far as the schema tells."""
+        """K, or an upper bound of it, from the schema."""
 
     @classmethod
     @abstractmethod
     def fit(cls, table: Table, column: Column, train: Rows, inputs: Inputs, words: str) -> FittedTarget:
-        """Learn how to encode. Classes and tags are those of all rows, a scale is that of the training rows.
+        """Learn how to encode the column. Classes and tags are those of all rows; a scale is from the training rows.
 
-        `inputs` is what the network reads, and `words` the first column of it.
+        `inputs` describes the network's input, and `words` is its first column.
         """
 
     @classmethod
@@ -234,12 +234,12 @@ TARGETS: Registry[Target] = Registry("targets")
 
 @cache
 def target_of(task: str) -> type[Target]:
-    """The target of a task. Raises KeyError for a task that no target has."""
+    """The target of a task. Raises KeyError for an unknown task."""
     return {part.task: part for part in TARGETS}[task]
 
 
 def chosen(task: str) -> type[Target]:
-    """The same for a task that a spec names. Raises SpecError."""
+    """The target of a task that a spec names. Raises SpecError for an unknown task."""
     try:
         return target_of(task)
     except KeyError:
@@ -256,17 +256,17 @@ def _measures(part: type[Target]) -> tuple[Metric, ...]:
     others = [each.model_fields["kind"].default for each in METRICS if part.task in each.tasks]
     named = dict.fromkeys((*part.metrics, *others))
     found = tuple(METRICS[name].model_validate({}) for name in named)
-    # What is evaluated batch by batch has the metrics that add up, and no others.
+    # A part that is evaluated batch by batch can only have metrics whose statistics add up.
     return tuple(each for each in found if each.additive) if part.sums_up() else found
 
 
 def fitted_union() -> Any:
-    """The pydantic type of any fitted target, told apart by `task`."""
+    """The pydantic union of all fitted targets, with `task` as the discriminator."""
     return Annotated[Union[tuple(part.fitted for part in TARGETS)], Field(discriminator="task")]  # noqa: UP007
 
 
 def wrong_column(column: Column) -> SpecError:
-    """The refusal of a column that no task takes as its target."""
+    """The error for a column that cannot be the target of any task."""
     return SpecError(
         "/dataset/target",
         f"'{column.name}' is a {column.kind} column; a target is a number or a category",

@@ -1,4 +1,4 @@
-"""Tokenizers: how a text is cut into tokens, and joined again. They need no torch."""
+"""Tokenizers: split a text into tokens and join them again. They need no torch."""
 
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar
@@ -8,10 +8,10 @@ from models.registry import Buildable, Registry
 
 
 class Tokenizer(Buildable, ABC):
-    """Cuts texts into tokens. Its kind and fields travel with the checkpoint."""
+    """Splits texts into tokens. The checkpoint stores its kind and fields."""
 
     min_count: ClassVar[int] = 1
-    """A token that the training part has fewer times counts as unknown to a language model."""
+    """A language model treats a token that is rarer than this in the training part as unknown."""
 
     @abstractmethod
     def tokens(self, text: str) -> list[str]:
@@ -19,15 +19,15 @@ class Tokenizer(Buildable, ABC):
 
     @abstractmethod
     def tokens_with_breaks(self, text: str) -> list[str]:
-        """The tokens of a running text, a line break being a token of its own."""
+        """The tokens of a running text. Each line break is a token."""
 
     @abstractmethod
     def join(self, tokens: list[str]) -> str:
-        """Tokens as text again."""
+        """The text of a list of tokens."""
 
     @abstractmethod
     def counted(self, column: Column) -> tuple[int, int]:
-        """Distinct tokens of a column of text, and tokens of all its rows, as its description says."""
+        """The numbers of distinct tokens and of all tokens in a text column, from its description."""
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:

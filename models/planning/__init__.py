@@ -1,1 +1,1 @@
-"""From a spec to something that can run: resolve it, rehearse it, freeze parameters, start from a checkpoint."""
+"""Plan a job: resolve its spec, rehearse it, freeze parameters, start from a checkpoint."""

@@ -1,4 +1,4 @@
-"""Parameters that training leaves as they are: no gradient, no state, no decay."""
+"""Freeze parameters: they get no gradient, no optimizer state and no weight decay."""
 
 from difflib import get_close_matches
 from itertools import accumulate
@@ -9,14 +9,14 @@ from models.errors import SpecError
 
 
 def freeze(model: nn.Module, starts: list[str]) -> None:
-    """Freeze every parameter whose name begins with one of `starts`, at a dot or as a whole. Raises SpecError."""
+    """Freeze every parameter whose name, or a prefix of it up to a dot, is one of `starts`. Raises SpecError."""
     parameters = dict(model.named_parameters())
     for at, start in enumerate(starts):
         chosen = [name for name in parameters if f"{name}.".startswith(f"{start}.")]
         if not chosen:
             raise SpecError(
                 f"/hyperparameters/freeze/{at}",
-                f"no parameter of the network is called '{start}', or begins so",
+                f"no parameter of the network has the name or the prefix '{start}'",
                 code="unknown_parameter",
                 suggestion=_near(start, list(parameters)),
             )

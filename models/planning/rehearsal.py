@@ -1,6 +1,6 @@
-"""A dry build on the meta device: what a job needs, and whether it can work at all, before it is queued.
+"""Build a job on the meta device before it is queued, to find out what it needs and whether it can work.
 
-Nothing is allocated: shapes alone are computed. The bounds in each part's spec keep the build itself small.
+Only shapes are computed, and no memory is allocated. The limits in each part's spec keep the build itself small.
 """
 
 from itertools import islice
@@ -32,9 +32,9 @@ processor; all others keep one for each number of their answer."""
 
 
 def rehearse(resolved: ResolvedSpec, schema: Schema, rows: int, limits: Limits, start: Start | None = None) -> Plan:
-    """Build a resolved spec without memory, and count. Raises SpecError where it cannot work.
+    """Build a resolved spec without memory, and estimate its cost. Raises SpecError if it cannot work.
 
-    `start` is the checkpoint that training begins with, where it does not begin with chance.
+    `start` is the checkpoint from which training starts; None for random weights.
     """
     spec, roles, folds = resolved.spec, resolved.roles_in(schema), resolved.sizes
     chosen, parts = spec.hyperparameters, folds[0]
@@ -60,12 +60,12 @@ def rehearse(resolved: ResolvedSpec, schema: Schema, rows: int, limits: Limits, 
     freeze(model, chosen.freeze)
     fresh = start.fresh(spec.architecture, inputs, outputs, same_answers) if start else []
     if stuck := [name for name, each in model.named_parameters() if name in fresh and not each.requires_grad]:
-        raise SpecError("/hyperparameters/freeze", f"{stuck[0]} is drawn anew here; frozen it would learn nothing")
+        raise SpecError("/hyperparameters/freeze", f"{stuck[0]} has random weights; frozen it would not learn")
     _check_bound(spec, model)
     if batch == 1 and any(isinstance(module, nn.BatchNorm1d) for module in model.modules()):
         raise SpecError(
             "/hyperparameters/batch_size",
-            "batch normalization compares the rows of a batch, and a single row with nothing",
+            "batch normalization needs two or more rows in a batch",
             code="too_few_rows",
             suggestion="2 or more, or architecture.normalization = none",
         )
@@ -87,7 +87,7 @@ def rehearse(resolved: ResolvedSpec, schema: Schema, rows: int, limits: Limits, 
         values, kept = 2 * values, 2 * kept
     held = parts.train + parts.val + parts.test if roles.language else rows
     resident = held * sum(each.features * (8 if each.kind == "text" else 4) for each in inputs.values())
-    # An evaluation's batches are no larger than a step's, and count as much as one.
+    # The batches of an evaluation are no larger than those of a step, so they need no more memory.
     memory = 4 * (values + activations + _kept_outputs(folds, inputs, outputs, roles)) + resident
     if memory > limits.max_memory_bytes:
         raise SpecError(

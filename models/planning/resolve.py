@@ -1,6 +1,6 @@
-"""From what was said to what is trained: every open choice of a spec is settled once, when it is submitted.
+"""Resolve a spec: every default is filled in once, when the spec is submitted.
 
-The result is stored with the job beside what was said. Trainers, predictions, exports and forks read it.
+The job stores the result beside the spec as it was sent. Trainers, predictions, exports and forks read the result.
 """
 
 from collections.abc import Sequence
@@ -38,19 +38,19 @@ class ResolvedRoles(BaseModel):
 
 
 class ResolvedSpec(BaseModel):
-    """A spec without an open choice, and what follows from it and from the dataset's description."""
+    """A spec with all defaults filled in, and what follows from it and from the dataset's description."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     spec: JobSpec
     roles: ResolvedRoles
     sizes: list[Sizes]
-    """Rows of each training: one, or of a cross-validation one a fold. Of a running text, windows."""
+    """Rows of each training (windows of a running text). A cross-validation has one training per fold."""
     steps: int
-    """Of all trainings together, as far as the description tells."""
+    """Steps of all trainings together, estimated from the description."""
     steps_per_epoch: int
     directions: dict[str, Direction]
-    """Measures of an evaluation, and which way each improves."""
+    """For each measure of an evaluation, whether lower or higher is better."""
 
     def roles_in(self, schema: Schema) -> Roles:
         """The columns themselves, from the schema that the spec was resolved with."""
@@ -74,9 +74,9 @@ class ResolvedSpec(BaseModel):
 
 
 def resolve(spec: JobSpec, schema: Schema, rows: int, start: Start | None = None) -> ResolvedSpec:
-    """Settle everything that a spec leaves open. Raises SpecError with a pointer to what cannot work.
+    """Fill in everything that a spec leaves open. Raises SpecError with a pointer to the field that cannot work.
 
-    `start` is the checkpoint that training begins with, where it does not begin with chance.
+    `start` is the checkpoint from which training starts; None for random weights.
     """
     said = spec.hyperparameters
     spec, roles = settle(start.choose(spec, schema) if start else spec, schema)
@@ -187,7 +187,7 @@ def _counting(given: Hyperparameters, architecture: Architecture) -> dict[str, A
 
 
 def _check_augmentations(augmentations: Sequence[Augmentation], roles: Roles, architecture: Architecture) -> None:
-    """Refuse what cannot change these inputs, or would change what is asked of them."""
+    """Raises SpecError for augmentations that cannot change these inputs, or that would make targets wrong."""
     inputs, mixed = foreseen(roles), None
     for place, each in enumerate(augmentations):
         where = f"/hyperparameters/augmentations/{place}"
@@ -230,7 +230,7 @@ def _check_augmentations(augmentations: Sequence[Augmentation], roles: Roles, ar
         if each.mixes and mixed is not None:
             raise SpecError(
                 f"{where}/kind",
-                f"{mixed} mixes the examples already; once is all",
+                f"{mixed} already mixes the examples; only one augmentation can",
                 code="wrong_augmentation",
                 suggestion="leave one of them out",
             )
@@ -244,7 +244,7 @@ def _check_augmentations(augmentations: Sequence[Augmentation], roles: Roles, ar
 
 
 def foreseen(roles: Roles) -> NamedInputs:
-    """The inputs as the schema lets us expect them; a vocabulary is at most what the whole dataset has."""
+    """The inputs to expect from the schema. A vocabulary is an upper bound: that of the whole dataset."""
     if roles.language is not None:
         tokens = Inputs("text", (roles.language.context,), vocabulary=roles.outputs, per_word=True, causal=True)
         return {ONLY: tokens}
@@ -253,14 +253,14 @@ def foreseen(roles: Roles) -> NamedInputs:
 
 
 def _long_enough(spec: JobSpec, rows: int) -> JobSpec:
-    """The spec with as many epochs as its recipe wants for so many rows to train on."""
+    """The spec with the number of epochs that the recipe wants for `rows` training rows."""
     chosen, recipe = spec.hyperparameters, spec.architecture.recipe
     epochs = recipe.epochs_of(steps_per_epoch(rows, chosen.batch_size or recipe.batch_size))
     return spec.model_copy(update={"hyperparameters": chosen.model_copy(update={"epochs": epochs})})
 
 
 def _sizes(spec: JobSpec, schema: Schema, rows: int, roles: Roles) -> list[Sizes]:
-    """Rows of each part, of every training that the job is made of."""
+    """The rows of each part, for every training of the job."""
     column = next((column for column in schema.columns if column.name == roles.part), None)
     counts = dict(zip(column.classes or [], column.counts or [], strict=True)) if column else {}
     split = spec.dataset.split

@@ -42,7 +42,7 @@ class Points:
 
 
 def join(parts: list[Points]) -> Points:
-    """One run of points after another; no parts make no points."""
+    """Concatenate points; no parts give no points."""
     if not parts:
         return Points.of([], [], [])
     return Points(

@@ -1,4 +1,4 @@
-"""Metric series: append a batch, cut off what a resume will do again, read a window.
+"""Metric series: append a batch, remove the points that a resume will compute again, read a window.
 
 Each point of a job has a sequence number: how many points the job had recorded when it came, itself included. Numbers
 are given under the lock on the job's row and never twice, so they are committed in their order, and a reader who has
@@ -25,7 +25,7 @@ from models.records.chunks import Points, Unreadable, extremes, join, pack, thin
 from models.records.tables import Chunk, Job, Series
 
 SEALED = 512
-"""Points at which a chunk is closed and the next begun."""
+"""The number of points at which a chunk is closed and the next one starts."""
 COMPACT = 4096
 """Points of a chunk made of closed ones: fewer rows to read a long series from."""
 
@@ -141,7 +141,7 @@ def _summarize(tx: Session, job_id: str, name: str, points: Points) -> None:
 
 
 def truncate(tx: Session, job_id: str, step: int) -> None:
-    """Forget every point after `step`: the attempt that resumes there will report it again.
+    """Delete every point after `step`: the attempt that resumes there will report them again.
 
     And every chunk there that cannot be read: a damaged row must not keep its job from being claimed.
     """
@@ -164,7 +164,7 @@ def truncate(tx: Session, job_id: str, step: int) -> None:
 
 
 def _telling(tx: Session, job_id: str, name: str) -> Iterator[Points]:
-    """The chunks that a summary needs, of however many: the one of the least value, of the greatest, and the last."""
+    """The chunks that a summary needs: those with the lowest and the highest value, and the last one."""
     here = (Chunk.job_id == job_id, Chunk.series == name)
     rows = tx.execute(select(Chunk.first_step, Chunk.vmin, Chunk.vmax).where(*here).order_by(Chunk.first_step)).all()
     finite = [row for row in rows if row.vmin is not None]
@@ -177,7 +177,7 @@ def _telling(tx: Session, job_id: str, name: str) -> Iterator[Points]:
 
 
 def _readable(chunks: Iterable[bytes]) -> Iterator[Points]:
-    """Without damaged ones: they must not keep anyone from the rest."""
+    """The chunks that can be unpacked; damaged ones are skipped."""
     for packed in chunks:
         with suppress(Unreadable):
             yield unpack(packed)

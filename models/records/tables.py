@@ -1,4 +1,4 @@
-"""Columns, constraints, indexes. Times are seconds since 1970 by the database's clock, so both databases add alike."""
+"""Columns, constraints, indexes. Times are seconds since 1970 by the database's clock, in both databases."""
 
 from typing import Any
 
@@ -43,7 +43,7 @@ class Base(DeclarativeBase):
 
 
 class Key(Base):
-    """An API key. The secret itself is nowhere: `sha256` is of 256 random bits, which no table of guesses holds."""
+    """An API key. Only the SHA-256 of the secret is stored; the secret has 256 random bits, so no salt is needed."""
 
     __tablename__ = "keys"
 
@@ -104,9 +104,9 @@ class Job(Base):
     key_id: Mapped[str] = mapped_column(ForeignKey("keys.id"))
     name: Mapped[str | None]
     spec: Mapped[dict[str, Any]]
-    """As it was sent. Of a job of version 0.1, with every default filled in."""
+    """The spec as it was sent; in a job of version 0.1, with all defaults filled in."""
     resolved: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
-    """What it was resolved to; None of a job of version 0.1."""
+    """The resolved spec; None for a job of version 0.1."""
     plan: Mapped[dict[str, Any]]
     dataset_id: Mapped[str] = mapped_column(ForeignKey("datasets.id"), index=True)
     origin: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))

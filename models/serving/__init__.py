@@ -1,1 +1,1 @@
-"""What trained networks are for: predictions and exports."""
+"""Use of trained networks: predictions and exports."""

@@ -1,4 +1,4 @@
-"""Answers from a checkpoint: raw rows in, the job's own preprocessing, labels or values out."""
+"""Predict with a checkpoint: raw rows in, the job's preprocessing, labels or values out."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,13 +29,13 @@ BATCH = 256
 
 @dataclass(frozen=True)
 class Predictor:
-    """A trained network that is ready to answer."""
+    """A trained network with its preprocessing."""
 
     module: nn.Module
     preparation: Preparation
     columns: list[Column]
     any_length: bool = False
-    """Whether it reads rows that are longer than all it was trained on."""
+    """Whether it reads rows that are longer than all training rows."""
 
     @classmethod
     def load(cls, resolved: ResolvedSpec, schema: Schema, folder: Path) -> "Predictor":
@@ -57,14 +57,14 @@ class Predictor:
             return self.preparation.encoder.encode(_table(rows, self.columns))
 
     def decode(self, rows: list[Any], y: torch.Tensor) -> list[dict[str, Any]]:
-        """Outputs y_N… of raw rows in the user's words."""
+        """Answers in the user's terms from outputs y_N… of raw rows."""
         target = self.preparation.target
         # Counted in the rows: what has no words was encoded as an unknown one.
         return target.decode(y, [len(self._words(row)) for row in rows] if target.part.per_word() else [])
 
     @torch.no_grad()
     def answer(self, rows: list[Any], how: Generation | None = None) -> list[dict[str, Any]]:
-        """One prediction a row; `how` is for languages. Raises SpecError with a pointer to what cannot be read."""
+        """One prediction per row; `how` is for language models. Raises SpecError with a pointer to the bad cell."""
         encoder = self.preparation.encoder
         if encoder.form == "stream":
             return self._continue(rows, how or Generation())
@@ -102,11 +102,11 @@ class Predictor:
         ]
         for row, place, each in bad[:1]:
             name = each.column_at(place)
-            what = f"'{name}' is too far from what was learned from: scaled, it is no finite number"
+            what = f"'{name}' is too far from the training values: scaled, it is not finite"
             raise SpecError(f"/rows/{row}", what, code="wrong_value")
 
     def _continue(self, rows: list[Any], how: Generation) -> list[dict[str, Any]]:
-        """What follows each prompt. Every row has a generator of its own, and does not depend on its neighbors."""
+        """The continuation of each prompt. Every row has its own generator, so rows do not affect each other."""
         if len(rows) * how.max_new_tokens > MAX_TOKENS:
             raise SpecError(
                 "/max_new_tokens",

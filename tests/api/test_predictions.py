@@ -75,11 +75,11 @@ SQUARE = np.zeros((8, 8), np.uint8)
 @pytest.mark.parametrize(
     ("row", "said"),
     [
-        (_file(np.zeros((8, 9), np.uint8)), "it has 8 × 9 pixels, and those learned from 8 × 8"),
+        (_file(np.zeros((8, 9), np.uint8)), "it has 8 × 9 pixels, but the training images have 8 × 8"),
         (_file(np.zeros((5000, 5000), np.uint8)), "it has 5000 × 5000 pixels"),
-        (_file(SQUARE)[:40], "not a whole PNG, JPEG or WebP image"),
-        (_file(SQUARE, "GIF"), "not a whole PNG, JPEG or WebP image"),
-        ("", "not a whole PNG, JPEG or WebP image"),
+        (_file(SQUARE)[:40], "not a complete PNG, JPEG or WebP image"),
+        (_file(SQUARE, "GIF"), "not a complete PNG, JPEG or WebP image"),
+        ("", "not a complete PNG, JPEG or WebP image"),
         ("digit.png", "it is not base64"),
         (_file(SQUARE)[:-1], "it is not base64"),
         ("data:image/png," + _file(SQUARE), "its data: URL is not in base64"),

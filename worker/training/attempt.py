@@ -1,4 +1,4 @@
-"""One attempt at one job: one fold after another, to the end or until told to stop."""
+"""One attempt at a job: train one fold after another, to the end or until told to stop."""
 
 from pathlib import Path
 from typing import Any
@@ -47,7 +47,7 @@ def _run_fold(
 ) -> int | None:
     """Train the next fold. Returns its steps, or None where it was told to stop.
 
-    A function of its own, so that the network and the data of a fold are gone before those of the next are built.
+    This is a separate function so that the network and data of a fold are freed before those of the next are built.
     """
     run = TrainingRun(work, completed, pipe, parent_watch, resume, best)
     return run.learner.config.batching.steps if run.run() else None

@@ -57,7 +57,7 @@ class Batch:
 
 
 class AugmentedBatches:
-    """Augmentations in their order, as batches. What a row becomes hangs on seed, epoch and its number alone."""
+    """Augmentations in their order, as batches. A changed row depends only on seed, epoch and its number."""
 
     def __init__(self, augmentations: Sequence[Augmentation], inputs: NamedInputs, seed: int) -> None:
         self.seed = seed

@@ -1,4 +1,4 @@
-"""The folds of a cross-validation that are over before the one that trains now."""
+"""The completed folds of a cross-validation."""
 
 from dataclasses import dataclass, field
 
@@ -10,7 +10,7 @@ class CompletedFolds:
     """Plain numbers: it is saved as JSON, beside the state of the loop."""
 
     folds: int = 0
-    """How many are over."""
+    """The number of completed folds."""
     steps: int = 0
     """Their steps, all together."""
     tests: list[Metrics] = field(default_factory=list)

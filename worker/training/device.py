@@ -1,4 +1,4 @@
-"""Devices: which there are, and how a trainer prepares the one it is given."""
+"""Devices: prepare a device for a trainer, and describe it."""
 
 import hashlib
 import platform
@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def prepare(seed: int, wanted: str) -> torch.device:
     """Settle the device, seeds and determinism of a trainer. Raises RuntimeError where CUDA is wanted and absent."""
     if wanted == "cuda" and not torch.cuda.is_available():
-        raise RuntimeError("the job wants a CUDA device and this worker has none")
+        raise RuntimeError("the job needs a CUDA device, but this worker has none")
     device = torch.device("cuda" if wanted != "cpu" and torch.cuda.is_available() else "cpu")
     random.seed(seed)
     np.random.seed(seed)

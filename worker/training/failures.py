@@ -46,7 +46,7 @@ def explain(error: Exception) -> dict[str, Any]:
         case OSError() if full_disk.is_to_blame(error):
             return {"code": full_disk.CODE, "message": str(error), "retryable": True}
     said = f"{type(error).__name__}: {error}"
-    message = f"a fault of the service: {said}; its log has more"
+    message = f"internal error: {said}; see the worker's log"
     return {"code": "internal", "message": message, "retryable": isinstance(error, OSError)}
 
 

@@ -1,4 +1,4 @@
-"""Batches in their order, each a function of the seed and its step alone.
+"""Batches in order. Each depends only on the seed and its step.
 
 So they can be made here or ahead of time, in any number of processes, and a resume asks for those that are left.
 
@@ -100,7 +100,7 @@ def load(batches: Batches, start: int) -> Iterator[Batch]:
             yield batches[step]
         return
     with warnings.catch_warnings():
-        # More than there are processors is the user's choice, and changes nothing but the time.
+        # The user may ask for more processes than processors; this only changes the time.
         warnings.filterwarnings("ignore", "This DataLoader will create", UserWarning)
         loaded: Any = iter(
             DataLoader(

@@ -1,4 +1,4 @@
-"""The training loop: a generator of steps. It knows torch and networks, and stopping is not asking for more.
+"""The training loop: a generator of steps. To stop training, stop iterating.
 
     for step in fit(learner, train, val):
         print(step.number, step.series)
@@ -32,7 +32,7 @@ class NonFinite(ArithmeticError):
 
 @dataclass(frozen=True)
 class Step:
-    """What one step brought. `series` is empty between reports."""
+    """The result of one step. `series` is empty between reports."""
 
     number: int
     epoch: float
@@ -45,7 +45,7 @@ class Step:
 
 @dataclass
 class StepTensors:
-    """What the stages of a step hand on. Each is there once its stage is over."""
+    """Tensors that the stages of a step pass on. Each is set at the end of its stage."""
 
     batch: Batch
     y_BK: torch.Tensor
@@ -114,7 +114,7 @@ STAGES = (forward, backward, clip, update, average)
 
 
 def step(learner: Learner, batch: Batch, observers: Sequence[Observer] = ()) -> StepTensors:
-    """One update: every stage in its order, each followed by a look of every observer."""
+    """One update: all stages in order. Observers are called after each."""
     tensors = StepTensors.of(batch)
     for stage in STAGES:
         stage(learner, tensors)
@@ -141,7 +141,7 @@ def fit(learner: Learner, train: Part | Supply, val: Part | None, observers: Seq
         series: dict[str, float] = {}
         reports = state.step % config.every_steps == 0 or last
         ends_epoch = state.step % batching.steps_per_epoch == 0 or last
-        # To look at a number on a GPU is to wait for it; between reports that is left out.
+        # Reading a number from a GPU waits for the GPU, so this is not checked between reports.
         if (reports or ends_epoch or not tensors.loss.is_cuda) and not math.isfinite(tensors.loss):
             raise NonFinite(state.step, float(tensors.loss), rate)
         if reports:

@@ -1,4 +1,4 @@
-"""Training methods: how a network comes to its numbers. Each is a file in `methods/`, named by architectures."""
+"""Training methods: how the weights of a network are computed. Each is a file in `methods/`."""
 
 from collections.abc import Iterator, Sequence
 from importlib import import_module

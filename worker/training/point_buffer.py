@@ -1,4 +1,4 @@
-"""Points of the loop, gathered and sent in batches: they travel in columns, not one by one."""
+"""Collect metric points of the loop, and send them in batches as columns."""
 
 import time
 from collections import defaultdict

@@ -1,4 +1,4 @@
-"""One training from its first step to its test: built parts, cadence, and what is kept for the end.
+"""One training from its first step to its test: reports, checkpoints and test results.
 
 A job is one of them, or with folds one after another.
 """
@@ -81,7 +81,7 @@ class TrainingRun:
         return all(self.receive(step, points) for step in points.to_the_end_of(self._steps()))
 
     def begin(self) -> PointBuffer:
-        """Say what takes no learning. Returns where the points of this training gather."""
+        """Report the baseline. Returns the buffer for the points of this training."""
         self._measure_baseline()
         left = (self.work.folds - self.completed.folds) * self.learner.config.batching.steps
         return PointBuffer(self.pipe, self.learner.state.step, left, self.completed.steps, self.member)

@@ -1,6 +1,6 @@
-"""What people upload: one file a format, each with ``read(path, limits) -> Source``.
+"""Readers of uploaded files. Each format has a module with ``read(path, limits) -> Source``.
 
-Nothing here imports torch or SQL, so that a sandboxed process starts in a moment.
+Nothing here imports torch or SQL, so that the sandboxed process starts quickly.
 """
 
 from collections.abc import Callable
@@ -44,23 +44,23 @@ _MAGIC = {"parquet": b"PAR1", "npz": b"PK\x03\x04", "zip": b"PK\x03\x04"}
 
 
 def sniff(filename: str, path: Path, limits: Limits | None = None) -> str:
-    """The name in FORMATS of an uploaded file, by the end of its `filename` and what `path` begins with.
+    """The format of an uploaded file, as named in FORMATS: found from the suffix of `filename` and the first bytes.
 
-    Raises DataError, saying what is accepted, for another ending, for content that is something else, and for a zip
-    whose members fit no format.
+    Raises DataError for an unknown suffix, for content that does not match the suffix, and for a zip whose members
+    fit no format. The message lists what is accepted.
     """
     suffix = PurePosixPath(filename).suffix.lower()
     name = _SUFFIXES.get(suffix)
     if name is None:
-        raise DataError(f"A file called {filename[-100:]!r} is not accepted. Upload {ACCEPTED}.")
+        raise DataError(f"The file {filename[-100:]!r} has an unknown format. Upload {ACCEPTED}.")
     with path.open("rb") as stream:
         start = stream.read(1 << 16)
     if not start:
-        raise DataError(f"{filename[-100:]} is empty. Upload a file that holds rows.")
+        raise DataError(f"{filename[-100:]} is empty. Upload a file that contains rows.")
     if name not in _MAGIC:
         _check_text(filename[-100:], start)
     elif not start.startswith(_MAGIC[name]):
-        raise DataError(f"{filename[-100:]} does not begin as a {suffix} file does. Upload {ACCEPTED}.")
+        raise DataError(f"{filename[-100:]} is not a {suffix} file: its first bytes are wrong. Upload {ACCEPTED}.")
     return _sniff_zip(path, limits or Limits()) if name == "zip" else name
 
 
@@ -68,7 +68,7 @@ def _check_text(filename: str, start: bytes) -> None:
     if start.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise DataError(f"{filename} is UTF-16 text. Save it as UTF-8.")
     if b"\0" in start or start.startswith((b"PK\x03\x04", b"\x1f\x8b", b"PAR1", b"%PDF")):
-        raise DataError(f"{filename} is not a text file, whatever its name says. Upload {ACCEPTED}.")
+        raise DataError(f"{filename} is not a text file, although its name says so. Upload {ACCEPTED}.")
 
 
 def _sniff_zip(path: Path, limits: Limits) -> str:
@@ -83,4 +83,4 @@ def _sniff_zip(path: Path, limits: Limits) -> str:
     if suffixes & split_files.READERS.keys():
         return "files"
     shown = ", ".join(names[:5]) or "no files"
-    raise DataError(f"The zip holds {shown}. Upload {ACCEPTED}.")
+    raise DataError(f"The zip contains {shown}. Upload {ACCEPTED}.")

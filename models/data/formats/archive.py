@@ -1,4 +1,4 @@
-"""A zip from a stranger: members are checked before they are opened and counted while they are read."""
+"""Read an untrusted zip: members are checked before they are opened, and their bytes are counted while read."""
 
 import io
 import lzma
@@ -24,9 +24,9 @@ PARTS = {
     "testing": "test",
     "t10k": "test",
 }
-"""Names of files and folders that say which part of a split they hold."""
+"""The part of a split that a file or folder of this name contains."""
 PART = "part"
-"""Name of the column that readers add when files or folders say the part."""
+"""Name of the column that readers add when file or folder names give the part of the split."""
 
 _BROKEN = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, RuntimeError, OSError)
 
@@ -35,7 +35,7 @@ class Archive:
     """The files of a zip, without directories, dotfiles and ``__MACOSX``.
 
     Raises DataError for encrypted members, links, absolute names and names with ``..``; OverLimit for too many members.
-    Bytes are counted as they come out, because the sizes that a zip announces can be lies.
+    Bytes are counted while they are read, because the sizes in a zip's directory can be wrong.
     """
 
     def __init__(self, path: Path, limits: Limits) -> None:
@@ -46,7 +46,7 @@ class Archive:
         try:
             self._zip = zipfile.ZipFile(path)
         except (*_BROKEN, ValueError, UnicodeDecodeError) as error:
-            raise DataError(f"This is not a zip archive that can be read ({error}). Make it again.") from error
+            raise DataError(f"The zip archive cannot be read ({error}). Create it again.") from error
         members = self._zip.infolist()
         if len(members) > limits.max_members:
             raise limits.refuse("max_members", f"The zip has {len(members):,} members")
@@ -56,7 +56,7 @@ class Archive:
 
     @contextmanager
     def open(self, member: zipfile.ZipInfo) -> Iterator[IO[bytes]]:
-        """The bytes of one member. Damage raises DataError here or while reading inside the ``with``."""
+        """The bytes of one member. A damaged member raises DataError here or while it is read."""
         try:
             with self._zip.open(member) as stream:
                 yield io.BufferedReader(_Counted(self, member, stream), buffer_size=MIB >> 4)
@@ -65,20 +65,20 @@ class Archive:
         except _BROKEN as error:
             if isinstance(error, OSError) and error.errno is not None:
                 raise
-            raise DataError(f"{member.filename} in the zip is damaged ({error}). Make the zip again.") from error
+            raise DataError(f"{member.filename} in the zip is damaged ({error}). Create the zip again.") from error
 
     def count(self, member: zipfile.ZipInfo, position: int) -> None:
-        """Note that `member` has given bytes up to `position`; reading it again costs nothing. Raises OverLimit."""
+        """Record that `member` was read up to `position`. Bytes read again are not counted again. Raises OverLimit."""
         new = position - self._counted.get(member.header_offset, 0)
         if new > 0:
             self._counted[member.header_offset] = position
             self.expand(new)
 
     def expand(self, count: int) -> None:
-        """Note that `count` more bytes came out of the archive. Raises OverLimit."""
+        """Record that `count` more bytes were unpacked from the archive. Raises OverLimit."""
         self._total += count
         if self._total > self.limits.max_expanded_bytes:
-            raise self.limits.refuse("max_expanded_bytes", "The zip expands to more bytes than are accepted")
+            raise self.limits.refuse("max_expanded_bytes", "The unpacked zip is too large")
         if self._total > MIB and self._total > self.limits.zip_ratio * self._packed:
             raise self.limits.refuse(
                 "zip_ratio", f"The zip's {self._packed:,} bytes expand to more than {self._total:,}"
@@ -89,7 +89,7 @@ class Archive:
 
 
 class _Counted(io.RawIOBase):
-    """A member's stream that tells the archive how far it was read."""
+    """A member's stream that reports to the archive how many bytes were read."""
 
     def __init__(self, archive: Archive, member: zipfile.ZipInfo, stream: IO[bytes]) -> None:
         self._archive, self._member, self._stream = archive, member, stream
@@ -117,12 +117,12 @@ def _check(member: zipfile.ZipInfo) -> None:
     name = member.orig_filename
     path = PurePosixPath(name)
     if path.is_absolute() or ".." in path.parts or "\\" in name or "\0" in name or name[1:2] == ":":
-        raise DataError(f"The zip has a member called {name!r}; names must be relative, with /, and without '..'.")
+        raise DataError(f"The zip has a member called {name!r}. Names must be relative, use / and not contain '..'.")
     if member.flag_bits & 0x1:
-        raise DataError(f"{name} in the zip is encrypted. Make the zip again without a password.")
+        raise DataError(f"{name} in the zip is encrypted. Create the zip again without a password.")
     kind = stat.S_IFMT(member.external_attr >> 16)
     if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
-        raise DataError(f"{name} in the zip is a link or a device. Make the zip again with plain files.")
+        raise DataError(f"{name} in the zip is a link or a device. Create the zip again with regular files only.")
 
 
 def _hidden(name: str) -> bool:

@@ -1,4 +1,4 @@
-"""Rows of numbers from a stream, packed for Arrow: what NPZ and IDX files have in common."""
+"""Read rows of numbers from a stream and pack them for Arrow: shared by the NPZ and IDX readers."""
 
 from collections.abc import Iterator
 from typing import IO, Any
@@ -13,7 +13,7 @@ from models.errors import DataError
 
 
 def layout(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Layout | None:
-    """How rows of an array [rows, *] are kept; None for plain numbers [rows].
+    """How rows of an array [rows, *] are stored; None for plain numbers [rows].
 
     uint8 [rows, H, W] and uint8 [rows, H, W, 1 or 3] are images, everything else is an array.
     """
@@ -27,7 +27,7 @@ def layout(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Layout | None:
 
 
 def pack(rows: npt.NDArray[Any], kept: Layout | None) -> pa.Array:
-    """An Arrow array from rows [n, *]: fixed-size binary where there is a layout, else numbers, booleans or strings."""
+    """An Arrow array from rows [n, *]: fixed-size binary if `kept` is a layout, else numbers, booleans or strings."""
     if kept is not None:
         flat = np.ascontiguousarray(rows, dtype=kept.dtype)
         return pa.FixedSizeBinaryArray.from_buffers(pa.binary(kept.width), len(rows), [None, pa.py_buffer(flat)])
@@ -41,20 +41,23 @@ def pack(rows: npt.NDArray[Any], kept: Layout | None) -> pa.Array:
 
 
 def rows_at_once(width: int) -> int:
-    """How many rows of `width` bytes make a batch."""
+    """The number of rows of `width` bytes in a batch."""
     return max(1, min(BATCH_ROWS, BATCH_BYTES // max(1, width)))
 
 
 def stream_rows(
     stream: IO[bytes], name: str, shape: tuple[int, ...], dtype: np.dtype[Any], at_once: int
 ) -> Iterator[npt.NDArray[Any]]:
-    """Blocks [at most at_once, *] of a row-major array. Raises DataError where the bytes end early or go on."""
+    """Blocks [at most at_once, *] of a row-major array. Raises DataError for too few or too many bytes."""
     width = int(np.prod(shape[1:], dtype=np.int64)) * dtype.itemsize
     for start in range(0, shape[0], at_once):
         count = min(at_once, shape[0] - start)
         data = stream.read(count * width)
         if len(data) != count * width:
-            raise DataError(f"{name} says it holds {shape[0]:,} rows but ends before row {start + count:,}.")
+            raise DataError(
+                f"The header of {name} gives {shape[0]:,} rows, but the data end before row {start + count:,}. "
+                "Write it again."
+            )
         yield np.frombuffer(data, dtype).reshape(count, *shape[1:])
     if stream.read(1):
-        raise DataError(f"{name} holds more bytes than its header says. Write it again.")
+        raise DataError(f"{name} contains more bytes than its header says. Write it again.")

@@ -1,4 +1,4 @@
-"""CSV and TSV: a header, then one row a record."""
+"""CSV and TSV: a header, then one row per record."""
 
 import csv
 import re
@@ -19,10 +19,10 @@ _SHOWN = 10
 
 
 def read(path: Path, limits: Limits, delimiter: str = ",") -> Source:
-    """Every value is a string, an empty one is missing; intake decides which columns are numbers.
+    """Read every value as a string; an empty string is a missing value. The intake decides which columns are numbers.
 
-    A CSV whose header has no comma but a semicolon or a tab is divided by that. Rows with too few or too many fields
-    are left out with a warning. Raises DataError for bad UTF-8, a bad header or a broken quote.
+    If the header of a CSV has no comma but a semicolon or a tab, that is the delimiter. Rows with too few or too many
+    fields are left out with a warning. Raises DataError for bad UTF-8, a bad header or a quote that is not closed.
     """
     csv.field_size_limit(limits.max_cell_bytes)
     delimiter = _delimiter(path, limits, delimiter)
@@ -31,7 +31,7 @@ def read(path: Path, limits: Limits, delimiter: str = ",") -> Source:
     _check(names, limits)
     source = Source(iter(()), untyped=True)
     if all(_NUMBER.fullmatch(name) for name in names):
-        message = "every column name is a number: the first line is taken as the header; add one if it is data"
+        message = "every column name is a number: the first line was read as the header; add a header if it is data"
         source.warnings.append(Warned(code="header_of_numbers", message=message))
     source.batches = _batches(records, names, source)
     return source
@@ -57,9 +57,9 @@ def _records(path: Path, limits: Limits, delimiter: str) -> Iterator[list[str]]:
             start = reader.line_num + 1
     except csv.Error as error:
         if "field limit" in str(error):
-            what = f"A value in the row that starts at line {start} is too long (is a quote never closed?)"
+            what = f"A value in the row that starts at line {start} is too long (is a quote not closed?)"
             raise limits.refuse("max_cell_bytes", what) from error
-        raise DataError(f"Line {reader.line_num} is not CSV: {error}. Mend it or write the file again.") from error
+        raise DataError(f"Line {reader.line_num} is not CSV: {error}. Correct it or write the file again.") from error
 
 
 def _check(names: list[str], limits: Limits) -> None:

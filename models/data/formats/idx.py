@@ -20,7 +20,7 @@ from models.data.table import Source
 from models.errors import DataError
 
 MEMBER = re.compile(r"idx\d-?(ubyte|byte|short|int|float|double)?(\.gz)?$", re.IGNORECASE)
-"""What the name of an IDX file ends in: train-images-idx3-ubyte, labels.idx1-ubyte.gz."""
+"""Matches the end of an IDX file's name, for example train-images-idx3-ubyte or labels.idx1-ubyte.gz."""
 
 _TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 
@@ -38,10 +38,10 @@ class _Array:
 
 
 def read(path: Path, limits: Limits) -> Source:
-    """Images (or arrays) in a column ``image``, labels in ``label``: strings where the file has bytes, else numbers.
+    """Images (or arrays) in a column ``image``; labels in ``label``, as strings if the file has bytes, else numbers.
 
-    Files called train… and t10k… (or test…, val…) give a column ``part``. Raises DataError for files without a
-    partner, for counts that differ and for headers that lie.
+    Files called train… and t10k… (or test…, val…) add a column ``part``. Raises DataError for images without labels,
+    for different numbers of rows and for wrong headers.
     """
     archive = Archive(path, limits)
     arrays = [_open(archive, info) for info in archive.members if MEMBER.search(info.filename)]
@@ -71,7 +71,7 @@ def _bytes(archive: Archive, info: ZipInfo) -> Iterator[IO[bytes]]:
             with gzip.open(stream) as plain:
                 yield cast(IO[bytes], plain)
         except (zlib.error, EOFError, gzip.BadGzipFile) as error:
-            raise DataError(f"{info.filename} is not a whole gzip file ({error}). Make it again.") from error
+            raise DataError(f"{info.filename} is not a complete gzip file ({error}). Create it again.") from error
 
 
 def _open(archive: Archive, info: ZipInfo) -> _Array:
@@ -81,19 +81,19 @@ def _open(archive: Archive, info: ZipInfo) -> _Array:
     for length in shape:
         size *= length
     if size > archive.limits.max_expanded_bytes:
-        raise archive.limits.refuse("max_expanded_bytes", f"{info.filename} says it holds {size:,} bytes")
+        raise archive.limits.refuse("max_expanded_bytes", f"The header of {info.filename} gives {size:,} bytes")
     if 0 in shape:
-        raise DataError(f"{info.filename} has the shape {shape}, which holds nothing. Leave it out.")
+        raise DataError(f"{info.filename} has the shape {shape}, so it is empty. Leave it out.")
     return _Array(info, _part(info.filename), shape, dtype)
 
 
 def _header(stream: IO[bytes], name: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
     magic = stream.read(4)
     if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in _TYPES or not 1 <= magic[3] <= 8:
-        raise DataError(f"{name} does not begin as an IDX file does. Take it from the dataset's source again.")
+        raise DataError(f"{name} is not an IDX file: its first bytes are wrong. Download it again.")
     lengths = stream.read(4 * magic[3])
     if len(lengths) < 4 * magic[3]:
-        raise DataError(f"{name} ends within its header. Take it from the dataset's source again.")
+        raise DataError(f"{name} is too short for an IDX header. Download it again.")
     return tuple(int(length) for length in np.frombuffer(lengths, ">u4")), np.dtype(_TYPES[magic[2]])
 
 
@@ -102,23 +102,24 @@ def _pairs(arrays: list[_Array]) -> list[tuple[_Array, _Array | None]]:
     for array in arrays:
         key = (len(array.shape) == 1 or "label" in array.name.lower(), array.part)
         if key in found:
-            raise DataError(f"{found[key].name} and {array.name} mean the same. Name them train-… and t10k-….")
+            raise DataError(f"{found[key].name} and {array.name} have the same role. Name them train-… and t10k-….")
         found[key] = array
     parts = [part for part in (None, "train", "val", "test") if (False, part) in found]
     lone = [array.name for (is_label, part), array in found.items() if is_label and part not in parts]
     if not parts or lone or (None in parts and len(parts) > 1):
         names = ", ".join(array.name for array in arrays[:10])
-        raise DataError(f"The zip holds {names}. Give images and labels, named train-… and t10k-… for two parts.")
+        raise DataError(f"The zip contains {names}. Add images and labels (with two parts: train-… and t10k-…).")
     pairs = [(found[False, part], found.get((True, part))) for part in parts]
     for images, labels in pairs:
         if (labels is None) != (pairs[0][1] is None):
-            raise DataError(f"{images.name} and {pairs[0][0].name}: one has labels, the other has none. Add the file.")
+            raise DataError(f"{images.name} and {pairs[0][0].name}: only one has labels. Add the missing file.")
         if images.shape[1:] != pairs[0][0].shape[1:] or images.dtype != pairs[0][0].dtype:
-            raise DataError(f"Rows of {images.name} and {pairs[0][0].name} differ in shape or type. Make them alike.")
+            names = f"{images.name} and {pairs[0][0].name}"
+            raise DataError(f"Rows of {names} differ in shape or type. Give both the same.")
         if labels is not None and (len(labels.shape) > 1 or labels.shape[0] != images.shape[0]):
             raise DataError(
                 f"{images.name} has {images.shape[0]:,} rows, but {labels.name} has the shape {labels.shape}. "
-                "There must be one label a row."
+                "Give one label per row."
             )
     return pairs
 

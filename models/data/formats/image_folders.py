@@ -37,11 +37,11 @@ class _Picture:
 
 
 def read(path: Path, limits: Limits) -> Source:
-    """Columns ``image`` and ``label``, and ``part`` where the class folders lie in folders train, val or test.
+    """Columns ``image`` and ``label``, and ``part`` if the class folders are in folders train, val or test.
 
-    A class is the folder right above an image. Rows are ordered by part, file name without folder, and class. Every
-    image is brought to the most common size, with one channel where all are gray, else three. Raises DataError naming
-    a broken image.
+    The class of an image is the name of its folder. Rows are ordered by part, file name without folder, and class.
+    Every image is resized to the most common size, with one channel if all are gray, else three. Raises DataError for
+    a broken image, and names it.
     """
     archive = Archive(path, limits)
     images = [info for info in archive.members if _suffix(info) in SUFFIXES]
@@ -72,16 +72,16 @@ def _suffix(info: ZipInfo) -> str:
 def _picture(info: ZipInfo) -> _Picture:
     folders = PurePosixPath(info.filename).parts[:-1]
     if not folders or (folders[-1].lower() in PARTS):
-        raise DataError(f"{info.filename} lies in no class folder. Put every image in a folder named after its class.")
+        raise DataError(f"{info.filename} is not in a class folder. Put every image in a folder named after its class.")
     part = next((PARTS[folder.lower()] for folder in folders[:-1] if folder.lower() in PARTS), None)
     return _Picture(info, folders[-1], part)
 
 
 def _check(pictures: list[_Picture], limits: Limits) -> None:
     if not pictures:
-        raise DataError("The zip holds no images. Put PNG, JPEG or WebP files in one folder per class.")
+        raise DataError("The zip contains no images. Put PNG, JPEG or WebP files in one folder per class.")
     if len(pictures) > limits.max_rows:
-        raise limits.refuse("max_rows", f"The zip holds {len(pictures):,} images")
+        raise limits.refuse("max_rows", f"The zip contains {len(pictures):,} images")
     folders: dict[tuple[str | None, str], PurePosixPath] = {}
     for picture in pictures:
         folder = PurePosixPath(picture.info.filename).parent
@@ -90,7 +90,7 @@ def _check(pictures: list[_Picture], limits: Limits) -> None:
             raise DataError(f"The folders {other} and {folder} name the same class. Put each class in one folder.")
         if (picture.part is None) != (pictures[0].part is None):
             names = f"{picture.info.filename} and {pictures[0].info.filename}"
-            raise DataError(f"{names}: one lies in train, val or test, the other does not. Move one.")
+            raise DataError(f"{names}: one is in train, val or test, the other is not. Move one of them.")
     labels = {label for _, label in folders}
     if len(labels) > limits.max_classes:
         raise limits.refuse("max_classes", f"The zip has {len(labels):,} class folders")
@@ -108,7 +108,7 @@ def _open(archive: Archive, info: ZipInfo) -> Iterator[Image.Image]:
         except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
             raise archive.limits.refuse("max_image_pixels", f"{info.filename} has too many pixels") from error
         except BROKEN as error:
-            raise DataError(f"{info.filename} is not a whole PNG, JPEG or WebP image. Replace it.") from error
+            raise DataError(f"{info.filename} is not a complete PNG, JPEG or WebP image. Replace it.") from error
 
 
 def _decode(stream: IO[bytes], archive: Archive, info: ZipInfo) -> Image.Image:
@@ -123,7 +123,7 @@ def _decode(stream: IO[bytes], archive: Archive, info: ZipInfo) -> Image.Image:
 
 
 def _survey(archive: Archive, pictures: list[_Picture]) -> tuple[int, int, int, list[int]]:
-    """Height, width, channels, and the rows whose size is another one, from the images' headers alone."""
+    """The most common height and width, the channels, and the rows of another size. Reads only the images' headers."""
     sizes: list[tuple[int, int]] = []
     gray = True
     for picture in pictures:

@@ -1,4 +1,4 @@
-"""One image file as the pixels that are learned from."""
+"""Decode one image file into the pixels that a network reads."""
 
 import io
 import struct
@@ -12,7 +12,7 @@ from models.errors import DataError
 
 FORMATS = ("PNG", "JPEG", "WEBP")
 BROKEN = (UnidentifiedImageError, OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error, zlib.error)
-"""What Pillow raises for files that are damaged or something else."""
+"""Exceptions that Pillow raises for damaged files and for files that are not images."""
 
 _GRAY = frozenset({"1", "L", "LA", "La", "I", "I;16", "I;16L", "I;16B", "I;16N"})
 _ROTATED = frozenset({5, 6, 7, 8})
@@ -24,13 +24,13 @@ def is_gray(image: Image.Image) -> bool:
 
 
 def upright(image: Image.Image) -> tuple[int, int]:
-    """Height and width, once a camera that was held on its side is allowed for."""
+    """Height and width after the rotation that the camera recorded in the EXIF orientation."""
     turned = image.format == "JPEG" and image.getexif().get(_ORIENTATION) in _ROTATED
     return (image.width, image.height) if turned else (image.height, image.width)
 
 
 def pixels(image: Image.Image, shape: tuple[int, ...]) -> npt.NDArray[np.uint8]:
-    """[H, W, C] of the given shape: turned upright, with one channel or three, brought to size."""
+    """Pixels [H, W, C] of the given shape: rotated upright, with one or three channels, and resized."""
     height, width, channels = shape
     if image.format == "JPEG":
         image = ImageOps.exif_transpose(image)
@@ -44,12 +44,12 @@ def pixels(image: Image.Image, shape: tuple[int, ...]) -> npt.NDArray[np.uint8]:
 
 
 def decode(data: bytes, shape: tuple[int, ...]) -> npt.NDArray[np.uint8]:
-    """[H, W, C] of a file whose image has the size asked for; else DataError, before a pixel is unpacked."""
+    """Pixels [H, W, C] of an image file. Raises DataError for another size, before any pixel is decoded."""
     try:
         image = Image.open(io.BytesIO(data), formats=FORMATS)
         size = upright(image)
         if size == shape[:2]:
             return pixels(image, shape)
     except (*BROKEN, Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
-        raise DataError("it is not a whole PNG, JPEG or WebP image") from error
-    raise DataError(f"it has {size[0]} × {size[1]} pixels, and those learned from {shape[0]} × {shape[1]}")
+        raise DataError("it is not a complete PNG, JPEG or WebP image") from error
+    raise DataError(f"it has {size[0]} × {size[1]} pixels, but the training images have {shape[0]} × {shape[1]}")

@@ -1,4 +1,4 @@
-"""JSON lines: one object a line; a key is a column."""
+"""JSON lines: one object per line; each key is a column."""
 
 import json
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ Kind = Literal["boolean", "number", "string", "strings", "numbers", "empty list"
 
 @dataclass
 class _Key:
-    """What the first reading saw under one key."""
+    """The type of the values of one key, as found in the first pass over the file."""
 
     kind: Kind | None = None
     line: int = 0
@@ -28,10 +28,10 @@ class _Key:
 
 
 def read(path: Path, limits: Limits) -> Source:
-    """Values are strings, numbers, booleans, lists of strings (tokens) or lists of equally many numbers (arrays).
+    """Values are strings, numbers, booleans, lists of strings (tokens) or lists of numbers of one length (arrays).
 
-    The file is read twice, once for the type of every key. A key that a line lacks is a missing value there, as is
-    null. Raises DataError with the line for broken JSON, for nested objects and where a key changes its type.
+    The file is read twice; the first pass finds the type of every key. An absent key and null are missing values.
+    Raises DataError with the line number for broken JSON, nested objects and a key that changes its type.
     """
     keys: dict[str, _Key] = {}
     for number, _, row in _objects(path, limits):
@@ -41,7 +41,7 @@ def read(path: Path, limits: Limits) -> Source:
             if value is not None:
                 _learn(keys[name], name, value, number)
     if not keys:
-        raise DataError("The file holds no values. Write one JSON object a line.")
+        raise DataError("The file contains no values. Write one JSON object per line.")
     layouts = {name: Layout("array", (key.length,)) for name, key in keys.items() if key.kind == "numbers"}
     return Source(_batches(path, limits, keys), layouts)
 
@@ -55,9 +55,9 @@ def _objects(path: Path, limits: Limits) -> Iterator[tuple[int, int, dict[str, A
         except RecursionError as error:
             raise DataError(f"Line {number} is nested too deeply. Use strings, numbers, booleans and lists.") from error
         except ValueError as error:
-            raise DataError(f"Line {number} is not JSON ({error}). Write one object a line.") from error
+            raise DataError(f"Line {number} is not JSON ({error}). Write one object per line.") from error
         if not isinstance(row, dict):
-            raise DataError(f'Line {number} is not a JSON object. Write one object a line, such as {{"text": "a b"}}.')
+            raise DataError(f'Line {number} is not a JSON object. Write one per line, such as {{"text": "a b"}}.')
         yield number, len(line), row
 
 
@@ -65,7 +65,7 @@ def _admit(name: str, number: int, keys: dict[str, _Key], limits: Limits) -> Non
     if not name.strip() or len(name) > 200:
         raise DataError(f"Line {number} has a key that is empty or longer than 200 characters. Rename it.")
     if len(keys) >= limits.max_columns:
-        raise limits.refuse("max_columns", f"Line {number} brings yet another key, {name!r}")
+        raise limits.refuse("max_columns", f"Line {number} adds one key too many, {name!r}")
     keys[name] = _Key()
 
 
@@ -116,7 +116,7 @@ def _batches(path: Path, limits: Limits, keys: dict[str, _Key]) -> Iterator[pa.R
             columns = [_column(key, [row.get(name) for _, row in batch]) for name, key in keys.items()]
             yield pa.record_batch(columns, names=list(keys))
         except (UnicodeEncodeError, OverflowError) as error:
-            raise DataError(f"Between lines {batch[0][0]} and {batch[-1][0]}: {error}. Mend the value.") from error
+            raise DataError(f"Between lines {batch[0][0]} and {batch[-1][0]}: {error}. Correct the value.") from error
 
 
 def _column(key: _Key, values: list[Any]) -> pa.Array:

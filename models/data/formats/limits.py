@@ -1,4 +1,4 @@
-"""How much one upload may hold."""
+"""Limits on the size of one upload."""
 
 from dataclasses import dataclass, fields
 
@@ -9,12 +9,12 @@ GIB = 1 << 30
 
 
 class OverLimit(DataError):
-    """Data that are too big. The message names the limit and its value."""
+    """The data exceed a limit. The message names the limit and its value."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Bounds on an upload; a reader stops at the first one it meets. Sizes are bytes."""
+    """Limits on an upload. A reader stops at the first limit that it exceeds. Sizes are in bytes."""
 
     max_rows: int = 10_000_000
     max_columns: int = 10_000

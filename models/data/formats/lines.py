@@ -1,4 +1,4 @@
-"""Lines of UTF-8 text from a stream, one at a time, and batches of the rows made from them."""
+"""Read lines of UTF-8 text from a stream one at a time, and group rows into batches."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -13,7 +13,7 @@ Row = TypeVar("Row")
 
 
 def read_lines(path: Path, limits: Limits) -> Iterator[str]:
-    """Every line with its line end; a byte order mark is dropped. Raises DataError with the number of a bad line."""
+    """Every line with its line end; a byte order mark is removed. Raises DataError with the number of a bad line."""
     with path.open("rb") as stream:
         number = 0
         while line := stream.readline(limits.max_line_bytes + 1):
@@ -29,7 +29,7 @@ def read_lines(path: Path, limits: Limits) -> Iterator[str]:
 
 
 def batched(rows: Iterable[tuple[int, Row]]) -> Iterator[list[Row]]:
-    """Pairs of (bytes, row) gathered into lists of at most BATCH_ROWS rows or about BATCH_BYTES bytes."""
+    """Group pairs of (bytes, row) into lists of at most BATCH_ROWS rows and about BATCH_BYTES bytes."""
     batch: list[Row] = []
     size = 0
     for width, row in rows:

@@ -26,7 +26,7 @@ _ACCEPTED = "Use x and y, or x_train, y_train, x_test, y_test (also images, data
 
 @dataclass(frozen=True)
 class _Member:
-    """One array: its place in the archive, and what its header says."""
+    """One array: its member in the archive and the content of its header."""
 
     info: ZipInfo
     shape: tuple[int, ...]
@@ -51,11 +51,12 @@ class _Pair:
 
 
 def read(path: Path, limits: Limits) -> Source:
-    """Inputs in a column ``x``, ``images`` or ``data``, as the file calls it, targets in ``y``, ``labels``, ``target``.
+    """Columns with the names in the file: ``x``, ``images`` or ``data`` is the input, ``y``, ``labels`` or ``target``
+    the target.
 
     [rows] numbers, booleans or strings are plain columns, [rows, *] numbers are float32 arrays, and uint8 of
-    [rows, H, W] or [rows, H, W, 1 or 3] are images. Raises DataError for pickled objects, headers that lie and counts
-    that differ.
+    [rows, H, W] or [rows, H, W, 1 or 3] are images. Raises DataError for pickled objects, wrong headers and different
+    numbers of rows.
     """
     archive = Archive(path, limits)
     pairs, ignored = _pairs([_member(archive, info) for info in archive.members])
@@ -72,7 +73,7 @@ def read(path: Path, limits: Limits) -> Source:
         part=PART if parts else None,
     )
     if ignored:
-        message = f"arrays that were left out because their names say nothing: {', '.join(ignored[:10])}. {_ACCEPTED}"
+        message = f"arrays left out because their names are unknown: {', '.join(ignored[:10])}. {_ACCEPTED}"
         source.warnings.append(Warned(code="ignored_arrays", message=message))
     return source
 
@@ -90,7 +91,7 @@ def _member(archive: Archive, info: ZipInfo) -> _Member:
         shape, fortran, dtype = _header(stream, name)
         start = stream.tell()
     if dtype.hasobject:
-        raise DataError(f"{name} holds pickled Python objects, which are refused. Save numbers or fixed-size strings.")
+        raise DataError(f"{name} contains pickled Python objects. Save numbers or fixed-size strings instead.")
     if dtype.kind not in "biufUS":
         raise DataError(f"{name} has the type {dtype}, which cannot be used. Save numbers, booleans or strings.")
     size = dtype.itemsize
@@ -98,7 +99,9 @@ def _member(archive: Archive, info: ZipInfo) -> _Member:
         size *= length
     if size != info.file_size - start:
         follow = info.file_size - start
-        raise DataError(f"{name} says it is {shape} of {dtype}, {size:,} bytes, but {follow:,} follow. Write it again.")
+        raise DataError(
+            f"The header of {name} says {size:,} bytes ({shape}, {dtype}), but {follow:,} follow. Write it again."
+        )
     if size > archive.limits.max_expanded_bytes:
         raise archive.limits.refuse("max_expanded_bytes", f"{name} holds {size:,} bytes")
     member = _Member(info, shape, dtype, fortran)
@@ -137,13 +140,13 @@ def _pairs(members: list[_Member]) -> tuple[list[_Pair], list[str]]:
         if role is None:
             ignored.append(member.name)
         elif (role, part) in found:
-            raise DataError(f"{found[role, part].name} and {member.name} mean the same. {_ACCEPTED}")
+            raise DataError(f"{found[role, part].name} and {member.name} have the same role. {_ACCEPTED}")
         else:
             found[role, part] = member
     parts = [part for part in (None, "train", "val", "test") if ("inputs", part) in found]
     if not parts or (None in parts and len(parts) > 1) or any(part not in parts for _, part in found):
         names = ", ".join(member.name for member in members[:20]) or "nothing"
-        raise DataError(f"The npz holds {names}. {_ACCEPTED}")
+        raise DataError(f"The npz contains {names}. {_ACCEPTED}")
     pairs = [_Pair(part, found["inputs", part], found.get(("targets", part))) for part in parts]
     for pair in pairs:
         _agree(pair, pairs[0])
@@ -158,14 +161,16 @@ def _agree(pair: _Pair, first: _Pair) -> None:
         if one is None or other is None:
             continue
         if not one.shape or 0 in one.shape:
-            raise DataError(f"{one.name} has the shape {one.shape}; the first axis must be rows, none may be empty.")
+            raise DataError(f"{one.name} has the shape {one.shape}; the first axis must be rows, and none may be 0.")
         if one.dtype.kind in "US" and len(one.shape) > 1:
             raise DataError(f"{one.name} is a table of strings, which cannot be used. Upload it as CSV.")
         if one.shape[1:] != other.shape[1:] or one.dtype.kind != other.dtype.kind:
-            raise DataError(f"Rows of {one.name} {one.shape} and {other.name} {other.shape} differ. Make them alike.")
+            rows = f"{one.name} {one.shape} and {other.name} {other.shape}"
+            raise DataError(f"Rows of {rows} differ in shape or type. Give both the same.")
     if targets is not None and inputs.shape[0] != targets.shape[0]:
         raise DataError(
-            f"{inputs.name} has {inputs.shape[0]:,} rows and {targets.name} has {targets.shape[0]:,}. They must agree."
+            f"{inputs.name} has {inputs.shape[0]:,} rows and {targets.name} has {targets.shape[0]:,}. "
+            "Give both the same number of rows."
         )
 
 

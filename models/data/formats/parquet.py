@@ -1,4 +1,4 @@
-"""Parquet, as pandas, Polars or Hugging Face write it."""
+"""Parquet files as written by pandas, Polars or Hugging Face."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,9 +17,9 @@ _LARGEST_GROUP = GIB
 
 
 def read(path: Path, limits: Limits) -> Source:
-    """Numbers, booleans, strings, lists of strings (tokens) and lists of equally many numbers (arrays).
+    """Read numbers, booleans, strings, lists of strings (tokens) and lists of numbers of one length (arrays).
 
-    Dates and times become strings. Raises DataError for other types and for a damaged file.
+    Dates and times are converted to strings. Raises DataError for other types and for a damaged file.
     """
     try:
         file = pq.ParquetFile(path)
@@ -91,7 +91,7 @@ def _length(file: pq.ParquetFile, index: int, field: pa.Field) -> int:
         lengths = (pc.max(pc.list_value_length(batch.column(0))).as_py() for batch in batches)
         length = next((int(length) for length in lengths if length is not None), 0)
     if length < 1:
-        raise DataError(f"Column {field.name!r} of the Parquet file holds only empty lists. Leave it out.")
+        raise DataError(f"Column {field.name!r} of the Parquet file contains only empty lists. Leave it out.")
     return length
 
 
@@ -106,7 +106,8 @@ def _batches(file: pq.ParquetFile, layouts: dict[str, Layout]) -> Iterator[pa.Re
             yield pa.record_batch(columns, names=names)
             start += batch.num_rows
     except (pa.ArrowException, OSError) as error:
-        raise DataError(f"The Parquet file is damaged after row {start} ({_first_line(error)}).") from error
+        reason = _first_line(error)
+        raise DataError(f"The Parquet file is damaged after row {start} ({reason}). Write it again.") from error
 
 
 def _column(values: pa.Array, name: str, layout: Layout | None, start: int) -> pa.Array:

@@ -1,4 +1,4 @@
-"""Plain text: one row a line, in a column called ``text``."""
+"""Plain text: each line is a row of a column called ``text``."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +11,7 @@ from models.data.table import Source
 
 
 def read(path: Path, limits: Limits) -> Source:
-    """Empty lines are rows too, so that the text can be put together again. Raises DataError for bad UTF-8."""
+    """Read all lines. Empty lines are rows too, so that no part of the text is lost. Raises DataError for bad UTF-8."""
     return Source(_batches(path, limits))
 
 

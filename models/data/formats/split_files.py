@@ -1,4 +1,4 @@
-"""A zip of data files: one alone, or files named train, val and test that become a given split."""
+"""A zip of data files: a single file, or files named train, val and test, which define the split."""
 
 import re
 import shutil
@@ -32,7 +32,7 @@ _ORDER = {None: 0, "train": 1, "val": 2, "test": 3}
 
 @dataclass
 class _File:
-    """One unpacked file: its rows, and the first batch of them, which was read for its columns."""
+    """One unpacked file: its rows, and the first batch, which was read ahead to learn the columns."""
 
     name: str
     part: str | None
@@ -41,10 +41,10 @@ class _File:
 
 
 def read(path: Path, limits: Limits) -> Source:
-    """The rows of train, then val, then test, told apart by a column ``part``; a single file has no such column.
+    """The rows of train, then val, then test. A column ``part`` names the part; a single file has no such column.
 
-    A part may be several files, taken by name. They are unpacked into a temporary folder. Raises DataError where the
-    files' columns differ.
+    A part may have several files, read in the order of their names. The files are unpacked into a temporary folder.
+    Raises DataError if their columns differ.
     """
     archive = Archive(path, limits)
     members = _members(archive)
@@ -59,7 +59,7 @@ def read(path: Path, limits: Limits) -> Source:
         schema = _schema(files)
         first = files[0]
         if first.part and PART in schema.names:
-            raise DataError(f"The files have a column called {PART!r}, which is where their own names go. Rename it.")
+            raise DataError(f"The files have a column called {PART!r}, but the reader adds that name. Rename it.")
         kept = stack.pop_all()
     source = Source(iter(()), first.source.layouts, part=PART if first.part else None, untyped=first.source.untyped)
     source.batches = _batches(files, schema, source, kept)
@@ -67,7 +67,7 @@ def read(path: Path, limits: Limits) -> Source:
 
 
 def part_of(name: str) -> str | None:
-    """The part that a file's name, or a folder above it, says: data/train-00000.parquet is train."""
+    """The part in the name of a file or of a folder above it: train for data/train-00000.parquet."""
     path = PurePosixPath(name)
     for piece in (path.stem, *reversed(path.parts[:-1])):
         words = re.split(r"[^a-z0-9]+", piece.lower())
@@ -90,9 +90,9 @@ def _members(archive: Archive) -> list[ZipInfo]:
         members = [member for member in members if parts[member.filename]]
     elif len(members) > 1:
         names = ", ".join(member.filename for member in members[:5])
-        raise DataError(f"The zip holds {names}. Name the files train, val and test, or upload them one by one.")
+        raise DataError(f"The zip contains {names}. Name the files train, val and test, or upload them one by one.")
     if len({_suffix(member) for member in members}) != 1:
-        raise DataError("The files in the zip must be of one kind: all CSV, TSV, JSON lines, Parquet or text.")
+        raise DataError("The files in the zip have different formats. Use only CSV, TSV, JSON lines, Parquet or text.")
     return sorted(members, key=lambda member: (_ORDER[parts[member.filename]], member.filename))
 
 
@@ -103,12 +103,12 @@ def _open(member: ZipInfo, unpacked: Path, limits: Limits) -> _File:
     except DataError as error:
         raise type(error)(f"{member.filename}: {error}") from error
     if first is None:
-        raise DataError(f"{member.filename} holds no rows. Leave it out or fill it.")
+        raise DataError(f"{member.filename} contains no rows. Leave it out or add rows.")
     return _File(member.filename, part_of(member.filename), source, first)
 
 
 def _schema(files: list[_File]) -> pa.Schema:
-    """The columns of the first file; a number that is whole in one file and not in another is floating in all."""
+    """The columns of the first file. A column that is integer in one file and floating in another becomes floating."""
     schema = files[0].first.schema
     for file in files[1:]:
         other = file.first.schema

@@ -1,6 +1,6 @@
-"""From an upload to a dataset: one Parquet file, a schema, and warnings in sentences.
+"""Turn an upload into a dataset: one Parquet file, a schema and warnings.
 
-`ingest` takes rows that can be trusted; `run` takes a stranger's file and reads it in a bounded process.
+`ingest` reads trusted rows in this process. `run` reads an untrusted file in a child process with resource limits.
 """
 
 from models.data.intake.canonical import Intake, ingest, preview

@@ -1,4 +1,4 @@
-"""From a stream of raw rows to the one Parquet file and the schema that everything else works with."""
+"""Write a stream of raw rows as one Parquet file, and describe it in a schema. Everything else works with these."""
 
 import contextlib
 import json
@@ -34,7 +34,7 @@ _CLASS_CELLS = 200_000
 
 @dataclass(frozen=True)
 class Intake:
-    """What an upload turned out to be. `format` is a name in FORMATS, empty for a source that came from no file."""
+    """The result of an intake. `format` is a name in FORMATS, or empty for rows that came from no file."""
 
     schema: Schema
     rows: int
@@ -43,10 +43,10 @@ class Intake:
 
 
 def ingest(source: Source, destination: Path, limits: Limits | None = None) -> Intake:
-    """Write `source` as the Parquet file that `Table.open` reads, and describe it.
+    """Write `source` as the Parquet file that `Table.open` reads, and describe the columns.
 
-    The rows are spooled once beside `destination` while their types are learned, then written as they are kept;
-    memory holds a few batches. Raises DataError, or OverLimit, and then `destination` does not exist.
+    The first pass copies the rows to a temporary file beside `destination` and finds the types; the second pass writes
+    the result. Only a few batches are in memory. Raises DataError or OverLimit; then `destination` does not exist.
     """
     limits = limits or Limits()
     spool, partial = (destination.with_name(destination.name + end) for end in (".spool", ".partial"))
@@ -89,7 +89,7 @@ def _spool(source: Source, spool: Path, limits: Limits) -> dict[str, Evidence]:
 
 
 def _resized(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """The same rows in batches of at most BATCH_ROWS rows and about BATCH_BYTES bytes, and not much smaller ones."""
+    """The same rows in batches of about BATCH_BYTES bytes, with at most BATCH_ROWS rows each."""
     waiting: list[pa.RecordBatch] = []
     rows = size = 0
     for batch in batches:
@@ -159,7 +159,7 @@ def _write(source: Source, evidence: dict[str, Evidence], spool: Path, partial: 
                 batch = pa.record_batch(read, names=raw.schema.names)
                 duplicates.see(batch)
                 gaps.see(batch)
-                # Cells are kept as they were written: whoever trains lets a feature read them.
+                # The file keeps cells as they were written: the feature reads them again before training.
                 writer.write_batch(pa.record_batch(raw.columns, schema=schema), row_group_size=raw.num_rows)
                 rows += raw.num_rows
     described = [summary.column() for summary in summaries]
@@ -171,7 +171,7 @@ def _write(source: Source, evidence: dict[str, Evidence], spool: Path, partial: 
 
 
 def _column(name: str, seen: Evidence, layout: Layout | None, *, declared: bool, named: bool) -> Column:
-    """The column as far as its cells can be read by it."""
+    """The column with the fields that a feature needs to read its cells."""
     feature = recognize(seen.observation(declared=declared, named=named))
     whole = feature.names == "whole numbers" and seen.is_whole
     return Column(name=name, kind=feature.model_fields["kind"].default, integer=whole, shape=_shape(layout))
@@ -187,7 +187,7 @@ def _field(field: pa.Field, column: Column) -> pa.Field:
 
 
 def _suggest(columns: list[Column]) -> str | None:
-    """A column called like a target, or the last that can be one: a category, or a number that is not an index."""
+    """The suggested target: a column with the name of a target, else the last column that can be one."""
     usable = [column for column in columns if feature_of(column).is_target]
     called = {column.name.lower(): column.name for column in usable}
     lists = [column for column in columns if feature_of(column).names == "words"]
@@ -201,7 +201,7 @@ def _suggest(columns: list[Column]) -> str | None:
 
 
 def preview(path: Path, rows: int = 20) -> Preview:
-    """The first rows of a kept file, one row group at most, as their features read them."""
+    """The first rows of a dataset's file, at most one row group, as their features read them."""
     with pq.ParquetFile(path) as file:
         first = file.read_row_group(0).slice(0, max(0, rows))
     columns = [_shown(field, first[field.name].combine_chunks()) for field in first.schema]

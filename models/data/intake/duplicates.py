@@ -1,4 +1,4 @@
-"""Rows that come twice, found by 64-bit digests."""
+"""Find duplicate rows by 64-bit digests."""
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +13,7 @@ _SHIFT = np.uint64(31)
 
 
 class Duplicates:
-    """Digests of the first rows, 8 bytes each: two million rows, or fewer where rows are wide."""
+    """Keeps an 8-byte digest of each of the first rows: at most two million, fewer for tables with many columns."""
 
     def __init__(self, columns: int) -> None:
         self._most = min(_MOST_ROWS, _MOST_CELLS // max(1, columns))
@@ -21,7 +21,7 @@ class Duplicates:
         self.checked = 0
 
     def see(self, batch: pa.RecordBatch) -> None:
-        """Note the rows of one batch, as far as there is room."""
+        """Add the digests of one batch, up to the limit."""
         batch = batch.slice(0, self._most - self.checked)
         if not batch.num_rows:
             return
@@ -33,7 +33,7 @@ class Duplicates:
         self.checked += batch.num_rows
 
     def rows(self) -> list[int]:
-        """Numbers, from 1, of the rows that are equal to an earlier one, ascending."""
+        """Numbers (from 1, ascending) of the rows that equal an earlier row."""
         digests = np.concatenate(self._digests) if self._digests else np.zeros(0, np.uint64)
         order = np.argsort(digests, kind="stable")
         again = order[1:][digests[order[1:]] == digests[order[:-1]]]

@@ -1,4 +1,4 @@
-"""What a first reading of all rows shows of a column."""
+"""Collects facts about a column in a first pass over all rows."""
 
 from dataclasses import dataclass
 
@@ -14,12 +14,12 @@ LONGEST_CLASS = 200
 _EXACT = 2.0**53
 SHOWN = 10
 _MOST_STRAYS = 10_000
-"""With more of them no number is looked for any longer: a long text would be searched for nothing."""
+"""After so many values that are not numbers, the search for numbers stops, to save time on long texts."""
 
 
 @dataclass(frozen=True)
 class Strays:
-    """Values that are no numbers among many that are: the first few, with their kept rows."""
+    """Values that are not numbers in a column of mostly numbers: the first few, with their row numbers."""
 
     numbers: int
     values: int
@@ -27,7 +27,7 @@ class Strays:
 
 
 class Evidence:
-    """Gathers batches of one column; the features judge what `observation` gives them."""
+    """Collects facts about one column, batch by batch. Features recognize the column by its `observation`."""
 
     def __init__(self, kind: pa.DataType, layout: Layout | None, *, untyped: bool, most: int) -> None:
         self._type, self._layout, self._most = kind, layout, most
@@ -42,7 +42,7 @@ class Evidence:
         self._fitting = list(FEATURES)
 
     def see(self, values: pa.Array, start: int) -> None:
-        """Learn from a raw batch whose first row is number `start` of the kept rows."""
+        """Add a raw batch. Its first row has the number `start` in the dataset."""
         if self._layout is not None:
             return
         if self._looks:
@@ -68,7 +68,7 @@ class Evidence:
             self._whole = self._whole and _is_whole(numbers.cast(pa.float64()))
 
     def strays(self) -> Strays | None:
-        """What keeps a column from being one of numbers, where nine of ten values are."""
+        """The values that are not numbers, if at least nine of ten values are numbers; else None."""
         if not self._looks or not 0 < 9 * self._strays <= self._numbers:
             return None
         return Strays(self._numbers, self._numbers + self._strays, self._strays_at)
@@ -87,7 +87,9 @@ class Evidence:
             self._distinct = None
 
     def observation(self, *, declared: bool, named: bool) -> Observation:
-        """What was seen. `declared` columns are known to be classes, `named` ones are called like a target."""
+        """The facts collected. `declared`: the file says that the column holds classes. `named`: it is called like a
+        target.
+        """
         return Observation(
             type=self._type,
             layout=self._layout,
@@ -102,7 +104,7 @@ class Evidence:
 
     @property
     def is_whole(self) -> bool:
-        """Whether every number is whole, and exact as a float."""
+        """Whether every number is whole and a float64 holds it exactly."""
         return self._whole
 
 

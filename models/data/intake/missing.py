@@ -1,4 +1,4 @@
-"""Missing values, told apart by a column of parts: a target may lack more of them in training than in the test."""
+"""Count missing values by part of the split: a target may have more of them in one part than in another."""
 
 import pyarrow as pa
 
@@ -6,7 +6,7 @@ from models.data.table import part_of
 
 
 class Gaps:
-    """Sees every kept batch of a dataset. `parts` are columns that may turn out to say train, val and test."""
+    """Counts missing values batch by batch. `parts` are the columns that a split may use."""
 
     def __init__(self, parts: list[str]) -> None:
         self._counts: dict[str, dict[str, dict[str, int]]] = {part: {} for part in parts}
@@ -24,5 +24,5 @@ class Gaps:
                         counts[value["values"]] = counts.get(value["values"], 0) + value["counts"]
 
     def of(self, column: str) -> dict[str, dict[str, int]] | None:
-        """Rows without a value of `column`, by each column of parts and by its values; None where there is none."""
+        """Rows without a value of `column`, by each column of parts and each of its values; None if there are none."""
         return {part: counts[column] for part, counts in self._counts.items() if counts.get(column)} or None

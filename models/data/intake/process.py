@@ -1,4 +1,4 @@
-"""Read an upload in a child process with bounds on memory, time and disk, and without secrets."""
+"""Read an upload in a child process with limits on memory, time and disk, and without secrets."""
 
 import argparse
 import errno
@@ -19,10 +19,10 @@ from models.errors import DataError
 
 
 def run(path: Path, filename: str, destination: Path, limits: Limits | None = None, seconds: int = 600) -> Intake:
-    """Take in the upload at `path`, called `filename` by its sender, in a bounded process of its own.
+    """Read the upload at `path` in a child process with limits. `filename` is the name that the sender gave it.
 
-    Raises DataError or OverLimit, and then `destination` does not exist; so too when the process runs out of memory or
-    of its `seconds`, or dies. Raises OSError where it found no room on the disk.
+    Raises DataError or OverLimit, also if the process runs out of memory, takes longer than `seconds` or dies; then
+    `destination` does not exist. Raises OSError if the disk is full.
     """
     limits = limits or Limits()
     filename = filename.encode("utf-8", "replace").decode().replace("\0", "?")[-200:]
@@ -48,8 +48,8 @@ def _answer(done: Ended, filename: str, limits: Limits) -> Intake:
         answer = json.loads(done.output)
     except ValueError:
         raise DataError(
-            f"{filename} could not be read: the process that read it ended with {done.code}, perhaps for want of "
-            f"memory ({limits.max_memory_bytes:,} bytes are allowed) or time. Upload a smaller file, or mend it."
+            f"{filename} could not be read: the process that read it ended with {done.code}. It may have run out of "
+            f"memory (limit {limits.max_memory_bytes:,} bytes) or time. Upload a smaller file, or write it again."
         ) from None
     if "error" in answer:
         raise (OverLimit if answer["code"] == "over_limit" else DataError)(answer["error"])
@@ -58,7 +58,7 @@ def _answer(done: Ended, filename: str, limits: Limits) -> Intake:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The child's side: one line of JSON on standard output, with the description or with an error and its code."""
+    """Run in the child: print one line of JSON with the description, or with an error and its code."""
     parser = argparse.ArgumentParser(prog="python -m models.data.intake", description=__doc__)
     parser.add_argument("path", type=Path)
     parser.add_argument("filename")
@@ -78,7 +78,7 @@ def main(arguments: list[str] | None = None) -> int:
     except DataError as error:
         answer = {"error": str(error), "code": "data"}
     except MemoryError:
-        sentence = f"{given.filename} needs more than {limits.max_memory_bytes:,} bytes of memory. Upload it in parts."
+        sentence = f"{given.filename} needs more than {limits.max_memory_bytes:,} bytes of memory. Upload less data."
         answer = {"error": sentence, "code": "over_limit"}
     except OSError as error:
         if full_disk.is_to_blame(error):

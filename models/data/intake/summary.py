@@ -1,4 +1,4 @@
-"""One column of a dataset described: counts, range, spread, words."""
+"""Describe one column of a dataset: counts, range, standard deviation, words."""
 
 import math
 import re
@@ -18,12 +18,12 @@ from models.parts.feature import Feature
 _MOST_WORDS = 1_000_000
 _INTEGER_CLASSES = 100
 MOST_TAGS = 1000
-"""Distinct words up to which a column of lists of words names them all: they may be tags."""
+"""A column of lists of words names its words, which may be tags, if it has at most so many distinct ones."""
 _NUMERAL = re.compile(r"[+-]?\d{1,300}(\.\d*)?")
 
 
 class Summary:
-    """Sees every kept batch of a column. `std` is that of the whole population, over every number of every row."""
+    """Describes a column batch by batch. `std` is the population standard deviation of all numbers of all rows."""
 
     def __init__(self, column: Column, feature: Feature, *, most: int) -> None:
         self.name, self._column, self._feature = column.name, column, feature
@@ -40,7 +40,7 @@ class Summary:
         self._alphabet: set[str] = set()
 
     def see(self, values: pa.Array, start: int) -> None:
-        """Learn from a batch of cells that were read, whose first row is number `start` of the kept rows.
+        """Add a batch of cells that the feature read. Its first row has the number `start` in the dataset.
 
         Raises DataError for infinities.
         """
@@ -103,7 +103,7 @@ class Summary:
         return None if self._counts is None else len(self._counts)
 
     def column(self) -> Column:
-        """The description, once all batches were seen."""
+        """The description. Call it after the last batch."""
         update: dict[str, Any] = {"missing": self.missing, "distinct": self.distinct}
         if self._count:
             update |= {"min": self._min, "max": self._max, "mean": self._mean}
@@ -116,7 +116,7 @@ class Summary:
         return self._column.model_copy(update=update | self._classes(vocabulary))
 
     def _classes(self, vocabulary: set[str] | None) -> dict[str, Any]:
-        """Classes and how many rows each has, where the feature names them and they are few."""
+        """The classes and the rows of each, if the feature names classes and they are few."""
         match self._feature.names:
             case "words" if vocabulary is not None and len(vocabulary) <= MOST_TAGS:
                 short = max(map(len, vocabulary), default=0) <= LONGEST_CLASS
@@ -133,7 +133,7 @@ class Summary:
 
 
 def in_order(names: list[str]) -> list[str]:
-    """Sorted as numbers where all are, else as strings: 2 before 10, but b1 after a2."""
+    """Sorted as numbers if all are numbers, else as strings: 2 before 10, but b1 after a2."""
     if all(_NUMERAL.fullmatch(name) for name in names):
         return sorted(names, key=lambda name: (float(name), name))
     return sorted(names)

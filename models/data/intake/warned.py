@@ -1,4 +1,4 @@
-"""What is odd about a dataset, in sentences with row numbers."""
+"""Warnings about a dataset, with row numbers."""
 
 from bisect import bisect_left
 from collections import Counter
@@ -11,7 +11,7 @@ from models.data.table import Source
 
 _MOST = 20
 _LONGEST = 40
-"""Characters of a value that are shown."""
+"""Most characters of a value in a warning."""
 
 
 def warnings_of(
@@ -22,9 +22,9 @@ def warnings_of(
     evidence: dict[str, Evidence],
     duplicates: Duplicates,
 ) -> list[Warned]:
-    """The source's own warnings, missing values, strays among numbers, single values and classes, repeated rows.
+    """Warnings of the reader, missing values, text among numbers, columns of one value, rare classes, duplicate rows.
 
-    Rows are numbered as in the file: those that its reader left out count too. A code is told at most 20 times.
+    Rows are numbered as in the file, including rows that the reader left out. Each code appears at most 20 times.
     """
     offsets = [row - 1 - index for index, row in enumerate(source.skipped)]
     found = list(source.warnings)
@@ -65,7 +65,7 @@ def _short(value: str) -> str:
 
 
 def _in_file(kept: int, offsets: list[int]) -> int:
-    """The row of the file that became kept row `kept`; `offsets` counts the kept rows before each one left out."""
+    """The row of the file behind row `kept` of the dataset. `offsets` counts the kept rows before each skipped one."""
     return kept + bisect_left(offsets, kept)
 
 

@@ -1,4 +1,4 @@
-"""Input columns as one tensor. What was learned from the training rows travels with the checkpoint as JSON.
+"""Encode input columns as tensors. The checkpoint stores what was learned from the training rows as JSON.
 
 Shape letters: N rows, F features, C channels, H height, W width, T words.
 """
@@ -26,7 +26,7 @@ else:
 
 
 class TensorEncoder(Learned):
-    """The columns of one input: a single one, or several vectors side by side."""
+    """Encodes the columns of one input: a single column, or several joined into one vector."""
 
     form: Literal["columns"] = "columns"
     columns: list[AnyColumnEncoder]
@@ -43,7 +43,7 @@ class TensorEncoder(Learned):
 
     @property
     def is_table(self) -> bool:
-        """Whether it reads columns side by side, by their names."""
+        """Whether it joins columns of a table, which a row gives by name."""
         return all(FEATURES[column.reads].side_by_side for column in self.columns)
 
     def inputs(self) -> Inputs:
@@ -63,7 +63,7 @@ class TensorEncoder(Learned):
         return [self]
 
     def column_at(self, place: int) -> str:
-        """The column that the number at `place` of a row is from."""
+        """The column of the number at position `place` of an encoded row."""
         for column in self.columns:
             place -= column.inputs().features
             if place < 0:
@@ -105,7 +105,7 @@ class TensorEncoder(Learned):
 
 
 class NamedEncoder(Learned):
-    """The columns of several inputs: an encoder for each, by the names that the architecture gives them."""
+    """Encodes the columns of several inputs: one encoder for each input of the architecture, by name."""
 
     form: Literal["named"] = "named"
     named: dict[str, TensorEncoder]
@@ -117,7 +117,7 @@ class NamedEncoder(Learned):
 
     @property
     def is_table(self) -> bool:
-        """Whether all columns are read by their names."""
+        """Whether a row gives all columns by name."""
         return all(each.is_table for each in self.named.values())
 
     @property

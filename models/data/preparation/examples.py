@@ -1,4 +1,4 @@
-"""A job's data, ready for the loop: tensors of each part, and what is needed to treat new rows the same way."""
+"""A job's data as tensors of each part, and the encoders that prepare new rows in the same way."""
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -31,12 +31,12 @@ class Preparation(Learned):
     target: AnyTarget
 
     def named_inputs(self) -> NamedInputs:
-        """What the network is built for."""
+        """The inputs for which the network is built."""
         per_word = self.target.part.per_word()
         return {name: replace(each, per_word=per_word) for name, each in self.encoder.named_inputs().items()}
 
     def inputs(self) -> Inputs:
-        """The only input of a network that reads nothing else."""
+        """The input of a network with a single input."""
         return only(self.named_inputs())
 
 
@@ -54,13 +54,13 @@ class Examples:
         return Examples(each(lambda x: x.to(device), self.x), self.t.to(device))
 
     def epoch(self, seed: int, number: int) -> tuple[NetworkInput, torch.Tensor]:
-        """Inputs and targets of an epoch: always the same number of them, a function of seed and epoch alone."""
+        """Inputs and targets of an epoch. Their number is constant, and they depend only on seed and epoch."""
         return self.x, self.t
 
 
 @dataclass(frozen=True)
 class Text(Examples):
-    """Windows on a text, and all its tokens, documents with an end mark between."""
+    """Windows of a text, and all of its tokens with end marks between documents."""
 
     x: torch.Tensor
     tokens: torch.Tensor
@@ -71,7 +71,7 @@ class Text(Examples):
 
 @dataclass(frozen=True)
 class Stream(Text):
-    """Windows which start elsewhere in each epoch. `x` and `t` are those from the text's start."""
+    """Windows with a different offset in each epoch. `x` and `t` have offset 0."""
 
     reach: int = 0
 
@@ -81,7 +81,7 @@ class Stream(Text):
         return cls(*stream.windows(tokens_n, context, rows, reach=reach), tokens_n, reach)
 
     def epoch(self, seed: int, number: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Windows from an offset drawn from (seed, number); a last window that the text does not fill is padded."""
+        """Windows from an offset drawn from (seed, number). The last window is padded if the text does not fill it."""
         context = self.x.shape[1] - self.reach
         generator = torch.Generator().manual_seed((seed << 24) + number)
         offset = int(torch.randint(min(context, len(self.tokens) - 1), (), generator=generator))
@@ -97,9 +97,9 @@ class Prepared:
 
 
 def prepare(table: Table, roles: Roles, split: Split, fold: int = 0, kept: Preparation | None = None) -> Prepared:
-    """Divide the rows, learn the encoders from the training part, encode all. Raises DataError.
+    """Divide the rows, learn the encoders from the training part, and encode all parts. Raises DataError.
 
-    What was `kept` from a training before is not learned again.
+    With `kept`, the encoders of an earlier training are used instead of learning them again.
     """
     table = read(table, [*roles.columns, *([table.column(roles.part)] if roles.part is not None else [])])
     if roles.language is not None:
@@ -119,7 +119,7 @@ def prepare(table: Table, roles: Roles, split: Split, fold: int = 0, kept: Prepa
 
 
 def fit_target(table: Table, roles: Roles, train: Rows, encoder: Encoder) -> FittedTarget:
-    """Learn how the target column is encoded, for a network that reads what the encoder gives."""
+    """Learn how to encode the target column, for a network that reads the encoder's output."""
     first = next(iter(encoder.named_inputs().values()))
     return roles.asks.fit(table, roles.target, train, first, roles.inputs[0].name)
 

@@ -1,4 +1,4 @@
-"""What a network learned to read, carried to other rows: the same word keeps its number, the same value its place."""
+"""Reuse a checkpoint's encoders for other data: words keep their numbers, and values keep their positions."""
 
 from models.data.preparation.encoders import Encoder
 from models.data.preparation.roles import Roles

@@ -1,4 +1,4 @@
-"""Which columns are learned from, which is learned, and what kind of task that makes."""
+"""Choose the input columns, the target column and the task."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ from models.parts.target import Language as Language
 from models.parts.tokenizer import TOKENIZERS
 
 WAYS: tuple[tuple[InputKind, bool], ...] = (("image", False), ("text", False), ("vector", True), ("vector", False))
-"""What is learned from where nothing is named: images before texts, texts before tables, tables before arrays."""
+"""The order of preference if the spec names no inputs: images, then texts, then tables, then arrays."""
 
 
 @dataclass(frozen=True)
 class InputColumns:
-    """The columns that one input of a network is made of. `accepts` are the kinds of tensors that it may be."""
+    """The columns of one input of a network. `accepts` are the kinds of tensors that the input may have."""
 
     accepts: frozenset[InputKind]
     columns: list[Column]

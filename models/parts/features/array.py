@@ -1,4 +1,4 @@
-"""Arrays of fixed size, every number scaled by itself; for networks that read images, as images."""
+"""Arrays of fixed size, each number scaled separately. Networks that read images get them as images."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
@@ -72,7 +72,7 @@ class Array(Feature):
         return shown
 
     def preview(self, value: Any, column: Column) -> JsonValue:
-        """The first numbers alone."""
+        """Only the first numbers."""
         shown: JsonValue = None if value is None else np.frombuffer(value, np.float32)[:SHOWN].tolist()
         return shown
 

@@ -16,7 +16,7 @@ FEW = 20
 
 
 class CategoryEncoder(Encoder):
-    """One number a value that the training rows have; a value that they do not have is all zeros."""
+    """One number for each value in the training rows; a value that is not among them is all zeros."""
 
     kind: Literal["category"] = "category"
     values: list[str]
@@ -48,7 +48,7 @@ class Category(Feature):
 
     @classmethod
     def recognizes(cls, seen: Observation) -> bool:
-        """Few distinct short strings that come again: 20, or a tenth of the rows; half under a target's name."""
+        """Few distinct short strings: at most 20, or a tenth of the rows; half of them if named like a target."""
         if pa.types.is_boolean(seen.type):
             return True
         if not pa.types.is_string(seen.type) or seen.distinct is None:

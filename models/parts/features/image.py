@@ -1,4 +1,4 @@
-"""Images, every channel scaled by itself."""
+"""Images, each channel scaled separately."""
 
 import base64
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ class ImageEncoder(Encoder):
 
     @classmethod
     def of(cls, table: Table, column: Column, train: Rows) -> "ImageEncoder":
-        """From the training rows of a column of images, or of arrays that have the shape of images."""
+        """Learn from the training rows of a column of images, or of arrays with the shape of images."""
         shape = channels_height_width(column)
         values = table.arrays(column.name)[train].reshape(-1, shape[0])
         mean = values.mean(0, dtype=np.float64)
@@ -50,7 +50,7 @@ class ImageEncoder(Encoder):
         return np.ascontiguousarray(x_NHWC.transpose(0, 3, 1, 2))
 
     def for_column(self, column: Column) -> Encoder | str:
-        """Images and arrays of the same shape are the same to a network."""
+        """A column of images or arrays fits if its shape is the same."""
         if len(column.shape or []) not in (2, 3):
             return super().for_column(column)
         found = channels_height_width(column)
@@ -76,7 +76,7 @@ class Image(Feature):
         return values
 
     def cells(self, values: Sequence[Any], column: Column) -> pa.Array:
-        """Lists of numbers from 0 to 255, or an image file in base64, with or without the head of a data: URL."""
+        """Lists of numbers from 0 to 255, or an image file in base64, with or without the prefix of a data: URL."""
         layout = Layout("image", tuple(column.shape or ()))
         packed = [
             _decoded(value, layout, row) if isinstance(value, str) else _packed(value, layout, row)
@@ -91,7 +91,7 @@ class Image(Feature):
         return shown
 
     def preview(self, value: Any, column: Column) -> JsonValue:
-        """The shape alone."""
+        """Only the shape."""
         return None if value is None else "×".join(map(str, column.shape or ())) + " image"
 
     def numbers(self, values: pa.Array, column: Column) -> Reals | None:

@@ -18,7 +18,7 @@ from models.parts.inputs import InputKind, Inputs
 from models.parts.scaling import divisor
 
 MISSING = ("", "NA", "N/A", "NaN", "nan", "NULL", "null", "None", "none", "?")
-"""In a column whose other values are all numbers, these words mean that there is none. Elsewhere they are words."""
+"""In a column whose other values are all numbers, these words mean a missing value. Elsewhere they are words."""
 
 NUMERAL = r"^[+-]?((0|[1-9][0-9]*)(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?$"
 WHOLE = r"^[+-]?(0|[1-9][0-9]{0,17})$"
@@ -55,7 +55,7 @@ class Number(Feature):
         return seen.numeric or pa.types.is_integer(seen.type) or pa.types.is_floating(seen.type)
 
     def read(self, values: pa.Array, column: Column) -> pa.Array:
-        """int64 where the column has whole numbers only and these are whole too, else float64."""
+        """int64 if the column and these values have whole numbers only, else float64."""
         if pa.types.is_string(values.type):
             values = pc.replace_substring_regex(trimmed(values), r"^\+", "")
             if not (column.integer and all_match(values, WHOLE)):
@@ -80,7 +80,7 @@ class Number(Feature):
         return pa.array([None if value is None else float(value) for value in values], pa.float64())
 
     def show(self, value: Any, column: Column) -> JsonValue:
-        """What is no finite number is null, as JSON has it."""
+        """Infinities and NaN become null, because JSON has no such numbers."""
         shown: JsonValue = None if isinstance(value, float) and not np.isfinite(value) else value
         return shown
 
@@ -105,13 +105,13 @@ def _is_number(value: Any) -> bool:
 
 
 def _is_numeral(value: str) -> bool:
-    """A string that an upload's column of numbers may hold."""
+    """Whether a string may be a value of a number column in an upload."""
     stripped = value.strip()
     return stripped in MISSING or (re.fullmatch(NUMERAL, stripped) is not None and abs(float(stripped)) <= LARGEST)
 
 
 def trimmed(values: pa.Array) -> pa.Array:
-    """Strings without white space around them, and null where a word says that there is none."""
+    """Strings without white space around them; words for a missing value become null."""
     values = pc.utf8_trim_whitespace(values)
     return pc.if_else(pc.is_in(values, value_set=pa.array(MISSING, pa.string())), pa.scalar(None, pa.string()), values)
 

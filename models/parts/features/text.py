@@ -1,4 +1,4 @@
-"""Texts, cut into words that are numbered."""
+"""Texts, split into numbered words."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -17,14 +17,14 @@ from models.parts.tokenizers import AnyTokenizer
 from models.parts.tokenizers.words import Words
 
 MAX_WORDS = 512
-"""Longer texts are cut: the tail of a few long rows would set the cost of all."""
+"""Longer texts are cut, because a few long rows would set the cost of all rows."""
 
 PAD, UNKNOWN, FIRST = 0, 1, 2
 """The word numbered FIRST is the first of the vocabulary."""
 
 
 class WordsEncoder(Encoder):
-    """Words to numbers. 0 pads, 1 is any word that the training rows do not have."""
+    """Words to numbers: 0 is padding, 1 is any word that is not in the training rows."""
 
     kind: Literal["words"] = "words"
     tokenizer: AnyTokenizer | None = Field(description="cuts a row into words; null: rows are lists of words")
@@ -37,7 +37,7 @@ class WordsEncoder(Encoder):
         return "tokens" if self.tokenizer is None else "text"
 
     def for_column(self, column: Column) -> Encoder | str:
-        """Texts and lists of words are both words: a text is cut as the parent cut, or as text is cut by default."""
+        """Texts and lists of words both fit. A text uses the parent's tokenizer, or the default if it had none."""
         if column.kind not in ("text", "tokens"):
             return super().for_column(column)
         cut = (self.tokenizer or Words()) if column.kind == "text" else None
@@ -47,7 +47,7 @@ class WordsEncoder(Encoder):
         return Inputs("text", (self.length,), vocabulary=len(self.words) + FIRST, rare=self.rare)
 
     def encode(self, table: Table, length: int | None = None) -> npt.NDArray[np.generic]:
-        """x_NT, int64, cut at `length` words or at those of the longest row learned from. No word is one unknown."""
+        """x_NT, int64, cut at `length` words (default: `self.length`). A row without words is one unknown word."""
         index, length = {word: at for at, word in enumerate(self.words, FIRST)}, length or self.length
         x_NT = np.zeros((table.rows, length), np.int64)
         for row, words in enumerate(words_of(table, self.name, self.tokenizer)):
@@ -67,16 +67,16 @@ def fit_words(table: Table, name: str, tokenizer: Any, train: Rows) -> WordsEnco
     """A vocabulary from the training rows, the most frequent word first."""
     rows = words_of(table, name, tokenizer)
     counts = Counter(word for row in train for word in rows[row])
-    # Ties by spelling: the order must not hang on which row came first.
+    # Ties are sorted by spelling, so that the order of the rows does not matter.
     ordered = sorted(counts, key=lambda word: (-counts[word], word))
-    # Of all rows: a test sentence that was cut at the longest of training would be measured on its first words.
+    # From all rows: if training rows set the length, a longer test sentence would be cut before it is measured.
     length = min(MAX_WORDS, max(map(len, rows), default=1) or 1)
     rare = FIRST + sum(1 for word in ordered if counts[word] > 1)
     return WordsEncoder(name=name, tokenizer=tokenizer, length=length, words=ordered, rare=rare)
 
 
 def expect_words(column: Column) -> Inputs:
-    """The tensor of a column of words, as its description lets us expect it."""
+    """The tensor to expect from the description of a column of words."""
     return Inputs("text", (min(MAX_WORDS, column.max_length or 1),), vocabulary=(column.vocabulary or 0) + FIRST)
 
 

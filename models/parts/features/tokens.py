@@ -1,4 +1,4 @@
-"""Lists of words, cut by whoever made the file."""
+"""Lists of words, already split in the file."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
@@ -13,7 +13,7 @@ from models.parts.inputs import InputKind, Inputs
 
 
 class Tokens(Feature):
-    """A list of words a row."""
+    """A list of words per row."""
 
     kind: Literal["tokens"] = "tokens"
 

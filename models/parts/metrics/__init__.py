@@ -1,1 +1,1 @@
-"""Metrics. Every file here is one metric: statistics of outputs and targets, and the figure that follows from them."""
+"""Metrics. Each file defines one metric: statistics of outputs and targets, and how it follows from them."""

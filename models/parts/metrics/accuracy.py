@@ -20,7 +20,7 @@ class Accuracy(Metric):
     kind: Literal["accuracy"] = "accuracy"
 
     def count(self, y: torch.Tensor, t: torch.Tensor, meaning: Meaning) -> list[float]:
-        # What pads is -1, which is no output's number.
+        # Padding is -1, which never equals the number of an output.
         targets = len(t) if t.dim() == 1 else int((t >= 0).sum())
         return [float(targets), float((y.argmax(-1) == t).sum())]
 

@@ -1,6 +1,6 @@
 """F1 over entities in tag sequences, as the CoNLL-2000 script counts them.
 
-A tag is O, or a prefix and a type: B-city begins an entity, I-city goes on with one. An I- that follows no entity of
+A tag is O, or a prefix and a type: B-city begins an entity, I-city continues it. An I- that follows no entity of
 its type begins one (Tjong Kim Sang and Buchholz 2000, conlleval).
 """
 

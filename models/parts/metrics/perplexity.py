@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from models.parts.metric import Direction, Meaning, Metric
 
 LARGEST = 700.0
-"""Nats whose exponential is still a number."""
+"""The largest number of nats whose exponential is still finite."""
 
 
 class Perplexity(Metric):

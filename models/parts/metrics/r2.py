@@ -9,7 +9,7 @@ from models.parts.metric import Direction, Meaning, Metric
 
 
 class R2(Metric):
-    """Share of the target's variance that is explained. Undefined where all targets are equal.
+    """Share of the target's variance that is explained. Undefined if all targets are equal.
 
     The mean of the targets is of the rows at hand, so the statistics of batches do not add up.
     """

@@ -1,1 +1,1 @@
-"""One file a split."""
+"""Splits. Each file defines one way to divide rows."""

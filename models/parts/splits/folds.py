@@ -30,7 +30,7 @@ class Folds(Split):
 
     def check_sizes(self, rows: int, sizes: Sequence[Sizes]) -> None:
         if not sizes[-1].test:
-            raise SpecError("/dataset/split/n", f"{rows} rows do not make {self.n} folds", code="too_few_rows")
+            raise SpecError("/dataset/split/n", f"{rows} rows are too few for {self.n} folds", code="too_few_rows")
 
     def sizes(self, rows: int, counts: Mapping[str, int], fold: int = 0) -> Sizes:
         test = len(range(fold, rows, self.n))
@@ -46,6 +46,6 @@ class Folds(Split):
 
 
 def _dealt(rows: Rows, strata: Labels, rng: np.random.Generator) -> Rows:
-    """Rows in an order in which dealing them out one by one gives every hand its share of each stratum."""
+    """Rows in an order such that assigning them to folds in turn gives every fold its share of each stratum."""
     shuffled = rng.permutation(rows)
     return shuffled[np.argsort(strata[shuffled], kind="stable")]

@@ -1,4 +1,4 @@
-"""Parts that the data name."""
+"""A split that the data define."""
 
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, Literal
@@ -37,7 +37,7 @@ class Given(Split):
         if name is None:
             raise SpecError(
                 "/dataset/split/column",
-                "no column says which rows are train, val and test, and no files were named so",
+                "the dataset has no column with train, val and test, and no files of these names",
                 code="missing_column",
                 suggestion="name the column in split.column, or use split.kind = holdout",
             )
@@ -67,7 +67,7 @@ class Given(Split):
         return Division(train, val, test)
 
     def text_sizes(self, tokens: int, rows: int, counts: Mapping[str, int]) -> Sizes:
-        """As if all rows were equally long."""
+        """An estimate that assumes rows of equal length."""
         said = _by_part(counts)
         train, val, test = (round(tokens * part / max(1, rows)) for part in (said.train, said.val, said.test))
         if not val:
@@ -91,7 +91,7 @@ class Given(Split):
 
 
 def _by_part(counts: Mapping[str, int]) -> Sizes:
-    """Rows of each part, from those of each spelling of its name."""
+    """The rows of each part, summed over all spellings of its name."""
     said = {"train": 0, "val": 0, "test": 0}
     for value, count in counts.items():
         said[part_of(value) or "train"] += count

@@ -1,1 +1,1 @@
-"""Targets. Every file here is one task: what of it is fitted to a column, and how outputs become answers."""
+"""Targets. Each file defines one task: what is fitted to a column, and how outputs become answers."""

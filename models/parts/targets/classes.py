@@ -17,7 +17,7 @@ from models.parts.metric import Meaning
 from models.parts.target import FittedTarget, Language, Pairs, Rows, Target, wrong_column
 
 MAX_INFERRED_CLASSES = 20
-"""Whole numbers with more distinct values than this are taken for quantities, not classes, unless `task` says so."""
+"""Whole numbers with more distinct values are quantities, not classes, unless `task` says otherwise."""
 
 
 class FittedClasses(FittedTarget):
@@ -46,7 +46,7 @@ class FittedClasses(FittedTarget):
         return torch.tensor([place[values[row] or ""] for row in rows], dtype=torch.int64)
 
     def decode(self, y_NK: torch.Tensor, words_N: Sequence[int]) -> list[dict[str, Any]]:
-        """Label and probabilities of each row; no label where the network overflowed."""
+        """Label and probabilities of each row; no label if the outputs are not finite."""
         answers = []
         for p_K in torch.softmax(y_NK.double(), 1).tolist():
             label = None if math.isnan(sum(p_K)) else self.classes[p_K.index(max(p_K))]
@@ -54,7 +54,7 @@ class FittedClasses(FittedTarget):
         return answers
 
     def baseline(self, train: Pairs, part: Pairs) -> dict[str, float]:
-        """Of the largest class."""
+        """The metrics of always predicting the largest class."""
         counts_K = torch.bincount(train.t, minlength=self.outputs)
         return self.measure(counts_K.expand(len(part), -1), part.t)
 

@@ -17,11 +17,11 @@ from models.parts.metrics.perplexity import Perplexity
 from models.parts.target import FittedTarget, Language, Pairs, Rows, Target
 
 SPECIAL = 3
-"""Numbers of no token: they pad, are unknown, and end a document."""
+"""The numbers 0 to 2 are special: padding, the unknown token, and the end of a document."""
 
 
 class FittedNextToken(FittedTarget):
-    """The token that comes next, at every place of a window."""
+    """The next token at every position of a window."""
 
     task: Literal["language_modeling"] = "language_modeling"
     outputs: int
@@ -33,13 +33,13 @@ class FittedNextToken(FittedTarget):
         raise AssertionError("a language model is asked to go on, not to answer")
 
     def baseline(self, train: Pairs, part: Pairs) -> dict[str, float]:
-        """Of how often each token is met."""
-        # One more of each, so that what was never met is unlikely and not impossible (Laplace).
+        """The metrics of predicting each token by its frequency."""
+        # Laplace smoothing: tokens that training lacks get a small probability instead of 0.
         counts_K = 1 + torch.bincount(train.t[train.t >= 0], minlength=self.outputs)
         t_n = part.t[part.t >= 0]
         nats_n = -torch.log(counts_K / counts_K.sum())[t_n]
         right = (t_n == counts_K.argmax()).sum()
-        # As outputs they would be as many as tokens times the vocabulary.
+        # Computed directly: as outputs, these would be tokens × vocabulary numbers.
         tokens = float(len(t_n))
         found = {
             "accuracy": Accuracy().conclude([tokens, float(right)], self.meaning),
@@ -52,7 +52,7 @@ class FittedNextToken(FittedTarget):
 
 
 class NextToken(Target):
-    """The token that comes next, at every place of a text. The text is its own target."""
+    """The next token at every position of a text. The text is its own target."""
 
     task: ClassVar[str] = "language_modeling"
     level: ClassVar[AnswerLevel] = "token"
@@ -80,7 +80,7 @@ class NextToken(Target):
     def outputs(cls, column: Column, language: Language | None) -> int:
         assert language is not None
         known, _ = language.tokenizer.counted(column)
-        # A stream has line breaks between its rows.
+        # A stream has a line break between rows, which is one more token.
         return known + SPECIAL + (1 if language.documents == "stream" else 0)
 
     @classmethod

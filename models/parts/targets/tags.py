@@ -39,7 +39,7 @@ class FittedTags(FittedTarget):
         return Meaning(names=tuple(self.tags))
 
     def encode(self, table: Table, rows: Rows) -> torch.Tensor:
-        """t_NT, int64; -1 where there is no word. Raises DataError for a row with more tags than words, or fewer."""
+        """t_NT, int64; -1 for padding. Raises DataError for a row with different numbers of tags and words."""
         place = {tag: at for at, tag in enumerate(self.tags)}
         words, tags = table.tokens(self.words), table.tokens(self.name)
         t_NT = torch.full((len(rows), self.length), -1)
@@ -55,16 +55,16 @@ class FittedTags(FittedTarget):
         return t_NT
 
     def decode(self, y_NTK: torch.Tensor, words_N: Sequence[int]) -> list[dict[str, Any]]:
-        """The tag of each word, as far as the network reads. A row without words has none."""
+        """The tag of each word that the network read. A row without words has no tags."""
         return [
             {"tags": [self.tags[tag] for tag in tag_T[:words].tolist()]}
             for tag_T, words in zip(y_NTK.argmax(2), words_N, strict=True)
         ]
 
     def baseline(self, train: Pairs, part: Pairs) -> dict[str, float]:
-        """Of each word's commonest tag."""
+        """The metrics of predicting each word's most common tag."""
         guess_NT = _commonest_tags(train, part, self.outputs)
-        # An output of 1 for the tag, of 0 for the others: one byte each, since they are many.
+        # One-hot outputs, with one byte each to save memory.
         y_NTK = torch.zeros(*guess_NT.shape, self.outputs, dtype=torch.int8)
         return self.measure(y_NTK.scatter_(2, guess_NT.unsqueeze(2), 1), part.t)
 
@@ -80,10 +80,10 @@ class Tags(Target):
     fitted: ClassVar[type[FittedTarget]] = FittedTags
     metrics: ClassVar[tuple[str, ...]] = ("accuracy", "f1")
     losses: ClassVar[tuple[str, ...]] = ("cross_entropy",)
-    # The loss of a tagger rises long before it stops finding more entities.
+    # The validation loss of a tagger rises long before its F1 stops improving.
     series: ClassVar[str] = "val/f1"
     baseline_kind: ClassVar[str] = "unigram"
-    outputs_are: ClassVar[str] = "one number a tag for each word, in the order of `target.tags`"
+    outputs_are: ClassVar[str] = "one number per tag for each word, in the order of `target.tags`"
     has_classes: ClassVar[bool] = True
 
     kind: Literal["tags"] = "tags"
@@ -119,7 +119,7 @@ class Tags(Target):
 
 
 def _commonest_tags(train: Pairs, part: Pairs, tags: int) -> torch.Tensor:
-    """Each word's commonest tag, guess_NT; of a word that training has not, the commonest of all."""
+    """Each word's most common tag, guess_NT; for words that are not in training, the most common tag of all."""
     assert isinstance(train.x, torch.Tensor) and isinstance(part.x, torch.Tensor)
     x_n, t_n = train.x[train.t >= 0], train.t[train.t >= 0]
     words = 1 + int(max(train.x.amax(), part.x.amax()))

@@ -48,11 +48,11 @@ class FittedValue(FittedTarget):
         return [{"value": value * self.std + self.mean} for value in y_NK.squeeze(1).double().tolist()]
 
     def baseline(self, train: Pairs, part: Pairs) -> dict[str, float]:
-        """Of the mean."""
+        """The metrics of always predicting the mean."""
         return self.measure(train.t.mean().expand(len(part), 1), part.t)
 
     def reuse(self, column: Column, words: str) -> Self | None:
-        """Where the columns are called the same, they have the same unit."""
+        """Columns of the same name are assumed to have the same unit."""
         return self if self.name == column.name else None
 
 

@@ -1,4 +1,4 @@
-"""Every file here is a tokenizer: how a text is cut."""
+"""Tokenizers. Each file defines one way to split a text."""
 
 from typing import TYPE_CHECKING
 

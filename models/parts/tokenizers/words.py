@@ -10,7 +10,7 @@ _WORD = re.compile(r"n't|'\w+|\w+?(?=n't)|\w+|[^\w\s]")
 
 
 class Words(Tokenizer):
-    """Lower-cased words, with clitics and punctuation apart: "don't go." is do, n't, go, '.'."""
+    """Lower-case words; clitics and punctuation are separate tokens: "don't go." is do, n't, go, '.'."""
 
     kind: Literal["words"] = "words"
 

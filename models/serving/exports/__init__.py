@@ -1,6 +1,6 @@
 """A checkpoint for use elsewhere: as ONNX, as a torch.export program, or as a bundle with everything around it.
 
-`run` makes one in a bounded process of its own; what it is made of is an `Order` and three files beside it.
+`run` exports in a child process with resource limits. Its input is an `Order` and three files beside it.
 """
 
 from models.serving.exports.order import ROWS, Order

@@ -1,6 +1,6 @@
 """The model card of a bundle: what the network is, what it learned from, how well, and how to run it.
 
-Sections as in Mitchell et al. 2019, "Model Cards for Model Reporting"; what only the author knows is left to write.
+Sections as in Mitchell et al. 2019, "Model Cards for Model Reporting"; only the author can write the rest.
 """
 
 from typing import Any
@@ -32,7 +32,7 @@ def write(order: Order, predictor: Predictor, no_onnx: str | None, environment: 
         "",
         "## Intended use",
         "",
-        "*To be written by its author: what it is for, what it is not for, whom it may harm.*",
+        "*To be written by its author: what it is for, what it is not for, who may be harmed.*",
         "",
         "## Data",
         "",
@@ -44,7 +44,7 @@ def write(order: Order, predictor: Predictor, no_onnx: str | None, environment: 
         "",
         *_results(job),
         "",
-        "`test/*` is of rows that this job neither learned from nor chose by."
+        "This job did not use the rows of `test/*` for training or for choosing a checkpoint."
         + (f" It started from weights of job `{job.origin.job_id}`, which may have seen them." if job.origin else "")
         + (f" These weights have not seen fold {checkpoint.fold}." if checkpoint.fold is not None else ""),
         "",

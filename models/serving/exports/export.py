@@ -1,4 +1,4 @@
-"""An order fulfilled: a checkpoint in one of the three formats."""
+"""Export a checkpoint in one of the three formats."""
 
 import json
 import platform
@@ -22,9 +22,9 @@ PACKAGES = ("athanor", "onnx", "onnxruntime", "onnxscript", "safetensors")
 
 
 def export(order: Order, folder: Path, destination: Path) -> float | None:
-    """Write the file, made of what `folder` holds; the largest difference of its outputs from the network's own.
+    """Write the export of the files in `folder`. Returns the largest difference of its outputs from the network's.
 
-    None where it has none: a bundle of a network that nothing but its own code can run. Raises SpecError.
+    Returns None for a bundle of a network that only its own code can run. Raises SpecError.
     """
     torch.set_num_threads(1)
     architecture = order.resolved.spec.architecture

@@ -1,4 +1,4 @@
-"""Golden rows: a few rows of the dataset as they were uploaded, and what the network makes of them.
+"""Golden rows: a few rows of the dataset as they were uploaded, and the network's outputs for them.
 
 Shape letters: N rows, T words, K outputs.
 """
@@ -33,7 +33,7 @@ class Goldens:
 
 
 def choose(path: Path, columns: list[Column]) -> list[dict[str, Any]]:
-    """Raw rows from all over a dataset's Parquet file, which holds at least one."""
+    """Raw rows spread over a dataset's Parquet file, which has at least one row."""
     width = sum(math.prod(column.shape or (1,)) for column in columns)
     names = [column.name for column in columns]
     rows: list[dict[str, Any]] = []
@@ -52,7 +52,7 @@ def choose(path: Path, columns: list[Column]) -> list[dict[str, Any]]:
 
 
 def make(predictor: Predictor, rows: list[dict[str, Any]]) -> Goldens:
-    """Run the network over raw rows. Where it says a great deal of each word, over fewer rows and words."""
+    """Run the network over raw rows; if there are many outputs per word, over fewer rows and words."""
     x = predictor.encode(rows)
     target = predictor.preparation.target
     language = target.part.self_supervised
@@ -67,7 +67,7 @@ def make(predictor: Predictor, rows: list[dict[str, Any]]) -> Goldens:
 
 
 def _raw(value: Any, column: Column) -> Any:
-    """A cell as somebody would send it; of a long text its beginning."""
+    """A cell as a predict request would send it. A long text is cut."""
     shown = of(column).show(value, column)
     if isinstance(shown, str):
         return shown[:LONGEST_TEXT]

@@ -1,4 +1,4 @@
-"""ONNX, with all that is needed to use it in its metadata, checked by onnxruntime against the network itself."""
+"""ONNX export with all that is needed to use it in the metadata; onnxruntime checks it against the network."""
 
 import logging
 import warnings

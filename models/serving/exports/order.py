@@ -1,4 +1,4 @@
-"""What is to be exported: a checkpoint, and all that is known of how it came to be."""
+"""The input of an export: a checkpoint and its origin."""
 
 from typing import Any
 
@@ -20,4 +20,4 @@ class Order(BaseModel):
     fingerprint: dict[str, Any] | None
     """Of the machine that trained it."""
     bound: float
-    """The largest difference from the network's own outputs that is let pass."""
+    """The largest accepted difference from the network's own outputs."""

@@ -1,4 +1,4 @@
-"""Exporting in a process of its own, bounded in memory and time: tracing is heavy, and torch's is for one thread."""
+"""Export in a child process with limits on memory and time: tracing needs much memory and is not thread-safe."""
 
 import gc
 import hashlib
@@ -28,7 +28,7 @@ class Exported:
 
 
 def run(order: Order, folder: Path, memory: int, seconds: int) -> Exported:
-    """Export what lies in `folder`: weights.safetensors, preparation.json and rows.parquet. The file is left there.
+    """Export weights.safetensors, preparation.json and rows.parquet in `folder`. The export is written there too.
 
     Raises SpecError with the pointer ?format where it cannot be done, or not in so many bytes of memory or seconds;
     OSError where there was no room on the disk.
@@ -61,7 +61,7 @@ def run(order: Order, folder: Path, memory: int, seconds: int) -> Exported:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The child's side: the export, and a file that says how large the difference is, or why there is no export."""
+    """Run in the child: write the export, and a file with the difference of its outputs or the reason of a failure."""
     given = sys.argv[1:] if arguments is None else arguments
     folder = Path(given[0])
     try:

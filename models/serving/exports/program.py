@@ -1,4 +1,4 @@
-"""A network as a graph that others can run: rows and, where it reads words, their number are left open.
+"""Trace a network as a graph with a dynamic number of rows and, for texts, of words.
 
 Shape letters: N rows, T words.
 """
@@ -17,7 +17,7 @@ from models.nn.named_tensors import NetworkInput, each, rows, tensors
 from models.parts.inputs import NamedInputs
 
 PLACES = {"stack_trace", "nn_module_stack", "source_fn_stack", "torch_fn", "from_node"}
-"""What torch notes of each operation about where it stood in the code: no use elsewhere, and it names our folders."""
+"""Metadata of torch about the source code of each operation. It is removed, because it names local folders."""
 
 Shapes = dict[str, dict[int, Dim]]
 """Of each input: its dimensions that are left open."""
@@ -29,7 +29,7 @@ class Traced:
     shapes: Shapes
     """By the names that `forward` has for them."""
     module: nn.Module
-    """The network it was made from, which says what is right."""
+    """The original network, whose outputs are the reference."""
     x: NetworkInput
     """x_N… of real rows."""
 
@@ -125,7 +125,7 @@ def check(gap: float, bound: float, name: str) -> float:
     if not gap <= bound:
         raise SpecError(
             "?format",
-            f"the outputs of the {name} differ by {gap:.3g} from the network's own; at most {bound:g} is let pass",
+            f"the outputs of the {name} differ by {gap:.3g} from the network's own; at most {bound:g} is accepted",
             code="export_differs",
             suggestion="format=bundle holds the weights themselves",
         )

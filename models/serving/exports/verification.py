@@ -1,4 +1,4 @@
-"""``python -m models.serving.exports.verification FOLDER``: a bundle's network, rebuilt and asked again.
+"""``python -m models.serving.exports.verification FOLDER``: rebuild a bundle's network and check its outputs.
 
 FOLDER holds the members of a bundle whose digests are right. One line of JSON says how far the outputs are off.
 """

@@ -26,7 +26,7 @@ def test_one_seed_settles_every_generator() -> None:
 
 @without_cuda
 def test_a_wanted_device_that_is_absent() -> None:
-    with pytest.raises(RuntimeError, match="wants a CUDA device"):
+    with pytest.raises(RuntimeError, match="needs a CUDA device"):
         device.prepare(0, "cuda")
     assert device.prepare(0, "auto").type == "cpu"
 

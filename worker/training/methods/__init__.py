@@ -1,1 +1,1 @@
-"""Training methods, one a file: how a network comes to its numbers. An architecture names the file of its own."""
+"""Training methods, one per file. An architecture names the file of its method."""

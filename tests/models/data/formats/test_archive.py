@@ -38,13 +38,13 @@ def _encrypted(path: Path) -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda path: _zip(path, {"../evil": b""}), "without '..'"),
+        (lambda path: _zip(path, {"../evil": b""}), "not contain '..'"),
         (lambda path: _zip(path, {"/evil": b""}), "must be relative"),
         (lambda path: _zip(path, {"a\\..\\evil": b""}), "must be relative"),
         (lambda path: _zip(path, {"C:/evil": b""}), "must be relative"),
         (_link, "is a link"),
         (_encrypted, "is encrypted"),
-        (lambda path: path.write_bytes(b"PK\x03\x04 and nothing"), "not a zip archive"),
+        (lambda path: path.write_bytes(b"PK\x03\x04 and nothing"), "zip archive cannot be read"),
     ],
 )
 def test_hostile_members_are_refused(tmp_path: Path, make: Callable[[Path], object], message: str) -> None:

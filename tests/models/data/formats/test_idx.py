@@ -57,11 +57,11 @@ def test_train_and_t10k_gzipped(tmp_path: Path) -> None:
     ("images", "labels", "message"),
     [
         (_idx(IMAGES), _idx(LABELS[:3]), "4 rows, but labels-idx1-ubyte has the shape"),
-        (_idx(IMAGES, claimed=9), _idx(np.zeros(9, np.uint8)), "says it holds 9 rows but ends"),
+        (_idx(IMAGES, claimed=9), _idx(np.zeros(9, np.uint8)), "gives 9 rows, but the data end"),
         (_idx(IMAGES, claimed=3), _idx(LABELS[:3]), "more bytes than its header says"),
-        (b"\x89PNG", _idx(LABELS), "does not begin as an IDX file"),
-        (_idx(IMAGES)[:9], _idx(LABELS), "ends within its header"),
-        (_idx(IMAGES, claimed=0), _idx(LABELS), "holds nothing"),
+        (b"\x89PNG", _idx(LABELS), "is not an IDX file"),
+        (_idx(IMAGES)[:9], _idx(LABELS), "is too short for an IDX header"),
+        (_idx(IMAGES, claimed=0), _idx(LABELS), "so it is empty"),
     ],
 )
 def test_counts_that_lie(tmp_path: Path, images: bytes, labels: bytes, message: str) -> None:
@@ -70,9 +70,9 @@ def test_counts_that_lie(tmp_path: Path, images: bytes, labels: bytes, message: 
 
 
 def test_missing_partners_and_broken_gzip(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="Give images and labels"):
+    with pytest.raises(DataError, match="Add images and labels"):
         _read(tmp_path, {"labels-idx1-ubyte": _idx(LABELS)})
-    with pytest.raises(DataError, match="not a whole gzip file"):
+    with pytest.raises(DataError, match="not a complete gzip file"):
         _read(tmp_path, {"images-idx3-ubyte.gz": b"\x1f\x8b\x08 no"})
 
 

@@ -72,15 +72,15 @@ def test_the_commonest_size_wins(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("members", "message"),
     [
-        ({"a/1.png": _png()[:40]}, "a/1.png is not a whole"),
-        ({"a/1.png": _png(size=(90, 90))[:-30]}, "a/1.png is not a whole"),
-        ({"a/1.png": b"GIF89a"}, "a/1.png is not a whole"),
-        ({"a/1.png": _png(kind="BMP")}, "a/1.png is not a whole"),
-        ({"1.png": _png()}, "no class folder"),
-        ({"train/1.png": _png()}, "no class folder"),
-        ({"train/a/1.png": _png(), "b/2.png": _png()}, "the other does not"),
+        ({"a/1.png": _png()[:40]}, "a/1.png is not a complete"),
+        ({"a/1.png": _png(size=(90, 90))[:-30]}, "a/1.png is not a complete"),
+        ({"a/1.png": b"GIF89a"}, "a/1.png is not a complete"),
+        ({"a/1.png": _png(kind="BMP")}, "a/1.png is not a complete"),
+        ({"1.png": _png()}, "not in a class folder"),
+        ({"train/1.png": _png()}, "not in a class folder"),
+        ({"train/a/1.png": _png(), "b/2.png": _png()}, "the other is not"),
         ({"x/a/1.png": _png(), "y/a/2.png": _png()}, "name the same class"),
-        ({"a/readme.md": b""}, "holds no images"),
+        ({"a/readme.md": b""}, "contains no images"),
     ],
 )
 def test_bad_zips_name_the_image(tmp_path: Path, members: dict[str, bytes], message: str) -> None:

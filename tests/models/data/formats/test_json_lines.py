@@ -65,8 +65,8 @@ def test_whole_and_floating_numbers_mix_and_keys_may_lack(tmp_path: Path) -> Non
         (['{"a": true}', '{"a": 1}'], "Line 2, key 'a': a number, but line 1 has a boolean"),
         (['{"a": [1]}', '{"a": [1, 2]}'], "Line 2, key 'a': 2 numbers, but line 1 has 1"),
         (['{"a": ' + "[" * 100_000 + "]" * 100_000 + "}"], "nested"),
-        (['{"a": "\\ud800"}'], "Mend the value"),
-        (["{}"], "holds no values"),
+        (['{"a": "\\ud800"}'], "Correct the value"),
+        (["{}"], "contains no values"),
     ],
 )
 def test_bad_lines_are_named(tmp_path: Path, lines: list[str], message: str) -> None:

@@ -63,12 +63,12 @@ def test_other_arrays_are_left_out(tmp_path: Path) -> None:
     ("arrays", "message"),
     [
         ({"x": np.ones(3), "y": np.ones(2)}, "x has 3 rows and y has 2"),
-        ({"a": np.ones(3)}, "The npz holds a. Use x and y"),
-        ({"x_train": np.ones(3), "y_test": np.ones(3)}, "The npz holds"),
+        ({"a": np.ones(3)}, "The npz contains a. Use x and y"),
+        ({"x_train": np.ones(3), "y_test": np.ones(3)}, "The npz contains"),
         ({"x_train": np.ones((3, 2)), "x_test": np.ones((3, 4))}, "differ"),
         ({"x": np.ones(3, complex)}, "complex128"),
-        ({"x": np.array([{}, 1], object)}, "pickled Python objects, which are refused"),
-        ({"x": np.ones((0, 3))}, "none may be empty"),
+        ({"x": np.array([{}, 1], object)}, "pickled Python objects"),
+        ({"x": np.ones((0, 3))}, "none may be 0"),
     ],
 )
 def test_arrays_that_do_not_fit(tmp_path: Path, arrays: dict[str, Any], message: str) -> None:
@@ -80,7 +80,7 @@ def test_arrays_that_do_not_fit(tmp_path: Path, arrays: dict[str, Any], message:
 def test_a_lying_header_is_refused_before_memory_is_taken(tmp_path: Path, shape: tuple[int, ...]) -> None:
     with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
         archive.writestr("x.npy", _npy(np.ones(3), shape=shape))
-    with pytest.raises(DataError, match=r"bytes, but 24 follow"):
+    with pytest.raises(DataError, match=r", but 24 follow"):
         npz.read(tmp_path / "a.npz", Limits())
 
 

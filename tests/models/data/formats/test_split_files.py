@@ -54,10 +54,10 @@ def test_a_file_alone_and_shards(tmp_path: Path) -> None:
     ("members", "message"),
     [
         ({"train.csv": b"a\n1\n", "test.csv": b"b\n1\n"}, "differ in the columns a, b"),
-        ({"train.csv": b"a\n1\n", "test.jsonl": b'{"a": 1}'}, "must be of one kind"),
+        ({"train.csv": b"a\n1\n", "test.jsonl": b'{"a": 1}'}, "have different formats"),
         ({"one.csv": b"a\n1\n", "two.csv": b"a\n1\n"}, "Name the files train, val and test"),
         ({"train.csv": b"part\n1\n"}, "column called 'part'"),
-        ({"train.csv": b"a\n1\n", "test.csv": b"a\n"}, "test.csv holds no rows"),
+        ({"train.csv": b"a\n1\n", "test.csv": b"a\n"}, "test.csv contains no rows"),
         ({"train.csv": b"a\n\xff\n"}, "train.csv: Line 2 is not UTF-8"),
         ({"train.jsonl": b'{"a": "x"}', "test.jsonl": b'{"a": 1}'}, "Give both the same type"),
     ],
@@ -70,14 +70,14 @@ def test_files_that_do_not_fit(tmp_path: Path, members: dict[str, bytes], messag
 @pytest.mark.parametrize(
     ("filename", "content", "message"),
     [
-        ("a.pkl", b"x", "'a.pkl' is not accepted. Upload .csv, .tsv"),
-        ("a", b"x", "is not accepted"),
+        ("a.pkl", b"x", "'a.pkl' has an unknown format. Upload .csv, .tsv"),
+        ("a", b"x", "has an unknown format"),
         ("a.csv", b"", "is empty"),
         ("a.csv", "a,b".encode("utf-16"), "is UTF-16 text"),
         ("a.csv", b"PK\x03\x04", "is not a text file"),
         ("a.txt", b"\0\1", "is not a text file"),
-        ("a.parquet", b"a,b", "does not begin as a .parquet file"),
-        ("a.npz", b"\x93NUMPY", "does not begin as a .npz file"),
+        ("a.parquet", b"a,b", "is not a .parquet file"),
+        ("a.npz", b"\x93NUMPY", "is not a .npz file"),
     ],
 )
 def test_sniffing_refuses(tmp_path: Path, filename: str, content: bytes, message: str) -> None:
@@ -105,5 +105,5 @@ def test_sniffing_knows_every_format(tmp_path: Path) -> None:
     for name, (filename, content) in uploads.items():
         (tmp_path / "upload").write_bytes(content)
         assert sniff(filename, tmp_path / "upload") == name
-    with pytest.raises(DataError, match=r"The zip holds a\.exe"):
+    with pytest.raises(DataError, match=r"The zip contains a\.exe"):
         sniff("a.zip", _zip(tmp_path / "4", {"a.exe": b""}))

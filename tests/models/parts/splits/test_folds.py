@@ -60,7 +60,7 @@ def test_rows_stay_those_of_0_1() -> None:
 
 def test_refusals() -> None:
     split = Folds(n=5)
-    with pytest.raises(SpecError, match="4 rows do not make 5 folds") as refused:
+    with pytest.raises(SpecError, match="4 rows are too few for 5 folds") as refused:
         split.check_sizes(4, [split.sizes(4, {}, fold) for fold in range(5)])
     assert (refused.value.pointer, refused.value.code) == ("/dataset/split/n", "too_few_rows")
     split.check_sizes(5, [split.sizes(5, {}, fold) for fold in range(5)])

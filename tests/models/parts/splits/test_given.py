@@ -84,7 +84,7 @@ def test_which_column_it_reads() -> None:
 @pytest.mark.parametrize(
     ("column", "code", "message"),
     [
-        (None, "missing_column", "no column says which rows"),
+        (None, "missing_column", "the dataset has no column with train"),
         ("fodl", "unknown_column", "the dataset has no column 'fodl'"),
         ("color", "wrong_part", "'color' holds 'blue'; its values must be train, val and test"),
         ("height", "wrong_part", "'height' holds too many different values"),

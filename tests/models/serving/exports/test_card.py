@@ -44,6 +44,6 @@ def test_rows_of_the_test_are_new_to_the_job_alone(forked: bool, fold: int | Non
     """A fork cannot tell what its parent learned from."""
     origin = Origin(job_id="job_a", checkpoint_id="ck_0", step=3) if forked else None
     written = _card(tmp_path, origin, fold)
-    assert "`test/*` is of rows that this job neither learned from nor chose by." in written
+    assert "This job did not use the rows of `test/*` for training or for choosing a checkpoint." in written
     assert ("It started from weights of job `job_a`, which may have seen them." in written) == forked
     assert ("These weights have not seen fold 2" in written) == (fold == 2)
