@@ -13,6 +13,7 @@ from tests.athanor.stub import Stub, as_json
 
 SHELVES = ("architectures", "losses", "optimizers", "schedules", "augmentations", "datasets")
 ADAM = {"kind": "adam", "summary": "Moments.", "description": "Adam.", "schema": {"properties": {}}}
+OTHER = ADAM | {"summary": "A schedule of the same name."}
 SGD = ADAM | {"kind": "sgd", "summary": "Steps."}
 
 
@@ -33,7 +34,7 @@ def _with_parts() -> dict[str, Any]:
 
 @pytest.fixture
 def service(stub: Stub) -> Stub:
-    stub.on("GET", "/v1/catalog", as_json({shelf: [] for shelf in SHELVES} | {"optimizers": [ADAM, SGD]}))
+    stub.on("GET", "/v1/catalog", as_json({shelf: [] for shelf in SHELVES} | {"optimizers": [ADAM, SGD], "schedules": [OTHER]}))
     stub.on("GET", "/v1/schemas/job-spec", as_json(_with_parts()))
     return stub
 
