@@ -34,7 +34,11 @@ def _with_parts() -> dict[str, Any]:
 
 @pytest.fixture
 def service(stub: Stub) -> Stub:
-    stub.on("GET", "/v1/catalog", as_json({shelf: [] for shelf in SHELVES} | {"optimizers": [ADAM, SGD], "schedules": [OTHER]}))
+    stub.on(
+        "GET",
+        "/v1/catalog",
+        as_json({shelf: [] for shelf in SHELVES} | {"optimizers": [ADAM, SGD], "schedules": [OTHER]}),
+    )
     stub.on("GET", "/v1/schemas/job-spec", as_json(_with_parts()))
     return stub
 
