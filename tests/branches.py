@@ -36,7 +36,6 @@ ALLOWED: dict[str, tuple[int, str]] = {
     "models/data/preparation/roles.py": (2, BOTH),
     "models/data/table.py": (2, COLUMNS),
     "models/planning/rehearsal.py": (1, BOTH),
-    "models/planning/transfer.py": (1, BOTH),
     "models/serving/exports/program.py": (1, COLUMNS),
     "models/serving/prediction.py": (5, BOTH),
     "worker/training/build.py": (1, TASKS),

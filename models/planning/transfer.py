@@ -44,13 +44,9 @@ class Start:
                 code="counted",
                 suggestion="submit a job of its own",
             )
-        encoder, choice = self.preparation.encoder, spec.dataset
-        if choice.inputs is not None or choice.input is not None:
+        wanted, choice = self.preparation.encoder.required_columns, spec.dataset
+        if wanted is None or choice.inputs is not None or choice.input is not None:
             return spec
-        # A single text or image is whatever column of its kind the dataset has.
-        if encoder.form == "stream" or (encoder.form == "columns" and not encoder.is_table):
-            return spec
-        wanted = [column.name for column in encoder.columns]
         there = {column.name for column in schema.columns}
         if missing := [name for name in wanted if name not in there]:
             raise SpecError(
@@ -58,7 +54,7 @@ class Start:
                 f"the parent learned from '{missing[0]}', and the dataset has no such column",
                 code="unknown_column",
             )
-        return spec.model_copy(update={"dataset": choice.model_copy(update={"inputs": list(wanted)})})
+        return spec.model_copy(update={"dataset": choice.model_copy(update={"inputs": wanted})})
 
     def reads(self, roles: Roles) -> tuple[NamedInputs, bool]:
         """What the network is built for, and whether it answers as the parent does. Raises SpecError."""

@@ -46,6 +46,11 @@ class TensorEncoder(Learned):
         """Whether it joins columns of a table, which a row gives by name."""
         return all(FEATURES[column.reads].side_by_side for column in self.columns)
 
+    @property
+    def required_columns(self) -> list[str] | None:
+        """Columns that other data must have too; None if its only column, such as a text, may have any name."""
+        return [column.name for column in self.columns] if self.is_table else None
+
     def inputs(self) -> Inputs:
         return side_by_side([column.inputs() for column in self.columns])
 
@@ -119,6 +124,11 @@ class NamedEncoder(Learned):
     def is_table(self) -> bool:
         """Whether a row gives all columns by name."""
         return all(each.is_table for each in self.named.values())
+
+    @property
+    def required_columns(self) -> list[str] | None:
+        """Columns that other data must have too."""
+        return [column.name for column in self.columns]
 
     @property
     def columns(self) -> list[ColumnEncoder]:

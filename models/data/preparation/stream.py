@@ -51,6 +51,11 @@ class TokenEncoder(Learned):
         rows = table.strings(name)
         return cls.learn(name, language, (token for row in train for token in cut(rows[row] or "", language.tokens)))
 
+    @property
+    def required_columns(self) -> list[str] | None:
+        """None: the text of other data may have any name."""
+        return None
+
     def inputs(self) -> Inputs:
         return Inputs("text", (self.context,), vocabulary=len(self.vocabulary) + FIRST, causal=True)
 
