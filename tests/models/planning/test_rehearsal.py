@@ -291,7 +291,7 @@ def test_a_frozen_map_is_not_bounded(table: Table) -> None:
 
 def test_batch_normalization_of_single_rows_is_refused(pictures: Table) -> None:
     said = {"hyperparameters": {"batch_size": 1}}
-    with pytest.raises(SpecError, match="single row") as refused:
+    with pytest.raises(SpecError, match="two or more rows in a batch") as refused:
         small.planned(_spec({"kind": "cnn"}, **said), pictures.schema, pictures.rows, Limits())
     assert refused.value.pointer == "/hyperparameters/batch_size"
     bare = _spec({"kind": "cnn", "normalization": "none"}, **said)

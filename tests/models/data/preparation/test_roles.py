@@ -107,7 +107,7 @@ def test_tasks(target: str, task: str | None, expected: str, outputs: int) -> No
         ({"inputs": ["height", "photo"]}, "/dataset/inputs", "mixed", "does not mix"),
         ({"inputs": ["photo", "height"]}, "/dataset/inputs", "mixed", "'height' (number)"),
         ({"input": "review"}, "/architecture/kind", "wrong_inputs", "learns from image or vector inputs"),
-        ({"split": {"kind": "given"}}, "/dataset/split/column", "missing_column", "no column says"),
+        ({"split": {"kind": "given"}}, "/dataset/split/column", "missing_column", "no column with train, val and test"),
         ({"split": {"kind": "given", "column": "fodl"}}, "/dataset/split/column", "unknown_column", "fodl"),
         ({"split": {"kind": "given", "column": "color"}}, "/dataset/split/column", "wrong_part", "'blue'"),
         ({"split": {"kind": "given", "column": "height"}}, "/dataset/split/column", "wrong_part", "too many"),
