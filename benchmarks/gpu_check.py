@@ -13,6 +13,7 @@ import torch
 from benchmarks import result
 from models.data.preparation.examples import Examples, Preparation, Prepared, Text
 from models.parts.architecture import ARCHITECTURES, Architecture, Inputs
+from models.parts.inputs import ONLY, NamedInputs
 from models.parts.targets.classes import FittedClasses
 from models.parts.targets.next_token import FittedNextToken
 from models.planning.spec import JobSpec
@@ -38,31 +39,36 @@ LANGUAGE = Inputs("text", (12,), vocabulary=50, per_word=True, causal=True)
 class FixedInputs:
     """In an encoder's place: rows are tensors already."""
 
-    shape: Inputs
+    named: NamedInputs
 
-    def inputs(self) -> Inputs:
-        return self.shape
+    def named_inputs(self) -> NamedInputs:
+        return self.named
 
 
-def data(inputs: Inputs) -> Prepared:
+def data(inputs: NamedInputs) -> Prepared:
     """Rows whose class can be learned: it shifts their mean, or their words."""
     draw = torch.Generator().manual_seed(0)
     t_N = torch.randint(CLASSES, (ROWS,), generator=draw)
-    if inputs.kind == "text":
-        words = inputs.shape[0] + inputs.causal
-        x_N = torch.randint(2, 10, (ROWS, words), generator=draw) + 10 * t_N[:, None]
-    else:
-        noise = torch.randn(ROWS, *inputs.shape, generator=draw)
-        x_N = noise + t_N.reshape(-1, *[1] * len(inputs.shape)).float()
+    x_N = {name: _tensor(each, t_N, draw) for name, each in inputs.items()}
     target: Any = FittedClasses(name="class", classes=[str(each) for each in range(CLASSES)])
-    rows = Examples(x_N, t_N)
-    if inputs.causal:
-        target, rows = FittedNextToken(outputs=inputs.vocabulary), Text(x_N[:, :-1], x_N[:, 1:], x_N.flatten())
+    rows = Examples(x_N if len(x_N) > 1 else x_N[ONLY], t_N)
+    if ONLY in inputs and inputs[ONLY].causal:
+        text_NT = x_N[ONLY]
+        target = FittedNextToken(outputs=inputs[ONLY].vocabulary)
+        rows = Text(text_NT[:, :-1], text_NT[:, 1:], text_NT.flatten())
     preparation = Preparation.model_construct(encoder=cast(Any, FixedInputs(inputs)), target=target)
     return Prepared(preparation, rows, rows, rows)
 
 
-def losses(architecture: Architecture, inputs: Inputs, device: str) -> list[float]:
+def _tensor(inputs: Inputs, t_N: torch.Tensor, draw: torch.Generator) -> torch.Tensor:
+    if inputs.kind == "text":
+        words = inputs.shape[0] + inputs.causal
+        return torch.randint(2, 10, (ROWS, words), generator=draw) + 10 * t_N[:, None]
+    noise = torch.randn(ROWS, *inputs.shape, generator=draw)
+    return noise + t_N.reshape(-1, *[1] * len(inputs.shape)).float()
+
+
+def losses(architecture: Architecture, inputs: NamedInputs, device: str) -> list[float]:
     spec = JobSpec.model_validate(
         {
             "architecture": architecture,
@@ -73,6 +79,7 @@ def losses(architecture: Architecture, inputs: Inputs, device: str) -> list[floa
                 "steps": STEPS,
                 "batch_size": BATCH,
             },
+            "checkpoints": {"mode": "min"},
             "resources": {"device": device},
         }
     )
@@ -81,14 +88,16 @@ def losses(architecture: Architecture, inputs: Inputs, device: str) -> list[floa
     return [step.series["train/loss"] for step in steps]
 
 
-def check(kind: str) -> dict[str, Any]:
+def check(kind: str, device: str = "cuda") -> dict[str, Any]:
+    """The losses on `device` against those on the processor."""
     fields: dict[str, Any] = {}
     if "dropout" in ARCHITECTURES[kind].model_fields:
         fields["dropout"] = 0.0
     architecture = ARCHITECTURES[kind].model_validate(fields)
     language = architecture.levels == {"token"}
-    inputs = LANGUAGE if language else EXAMPLES[sorted(architecture.accepts)[0]]
-    there = losses(architecture, inputs, "cuda")
+    names = {name: EXAMPLES[min(kinds)] for name, kinds in architecture.inputs.items()}
+    inputs = {ONLY: LANGUAGE} if language else names
+    there = losses(architecture, inputs, device)
     here = losses(architecture, inputs, "cpu")
     apart = max(abs(a - b) / max(1e-6, abs(b)) for a, b in zip(there[:COMPARED], here[:COMPARED], strict=True))
     # A network that counts its text has one step.
