@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from api import builtin
 from api.deps import Service, missing
 from api.problems import Refused
-from athanor.contract import Job, Plan
+from athanor.contract import Job, Plan, Warned
 from models.errors import SpecError
 from models.planning.rehearsal import rehearse
 from models.planning.resolve import ResolvedSpec, resolve
@@ -59,10 +59,18 @@ def plan(service: Service, spec: JobSpec, start: Start | None = None) -> Planned
     return Planned(spec, resolved, cost)
 
 
-def warned(service: Service, planned: Planned) -> Plan:
-    """The plan with what would keep the job waiting now. It is for an answer alone: a minute later it may be untrue."""
+def warned(service: Service, planned: Planned, *more: Warned) -> Plan:
+    """The plan with what its reader should know, and with what would keep the job waiting now.
+
+    It is for an answer only: a minute later it may be wrong.
+    """
+    given, used = planned.spec.hyperparameters, planned.resolved.spec.hyperparameters
+    found = list(more)
+    if given.batch_size not in (None, used.batch_size) and used.optimizer:
+        unused = f"{used.optimizer.kind} takes all rows in one batch; batch_size = {given.batch_size} is not used"
+        found.append(Warned(code="unused", message=unused))
     with service.database.reading() as tx:
-        found = waiting.warnings(tx, planned.spec.resources.device, service.settings.timing.lease)
+        found += waiting.warnings(tx, planned.spec.resources.device, service.settings.timing.lease)
     return planned.plan.model_copy(update={"warnings": found})
 
 

@@ -14,7 +14,7 @@ from api.deps import Authenticated, Parts, Service
 from api.patches import patched
 from api.problems import Refused, invalid_spec
 from api.routes.checkpoints import FILES, peek, take
-from athanor.contract import Checkpoint, Fork, Job, Plan
+from athanor.contract import Checkpoint, Fork, Job, Plan, Warned
 from athanor.files import PREPARATION, WEIGHTS
 from models.errors import SpecError
 from models.planning.spec import JobSpec
@@ -48,7 +48,7 @@ def create(
     said = f"{job_id} {wanted.model_dump_json(exclude_unset=True)}"
     if not validate_only and (made := submission.earlier(service, response, caller, said, idempotency_key)):
         return made
-    submission.usable(service, job_id)
+    trained = submission.usable(service, job_id)
     parent = submission.job(service, job_id)
     spec = _spec(parent, wanted)
     _check_folds(parent, spec)
@@ -59,7 +59,7 @@ def create(
         planned = _plan(service, spec, start)
         if validate_only:
             response.status_code = 200
-            return submission.warned(service, planned)
+            return submission.warned(service, planned, *_warnings(trained, planned))
         new = submission.of(caller, planned, said, idempotency_key)
         origin = Origin(
             job_id=job_id,
@@ -104,6 +104,15 @@ def _check_folds(parent: Job, spec: JobSpec) -> None:
             code="leak",
             suggestion="a holdout split, or a job of its own",
         )
+
+
+def _warnings(trained: submission.Trained, planned: submission.Planned) -> list[Warned]:
+    """Of a test with rows that are not new to the weights."""
+    before, after = trained.spec().spec.dataset, planned.resolved.spec.dataset
+    if before.id != after.id or before.split == after.split:
+        return []
+    message = "the split is not the parent's: the weights may have learned from rows of the validation and test parts"
+    return [Warned(code="leak", message=message)]
 
 
 def _plan(service: Service, spec: JobSpec, start: Start) -> submission.Planned:

@@ -78,3 +78,23 @@ def test_a_fork_patches_what_was_said_and_the_rest_follows_anew(house: Installat
     kit.train(house.settings)
     again = fork(client, job["id"], {"optimizer": {"kind": "adam"}})
     assert again["spec"]["hyperparameters"]["batch_size"] == parent["spec"]["hyperparameters"]["batch_size"]
+
+
+def test_a_plan_warns_of_what_would_pass_unnoticed(house: Installation, client: httpx.Client) -> None:
+    """A test with rows that the parent knows, and a batch size that is not used."""
+    parent = trained(house, client)
+
+    def warnings(path: str, body: dict[str, Any]) -> list[str]:
+        answer = client.post(path, params={"validate_only": True}, json=body)
+        assert answer.status_code == 200, answer.text
+        return [each["code"] for each in answer.json()["warnings"] if each["code"] not in ("no_worker", "no_device")]
+
+    path = f"/v1/jobs/{parent}/fork"
+    assert warnings(path, {}) == []
+    assert warnings(path, {"spec": {"hyperparameters": {"epochs": 9}}}) == []
+    for split in ({"seed": 4}, {"kind": "holdout", "test": 0.5}):
+        assert warnings(path, {"spec": {"dataset": {"split": split}}}) == ["leak"]
+    gd = {"optimizer": {"kind": "gd", "lr": 0.1}}
+    spec = kit.spec("linear", "iris", hyperparameters=gd)
+    assert warnings("/v1/jobs", spec) == []
+    assert warnings("/v1/jobs", kit.spec("linear", "iris", hyperparameters={**gd, "batch_size": 16})) == ["unused"]
