@@ -6,9 +6,9 @@ from collections.abc import Iterator
 NAMES = frozenset({"kind", "task", "form"})
 """What holds the name of a part, of a column's kind or of a task."""
 
-COLUMNS = "kinds of columns and forms of inputs, until features are a shelf"
+COLUMNS = "kinds of columns and forms of inputs"
 TASKS = "tasks"
-BOTH = "kinds of columns and tasks, until features and targets are shelves"
+BOTH = "kinds of columns and tasks"
 OWN = "kinds of columns and inputs, where they belong"
 
 ALLOWED: dict[str, tuple[int, str]] = {

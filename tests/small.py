@@ -1,6 +1,6 @@
 """Problems small enough to train on in a moment, one for each kind of input."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import torch
+from torch import nn
 
 from athanor.contract import Plan, Schema
 from models.data.intake import ingest
@@ -82,6 +83,25 @@ def shape(architecture: type[Architecture] | Architecture, kind: InputKind) -> I
     return LANGUAGE if architecture.levels == {"token"} else SHAPES[kind]
 
 
+def named(architecture: Architecture, kind: InputKind) -> NamedInputs:
+    """The same by name. Of several inputs each has the first of its kinds."""
+    if len(architecture.inputs) == 1:
+        return {ONLY: shape(architecture, kind)}
+    return {name: SHAPES[min(kinds)] for name, kinds in architecture.inputs.items()}
+
+
+def network(architecture: Architecture, kind: InputKind, outputs: int = CLASSES) -> nn.Module:
+    """In evaluation, with weights from torch's generator."""
+    return architecture.build_for(named(architecture, kind), outputs).eval()
+
+
+def read(architecture: Architecture, kind: InputKind, rows: int = ROWS, seed: int = 0) -> NetworkInput:
+    """What the network reads, with something to learn in it."""
+    if len(architecture.inputs) == 1:
+        return inputs(kind, rows, seed)
+    return {name: inputs(each.kind, rows, seed) for name, each in named(architecture, kind).items()}
+
+
 def text(rows: int = ROWS, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
     """Sentences, and the next word at each place of them."""
     x_NT = inputs("text", rows, seed)
@@ -96,10 +116,10 @@ def text(rows: int = ROWS, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
 class FixedInputs:
     """In an encoder's place: rows are tensors already."""
 
-    shape: Inputs
+    named: NamedInputs
 
     def named_inputs(self) -> NamedInputs:
-        return {ONLY: self.shape}
+        return self.named
 
 
 def prepared(kind: InputKind, rows: int = ROWS, *, inputs: Inputs | None = None, regression: bool = False) -> Prepared:
@@ -111,7 +131,7 @@ def prepared(kind: InputKind, rows: int = ROWS, *, inputs: Inputs | None = None,
         train, target = sentences(rows), FittedNextToken(outputs=inputs.vocabulary)
     elif regression:
         train, target = Examples(*problem(kind, rows, task="regression")), FittedValue(name="t", mean=0.0, std=1.0)
-    preparation = Preparation.model_construct(encoder=cast(Any, FixedInputs(inputs)), target=target)
+    preparation = Preparation.model_construct(encoder=cast(Any, FixedInputs({ONLY: inputs})), target=target)
     return Prepared(preparation, train, train, train)
 
 
@@ -162,8 +182,12 @@ def learner(
             "resources": {"device": "cpu"},
         }
     )
-    inputs = LANGUAGE if language else shape(architecture, kind)
-    built = build(spec, prepared(kind, rows, inputs=inputs, regression="classification" not in loss.tasks))
+    one = LANGUAGE if language else shape(architecture, kind)
+    data = prepared(kind, rows, inputs=one, regression="classification" not in loss.tasks)
+    if len(architecture.inputs) > 1:
+        encoder = cast(Any, FixedInputs(named(architecture, kind)))
+        data = replace(data, preparation=data.preparation.model_copy(update={"encoder": encoder}))
+    built = build(spec, data)
     config = built.config
     config = replace(
         config,
@@ -212,24 +236,26 @@ def pictures(pixels: npt.NDArray[np.uint8]) -> pa.Array:
     return pa.array([image.tobytes() for image in pixels], pa.binary(int(np.prod(pixels.shape[1:]))))
 
 
-def table(kind: InputKind, path: Path, rows: int = 40, task: str = "classification") -> Table:
-    """A dataset with inputs of a kind, and a target column."""
+def table(
+    kind: InputKind, path: Path, rows: int = 40, task: str = "classification", also: Iterable[InputKind] = ()
+) -> Table:
+    """A dataset with inputs of a kind, or of several, and a target column."""
     rng = np.random.default_rng(3)
     targets: Any = rng.standard_normal(rows) if task == "regression" else [WORDS[at % CLASSES] for at in range(rows)]
     layouts: dict[str, Layout] = {}
-    match kind:
-        case "vector":
-            columns: dict[str, Any] = {
-                "height": rng.standard_normal(rows),
-                "width": rng.standard_normal(rows) * 7 + 3,
-                "color": [("red", "blue")[at % 2] for at in range(rows)],
-            }
-        case "image":
-            layouts["image"] = Layout("image", (16, 16, 3))
-            columns = {"image": pictures(rng.integers(0, 256, (rows, 16, 16, 3), dtype=np.uint8))}
-        case "text":
-            texts = [" ".join(rng.choice(WORDS, rng.integers(2, 9))) + f" number {at}" for at in range(rows)]
-            columns = {"text": texts}
+    columns: dict[str, Any] = {}
+    for each in dict.fromkeys((kind, *also)):
+        match each:
+            case "vector":
+                columns["height"] = rng.standard_normal(rows)
+                columns["width"] = rng.standard_normal(rows) * 7 + 3
+                columns["color"] = [("red", "blue")[at % 2] for at in range(rows)]
+            case "image":
+                layouts["image"] = Layout("image", (16, 16, 3))
+                columns["image"] = pictures(rng.integers(0, 256, (rows, 16, 16, 3), dtype=np.uint8))
+            case "text":
+                texts = [" ".join(rng.choice(WORDS, rng.integers(2, 9))) + f" number {at}" for at in range(rows)]
+                columns["text"] = texts
     return ingested(path, {**columns, "target": pa.array(targets)}, layouts)
 
 

@@ -136,7 +136,10 @@ class Network(nn.Module):
 
 
 class WordsAndNumbers(Architecture):
-    """The sum of word embeddings and the numbers, in one affine map."""
+    """The sum of word embeddings and the numbers, in one affine map.
+
+    Shapes: words x_BT and numbers x_BF to y_BK.
+    """
 
     accepts: ClassVar[frozenset[InputKind]] = frozenset({"text", "vector"})
     recipe: ClassVar[Recipe] = Recipe("adam", lr=0.05, epochs=60, batch_size=16)
@@ -246,8 +249,8 @@ print(json.dumps(told))
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """What one service over a copy of the tree, with the three files in it, says and does."""
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the code with the three files in it."""
     tree = tmp_path_factory.mktemp("tree")
     for folder in ("athanor", "api", "worker", "models", "migrations", "tests"):
         shutil.copytree(ROOT / folder, tree / folder, ignore=shutil.ignore_patterns("__pycache__"))
@@ -257,9 +260,20 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         "architectures/words_and_numbers.py": ARCHITECTURE,
     }.items():
         (tree / "models" / "parts" / path).write_text(text)
+    shutil.copy(ROOT / "pyproject.toml", tree)
+    return tree
+
+
+def _run(tree: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PYTHONPATH": str(tree)}
-    command = [sys.executable, "-c", SCRIPT, str(tree / "data")]
-    ran = subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True, check=False)
+    command = [sys.executable, *arguments]
+    return subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def told(tree: Path) -> dict[str, Any]:
+    """What a service over the copy says and does."""
+    ran = _run(tree, "-c", SCRIPT, str(tree / "data"))
     assert ran.returncode == 0, ran.stderr
     found: dict[str, Any] = json.loads(ran.stdout)
     return found
@@ -318,3 +332,11 @@ def test_what_two_inputs_cannot_do_is_refused(told: dict[str, Any]) -> None:
             "mixup mixes whole examples; words_and_numbers has several inputs",
         ],
     }
+
+
+def test_the_tests_of_every_part_are_for_them_too(tree: Path) -> None:
+    """Also an exact resume, for a network with two inputs."""
+    chosen = ["tests/test_every_part.py", "tests/worker/test_resume.py", "-k", "words_and_numbers or duration or pairs"]
+    ran = _run(tree, "-m", "pytest", "-q", "-p", "no:cacheprovider", *chosen)
+    assert ran.returncode == 0, ran.stdout
+    assert " passed" in ran.stdout and int(ran.stdout.rpartition(" passed")[0].split()[-1]) >= 25

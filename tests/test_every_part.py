@@ -16,6 +16,7 @@ from models.data.preparation.choice import DatasetChoice
 from models.data.preparation.examples import Examples
 from models.data.preparation.roles import assign
 from models.nn.module_roles import output_layers
+from models.nn.named_tensors import call, split
 from models.parts.architecture import ARCHITECTURES, COUNTED, Architecture, InputKind
 from models.parts.augmentation import AUGMENTATIONS, Augmentation
 from models.parts.inputs import ONLY
@@ -32,6 +33,7 @@ from models.settings import Limits
 from tests import small
 from worker.training import loop
 from worker.training.batch import AugmentedBatches, Batch
+from worker.training.loader import Part
 
 PARTS: list[tuple[str, Any]] = [(folder, part) for folder, shelf in SHELVES.items() for part in shelf]
 KINDS: tuple[InputKind, ...] = ("vector", "image", "text")
@@ -109,7 +111,8 @@ def test_file_literal_and_default_agree(folder: str, part: Any) -> None:
 
 @every_fit
 def test_an_architecture_passes_its_rehearsal(part: type[Architecture], kind: InputKind, tmp_path: Path) -> None:
-    table = small.table(kind, tmp_path / "table")
+    several = [min(kinds) for kinds in part.model_validate({}).inputs.values()]
+    table = small.table(kind, tmp_path / "table", also=several if len(several) > 1 else ())
     spec = JobSpec.model_validate({"architecture": {"kind": part.model_fields["kind"].default}, "dataset": {"id": "x"}})
     plan = small.planned(spec, table.schema, table.rows, Limits())
     assert plan.parameters > 0 and plan.steps > 0 and plan.memory_bytes > 4 * plan.parameters
@@ -121,11 +124,15 @@ def test_an_architecture_passes_its_rehearsal(part: type[Architecture], kind: In
 @pytest.mark.parametrize("task", ["classification", "regression"])
 def test_one_step_of_an_architecture(part: type[Architecture], kind: InputKind, task: str) -> None:
     architecture = part.model_validate({})
+    train: Examples
+    val: Part
     if small.shape(part, kind).causal:
-        train: Examples = small.sentences()
+        train = small.sentences()
         val = small.text(6, seed=1)
     else:
-        train, val = Examples(*small.problem(kind, task=task)), small.problem(kind, 6, seed=1, task=task)
+        (_, t_N), (_, t_V) = small.problem(kind, task=task), small.problem(kind, 6, seed=1, task=task)
+        train = Examples(small.read(architecture, kind), t_N)
+        val = small.read(architecture, kind, 6, seed=1), t_V
     loss = MSE() if task == "regression" and not small.shape(part, kind).causal else None
     learner = small.learner(architecture, SGD(lr=0.1), kind, loss=loss, steps=1)
     before = {name: value.clone() for name, value in learner.model.state_dict().items()}
@@ -137,10 +144,10 @@ def test_one_step_of_an_architecture(part: type[Architecture], kind: InputKind, 
 
 @every_fit
 def test_an_architecture_answers_in_shape(part: type[Architecture], kind: InputKind) -> None:
-    inputs = small.shape(part, kind)
-    module = part.model_validate({}).build(inputs, 4).eval()
+    architecture, inputs = part.model_validate({}), small.shape(part, kind)
+    module = small.network(architecture, kind, 4)
     for rows in (1, 3):
-        y_BK = module(small.inputs(kind, rows))
+        y_BK = call(module, small.read(architecture, kind, rows))
         assert (
             y_BK.shape == ((rows, *inputs.shape, 4) if inputs.per_word else (rows, 4)) and y_BK.dtype == torch.float32
         )
@@ -148,22 +155,21 @@ def test_an_architecture_answers_in_shape(part: type[Architecture], kind: InputK
 
 @every_fit
 def test_rows_of_a_batch_do_not_touch_each_other(part: type[Architecture], kind: InputKind) -> None:
-    module = part.model_validate({}).build(small.shape(part, kind), 3).eval()
-    x_BN = small.inputs(kind, 5)
+    architecture = part.model_validate({})
+    module, x_B = small.network(architecture, kind), small.read(architecture, kind, 5)
     with torch.no_grad():
-        alone = torch.cat([module(x_BN[row : row + 1]) for row in range(5)])
-        torch.testing.assert_close(module(x_BN), alone)
+        alone = torch.cat([call(module, one) for one in split(x_B, 1)])
+        torch.testing.assert_close(call(module, x_B), alone)
 
 
 @every_fit
 def test_weights_go_out_and_in(part: type[Architecture], kind: InputKind) -> None:
-    spec, inputs = part.model_validate({}), small.shape(part, kind)
+    architecture = part.model_validate({})
     torch.manual_seed(1)
-    one = spec.build(inputs, 3).eval()
-    other = spec.build(inputs, 3).eval()
+    one, other = small.network(architecture, kind), small.network(architecture, kind)
     other.load_state_dict({name: value.clone() for name, value in one.state_dict().items()})
-    x = small.inputs(kind, 3)
-    assert torch.equal(one(x), other(x))
+    x = small.read(architecture, kind, 3)
+    assert torch.equal(call(one, x), call(other, x))
 
 
 @every_fit
@@ -171,7 +177,7 @@ def test_one_seed_gives_one_network(part: type[Architecture], kind: InputKind) -
     built = []
     for seed in (7, 7, 8):
         torch.manual_seed(seed)
-        built.append(part.model_validate({}).build(small.shape(part, kind), 3).state_dict())
+        built.append(small.network(part.model_validate({}), kind).state_dict())
     first, again, other = ([value.numpy().tobytes() for value in state.values()] for state in built)
     assert first == again
     assert first != other or part.recipe is COUNTED
@@ -183,13 +189,14 @@ def test_its_outputs_are_the_sum_of_its_output_layers(part: type[Architecture], 
     """With zeros in there, whatever comes before makes no difference."""
     if part.recipe is COUNTED:
         return
-    model, x_B = part.model_validate({}).build(small.shape(part, kind), small.CLASSES).eval(), small.inputs(kind, 4)
-    assert model(x_B).any()
+    architecture = part.model_validate({})
+    model, x_B = small.network(architecture, kind), small.read(architecture, kind, 4)
+    assert call(model, x_B).any()
     for each in output_layers(model):
         assert each.out_features == small.CLASSES
         for parameter in each.parameters():
             parameter.zero_()
-    assert not model(x_B).any()
+    assert not call(model, x_B).any()
 
 
 @pytest.mark.parametrize("kind", _kinds("architectures"))

@@ -18,7 +18,7 @@ def tensors(x: NetworkInput) -> list[torch.Tensor]:
     return list(x.values()) if isinstance(x, dict) else [x]
 
 
-def each(change: Callable[[torch.Tensor], torch.Tensor], x: NetworkInput) -> NetworkInput:
+def map_tensors(change: Callable[[torch.Tensor], torch.Tensor], x: NetworkInput) -> NetworkInput:
     """The same with every tensor changed."""
     return {name: change(tensor) for name, tensor in x.items()} if isinstance(x, dict) else change(x)
 

@@ -78,14 +78,13 @@ def resolve(spec: JobSpec, schema: Schema, rows: int, start: Start | None = None
 
     `start` is the checkpoint from which training starts; None for random weights.
     """
-    said = spec.hyperparameters
+    submitted = spec.hyperparameters
     spec, roles = settle(start.choose(spec, schema) if start else spec, schema)
     parts = _sizes(spec, schema, rows, roles)
-    if said.epochs is None and said.steps is None and spec.hyperparameters.epochs:
+    if submitted.epochs is None and submitted.steps is None and spec.hyperparameters.epochs:
         spec = _long_enough(spec, parts[0].train)
     chosen = spec.hyperparameters
     assert chosen.batch_size
-    each = [chosen.steps or (chosen.epochs or 1) * steps_per_epoch(part.train, chosen.batch_size) for part in parts]
     counted = spec.architecture.recipe is COUNTED
     return ResolvedSpec(
         spec=spec,
@@ -95,7 +94,9 @@ def resolve(spec: JobSpec, schema: Schema, rows: int, start: Start | None = None
             split=roles.part,
         ),
         sizes=parts,
-        steps=sum(each),
+        steps=sum(
+            chosen.steps or (chosen.epochs or 1) * steps_per_epoch(part.train, chosen.batch_size) for part in parts
+        ),
         steps_per_epoch=1 if counted else steps_per_epoch(parts[0].train, chosen.batch_size),
         directions=roles.asks.directions(),
     )
@@ -189,9 +190,9 @@ def _counting(given: Hyperparameters, architecture: Architecture) -> dict[str, A
 def _check_augmentations(augmentations: Sequence[Augmentation], roles: Roles, architecture: Architecture) -> None:
     """Raises SpecError for augmentations that cannot change these inputs, or that would make targets wrong."""
     inputs, mixed = foreseen(roles), None
+    kinds = {one.kind for one in inputs.values()}
     for place, each in enumerate(augmentations):
         where = f"/hyperparameters/augmentations/{place}"
-        kinds = {one.kind for one in inputs.values()}
         if each.input is not None and each.input not in inputs:
             raise SpecError(
                 f"{where}/input",
@@ -200,7 +201,7 @@ def _check_augmentations(augmentations: Sequence[Augmentation], roles: Roles, ar
                 suggestion="leave it out" if len(inputs) == 1 else "one of " + ", ".join(inputs),
             )
         name = each.changes(inputs)
-        if name is None and each.input is None and len(kinds & each.accepts) and len(inputs) > 1:
+        if name is None and each.input is None and kinds & each.accepts:
             raise SpecError(
                 f"{where}/input",
                 "say which input it changes",

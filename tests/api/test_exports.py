@@ -21,6 +21,7 @@ from athanor import bundle
 from athanor.contract import CheckpointFile, Column
 from models.parts.architecture import ARCHITECTURES, COUNTED
 from models.parts.architectures.linear import Linear
+from models.parts.inputs import only
 from models.planning.spec import JobSpec
 from models.records import checkpoints, datasets, jobs
 from models.serving.exports import Exported, Order
@@ -189,7 +190,7 @@ def _gap(model: Path | bytes, predictor: Predictor) -> float:
 
 def _inputs(predictor: Predictor) -> Iterator[torch.Tensor]:
     """Batches of several sizes and, of words, lengths."""
-    inputs = predictor.preparation.inputs()
+    inputs = only(predictor.preparation.named_inputs())
     torch.manual_seed(1)
     for rows in (1, 3, 6):
         if inputs.kind != "text":

@@ -17,7 +17,6 @@ import torch
 from models.data.preparation.examples import Stream
 from models.parts.architecture import ARCHITECTURES, COUNTED, Architecture, InputKind
 from models.parts.augmentation import AUGMENTATIONS
-from models.parts.inputs import ONLY
 from models.parts.optimizer import OPTIMIZERS, Optimizer
 from models.parts.optimizers.adam import Adam
 from models.parts.optimizers.sgd import SGD
@@ -120,9 +119,13 @@ def _build(architecture: Architecture, optimizer: Optimizer, kind: InputKind, co
     if config == "augmented":
         # Every one that fits; of those that mix, the last, after all that comes before it.
         level = "token" if architecture.levels == {"token"} else "row"
-        fitting = [part for part in AUGMENTATIONS if kind in part.accepts and level in part.levels]
+        inputs = small.named(architecture, kind)
+        fitting = [
+            part
+            for part in AUGMENTATIONS
+            if level in part.levels and part.model_validate({}).changes(inputs) and not (part.mixes and len(inputs) > 1)
+        ]
         chain = [part for part in fitting if not part.mixes] + [part for part in fitting if part.mixes][-1:]
-        inputs = {ONLY: small.shape(architecture, kind)}
         augment = AugmentedBatches([part.model_validate({}) for part in chain], inputs, SEED)
         chosen["batching"] = {"augment": augment}
     return small.learner(architecture, optimizer, kind, seed=seed, rows=ROWS, steps=STEPS, **chosen)
@@ -135,12 +138,20 @@ def _run(
     cuts: Sequence[int] = (),
     spoil: Callable[[Learner], None] | None = None,
     train: Part | Supply | None = None,
+    architecture: Architecture | None = None,
 ) -> tuple[History, list[bytes]]:
-    """Train to the end, through a snapshot and a stranger's learner after each step of `cuts`."""
+    """Train to the end, through a snapshot and a stranger's learner after each step of `cuts`.
+
+    The data is that of `kind`, or of all inputs of `architecture` where it has several.
+    """
     learner: Learner = build(SEED)
     language = learner.config.evaluation.summed is not None
     train = train or (small.text(ROWS) if language else small.problem(kind, ROWS))
-    val = small.text(7, seed=1) if language else small.problem(kind, 7, seed=1)
+    val: Part = small.text(7, seed=1) if language else small.problem(kind, 7, seed=1)
+    if architecture is not None and len(architecture.inputs) > 1:
+        assert isinstance(train, tuple)
+        train = small.read(architecture, kind, ROWS), train[1]
+        val = small.read(architecture, kind, 7, seed=1), val[1]
     history: History = []
     folder.mkdir(parents=True)
     while learner.state.step < STEPS and not learner.state.stopped:
@@ -169,10 +180,12 @@ def test_a_resume_is_exact(architecture: str, optimizer: Optimizer, config: str,
     def build(seed: int) -> Learner:
         return _build(_architecture(architecture), optimizer, kind, config, seed)
 
-    history, files = _run(build, kind, tmp_path / "straight")
+    part = _architecture(architecture)
+    history, files = _run(build, kind, tmp_path / "straight", architecture=part)
     assert [number for number, *_ in history] == list(range(1, 13 if config == "everything" else 15))
     everywhere = architecture == "mlp" and optimizer == Adam()
-    again, same = _run(build, kind, tmp_path / "cut", range(1, STEPS) if everywhere else CUTS)
+    cuts = range(1, STEPS) if everywhere else CUTS
+    again, same = _run(build, kind, tmp_path / "cut", cuts, architecture=part)
     assert again == history
     assert [one == other for one, other in zip(same, files, strict=True)] == [True] * len(FILES)
 

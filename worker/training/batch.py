@@ -9,8 +9,7 @@ from dataclasses import dataclass
 import torch
 
 from models.nn.counter_rng import CounterRNG
-from models.nn.named_tensors import NetworkInput, rows
-from models.nn.named_tensors import each as each_tensor
+from models.nn.named_tensors import NetworkInput, map_tensors, rows
 from models.parts.augmentation import Augmentation, Transform
 from models.parts.inputs import NamedInputs
 from models.parts.loss import Criterion
@@ -33,7 +32,7 @@ class Batch:
         if self.t.device == device:
             return self
         other, share = (each.to(device) if each is not None else None for each in (self.other, self.share))
-        return Batch(each_tensor(lambda x: x.to(device), self.x), self.t.to(device), other, share)
+        return Batch(map_tensors(lambda x: x.to(device), self.x), self.t.to(device), other, share)
 
     @property
     def dominant(self) -> torch.Tensor:
@@ -80,7 +79,7 @@ class AugmentedBatches:
         self, x_N: NetworkInput, rows_B: torch.Tensor, epoch: int, end: int
     ) -> tuple[NetworkInput, tuple[torch.Tensor, torch.Tensor] | None]:
         """Rows after the first `end` augmentations, and their partners with the rows' own shares, where one mixed."""
-        x_B, mixed = each_tensor(lambda x: x.index_select(0, rows_B), x_N), None
+        x_B, mixed = map_tensors(lambda x: x.index_select(0, rows_B), x_N), None
         for place, (mixes, name, change) in enumerate(self.steps[:end]):
             draws = CounterRNG(self.seed, epoch, place, rows_B)
             if mixes:

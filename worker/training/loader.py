@@ -18,7 +18,7 @@ import numpy.typing as npt
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from models.nn.named_tensors import NetworkInput, each, tensors
+from models.nn.named_tensors import NetworkInput, map_tensors, tensors
 from worker.training.batch import Batch
 
 Part = tuple[NetworkInput, torch.Tensor]
@@ -68,7 +68,7 @@ class Batches(Dataset[Batch]):
             self._order_N = order(batching.seed, epoch, len(self._t_N)).to(self._t_N.device)
         rows_B = self._order_N[place * batching.batch_size : (place + 1) * batching.batch_size]
         if batching.augment is None:
-            x_B = each(lambda x_N: x_N.index_select(0, rows_B), self._x_N)
+            x_B = map_tensors(lambda x_N: x_N.index_select(0, rows_B), self._x_N)
             return Batch(x_B, self._t_N.index_select(0, rows_B))
         return batching.augment(self._x_N, self._t_N, rows_B, epoch)
 

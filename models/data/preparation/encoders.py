@@ -78,7 +78,7 @@ class TensorEncoder(Learned):
     def for_roles(self, roles: Roles) -> "TensorEncoder":
         """The same for the columns of another job. Raises SpecError where they are not what it reads."""
         if len(roles.named) > 1:
-            raise _unlike("/architecture/kind", "the parent reads one input; this job would read several")
+            raise other_inputs("/architecture/kind", "the parent reads one input; this job would read several")
         return self.for_columns(roles.only)
 
     def for_columns(self, given: InputColumns) -> "TensorEncoder":
@@ -87,25 +87,29 @@ class TensorEncoder(Learned):
             return self._for_table(given)
         first = given.columns[0]
         if given.is_table or len(given.columns) > 1:
-            raise _unlike(
+            raise other_inputs(
                 "/dataset/input", f"the parent reads one {self.first.reads} column; this job would read a table"
             )
         found = self.first.for_column(first)
         if isinstance(found, str):
-            raise _unlike("/dataset/input", found)
+            raise other_inputs("/dataset/input", found)
         return TensorEncoder(columns=[found])
 
     def _for_table(self, given: InputColumns) -> "TensorEncoder":
         if not given.is_table:
             one = given.columns[0]
-            raise _unlike("/dataset/input", f"the parent reads columns of a table; '{one.name}' is a {one.kind} column")
+            raise other_inputs(
+                "/dataset/input", f"the parent reads columns of a table; '{one.name}' is a {one.kind} column"
+            )
         wanted, found = {column.name for column in self.columns}, {column.name: column for column in given.columns}
         if odd := sorted(wanted ^ found.keys()):
             verb = "learned from" if odd[0] in wanted else "did not learn from"
-            raise _unlike("/dataset/inputs", f"the parent {verb} '{odd[0]}'; give the columns it learned from, or none")
+            raise other_inputs(
+                "/dataset/inputs", f"the parent {verb} '{odd[0]}'; give the columns it learned from, or none"
+            )
         for column in self.columns:
             if isinstance(said := column.for_column(found[column.name]), str):
-                raise _unlike("/dataset/inputs", said)
+                raise other_inputs("/dataset/inputs", said)
         return self
 
 
@@ -147,7 +151,7 @@ class NamedEncoder(Learned):
     def for_roles(self, roles: Roles) -> "NamedEncoder":
         """The same for the columns of another job. Raises SpecError where they are not what it reads."""
         if roles.named.keys() != self.named.keys():
-            raise _unlike("/architecture/kind", f"the parent reads the inputs {', '.join(self.named)}")
+            raise other_inputs("/architecture/kind", f"the parent reads the inputs {', '.join(self.named)}")
         return NamedEncoder(named={name: each.for_columns(roles.named[name]) for name, each in self.named.items()})
 
 
@@ -161,5 +165,6 @@ def fit(table: Table, roles: Roles, train: Rows) -> TensorEncoder | NamedEncoder
 Encoder = Annotated[TensorEncoder | NamedEncoder | TokenEncoder, Field(discriminator="form")]
 
 
-def _unlike(pointer: str, message: str) -> SpecError:
+def other_inputs(pointer: str, message: str) -> SpecError:
+    """The error for a job that does not read what its parent reads."""
     return SpecError(pointer, message, code="other_inputs")

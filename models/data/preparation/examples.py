@@ -8,15 +8,15 @@ import torch
 
 from models.data.preparation import encoders, reuse, stream
 from models.data.preparation.encoders import Encoder
-from models.data.preparation.roles import Language, Roles
+from models.data.preparation.roles import Roles
 from models.data.preparation.split import divide
 from models.data.table import Rows, Table
-from models.nn.named_tensors import NetworkInput, each
+from models.nn.named_tensors import NetworkInput, map_tensors
 from models.parts.feature import read
-from models.parts.inputs import Inputs, NamedInputs, only
+from models.parts.inputs import NamedInputs
 from models.parts.learned import Learned
 from models.parts.split import Split
-from models.parts.target import FittedTarget, fitted_union
+from models.parts.target import FittedTarget, Language, fitted_union
 
 if TYPE_CHECKING:
     AnyTarget = FittedTarget
@@ -35,10 +35,6 @@ class Preparation(Learned):
         per_word = self.target.part.per_word()
         return {name: replace(each, per_word=per_word) for name, each in self.encoder.named_inputs().items()}
 
-    def inputs(self) -> Inputs:
-        """The input of a network with a single input."""
-        return only(self.named_inputs())
-
 
 @dataclass(frozen=True)
 class Examples:
@@ -51,7 +47,7 @@ class Examples:
         return len(self.t)
 
     def to(self, device: torch.device) -> "Examples":
-        return Examples(each(lambda x: x.to(device), self.x), self.t.to(device))
+        return Examples(map_tensors(lambda x: x.to(device), self.x), self.t.to(device))
 
     def epoch(self, seed: int, number: int) -> tuple[NetworkInput, torch.Tensor]:
         """Inputs and targets of an epoch. Their number is constant, and they depend only on seed and epoch."""
@@ -113,7 +109,7 @@ def prepare(table: Table, roles: Roles, split: Split, fold: int = 0, kept: Prepa
 
     def part(rows: Rows) -> Examples:
         here = torch.from_numpy(rows)
-        return Examples(each(lambda x: x[here], x), preparation.target.encode(table, rows))
+        return Examples(map_tensors(lambda x: x[here], x), preparation.target.encode(table, rows))
 
     return Prepared(preparation, part(division.train), part(division.val), part(division.test))
 

@@ -10,8 +10,7 @@ from models.errors import SpecError
 from models.parts.architecture import Architecture
 from models.parts.feature import of
 from models.parts.inputs import ONLY, InputKind, Inputs, side_by_side
-from models.parts.target import TARGETS, Target, chosen, target_of, wrong_column
-from models.parts.target import Language as Language
+from models.parts.target import TARGETS, Language, Target, chosen, target_of, wrong_column
 from models.parts.tokenizer import TOKENIZERS
 
 WAYS: tuple[tuple[InputKind, bool], ...] = (("image", False), ("text", False), ("vector", True), ("vector", False))

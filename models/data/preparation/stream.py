@@ -11,12 +11,13 @@ import torch
 from pydantic import Field
 from torch.nn import functional as F
 
-from models.data.preparation.roles import Language, Roles
+from models.data.preparation.roles import Roles
 from models.data.table import Rows, Table
 from models.errors import DataError
 from models.parts.inputs import ONLY, Inputs, NamedInputs
 from models.parts.learned import Learned
 from models.parts.split import Split
+from models.parts.target import Language
 from models.parts.tokenizer import TOKENIZERS
 
 UNKNOWN, END, FIRST = 1, 2, 3

@@ -45,9 +45,9 @@ def _translate(traced: Traced) -> torch.onnx.ONNXProgram:
                 dynamo=True,
                 verbose=False,
                 opset_version=OPSET,
-                input_names=traced.names,
+                input_names=list(named(traced.x)),
                 output_names=[OUTPUT],
-                dynamic_shapes=traced.shapes if isinstance(traced.x, dict) else tuple(traced.shapes.values()),
+                dynamic_shapes=traced.dynamic_shapes,
             )
         except Exception as error:  # a network that ONNX has no words for
             why = str(error).strip().splitlines()[0]

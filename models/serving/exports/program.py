@@ -3,7 +3,6 @@
 Shape letters: N rows, T words.
 """
 
-import inspect
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -13,44 +12,41 @@ from torch.export import Dim, ExportedProgram
 
 from athanor.bundle import INPUT
 from models.errors import SpecError
-from models.nn.named_tensors import NetworkInput, each, rows, tensors
+from models.nn.named_tensors import NetworkInput, map_tensors, rows, tensors
 from models.parts.inputs import NamedInputs
 
 PLACES = {"stack_trace", "nn_module_stack", "source_fn_stack", "torch_fn", "from_node"}
 """Metadata of torch about the source code of each operation. It is removed, because it names local folders."""
 
-Shapes = dict[str, dict[int, Dim]]
-"""Of each input: its dimensions that are left open."""
+Shapes = list[dict[int, Dim]]
+"""For each input, in their order: its dynamic dimensions."""
 
 
 @dataclass(frozen=True)
 class Traced:
     program: ExportedProgram
     shapes: Shapes
-    """By the names that `forward` has for them."""
     module: nn.Module
     """The original network, whose outputs are the reference."""
     x: NetworkInput
     """x_N… of real rows."""
 
     @property
-    def names(self) -> list[str]:
-        """What the inputs are called, in their order."""
-        return list(named(self.x))
+    def dynamic_shapes(self) -> dict[str, dict[int, Dim]] | tuple[dict[int, Dim], ...]:
+        """`shapes` as torch takes them: by name for several inputs, by position for one."""
+        return _as_arguments(self.x, self.shapes)
 
     def trials(self) -> Iterator[NetworkInput]:
         """Batches of several sizes and lengths, made of the real rows."""
-        there = dict(zip(self.shapes, tensors(self.x), strict=True))
-        # Whether a sentence may be shorter than the longest.
-        longest = max((x.shape[1] for name, x in there.items() if 1 in self.shapes[name]), default=1)
+        there = list(zip(tensors(self.x), self.shapes, strict=True))
+        # Sentences may be shorter than the longest.
+        longest = max((x.shape[1] for x, shape in there if 1 in shape), default=1)
         for count in (1, 2, 5):
             # Repeated, where there are fewer.
             numbers_n = torch.arange(count) % rows(self.x)
             for length in sorted({1, -(-longest // 2), longest}):
-                cut = {
-                    name: x[numbers_n, :length] if 1 in self.shapes[name] else x[numbers_n] for name, x in there.items()
-                }
-                yield cut if isinstance(self.x, dict) else next(iter(cut.values()))
+                cut = [x[numbers_n, :length] if 1 in shape else x[numbers_n] for x, shape in there]
+                yield dict(zip(self.x, cut, strict=True)) if isinstance(self.x, dict) else cut[0]
 
 
 def named(x: NetworkInput) -> dict[str, torch.Tensor]:
@@ -62,32 +58,20 @@ def trace(module: nn.Module, inputs: NamedInputs, x: NetworkInput) -> Traced:
     """Follow a network in evaluation over real rows x_N…. Raises SpecError where torch.export cannot."""
     module = module.eval().requires_grad_(False)
     # Two at least of everything that is left open: torch.export takes a one for a constant.
-    example = each(lambda x_N: x_N[torch.arange(3) % rows(x)], x)
+    example = map_tensors(lambda x_N: x_N[torch.arange(3) % rows(x)], x)
     batch = Dim("batch", min=1)
-    parameters = list(inspect.signature(module.forward).parameters)
-    names = list(x) if isinstance(x, dict) else parameters[:1]
-    there = dict(zip(names, tensors(x), strict=True))
-    ways: list[Shapes] = [{name: {0: batch} for name in names}]
-    texts = {
-        name: x_NT.shape[1]
-        for (name, x_NT), described in zip(there.items(), inputs.values(), strict=True)
-        if described.kind == "text" and x_NT.shape[1] > 1
-    }
-    if texts:
-        ways.insert(
-            0,
-            {
-                name: {0: batch, 1: Dim(_length(name, texts), min=1, max=texts[name])} if name in texts else {0: batch}
-                for name in names
-            },
-        )
+    there = list(zip(named(x).items(), inputs.values(), strict=True))
+    texts = [name for (name, x_N), described in there if described.kind == "text" and x_N.shape[1] > 1]
+    any_length: Shapes = [
+        {0: batch, 1: Dim(_length(name, texts), min=1, max=x_N.shape[1])} if name in texts else {0: batch}
+        for (name, x_N), _ in there
+    ]
+    one_length: Shapes = [{0: batch} for _ in there]
+    arguments, keywords = ((), example) if isinstance(example, dict) else ((example,), {})
     why = ""
-    for shapes in ways:
+    for shapes in [any_length, one_length] if texts else [one_length]:
         try:
-            if isinstance(example, dict):
-                program = torch.export.export(module, (), example, dynamic_shapes=shapes)
-            else:
-                program = torch.export.export(module, (example,), dynamic_shapes=tuple(shapes.values()))
+            program = torch.export.export(module, arguments, keywords, dynamic_shapes=_as_arguments(x, shapes))
         except Exception as error:  # of a dozen kinds, with no common ancestor
             why = why or str(error).strip().splitlines()[0]
             continue
@@ -98,7 +82,11 @@ def trace(module: nn.Module, inputs: NamedInputs, x: NetworkInput) -> Traced:
     )
 
 
-def _length(name: str, texts: dict[str, int]) -> str:
+def _as_arguments(x: NetworkInput, shapes: Shapes) -> dict[str, dict[int, Dim]] | tuple[dict[int, Dim], ...]:
+    return dict(zip(x, shapes, strict=True)) if isinstance(x, dict) else tuple(shapes)
+
+
+def _length(name: str, texts: list[str]) -> str:
     """What the number of words of an input is called."""
     return "length" if len(texts) == 1 else f"length_of_{name}"
 

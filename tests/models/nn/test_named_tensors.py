@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from models.nn.named_tensors import NetworkInput, call, each, rows, split, tensors
+from models.nn.named_tensors import NetworkInput, call, map_tensors, rows, split, tensors
 
 
 def _made(several: bool, count: int) -> NetworkInput:
@@ -41,7 +41,7 @@ def test_all_tensors_in_their_order() -> None:
 @pytest.mark.parametrize("several", [False, True])
 def test_each_is_changed_and_what_was_there_is_left_alone(several: bool) -> None:
     x, kept = _made(several, 4), _made(several, 4)
-    changed = each(lambda tensor: tensor[:2] + 1, x)
+    changed = map_tensors(lambda tensor: tensor[:2] + 1, x)
     assert type(changed) is type(x) and _names(changed) == _names(x)
     for found, before, whole in zip(tensors(changed), tensors(x), tensors(kept), strict=True):
         assert torch.equal(found, whole[:2] + 1) and found.dtype == whole.dtype

@@ -151,7 +151,7 @@ def test_what_is_foreseen_is_what_comes_or_a_little_more(kind: InputKind, tmp_pa
     architecture = next(part for part in ARCHITECTURES if kind in part.accepts).model_fields["kind"].default
     settled, roles = settle(_spec(architecture), table.schema)
     before = only(foreseen(roles))
-    after = prepare(table, roles, settled.dataset.split).preparation.inputs()
+    after = only(prepare(table, roles, settled.dataset.split).preparation.named_inputs())
     assert before.kind == after.kind
     assert all(least <= most for least, most in zip(after.shape, before.shape, strict=True))
     assert after.vocabulary <= before.vocabulary <= after.vocabulary + 8

@@ -36,7 +36,7 @@ def _prepared(spec: JobSpec, table: Table, kept: Preparation | None = None) -> P
 def _start(spec: JobSpec, table: Table, folder: Path) -> Start:
     """A checkpoint of a network that was built for a table, as it would lie on disk."""
     preparation = _prepared(spec, table).preparation
-    model = spec.architecture.build(preparation.inputs(), preparation.target.outputs)
+    model = spec.architecture.build_for(preparation.named_inputs(), preparation.target.outputs)
     folder.mkdir()
     save_file({name: value.contiguous() for name, value in model.state_dict().items()}, folder / "w")
     (folder / "p").write_text(preparation.model_dump_json())

@@ -17,6 +17,7 @@ from models.errors import SpecError
 from models.parts.architecture import InputKind
 from models.parts.feature import CellError, of
 from models.parts.features.text import MAX_WORDS
+from models.parts.inputs import only
 from models.parts.targets.value import FittedValue
 from models.planning.resolve import resolve, settle
 from models.planning.spec import JobSpec
@@ -181,8 +182,8 @@ def _tagger(folder: Path) -> Predictor:
     spec, roles = settle(JobSpec.model_validate(chosen), table.schema)
     preparation = prepare(table, roles, spec.dataset.split).preparation
     torch.manual_seed(0)
-    module = spec.architecture.build(preparation.inputs(), preparation.target.outputs)
-    assert preparation.inputs().shape == (6,)
+    module = spec.architecture.build_for(preparation.named_inputs(), preparation.target.outputs)
+    assert only(preparation.named_inputs()).shape == (6,)
     return Predictor(module.eval(), preparation, roles.inputs, any_length=spec.architecture.any_length)
 
 

@@ -88,7 +88,7 @@ def test_the_whole_training_text_is_counted(documents: str, tokens: str, tmp_pat
     spec, roles = settle(_spec(documents=documents, tokens=tokens, context=4), table.schema)
     prepared = prepare(table, roles, spec.dataset.split)
     assert isinstance(prepared.train, Text)
-    model = spec.architecture.build(prepared.preparation.inputs(), prepared.preparation.target.outputs)
+    model = spec.architecture.build_for(prepared.preparation.named_inputs(), prepared.preparation.target.outputs)
     assert isinstance(model, NGramModel)
     tokens_n = prepared.train.tokens
     model.count(tokens_n)
@@ -110,7 +110,9 @@ def test_windows_of_evaluation_show_what_came_before(tmp_path: Path) -> None:
         assert isinstance(prepared.train, Text)
         assert small.single(prepared.val.x).shape[1] == context + 4
         learner = _learner()
-        learner.model = spec.architecture.build(prepared.preparation.inputs(), prepared.preparation.target.outputs)
+        learner.model = spec.architecture.build_for(
+            prepared.preparation.named_inputs(), prepared.preparation.target.outputs
+        )
         (step,) = small.steps(learner, NGRAM, prepared.train, (prepared.val.x, prepared.val.t))
         losses.append(step.series["val/loss"])
     assert losses[1:] == pytest.approx(losses[:1] * 2, rel=1e-5)
@@ -128,7 +130,7 @@ def test_the_plan(asked: dict[str, Any], documents: str, tmp_path: Path) -> None
     spec, roles = settle(_spec(asked, documents=documents), table.schema)
     prepared = prepare(table, roles, spec.dataset.split)
     assert isinstance(prepared.train, Text)
-    model = spec.architecture.build(prepared.preparation.inputs(), prepared.preparation.target.outputs)
+    model = spec.architecture.build_for(prepared.preparation.named_inputs(), prepared.preparation.target.outputs)
     assert isinstance(model, NGramModel)
     model.count(prepared.train.tokens)
     held = list(model.buffers())
@@ -172,7 +174,7 @@ def test_a_checkpoint_goes_on_with_a_prompt(tmp_path: Path) -> None:
     assert isinstance(prepared.train, Text)
     learner = _learner()
     architecture = resolved.spec.architecture
-    learner.model = architecture.build(prepared.preparation.inputs(), prepared.preparation.target.outputs)
+    learner.model = architecture.build_for(prepared.preparation.named_inputs(), prepared.preparation.target.outputs)
     list(small.steps(learner, NGRAM, prepared.train, None))
     snapshot.write(learner, tmp_path / "s", {}, prepared.preparation.model_dump_json())
     predictor = Predictor.load(resolved, table.schema, tmp_path / "s")

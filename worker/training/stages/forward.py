@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from models.nn.named_tensors import NetworkInput, call, each, tensors
+from models.nn.named_tensors import NetworkInput, call, map_tensors, tensors
 
 Criterion = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
@@ -25,7 +25,7 @@ class Forward:
     def outputs(self, model: nn.Module, x_B: NetworkInput) -> torch.Tensor:
         """y_BK, or y_BTK, in float32."""
         with torch.autocast(tensors(x_B)[0].device.type, torch.bfloat16, enabled=self.bf16):
-            y_BK = call(model, each(as_network_input, x_B))
+            y_BK = call(model, map_tensors(as_network_input, x_B))
         return y_BK.float()
 
 

@@ -13,6 +13,7 @@ from models.parts.architecture import Architecture, InputKind
 from models.parts.architectures.cnn import CNN
 from models.parts.architectures.linear import Linear
 from models.parts.architectures.textcnn import TextCNN
+from models.parts.inputs import only
 from models.parts.splits.holdout import Holdout
 from tests import small
 
@@ -34,5 +35,5 @@ def test_parts_and_round_trip(kind: InputKind, task: str, tmp_path: Path) -> Non
     for rows, part in ((division.train, prepared.train), (division.val, prepared.val), (division.test, prepared.test)):
         assert torch.equal(small.single(again.encoder.encode(table))[torch.from_numpy(rows)], small.single(part.x))
         assert torch.equal(again.target.encode(table, rows), part.t)
-        assert small.single(part.to(torch.device("cpu")).x).shape[1:] == again.inputs().shape
+        assert small.single(part.to(torch.device("cpu")).x).shape[1:] == only(again.named_inputs()).shape
     assert small.single(prepared.train.x).dtype == (torch.int64 if kind == "text" else torch.float32)

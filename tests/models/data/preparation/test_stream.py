@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from torch.nn import functional as F
 
 from models.data.preparation.examples import Prepared, Stream, prepare
-from models.data.preparation.roles import Language
 from models.data.preparation.stream import TokenEncoder, cut, generate, windows, windows_of
 from models.data.table import Table
 from models.errors import DataError, SpecError
 from models.parts.architectures.transformer_lm import TransformerLM
 from models.parts.losses.cross_entropy import CrossEntropy
+from models.parts.target import Language
 from models.parts.targets.next_token import FittedNextToken
 from models.planning.resolve import settle
 from models.planning.spec import JobSpec

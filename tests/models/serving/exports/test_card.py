@@ -27,7 +27,7 @@ def _card(folder: Path, origin: Origin | None, fold: int | None) -> str:
     resolved = resolve(JobSpec.model_validate(said), table.schema, table.rows)
     spec, roles = resolved.spec, resolved.roles_in(table.schema)
     preparation = prepare(table, roles, spec.dataset.split).preparation
-    predictor = Predictor(spec.architecture.build(preparation.inputs(), 3), preparation, roles.inputs)
+    predictor = Predictor(spec.architecture.build_for(preparation.named_inputs(), 3), preparation, roles.inputs)
     order = _made(
         Order,
         job=_made(Job, id="job_b", name=None, spec=said, latest={}, best={}, origin=origin),

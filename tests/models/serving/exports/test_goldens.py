@@ -28,7 +28,7 @@ def _predictor(kind: InputKind, path: Path, architecture: dict[str, Any], **choi
     spec, roles = settle(JobSpec.model_validate(chosen), table.schema)
     preparation = prepare(table, roles, spec.dataset.split).preparation
     torch.manual_seed(0)
-    module = spec.architecture.build(preparation.inputs(), preparation.target.outputs)
+    module = spec.architecture.build_for(preparation.named_inputs(), preparation.target.outputs)
     return Predictor(module.eval(), preparation, roles.inputs)
 
 
