@@ -52,7 +52,13 @@ def a_dataset(
 
 
 def a_worker(
-    tx: Session, *, host: str = "furnace", machine: str = "m1", pid: int = 4711, pid_started: float = 1.5
+    tx: Session,
+    *,
+    host: str = "furnace",
+    machine: str = "m1",
+    pid: int = 4711,
+    pid_started: float = 1.5,
+    device: Literal["cpu", "cuda"] = "cpu",
 ) -> str:
     worker_id = new_id("wrk")
     workers.enlist(
@@ -65,7 +71,7 @@ def a_worker(
         version="0.1.0",
         mode="local",
         slots=1,
-        devices=[Device(kind="cpu", name="a processor")],
+        devices=[Device(kind=device, name="a processor" if device == "cpu" else "a GPU")],
     )
     return worker_id
 

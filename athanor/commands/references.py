@@ -1,11 +1,14 @@
 """References: a job or a dataset by its id, by the unique start of its id, or by its name."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from athanor.client import Client
 from athanor.contract import Dataset, Job, Page
 from athanor.errors import NotFound, UnknownReference
+
+Found = tuple[str, str | None]
+"""Id and name of a candidate."""
 
 WHOLE = re.compile(r"(job|ds)_[0-9a-f]{32}")
 PAGE = 100
@@ -32,26 +35,26 @@ def find(client: Client, reference: str) -> str:
     return _only("job or dataset", reference, [*_find_jobs(client, reference), *_find_datasets(client, reference)])
 
 
-def _find_jobs(client: Client, reference: str) -> list[tuple[str, str | None]]:
+def _find_jobs(client: Client, reference: str) -> list[Found]:
+    return _look_up(reference, client.job, lambda: _all_jobs(client, reference))
+
+
+def _find_datasets(client: Client, reference: str) -> list[Found]:
+    return _look_up(reference, client.dataset, lambda: _all_datasets(client))
+
+
+def _look_up(
+    reference: str, read: Callable[[str], Job | Dataset], all_rows: Callable[[], Iterator[Job] | Iterator[Dataset]]
+) -> list[Found]:
+    """What `reference` may mean: a whole id as it is, then what `read` finds, then a search of `all_rows`."""
     if not reference:
         return []
     if WHOLE.fullmatch(reference):
         return [(reference, None)]
     try:
-        return [(client.job(reference).id, None)]
+        return [(read(reference).id, None)]
     except NotFound:
-        return _search(_all_jobs(client, reference), reference)
-
-
-def _find_datasets(client: Client, reference: str) -> list[tuple[str, str | None]]:
-    if not reference:
-        return []
-    if WHOLE.fullmatch(reference):
-        return [(reference, None)]
-    try:
-        return [(client.dataset(reference).id, None)]
-    except NotFound:
-        return _search(_all_datasets(client), reference)
+        return _search(all_rows(), reference)
 
 
 def _all_jobs(client: Client, reference: str) -> Iterator[Job]:
@@ -77,8 +80,8 @@ def _all_datasets(client: Client) -> Iterator[Dataset]:
             return
 
 
-def _search(rows: Iterator[Job] | Iterator[Dataset], reference: str) -> list[tuple[str, str | None]]:
-    found: list[tuple[str, str | None]] = []
+def _search(rows: Iterator[Job] | Iterator[Dataset], reference: str) -> list[Found]:
+    found: list[Found] = []
     for row in rows:
         if row.id.startswith(reference) or row.name == reference:
             found.append((row.id, row.name))
@@ -87,7 +90,7 @@ def _search(rows: Iterator[Job] | Iterator[Dataset], reference: str) -> list[tup
     return found
 
 
-def _only(what: str, reference: str, found: list[tuple[str, str | None]]) -> str:
+def _only(what: str, reference: str, found: list[Found]) -> str:
     if not found:
         where = "athanor datasets" if what == "dataset" else "athanor jobs"
         raise UnknownReference(f"no {what} has the name {reference!r} or an id that starts with it; see: {where}")

@@ -6,10 +6,9 @@ import pytest
 from sqlalchemy import event, update
 from sqlalchemy.orm import Session
 
-from athanor.contract import Device, State, Waiting
-from models.records import job_views, jobs, queue, waiting, workers
+from athanor.contract import State, Waiting
+from models.records import job_views, jobs, queue, waiting
 from models.records.database import Database, now
-from models.records.ids import new_id
 from models.records.tables import Job, Worker
 from models.records.times import rfc3339
 from tests.factories import LEASE, a_job, a_worker
@@ -17,20 +16,7 @@ from tests.factories import LEASE, a_job, a_worker
 
 def with_cuda(tx: Session) -> str:
     """A worker on a machine with a GPU."""
-    worker_id, device = new_id("wrk"), Device(kind="cuda", name="a GPU")
-    workers.enlist(
-        tx,
-        worker_id,
-        host="gpu",
-        machine="m2",
-        pid=1,
-        pid_started=1.0,
-        version="0.2.0",
-        mode="celery",
-        slots=1,
-        devices=[device],
-    )
-    return worker_id
+    return a_worker(tx, machine="m2", device="cuda")
 
 
 def shown(tx: Session, job_id: str) -> Waiting:
