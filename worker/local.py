@@ -15,6 +15,9 @@ from worker.supervision.worker import Worker
 
 logger = logging.getLogger(__name__)
 
+WAKE = 0.5
+"""Seconds between two looks of the main thread at signals."""
+
 
 def serve(worker: Worker, watches_parent: bool) -> None:
     """Run jobs until SIGTERM, SIGINT, SIGHUP or, if `watches_parent`, until standard input closes."""
@@ -27,8 +30,10 @@ def serve(worker: Worker, watches_parent: bool) -> None:
     threads = [threading.Thread(target=_poll, args=(worker, slot)) for slot in worker.slots]
     for thread in threads:
         thread.start()
+    # Now and then: the kernel may give a signal to any thread, and its handler runs once this one, the main one, wakes.
     for thread in threads:
-        thread.join()
+        while thread.is_alive():
+            thread.join(WAKE)
     worker.close()
 
 
