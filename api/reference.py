@@ -8,8 +8,9 @@ from typing import Any
 from api.routes import catalog
 from athanor.contract import Fork, PartInfo
 from athanor.terminal import spec_fields
-from models.parts.architecture import Architecture, Recipe
+from models.parts.architecture import Architecture
 from models.parts.shelves import SHELVES
+from models.planning.method import planner_of
 from models.registry import Buildable
 
 PAGE = Path(__file__).parents[1] / "docs" / "reference.md"
@@ -90,27 +91,13 @@ def _facts(part: PartInfo, kind: type[Any]) -> Iterator[str]:
     """Sentences on what a part is for."""
     if issubclass(kind, Architecture):
         yield f"Reads {' or '.join(sorted(kind.accepts))} inputs."
-        yield _defaults(kind.recipe)
+        yield planner_of(kind).defaults(kind)
     if part.exports:
         yield f"Exported as {', '.join(f'`{form}`' for form in part.exports)}."
     if part.tasks:
         yield f"For {', '.join(part.tasks)}."
     if part.direction:
         yield "Higher is better." if part.direction == "max" else "Lower is better."
-
-
-def _defaults(recipe: Recipe) -> str:
-    """What a job gets where its hyperparameters say nothing."""
-    if not recipe.optimizer:
-        return "There is no optimizer: training is one pass over the text."
-    decay = f", weight_decay {recipe.weight_decay:g}" if recipe.weight_decay else ""
-    clip = f", clip_norm {recipe.clip_norm:g}" if recipe.clip_norm else ""
-    more = f", and more on few rows, for {recipe.least_steps} steps" if recipe.least_steps else ""
-    fall = f"; lr falls in proportion beyond {recipe.most_inputs} inputs" if recipe.most_inputs else ""
-    return (
-        f"Defaults of a job: {recipe.optimizer} with lr {recipe.lr:g}{decay}, schedule {recipe.schedule}, "
-        f"batch_size {recipe.batch_size}{clip}, {recipe.epochs} epochs{more}{fall}."
-    )
 
 
 def _table(group: dict[str, Any], root: dict[str, Any]) -> str:

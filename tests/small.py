@@ -49,6 +49,11 @@ ROWS, CLASSES = 22, 3
 WORDS = ["ash", "bone", "coal", "dross", "ember", "flux", "glass", "heat", "iron", "jar"]
 
 
+def descends(part: type[Architecture]) -> bool:
+    """Whether gradient descent trains it, with an optimizer and many steps."""
+    return part.training_method == "gradient_descent"
+
+
 def inputs(kind: InputKind, rows: int = ROWS, seed: int = 0) -> torch.Tensor:
     """x_N… with something to learn in it."""
     rng = np.random.default_rng(seed)

@@ -13,8 +13,9 @@ from models.data.preparation import reuse
 from models.data.preparation.examples import Preparation
 from models.data.preparation.roles import Roles
 from models.errors import SpecError
-from models.parts.architecture import COUNTED, Architecture
+from models.parts.architecture import Architecture
 from models.parts.inputs import NamedInputs
+from models.planning.method import planner_of
 from models.planning.spec import JobSpec
 
 Shapes = Mapping[str, tuple[int, ...]]
@@ -37,13 +38,7 @@ class Start:
 
     def choose(self, spec: JobSpec, schema: Schema) -> JobSpec:
         """The spec with the columns that the parent learned from by name, where it names none. Raises SpecError."""
-        if spec.architecture.recipe is COUNTED:
-            raise SpecError(
-                "/architecture/kind",
-                f"{spec.architecture.kind} is counted anew from each text: nothing of the checkpoint would be left",
-                code="counted",
-                suggestion="submit a job of its own",
-            )
+        planner_of(spec.architecture).check_start(spec.architecture)
         wanted, choice = self.preparation.encoder.required_columns, spec.dataset
         if wanted is None or choice.inputs is not None or choice.input is not None:
             return spec

@@ -17,7 +17,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from api.app import app
-from models.parts.architecture import ARCHITECTURES, COUNTED
+from models.parts.architecture import ARCHITECTURES
+from tests import small
 from tests.api import kit
 from tests.api.conftest import REVIEWS
 
@@ -115,7 +116,7 @@ def _submit(to: Driver, path: str) -> list[httpx.Response]:
     """A job of every architecture: each is rehearsed."""
     answers = [to.client.post(path, json=kit.spec("linear", "iris"))]
     for part in ARCHITECTURES:
-        chosen = {} if part.recipe is COUNTED else {"hyperparameters": {"steps": 2}}
+        chosen = {"hyperparameters": {"steps": 2}} if small.descends(part) else {}
         dataset = "digits" if "image" in part.accepts else to.texts if "text" in part.accepts else "iris"
         choice = {"context": 9} if part.levels == {"token"} else {}
         wanted = kit.spec(part.model_fields["kind"].default, dataset, choice=choice, **chosen)

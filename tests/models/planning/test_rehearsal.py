@@ -14,7 +14,8 @@ from models.data.table import Table
 from models.errors import SpecError
 from models.parts.architecture import ARCHITECTURES, MANY_EPOCHS, InputKind, Inputs, Recipe
 from models.parts.inputs import ONLY
-from models.planning.rehearsal import _measure
+from models.planning.method import MetaNetwork
+from models.planning.methods.gradient_descent import activations
 from models.planning.resolve import settle
 from models.planning.spec import JobSpec
 from models.settings import Limits
@@ -145,7 +146,9 @@ def test_activations_are_about_what_autograd_keeps(said: dict[str, Any], causal:
     inputs = Inputs("text", (64,), vocabulary=500, per_word=causal, causal=causal)
     architecture = ARCHITECTURES[said["kind"]].model_validate(said)
     outputs = inputs.vocabulary if causal else 5
-    _, _, counted = _measure(architecture, {ONLY: inputs}, outputs, 16)
+    with torch.device("meta"):
+        network = MetaNetwork(architecture.build(inputs, outputs), {ONLY: inputs}, outputs, batch=16, tokens=None)
+    counted = activations(network)
     kept = _kept(architecture.build(inputs, outputs), torch.full((16, 64), 7))
     assert 0.75 * kept < counted < 1.35 * kept
 

@@ -12,7 +12,7 @@ from models.data.preparation.encoders import TensorEncoder
 from models.data.preparation.examples import Preparation, Prepared, prepare
 from models.data.table import Layout, Table
 from models.errors import SpecError
-from models.parts.architecture import ARCHITECTURES, COUNTED, Architecture, InputKind
+from models.parts.architecture import ARCHITECTURES, Architecture, InputKind
 from models.parts.architectures.rnn import RNN
 from models.parts.architectures.textcnn import TextCNN
 from models.parts.inputs import ONLY
@@ -47,7 +47,7 @@ ANY = [
     pytest.param(part, kind, id=f"{part.model_fields['kind'].default}-{kind}")
     for part in ARCHITECTURES
     for kind in ("vector", "image", "text")
-    if kind in part.accepts and part.recipe is not COUNTED
+    if kind in part.accepts and small.descends(part)
 ]
 
 
