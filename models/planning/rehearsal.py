@@ -48,7 +48,7 @@ def rehearse(resolved: ResolvedSpec, schema: Schema, rows: int, limits: Limits, 
         )
     batch = min(chosen.batch_size, parts.train)
     inputs, same_answers = start.reads(roles) if start else (foreseen(roles), False)
-    # A language model has an answer for every token that it reads.
+    # A language model predicts one of the tokens that it reads.
     outputs = only(inputs).vocabulary if roles.language else roles.outputs
     with _building(spec.architecture), torch.device("meta"):
         model = spec.architecture.build_for(inputs, outputs)
@@ -107,10 +107,10 @@ def rehearse(resolved: ResolvedSpec, schema: Schema, rows: int, limits: Limits, 
 
 
 def _kept_outputs(folds: list[Sizes], inputs: NamedInputs, outputs: int, roles: Roles) -> int:
-    """Numbers that an evaluation keeps of a whole part, the largest that is evaluated.
+    """How many numbers an evaluation keeps: three times the outputs of the largest part that is evaluated.
 
-    Three times its outputs: they are joined from batches, and the loss makes a copy and the logarithms of that. The
-    outputs of a language model are measured batch by batch.
+    The outputs of all batches are joined, and the loss makes a copy and the logarithms of the copy. The outputs of a
+    language model are measured batch by batch.
     """
     if roles.language is not None:
         return 0
@@ -119,7 +119,7 @@ def _kept_outputs(folds: list[Sizes], inputs: NamedInputs, outputs: int, roles: 
 
 
 def _check_bound(spec: JobSpec, model: nn.Module) -> None:
-    """Whether the outputs have weights to bound, where max_norm is to."""
+    """Raises SpecError where max_norm has no weights to bound."""
     if spec.hyperparameters.max_norm is None:
         return
     maps = output_layers(model)

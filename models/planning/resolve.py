@@ -136,7 +136,7 @@ def settle(spec: JobSpec, schema: Schema) -> tuple[JobSpec, Roles]:
     checkpoints = spec.checkpoints
     if "series" not in checkpoints.model_fields_set and roles.asks.series != checkpoints.series:
         checkpoints = checkpoints.model_copy(update={"series": roles.asks.series})
-    # None of a series that there is not; whether there is one depends on the rows, which the rehearsal knows.
+    # An unknown series has no direction. Whether this job gives the series depends on its rows: see `_sizes`.
     checkpoints = checkpoints.model_copy(update={"mode": checkpoints.mode or direction(checkpoints.series)})
     if checkpoints.every_epochs is None and checkpoints.every_steps is None:
         checkpoints = checkpoints.model_copy(update={"every_epochs": 1})
@@ -153,7 +153,7 @@ def settle(spec: JobSpec, schema: Schema) -> tuple[JobSpec, Roles]:
 
 
 def _check_augmentations(augmentations: Sequence[Augmentation], roles: Roles, architecture: Architecture) -> None:
-    """Raises SpecError for augmentations that cannot change these inputs, or that would make targets wrong."""
+    """Raises SpecError for augmentations that cannot change these inputs, or whose targets would be wrong."""
     inputs, mixed = foreseen(roles), None
     kinds = {one.kind for one in inputs.values()}
     for place, each in enumerate(augmentations):
@@ -210,7 +210,7 @@ def _check_augmentations(augmentations: Sequence[Augmentation], roles: Roles, ar
 
 
 def foreseen(roles: Roles) -> NamedInputs:
-    """The inputs to expect from the schema. A vocabulary is an upper bound: that of the whole dataset."""
+    """The inputs that the schema leads to. The vocabulary is that of the whole dataset, so it is an upper bound."""
     if roles.language is not None:
         tokens = Inputs("text", (roles.language.context,), vocabulary=roles.outputs, per_word=True, causal=True)
         return {ONLY: tokens}
@@ -233,9 +233,9 @@ def _sizes(spec: JobSpec, schema: Schema, rows: int, roles: Roles) -> list[Sizes
     falls = spec.hyperparameters.schedule is not None and spec.hyperparameters.schedule.reduce_on_plateau() is not None
     for pointer, wanted in (
         ("/hyperparameters/early_stopping/series", stopping.series if stopping else None),
-        # The default is no fault in itself: a settled spec names it, asked for or not.
+        # A resolved spec names the default series too, so the default alone is no mistake.
         ("/checkpoints/series", series if series != roles.asks.series else None),
-        # But where there is none the rate would never fall.
+        # This schedule needs a series, also the default one: without it the rate would never fall.
         ("/hyperparameters/schedule/kind", series if falls else None),
     ):
         if wanted is not None and wanted not in evaluated(roles, parts):
