@@ -57,7 +57,7 @@ MUTANTS: dict[str, Mutant] = {
     ),
     "bare-place-written": Mutant(
         "checkpoints are written to the place of a disk that is not mounted",
-        "models.storage:FolderStore._insist",
+        "models.storage:FolderStore._require_mounted",
         "if self._was_there or (",
         "if False and (",
         (f"{STORAGE}/test_folder.py", "-k", "mounted"),

@@ -92,7 +92,7 @@ MUTANTS: dict[str, Mutant] = {
     ),
     "augmentation-by-batch": Mutant(
         "an augmentation draws by the place in the batch",
-        "worker.training:AugmentedBatches._see",
+        "worker.training:AugmentedBatches._augment",
         "draws = CounterRNG(self.seed, epoch, place, rows_B)",
         "draws = CounterRNG(self.seed, epoch, place, torch.arange(len(rows_B)))",
         (f"{WORKER}/training/test_batch.py",),
