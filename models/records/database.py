@@ -37,7 +37,7 @@ def _sqlite_now(element: now, compiler: Any, **_: Any) -> str:
 
 @compiles(now, "postgresql")
 def _postgresql_now(element: now, compiler: Any, **_: Any) -> str:
-    # clock_timestamp, not now(): the latter stands still within a transaction.
+    # clock_timestamp, not now(): now() returns the start time of the transaction.
     return "CAST(EXTRACT(EPOCH FROM clock_timestamp()) AS DOUBLE PRECISION)"
 
 

@@ -266,7 +266,7 @@ def release(tx: Session, job_id: str, attempt: int, drained: bool = True, why: s
 
 
 def reap(tx: Session, until: float | None = None) -> list[str]:
-    """T9: queue, pause or cancel the jobs whose lease has expired, as the user wants. Returns their ids.
+    """T9: queue, pause or cancel the jobs whose lease has expired, as `desired` says. Returns their ids.
 
     Only leases that expired before `until`, a time of the database's clock, count: the caller knows that the trainers
     of those are gone. Default: now.

@@ -75,7 +75,7 @@ def time(tx: Session) -> float:
 
 
 def expire_dead(tx: Session, machine: str, started: Callable[[int], float | None]) -> None:
-    """Mark the workers of this machine whose process is gone as gone, and end their leases at once.
+    """Set the state of this machine's workers to "gone" if their process is gone, and end their leases at once.
 
     `started` returns the start time of a process id, in the unit of `workers.enlist`: None if there is no such process,
     NaN if the time cannot be read; such a lease expires by itself.

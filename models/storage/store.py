@@ -50,7 +50,7 @@ class Store(Protocol):
 
 
 def open_store(settings: Settings, database: Database) -> Store:
-    """The store of the settings; by default a folder beside SQLite, or rows in PostgreSQL. Raises ValueError."""
+    """The store of the settings. Default: the data folder with SQLite, rows with PostgreSQL. Raises ValueError."""
     from models.storage.folder import FolderStore
     from models.storage.rows import RowStore
 

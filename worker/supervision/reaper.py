@@ -1,4 +1,4 @@
-"""The reaper: it queues jobs whose lease has expired, once their trainers are gone."""
+"""The reaper queues jobs whose lease has expired, after their trainers are gone."""
 
 import logging
 import math
@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 
 
 class Reaper:
-    """Queues lost jobs again. Several workers may do so at once. `reaped` is called if there were any.
+    """Queues lost jobs again. Several workers may do this at once. `reaped` is called if jobs were lost.
 
     It does nothing while leases may have expired because nobody could renew them: after this process or the database
     was suspended, or the database's clock was set forward, it waits for the time of one lease.
@@ -39,7 +39,7 @@ class Reaper:
             self._grant_amnesty()
             raise
         finally:
-            # The time that a slow database or the end of a trainer took does not count as a suspension.
+            # Waiting for a slow database or for the end of a trainer does not count as a suspension.
             self._looked_at = uptime()
 
     def _reap(self) -> None:

@@ -71,7 +71,7 @@ class Learner:
         return self.rates[0] * factor
 
     def average_epoch(self) -> None:
-        """Add the weights at the end of an epoch to the equal average (SWA), if the epoch is to be averaged."""
+        """Add the weights after an epoch to the equal average (SWA), if the configuration includes the epoch."""
         if self.config.averaging.includes(self.state.step, self.config.batching.steps):
             self.state.averaged += 1
             self.average = equal_average(self.model, self.average, self.state.averaged)

@@ -81,7 +81,7 @@ def order(seed: int, epoch: int, rows: int) -> torch.Tensor:
 
 @dataclass
 class _Sent(Dataset[Sent]):
-    """Batches as NumPy arrays. PyTorch would send a tensor as a handle to shared memory that has to be released."""
+    """Batches as NumPy arrays. PyTorch sends a tensor as a handle to shared memory, which somebody must release."""
 
     batches: Batches
 
