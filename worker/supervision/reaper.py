@@ -28,7 +28,7 @@ class Reaper:
         self.database, self.timing, self.reaped = database, timing, reaped
         self.interval = timing.sweep
         self._looked_at = uptime()
-        self._amnesty_until = 0.0
+        self._paused_until = 0.0
         self._clock_offset = math.inf
         """Seconds by which the database's clock was ahead of this process's clock at the last comparison."""
 
@@ -36,7 +36,7 @@ class Reaper:
         try:
             self._reap()
         except DatabaseUnavailable:
-            self._grant_amnesty()
+            self._pause_reaping()
             raise
         finally:
             # Waiting for a slow database or for the end of a trainer does not count as a suspension.
@@ -76,18 +76,18 @@ class Reaper:
         still = self._looked_at - before - pause
         if still > self.timing.lease / 2:
             logger.warning("nothing is reaped for a while: this worker was suspended for %.0f s", still)
-            self._grant_amnesty()
-        return self._looked_at >= self._amnesty_until
+            self._pause_reaping()
+        return self._looked_at >= self._paused_until
 
     def _trusts(self, time: float) -> bool:
         """Whether the database's clock runs like this process's. If it was set forward, valid leases seem expired."""
         before, self._clock_offset = self._clock_offset, time - uptime()
         if self._clock_offset - before > self.timing.lease / 2:
             logger.warning("nothing is reaped for a while: the database's clock was set forward")
-            self._grant_amnesty()
+            self._pause_reaping()
             return False
         return True
 
-    def _grant_amnesty(self) -> None:
+    def _pause_reaping(self) -> None:
         """Reap nothing for the time of one lease, so that every worker can renew its leases."""
-        self._amnesty_until = uptime() + self.timing.lease
+        self._paused_until = uptime() + self.timing.lease

@@ -112,7 +112,7 @@ class TrainerProcess:
         self.inbox: queue.Queue[Heard] = queue.Queue(maxsize=WAITING)
         self.gone = threading.Event()
         """Set when no process of the group is left, so that its device is free."""
-        self._forsaken = threading.Event()
+        self._closed = threading.Event()
         self._orders: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         assert self.process.stdout is not None
         self._readers = [
@@ -156,7 +156,7 @@ class TrainerProcess:
 
     def close(self) -> None:
         """Kill the trainer if it still runs, and wait until it is gone. Nothing more is read."""
-        self._forsaken.set()
+        self._closed.set()
         self._orders.put(b"")
         self.kill()
         self.gone.wait()
@@ -165,7 +165,7 @@ class TrainerProcess:
             self.process.stdin.close()
 
     def _hear(self, what: Heard) -> None:
-        while not self._forsaken.is_set():
+        while not self._closed.is_set():
             with suppress(queue.Full):
                 return self.inbox.put(what, timeout=0.5)
 
@@ -206,7 +206,7 @@ class TrainerProcess:
         """Wait until all output is read, since Exit must come last. While the inbox is full, readers cannot read."""
         left = LAST_WORDS
         for reader in self._readers:
-            while reader.is_alive() and left > 0 and not self._forsaken.is_set():
+            while reader.is_alive() and left > 0 and not self._closed.is_set():
                 reader.join(0.05)
                 # Count the time. A clock would continue while this process is suspended.
                 left -= 0.0 if self.inbox.full() else 0.05
