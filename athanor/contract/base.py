@@ -18,6 +18,6 @@ class Frozen(BaseModel):
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
-        """The server narrows a shape in a subclass of the same meaning: its JSON Schema keeps the description."""
+        """Inherit the docstring: the JSON Schema of the server's narrower subclass keeps the description."""
         if cls.__doc__ is None and cls.__base__ is not Frozen and cls.__base__ is not None:
             cls.__doc__ = cls.__base__.__doc__

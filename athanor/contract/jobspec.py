@@ -1,4 +1,4 @@
-"""The job spec as a user writes it. Parts are open: the server's catalog says which there are."""
+"""The job spec as a user writes it. The kinds of parts are not fixed here: the server's catalog lists them."""
 
 from typing import Annotated, Literal
 
@@ -118,7 +118,7 @@ class Hyperparameters(Frozen):
     swa: WeightAveraging | None = Field(None, description="stochastic weight averaging; not together with ema")
     early_stopping: EarlyStopping | None = Field(None, description="stop when a series no longer improves")
     augmentations: tuple[Part, ...] = Field(
-        (), max_length=16, description="random changes of training examples, in this order, drawn anew in each epoch"
+        (), max_length=16, description="random changes of training examples, in this order, drawn again in each epoch"
     )
 
     @field_validator("clip_norm")

@@ -130,6 +130,6 @@ def test_at_the_deadline_the_child_and_its_own_children_are_gone(room: Path, mod
 
 def test_a_full_disk_is_told_as_an_error_of_the_disk(room: Path, module: Path) -> None:
     module.write_text(f"import sys; sys.exit({full_disk.EXIT})")
-    with pytest.raises(OSError, match="found no room") as raised:
+    with pytest.raises(OSError, match="disk of a child process is full") as raised:
         _run(room)
     assert full_disk.is_to_blame(raised.value)
