@@ -8,7 +8,6 @@ import pytest
 import torch
 
 from athanor.contract import JobSpec as WireSpec
-from models.data.preparation.examples import prepare
 from models.data.preparation.split import steps_per_epoch
 from models.data.table import Table
 from models.errors import SpecError
@@ -16,7 +15,7 @@ from models.parts.architecture import ARCHITECTURES, MANY_EPOCHS, InputKind, Inp
 from models.parts.inputs import ONLY
 from models.planning.method import MetaNetwork
 from models.planning.methods.gradient_descent import activations
-from models.planning.resolve import settle
+from models.planning.resolve import resolve
 from models.planning.spec import JobSpec
 from models.settings import Limits
 from tests import small
@@ -42,9 +41,9 @@ def test_the_count_is_that_of_the_built_network(kind: InputKind, tmp_path: Path)
     for part in ARCHITECTURES:
         if kind in part.accepts:
             spec = _spec({"kind": part.model_fields["kind"].default})
-            settled, roles = settle(spec, table.schema)
-            prepared = prepare(table, roles, settled.dataset.split)
-            built = settled.architecture.build_for(prepared.preparation.encoder.named_inputs(), roles.outputs)
+            resolved, prepared = small.resolve_and_prepare(spec, table)
+            outputs = resolved.roles_in(table.schema).outputs
+            built = resolved.spec.architecture.build_for(prepared.preparation.encoder.named_inputs(), outputs)
             plan = small.planned(spec, table.schema, table.rows, Limits())
             assert plan.parameters == sum(parameter.numel() for parameter in built.parameters())
             assert (plan.train_rows, plan.val_rows, plan.test_rows) == (
@@ -97,19 +96,18 @@ def test_rows_without_a_target_are_in_no_given_part(named: bool, tmp_path: Path)
     split = {} if named else {"split": {"kind": "given", "column": "part"}}
     spec = _spec({"kind": "linear"}, dataset={"id": "x", **split}, hyperparameters={"epochs": 2, "batch_size": 4})
     plan = small.planned(spec, table.schema, table.rows, Limits())
-    settled, roles = settle(spec, table.schema)
-    prepared = prepare(table, roles, settled.dataset.split)
+    _, prepared = small.resolve_and_prepare(spec, table)
     assert (len(prepared.train) + len(prepared.val), len(prepared.test)) == (28, 19)
     assert (plan.train_rows, plan.val_rows) == (len(prepared.train), len(prepared.val))
     assert (plan.test_rows, plan.steps) == (19, 2 * steps_per_epoch(len(prepared.train), 4))
 
 
-def test_the_plan_carries_the_settled_spec(table: Table) -> None:
+def test_the_plan_carries_the_resolved_spec(table: Table) -> None:
     spec = _spec({"kind": "mlp"}, hyperparameters={"epochs": 3})
     plan = small.planned(spec, table.schema, table.rows, Limits())
-    settled, _ = settle(spec, table.schema)
-    assert plan.spec == WireSpec.model_validate(settled.model_dump(mode="json")).model_dump(mode="json")
-    assert JobSpec.model_validate(plan.spec) == settled
+    filled = resolve(spec, table.schema, table.rows).spec
+    assert plan.spec == WireSpec.model_validate(filled.model_dump(mode="json")).model_dump(mode="json")
+    assert JobSpec.model_validate(plan.spec) == filled
 
 
 def _kept(model: torch.nn.Module, x: torch.Tensor) -> int:

@@ -11,7 +11,6 @@ import torch
 from pydantic import ValidationError
 
 from athanor.contract import Column, Generation
-from models.data.preparation.examples import prepare
 from models.data.table import Table
 from models.errors import SpecError
 from models.parts.architecture import InputKind
@@ -19,7 +18,6 @@ from models.parts.feature import CellError, of
 from models.parts.features.text import MAX_WORDS
 from models.parts.inputs import only
 from models.parts.targets.value import FittedValue
-from models.planning.resolve import resolve, settle
 from models.planning.spec import JobSpec
 from models.serving.prediction import Predictor
 from tests import small
@@ -37,10 +35,8 @@ SPECS: dict[InputKind, dict[str, Any]] = {
 def _trained(kind: InputKind, folder: Path, task: str = "classification") -> tuple[Table, Predictor, torch.Tensor]:
     """A table, a predictor loaded from disk, and what the loop itself answers for every row."""
     table = small.table(kind, folder / "table", task=task)
-    resolved = resolve(
-        JobSpec.model_validate({"architecture": SPECS[kind], "dataset": {"id": "x"}}), table.schema, table.rows
-    )
-    prepared = prepare(table, resolved.roles_in(table.schema), resolved.spec.dataset.split)
+    spec = JobSpec.model_validate({"architecture": SPECS[kind], "dataset": {"id": "x"}})
+    resolved, prepared = small.resolve_and_prepare(spec, table)
     learner = build(resolved.spec, prepared)
     list(islice(loop.fit(learner, (prepared.train.x, prepared.train.t), None), 6))
     snapshot.write(learner, folder / "s", {}, prepared.preparation.model_dump_json())
@@ -155,8 +151,7 @@ def _chatter(folder: Path) -> Predictor:
     table = small.table("text", folder / "table")
     architecture = {"kind": "transformer_lm", "layers": 1, "heads": 2, "width": 8}
     chosen = {"architecture": architecture, "dataset": {"id": "x", "context": 8}}
-    resolved = resolve(JobSpec.model_validate(chosen), table.schema, table.rows)
-    prepared = prepare(table, resolved.roles_in(table.schema), resolved.spec.dataset.split)
+    resolved, prepared = small.resolve_and_prepare(JobSpec.model_validate(chosen), table)
     learner = build(resolved.spec, prepared)
     list(islice(loop.fit(learner, lambda epoch: prepared.train.epoch(0, epoch), None), 6))
     snapshot.write(learner, folder / "s", {}, prepared.preparation.model_dump_json())
@@ -179,12 +174,13 @@ def _tagger(folder: Path) -> Predictor:
     columns = {"words": pa.array(words), "tags": pa.array([[f"T-{word}" for word in row] for row in words])}
     table = small.ingested(folder / "table", columns, target="tags")
     chosen = {"architecture": {"kind": "rnn", "hidden": 4, "embedding": 4}, "dataset": {"id": "x"}}
-    spec, roles = settle(JobSpec.model_validate(chosen), table.schema)
-    preparation = prepare(table, roles, spec.dataset.split).preparation
+    resolved, prepared = small.resolve_and_prepare(JobSpec.model_validate(chosen), table)
+    preparation, architecture = prepared.preparation, resolved.spec.architecture
     torch.manual_seed(0)
-    module = spec.architecture.build_for(preparation.named_inputs(), preparation.target.outputs)
+    module = architecture.build_for(preparation.named_inputs(), preparation.target.outputs)
     assert only(preparation.named_inputs()).shape == (6,)
-    return Predictor(module.eval(), preparation, roles.inputs, any_length=spec.architecture.any_length)
+    roles = resolved.roles_in(table.schema)
+    return Predictor(module.eval(), preparation, roles.inputs, any_length=architecture.any_length)
 
 
 def test_a_tag_for_every_word(tmp_path: Path) -> None:
