@@ -2,9 +2,9 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator, model_validator
+from pydantic import ConfigDict, Field, JsonValue, field_validator, model_validator
 
-from athanor.contract.base import Frozen
+from athanor.contract.base import Frozen, Written
 
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Direction = Literal["min", "max"]
@@ -12,7 +12,7 @@ MAX_BATCH = 1_000_000
 Initialization = Literal["default", "xavier", "kaiming", "orthogonal"]
 
 
-class Part(BaseModel):
+class Part(Written):
     """A named piece of a spec, such as an architecture or a loss. The catalog lists the kinds and their fields."""
 
     model_config = ConfigDict(frozen=True, extra="allow", allow_inf_nan=False)
