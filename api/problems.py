@@ -71,6 +71,9 @@ def pointer(loc: tuple[int | str, ...], body: Any) -> str:
         if isinstance(here, dict) and part not in here and at < len(loc) - 1:
             # A tag of a union whose kind was left out: the default was taken.
             continue
+        if not isinstance(here, dict) and not (isinstance(here, list) and isinstance(part, int)):
+            # The name of a member of a union without tags: nothing of the body is below a value.
+            continue
         parts.append(str(part).replace("~", "~0").replace("/", "~1"))
         if isinstance(here, dict):
             here = here.get(part)

@@ -58,9 +58,16 @@ def _with_strict_numbers(schema: Any) -> Any:
     # The fields of a model inside have been here already.
     if not isinstance(schema, dict) or schema["type"] in MODELS or _calls(schema) in NUMBERS.values():
         return schema
-    if check := NUMBERS.get(schema["type"]):
+    if check := NUMBERS.get(_type(schema)):
         return core_schema.no_info_before_validator_function(check, cast("CoreSchema", schema))
     return schema | {name: _with_strict_numbers(schema[name]) for name in INNER if name in schema}
+
+
+def _type(schema: Any) -> str:
+    """The type of a schema; a choice among whole numbers is one too, and Python finds true among 1 and 2."""
+    if schema["type"] == "literal" and all(type(each) is int for each in schema["expected"]):
+        return "int"
+    return str(schema["type"])
 
 
 def _calls(schema: Any) -> Any:

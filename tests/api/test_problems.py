@@ -132,6 +132,20 @@ def test_what_a_parameter_was_meant_to_be(
     assert kit.fault(api.get(query), pointer, code).get("suggestion") == suggestion
 
 
+def test_a_member_of_a_union_is_no_place(api: httpx.Client) -> None:
+    for blocks, place in (("x", "blocks"), (["x"], "blocks/0")):
+        body = kit.spec("resnet", "digits", architecture={"blocks": blocks})
+        found = kit.problem(api.post("/v1/jobs", json=body), 422)["errors"]
+        assert (
+            f"/architecture/{place}"
+            in {each["pointer"] for each in found}
+            <= {
+                "/architecture/blocks",
+                "/architecture/blocks/0",
+            }
+        )
+
+
 def test_what_was_said_is_cut(api: httpx.Client) -> None:
     (found,) = kit.problem(api.post("/v1/jobs", json=deep("hyperparameters.precision", "x" * 5000)), 422)["errors"]
     assert len(found["message"]) < 120

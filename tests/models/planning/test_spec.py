@@ -36,10 +36,11 @@ def alternatives(schema: dict[str, Any]) -> list[dict[str, Any]]:
     return list(schema.get("anyOf", [schema]))
 
 
-def faults(model: type[BaseModel], name: str, value: Any) -> dict[tuple[int | str, ...], str]:
+def faults(model: type[BaseModel], name: str, value: Any) -> set[str]:
+    """The types of the errors of a field, and of those inside it."""
     with pytest.raises(ValidationError) as caught:
         model.model_validate({name: value})
-    return {fault["loc"]: fault["type"] for fault in caught.value.errors()}
+    return {fault["type"] for fault in caught.value.errors() if fault["loc"][0] == name}
 
 
 @pytest.mark.parametrize("value", [True, False])
@@ -49,10 +50,10 @@ def test_no_number_is_true_or_false(value: bool) -> None:
         for each in alternatives(schema):
             if code := NUMBERS.get(each.get("type", "")):
                 tried += 1
-                assert faults(model, name, value)[name,] == code, (model, name)
+                assert code in faults(model, name, value), (model, name)
             if code := NUMBERS.get(each.get("items", {}).get("type", "")):
                 tried += 1
-                assert faults(model, name, [value])[name, 0] == code, (model, name)
+                assert code in faults(model, name, [value]), (model, name)
     assert tried > 100
 
 
@@ -62,7 +63,7 @@ def test_null_is_refused_where_the_default_has_no_null() -> None:
         may_be_null = any(each.get("type") == "null" for each in alternatives(schema))
         if name != "kind" and "default" in schema and not may_be_null:
             tried += 1
-            assert faults(model, name, None)[name,] == "null", (model, name)
+            assert faults(model, name, None) == {"null"}, (model, name)
     assert tried > 100
 
 
