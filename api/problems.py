@@ -9,7 +9,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 from sqlalchemy.exc import DataError
 from starlette.exceptions import HTTPException
 
@@ -161,9 +161,9 @@ def _fields() -> dict[str, dict[tuple[str, str | None], str]]:
     return found
 
 
-def invalid_spec(error: ValidationError, spec: Any, place: str) -> Refused:
+def invalid_spec(errors: list[ErrorDetails], spec: Any, place: str) -> Refused:
     """The refusal of a spec that was not the whole body: its faults are shown below `place`."""
-    located = ({**each, "loc": ("body", *each["loc"])} for each in error.errors()[:MOST_FAULTS])
+    located = ({**each, "loc": ("body", *each["loc"])} for each in errors[:MOST_FAULTS])
     found = [_fault(each, spec, True) for each in located]
     faults = [fault.model_copy(update={"pointer": place + fault.pointer}) for fault in found]
     return Refused(422, "invalid", f"{faults[0].pointer}: {faults[0].message}", faults)
