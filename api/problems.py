@@ -161,6 +161,12 @@ def _fields() -> dict[str, dict[tuple[str, str | None], str]]:
     return found
 
 
+def invalid_parameter(name: str, code: str, message: str, suggestion: str | None = None) -> Refused:
+    """The refusal of the value of a query parameter that no type describes."""
+    fault = Fault(pointer=f"?{name}", code=code, message=message, suggestion=suggestion)
+    return Refused(422, "invalid", f"{fault.pointer}: {message}", [fault])
+
+
 def invalid_spec(errors: list[ErrorDetails], spec: Any, place: str) -> Refused:
     """The refusal of a spec that was not the whole body: its faults are shown below `place`."""
     located = ({**each, "loc": ("body", *each["loc"])} for each in errors[:MOST_FAULTS])
