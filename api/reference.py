@@ -23,12 +23,15 @@ schemas; do not edit it by hand. A running service gives the same as JSON: `GET 
 part or a group.
 
 In the tables, `integer ≥ 1, ≤ 100` is a type with its bounds, and `list (1 to 32)` or `string (1 to 200)` has its
-allowed lengths. A default of – means that the default is described in the text or in the table of the group. Unknown
-fields are refused.
+allowed lengths. A default of – means that the default is described in the text or in the table of the group. Where the
+default is the architecture's, the text of each architecture has it. Unknown fields are refused.
 
 In the descriptions, `x_BF` is a tensor x of the shape B × F. B is rows of a batch, F features, C channels, H height,
 W width, T words or tokens, E size of an embedding, K outputs.
 """
+
+WORDS = ("–", "required", spec_fields.RECIPE)
+"""Defaults that are no values."""
 
 NAMED_BY = {
     "datasets": "`dataset.id` names one.",
@@ -105,7 +108,7 @@ def _table(group: dict[str, Any], root: dict[str, Any]) -> str:
     lines = ["| field | type | default | description |", "|---|---|---|---|"]
     for row in spec_fields.rows(group, root):
         shown = _linked(row.type, fields[row.name]).replace("|", "\\|")
-        default = row.default if row.default in ("–", "required") else f"`{row.default}`"
+        default = row.default if row.default in WORDS else f"`{row.default}`"
         shelf = _shelf(fields[row.name])
         said = (row.description or (_introduction(shelf) if shelf else "")).replace("|", "\\|")
         lines.append(f"| `{row.name}` | {shown} | {default} | {said} |")

@@ -28,7 +28,7 @@ class Plan(Answer):
     checkpoint_bytes: int
     shapes: dict[str, list[int]] = Field(
         default_factory=dict,
-        description="shapes of the first 1,000 parameters by name; freeze takes the starts of these names",
+        description="shapes of the first 1,000 parameters by name; freeze takes these names, or their first segments",
     )
     fresh: list[str] = Field(
         default_factory=list,

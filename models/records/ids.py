@@ -12,6 +12,11 @@ def new_id(prefix: str) -> str:
     return f"{prefix}_{value:032x}"
 
 
+def is_id(prefix: str, text: str) -> bool:
+    """Whether `new_id` with this prefix may have made the text."""
+    return re.fullmatch(rf"{prefix}_[0-9a-f]{{32}}", text) is not None
+
+
 def born(name: str) -> int:
     """The creation time in an id, or in the id within a store key, in milliseconds since 1970. 0 without an id."""
     stamp = re.search(r"_([0-9a-f]{12})", name)

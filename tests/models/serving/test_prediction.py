@@ -88,12 +88,12 @@ def test_the_value_itself_where_there_is_one_column(tmp_path: Path) -> None:
     ("kind", "row", "pointer", "code"),
     [
         ("vector", [1, 2, "red"], "/rows/1", "wrong_row"),
-        ("vector", {"height": "tall"}, "/rows/1", "wrong_value"),
-        ("vector", {"height": True}, "/rows/1", "wrong_value"),
-        ("vector", {"height": float("nan")}, "/rows/1", "wrong_value"),
-        ("vector", {"height": float("inf")}, "/rows/1", "wrong_value"),
-        ("vector", {"height": 10**400}, "/rows/1", "wrong_value"),
-        ("vector", {"color": ["red"]}, "/rows/1", "wrong_value"),
+        ("vector", {"height": "tall"}, "/rows/1/height", "wrong_value"),
+        ("vector", {"height": True}, "/rows/1/height", "wrong_value"),
+        ("vector", {"height": float("nan")}, "/rows/1/height", "wrong_value"),
+        ("vector", {"height": float("inf")}, "/rows/1/height", "wrong_value"),
+        ("vector", {"height": 10**400}, "/rows/1/height", "wrong_value"),
+        ("vector", {"color": ["red"]}, "/rows/1/color", "wrong_value"),
         ("vector", {"target": "ash"}, "/rows/1/target", "unknown_column"),
         ("vector", {"a/b~c": 1}, "/rows/1/a~1b~0c", "unknown_column"),
         ("text", 3, "/rows/1", "wrong_value"),
@@ -118,7 +118,7 @@ def test_what_float32_cannot_hold_once_it_is_scaled(tmp_path: Path) -> None:
     for value in (1e300, -1.7e308):
         with pytest.raises(SpecError, match="'width' is too far") as refused:
             predictor.answer([{"height": 1}, {"height": 1, "width": value}])
-        assert (refused.value.pointer, refused.value.code) == ("/rows/1", "wrong_value")
+        assert (refused.value.pointer, refused.value.code) == ("/rows/1/width", "wrong_value")
     assert len(predictor.answer([{"height": 1e30}])) == 1
 
 
