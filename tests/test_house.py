@@ -62,13 +62,12 @@ def test_the_walk_sees_the_code() -> None:
 
 def test_a_spec_is_resolved_in_one_place() -> None:
     """At submission. Trainers, predictions, exports and forks read what was resolved, and choose nothing again."""
-    choosing = {"settle", "assign"}
     found = {
         _at(path)
         for path in FILES
         if path.parts[len(ROOT.parts)] in ("api", "models", "worker")
         for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.ImportFrom) and choosing & {name.name for name in node.names}
+        if isinstance(node, ast.ImportFrom) and "assign" in {name.name for name in node.names}
     }
     assert found == {"models/planning/resolve.py"}
 

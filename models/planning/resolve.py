@@ -77,7 +77,7 @@ def resolve(spec: JobSpec, schema: Schema, rows: int, start: Start | None = None
     `start` is the checkpoint from which training starts; None for random weights.
     """
     submitted = spec.hyperparameters
-    spec, roles = settle(start.choose(spec, schema) if start else spec, schema)
+    spec, roles = _settle(start.choose(spec, schema) if start else spec, schema)
     parts = _sizes(spec, schema, rows, roles)
     chosen, method = spec.hyperparameters, planner_of(spec.architecture)
     assert chosen.batch_size
@@ -99,7 +99,7 @@ def resolve(spec: JobSpec, schema: Schema, rows: int, start: Start | None = None
     )
 
 
-def settle(spec: JobSpec, schema: Schema) -> tuple[JobSpec, Roles]:
+def _settle(spec: JobSpec, schema: Schema) -> tuple[JobSpec, Roles]:
     """Fill in every default that depends on the architecture or the data. Raises SpecError."""
     if "split" not in spec.dataset.model_fields_set:
         chosen = spec.dataset.model_copy(update={"split": default_split(schema)})
