@@ -98,11 +98,8 @@ class Table:
         """A tokens column: a list of words per row."""
         return list(self.data[name].to_pylist())
 
-    def arrays(self, name: str) -> npt.NDArray[np.generic]:
-        """An image column as uint8 [rows, H, W, C], an array column as float32 [rows, *shape]."""
-        column = self.column(name)
-        assert column.shape is not None and column.kind in ("image", "array")
-        layout = Layout("image" if column.kind == "image" else "array", tuple(column.shape))
+    def arrays(self, name: str, layout: Layout) -> npt.NDArray[np.generic]:
+        """A column with this layout as [rows, *shape]. No value may be missing."""
         return layout.unpack(self.data[name].combine_chunks())
 
 
