@@ -39,7 +39,7 @@ class Layout:
         return flat[values.offset * size : (values.offset + len(values)) * size].reshape(len(values), *self.shape)
 
     def pack(self, value: object, low: float, high: float) -> bytes | None:
-        """One cell from a nested list of numbers; None if the shape is wrong or a number is outside of [low, high]."""
+        """One cell from a nested list of numbers; None if the shape is wrong or a number is outside [low, high]."""
         try:
             array = np.asarray(value, dtype=np.float64)
         except (TypeError, ValueError, OverflowError):
@@ -68,7 +68,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Table:
-    """All rows of a dataset in memory. Each method returns a column in one form; the kind decides which one fits."""
+    """All rows of a dataset in memory. Each method returns a column in one form; features know which one they need."""
 
     schema: Schema
     data: pa.Table
