@@ -180,8 +180,10 @@ class Feature(Buildable, ABC):
         raise AssertionError(f"a cell of a {self.kind} column has no fixed size")
 
     def is_index(self, column: Column) -> bool:
-        """Whether the column numbers the rows. It is an input only if the spec names it: in sorted rows, the number of
-        a row tells the target."""
+        """Whether the column numbers the rows. Such a column is an input only if the spec names it.
+
+        In sorted rows, the number of a row gives the target away.
+        """
         return False
 
     @abstractmethod
