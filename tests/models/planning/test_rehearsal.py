@@ -37,9 +37,10 @@ def pictures(tmp_path: Path) -> Table:
 
 @pytest.mark.parametrize("kind", ["vector", "image"])
 def test_the_count_is_that_of_the_built_network(kind: InputKind, tmp_path: Path) -> None:
+    table = small.table(kind, tmp_path / "t")
     for part in ARCHITECTURES:
-        if kind in part.accepts:
-            table = small.table(kind, tmp_path / part.__name__, also=small.kinds_of(part))
+        # Of a text a plan knows only the most words that there may be, so a network with several inputs is left out.
+        if kind in part.accepts and not small.kinds_of(part):
             spec = _spec({"kind": part.model_fields["kind"].default})
             settled, roles = settle(spec, table.schema)
             prepared = prepare(table, roles, settled.dataset.split)
