@@ -15,8 +15,6 @@ SHELVES = ("architectures", "losses", "optimizers", "schedules", "augmentations"
 ADAM = {"kind": "adam", "summary": "Moments.", "description": "Adam.", "schema": {"properties": {}}}
 OTHER = ADAM | {"summary": "A schedule of the same name."}
 SGD = ADAM | {"kind": "sgd", "summary": "Steps."}
-
-
 SPLIT_KINDS = [part.model_fields["kind"].default for part in SPLITS]
 
 
