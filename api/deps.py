@@ -1,15 +1,17 @@
 """Dependencies of the routes: the service, the caller, the page of a list."""
 
 import logging
+from collections.abc import Container
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from anyio import CapacityLimiter
 from fastapi import Depends, Query, Request
 
-from api.problems import Refused
+from api.problems import Refused, invalid_parameter
 from models.broker import Broker
 from models.records.database import Database, DatabaseUnavailable
+from models.records.ids import is_id
 from models.records.keys import Caller
 from models.settings import Settings
 from models.storage.store import Store
@@ -67,16 +69,27 @@ class Window:
     after: str | None
 
 
-def _window(
-    limit: Annotated[int, Query(ge=1, le=100, description="The number of items in the page.")] = 20,
-    after: Annotated[
-        str | None, Query(max_length=200, description="The `next` of the previous page; default: the first page.")
-    ] = None,
-) -> Window:
-    return Window(limit, after)
+def paged(prefix: str, names: Container[str] = ()) -> Any:
+    """A dependency that gives the Window of a list whose cursors are ids with this prefix, or `names`.
 
+    It refuses (422) any other cursor. A row that was deleted since the last page leaves a cursor that is good.
+    """
 
-Paged = Annotated[Window, Depends(_window)]
+    def window(
+        limit: Annotated[int, Query(ge=1, le=100, description="The number of items in the page.")] = 20,
+        after: Annotated[
+            str | None, Query(max_length=200, description="The `next` of the previous page; default: the first page.")
+        ] = None,
+    ) -> Window:
+        if after is not None and not is_id(prefix, after) and after not in names:
+            message = (
+                f"'{after[:50]}' is no cursor of this list; "
+                "give the `next` of the previous page, or leave it out for the first page"
+            )
+            raise invalid_parameter("after", "unknown_cursor", message)
+        return Window(limit, after)
+
+    return Depends(window)
 
 
 def missing(what: str, name: str) -> Refused:

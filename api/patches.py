@@ -34,6 +34,23 @@ def patched(submitted: dict[str, Any], spec: dict[str, Any], patch: dict[str, An
     return merged
 
 
+def with_vain_nulls(merged: Any, spec: Any, patch: Any) -> Any:
+    """A merged spec in which null stands again where the patch removed what was not there.
+
+    `spec` is the one before the patch, with every default filled in. So what its parts do not have is either a field
+    of another kind of part, or no field at all: the validation of the answer tells which.
+    """
+    if not isinstance(merged, dict) or not isinstance(patch, dict):
+        return merged
+    before = spec if isinstance(spec, dict) else {}
+    again = {
+        name: None if value is None else with_vain_nulls(merged.get(name), before.get(name), value)
+        for name, value in patch.items()
+        if value is not None or name not in before
+    }
+    return merged | again
+
+
 def _standing(given: Any, filled: Any, patch: Any) -> Any:
     """What stands beside a patch of what was given: nothing of another kind, no field whose rival is in the patch."""
     if not isinstance(patch, dict) or not isinstance(filled, dict):

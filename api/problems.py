@@ -9,7 +9,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 from sqlalchemy.exc import DataError
 from starlette.exceptions import HTTPException
 
@@ -70,6 +70,9 @@ def pointer(loc: tuple[int | str, ...], body: Any) -> str:
             continue
         if isinstance(here, dict) and part not in here and at < len(loc) - 1:
             # A tag of a union whose kind was left out: the default was taken.
+            continue
+        if not isinstance(here, dict) and not (isinstance(here, list) and isinstance(part, int)):
+            # The name of a member of a union without tags: nothing of the body is below a value.
             continue
         parts.append(str(part).replace("~", "~0").replace("/", "~1"))
         if isinstance(here, dict):
@@ -158,9 +161,15 @@ def _fields() -> dict[str, dict[tuple[str, str | None], str]]:
     return found
 
 
-def invalid_spec(error: ValidationError, spec: Any, place: str) -> Refused:
+def invalid_parameter(name: str, code: str, message: str, suggestion: str | None = None) -> Refused:
+    """The refusal of the value of a query parameter that no type describes."""
+    fault = Fault(pointer=f"?{name}", code=code, message=message, suggestion=suggestion)
+    return Refused(422, "invalid", f"{fault.pointer}: {message}", [fault])
+
+
+def invalid_spec(errors: list[ErrorDetails], spec: Any, place: str) -> Refused:
     """The refusal of a spec that was not the whole body: its faults are shown below `place`."""
-    located = ({**each, "loc": ("body", *each["loc"])} for each in error.errors()[:MOST_FAULTS])
+    located = ({**each, "loc": ("body", *each["loc"])} for each in errors[:MOST_FAULTS])
     found = [_fault(each, spec, True) for each in located]
     faults = [fault.model_copy(update={"pointer": place + fault.pointer}) for fault in found]
     return Refused(422, "invalid", f"{faults[0].pointer}: {faults[0].message}", faults)

@@ -8,8 +8,9 @@ from typing import Any
 from api.routes import catalog
 from athanor.contract import Fork, PartInfo
 from athanor.terminal import spec_fields
-from models.parts.architecture import Architecture, Recipe
+from models.parts.architecture import Architecture
 from models.parts.shelves import SHELVES
+from models.planning.method import planner_of
 from models.registry import Buildable
 
 PAGE = Path(__file__).parents[1] / "docs" / "reference.md"
@@ -22,12 +23,15 @@ schemas; do not edit it by hand. A running service gives the same as JSON: `GET 
 part or a group.
 
 In the tables, `integer ≥ 1, ≤ 100` is a type with its bounds, and `list (1 to 32)` or `string (1 to 200)` has its
-allowed lengths. A default of – means that the default is described in the text or in the table of the group. Unknown
-fields are refused.
+allowed lengths. A default of – means that the default is described in the text or in the table of the group. Where the
+default is the architecture's, the text of each architecture has it. Unknown fields are refused.
 
 In the descriptions, `x_BF` is a tensor x of the shape B × F. B is rows of a batch, F features, C channels, H height,
 W width, T words or tokens, E size of an embedding, K outputs.
 """
+
+WORDS = ("–", "required", spec_fields.RECIPE)
+"""Defaults that are no values."""
 
 NAMED_BY = {
     "datasets": "`dataset.id` names one.",
@@ -90,7 +94,7 @@ def _facts(part: PartInfo, kind: type[Any]) -> Iterator[str]:
     """Sentences on what a part is for."""
     if issubclass(kind, Architecture):
         yield f"Reads {' or '.join(sorted(kind.accepts))} inputs."
-        yield _defaults(kind.recipe)
+        yield planner_of(kind).defaults(kind)
     if part.exports:
         yield f"Exported as {', '.join(f'`{form}`' for form in part.exports)}."
     if part.tasks:
@@ -99,26 +103,12 @@ def _facts(part: PartInfo, kind: type[Any]) -> Iterator[str]:
         yield "Higher is better." if part.direction == "max" else "Lower is better."
 
 
-def _defaults(recipe: Recipe) -> str:
-    """What a job gets where its hyperparameters say nothing."""
-    if not recipe.optimizer:
-        return "There is no optimizer: training is one pass over the text."
-    decay = f", weight_decay {recipe.weight_decay:g}" if recipe.weight_decay else ""
-    clip = f", clip_norm {recipe.clip_norm:g}" if recipe.clip_norm else ""
-    more = f", and more on few rows, for {recipe.least_steps} steps" if recipe.least_steps else ""
-    fall = f"; lr falls in proportion beyond {recipe.most_inputs} inputs" if recipe.most_inputs else ""
-    return (
-        f"Defaults of a job: {recipe.optimizer} with lr {recipe.lr:g}{decay}, schedule {recipe.schedule}, "
-        f"batch_size {recipe.batch_size}{clip}, {recipe.epochs} epochs{more}{fall}."
-    )
-
-
 def _table(group: dict[str, Any], root: dict[str, Any]) -> str:
     fields = {field.path: field for field in spec_fields.walk(group, root)}
     lines = ["| field | type | default | description |", "|---|---|---|---|"]
     for row in spec_fields.rows(group, root):
         shown = _linked(row.type, fields[row.name]).replace("|", "\\|")
-        default = row.default if row.default in ("–", "required") else f"`{row.default}`"
+        default = row.default if row.default in WORDS else f"`{row.default}`"
         shelf = _shelf(fields[row.name])
         said = (row.description or (_introduction(shelf) if shelf else "")).replace("|", "\\|")
         lines.append(f"| `{row.name}` | {shown} | {default} | {said} |")

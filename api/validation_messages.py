@@ -34,7 +34,8 @@ def sentence(error: dict[str, Any], loc: Sequence[int | str]) -> str:
     """What is wrong with the value at `loc`."""
     kind, value, context = error["type"], error["input"], error.get("ctx", {})
     if kind in EXPECTED:
-        return f"should be {EXPECTED[kind]}"
+        said = f", not {_shown(value)}" if value is None or isinstance(value, bool) else ""
+        return f"should be {EXPECTED[kind]}{said}"
     if kind in BOUNDS:
         how, bound = BOUNDS[kind]
         return f"{_name(loc)} is {_shown(value)}; it must be {how} {_number(context[bound])}"

@@ -184,15 +184,15 @@ class Client:
     def checkpoints(self, id: str, limit: int | None = None, after: str | None = None) -> Page[Checkpoint]:
         return self._get(Page[Checkpoint], _path("jobs", id, "checkpoints"), {"limit": limit, "after": after})
 
-    def checkpoint(self, id: str, which: str = "best") -> Checkpoint:
-        """`which` is a checkpoint's id, `best` or `last`."""
-        return self._get(Checkpoint, _path("jobs", id, "checkpoints", which))
+    def checkpoint(self, id: str, checkpoint: str = "best") -> Checkpoint:
+        """`checkpoint` is a checkpoint's id, `best` or `last`."""
+        return self._get(Checkpoint, _path("jobs", id, "checkpoints", checkpoint))
 
-    def digest(self, id: str, which: str = "best") -> str:
+    def digest(self, id: str, checkpoint: str = "best") -> str:
         """The SHA-256 of a checkpoint's weights as the service states it, without a download."""
-        return Promise.read(self._transport.send("HEAD", _weights(id, which), headers=IDENTITY)).sha256
+        return Promise.read(self._transport.send("HEAD", _weights(id, checkpoint), headers=IDENTITY)).sha256
 
-    def pull(self, id: str, path: str | Path, which: str = "best", progress: Progress | None = None) -> Path:
+    def pull(self, id: str, path: str | Path, checkpoint: str = "best", progress: Progress | None = None) -> Path:
         """Download weights (safetensors) to `path`, a file or a folder. Returns the file's path.
 
         A broken download continues from `path`.part. The file gets its name when all bytes have arrived and the SHA-256
@@ -200,11 +200,11 @@ class Client:
         """
         target = Path(path)
         if target.is_dir():
-            target = target / f"{id}-{which}.safetensors"
-        return download(self._transport, _weights(id, which), target, progress)
+            target = target / f"{id}-{checkpoint}.safetensors"
+        return download(self._transport, _weights(id, checkpoint), target, progress)
 
     def export(
-        self, id: str, which: str, format: ExportFormat, path: str | Path, progress: Progress | None = None
+        self, id: str, checkpoint: str, format: ExportFormat, path: str | Path, progress: Progress | None = None
     ) -> Path:
         """Download a checkpoint as an ONNX model, a torch.export program (pt2) or a bundle. Checks it as `pull` does.
 
@@ -213,21 +213,22 @@ class Client:
         """
         target = Path(path)
         if target.is_dir():
-            target = target / f"{id}-{which}.{'zip' if format == 'bundle' else format}"
-        source = _path("jobs", id, "checkpoints", which, "export") + f"?format={quote(format, safe='')}"
+            target = target / f"{id}-{checkpoint}.{'zip' if format == 'bundle' else format}"
+        source = _path("jobs", id, "checkpoints", checkpoint, "export") + f"?format={quote(format, safe='')}"
         return download(self._transport, source, target, progress, timeout=EXPORT)
 
     def predict(
         self,
         id: str,
         rows: Sequence[Any],
+        checkpoint: str = "best",
         *,
         max_new_tokens: int | None = None,
         temperature: float | None = None,
         top_k: int | None = None,
         seed: int | None = None,
     ) -> Predictions:
-        """One prediction per row, from the best checkpoint.
+        """One prediction per row, from `checkpoint`: an id, `best` or `last`.
 
         A row is a string (text), a list (array, image, tokens) or a dict of columns (table). A NumPy array may stand
         for a list, and the bytes of a PNG, JPEG or WebP file for an image. A language model continues each string; the
@@ -239,7 +240,9 @@ class Client:
             "rows": [_row(row) for row in rows],
             **{name: value for name, value in how.items() if value is not None},
         }
-        response = self._transport.send("POST", _path("jobs", id, "predict"), json=body, repeatable=True)
+        response = self._transport.send(
+            "POST", _path("jobs", id, "predict"), params={"checkpoint": checkpoint}, json=body, repeatable=True
+        )
         return _read(Predictions, response)
 
     def upload(self, path: str | Path, name: str | None = None, progress: Progress | None = None) -> Dataset:
@@ -360,8 +363,8 @@ def _path(*parts: str) -> str:
     return "/v1/" + "/".join(quote(part, safe="") for part in parts)
 
 
-def _weights(id: str, which: str) -> str:
-    return _path("jobs", id, "checkpoints", which, "weights")
+def _weights(id: str, checkpoint: str) -> str:
+    return _path("jobs", id, "checkpoints", checkpoint, "weights")
 
 
 def _row(row: Any) -> Any:

@@ -1,1 +1,1 @@
-"""The history of the tables, for SQLite and PostgreSQL alike."""
+"""Alembic migrations of the tables, for SQLite and PostgreSQL."""

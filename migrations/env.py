@@ -1,4 +1,4 @@
-"""Alembic's entry: brings the database that ATHANOR_* names to the tables of models/records."""
+"""Alembic's environment: it migrates the database of the ATHANOR_* settings to the tables of models/records."""
 
 from alembic import context
 from sqlalchemy.engine import Connection
@@ -9,11 +9,11 @@ from models.settings import Settings
 
 
 def migrate(connection: Connection) -> None:
-    # SQLite cannot alter most of a table: batch mode makes a new one and copies.
+    # SQLite cannot alter most of a table. Batch mode makes a new table and copies the rows.
     context.configure(connection=connection, target_metadata=Base.metadata, render_as_batch=True, compare_type=True)
     with context.begin_transaction():
         if connection.dialect.name == "postgresql":
-            # Two processes that start at once: the second waits as long as it takes, then finds nothing left to do.
+            # If two processes start at once, the second waits without a limit. Then it has nothing left to do.
             connection.exec_driver_sql("SET LOCAL lock_timeout = 0")
             connection.exec_driver_sql("SELECT pg_advisory_xact_lock(5026418)")
         context.run_migrations()

@@ -13,7 +13,7 @@ from torch import nn
 
 from athanor.contract import Plan, Schema
 from models.data.intake import ingest
-from models.data.preparation.examples import Examples, Preparation, Prepared, Text
+from models.data.preparation.examples import Examples, Preparation, Prepared, Text, prepare
 from models.data.table import Layout, Source, Table
 from models.nn.named_tensors import NetworkInput
 from models.parts.architecture import Architecture, InputKind, Inputs
@@ -26,7 +26,7 @@ from models.parts.targets.classes import FittedClasses
 from models.parts.targets.next_token import FittedNextToken
 from models.parts.targets.value import FittedValue
 from models.planning.rehearsal import rehearse
-from models.planning.resolve import resolve
+from models.planning.resolve import ResolvedSpec, resolve
 from models.planning.spec import JobSpec
 from models.planning.transfer import Start
 from models.settings import Limits
@@ -47,6 +47,11 @@ SHAPES: dict[InputKind, Inputs] = {
 LANGUAGE = Inputs("text", (7,), vocabulary=12, per_word=True, causal=True)
 ROWS, CLASSES = 22, 3
 WORDS = ["ash", "bone", "coal", "dross", "ember", "flux", "glass", "heat", "iron", "jar"]
+
+
+def descends(part: type[Architecture]) -> bool:
+    """Whether gradient descent trains it, with an optimizer and many steps."""
+    return part.training_method == "gradient_descent"
 
 
 def inputs(kind: InputKind, rows: int = ROWS, seed: int = 0) -> torch.Tensor:
@@ -203,6 +208,12 @@ def steps(
 ) -> Iterator[Step]:
     """Training by the architecture's method."""
     return method_of(architecture).steps(learner, train, val, observers)
+
+
+def resolve_and_prepare(spec: JobSpec, table: Table) -> tuple[ResolvedSpec, Prepared]:
+    """A spec with its defaults, as its job keeps it, and the rows of the first training, as a trainer prepares them."""
+    resolved = resolve(spec, table.schema, table.rows)
+    return resolved, prepare(table, resolved.roles_in(table.schema), resolved.spec.dataset.split)
 
 
 def planned(spec: JobSpec, schema: Schema, rows: int, limits: Limits, start: Start | None = None) -> Plan:

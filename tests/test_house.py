@@ -272,6 +272,12 @@ def test_what_is_imported_is_declared() -> None:
                 imported |= {alias.name.split(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
                 imported.add(node.module.split(".")[0])
-    known = {"sklearn": "scikit_learn", "PIL": "pillow", "starlette": "fastapi", "kombu": "celery"}
+    known = {
+        "sklearn": "scikit_learn",
+        "PIL": "pillow",
+        "starlette": "fastapi",
+        "kombu": "celery",
+        "pydantic_core": "pydantic",
+    }
     theirs = imported - set(sys.stdlib_module_names) - {*SERVICE, "tests", "migrations"}
     assert {name for name in theirs if known.get(name, name).lower() not in declared} == set()

@@ -84,8 +84,7 @@ import pyarrow as pa
 import torch
 from pathlib import Path
 from api.routes.catalog import read
-from models.data.preparation.examples import Preparation, prepare
-from models.planning.resolve import settle
+from models.data.preparation.examples import Preparation
 from models.planning.spec import JobSpec
 from models.settings import Limits
 from tests import small
@@ -99,11 +98,10 @@ for task in ("regression", "log_regression"):
     said = {"architecture": {"kind": "linear"}, "dataset": {"id": "x", "task": task}, "hyperparameters": {"epochs": 1}}
     said["checkpoints"] = {"series": "val/worst_error"} if task == "regression" else {}
     plan = small.planned(JobSpec.model_validate(said), table.schema, 40, Limits())
-    spec, roles = settle(JobSpec.model_validate(plan.spec), table.schema)
-    prepared = prepare(table, roles, spec.dataset.split)
+    resolved, prepared = small.resolve_and_prepare(JobSpec.model_validate(plan.spec), table)
     target = prepared.preparation.target
     assert Preparation.model_validate_json(prepared.preparation.model_dump_json()) == prepared.preparation
-    learner = build(spec, prepared)
+    learner = build(resolved.spec, prepared)
     *_, last = fit(learner, (prepared.train.x, prepared.train.t), (prepared.val.x, prepared.val.t))
     told[task] = {
         "spec": plan.spec, "directions": plan.directions, "series": sorted(last.series),

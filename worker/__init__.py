@@ -1,1 +1,1 @@
-"""The verbs on a device: claim a job, supervise a trainer, train."""
+"""The worker: it claims jobs, supervises trainers, and trains."""

@@ -16,7 +16,7 @@ from worker.supervision.worker import Worker
 logger = logging.getLogger(__name__)
 
 WAKE = 0.5
-"""Seconds between two looks of the main thread at signals."""
+"""Seconds after which the main thread wakes to run signal handlers."""
 
 
 def serve(worker: Worker, watches_parent: bool) -> None:
@@ -30,7 +30,7 @@ def serve(worker: Worker, watches_parent: bool) -> None:
     threads = [threading.Thread(target=_poll, args=(worker, slot)) for slot in worker.slots]
     for thread in threads:
         thread.start()
-    # Now and then: the kernel may give a signal to any thread, and its handler runs once this one, the main one, wakes.
+    # The main thread wakes regularly: the kernel may deliver a signal to any thread, but Python runs the handler here.
     for thread in threads:
         while thread.is_alive():
             thread.join(WAKE)

@@ -1,6 +1,6 @@
 """The messages from a trainer to its supervisor, with bounds on their size. Anything else is a ProtocolError.
 
-A trainer reads what strangers upload. If one is ever taken over, its messages can harm its own job and nothing else.
+A trainer reads files that strangers upload. A trainer that such a file takes over can harm only its own job.
 """
 
 from itertools import pairwise
@@ -11,14 +11,14 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError,
 from athanor.contract import Baseline
 
 LONGEST_LINE = 4 * 2**20
-"""Bytes of a message; some 50,000 points."""
+"""Bytes of the longest message: about 50,000 points."""
 
 Step = Annotated[int, Field(ge=0, le=10**9)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 SeriesName = Annotated[str, Field(min_length=1, max_length=200)]
 Columns = tuple[list[Step], list[float], list[Finite]]
 Member = Annotated[int, Field(ge=1, le=10_000)]
-"""The number of a training of a job with several, from 1: a fold of a cross-validation."""
+"""The number of a training within its job, from 1, such as a fold of a cross-validation."""
 
 
 def snapshot_folder(step: int, member: int | None) -> str:
@@ -67,15 +67,13 @@ class PointBatch(TrainerMessage):
     def _columns(self) -> "PointBatch":
         for name, (steps, values, times) in self.series.items():
             if not len(steps) == len(values) == len(times) > 0:
-                raise ValueError(f"the columns of {name} differ in length, or are empty")
+                raise ValueError(f"the columns of {name} differ in length or are empty")
             if any(one >= other for one, other in pairwise(steps)):
                 raise ValueError(f"the steps of {name} do not rise")
         return self
 
 
 class SnapshotFile(TrainerMessage):
-    """A file of a snapshot."""
-
     name: str = Field(max_length=100)
     bytes: int = Field(ge=0)
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
@@ -110,7 +108,7 @@ class Stop(TrainerMessage):
 
 
 class Failure(TrainerMessage):
-    """The trainer cannot continue, and why."""
+    """The trainer cannot continue."""
 
     type: Literal["failed"]
     code: str = Field(max_length=100)

@@ -6,10 +6,10 @@ database and no broker. When its standard input closes, its supervisor is gone, 
 
 import gc
 
-# What is imported here stays. To search it for garbage, again and again, takes a fifth of the start.
+# Imported objects are never freed, and collecting garbage during the imports takes a fifth of the start time.
 gc.disable()
 
-# ruff: noqa: E402 -- the imports below are what it is for
+# ruff: noqa: E402 -- the imports must come after gc.disable()
 import json
 import os
 import signal
@@ -17,7 +17,7 @@ import sys
 from pathlib import Path
 
 import torch
-import torch._dynamo  # optimizers import it on first use, which takes longer than many a training run
+import torch._dynamo  # optimizers import it on first use, which takes longer than a short training
 
 from models.errors import DataError, SpecError
 from worker.training import enclosure
@@ -27,7 +27,7 @@ from worker.training.loop import NonFinite
 from worker.training.pipes import ParentWatch, Pipe
 
 LONGEST = 4000
-"""Characters of an explanation."""
+"""Characters of the longest failure message."""
 
 
 def main() -> int:
@@ -38,7 +38,7 @@ def main() -> int:
     if not (order := orders.readline()):
         return 0
     assignment = json.loads(order)
-    # Before there is a second thread: the kernel encloses this thread and all that it starts.
+    # Before a second thread exists: Landlock applies to this thread and the threads that it starts later.
     if missing := enclosure.enter(Path(assignment["folder"]), assignment["memory"]):
         print(f"this kernel cannot keep the trainer from {', '.join(missing)}", flush=True)
     parent_watch.hold(orders)
@@ -54,7 +54,7 @@ def main() -> int:
 
 
 def ignore_stop_signals() -> None:
-    """Whoever stops a whole machine, or a group of services, stops the worker too, and that asks for a checkpoint."""
+    """A signal to a whole machine or service group also reaches the worker, which then asks for a checkpoint."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
 

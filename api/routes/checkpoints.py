@@ -3,12 +3,13 @@
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Annotated
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response, StreamingResponse
 from sqlalchemy.orm import Session
 
-from api.deps import Paged, Parts, Service, missing
+from api.deps import Parts, Service, Window, missing, paged
 from api.downloads import Conditional, Download, send
 from api.pages import page
 from api.problems import Refused
@@ -25,7 +26,7 @@ FILES = (WEIGHTS, PREPARATION)
 
 
 @router.get("")
-def index(service: Parts, job_id: str, window: Paged) -> Page[Checkpoint]:
+def index(service: Parts, job_id: str, window: Annotated[Window, paged("ckpt")]) -> Page[Checkpoint]:
     """List a job's checkpoints in the order in which they were written."""
     with service.database.reading() as tx:
         if job_views.version(tx, job_id) is None:

@@ -10,7 +10,7 @@ from sqlalchemy.exc import NoResultFound
 
 from api import builtin
 from api.dataset_store import add_dataset, has_rows, restore_rows
-from api.deps import Paged, Parts, Service, missing
+from api.deps import Parts, Service, Window, missing, paged
 from api.pages import page
 from api.problems import Refused
 from api.uploads import Upload
@@ -19,6 +19,7 @@ from models.data import intake
 from models.data.formats import sniff
 from models.data.formats.limits import OverLimit
 from models.errors import DataError
+from models.parts.dataset import DATASETS
 from models.records import datasets
 from models.records.ids import new_id
 
@@ -91,7 +92,7 @@ def _take_in(service: Service, upload: Upload, name: str) -> tuple[Dataset, bool
 
 
 @router.get("")
-def index(service: Parts, window: Paged) -> Page[Dataset]:
+def index(service: Parts, window: Annotated[Window, paged("ds", DATASETS)]) -> Page[Dataset]:
     """List datasets, newest first. A built-in dataset is listed after its first use; the catalog names them all."""
     with service.database.reading() as tx:
         return page(datasets.page(tx, window.after, window.limit + 1), window.limit)

@@ -4,14 +4,15 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Response
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from api import submission
 from api.deps import Authenticated, Parts, Service
-from api.patches import patched
+from api.patches import patched, with_vain_nulls
 from api.problems import Refused, invalid_spec
 from api.routes.checkpoints import FILES, peek, take
 from athanor.contract import Checkpoint, Fork, Job, Plan, Warned
@@ -88,11 +89,22 @@ def create(
 
 
 def _spec(parent: Job, wanted: Fork) -> JobSpec:
-    changed = patched(dict(parent.submitted), dict(parent.spec), wanted.spec)
+    """The parent's spec with the patch merged in. Raises Refused, also for null at a name that is no field's."""
+    before = dict(parent.spec)
+    changed = patched(dict(parent.submitted), before, wanted.spec)
+    nulls = with_vain_nulls(changed, before, wanted.spec)
+    unknown = [each for each in _errors(nulls) if each["type"] == "extra_forbidden" and each["input"] is None]
+    if errors := {each["loc"]: each for each in (*_errors(changed), *unknown)}:
+        raise invalid_spec(list(errors.values()), nulls, "/spec")
+    return JobSpec.model_validate(changed)
+
+
+def _errors(spec: Any) -> list[ErrorDetails]:
     try:
-        return JobSpec.model_validate(changed)
+        JobSpec.model_validate(spec)
     except ValidationError as error:
-        raise invalid_spec(error, changed, "/spec") from error
+        return error.errors()
+    return []
 
 
 def _check_folds(parent: Job, spec: JobSpec) -> None:

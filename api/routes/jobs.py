@@ -8,10 +8,10 @@ from pydantic import Field
 from sqlalchemy.orm import Session
 
 from api import submission
-from api.deps import Authenticated, Paged, Parts, Service, missing
+from api.deps import Authenticated, Parts, Service, Window, missing, paged
 from api.etags import known
 from api.pages import page
-from api.problems import Refused
+from api.problems import invalid_parameter
 from athanor.contract import Job, Page, Plan, State
 from models.planning.spec import JobSpec
 from models.records import job_views, jobs
@@ -51,7 +51,7 @@ def create(
 @router.get("")
 def index(
     service: Parts,
-    window: Paged,
+    window: Annotated[Window, paged("job")],
     state: Annotated[State | None, Query(description="Only jobs in this state.")] = None,
     tag: Annotated[
         list[Annotated[str, Field(max_length=701)]] | None,
@@ -65,7 +65,8 @@ def index(
     for each in tag or []:
         name, colon, value = each.partition(":")
         if not colon:
-            raise Refused(422, "invalid", f"tag={each[:50]} has no colon; write it as tag=name:value")
+            message = f"'{each[:50]}' has no colon; write it as tag=name:value"
+            raise invalid_parameter("tag", "wrong_tag", message)
         tags.append((name, value))
     with service.database.reading() as tx:
         lease = service.settings.timing.lease

@@ -13,6 +13,7 @@ from api import submission
 from api.deps import Parts, Service, missing
 from api.routes.checkpoints import find, take
 from athanor.contract import Generation, Predictions
+from models.planning.resolve import ResolvedRoles
 from models.records import datasets
 from models.serving.prediction import MAX_ROWS, Predictor
 
@@ -44,6 +45,7 @@ def create(
 ) -> Response:
     """Predict rows with a checkpoint. Rows are given as in the uploaded file; the job's preprocessing is applied.
 
+    A row may have its target column, as a row of the file has; it is not looked at.
     The answer has one prediction for each row: a label with probabilities, a value, tags, or text.
     """
     trained = submission.usable(service, job_id)
@@ -54,9 +56,20 @@ def create(
         if predictor is None:
             checkpoint_id, predictor = _load(service, job_id, trained, checkpoint)
             _loaded[checkpoint_id] = predictor
-    answer = Predictions(checkpoint_id=checkpoint_id, predictions=predictor.answer(asked.rows, asked.generation()))
+    rows = _without_target(asked.rows, ResolvedRoles.model_validate(trained.resolved["roles"]))
+    answer = Predictions(checkpoint_id=checkpoint_id, predictions=predictor.answer(rows, asked.generation()))
     # Serialized here: FastAPI writes null for a number that is not finite in an untyped field.
     return Response(answer.model_dump_json(), media_type="application/json")
+
+
+def _without_target(rows: list[Any], roles: ResolvedRoles) -> list[Any]:
+    """The rows without the column that is predicted, unless it is an input too, as the text of a language model is."""
+    if any(roles.target in names for names in roles.inputs.values()):
+        return rows
+    return [
+        {name: cell for name, cell in row.items() if name != roles.target} if isinstance(row, dict) else row
+        for row in rows
+    ]
 
 
 def _load(service: Service, job_id: str, trained: submission.Trained, wanted: str) -> tuple[str, Predictor]:

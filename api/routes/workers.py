@@ -1,8 +1,10 @@
 """Workers: their devices, slots, jobs and heartbeats."""
 
+from typing import Annotated
+
 from fastapi import APIRouter
 
-from api.deps import Paged, Parts
+from api.deps import Parts, Window, paged
 from api.pages import page
 from athanor.contract import Page, Worker
 from models.records import workers
@@ -11,7 +13,7 @@ router = APIRouter(tags=["workers"])
 
 
 @router.get("/workers")
-def index(service: Parts, window: Paged) -> Page[Worker]:
+def index(service: Parts, window: Annotated[Window, paged("wrk")]) -> Page[Worker]:
     """List workers with their devices, their slots and the jobs that they run, newest first."""
     with service.database.reading() as tx:
         return page(workers.page(tx, window.after, window.limit + 1, service.settings.timing.lease), window.limit)

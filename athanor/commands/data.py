@@ -24,7 +24,7 @@ def datasets(dataset: str | None, rows: int | None, after: str | None, as_json: 
     with connect() as client:
         if dataset is None:
             page = client.datasets(after=after)
-            answer(page, as_json, lambda: display.datasets(page.data))
+            answer(page, as_json, lambda: display.datasets(page.data, display.console().width))
             if page.has_more and not as_json:
                 click.echo(f"More with: athanor datasets --after {page.next}", err=True)
         elif rows:
@@ -54,13 +54,14 @@ def upload(file: Path, name: str | None, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("name", metavar="KIND|FIELD", required=False)
+@click.argument("name", metavar="KIND|FIELD|SHELF", required=False)
 @as_json
 def catalog(name: str | None, as_json: bool) -> None:
     """List the parts of a job spec, or show the fields of one.
 
     With KIND, such as mlp, it shows every field of that part. With FIELD, such as hyperparameters, split or
-    hyperparameters.early_stopping, it shows what that field of a job spec may hold.
+    hyperparameters.early_stopping, it shows what that field of a job spec may hold. With SHELF, such as optimizers, it
+    lists the parts of that shelf.
     """
     from athanor.errors import UnknownReference
     from athanor.terminal import display, spec_fields
@@ -77,10 +78,13 @@ def catalog(name: str | None, as_json: bool) -> None:
         schema = client.schema()
     fields = [] if found else spec_fields.find(schema, name)
     if not found and not fields:
-        raise UnknownReference(
-            f"no part and no field of a job spec is called {name!r}; parts: athanor catalog; "
-            f"groups of fields: {', '.join(spec_fields.groups(schema))}"
-        )
+        alone = shelves.shelf(name)
+        if alone is None:
+            raise UnknownReference(
+                f"no part, no shelf and no field of a job spec is called {name!r}; parts: athanor catalog; "
+                f"shelves: {', '.join(shelves.shelves())}; groups of fields: {', '.join(spec_fields.groups(schema))}"
+            )
+        answer(alone, as_json, lambda: display.catalog(alone))
     for shelf, part in found:
         answer(part, as_json, lambda shelf=shelf, part=part: spec_fields.part(shelf, part))  # type: ignore[misc]
     for field in fields:

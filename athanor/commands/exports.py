@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from athanor.commands.service import as_json, connect
+from athanor.commands.service import as_json, checkpoint, connect
 
 if TYPE_CHECKING:
     from athanor.contract import ExportFormat
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 @click.argument("job")
 @click.option("--format", type=click.Choice(["onnx", "pt2", "bundle"]), default="bundle", show_default=True)
 @click.option("-o", "--out", type=click.Path(path_type=Path), default=Path("."), help="A file or a folder.")
-@click.option("--which", default="best", show_default=True, help="best, last or a checkpoint's id.")
+@checkpoint
 @as_json
-def export(job: str, format: "ExportFormat", out: Path, which: str, as_json: bool) -> None:
+def export(job: str, format: "ExportFormat", out: Path, checkpoint: str, as_json: bool) -> None:
     """Download a network for use elsewhere.
 
     onnx is a model for onnxruntime, pt2 a program for torch.export.load. A bundle is a zip of the weights, the ONNX
@@ -32,8 +32,8 @@ def export(job: str, format: "ExportFormat", out: Path, which: str, as_json: boo
 
     with connect() as client:
         id = find_job(client, job)
-        with bar(f"{id} {which} {format}", hidden=as_json) as progress:
-            file = client.export(id, which, format, out, progress)
+        with bar(f"{id} {checkpoint} {format}", hidden=as_json) as progress:
+            file = client.export(id, checkpoint, format, out, progress)
     digest = sha256_of(file)
     if as_json:
         click.echo(json.dumps({"path": str(file), "bytes": file.stat().st_size, "sha256": digest}))

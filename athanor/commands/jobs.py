@@ -1,6 +1,7 @@
 """The commands to list, show, stop, resume and delete jobs."""
 
 import json
+import sys
 
 import click
 
@@ -75,10 +76,11 @@ def resume(job: str, as_json: bool) -> None:
 def logs(job: str, raw: bool, as_json: bool) -> None:
     """Print a job's events and its trainer's log.
 
-    There is one line, with its time in UTC, for each state change, checkpoint, warning and line of the trainer.
+    There is one line, with its time in UTC, for each state change, checkpoint, warning and line of the trainer. A
+    terminal shows a line that is too long on several.
     """
     from athanor.commands.references import find_job
-    from athanor.terminal import job_log
+    from athanor.terminal import display, job_log
 
     if raw and as_json:
         raise click.UsageError("give --raw or --json, not both")
@@ -94,7 +96,8 @@ def logs(job: str, raw: bool, as_json: bool) -> None:
         error = found.error.model_dump() if found.error else None
         click.echo(json.dumps({"events": [event.model_dump(mode="json") for event in events], "error": error}))
         return
-    for line in job_log.lines(events, found):
+    width = display.console().width if sys.stdout.isatty() else None
+    for line in job_log.lines(events, found, width):
         click.echo(line)
 
 
@@ -117,5 +120,13 @@ def _tell(reference: str, verb: str, as_json: bool) -> None:
 
     with connect() as client:
         id = find_job(client, reference)
+        before = client.job(id)
         job = {"cancel": client.cancel, "pause": client.pause, "resume": client.resume}[verb](id)
     answer(job, as_json, lambda: display.job(job))
+    # The service accepts it too where nothing is left to do, so that a request may be sent twice.
+    if verb == "resume" and before.state != "paused" and before.desired == "run":
+        click.echo(f"{id} was not paused: it is {job.state}", err=True)
+    elif verb == "resume" and before.state != "paused":
+        click.echo(f"{id} had not stopped yet: it will not be paused", err=True)
+    elif verb == "pause" and before.state == "paused":
+        click.echo(f"{id} was paused already", err=True)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from athanor.client import Client
 from athanor.contract import Dataset, Job, Page
@@ -24,6 +25,13 @@ def find_job(client: Client, reference: str) -> str:
 def find_dataset(client: Client, reference: str) -> str:
     """The id of the dataset with this id, start of an id, or name. Raises UnknownReference."""
     return _only("dataset", reference, _find_datasets(client, reference))
+
+
+def name_dataset(client: Client, spec: dict[str, Any]) -> None:
+    """Put the dataset's id in place of its name in a spec or a patch, if they have one. Raises UnknownReference."""
+    choice = spec.get("dataset")
+    if isinstance(choice, dict) and isinstance(choice.get("id"), str):
+        choice["id"] = find_dataset(client, choice["id"])
 
 
 def find(client: Client, reference: str) -> str:
@@ -92,7 +100,7 @@ def _search(rows: Iterator[Job] | Iterator[Dataset], reference: str) -> list[Fou
 
 def _only(what: str, reference: str, found: list[Found]) -> str:
     if not found:
-        where = "athanor datasets" if what == "dataset" else "athanor jobs"
+        where = "athanor datasets, athanor catalog datasets" if what == "dataset" else "athanor jobs"
         raise UnknownReference(f"no {what} has the name {reference!r} or an id that starts with it; see: {where}")
     if len(found) == 1:
         return found[0][0]

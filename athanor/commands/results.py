@@ -6,7 +6,7 @@ from typing import IO, Any
 
 import click
 
-from athanor.commands.service import answer, as_json, connect
+from athanor.commands.service import answer, as_json, checkpoint, connect
 
 POINTS = 2000
 """The largest number of points of a series in a plot."""
@@ -17,9 +17,9 @@ FEWEST = 4
 @click.command()
 @click.argument("job")
 @click.argument("path", type=click.Path(path_type=Path), default=Path("."))
-@click.option("--which", default="best", show_default=True, help="best, last or a checkpoint's id.")
+@checkpoint
 @as_json
-def pull(job: str, path: Path, which: str, as_json: bool) -> None:
+def pull(job: str, path: Path, checkpoint: str, as_json: bool) -> None:
     """Download weights and verify them.
 
     PATH is a file or a folder. If the download breaks off, the same command continues it.
@@ -31,8 +31,8 @@ def pull(job: str, path: Path, which: str, as_json: bool) -> None:
 
     with connect() as client:
         id = find_job(client, job)
-        with bar(f"{id} {which}", hidden=as_json) as progress:
-            file = client.pull(id, path, which, progress)
+        with bar(f"{id} {checkpoint}", hidden=as_json) as progress:
+            file = client.pull(id, path, checkpoint, progress)
     digest = sha256_of(file)
     if as_json:
         click.echo(json.dumps({"path": str(file), "bytes": file.stat().st_size, "sha256": digest}))
@@ -44,13 +44,14 @@ def pull(job: str, path: Path, which: str, as_json: bool) -> None:
 @click.argument("job")
 @click.argument("file", type=click.File(encoding="utf-8"), required=False)
 @click.option("--text", "texts", multiple=True, help="A sentence or a prompt. Repeat it for several rows.")
+@checkpoint
 @click.option("--max-new-tokens", type=int, help="Language models: the number of tokens to generate.")
 @click.option("--temperature", type=float, help="Language models: below 1, probable tokens become more probable.")
 @click.option("--top-k", type=int, help="Language models: sample from the k most probable tokens.")
 @click.option("--seed", type=int, help="Language models: the same seed gives the same text.")
 @as_json
-def predict(job: str, file: IO[str] | None, texts: tuple[str, ...], as_json: bool, **how: Any) -> None:
-    """Predict rows with the best checkpoint. A language model continues them.
+def predict(job: str, file: IO[str] | None, texts: tuple[str, ...], checkpoint: str, as_json: bool, **how: Any) -> None:
+    """Predict rows with a checkpoint. A language model continues them.
 
     FILE holds a JSON list of rows; - is standard input.
     """
@@ -69,7 +70,7 @@ def predict(job: str, file: IO[str] | None, texts: tuple[str, ...], as_json: boo
     if not rows:
         raise click.UsageError("give a FILE of rows, or --text")
     with connect() as client:
-        predictions = client.predict(find_job(client, job), rows, **how)
+        predictions = client.predict(find_job(client, job), rows, checkpoint, **how)
     answer(predictions, as_json, lambda: display.predictions(predictions, rows))
 
 

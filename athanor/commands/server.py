@@ -64,7 +64,7 @@ def workers(as_json: bool) -> None:
 
     with connect() as client:
         page = client.workers()
-    answer(page, as_json, lambda: display.workers(page.data))
+    answer(page, as_json, lambda: display.workers(page.data, display.console().width))
 
 
 def _become(package: str, module: str, options: list[str]) -> NoReturn:

@@ -18,6 +18,12 @@ def as_json(command: F) -> F:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON for a program to read.")(command)
 
 
+def checkpoint(command: F) -> F:
+    return click.option(
+        "--checkpoint", metavar="ID", default="best", show_default=True, help="best, last or a checkpoint's id."
+    )(command)
+
+
 def connect() -> "Client":
     """A client for the address and key given before the command's name. Use it in a `with`."""
     from athanor.client import Client

@@ -9,7 +9,7 @@ from typing import IO, TYPE_CHECKING, Any
 import click
 
 from athanor.commands.exit_codes import ExitCode
-from athanor.commands.service import answer, as_json, connect, outage_messages
+from athanor.commands.service import answer, as_json, checkpoint, connect, outage_messages
 
 if TYPE_CHECKING:
     from athanor.client import Client
@@ -48,9 +48,9 @@ def submit(
 ) -> None:
     """Queue the job that FILE describes.
 
-    FILE is a job spec in JSON; - is standard input.
+    FILE is a job spec in JSON; - is standard input. Its dataset.id may also be the name of an uploaded dataset.
     """
-    from athanor.commands.references import find_dataset
+    from athanor.commands.references import name_dataset
     from athanor.terminal import display
 
     spec = _spec(file, architecture, dataset)
@@ -62,8 +62,7 @@ def submit(
     for change in changes:
         _set(spec, change)
     with connect() as client:
-        if dataset is not None:
-            spec["dataset"]["id"] = find_dataset(client, dataset)
+        name_dataset(client, spec)
         if plan:
             cost = client.plan(spec)
             answer(cost, as_json, lambda: display.plan(cost))
@@ -74,7 +73,7 @@ def submit(
 @click.command()
 @click.argument("job")
 @click.argument("file", type=click.File(encoding="utf-8"), required=False)
-@click.option("--checkpoint", metavar="ID", default="best", show_default=True, help="best, last or a checkpoint's id.")
+@checkpoint
 @_changes
 @click.option("--plan", is_flag=True, help="Show what it would cost; queue nothing.")
 @click.option("--watch", "follow", is_flag=True, help="Show the progress until the job has ended.")
@@ -92,7 +91,7 @@ def fork(
 
     FILE holds the changes to the other job's spec, as a JSON merge patch; - is standard input.
     """
-    from athanor.commands.references import find_job
+    from athanor.commands.references import find_job, name_dataset
     from athanor.terminal import display
 
     patch = _object(file) if file is not None else {}
@@ -100,6 +99,7 @@ def fork(
         _set(patch, change)
     with connect() as client:
         id = find_job(client, job)
+        name_dataset(client, patch)
         if plan:
             cost = client.plan_fork(id, patch, checkpoint)
             answer(cost, as_json, lambda: display.plan(cost))

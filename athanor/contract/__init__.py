@@ -1,4 +1,4 @@
-"""The contract: every object that clients and the API exchange, as pydantic models. One noun per file."""
+"""The contract: every object that clients and the API exchange, as a pydantic model."""
 
 from athanor.contract.base import Answer, Frozen
 from athanor.contract.catalog import Catalog, ExportFormat, PartInfo

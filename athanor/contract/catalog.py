@@ -38,3 +38,7 @@ class Catalog(Answer):
 
     def shelves(self) -> dict[str, list[PartInfo]]:
         return dict(self.__pydantic_extra__)
+
+    def shelf(self, name: str) -> "Catalog | None":
+        """A catalog of one shelf, or None if there is none of this name."""
+        return Catalog.model_validate({name: self.shelves()[name]}) if name in self.shelves() else None

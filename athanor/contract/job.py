@@ -78,7 +78,7 @@ class Origin(Answer):
     step: int
     fresh: list[str] = Field(
         default_factory=list,
-        description="tensors that are initialized anew, since the fork's outputs are different ones",
+        description="tensors that are newly initialized, because the fork has other outputs",
     )
 
 
@@ -99,7 +99,7 @@ class Waiting(Answer):
     """What a queued job waits for."""
 
     reason: str
-    place: int = Field(description="in the queue: 1 is the next that the workers which can run it take")
+    place: int = Field(description="place in the queue; 1 is the next job for the workers that can run it")
 
 
 class Job(Answer):
@@ -110,7 +110,7 @@ class Job(Answer):
     desired: Literal["run", "pause", "cancel"]
     spec: dict[str, JsonValue] = Field(description="the accepted spec with every default filled in")
     submitted: dict[str, JsonValue] = Field(
-        default_factory=dict, description="the spec as it was sent: `null` stands where something was switched off"
+        default_factory=dict, description="the spec as it was sent; `null` means that something was switched off"
     )
     dataset_id: str
     origin: Origin | None = Field(None, description="forks: the checkpoint that the job started from")

@@ -1,10 +1,10 @@
-"""The job spec as a user writes it. Parts are open: the server's catalog says which there are."""
+"""The job spec as a user writes it. The kinds of parts are not fixed here: the server's catalog lists them."""
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator, model_validator
+from pydantic import ConfigDict, Field, JsonValue, field_validator, model_validator
 
-from athanor.contract.base import Frozen
+from athanor.contract.base import Frozen, Written
 
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Direction = Literal["min", "max"]
@@ -12,7 +12,7 @@ MAX_BATCH = 1_000_000
 Initialization = Literal["default", "xavier", "kaiming", "orthogonal"]
 
 
-class Part(BaseModel):
+class Part(Written):
     """A named piece of a spec, such as an architecture or a loss. The catalog lists the kinds and their fields."""
 
     model_config = ConfigDict(frozen=True, extra="allow", allow_inf_nan=False)
@@ -83,7 +83,12 @@ class Hyperparameters(Frozen):
     training needs (epochs or steps, batch_size, optimizer, loss) `null` means the default, as if left out.
     """
 
-    epochs: int | None = Field(None, ge=1, le=100_000, description="passes over the training part")
+    epochs: int | None = Field(
+        None,
+        ge=1,
+        le=100_000,
+        description="passes over the training part; left out or null: the architecture's, unless steps is given",
+    )
     steps: int | None = Field(None, ge=1, le=100_000_000, description="optimizer steps, in place of epochs")
     batch_size: int | None = Field(None, ge=1, le=MAX_BATCH, description="left out or null: the architecture's")
     seed: int = Field(0, ge=0, lt=2**32, description="seed of every random choice; equal specs give equal weights")
@@ -107,7 +112,10 @@ class Hyperparameters(Frozen):
         None, gt=0, le=1e6, description="largest norm of each row of the last linear layer, enforced after every step"
     )
     freeze: list[Name] = Field(
-        [], max_length=100, description="parameters that are not trained, by the start of their names"
+        [],
+        max_length=100,
+        description="parameters that are not trained: whole names, or the first segments of names up to a dot, so that "
+        "layer1 is layer1.0.weight but not layer10.0.weight",
     )
     init: Initialization = Field(
         "default", description="initialization of every layer with weights; default: the architecture's"
@@ -118,7 +126,7 @@ class Hyperparameters(Frozen):
     swa: WeightAveraging | None = Field(None, description="stochastic weight averaging; not together with ema")
     early_stopping: EarlyStopping | None = Field(None, description="stop when a series no longer improves")
     augmentations: tuple[Part, ...] = Field(
-        (), max_length=16, description="random changes of training examples, in this order, drawn anew in each epoch"
+        (), max_length=16, description="random changes of training examples, in this order, drawn again in each epoch"
     )
 
     @field_validator("clip_norm")

@@ -28,13 +28,13 @@ class Plan(Answer):
     checkpoint_bytes: int
     shapes: dict[str, list[int]] = Field(
         default_factory=dict,
-        description="shapes of the first 1,000 parameters by name; freeze takes the starts of these names",
+        description="shapes of the first 1,000 parameters by name; freeze takes these names, or their first segments",
     )
     fresh: list[str] = Field(
         default_factory=list,
-        description="forks: tensors that are initialized anew, since the outputs are different ones",
+        description="forks: tensors that are newly initialized, because the fork has other outputs",
     )
     warnings: list[Warned] = Field(
-        default_factory=list, description="what would keep the job waiting now, were it queued; not stored"
+        default_factory=list, description="why the job would wait if it were queued now; not stored"
     )
     spec: dict[str, JsonValue] = Field(description="the spec with every default filled in")

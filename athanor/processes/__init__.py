@@ -1,1 +1,1 @@
-"""Child processes that are bounded and enclosed, and end with the process that started them. No torch."""
+"""Sandboxed child processes with limits, which end with the process that started them. No torch."""

@@ -1,6 +1,6 @@
-"""`run_bounded`: a module in a child process that is bounded and enclosed, and ends with this process.
+"""`run_bounded` runs a module in a sandboxed child process with limits. The child ends with this process.
 
-It is for work on what a stranger sent: reading an upload, tracing a network for export.
+It is for work on untrusted input, such as reading an upload or tracing a network for export.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ from athanor.processes.parent_watch import hold, parent_pipe
 
 PIECE = 2**16
 ERRORS = 2**16
-"""Bytes of standard error that are kept: its end."""
+"""The last bytes of standard error that are kept."""
 
 
 @dataclass(frozen=True)
@@ -29,16 +29,16 @@ class Bounds:
     memory: int
     """Bytes of address space."""
     seconds: int
-    """Until the child is killed, and of its processor time."""
+    """Limit of the wall-clock time and of the processor time."""
     file: int
-    """Bytes of any one file that the child writes."""
+    """Bytes of each file that the child writes."""
     output: int = 2**26
-    """Bytes of standard output; a child that prints more is killed."""
+    """Bytes of standard output. A child that prints more is killed."""
 
 
 @dataclass(frozen=True)
 class Ended:
-    """A child process that has ended: its exit code, or minus the signal that killed it."""
+    """The result of a child process. `code` is its exit code, or minus the number of the signal that killed it."""
 
     code: int
     output: bytes
@@ -56,11 +56,11 @@ def run_bounded(
 ) -> Ended:
     """Run ``python -m module`` with `arguments` in `folder`, and wait for its end.
 
-    The child reads `readable`, the code and the libraries, and writes below `folder`. Its environment is `environment`
-    and what libraries need, without secrets. The child and all that it started are killed at the deadline, and when
-    this process ends. Where there is no Landlock, the bounds hold, but the child may open any file.
+    The child can read `readable`, the code and the libraries, and can write below `folder`. Its environment is
+    `environment` and what libraries need, without secrets. The child and all that it started are killed at the
+    deadline, and when this process ends. Without Landlock, the limits apply, but the child can open any file.
 
-    Raises TimeoutError at the deadline, and OSError where the child found no room on the disk.
+    Raises TimeoutError at the deadline, and OSError if the child had no room on the disk.
     """
     order = {"bounds": asdict(bounds), "folder": str(folder.absolute()), "readable": [str(one) for one in readable]}
     command = [sys.executable, "-P", "-m", __name__, json.dumps(order), module, *arguments]
@@ -105,21 +105,21 @@ def _errors(child: "subprocess.Popen[bytes]") -> bytes:
 
 
 def _kill(child: "subprocess.Popen[bytes]") -> None:
-    # The group: it may outlive its leader.
+    # Kill the group: it may outlive its leader.
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(child.pid, signal.SIGKILL)
 
 
 def main() -> None:
-    """The child's side: take on the bounds, then run the module."""
+    """In the child process: apply the limits, then run the module."""
     order, module = json.loads(sys.argv[1]), sys.argv[2]
     bounds, folder = Bounds(**order["bounds"]), Path(order["folder"])
     confinement.confine(bounds.memory, bounds.seconds, bounds.file)
     package, _, inner = module.partition(".")
     if inner:
-        # The checkout's folder may hold a key, so it cannot be listed once enclosed: its packages are found before.
+        # Import the package first: the sandbox does not allow listing the checkout, which may hold a key.
         import_module(package)
-    # Before any thread starts: Landlock holds this thread, and those that it starts.
+    # Before any thread starts: Landlock applies to this thread and the threads that it starts later.
     readable = [*confinement.code("athanor", "models"), *map(Path, order["readable"])]
     confinement.enclose(readable, [folder], confinement.devices())
     hold(os.fdopen(0, "rb", closefd=False))

@@ -1,4 +1,4 @@
-"""The bounds of a child process that does what a stranger asks for: memory, time and disk, and no secrets."""
+"""Limits and sandbox of a child process that works on untrusted input."""
 
 import contextlib
 import errno
@@ -16,7 +16,7 @@ if sys.platform == "linux":
 _ROOT = Path(__file__).resolve().parents[2]
 SYSTEM = ("/usr", "/lib", "/lib64", "/etc/ld.so.cache", "/etc/localtime", "/sys")
 ABOUT = ("self", "cpuinfo", "meminfo", "stat", "devices", "driver", "sys", "version")
-"""Below /proc. Of other processes nothing: a supervisor's environment names the database."""
+"""Readable entries below /proc. Entries of other processes are excluded: a supervisor's environment has secrets."""
 DEVICES = ("null", "zero", "random", "urandom")
 
 WALLS = {
@@ -25,26 +25,26 @@ WALLS = {
     "connecting or binding by TCP": 4,
     "signalling other processes": 6,
 }
-"""What an enclosed process is kept from, and the version of Landlock that began to."""
+"""What Landlock prevents, and the first version of its ABI that does."""
 
 
 def environment(folder: str | Path) -> dict[str, str]:
-    """No secrets. The other names keep libraries from reserving memory for threads, which counts against the bound."""
+    """The environment of a child, without secrets. Libraries use few threads, because each reserves memory."""
     kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
     threads = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "ARROW_IO_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
     return kept | threads | {"PYTHONPATH": str(_ROOT), "PYTHONDONTWRITEBYTECODE": "1", "TMPDIR": str(folder)}
 
 
 def confine(memory: int, seconds: int, file: int) -> None:
-    """Hold this process, from now on, to bytes of memory, seconds of processor time, and bytes of any one file."""
+    """Limit this process: bytes of address space, seconds of processor time, bytes of each file."""
     _bound({resource.RLIMIT_AS: memory, resource.RLIMIT_CPU: seconds, resource.RLIMIT_FSIZE: file})
 
 
 def confine_training(memory: int) -> None:
-    """Hold this process, from now on, to bytes of memory of its own, and to files no larger.
+    """Limit the private memory of this process, and the size of each file, to `memory` bytes.
 
-    What CUDA reserves and does not use is not counted. More than there is raises MemoryError or RuntimeError here,
-    rather than have the kernel choose whom to kill.
+    Memory that CUDA reserves but does not use does not count. Above the limit, an allocation raises MemoryError or
+    RuntimeError. Otherwise the kernel would choose a process to kill.
     """
     _bound({resource.RLIMIT_DATA: memory, resource.RLIMIT_FSIZE: memory, resource.RLIMIT_NOFILE: 4096})
 
@@ -56,7 +56,7 @@ def _bound(bounds: dict[int, int]) -> None:
 
 
 def code(*packages: str) -> list[Path]:
-    """What a Python process reads: these packages of the service, every other module, and the system's libraries."""
+    """Paths that a Python process must read: these packages of the service, all other modules, and system libraries."""
     modules = [Path(entry).resolve() for entry in sys.path if entry]
     libraries = os.environ.get("LD_LIBRARY_PATH", "").split(":")
     return [
@@ -69,16 +69,16 @@ def code(*packages: str) -> list[Path]:
 
 
 def devices() -> list[Path]:
-    """The devices that any process may use, without those of a GPU."""
+    """The devices that every process may use. GPUs are not among them."""
     return [Path("/dev", name) for name in DEVICES]
 
 
 def enclose(readable: Iterable[Path], writable: Iterable[Path], devices: Iterable[Path]) -> list[str]:
-    """Let this thread, and whatever it starts, open nothing else from now on.
+    """Restrict this thread, and all threads and processes that it starts, to these paths.
 
-    It connects to nobody by TCP and binds no port, and signals no process outside. Returns what the kernel cannot keep
-    it from: nothing, or all of WALLS where there is no Landlock. Source: Linux kernel, userspace-api/landlock,
-    "Previous limitations".
+    TCP connections, TCP ports and signals to outside processes are forbidden too. Returns the entries of WALLS that the
+    kernel cannot enforce: all of them without Landlock. Source: Linux kernel, userspace-api/landlock, "Previous
+    limitations".
     """
     if sys.platform != "linux":
         return [*WALLS]
@@ -89,9 +89,9 @@ def enclose(readable: Iterable[Path], writable: Iterable[Path], devices: Iterabl
         with Ruleset(handled_net=tcp, scoped=others) as rules:
             for access, places in ((read, readable), (rules.handled_fs, writable), (use, devices)):
                 for place in places:
-                    # Unlike the path's own `exists`, False too where that is not ours to know.
+                    # os.path.exists returns False if permission is denied; Path.exists raises.
                     if os.path.exists(place):
-                        # The kernel refuses rights over folders on a file.
+                        # The kernel refuses the rights of folders for a file.
                         rules.allow_path(place, access if place.is_dir() else access & _OF_FILES)
             rules.restrict()
     except LandlockError as error:

@@ -1,20 +1,20 @@
-"""A disk that takes or has nothing just now: no fault of whoever wanted something kept, and over when it is mended."""
+"""Errors of a full or missing disk. The job is not to blame, and a later retry can succeed."""
 
 import errno
 import os
 
 CODE = "storage"
-"""What a trainer calls such a failure."""
+"""The code of such a failure in a trainer."""
 
 EXIT = os.EX_IOERR
-"""How any other child process of ours ends after one."""
+"""The exit code of any other child process after such an error."""
 
-# Not EIO: a sector that cannot be read today cannot be read in a minute.
+# Not EIO: a sector that cannot be read now cannot be read in a minute.
 _NUMBERS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.ENODEV}
 
 
 def is_to_blame(error: BaseException) -> bool:
-    """Whether a file found no room or no disk, or a database no room: of SQLAlchemy's errors, the driver's tells.
+    """Whether a disk is full or missing, or a database is full. For an error of SQLAlchemy, the driver's error decides.
 
     Sources: SQLSTATE 53100 of PostgreSQL's appendix A, SQLITE_FULL of SQLite's result codes.
     """
@@ -25,6 +25,6 @@ def is_to_blame(error: BaseException) -> bool:
 
 
 def pass_on(code: int) -> None:
-    """Raise OSError where a child process ended with EXIT."""
+    """Raise OSError if a child process ended with EXIT."""
     if code == EXIT:
-        raise OSError(errno.ENOSPC, "a child process found no room on the disk, or no disk")
+        raise OSError(errno.ENOSPC, "the disk of a child process is full or missing")

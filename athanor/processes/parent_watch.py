@@ -10,9 +10,9 @@ from typing import BinaryIO
 
 @contextmanager
 def parent_pipe() -> Iterator[int]:
-    """The end of a pipe, for a child's standard input. It closes with the block or when this process dies.
+    """Open a pipe and yield its reading end, for a child's standard input. The child calls `hold` on it.
 
-    The child calls `hold` on it.
+    The pipe closes at the end of the block, or when this process dies.
     """
     theirs, ours = os.pipe()
     try:
@@ -25,7 +25,7 @@ def parent_pipe() -> Iterator[int]:
 def hold(pipe: BinaryIO, obey: Callable[[bytes], None] | None = None) -> None:
     """Start a thread that reads `pipe`, calls `obey` with each line, and kills this process when the pipe closes.
 
-    Where this process leads a process group, the whole group is killed.
+    If this process leads a process group, the whole group is killed.
     """
     threading.Thread(target=_hold, args=(pipe, obey), name="parent-watch", daemon=True).start()
 

@@ -26,6 +26,7 @@ from athanor.contract import (
     Warned,
     Worker,
 )
+from athanor.terminal import fitted
 
 COLOURS = {
     State.QUEUED: "cyan",
@@ -224,19 +225,18 @@ def _warnings(found: Iterable[Warned]) -> list[Text]:
     return [Text(f"warning: {one.message}", style="yellow") for one in found]
 
 
-def datasets(answers: Iterable[Dataset]) -> Table:
-    table = _table("id", "name", "format", "rows", "bytes", "columns", "target")
-    for one in answers:
-        table.add_row(
-            Text(one.id),
-            Text(one.name),
-            one.format,
-            f"{one.rows:,}",
-            size(one.bytes),
-            str(len(one.schema_.columns)),
-            Text(one.schema_.target or "–"),
-        )
-    return table
+def datasets(answers: Sequence[Dataset], width: int) -> Table:
+    """One line each, at most `width` characters wide. Commands accept an id that is shortened here."""
+    columns = [
+        fitted.ids("id", [one.id for one in answers]),
+        fitted.Column("name", [one.name for one in answers], 16),
+        fitted.Column("format", [one.format for one in answers]),
+        fitted.Column("rows", [f"{one.rows:,}" for one in answers]),
+        fitted.Column("target", [one.schema_.target or "–" for one in answers], 8, optional=True),
+        fitted.Column("bytes", [size(one.bytes) for one in answers], optional=True),
+        fitted.Column("columns", [str(len(one.schema_.columns)) for one in answers], optional=True),
+    ]
+    return fitted.table(columns, width)
 
 
 def dataset(answer: Dataset) -> RenderableType:
@@ -255,7 +255,13 @@ def dataset(answer: Dataset) -> RenderableType:
         mark = " (target)" if column.name == answer.schema_.target else ""
         distinct = "many" if column.distinct is None else str(column.distinct)
         table.add_row(Text(column.name + mark), column.kind, str(column.missing), distinct, Text(inside))
-    return Group(datasets([answer]), table, *_warnings(answer.warnings))
+    facts = _facts()
+    facts.add_row("dataset", Text(answer.id))
+    facts.add_row("name", Text(answer.name))
+    facts.add_row("file", f"{answer.format}, {size(answer.bytes)}")
+    facts.add_row("rows", f"{answer.rows:,}")
+    facts.add_row("target", Text(answer.schema_.target or "–"))
+    return Group(facts, table, *_warnings(answer.warnings))
 
 
 def preview(answer: Preview) -> Table:
@@ -280,21 +286,23 @@ def parts(answer: Catalog, kind: str) -> list[tuple[str, PartInfo]]:
     return [(shelf, part) for shelf, parts in _shelves(answer) for part in parts if part.kind == kind]
 
 
-def workers(answers: Iterable[Worker]) -> Table:
-    table = _table("id", "host", "state", "devices", "slots", "running", "heartbeat")
-    for one in answers:
-        devices = ", ".join(device.name for device in one.devices)
-        running = ", ".join(one.running) or "–"
-        table.add_row(
-            Text(one.id),
-            Text(one.host),
-            Text(one.state, style="green" if one.state == "active" else "yellow"),
-            Text(devices),
-            str(one.slots),
-            Text(running),
-            ago(one.heartbeat_at),
-        )
-    return table
+def workers(answers: Sequence[Worker], width: int) -> Table:
+    """One line each, at most `width` characters wide."""
+    columns = [
+        fitted.ids("id", [one.id for one in answers]),
+        fitted.Column("state", [Text(one.state, "green" if one.state == "active" else "yellow") for one in answers]),
+        fitted.Column("slots", [f"{len(one.running)}/{one.slots}" for one in answers]),
+        fitted.Column("running", [_running(one, whole=width >= 160) for one in answers], fitted.SHORT_ID),
+        fitted.Column("host", [one.host for one in answers], 8, optional=True),
+        fitted.Column("devices", [", ".join(device.name for device in one.devices) for one in answers], 12, True),
+        fitted.Column("heartbeat", [ago(one.heartbeat_at) for one in answers], optional=True),
+    ]
+    return fitted.table(columns, width)
+
+
+def _running(worker: Worker, *, whole: bool) -> str:
+    """The ids of a worker's jobs, or the starts of them, which commands accept."""
+    return ", ".join(id if whole else id[: fitted.SHORT_ID] for id in worker.running) or "–"
 
 
 def predictions(answer: Predictions, rows: Sequence[Any]) -> Table:

@@ -9,11 +9,9 @@ from rich.text import Text
 
 from athanor.contract import Job, State
 from athanor.terminal.display import COLOURS, ago, checkpoint_series, is_stopped_early, kind, number
+from athanor.terminal.fitted import GAP, SHORT_ID
 
-SHORT_ID = 20
-"""Characters that make an id unique: `job_`, the millisecond of its creation, and some random ones."""
 SHORT_NAME = 8
-GAP = 2
 
 Cells = Callable[[Job], str]
 

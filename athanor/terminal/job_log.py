@@ -3,6 +3,9 @@
 import unicodedata
 from collections.abc import Iterable, Iterator
 
+from rich.console import Console
+from rich.text import Text
+
 from athanor.client import Client
 from athanor.contract import Event, Job, State
 
@@ -22,14 +25,26 @@ def read(client: Client, id: str) -> Iterator[Event]:
             return
 
 
-def lines(events: Iterable[Event], job: Job) -> Iterator[str]:
-    """A line for each event. The change to `failed` also shows the job's error."""
+def lines(events: Iterable[Event], job: Job, width: int | None = None) -> Iterator[str]:
+    """A line for each event. The change to `failed` also shows the job's error.
+
+    With `width`, the rest of a longer line stands on lines of its own, below its beginning.
+    """
     for event in events:
         text = _say(event)
         is_end = event.kind == "state" and event.data.get("to") == State.FAILED
         if is_end and job.error is not None:
             text += f": {job.error.message} ({job.error.code})"
-        yield f"{event.at}  {_printable(text)}"
+        yield from _wrapped(f"{event.at}  ", _printable(text), width)
+
+
+def _wrapped(time: str, text: str, width: int | None) -> Iterator[str]:
+    if width is None:
+        yield time + text
+        return
+    room = max(20, width - len(time))
+    for at, line in enumerate(Text(text).wrap(Console(width=room), room) or [Text()]):
+        yield (" " * len(time) if at else time) + line.plain.rstrip()
 
 
 def _say(event: Event) -> str:

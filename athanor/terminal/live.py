@@ -15,6 +15,11 @@ from athanor.terminal.display import COLOURS, duration, is_stopped_early, kind, 
 
 SECOND = ("test/accuracy", "test/r2", "val/accuracy", "val/f1", "val/r2", "val/loss", "train/accuracy")
 
+WIDE = 120
+"""Characters of a terminal that has room for a bar and two numbers."""
+NAME = 20
+"""Characters of a job's name that are always shown."""
+
 
 class Board:
     """A row for each job that `update` is called with. Use it in a `with` block, which restores the terminal."""
@@ -25,10 +30,12 @@ class Board:
         self._points: dict[str, dict[str, Point]] = {}
         self._rows: dict[str, TaskID] = {}
         self._printed: dict[str, tuple[float, State]] = {}
+        self._is_narrow = console.width < WIDE
         self._bars = Progress(
-            _column("{task.description}"),
+            # Wide columns are cut before the names, which tell the jobs apart.
+            _column("{task.description}", min_width=min(NAME, console.width // 4)),
             _column("{task.fields[state]}"),
-            BarColumn(bar_width=24),
+            *([] if self._is_narrow else [BarColumn(bar_width=24)]),
             _column("{task.completed:.0f}/{task.total:.0f}", justify="right"),
             _column("{task.fields[numbers]}"),
             _column("{task.fields[eta]}", style="dim"),
@@ -69,7 +76,9 @@ class Board:
             completed=job.progress.step,
             total=max(1, job.progress.steps),
             state=f"[{COLOURS[job.state]}]{job.state}[/]",
-            numbers="  ".join(f"[dim]{name}[/] {value}" for name, value in _numbers(points)),
+            numbers="  ".join(
+                f"[dim]{name}[/] {value}" for name, value in _numbers(points)[-1 if self._is_narrow else 0 :]
+            ),
             eta=_remark(job),
         )
 
@@ -101,10 +110,9 @@ def _remark(job: Job) -> str:
     return "" if job.is_terminal else f"eta {duration(job.progress.eta_seconds)}"
 
 
-def _column(text: str, justify: str = "left", style: str = "none") -> TextColumn:
-    return TextColumn(
-        text, style=style, justify="right" if justify == "right" else "left", table_column=Column(no_wrap=True)
-    )
+def _column(text: str, justify: str = "left", style: str = "none", min_width: int | None = None) -> TextColumn:
+    column = Column(no_wrap=True, min_width=min_width)
+    return TextColumn(text, style=style, justify="right" if justify == "right" else "left", table_column=column)
 
 
 def _keep(points: dict[str, Point], name: str, point: Point) -> None:

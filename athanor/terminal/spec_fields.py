@@ -1,6 +1,7 @@
 """Fields of a job spec as tables, read from its JSON Schema: types, bounds, defaults and descriptions."""
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,12 @@ LENGTHS = {
 """By type: the names of the least and the greatest length, and of the schema of what is inside."""
 
 
+RECIPE = "the architecture's"
+"""The default of a field that each architecture has its own for."""
+DESCRIBED = re.compile(r"\bdefault\b|\bleft out\b|\bnull: ")
+"""In the description of a field whose default is null: it says what null, or no value, stands for."""
+
+
 @dataclass(frozen=True)
 class Row:
     """A line of a table of fields."""
@@ -29,7 +36,7 @@ class Row:
     name: str
     type: str
     default: str
-    """As JSON; "required" where it must be given, "–" where its own fields have the defaults."""
+    """As JSON, or "required", or RECIPE; "–" where the description or its own fields have the default."""
     description: str
 
 
@@ -159,9 +166,13 @@ def rows(schema: Schema, root: Schema) -> list[Row]:
 
 
 def _row(name: str, field: Schema, required: bool, root: Schema) -> Row:
-    absent = "required" if required else "–"
-    default = json.dumps(field["default"], ensure_ascii=False) if "default" in field else absent
-    return Row(name, _type(field, root), default, _description(field, root))
+    description = _description(field, root)
+    default = "required" if required else "–"
+    if "default" in field:
+        default = json.dumps(field["default"], ensure_ascii=False)
+        if field["default"] is None and DESCRIBED.search(description):
+            default = RECIPE if RECIPE in description else "–"
+    return Row(name, _type(field, root), default, description)
 
 
 def _table(lines: list[Row]) -> Table:

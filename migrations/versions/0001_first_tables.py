@@ -206,7 +206,7 @@ def upgrade() -> None:
         postgresql_where=sa.text("state = 'queued'"),
     )
     if op.get_context().dialect.name == "postgresql":
-        # Packed already: to compress it once more costs time and gains nothing.
+        # The value is compressed already. Compressing it again would take time and save nothing.
         op.execute("ALTER TABLE chunks ALTER COLUMN packed SET STORAGE EXTERNAL")
         op.execute("ALTER TABLE blobs ALTER COLUMN data SET STORAGE EXTERNAL")
 

@@ -1,4 +1,4 @@
-"""What a job is measured against, the fold of a checkpoint, and the checkpoint that a job started from."""
+"""The baseline of a job, the fold of a checkpoint, and the checkpoint that a fork starts from."""
 
 import sqlalchemy as sa
 from alembic import op

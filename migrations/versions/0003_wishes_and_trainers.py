@@ -1,4 +1,4 @@
-"""When a stop was wished for and how long it took, and which process an attempt's trainer is."""
+"""The time of a request to stop, the time that the stop took, and the start time of an attempt's trainer."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""When a job's worker was last heard of, and the digest of a dataset's stored rows."""
+"""The last heartbeat of a job's worker, and the digest of a dataset's stored rows."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Version 0.2: what its rows say that those of 0.1 did not."""
+"""Version 0.2: resolved specs, members of a job, numbered points, and the processes of an attempt."""
 
 import time
 import zlib
@@ -19,7 +19,7 @@ depends_on = None
 
 JOBS = sa.table("jobs", sa.column("id", sa.String), sa.column("spec", sa.JSON), sa.column("plan", sa.JSON))
 Change = Callable[[dict[str, Any], dict[str, Any]], dict[str, Any]]
-"""From a job's spec and plan to the columns that change."""
+"""Returns the changed columns of a job. Arguments: its spec and its plan."""
 
 MEASURES = {
     "classification": {"loss": "min", "accuracy": "max"},
@@ -27,7 +27,7 @@ MEASURES = {
     "tagging": {"loss": "min", "accuracy": "max", "f1": "max"},
     "language_modeling": {"loss": "min", "accuracy": "max", "perplexity": "min"},
 }
-"""What 0.1 evaluated each task by, and which way each improves."""
+"""The metrics of each task in version 0.1, and their directions."""
 
 BATCH = 1000
 
@@ -45,7 +45,7 @@ def upgrade() -> None:
     end_unfinished_jobs()
     number_points()
     name_members()
-    _change_jobs(_say_more)
+    _change_jobs(_add_directions)
     name_processes_of_attempts()
     op.add_column("jobs", sa.Column("desired_by", sa.String(200), nullable=True))
     op.create_index("ix_jobs_state", "jobs", ["state", "id"])
@@ -57,13 +57,13 @@ def downgrade() -> None:
     op.drop_index("ix_jobs_state", "jobs")
     op.drop_column("jobs", "desired_by")
     name_one_process_of_attempts()
-    _change_jobs(_say_less)
+    _change_jobs(_remove_directions)
     fold_members()
     forget_numbers()
 
 
 def fill_in_specs() -> None:
-    """What 0.1 reads has every default in it: the spec that was resolved takes the place of the one that was sent."""
+    """Replace each spec by its resolved spec: version 0.1 needs a spec with all defaults."""
     resolved = sa.table("jobs", sa.column("id", sa.String), sa.column("spec", sa.JSON), sa.column("resolved", sa.JSON))
     bind, newest = op.get_bind(), ""
     while rows := bind.execute(
@@ -77,8 +77,8 @@ def fill_in_specs() -> None:
         newest = rows[-1].id
 
 
-def _say_more(spec: dict[str, Any], plan: dict[str, Any]) -> dict[str, Any]:
-    """A plan says how many trainings the job makes and which way each measure improves; a spec says the latter too."""
+def _add_directions(spec: dict[str, Any], plan: dict[str, Any]) -> dict[str, Any]:
+    """Add the number of trainings and the directions of the metrics to the plan, and modes to the spec."""
     directions = MEASURES[plan["task"]]
     split = spec["dataset"].get("split", {})
     trainings = int(split["n"]) if split.get("kind") == "folds" else 1
@@ -88,14 +88,14 @@ def _say_more(spec: dict[str, Any], plan: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _say_less(spec: dict[str, Any], plan: dict[str, Any]) -> dict[str, Any]:
+def _remove_directions(spec: dict[str, Any], plan: dict[str, Any]) -> dict[str, Any]:
     policy = {name: value for name, value in spec["checkpoints"].items() if name != "mode"}
     kept = {name: value for name, value in plan.items() if name not in ("trainings", "directions")}
     return {"spec": {**spec, "checkpoints": policy}, "plan": kept}
 
 
 def _with_modes(spec: dict[str, Any], directions: dict[str, str]) -> dict[str, Any]:
-    """A spec that says which way the series improve that choose checkpoints and stop a training."""
+    """The spec with the modes of the series that choose checkpoints and stop a training."""
     policy, how = dict(spec["checkpoints"]), dict(spec["hyperparameters"])
     policy["mode"] = _mode(policy["series"], directions)
     if how.get("early_stopping"):
@@ -110,7 +110,7 @@ def _mode(series: str, directions: dict[str, str]) -> str:
 
 def _change_jobs(change: Change) -> None:
     bind = op.get_bind()
-    # A few at a time: a service may have had many jobs.
+    # A service may have many jobs, so only some are read at a time.
     newest = ""
     while rows := bind.execute(sa.select(JOBS).where(JOBS.c.id > newest).order_by(JOBS.c.id).limit(1000)).all():
         for row in rows:
@@ -119,12 +119,12 @@ def _change_jobs(change: Change) -> None:
 
 
 def name_processes_of_attempts() -> None:
-    """`pid` and `pid_started` become a list with one process."""
+    """Replace `pid` and `pid_started` by a list with one process."""
     op.add_column("attempts", sa.Column("processes", sa.JSON(none_as_null=True), nullable=True))
     named = sa.select(*(ATTEMPTS.c[name] for name in ("job_id", "attempt", "pid", "pid_started"))).where(
         ATTEMPTS.c.pid.is_not(None)
     )
-    # A PostgreSQL of 0.1 may hold a NaN, which JSON has no word for. NaN is no number that is equal to itself.
+    # PostgreSQL may have stored NaN, which JSON does not allow. NaN is not equal to itself.
     _rewrite(
         [
             {
@@ -142,7 +142,7 @@ def name_processes_of_attempts() -> None:
 
 
 def name_one_process_of_attempts() -> None:
-    """The first process of each list; version 0.1 knows no others."""
+    """Keep only the first process of each list: version 0.1 knows one process."""
     op.add_column("attempts", sa.Column("pid", sa.Integer(), nullable=True))
     op.add_column("attempts", sa.Column("pid_started", sa.Double(), nullable=True))
     named = sa.select(*(ATTEMPTS.c[name] for name in ("job_id", "attempt", "processes"))).where(
@@ -162,7 +162,7 @@ def name_one_process_of_attempts() -> None:
 
 
 def _rewrite(rows: list[dict[str, Any]], *columns: str) -> None:
-    """Set `columns` of the attempts that `of_job` and `of_attempt` name."""
+    """Set `columns` of the attempts with the keys `of_job` and `of_attempt`."""
     here = (ATTEMPTS.c.job_id == sa.bindparam("of_job"), ATTEMPTS.c.attempt == sa.bindparam("of_attempt"))
     written = sa.update(ATTEMPTS).where(*here).values({name: sa.bindparam(name) for name in columns})
     for start in range(0, len(rows), BATCH):
@@ -183,9 +183,9 @@ CHUNK_KEY = (CHUNKS.c.job_id, CHUNKS.c.first_step, CHUNKS.c.series)
 
 
 def number_points() -> None:
-    """Number the points of each job in the order of its chunks, so that numbers rise with the steps of a series.
+    """Number the points of each job in the order of its chunks, so that numbers ascend with the steps of a series.
 
-    A chunk that cannot be read keeps its bytes, and takes as many numbers as it has points.
+    An unreadable chunk keeps its bytes, and uses as many numbers as it has points.
     """
     for table, name in SEQUENCES:
         op.add_column(table, sa.Column(name, sa.BigInteger(), nullable=False, server_default="0"))
@@ -220,7 +220,7 @@ def forget_numbers() -> None:
 
 
 def _chunks() -> Iterator[Any]:
-    """By job, first step and series; one at a time, for all together may be more than memory holds."""
+    """Yield the chunks by job, first step and series. They are read one by one: all may not fit into memory."""
     keys = op.get_bind().execute(sa.select(*CHUNK_KEY).order_by(*CHUNK_KEY)).all()
     for key in keys:
         found = sa.select(*CHUNK_KEY, CHUNKS.c.n, CHUNKS.c.packed).where(*_is_chunk(key))
@@ -236,7 +236,7 @@ def _is_chunk(row: Any) -> list[sa.ColumnElement[bool]]:
 
 
 def _unpack(packed: bytes, ahead: int, wide: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """`ahead` numbers, and `wide` rows of n numbers, whose bytes of equal weight lie side by side.
+    """Returns `ahead` numbers, and a matrix of `wide` rows with n numbers, whose bytes are shuffled by significance.
 
     Raises zlib.error or ValueError.
     """
@@ -252,7 +252,7 @@ def _pack(base: npt.NDArray[np.int64], rows: npt.NDArray[np.int64]) -> bytes:
 
 
 def name_members() -> None:
-    """What a checkpoint calls `fold` becomes `member`: 0 of a job that has none."""
+    """Rename `fold` of checkpoints to `member`. It is 0 for a job with a single training."""
     with op.batch_alter_table("checkpoints") as table:
         table.drop_constraint("uq_checkpoints_job_id", type_="unique")
         table.alter_column("fold", new_column_name="member", existing_type=sa.Integer())
@@ -271,7 +271,7 @@ def fold_members() -> None:
 
 
 UNFINISHED = ("queued", "starting", "running", "paused")
-ENDED = "version 0.2 cannot go on with a job that 0.1 began: submit its spec again; its checkpoints can be downloaded"
+ENDED = "version 0.2 cannot continue a job of version 0.1: submit its spec again; its checkpoints can be downloaded"
 STATES = sa.table(
     "jobs",
     *map(sa.column, ("id", "state", "attempt", "lease_owner", "lease_expires_at", "eta_seconds", "version")),
@@ -283,7 +283,7 @@ EVENTS = sa.table("events", *map(sa.column, ("job_id", "attempt", "at", "kind"))
 
 
 def end_unfinished_jobs() -> None:
-    """What 0.1 had not finished fails with a sentence. A job that is not `resolved` is one of 0.1."""
+    """Fail the unfinished jobs of version 0.1 with a message. `resolved` is NULL for every job of version 0.1."""
     op.add_column("jobs", sa.Column("resolved", sa.JSON(none_as_null=True), nullable=True))
     bind, at = op.get_bind(), time.time()
     of_old = sa.select(STATES.c.id, STATES.c.state, STATES.c.attempt).where(STATES.c.state.in_(UNFINISHED))

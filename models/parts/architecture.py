@@ -66,10 +66,6 @@ class Recipe:
         return max(self.epochs, min(MANY_EPOCHS, math.ceil(self.least_steps / steps_per_epoch)))
 
 
-COUNTED = Recipe("", lr=0.0, epochs=1, batch_size=32)
-"""The recipe of architectures that build a `Counted` module: no optimizer, and batches only for evaluation."""
-
-
 class Architecture(Buildable, ABC):
     """A network from inputs to K outputs per row (one per class, or one value).
 
@@ -82,8 +78,9 @@ class Architecture(Buildable, ABC):
     levels: ClassVar[frozenset[AnswerLevel]] = frozenset({"row"})
     """What it can give an answer for. A target requires one of these levels."""
     recipe: ClassVar[Recipe]
+    """Defaults of gradient descent; other training methods have their own."""
     training_method: ClassVar[str] = "gradient_descent"
-    """The file of `worker/training/methods/` that trains what this builds."""
+    """The file in `models/planning/methods/` and in `worker/training/methods/` of the method that trains this."""
     exports: ClassVar[frozenset[ExportFormat]] = frozenset({"onnx", "pt2", "bundle"})
     """Formats in which a checkpoint can be exported. A network that torch.export cannot trace has only `bundle`."""
 

@@ -3,6 +3,8 @@
 Only shapes are computed, and no memory is allocated. The limits in each part's spec keep the build itself small.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import islice
 
 import torch
@@ -13,11 +15,11 @@ from athanor.contract import Plan, Schema
 from models.data.preparation.roles import Roles
 from models.errors import SpecError
 from models.nn.module_roles import output_layers
-from models.nn.named_tensors import call
-from models.parts.architecture import Architecture, Counted, examples
-from models.parts.inputs import NamedInputs, numbers, only
+from models.parts.architecture import Architecture
+from models.parts.inputs import NamedInputs, only
 from models.parts.split import Sizes
 from models.planning.freezing import freeze
+from models.planning.method import MetaNetwork, planner_of
 from models.planning.resolve import ResolvedSpec, foreseen
 from models.planning.spec import JobSpec
 from models.planning.transfer import Start
@@ -25,10 +27,6 @@ from models.settings import Limits
 
 SHOWN = 1000
 """Parameters that a plan names."""
-
-KEPT: dict[type[nn.Module], int] = {nn.RNN: 2, nn.GRU: 8, nn.LSTM: 17}
-"""Numbers that a recurrence keeps for each of its states: gates, what they are made of, cells. As measured on a
-processor; all others keep one for each number of their answer."""
 
 
 def rehearse(resolved: ResolvedSpec, schema: Schema, rows: int, limits: Limits, start: Start | None = None) -> Plan:
@@ -50,13 +48,10 @@ def rehearse(resolved: ResolvedSpec, schema: Schema, rows: int, limits: Limits, 
         )
     batch = min(chosen.batch_size, parts.train)
     inputs, same_answers = start.reads(roles) if start else (foreseen(roles), False)
-    # A language model has an answer for every token that it reads.
+    # A language model predicts one of the tokens that it reads.
     outputs = only(inputs).vocabulary if roles.language else roles.outputs
-    model, parameters, activations = _measure(spec.architecture, inputs, outputs, batch)
-    if isinstance(model, Counted):
-        # The whole text at most, with a mark at either end. To sort it takes about 250 bytes a token, as measured.
-        tokens = roles.tokens(rows) + 2
-        parameters, activations = model.most(tokens), activations + 64 * tokens
+    with _building(spec.architecture), torch.device("meta"):
+        model = spec.architecture.build_for(inputs, outputs)
     freeze(model, chosen.freeze)
     fresh = start.fresh(spec.architecture, inputs, outputs, same_answers) if start else []
     if stuck := [name for name, each in model.named_parameters() if name in fresh and not each.requires_grad]:
@@ -69,26 +64,19 @@ def rehearse(resolved: ResolvedSpec, schema: Schema, rows: int, limits: Limits, 
             code="too_few_rows",
             suggestion="2 or more, or architecture.normalization = none",
         )
-    if parameters > limits.max_parameters:
+    network = MetaNetwork(model, inputs, outputs, batch, roles.tokens(rows) if roles.language else None)
+    with _building(spec.architecture):
+        cost = planner_of(spec.architecture).cost(network, spec)
+    if cost.parameters > limits.max_parameters:
         raise SpecError(
             "/architecture",
-            f"{parameters:,} parameters; the limit is {limits.max_parameters:,}",
+            f"{cost.parameters:,} parameters; the limit is {limits.max_parameters:,}",
             code="over_limit",
         )
-    # Of what is trained also gradients and the optimizer's numbers; of all the weights, their average, the best of them
-    # kept for the test, and a copy while those are evaluated.
-    trainable = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
-    averages = 1 if chosen.ema or chosen.swa else 0
-    states = chosen.optimizer.states if chosen.optimizer else 0
-    values = (3 + averages) * parameters + (1 + states) * trainable
-    kept = (1 + averages) * parameters + states * trainable
-    if isinstance(model, Counted):
-        # Whole numbers, of eight bytes.
-        values, kept = 2 * values, 2 * kept
     held = parts.train + parts.val + parts.test if roles.language else rows
     resident = held * sum(each.features * (8 if each.kind == "text" else 4) for each in inputs.values())
     # The batches of an evaluation are no larger than those of a step, so they need no more memory.
-    memory = 4 * (values + activations + _kept_outputs(folds, inputs, outputs, roles)) + resident
+    memory = cost.memory_bytes + 4 * _kept_outputs(folds, inputs, outputs, roles) + resident
     if memory > limits.max_memory_bytes:
         raise SpecError(
             "/hyperparameters/optimizer/kind" if whole else "/hyperparameters/batch_size",
@@ -102,8 +90,8 @@ def rehearse(resolved: ResolvedSpec, schema: Schema, rows: int, limits: Limits, 
     return Plan(
         task=roles.task,
         directions=resolved.directions,
-        parameters=parameters,
-        trainable=trainable,
+        parameters=cost.parameters,
+        trainable=cost.trainable,
         memory_bytes=memory,
         train_rows=parts.train,
         val_rows=parts.val,
@@ -111,7 +99,7 @@ def rehearse(resolved: ResolvedSpec, schema: Schema, rows: int, limits: Limits, 
         trainings=len(folds),
         steps=resolved.steps,
         steps_per_epoch=resolved.steps_per_epoch,
-        checkpoint_bytes=4 * kept,
+        checkpoint_bytes=cost.checkpoint_bytes,
         shapes={name: list(each.shape) for name, each in islice(model.named_parameters(), SHOWN)},
         fresh=fresh,
         spec=WireSpec.model_validate(spec.model_dump(mode="json")).model_dump(mode="json"),
@@ -119,10 +107,10 @@ def rehearse(resolved: ResolvedSpec, schema: Schema, rows: int, limits: Limits, 
 
 
 def _kept_outputs(folds: list[Sizes], inputs: NamedInputs, outputs: int, roles: Roles) -> int:
-    """Numbers that an evaluation keeps of a whole part, the largest that is evaluated.
+    """How many numbers an evaluation keeps: three times the outputs of the largest part that is evaluated.
 
-    Three times its outputs: they are joined from batches, and the loss makes a copy and the logarithms of that. The
-    outputs of a language model are measured batch by batch.
+    The outputs of all batches are joined, and the loss makes a copy and the logarithms of the copy. The outputs of a
+    language model are measured batch by batch.
     """
     if roles.language is not None:
         return 0
@@ -131,7 +119,7 @@ def _kept_outputs(folds: list[Sizes], inputs: NamedInputs, outputs: int, roles: 
 
 
 def _check_bound(spec: JobSpec, model: nn.Module) -> None:
-    """Whether the outputs have weights to bound, where max_norm is to."""
+    """Raises SpecError where max_norm has no weights to bound."""
     if spec.hyperparameters.max_norm is None:
         return
     maps = output_layers(model)
@@ -146,37 +134,13 @@ def _check_bound(spec: JobSpec, model: nn.Module) -> None:
         raise SpecError("/hyperparameters/max_norm", "the last affine map is frozen, and so is its norm", code="frozen")
 
 
-def _measure(architecture: Architecture, inputs: NamedInputs, outputs: int, batch: int) -> tuple[nn.Module, int, int]:
-    """The network without its numbers, how many they are, and how many a forward pass leaves for the backward pass."""
-    kept, newest = 0, None
-
-    def keep(module: nn.Module, _given: object, answer: object) -> None:
-        nonlocal kept, newest
-        newest = answer[0] if isinstance(answer, tuple) else answer
-        if isinstance(newest, torch.Tensor):
-            kept += newest.numel() * KEPT.get(type(module), 1)
-
+@contextmanager
+def _building(architecture: Architecture) -> Iterator[None]:
+    """Errors of torch become SpecError: the network cannot work on these inputs."""
     try:
-        with torch.device("meta"):
-            module = architecture.build_for(inputs, outputs)
-            if isinstance(module, Counted):
-                # What it answers depends on what it counted. A few copies of the chances are made on the way.
-                return module, 0, 6 * batch * (numbers(inputs) + architecture.reach) * outputs
-            parameters = sum(parameter.numel() for parameter in module.parameters())
-            for child in module.modules():
-                if not list(child.children()):
-                    child.register_forward_hook(keep)
-            with torch.no_grad():
-                answer_BK = call(module.eval(), examples(inputs, batch, "meta"))
+        yield
     except SpecError:
         raise
     except (RuntimeError, ValueError) as error:
         first = str(error).splitlines()[0]
         raise SpecError("/architecture", f"{architecture.kind} cannot be built: {first}", code="shape") from error
-    if answer_BK is not newest:
-        # No layer gave it: a function did.
-        kept += answer_BK.numel()
-    words = next(iter(inputs.values()))
-    shape = (batch, *words.shape, outputs) if words.per_word else (batch, outputs)
-    assert tuple(answer_BK.shape) == shape, f"{architecture.kind} gave {tuple(answer_BK.shape)}"
-    return module, parameters, kept

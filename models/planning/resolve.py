@@ -5,24 +5,22 @@ The job stores the result beside the spec as it was sent. Trainers, predictions,
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from athanor.contract import MAX_BATCH, Direction, Schema
+from athanor.contract import Direction, Schema
 from models.data.preparation.roles import InputColumns, Roles, assign
-from models.data.preparation.split import sizes, steps_per_epoch
+from models.data.preparation.split import sizes
 from models.errors import SpecError
-from models.parts.architecture import COUNTED, Architecture, Recipe
+from models.parts.architecture import Architecture
 from models.parts.augmentation import AUGMENTATIONS, Augmentation
-from models.parts.inputs import ONLY, Inputs, NamedInputs, numbers
+from models.parts.inputs import ONLY, Inputs, NamedInputs
 from models.parts.loss import LOSSES
 from models.parts.metric import direction
-from models.parts.optimizer import OPTIMIZERS
-from models.parts.schedule import SCHEDULES
 from models.parts.split import Sizes, default_split
 from models.parts.target import TARGETS, Language
-from models.planning.spec import Hyperparameters, JobSpec
+from models.planning.method import planner_of
+from models.planning.spec import JobSpec
 from models.planning.transfer import Start
 
 
@@ -81,11 +79,12 @@ def resolve(spec: JobSpec, schema: Schema, rows: int, start: Start | None = None
     submitted = spec.hyperparameters
     spec, roles = settle(start.choose(spec, schema) if start else spec, schema)
     parts = _sizes(spec, schema, rows, roles)
-    if submitted.epochs is None and submitted.steps is None and spec.hyperparameters.epochs:
-        spec = _long_enough(spec, parts[0].train)
-    chosen = spec.hyperparameters
+    chosen, method = spec.hyperparameters, planner_of(spec.architecture)
     assert chosen.batch_size
-    counted = spec.architecture.recipe is COUNTED
+    per_epoch = [method.steps_per_epoch(part.train, chosen.batch_size) for part in parts]
+    if submitted.epochs is None and submitted.steps is None and chosen.epochs:
+        chosen = chosen.model_copy(update={"epochs": method.epochs(spec.architecture, per_epoch[0])})
+        spec = spec.model_copy(update={"hyperparameters": chosen})
     return ResolvedSpec(
         spec=spec,
         roles=ResolvedRoles(
@@ -94,10 +93,8 @@ def resolve(spec: JobSpec, schema: Schema, rows: int, start: Start | None = None
             split=roles.part,
         ),
         sizes=parts,
-        steps=sum(
-            chosen.steps or (chosen.epochs or 1) * steps_per_epoch(part.train, chosen.batch_size) for part in parts
-        ),
-        steps_per_epoch=1 if counted else steps_per_epoch(parts[0].train, chosen.batch_size),
+        steps=sum(chosen.steps or (chosen.epochs or 1) * steps for steps in per_epoch),
+        steps_per_epoch=per_epoch[0],
         directions=roles.asks.directions(),
     )
 
@@ -108,7 +105,7 @@ def settle(spec: JobSpec, schema: Schema) -> tuple[JobSpec, Roles]:
         chosen = spec.dataset.model_copy(update={"split": default_split(schema)})
         spec = spec.model_copy(update={"dataset": chosen})
     roles = assign(spec.dataset, schema, spec.architecture)
-    given, recipe = spec.hyperparameters, spec.architecture.recipe
+    given = spec.hyperparameters
     loss = given.loss or LOSSES[roles.asks.losses[0]].model_validate({})
     fitting = roles.asks.fitting_losses()
     if loss.kind not in fitting:
@@ -119,11 +116,11 @@ def settle(spec: JobSpec, schema: Schema) -> tuple[JobSpec, Roles]:
             suggestion="use one of " + ", ".join(fitting),
         )
     _check_augmentations(given.augmentations, roles, spec.architecture)
-    course = _descent(given, recipe, foreseen(roles)) if recipe is not COUNTED else _counting(given, spec.architecture)
+    decided = planner_of(spec.architecture).hyperparameters(given, spec.architecture, foreseen(roles))
     stopping = given.early_stopping
     if stopping is not None:
         stopping = stopping.model_copy(update={"mode": stopping.mode or direction(stopping.series)})
-    settled = given.model_copy(update={**course, "loss": loss, "early_stopping": stopping})
+    settled = given.model_copy(update={**decided, "loss": loss, "early_stopping": stopping})
     many, language = roles.by_name, roles.language
     dataset = spec.dataset.model_copy(
         update={
@@ -139,7 +136,7 @@ def settle(spec: JobSpec, schema: Schema) -> tuple[JobSpec, Roles]:
     checkpoints = spec.checkpoints
     if "series" not in checkpoints.model_fields_set and roles.asks.series != checkpoints.series:
         checkpoints = checkpoints.model_copy(update={"series": roles.asks.series})
-    # None of a series that there is not; whether there is one depends on the rows, which the rehearsal knows.
+    # An unknown series has no direction. Whether this job gives the series depends on its rows: see `_sizes`.
     checkpoints = checkpoints.model_copy(update={"mode": checkpoints.mode or direction(checkpoints.series)})
     if checkpoints.every_epochs is None and checkpoints.every_steps is None:
         checkpoints = checkpoints.model_copy(update={"every_epochs": 1})
@@ -155,40 +152,8 @@ def settle(spec: JobSpec, schema: Schema) -> tuple[JobSpec, Roles]:
     return filled, roles
 
 
-def _descent(given: Hyperparameters, recipe: Recipe, inputs: NamedInputs) -> dict[str, Any]:
-    optimizer = given.optimizer or OPTIMIZERS[recipe.optimizer].model_validate(
-        {"lr": recipe.lr_of(numbers(inputs)), "weight_decay": recipe.weight_decay}
-    )
-    # Said to be null: off. A settled spec says so of everything that is, and settles into itself.
-    said = given.model_fields_set
-    usual = "constant" if "schedule" in said else recipe.schedule
-    return {
-        "epochs": given.epochs or (None if given.steps else recipe.epochs),
-        "batch_size": MAX_BATCH if optimizer.full_batch else given.batch_size or recipe.batch_size,
-        "optimizer": optimizer,
-        "schedule": given.schedule or SCHEDULES[usual].model_validate({}),
-        "clip_norm": given.clip_norm if "clip_norm" in said else recipe.clip_norm,
-    }
-
-
-def _counting(given: Hyperparameters, architecture: Architecture) -> dict[str, Any]:
-    """One step, and nothing that has to do with gradients. Raises SpecError where something else was asked for."""
-    fitting: dict[str, Any] = {"epochs": 1, "steps": 1, "loss": LOSSES["cross_entropy"].model_validate({})}
-    for name, field in Hyperparameters.model_fields.items():
-        # A settled spec names every field: only what differs was asked for.
-        asked, default = getattr(given, name), field.get_default(call_default_factory=True)
-        if name not in ("batch_size", "seed") and asked not in (default, fitting.get(name)):
-            raise SpecError(
-                f"/hyperparameters/{name}",
-                f"{architecture.kind} is counted in one pass over the text; {name} cannot change that",
-                code="counted",
-                suggestion=f"leave {name} out",
-            )
-    return {"epochs": None, "steps": 1, "batch_size": given.batch_size or COUNTED.batch_size}
-
-
 def _check_augmentations(augmentations: Sequence[Augmentation], roles: Roles, architecture: Architecture) -> None:
-    """Raises SpecError for augmentations that cannot change these inputs, or that would make targets wrong."""
+    """Raises SpecError for augmentations that cannot change these inputs, or whose targets would be wrong."""
     inputs, mixed = foreseen(roles), None
     kinds = {one.kind for one in inputs.values()}
     for place, each in enumerate(augmentations):
@@ -245,19 +210,12 @@ def _check_augmentations(augmentations: Sequence[Augmentation], roles: Roles, ar
 
 
 def foreseen(roles: Roles) -> NamedInputs:
-    """The inputs to expect from the schema. A vocabulary is an upper bound: that of the whole dataset."""
+    """The inputs that the schema leads to. The vocabulary is that of the whole dataset, so it is an upper bound."""
     if roles.language is not None:
         tokens = Inputs("text", (roles.language.context,), vocabulary=roles.outputs, per_word=True, causal=True)
         return {ONLY: tokens}
     per_word = roles.asks.per_word()
     return {name: replace(each.expected(), per_word=per_word) for name, each in roles.named.items()}
-
-
-def _long_enough(spec: JobSpec, rows: int) -> JobSpec:
-    """The spec with the number of epochs that the recipe wants for `rows` training rows."""
-    chosen, recipe = spec.hyperparameters, spec.architecture.recipe
-    epochs = recipe.epochs_of(steps_per_epoch(rows, chosen.batch_size or recipe.batch_size))
-    return spec.model_copy(update={"hyperparameters": chosen.model_copy(update={"epochs": epochs})})
 
 
 def _sizes(spec: JobSpec, schema: Schema, rows: int, roles: Roles) -> list[Sizes]:
@@ -275,9 +233,9 @@ def _sizes(spec: JobSpec, schema: Schema, rows: int, roles: Roles) -> list[Sizes
     falls = spec.hyperparameters.schedule is not None and spec.hyperparameters.schedule.reduce_on_plateau() is not None
     for pointer, wanted in (
         ("/hyperparameters/early_stopping/series", stopping.series if stopping else None),
-        # The default is no fault in itself: a settled spec names it, asked for or not.
+        # A resolved spec names the default series too, so the default alone is no mistake.
         ("/checkpoints/series", series if series != roles.asks.series else None),
-        # But where there is none the rate would never fall.
+        # This schedule needs a series, also the default one: without it the rate would never fall.
         ("/hyperparameters/schedule/kind", series if falls else None),
     ):
         if wanted is not None and wanted not in evaluated(roles, parts):

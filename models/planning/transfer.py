@@ -1,4 +1,4 @@
-"""Training that starts from a checkpoint: which of its tensors are taken over, and what it must read."""
+"""Training that starts from a checkpoint: which tensors it takes over, and which inputs it must have."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -13,18 +13,19 @@ from models.data.preparation import reuse
 from models.data.preparation.examples import Preparation
 from models.data.preparation.roles import Roles
 from models.errors import SpecError
-from models.parts.architecture import COUNTED, Architecture
+from models.parts.architecture import Architecture
 from models.parts.inputs import NamedInputs
+from models.planning.method import planner_of
 from models.planning.spec import JobSpec
 
 Shapes = Mapping[str, tuple[int, ...]]
 NAMED = 3
-"""Tensors that a refusal names."""
+"""How many tensors an error names."""
 
 
 @dataclass(frozen=True)
 class Start:
-    """A checkpoint as a start: how its network reads, and the shapes of its tensors."""
+    """A checkpoint as a start: how its rows become tensors, and the shapes of its weights."""
 
     preparation: Preparation
     shapes: Shapes
@@ -36,14 +37,8 @@ class Start:
         return cls(Preparation.model_validate_json(preparation.read_text()), shapes)
 
     def choose(self, spec: JobSpec, schema: Schema) -> JobSpec:
-        """The spec with the columns that the parent learned from by name, where it names none. Raises SpecError."""
-        if spec.architecture.recipe is COUNTED:
-            raise SpecError(
-                "/architecture/kind",
-                f"{spec.architecture.kind} is counted anew from each text: nothing of the checkpoint would be left",
-                code="counted",
-                suggestion="submit a job of its own",
-            )
+        """Where the spec names no inputs, fill in the columns that the parent knows by name. Raises SpecError."""
+        planner_of(spec.architecture).check_start(spec.architecture)
         wanted, choice = self.preparation.encoder.required_columns, spec.dataset
         if wanted is None or choice.inputs is not None or choice.input is not None:
             return spec
@@ -57,16 +52,20 @@ class Start:
         return spec.model_copy(update={"dataset": choice.model_copy(update={"inputs": wanted})})
 
     def reads(self, roles: Roles) -> tuple[NamedInputs, bool]:
-        """What the network is built for, and whether it answers as the parent does. Raises SpecError."""
+        """The inputs that the network is built for, and whether its outputs mean what the parent's mean.
+
+        Raises SpecError.
+        """
         encoder = reuse.encoder(self.preparation.encoder, roles)
         per_word = roles.asks.per_word()
         inputs = {name: replace(each, per_word=per_word) for name, each in encoder.named_inputs().items()}
         return inputs, reuse.target(self.preparation.target, roles, roles.inputs[0].name) is not None
 
     def fresh(self, architecture: Architecture, inputs: NamedInputs, outputs: int, same_answers: bool) -> list[str]:
-        """Tensors that are drawn anew: where the answers are others, those whose shape follows from their number.
+        """Names of the tensors that are drawn anew.
 
-        Raises SpecError where any other is not as it is in the checkpoint.
+        None if the outputs mean the same as the parent's; otherwise those whose shape depends on the number of outputs.
+        Raises SpecError if another tensor has not the shape that it has in the checkpoint.
         """
         here = _shapes(architecture, inputs, outputs)
         wider = {} if same_answers else _shapes(architecture, inputs, outputs + 1)
@@ -85,7 +84,7 @@ class Start:
 
 @torch.no_grad()
 def take_over(model: nn.Module, weights: dict[str, torch.Tensor], fresh: list[str]) -> None:
-    """Fill a network with the tensors of a checkpoint, all but the `fresh` ones."""
+    """Copy the tensors of a checkpoint into a network, except the `fresh` ones."""
     for name, value in model.state_dict().items():
         if name not in fresh:
             value.copy_(weights[name])

@@ -1,1 +1,1 @@
-"""Rows: the truth about jobs, datasets, checkpoints, metrics, workers and keys. No torch; the only room with SQL."""
+"""Rows: jobs, datasets, checkpoints, metrics, workers and keys. Only this package uses SQL, and it never uses torch."""

@@ -1,4 +1,4 @@
-"""Attempts: each worker's try at a job."""
+"""Attempts: a worker's attempts to run a job."""
 
 import math
 from collections.abc import Sequence
@@ -10,28 +10,28 @@ from sqlalchemy.orm import Session
 from models.records.tables import Attempt
 
 Processes = Sequence[tuple[int, float | None]]
-"""(process id, start time in the unit of its machine) of each process of an attempt; None or NaN where not known."""
+"""(process id, start time in a unit of the machine) of each process of an attempt. None or NaN: unknown."""
 
 
 def stored(processes: Processes) -> list[dict[str, Any]]:
-    """The processes as the row of an attempt stores them."""
+    """The JSON value of `attempts.processes`. An unknown start time is None."""
     known = [(pid, None if started is None or math.isnan(started) else started) for pid, started in processes]
     return [{"pid": pid, "started": started} for pid, started in known]
 
 
 def seconds_spent(tx: Session, job_id: str) -> float:
-    """Seconds of all ended attempts. Time in the queue, paused, or without power does not count."""
+    """Seconds of all ended attempts of a job. Time in the queue, while paused or without power does not count."""
     spent = select(func.sum(Attempt.ended_at - Attempt.started_at)).where(Attempt.job_id == job_id)
     return tx.scalar(spent) or 0.0
 
 
 def fingerprint(tx: Session, job_id: str, attempt: int) -> dict[str, Any] | None:
-    """The machine and the libraries of the trainer of an attempt."""
+    """The environment of an attempt's trainer; None if the trainer did not report it."""
     return tx.scalar(select(Attempt.fingerprint).where(Attempt.job_id == job_id, Attempt.attempt == attempt))
 
 
 def changed(tx: Session, job_id: str, attempt: int, fingerprint: dict[str, Any]) -> list[str]:
-    """The names of what differs from the environment of the last attempt that began; none if this one starts anew."""
+    """Names of the entries that differ from the last fingerprint of the job. Empty if this attempt starts at step 0."""
     resumed = tx.scalar(select(Attempt.start_step).where(Attempt.job_id == job_id, Attempt.attempt == attempt))
     before = tx.scalar(
         select(Attempt.fingerprint)

@@ -12,7 +12,7 @@ PIECE = 2**20
 
 
 def write(tx: Session, key: str, pieces: Iterator[bytes]) -> None:
-    """Store pieces of PIECE bytes each. Nothing is there until the transaction commits."""
+    """Store pieces of PIECE bytes each."""
     for number, data in enumerate(pieces):
         tx.execute(insert(Blob).values(key=key, number=number, data=data))
 
@@ -28,11 +28,11 @@ def size(tx: Session, key: str) -> int | None:
 
 
 def keys(tx: Session, prefix: str) -> list[str]:
-    """Every file below `prefix`."""
+    """The keys of all files below `prefix`."""
     return list(tx.scalars(select(Blob.key).where(Blob.key.startswith(prefix + "/", autoescape=True)).distinct()))
 
 
 def remove(tx: Session, prefix: str) -> None:
     """Delete the file called `prefix` and every file below it."""
-    # autoescape: an underscore in an id is no wildcard.
+    # autoescape: an underscore in an id must not act as a wildcard.
     tx.execute(delete(Blob).where((Blob.key == prefix) | Blob.key.startswith(prefix + "/", autoescape=True)))

@@ -17,7 +17,7 @@ from models.records.times import rfc3339
 
 @dataclass(frozen=True)
 class New:
-    """Files that are in the store under `prefix`/name, waiting for their row."""
+    """A checkpoint that has no row yet. Its files are in the store under `prefix`/name."""
 
     step: int
     epoch: float
@@ -26,7 +26,7 @@ class New:
     prefix: str
     files: list[CheckpointFile]
     member: int | None = None
-    """From 1, where the job has several trainings: its folds."""
+    """The number of the training, from 1, if the job has several, such as folds."""
 
 
 @dataclass(frozen=True)
@@ -48,9 +48,10 @@ class Stored:
 
 
 def insert_row(tx: Session, job_id: str, attempt: int, new: New) -> tuple[str, bool]:
-    """Insert the row of a checkpoint. Returns its id, and False if an earlier call whose answer was lost inserted it.
+    """Insert the row of a checkpoint. Returns its id, and whether the row is new.
 
-    A corrupt checkpoint of the same member and step is replaced.
+    A repeated call, after the answer to the first was lost, inserts nothing. A corrupt checkpoint of the same member
+    and step is replaced.
     """
     same = select(Checkpoint.id).where(*_committed(job_id), Checkpoint.prefix == new.prefix)
     if known := tx.scalar(same):
@@ -86,16 +87,16 @@ def _of(job_id: str, member: int | None) -> tuple[ColumnElement[bool], ...]:
 
 
 def newest(tx: Session, job_id: str, member: int | None = None) -> Stored | None:
-    """The committed checkpoint with the highest step, where a resume starts. `member` None: of all members."""
+    """The committed checkpoint with the highest step, from which a job resumes. `member` None: of all members."""
     latest = select(Checkpoint).where(*_of(job_id, member)).order_by(Checkpoint.step.desc(), Checkpoint.member.desc())
     row = tx.scalar(latest.limit(1))
     return _stored(row) if row else None
 
 
 def best(tx: Session, job_id: str, mode: Literal["min", "max"], member: int | None = None) -> Stored | None:
-    """The committed checkpoint with the best score, the earliest of equals, or the newest if none has a score.
+    """The committed checkpoint with the best score, or the newest if none has a score. `member` None: of all members.
 
-    `member` None: of all members.
+    The earliest of several with the best score is used.
     """
     score = Checkpoint.score if mode == "min" else Checkpoint.score * -1
     scored = select(Checkpoint).where(*_of(job_id, member), Checkpoint.score.is_not(None))
@@ -109,7 +110,7 @@ def by_id(tx: Session, job_id: str, checkpoint_id: str) -> Stored | None:
 
 
 def page(tx: Session, job_id: str, after: str | None, limit: int) -> list[contract.Checkpoint]:
-    """Committed checkpoints by step and member. If the checkpoint `after` was deleted, the page continues by ids."""
+    """Committed checkpoints, ordered by step and member. If `after` was deleted, the page continues by id."""
     place = (Checkpoint.step, Checkpoint.member)
     query = select(Checkpoint).where(*_committed(job_id)).order_by(*place).limit(limit)
     if after is not None:
@@ -123,7 +124,7 @@ def answer(tx: Session, checkpoint_id: str) -> contract.Checkpoint:
 
 
 def retire(tx: Session, job_id: str, keep_last: int, keep_best: int, mode: Literal["min", "max"]) -> list[Stored]:
-    """Mark the checkpoints that the policy does not keep as `deleting`. Returns all that are so marked.
+    """Mark the checkpoints that the policy does not keep as `deleting`. Returns all checkpoints with this status.
 
     The policy applies to each member separately.
     """

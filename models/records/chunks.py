@@ -1,9 +1,9 @@
-"""Metric points, packed: whole numbers and times as differences, bytes of equal weight side by side, then zlib.
+"""Packed metric points: integers and times as differences, bytes shuffled by significance, compressed with zlib.
 
-About 10 bytes a point against 46 to 92 for a row each. Layout before compression, all little-endian: the first step
-(int64), the bits of the first time (float64 as int64) and the first sequence number (int64), then for n points the
-differences of steps, the values, the differences of the times' bits, and the differences of sequence numbers, each
-n × 8 bytes transposed to 8 × n.
+A point takes about 10 bytes; a row for each point would take 46 to 92. Layout before compression, all little-endian:
+the first step (int64), the bits of the first time (float64 as int64), the first sequence number (int64). Then for n
+points: the differences of steps, the values, the differences of the times' bits, the differences of sequence numbers,
+each n × 8 bytes transposed to 8 × n.
 """
 
 import zlib
@@ -21,7 +21,7 @@ Floats = npt.NDArray[np.float64]
 class Points:
     """Columns of equal length: steps (ascending), values, times in seconds since 1970, sequence numbers (ascending).
 
-    A point has the sequence number 0 until its job has recorded it (see metrics.append).
+    A point has the sequence number 0 until it is recorded (see metrics.append).
     """
 
     steps: Ints
@@ -42,7 +42,7 @@ class Points:
 
 
 def join(parts: list[Points]) -> Points:
-    """Concatenate points; no parts give no points."""
+    """Concatenate points. `parts` may be empty."""
     if not parts:
         return Points.of([], [], [])
     return Points(
@@ -89,7 +89,7 @@ def _unpack(packed: bytes) -> Points:
 
 
 def extremes(points: Points) -> tuple[tuple[int, float], tuple[int, float]] | None:
-    """(step, value) of the smallest and of the largest finite value, the first of equals; None where none is finite."""
+    """(step, value) of the smallest and of the largest finite value, the first if equal; None if none is finite."""
     finite = np.flatnonzero(np.isfinite(points.values))
     if not len(finite):
         return None
@@ -102,7 +102,7 @@ def extremes(points: Points) -> tuple[tuple[int, float], tuple[int, float]] | No
 
 
 def thin(points: Points, most: int) -> Points:
-    """At most `most` points (≥ 4) that keep the first, the last, and each stretch's extremes. NaN counts as lowest."""
+    """Thin to at most `most` points (≥ 4): the first, the last, and each interval's extremes. NaN counts as lowest."""
     if len(points) <= most:
         return points
     edges = np.linspace(0, len(points), max(1, (most - 2) // 2) + 1).astype(np.int64)
@@ -110,7 +110,7 @@ def thin(points: Points, most: int) -> Points:
     chosen = {0, len(points) - 1}
     for start, stop in pairwise(edges):
         if stop > start:
-            # The first that is not a number, where there is one, even beside minus infinity.
+            # argmin finds the first NaN, if there is one, even if the interval also has minus infinity.
             chosen.add(int(start + np.argmin(points.values[start:stop])))
             chosen.add(int(start + np.argmax(low[start:stop])))
     return points[np.array(sorted(chosen))]

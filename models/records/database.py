@@ -18,7 +18,7 @@ DatabaseUnavailable = (OperationalError, InternalError, InterfaceError, PoolTime
 ended for idling, or that has become read-only."""
 
 BUSY = 30.0
-"""Seconds for which a writer of SQLite waits for another, and PostgreSQL for the next word of a transaction."""
+"""Seconds that a SQLite writer waits for another writer, and PostgreSQL for a lock or for an idle transaction."""
 
 
 class now(Function[float]):
@@ -37,14 +37,14 @@ def _sqlite_now(element: now, compiler: Any, **_: Any) -> str:
 
 @compiles(now, "postgresql")
 def _postgresql_now(element: now, compiler: Any, **_: Any) -> str:
-    # clock_timestamp, not now(): the latter stands still within a transaction.
+    # clock_timestamp, not now(): now() returns the start time of the transaction.
     return "CAST(EXTRACT(EPOCH FROM clock_timestamp()) AS DOUBLE PRECISION)"
 
 
 class Database:
     def __init__(self, url: str) -> None:
         self.engine = _engine(url)
-        # SQLite reads from a snapshot as it is; PostgreSQL would look anew at every statement.
+        # A SQLite transaction reads from one snapshot. PostgreSQL's default is a new snapshot for every statement.
         snapshot = {} if url.startswith("sqlite") else {"isolation_level": "REPEATABLE READ"}
         self._readers = self.engine.execution_options(**snapshot)
 
@@ -77,8 +77,8 @@ def revisions(tx: Session) -> set[str]:
     return set(connection.execute(text("SELECT version_num FROM alembic_version")).scalars())
 
 
-def _keep_a_log(connection: sqlite3.Connection) -> None:
-    """Switch the file to WAL. The driver's timeout does not apply if two processes switch a new file at once."""
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Switch the file to WAL mode. The driver's timeout does not apply if two processes switch a new file at once."""
     deadline = time.monotonic() + BUSY
     while True:
         try:
@@ -94,9 +94,9 @@ def _engine(url: str) -> Engine:
     if not url.startswith("sqlite"):
         most = round(BUSY * 1000)
         bound = {
-            # Whoever is frozen in the middle of a transaction must not hold its rows for ever, nor keep others waiting.
+            # A client that is suspended within a transaction must not keep its locks, nor let others wait for them.
             "options": f"-c idle_in_transaction_session_timeout={most} -c lock_timeout={most}",
-            # Nor may a host that is gone without a word be waited for, which the kernel would do for hours.
+            # Without these, the kernel waits for hours for a host that has disappeared.
             "connect_timeout": round(BUSY),
             "tcp_user_timeout": most,
             "keepalives_idle": 10,
@@ -108,9 +108,9 @@ def _engine(url: str) -> Engine:
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, _record: Any) -> None:
-        # The driver's own implicit BEGIN is switched off: it would start a read and fail to become a write.
+        # Switch off the driver's implicit BEGIN: it starts a read, which may fail to become a write.
         connection.isolation_level = None
-        _keep_a_log(connection)
+        _use_wal(connection)
         for pragma in ("synchronous=FULL", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}")
 

@@ -1,4 +1,4 @@
-"""Datasets: one row for equal bytes of one format. A dataset that a job uses cannot be deleted."""
+"""Datasets. Uploads of equal bytes in the same format share one row. A dataset that a job uses cannot be deleted."""
 
 from dataclasses import dataclass
 
@@ -14,10 +14,10 @@ from models.records.tables import Dataset, Job
 from models.records.times import rfc3339
 
 BUILT_IN = "built-in"
-"""The format of a set that comes with the service: its rows can be made again."""
+"""The format of a built-in dataset. The service can make its rows again."""
 
 DAMAGED = "damaged"
-"""In place of the digest of stored rows that are no longer those that were put there."""
+"""The value of `blob_sha256` if the stored rows are damaged."""
 
 
 class InUse(Exception):
@@ -26,7 +26,7 @@ class InUse(Exception):
 
 @dataclass(frozen=True)
 class Blob:
-    """The store's key of a dataset's rows, and their digest, which older datasets do not have."""
+    """The store's key of a dataset's rows, and their SHA-256. Datasets of older versions have no SHA-256."""
 
     key: str
     sha256: str | None
@@ -34,7 +34,7 @@ class Blob:
 
 @dataclass(frozen=True)
 class New:
-    """A dataset whose rows are in the store as `blob`."""
+    """A dataset that has no row yet. Its rows are in the store as `blob`."""
 
     id: str
     name: str
@@ -90,9 +90,9 @@ def replace_blob(tx: Session, dataset_id: str, new: Blob) -> Blob:
 
 
 def mark_damaged(tx: Session, dataset_id: str, key: str) -> None:
-    """Note that the rows under `key` are damaged, where the set is a built-in one: the API then makes them again.
+    """Mark the rows of a built-in dataset under `key` as damaged, so that the API makes them again.
 
-    Those of an upload are left as they are: a disk may err once, and nothing but the upload can replace them.
+    An upload is not marked: the disk error may be temporary, and only a new upload can replace the rows.
     """
     this = update(Dataset).where(Dataset.id == dataset_id, Dataset.blob == key, Dataset.format == BUILT_IN)
     tx.execute(this.values(blob_sha256=DAMAGED))
@@ -107,15 +107,15 @@ def page(tx: Session, after: str | None, limit: int) -> list[contract.Dataset]:
     """Newest first."""
     query = select(Dataset).order_by(Dataset.created_at.desc(), Dataset.id.desc()).limit(limit)
     if after is not None:
-        # By time and id: the id of a built-in dataset is its name, which does not sort by age.
+        # Ordered by time and id: the id of a built-in dataset is its name, which does not sort by age.
         before = tx.scalar(select(Dataset.created_at).where(Dataset.id == after))
-        # One deleted meanwhile still says by its id where it stood.
+        # If `after` was deleted meanwhile, its id still contains its creation time.
         query = query.where(tuple_(Dataset.created_at, Dataset.id) < (before or born(after) / 1000, after))
     return [_answer(row) for row in tx.scalars(query)]
 
 
 def remove(tx: Session, dataset_id: str) -> Blob:
-    """Delete the row. Returns the key of its file in the store. Raises InUse, NoResultFound."""
+    """Delete the row. Returns its stored file. Raises InUse, NoResultFound."""
     blob = blob_of(tx, dataset_id)
     used = tx.scalar(select(Job.id).where(Job.dataset_id == dataset_id).limit(1))
     if used is not None:

@@ -1,4 +1,4 @@
-"""Names for rows: a prefix and a UUIDv7, so that sorting by id is sorting by age (RFC 9562 §5.7)."""
+"""Ids of rows: a prefix and a UUIDv7 (RFC 9562 §5.7). Ids sort by age."""
 
 import re
 import secrets
@@ -12,7 +12,12 @@ def new_id(prefix: str) -> str:
     return f"{prefix}_{value:032x}"
 
 
+def is_id(prefix: str, text: str) -> bool:
+    """Whether `new_id` with this prefix may have made the text."""
+    return re.fullmatch(rf"{prefix}_[0-9a-f]{{32}}", text) is not None
+
+
 def born(name: str) -> int:
-    """Milliseconds since 1970 when a name, or the one in a key of the store, was given; 0 for what is none of ours."""
+    """The creation time in an id, or in the id within a store key, in milliseconds since 1970. 0 without an id."""
     stamp = re.search(r"_([0-9a-f]{12})", name)
     return int(stamp[1], 16) if stamp else 0

@@ -29,7 +29,7 @@ from models.records.waiting import waiting
 
 
 def job(tx: Session, job_id: str, lease: float) -> contract.Job | None:
-    """`lease` is in seconds: a worker that was silent for so long does not take a job that waits."""
+    """One job; None for an unknown id. A worker without a heartbeat for `lease` seconds counts as gone."""
     row = tx.scalar(select(Job).where(Job.id == job_id))
     return _answers(tx, [row], lease)[0] if row else None
 
@@ -40,9 +40,9 @@ def version(tx: Session, job_id: str) -> int | None:
 
 
 def etag(tx: Session, job_id: str, lease: float) -> str | None:
-    """A quoted string that changes with everything a job shows; None for an unknown id.
+    """A quoted string that changes when the answer about a job changes; None for an unknown id.
 
-    What a queued job waits for may change while its row does not.
+    It includes what a queued job waits for, which may change while the row does not.
     """
     columns = (Job.version, Job.state, Job.device, Job.priority, Job.created_at, Job.not_before)
     row = tx.scalar(select(Job).where(Job.id == job_id).options(load_only(*columns)))
@@ -54,17 +54,14 @@ def etag(tx: Session, job_id: str, lease: float) -> str | None:
 
 
 def best_mode(tx: Session, job_id: str) -> Direction | None:
-    """The direction of the series that decides on a job's best checkpoint; None for an unknown id."""
+    """The direction of the series that decides which checkpoint of a job is best; None for an unknown id."""
     policies = [spec["checkpoints"]["mode"].as_string() for spec in (Job.resolved["spec"], Job.spec)]
     found: Direction | None = tx.scalar(select(func.coalesce(*policies)).where(Job.id == job_id))
     return found
 
 
 def resolved(tx: Session, job_id: str) -> tuple[str, dict[str, Any] | None] | None:
-    """The id of a job's dataset, and what its spec was resolved to: None of a job of version 0.1.
-
-    None for an unknown id.
-    """
+    """The id of a job's dataset, and its resolved spec (None for a job of version 0.1). None for an unknown id."""
     row = tx.execute(select(Job.dataset_id, Job.resolved).where(Job.id == job_id)).first()
     return (row.dataset_id, row.resolved) if row else None
 
@@ -102,7 +99,7 @@ def _answers(tx: Session, rows: list[Job], lease: float) -> list[contract.Job]:
     for series in tx.scalars(select(Series).where(Series.job_id.in_(ids)).order_by(Series.name)):
         value = math.nan if series.last_value is None else series.last_value
         latest[series.job_id][series.name] = Point(step=series.last_step, value=value)
-        # Of a rate or a speed no value is the best.
+        # A series without a direction, such as the learning rate, has no best value.
         direction = directions[series.job_id].get(series.name.rpartition("/")[2])
         high = direction == "max"
         step, top = (series.max_step, series.max_value) if high else (series.min_step, series.min_value)

@@ -1,6 +1,6 @@
 """Jobs: every change of a job's state. No other file changes it.
 
-A guard names the state that the caller expects and the attempt that holds the lease: a stale caller changes no row.
+A guard names the state that the caller expects and the attempt that holds the lease, so a stale caller changes no row.
 """
 
 from collections.abc import Collection
@@ -22,7 +22,7 @@ from models.records.transitions import WISHED, held, lock, move, record
 from models.records.transitions import LeaseLost as LeaseLost
 
 MAX_LOSSES = 3
-"""Lost attempts in a row without a new checkpoint, after which a job fails."""
+"""A job fails after this number of lost attempts without a new checkpoint."""
 
 
 class InvalidTransition(Exception):
@@ -50,7 +50,7 @@ class Submission:
 
 @dataclass(frozen=True)
 class Claim:
-    """A job that a worker has claimed; `origin` is what a fork starts with."""
+    """A job that a worker has claimed. `origin` is the checkpoint that a fork starts from."""
 
     job_id: str
     attempt: int
@@ -100,7 +100,7 @@ def claim(
 ) -> Claim | None:
     """T2: the first queued job → starting, as its next attempt. Its series are cut at its newest checkpoint.
 
-    `processes` are the waiting trainer's: a reaper on its machine sees that they are gone before the job moves on.
+    `processes` are those of the waiting trainer. If the lease expires, a reaper on its machine ends them first.
     """
     best = (
         select(Job.id)
@@ -157,7 +157,7 @@ def begin(
 ) -> None:
     """T3: starting → running. A resume in another environment sets `bit_exact` to false.
 
-    `processes` are the trainer's; it may be another trainer than the one that waited at the claim. A repeated call,
+    `processes` are the trainer's. It may be another trainer than the one that waited at the claim. A repeated call,
     after the answer to the first was lost, changes nothing. Raises LeaseLost.
     """
     running = (Job.id == job_id, Job.attempt == attempt, Job.state == State.RUNNING, Attempt.attempt == attempt)
@@ -248,10 +248,10 @@ def fail(tx: Session, job_id: str, attempt: int, error: JobError) -> None:
 
 
 def release(tx: Session, job_id: str, attempt: int, drained: bool = True, why: str | None = None) -> None:
-    """T11, T12, T14: the trainer stopped on request. The job is cancelled, paused or queued, as the user wants by now.
+    """T11, T12, T14: the trainer stopped on request. The job is cancelled, paused or queued, as `desired` says.
 
-    `drained` says that its worker is shutting down. Otherwise a user asked, who may have changed their mind, or it
-    stopped for the reason `why`, which does not count against the job. Raises LeaseLost.
+    `drained` means that the worker is shutting down. Otherwise the user asked for a stop and may have withdrawn it, or
+    the trainer stopped for the reason `why`, which is not a failure. Raises LeaseLost.
     """
     lock(tx, job_id)
     why = why or ("worker drained" if drained else "resumed")
@@ -266,16 +266,16 @@ def release(tx: Session, job_id: str, attempt: int, drained: bool = True, why: s
 
 
 def reap(tx: Session, until: float | None = None) -> list[str]:
-    """T9: queue, pause or cancel the jobs whose lease has expired, as the user wants. Returns their ids.
+    """T9: queue, pause or cancel the jobs whose lease has expired, as `desired` says. Returns their ids.
 
-    `until` is a time of the database's clock: only leases that expired before it count, since only of those the caller
-    knows that the trainers are gone. Default: now.
+    Only leases that expired before `until`, a time of the database's clock, count: the caller knows that the trainers
+    of those are gone. Default: now.
     """
     over = Job.lease_expires_at < (now() if until is None else until)
     expired = tx.execute(
         select(Job.id, Job.attempt, Job.state)
         .where(Job.lease_owner.is_not(None), over)
-        .order_by(Job.id)  # one order for every sweep: two of them must not wait for each other
+        .order_by(Job.id)  # every sweep uses the same order, so two sweeps cannot deadlock
     ).all()
     lost = {"worker_lost": Job.worker_lost + 1}
     return [
@@ -321,7 +321,7 @@ def _lost(
     actor: str,
     after: float | None = None,
 ) -> bool:
-    """The end of a lost attempt: cancel or pause the job if the user has asked for it, else queue it, else fail it."""
+    """End a lost attempt. The job is cancelled or paused if the user has asked for it, else queued, else failed."""
     lock(tx, job_id)
     if _as_desired(tx, job_id, state, why, guard, values, actor):
         return True

@@ -30,7 +30,7 @@ def create(tx: Session, name: str) -> str:
 def find(tx: Session, presented: str) -> Caller | None:
     """The caller to whom a key belongs, or None. A wrong secret takes as long as a right one."""
     if not (presented.isascii() and presented.isprintable()):
-        return None  # no key of ours, and PostgreSQL refuses to be asked for some of these
+        return None  # not one of our keys; PostgreSQL rejects some of these characters
     prefix, _, rest = presented.partition("_")
     key_id, _, secret = rest.partition("_")
     row = tx.execute(select(Key.name, Key.sha256).where(Key.id == key_id, Key.revoked_at.is_(None))).first()

@@ -1,14 +1,13 @@
-"""Metric series: append a batch, remove the points that a resume will compute again, read a window.
+"""Metric series: append points, remove points that a resume will compute again, read points.
 
-Each point of a job has a sequence number: how many points the job had recorded when it came, itself included. Numbers
-are given under the lock on the job's row and never twice, so they are committed in their order, and a reader who has
-seen everything up to S misses nothing by asking for what is later than S, whatever the steps of later points. Within a
-batch, points are numbered by their steps. Within a series, steps and sequence numbers rise together: a point for an
-earlier step than the last of its series is passed over.
+`append` gives each point of a job a sequence number: 1, 2, 3, and so on. It does so under the lock on the job's row, so
+numbers are committed in ascending order, and none is used twice. A reader that has all points up to number S asks for
+the points above S and misses none. Within a batch, points are numbered in the order of their steps. Within a series,
+steps and sequence numbers both ascend: `append` skips a point that is not after the last step of its series.
 
-A resume cuts a job's series off after the checkpoint that it starts from, and does not take the numbers back: the
-points that are computed again have new ones. A reader sees a series go back to a step that it has had, and drops what
-it holds of that series from this step on (`Series.followed_by` of the contract does so).
+`truncate` removes the points after the checkpoint from which a job resumes. Their numbers are not used again: the job
+computes these steps again, and the new points get new numbers. A reader then sees that a series continues at a step
+that the reader already has. It must drop its own points from that step on (see `Series.followed_by` of the contract).
 """
 
 from collections.abc import Iterable, Iterator
@@ -25,20 +24,20 @@ from models.records.chunks import Points, Unreadable, extremes, join, pack, thin
 from models.records.tables import Chunk, Job, Series
 
 SEALED = 512
-"""The number of points at which a chunk is closed and the next one starts."""
+"""The number of points in a full chunk."""
 COMPACT = 4096
-"""Points of a chunk made of closed ones: fewer rows to read a long series from."""
+"""Points of a chunk that is merged from full chunks, so that a long series has fewer rows."""
 
 
 def series_name(name: str, member: int | None) -> str:
-    """What a job calls a series of one of its members: `folds/2/train/loss`. None: of the job as a whole."""
+    """The name of a member's series within its job, such as `folds/2/train/loss`. `member` None: the whole job."""
     return name if member is None else f"folds/{member}/{name}"
 
 
 def append(tx: Session, job_id: str, batch: dict[str, Points]) -> None:
-    """Add points, each series ascending. The caller holds the job's row (see jobs.beat).
+    """Add points. The steps of each series ascend. The caller holds the lock on the job's row (see jobs.beat).
 
-    Steps that are there already are passed over: a commit whose answer was lost is tried again.
+    Steps that are already stored are skipped, because a caller repeats a commit whose answer was lost.
     """
     later = {name: _later(tx, job_id, name, points) for name, points in batch.items()}
     for name, points in _numbered(tx, job_id, {name: points for name, points in later.items() if len(points)}):
@@ -47,7 +46,7 @@ def append(tx: Session, job_id: str, batch: dict[str, Points]) -> None:
 
 
 def _numbered(tx: Session, job_id: str, batch: dict[str, Points]) -> Iterator[tuple[str, Points]]:
-    """The same points with the job's next sequence numbers: by step, and within a step in the order of the batch."""
+    """The points with the job's next sequence numbers, in the order of steps, then in the order of the batch."""
     if not batch:
         return
     steps = np.concatenate([points.steps for points in batch.values()])
@@ -73,7 +72,7 @@ def _grow(tx: Session, job_id: str, name: str, points: Points) -> None:
         .limit(1)
     ).first()
     if tail is not None and tail.n < SEALED:
-        # One that cannot be read stays as it is: it must not keep its job from going on.
+        # An unreadable chunk stays as it is. It must not stop the job.
         with suppress(Unreadable):
             points = join([unpack(tail.packed), points])
             _drop(tx, job_id, name, [tail.first_step])
@@ -124,7 +123,7 @@ def _summarize(tx: Session, job_id: str, name: str, points: Points) -> None:
     new: dict[str, float | int | None] = {
         "last_step": int(points.steps[-1]),
         "last_sequence": int(points.sequences[-1]),
-        # SQLite turns NaN into NULL; so does this, for both databases to agree.
+        # SQLite stores NaN as NULL. PostgreSQL does not, so NaN is replaced for both.
         "last_value": None if np.isnan(points.values[-1]) else float(points.values[-1]),
     }
     ends = extremes(points)
@@ -141,9 +140,9 @@ def _summarize(tx: Session, job_id: str, name: str, points: Points) -> None:
 
 
 def truncate(tx: Session, job_id: str, step: int) -> None:
-    """Delete every point after `step`: the attempt that resumes there will report them again.
+    """Delete every point after `step`. The attempt that resumes at `step` reports these points again.
 
-    And every chunk there that cannot be read: a damaged row must not keep its job from being claimed.
+    Unreadable chunks after `step` are deleted too: a damaged row must not prevent the claim of its job.
     """
     beyond = tx.execute(
         select(Chunk.series, Chunk.first_step, Chunk.packed)
@@ -159,12 +158,12 @@ def truncate(tx: Session, job_id: str, step: int) -> None:
                 _write(tx, job_id, row.series, kept)
     for name in {row.series for row in beyond}:
         tx.execute(delete(Series).where(Series.job_id == job_id, Series.name == name))
-        for points in _telling(tx, job_id, name):
+        for points in _chunks_for_summary(tx, job_id, name):
             _summarize(tx, job_id, name, points)
 
 
-def _telling(tx: Session, job_id: str, name: str) -> Iterator[Points]:
-    """The chunks that a summary needs: those with the lowest and the highest value, and the last one."""
+def _chunks_for_summary(tx: Session, job_id: str, name: str) -> Iterator[Points]:
+    """The chunks with the lowest and the highest value, and the last one."""
     here = (Chunk.job_id == job_id, Chunk.series == name)
     rows = tx.execute(select(Chunk.first_step, Chunk.vmin, Chunk.vmax).where(*here).order_by(Chunk.first_step)).all()
     finite = [row for row in rows if row.vmin is not None]
@@ -177,7 +176,7 @@ def _telling(tx: Session, job_id: str, name: str) -> Iterator[Points]:
 
 
 def _readable(chunks: Iterable[bytes]) -> Iterator[Points]:
-    """The chunks that can be unpacked; damaged ones are skipped."""
+    """Unpack chunks. Unreadable ones are skipped."""
     for packed in chunks:
         with suppress(Unreadable):
             yield unpack(packed)
@@ -186,9 +185,10 @@ def _readable(chunks: Iterable[bytes]) -> Iterator[Points]:
 def read(
     tx: Session, job_id: str, names: list[str] | None, after: int | None, most: int | None, upto: int | None = None
 ) -> Metrics:
-    """Points of the named series (None: of all that have any) with sequence numbers above `after`.
+    """Points of the named series with sequence numbers above `after`. `names` None: all series that have such points.
 
-    With `upto`, none above that number either, and `next` says where to go on. Each series is thinned to `most` points.
+    `upto` is the highest number to read, and `next` in the answer is where to continue. Each series is thinned to
+    `most` points.
     """
     since = after or 0
     grown = select(Series.name).where(Series.job_id == job_id, Series.last_sequence > since).order_by(Series.name)
@@ -207,7 +207,7 @@ def read(
 
 
 def newest(tx: Session, job_id: str, names: list[str] | None) -> int:
-    """The sequence number of the newest point that any of the series (None: all) has; 0 where there is none."""
+    """The highest sequence number in the named series (None: all series); 0 if there are no points."""
     query = select(Series.last_sequence).where(Series.job_id == job_id)
     if names is not None:
         query = query.where(Series.name.in_(names))

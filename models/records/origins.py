@@ -1,11 +1,11 @@
-"""Origins of forks: the parent's checkpoint, and the fork's own copy of its files. The parent may be deleted."""
+"""Origins of forks: the parent's checkpoint and a copy of its files, so the parent may be deleted."""
 
 from athanor import contract
 from athanor.contract import CheckpointFile
 
 
 class Origin(contract.Origin):
-    """Files in the store under `prefix`/name. They are stored before the job's row and deleted with the job."""
+    """The files are in the store under `prefix`/name. They are stored before the job's row and deleted with the job."""
 
     prefix: str
     files: list[CheckpointFile]
@@ -16,5 +16,5 @@ class Origin(contract.Origin):
 
 
 def prefix_of(job_id: str) -> str:
-    """The store's prefix of the files that a job starts with."""
+    """The store's prefix of a fork's copy of the files."""
     return f"jobs/{job_id}/origin"

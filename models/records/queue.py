@@ -1,4 +1,4 @@
-"""The queue, which is the jobs table: what may be claimed, what to ring for, whose worker is dead."""
+"""The queue is the jobs table: which jobs may be claimed, which need a ring, and which have a dead worker."""
 
 import math
 from collections.abc import Callable, Container
@@ -46,8 +46,8 @@ def is_empty(tx: Session, devices: list[str], worker_id: str | None = None) -> b
 def to_ring(tx: Session, age: float, limit: int) -> list[str]:
     """The first `limit` queued jobs that were not rung for in the last `age` seconds. Marks them as rung for now."""
     due = or_(Job.last_rung_at.is_(None), Job.last_rung_at < now() - age)
-    # A common table expression is read once. PostgreSQL may read a subquery once for each row: each time with a limit
-    # of its own, past the rows that the time before has locked.
+    # A common table expression is evaluated once. PostgreSQL may evaluate a subquery for each row. Each evaluation
+    # would apply the limit again and skip the rows that an earlier one has locked.
     first = (
         select(Job.id)
         .where(*claimable(EVERY_DEVICE), due)
@@ -65,7 +65,7 @@ def mark_rung(tx: Session, job_id: str) -> None:
 
 
 def mark_unheard(tx: Session, job_id: str) -> None:
-    """The worker that heard the ring could not take the job: the next sweep rings for it again."""
+    """Let the next sweep ring for a job again, because the worker that got the ring could not take it."""
     tx.execute(update(Job).where(Job.id == job_id, Job.state == State.QUEUED).values(last_rung_at=None))
 
 
@@ -75,7 +75,7 @@ def time(tx: Session) -> float:
 
 
 def expire_dead(tx: Session, machine: str, started: Callable[[int], float | None]) -> None:
-    """Mark the workers of this machine whose process is gone as gone, and end their leases at once.
+    """Set the state of this machine's workers to "gone" if their process is gone, and end their leases at once.
 
     `started` returns the start time of a process id, in the unit of `workers.enlist`: None if there is no such process,
     NaN if the time cannot be read; such a lease expires by itself.
@@ -93,7 +93,7 @@ def expire_dead(tx: Session, machine: str, started: Callable[[int], float | None
         select(Job.id, Job.attempt, Worker.pid, Worker.pid_started)
         .join(Worker, Worker.id == Job.lease_owner)
         .where(Worker.machine == machine)
-        .order_by(Job.id)  # as `jobs.reap` does: two sweeps must not wait for each other
+        .order_by(Job.id)  # the same order as in `jobs.reap`, so two sweeps cannot deadlock
     ).all()
     for row in held:
         if is_gone(row.pid, row.pid_started):

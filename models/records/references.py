@@ -1,4 +1,4 @@
-"""References: which files of the store are named by a row."""
+"""References: which stored files a row names."""
 
 from collections.abc import Collection
 
@@ -9,12 +9,12 @@ from models.records.tables import Checkpoint, Dataset, Job, Key
 
 
 def blobs(tx: Session, among: Collection[str]) -> set[str]:
-    """The keys among these that hold the rows of a dataset."""
+    """The keys in `among` that hold the rows of a dataset."""
     return set(tx.scalars(select(Dataset.blob).where(Dataset.blob.in_(among))))
 
 
 def jobs(tx: Session, among: Collection[str]) -> set[str]:
-    """The ids among these that are ids of jobs."""
+    """The ids in `among` that are ids of jobs."""
     return set(tx.scalars(select(Job.id).where(Job.id.in_(among))))
 
 

@@ -20,7 +20,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import Double
 
 Name = String(200)
-# SQLite counts rows for us only in a column declared INTEGER.
+# SQLite generates ids only for a column declared INTEGER.
 Serial = BigInteger().with_variant(Integer(), "sqlite")
 
 
@@ -138,7 +138,7 @@ class Job(Base):
     eta_seconds: Mapped[float | None]
     bit_exact: Mapped[bool] = mapped_column(default=True)
     last_sequence: Mapped[int] = mapped_column(BigInteger, server_default="0")
-    """Points ever recorded, also those that a resume has cut off since: the newest point's sequence number."""
+    """The sequence number of the newest point: the number of points ever recorded, removed ones included."""
     error: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     version: Mapped[int] = mapped_column(BigInteger, default=1)
 
@@ -157,7 +157,7 @@ class Tag(Base):
 
 
 class Attempt(Base):
-    """One worker's try at a job, and how it ended."""
+    """A worker's attempt to run a job, and how it ended."""
 
     __tablename__ = "attempts"
 
@@ -165,7 +165,7 @@ class Attempt(Base):
     attempt: Mapped[int] = mapped_column(primary_key=True)
     worker_id: Mapped[str] = mapped_column(ForeignKey("workers.id"))
     processes: Mapped[list[Any] | None] = mapped_column(JSON(none_as_null=True))
-    """Each with `pid` and `started` (see attempts.py); NULL where none was ever named."""
+    """Objects with `pid` and `started` (see attempts.py). NULL: no process is known."""
     device: Mapped[str | None]
     start_step: Mapped[int] = mapped_column(BigInteger)
     fingerprint: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
@@ -175,7 +175,7 @@ class Attempt(Base):
 
 
 class Event(Base):
-    """Append-only: what happened to a job, in the order of commits. States, checkpoints, warnings, log lines."""
+    """What happened to a job, in the order of commits: states, checkpoints, warnings, log lines. Append-only."""
 
     __tablename__ = "events"
     __table_args__ = (Index("ix_events_job", "job_id", "seq"),)
@@ -189,7 +189,7 @@ class Event(Base):
 
 
 class Series(Base):
-    """The state of one metric: how far it goes, and its extremes among finite values. A NaN is NULL."""
+    """The last point of a series, and the extremes of its finite values. NaN is stored as NULL."""
 
     __tablename__ = "series"
 
@@ -222,9 +222,9 @@ class Chunk(Base):
 
 
 class Checkpoint(Base):
-    """A committed set of files: the files exist if, and only if, this row does.
+    """A set of files. It is a checkpoint if and only if this row exists.
 
-    `member` is 0 where the job has no members: of NULLs a unique constraint allows any number.
+    `member` is 0 if the job has a single training: a unique constraint would allow any number of NULLs.
     """
 
     __tablename__ = "checkpoints"
@@ -245,7 +245,7 @@ class Checkpoint(Base):
 
 
 class Blob(Base):
-    """A piece of a file kept in the database, where no other store is named."""
+    """A piece of a stored file, if the store is the database."""
 
     __tablename__ = "blobs"
 
@@ -255,7 +255,7 @@ class Blob(Base):
 
 
 class Worker(Base):
-    """One worker process, named anew at each start: a host's name or a pid comes back, a UUID does not."""
+    """One worker process. It has a new id at each start, because host names and process ids repeat."""
 
     __tablename__ = "workers"
 

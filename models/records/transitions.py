@@ -11,8 +11,8 @@ from models.records.database import now
 from models.records.events import note
 from models.records.tables import Attempt, Job, Key
 
-WISHED = "the key that wished for it"
-"""Stands for the key that the row names in `desired_by`."""
+WISHED = "the key in desired_by"
+"""A placeholder for the key that the row names in `desired_by`."""
 
 
 class LeaseLost(Exception):
@@ -20,7 +20,7 @@ class LeaseLost(Exception):
 
 
 def lock(tx: Session, job_id: str) -> None:
-    """Lock the row while several UPDATEs are tried: a request that is committed between two of them would be lost."""
+    """Lock the row before several UPDATEs. Otherwise a request that is committed between two of them would be lost."""
     tx.execute(select(Job.id).where(Job.id == job_id).with_for_update())
 
 

@@ -1,4 +1,4 @@
-"""What a queued job waits for: a worker, a device, its time or its turn; and its place in the queue."""
+"""What a queued job waits for (a worker, a device, its time or its turn), and its place in the queue."""
 
 import math
 from collections import Counter
@@ -20,7 +20,7 @@ NO_CUDA = (
     "CUDA device, or submit the job with resources.device = auto"
 )
 ALL_BUSY = "every worker that can run it is busy"
-ONE_IS_FREE = "a worker is free and takes it in a moment"
+ONE_IS_FREE = "a worker is free and will take it soon"
 
 
 @dataclass(frozen=True)
@@ -33,9 +33,9 @@ class _Active:
 
 
 def waiting(tx: Session, rows: Sequence[Job], lease: float) -> dict[str, Waiting]:
-    """What those of `rows` that are queued wait for, by id. It takes the same few queries for one row as for many.
+    """By job id: what the queued jobs among `rows` wait for. The number of queries does not depend on `rows`.
 
-    `lease` is in seconds: a worker that was silent for so long takes no jobs.
+    A worker without a heartbeat for `lease` seconds counts as gone.
     """
     queued = [row for row in rows if row.state == State.QUEUED]
     if not queued:
@@ -49,7 +49,7 @@ def waiting(tx: Session, rows: Sequence[Job], lease: float) -> dict[str, Waiting
 
 
 def warnings(tx: Session, device: str, lease: float) -> list[Warned]:
-    """Why a job for `device`, a value of `resources.device`, would wait until somebody starts a worker."""
+    """Why a job with `device` as `resources.device` would wait until somebody starts a worker."""
     workers = _active(tx, lease)
     if not workers:
         return [Warned(code="no_worker", message=NO_WORKER)]
@@ -59,7 +59,7 @@ def warnings(tx: Session, device: str, lease: float) -> list[Warned]:
 
 
 def _reason(row: Job, workers: list[_Active], refused: dict[str, str], clock: float) -> str:
-    """`refused` are the words of the workers that do not know a part of the job, by their ids."""
+    """`refused` has the messages of workers that do not know a part of the job, by worker id."""
     serving = [worker for worker in workers if row.device in worker.serves]
     able = [worker for worker in serving if worker.id not in refused]
     if not workers:
@@ -85,7 +85,7 @@ def _active(tx: Session, lease: float) -> list[_Active]:
 
 
 def _refused(tx: Session, rows: Sequence[Job]) -> dict[str, dict[str, str]]:
-    """Of each job the workers that gave it back lately, since they do not know a part of it, and what each said."""
+    """By job id: the messages of the workers that recently returned the job because they do not know a part of it."""
     tried = select(Attempt.job_id, Attempt.worker_id, Attempt.outcome).where(
         Attempt.job_id.in_([row.id for row in rows]),
         Attempt.outcome.startswith(UNKNOWN_PART, autoescape=True),
@@ -98,10 +98,10 @@ def _refused(tx: Session, rows: Sequence[Job]) -> dict[str, dict[str, str]]:
 
 
 def _places(tx: Session, rows: Sequence[Job], serving: frozenset[str]) -> dict[str, int]:
-    """Places in the queue, by job id: 1 and the jobs ahead of it that the same workers may take.
+    """By job id: the place in the queue, 1 for the next job that the workers take.
 
-    `serving` are the devices that any worker serves: the jobs for the others have a queue of their own. It is one query
-    that reads each part of the queue's index once: to rank every job takes half a second in a queue of 100,000.
+    `serving` are the devices that any worker serves. Jobs for other devices have a queue of their own. A single query
+    counts the jobs between those in `rows`: ranking all jobs would take half a second in a queue of 100,000.
     """
     lines: dict[tuple[bool, int], set[float]] = {}
     for row in rows:
@@ -116,7 +116,7 @@ def _places(tx: Session, rows: Sequence[Job], serving: frozenset[str]) -> dict[s
             between = (Job.created_at >= earliest, Job.created_at < created_at)
             pieces.append(((is_served, priority), created_at, (device, Job.priority == priority, *between)))
             earliest = created_at
-    # A literal: SQLite does not see by a parameter that the index holds what is asked for.
+    # A literal: with a parameter, SQLite does not use the partial index.
     queued = Job.state == literal_column("'queued'")
     counts = (
         select(literal(number).label("number"), func.count().label("jobs")).select_from(Job).where(queued, *piece)

@@ -42,7 +42,7 @@ def enlist(
 
 
 def beat(tx: Session, worker_id: str, state: str = "active") -> None:
-    """Write a worker's heartbeat and state. After "gone" nothing changes: a slow thread may still call this."""
+    """Write a worker's heartbeat and state. A worker that is "gone" stays gone: a slow thread may call this late."""
     there = update(Worker).where(Worker.id == worker_id, Worker.state != "gone")
     tx.execute(there.values(heartbeat_at=now(), state=state))
 

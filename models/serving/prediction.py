@@ -71,7 +71,7 @@ class Predictor:
             name = min(how.model_fields_set)
             raise SpecError(f"/{name}", f"{name} is for language models; this job is not one", code="wrong_task")
         x = self._read(rows) if self.preparation.target.part.per_word() else self.encode(rows)
-        self._check_size(x)
+        self._check_size(x, rows)
         y_NK = torch.cat([call(self.module, x_B) for x_B in split(x, BATCH)])
         return self.decode(rows, y_NK)
 
@@ -95,7 +95,7 @@ class Predictor:
         """The number of words of each row."""
         return self._sequence.lengths(_table(rows, self.columns))
 
-    def _check_size(self, x: NetworkInput) -> None:
+    def _check_size(self, x: NetworkInput, rows: list[Any]) -> None:
         """Refuse the first value that float32 cannot hold once it is scaled."""
         encoder = self.preparation.encoder
         assert not isinstance(encoder, TokenEncoder)
@@ -107,7 +107,7 @@ class Predictor:
         for row, place, each in bad[:1]:
             name = each.column_at(place)
             what = f"'{name}' is too far from the training values: scaled, it is not finite"
-            raise SpecError(f"/rows/{row}", what, code="wrong_value")
+            raise SpecError(_cell(rows, row, name), what, code="wrong_value")
 
     def _continue(self, rows: list[Any], how: Generation) -> list[dict[str, Any]]:
         """The continuation of each prompt. Every row has its own generator, so rows do not affect each other."""
@@ -136,13 +136,19 @@ def _table(rows: list[Any], columns: list[Column]) -> Table:
             row = {columns[0].name: row}
         unknown = sorted(row.keys() - cells.keys())
         if unknown:
-            name = unknown[0].replace("~", "~0").replace("/", "~1")
-            raise SpecError(f"/rows/{at}/{name}", "the job did not learn from this column", code="unknown_column")
+            what = f"the job did not learn from a column '{unknown[0][:50]}'; leave it out"
+            raise SpecError(_cell(rows, at, unknown[0]), what, code="unknown_column")
         for column in columns:
             cells[column.name].append(row.get(column.name))
     try:
         for column in columns:
             arrays[column.name] = of(column).cells(cells[column.name], column)
     except CellError as error:
-        raise SpecError(f"/rows/{error.row}", f"'{column.name}' {error}", code="wrong_value") from error
+        raise SpecError(_cell(rows, error.row, column.name), f"'{column.name}' {error}", code="wrong_value") from error
     return read(Table(Schema(columns=columns), pa.table(arrays)), columns)
+
+
+def _cell(rows: list[Any], at: int, name: str) -> str:
+    """The pointer to a cell; a row that is one bare value is its only cell."""
+    escaped = name.replace("~", "~0").replace("/", "~1")
+    return f"/rows/{at}/{escaped}" if isinstance(rows[at], dict) else f"/rows/{at}"

@@ -1,1 +1,1 @@
-"""Storage of files behind one small interface. The service makes the keys, never users."""
+"""Storage of files behind one small interface. The service chooses the keys; users never do."""

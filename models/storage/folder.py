@@ -1,4 +1,4 @@
-"""A store in a folder, on a local disk or on one that all machines share."""
+"""A store in a folder, on a local disk or on a shared file system."""
 
 import errno
 import hashlib
@@ -13,17 +13,17 @@ from tempfile import TemporaryFile
 PIECE = 2**20
 
 MARK = "athanor-store.txt"
-MARKED = """Athanor keeps datasets and checkpoints in this folder, and knows it by this file: where the file is missing,
-the folder is taken for the place of a disk that is not mounted. If the disk is lost for good, put a file of this name
-into the folder that takes its place; what was on the disk is then called lost.
+MARKED = """Athanor keeps datasets and checkpoints in this folder and recognizes the folder by this file. If the file is
+missing, Athanor assumes that the folder is the mount point of a disk that is not mounted. If the disk is lost for good,
+put a file of this name into the new folder. Athanor then reports the files of the old disk as lost.
 """
 
 
 class FolderStore:
-    """Files in a folder. A file is written under another name, synced, then renamed: readers see it whole or not."""
+    """Files in a folder. A file is written under a temporary name, synced, then renamed: readers see all or nothing."""
 
     def __init__(self, root: Path, is_used: Callable[[], bool] = lambda: False) -> None:
-        """`is_used` says whether files are known to lie in it, so that an empty folder cannot be this store."""
+        """`is_used` returns whether the database names files in this store. An empty folder is then not the store."""
         self.root, self._is_used = root.absolute(), is_used
         self._was_there = False
         root.mkdir(parents=True, exist_ok=True)
@@ -31,31 +31,31 @@ class FolderStore:
     def _path(self, key: str) -> Path:
         parts = PurePosixPath(key).parts
         assert parts and not key.startswith("/") and ".." not in parts, key
-        self._insist()
+        self._require_mounted()
         return self.root.joinpath(*parts)
 
-    def _insist(self) -> None:
+    def _require_mounted(self) -> None:
         """Raises OSError (ENODEV) if the folder is the mount point of a disk that is not mounted.
 
-        Files that are written there would be hidden by the disk, and files that are missing there are not lost.
+        The disk would hide files that are written there, and files that are missing there are not lost.
         """
         try:
             (self.root / MARK).stat()
         except FileNotFoundError:
-            # One that is older than marks has its files.
+            # A store from a version without this mark has the folder `datasets`.
             if self._was_there or (self._is_used() and not (self.root / "datasets").is_dir()):
-                raise OSError(errno.ENODEV, "the store's folder is not the one it was; is its disk mounted?") from None
+                raise OSError(errno.ENODEV, f"the store's folder has no file {MARK}; is its disk mounted?") from None
         except OSError as error:
             raise OSError(errno.ENODEV, f"the store does not answer ({error.strerror})") from error
         else:
             self._was_there = True
 
     def _found(self, key: str) -> Path:
-        """The path of a file, whether it exists or not. Raises OSError as `_insist` does."""
+        """The path of a file, which may not exist. Raises OSError as `_require_mounted` does."""
         path = self._path(key)
         if not path.exists():
-            # Once more: the disk may have gone between the two looks.
-            self._insist()
+            # Check again: the disk may have been unmounted in between.
+            self._require_mounted()
         return path
 
     def put(self, key: str, source: Path) -> str:
@@ -78,8 +78,8 @@ class FolderStore:
             partial.unlink(missing_ok=True)
         for folder in (target.parent, *target.parent.relative_to(self.root).parents):
             sync_folder(self.root / folder)
-        # Or the disk has gone meanwhile, and this lies in its place.
-        self._insist()
+        # If the disk was unmounted meanwhile, the file is in the mount point.
+        self._require_mounted()
         return digest.hexdigest()
 
     def read(self, key: str, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
@@ -96,19 +96,19 @@ class FolderStore:
     def delete(self, prefix: str) -> None:
         path = self._path(prefix)
         while path.is_dir():
-            # Another may be removing the same, and be ahead of us.
+            # Another process may be deleting the same folder.
             with suppress(FileNotFoundError):
                 shutil.rmtree(path)
         path.unlink(missing_ok=True)
 
     def keys(self, prefix: str) -> list[str]:
-        # os.walk passes over a folder that is removed meanwhile, where rglob would fail.
+        # os.walk skips a folder that is deleted meanwhile; rglob would fail.
         found = (Path(folder, name) for folder, _, names in os.walk(self._path(prefix)) for name in names)
         return [path.relative_to(self.root).as_posix() for path in found]
 
     def check(self) -> None:
-        self._insist()
-        # Written, not only asked for: who may write to a full disk still cannot. Without a name, so nothing is left.
+        self._require_mounted()
+        # A real write, since permission does not help on a full disk. The file has no name, so nothing is left behind.
         try:
             with TemporaryFile(dir=self.root) as file:
                 file.write(bytes(4096))

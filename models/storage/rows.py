@@ -1,4 +1,4 @@
-"""A store in the database, so that the API and the workers need nothing else in common."""
+"""A store in the database, so that the API and the workers need no shared folder."""
 
 import hashlib
 from collections.abc import Callable, Iterator
@@ -26,7 +26,7 @@ class RowStore:
         size = self.size(key)
         left = (size if stop is None else min(stop, size)) - start
         while left > 0:
-            # A transaction a piece: a slow download must not hold a connection.
+            # One transaction for each piece: a slow download must not hold a connection.
             with self.database.reading() as tx:
                 data = blobs.read_piece(tx, key, number)
             if data is None:
@@ -52,11 +52,11 @@ class RowStore:
             return blobs.keys(tx, prefix)
 
     def check(self) -> None:
-        """The database's own readiness is asked for elsewhere."""
+        """Does nothing: `/readyz` checks the database itself."""
 
 
 def _pieces(file: BinaryIO, see: Callable[[bytes], None]) -> Iterator[bytes]:
-    """Yield the pieces of a file. An empty file has one empty piece, so that it exists."""
+    """Yield the pieces of a file, and call `see` with each. An empty file has one empty piece, so that it exists."""
     piece = file.read(PIECE)
     yield piece
     see(piece)

@@ -14,11 +14,11 @@ from models.records.database import Database
 from models.settings import Settings
 
 DAMAGE = {number for number, name in errno.errorcode.items() if name in ("EIO", "EBADMSG", "EUCLEAN")}
-"""The error numbers of a file with bad sectors or checksums."""
+"""Error numbers of a file with bad sectors or checksums."""
 
 
 class Corrupt(Exception):
-    """The stored file is changed, unreadable or gone."""
+    """The stored file is changed, unreadable or missing."""
 
 
 class Store(Protocol):
@@ -50,7 +50,7 @@ class Store(Protocol):
 
 
 def open_store(settings: Settings, database: Database) -> Store:
-    """The store of the settings; by default a folder beside SQLite, or rows in PostgreSQL. Raises ValueError."""
+    """The store of the settings. Default: the data folder with SQLite, rows with PostgreSQL. Raises ValueError."""
     from models.storage.folder import FolderStore
     from models.storage.rows import RowStore
 
@@ -83,15 +83,15 @@ def fetch(store: Store, key: str, destination: Path, sha256: str | None = None) 
 
 
 def fetch_header(store: Store, key: str, destination: Path, size: int) -> None:
-    """Copy the names and shapes of stored weights, a safetensors file of `size` bytes, and leave holes for the numbers.
+    """Copy only the header (names and shapes) of a safetensors file of `size` bytes. The values are a hole.
 
-    Raises Corrupt where the file is shorter than it was, or has no header; OSError.
+    Raises Corrupt if the stored file has another size or no valid header; OSError.
     """
     start = b"".join(checked(store, key, stop=8))
     header = start + b"".join(checked(store, key, start=8, stop=min(size, 8 + int.from_bytes(start, "little"))))
     try:
         if len(start) < 8 or store.size(key) != size:
-            raise ValueError("it is cut")
+            raise ValueError("it is truncated")
         with destination.open("wb") as file:
             file.write(header)
             file.truncate(size)
@@ -104,7 +104,7 @@ def fetch_header(store: Store, key: str, destination: Path, size: int) -> None:
 def fetch_dataset(store: Store, database: Database, dataset_id: str, destination: Path) -> None:
     """Copy a dataset's rows to `destination`. Raises Corrupt, NoResultFound, OSError.
 
-    Of a built-in set that is corrupt, the row says so from then on.
+    If a built-in dataset is corrupt, its row is marked as damaged.
     """
     tried = ""
     while True:
@@ -117,16 +117,16 @@ def fetch_dataset(store: Store, database: Database, dataset_id: str, destination
                 with database.writing() as tx:
                     datasets.mark_damaged(tx, dataset_id, blob.key)
                 raise
-            # Somebody may be putting them back, elsewhere, just now.
+            # The rows may just have been restored under another key.
             tried = blob.key
 
 
 def checked(
     store: Store, key: str, sha256: str | None = None, start: int = 0, stop: int | None = None
 ) -> Iterator[bytes]:
-    """Yield a stored file, or a stretch of it, in pieces.
+    """Yield the bytes of a stored file from `start` to `stop`, in pieces.
 
-    Raises Corrupt, at the end where `sha256` is given and differs; OSError.
+    Raises OSError, and Corrupt: at the end, if `sha256` is given and differs.
     """
     digest = hashlib.sha256()
     try:
@@ -134,14 +134,14 @@ def checked(
             digest.update(piece)
             yield piece
     except FileNotFoundError as error:
-        raise Corrupt(f"{key}: it is gone") from error
+        raise Corrupt(f"{key}: the file is missing") from error
     except OSError as error:
         if error.errno not in DAMAGE:
             raise
         try:
             store.check()
         except OSError as failing:
-            # A disk that fails as a whole has lost nothing yet.
+            # If the whole disk fails, the file may still be intact.
             if failing.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise OSError(errno.ENODEV, failing.strerror) from error
         raise Corrupt(f"{key}: {error.strerror}") from error

@@ -1,5 +1,6 @@
-"""One installation that all tests of the API share, one of their own for those that count, and one that has trained."""
+"""One installation that all tests of the API share, one of their own for those that count, and some that trained."""
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
@@ -73,6 +74,35 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trained]:
             job = client.get(f"/v1/jobs/{job_id}").json()
             assert job["state"] == "succeeded", job["error"]
         yield Trained(house, client, **jobs)
+
+
+@dataclass
+class Ended:
+    """A job that ended well, the only one of an installation that nobody has open. Tests copy the folder."""
+
+    folder: Path
+    job_id: str
+
+
+@pytest.fixture(scope="session")
+def ended(tmp_path_factory: pytest.TempPathFactory) -> Ended:
+    """Of a linear classifier on iris: two checkpoints at least, none of which was deleted."""
+    folder = tmp_path_factory.mktemp("ended") / "data"
+    spec = kit.spec("linear", "iris", hyperparameters={"epochs": 3}, checkpoints={"every_steps": 5, "keep_last": 5})
+    with kit.installation(folder) as house, house.client() as client:
+        job_id = kit.submit(client, spec)
+        kit.train(house.settings)
+        job = client.get(f"/v1/jobs/{job_id}").json()
+        assert job["state"] == "succeeded", job["error"]
+        assert len(client.get(f"/v1/jobs/{job_id}/checkpoints").json()["data"]) >= 2
+    return Ended(folder, job_id)
+
+
+@pytest.fixture
+def after(ended: Ended, tmp_path: Path) -> Iterator[Installation]:
+    """An installation of a test's own in which the job `ended` has ended, to do anything with."""
+    with kit.installation(Path(shutil.copytree(ended.folder, tmp_path / "after"))) as own:
+        yield own
 
 
 @pytest.fixture

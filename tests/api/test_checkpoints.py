@@ -13,19 +13,22 @@ from sqlalchemy import update
 from models.records import checkpoints
 from models.records.tables import Checkpoint
 from models.storage.store import Store, fetch, open_store
-from tests.api import kit
+from tests.api.conftest import Ended
 from tests.api.kit import Installation
 
 FLOWER = {f"{part} {side} (cm)": 1.0 for part in ("sepal", "petal") for side in ("length", "width")}
 FETCH = "api.routes.checkpoints.fetch"
-LEARNING = {"hyperparameters": {"epochs": 4}, "checkpoints": {"every_steps": 5, "keep_last": 5}}
 
 
 @pytest.fixture
-def job_id(house: Installation, client: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> str:
-    """A job with two checkpoints, the first of which is the best until someone begins to copy it."""
-    job_id = kit.submit(client, kit.spec("linear", "iris", **LEARNING))
-    kit.train(house.settings)
+def house(after: Installation) -> Installation:
+    return after
+
+
+@pytest.fixture
+def job_id(house: Installation, client: httpx.Client, ended: Ended, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A job with several checkpoints, the first of which is the best until someone begins to copy it."""
+    job_id = ended.job_id
     first = client.get(f"/v1/jobs/{job_id}/checkpoints").json()["data"][0]["id"]
     with house.database.writing() as tx:
         tx.execute(update(Checkpoint).where(Checkpoint.id == first).values(score=-1.0))

@@ -18,6 +18,7 @@ from models.data import intake
 from models.records import datasets
 from models.settings import Timing
 from tests.api import kit
+from tests.api.conftest import Ended
 from tests.api.kit import Installation
 
 CSV = b"length,kind\n" + b"".join(b"%d,%s\n" % (n, b"ab"[n % 2 : n % 2 + 1]) for n in range(40))
@@ -135,11 +136,10 @@ def test_a_built_in_set_that_a_worker_found_damaged_is_written_down_again_at_onc
     assert client.get(f"/v1/jobs/{again}").json()["state"] == "succeeded"
 
 
-def test_a_built_in_set_that_is_damaged_hinders_no_export(house: Installation, client: httpx.Client) -> None:
-    job_id = submit(client, {"id": "iris"})
-    kit.train(house.settings)
-    same_length(*put_away(house))
-    answer = client.get(f"/v1/jobs/{job_id}/checkpoints/last/export?format=bundle")
+def test_a_built_in_set_that_is_damaged_hinders_no_export(ended: Ended, after: Installation) -> None:
+    same_length(*put_away(after))
+    with after.client() as client:
+        answer = client.get(f"/v1/jobs/{ended.job_id}/checkpoints/last/export?format=bundle")
     assert answer.status_code == 200, answer.text
 
 
@@ -195,14 +195,13 @@ def test_a_dataset_that_is_deleted_while_its_rows_are_put_back(
 
 
 def test_a_child_that_finds_no_room(
-    house: Installation, client: httpx.Client, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ended: Ended, after: Installation, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    job_id = submit(client, kit.upload(client, "leaves.csv", CSV))
-    kit.train(house.settings)
     child = tmp_path / "child"
     child.write_text(f"#!/bin/sh\nexit {full_disk.EXIT}\n")
     child.chmod(0o700)
     monkeypatch.setattr(sys, "executable", str(child))
-    kit.problem(client.post("/v1/datasets", files={"file": ("more.csv", CSV + b"40,a\n")}), 507, "storage_full")
-    export = client.get(f"/v1/jobs/{job_id}/checkpoints/last/export?format=bundle")
+    with after.client() as client:
+        kit.problem(client.post("/v1/datasets", files={"file": ("more.csv", CSV + b"40,a\n")}), 507, "storage_full")
+        export = client.get(f"/v1/jobs/{ended.job_id}/checkpoints/last/export?format=bundle")
     kit.problem(export, 507, "storage_full")

@@ -19,7 +19,7 @@ import torch
 import api.routes.exports
 from athanor import bundle
 from athanor.contract import CheckpointFile, Column
-from models.parts.architecture import ARCHITECTURES, COUNTED
+from models.parts.architecture import ARCHITECTURES
 from models.parts.architectures.linear import Linear
 from models.parts.inputs import only
 from models.planning.spec import JobSpec
@@ -30,7 +30,7 @@ from models.serving.exports.process import SUFFIXES
 from models.serving.prediction import Predictor
 from models.settings import Limits
 from models.storage.store import fetch, open_store
-from tests import factories
+from tests import factories, small
 from tests.api import kit
 from tests.api.conftest import REVIEWS, Trained
 from tests.api.kit import Installation
@@ -145,7 +145,7 @@ def every(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[httpx.Clie
                 dataset = tagged if "word" in part.levels else texts
                 if part.levels == {"token"}:
                     choice = {"context": 9}
-            chosen = {} if part.recipe is COUNTED else STEPS
+            chosen = STEPS if small.descends(part) else {}
             wanted = kit.spec(kind, dataset, architecture=SMALL.get(kind, {}), choice=choice, **chosen)
             made[kind] = kit.submit(client, wanted)
         _train(house, tmp_path_factory.mktemp("trained-at-home"))

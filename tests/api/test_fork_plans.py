@@ -11,14 +11,19 @@ from api.patches import merge
 from athanor.contract import MAX_BATCH
 from models.storage.folder import FolderStore
 from tests.api import kit
+from tests.api.conftest import Ended
 from tests.api.kit import Installation
 
 
-def trained(house: Installation, client: httpx.Client) -> str:
+@pytest.fixture
+def house(after: Installation) -> Installation:
+    return after
+
+
+@pytest.fixture
+def parent(ended: Ended) -> str:
     """The id of a job to fork."""
-    job_id = kit.submit(client, kit.spec("linear", "iris", hyperparameters={"epochs": 3}))
-    kit.train(house.settings)
-    return job_id
+    return ended.job_id
 
 
 def fork(client: httpx.Client, job_id: str, hyperparameters: dict[str, Any]) -> dict[str, Any]:
@@ -29,9 +34,8 @@ def fork(client: httpx.Client, job_id: str, hyperparameters: dict[str, Any]) -> 
 
 
 def test_a_plan_reads_the_header_of_the_weights_alone(
-    house: Installation, client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+    parent: str, client: httpx.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    parent = trained(house, client)
     read, fetched = FolderStore.read, 0
 
     def counting(store: FolderStore, key: str, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
@@ -54,35 +58,36 @@ def test_a_plan_reads_the_header_of_the_weights_alone(
 
 
 @pytest.mark.parametrize("damage", ["cut", "blank", "gone"])
-def test_a_plan_of_a_broken_checkpoint(damage: str, house: Installation, client: httpx.Client) -> None:
-    parent = trained(house, client)
+def test_a_broken_checkpoint_is_no_start(damage: str, parent: str, house: Installation, client: httpx.Client) -> None:
     best = client.get(f"/v1/jobs/{parent}/checkpoints/best").json()
     (file,) = house.settings.data.glob(f"store/jobs/{parent}/*/step-{best['step']}/weights.safetensors")
     whole = file.read_bytes()
     file.write_bytes({"cut": whole[:-1], "blank": bytes(len(whole)), "gone": b""}[damage])
     if damage == "gone":
         file.unlink()
-    answer = client.post(f"/v1/jobs/{parent}/fork", params={"validate_only": True}, json={})
-    kit.problem(answer, 409, "corrupt_checkpoint")
+    for plan in (True, False):
+        answer = client.post(f"/v1/jobs/{parent}/fork", params={"validate_only": plan}, json={})
+        kit.problem(answer, 409, "corrupt_checkpoint")
 
 
-def test_a_fork_patches_what_was_said_and_the_rest_follows_anew(house: Installation, client: httpx.Client) -> None:
-    parent = client.get(f"/v1/jobs/{trained(house, client)}").json()
-    assert parent["submitted"]["architecture"] == {"kind": "linear"}
-    assert "optimizer" not in parent["submitted"]["hyperparameters"] and parent["spec"]["hyperparameters"]["optimizer"]
+def test_a_fork_patches_what_was_said_and_the_rest_follows_anew(
+    parent: str, house: Installation, client: httpx.Client
+) -> None:
+    before = client.get(f"/v1/jobs/{parent}").json()
+    assert before["submitted"]["architecture"] == {"kind": "linear"}
+    assert "optimizer" not in before["submitted"]["hyperparameters"] and before["spec"]["hyperparameters"]["optimizer"]
     change = {"optimizer": {"kind": "gd", "lr": 0.1}}
-    job = fork(client, parent["id"], change)
-    assert job["submitted"] == merge(parent["submitted"], {"hyperparameters": change})
+    job = fork(client, parent, change)
+    assert job["submitted"] == merge(before["submitted"], {"hyperparameters": change})
     # All rows at once, which is the optimizer's own doing; with another one it is no more.
     assert job["spec"]["hyperparameters"]["batch_size"] == MAX_BATCH
     kit.train(house.settings)
     again = fork(client, job["id"], {"optimizer": {"kind": "adam"}})
-    assert again["spec"]["hyperparameters"]["batch_size"] == parent["spec"]["hyperparameters"]["batch_size"]
+    assert again["spec"]["hyperparameters"]["batch_size"] == before["spec"]["hyperparameters"]["batch_size"]
 
 
-def test_a_plan_warns_of_what_would_pass_unnoticed(house: Installation, client: httpx.Client) -> None:
+def test_a_plan_warns_of_what_would_pass_unnoticed(parent: str, client: httpx.Client) -> None:
     """A test with rows that the parent knows, and a batch size that is not used."""
-    parent = trained(house, client)
 
     def warnings(path: str, body: dict[str, Any]) -> list[str]:
         answer = client.post(path, params={"validate_only": True}, json=body)

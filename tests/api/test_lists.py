@@ -83,7 +83,27 @@ def test_jobs_by_tag(client: httpx.Client) -> None:
     assert pages(client, "/v1/jobs", limit=5, tag=["color:red", "n:1"]) == [[red[1]]]
     assert pages(client, "/v1/jobs", limit=5, tag=["n:1", "color:red"]) == [[red[1]]]
     assert pages(client, "/v1/jobs", limit=5, tag=["color:blue", "color:red"]) == [[]]
-    kit.problem(client.get("/v1/jobs", params={"tag": ["n:1", "color"]}), 422, "invalid")
+    found = kit.fault(client.get("/v1/jobs", params={"tag": ["n:1", "color"]}), "?tag", "wrong_tag")
+    assert found["message"] == "'color' has no colon; write it as tag=name:value"
+
+
+@pytest.mark.parametrize("path", ["jobs", "datasets", "workers", "jobs/{job}/checkpoints", "jobs/{job}/events"])
+def test_a_cursor_that_is_none_is_refused(client: httpx.Client, path: str) -> None:
+    where = "/v1/" + path.format(job=kit.submit(client))
+    others = ("job_" + "0" * 31, "job_" + "G" * 32, new_id("ev"), "zzz", "a" * 300)
+    for cursor in others:
+        found = kit.fault(client.get(where, params={"after": cursor}), "?after")
+        assert len(found["message"]) < 150
+    # A cursor whose row has gone is still one.
+    kinds = {"jobs": "job", "datasets": "ds", "workers": "wrk", "checkpoints": "ckpt"}
+    if kind := kinds.get(path.rpartition("/")[2]):
+        assert client.get(where, params={"after": new_id(kind)}).status_code == 200
+
+
+def test_a_built_in_dataset_is_a_cursor(client: httpx.Client) -> None:
+    for name in ("iris", "wine", "digits"):
+        client.get(f"/v1/datasets/{name}")
+    assert pages(client, "/v1/datasets", limit=1) == [["digits"], ["wine"], ["iris"]]
 
 
 def test_datasets(client: httpx.Client) -> None:

@@ -18,7 +18,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from api.app import app
-from models.parts.architecture import ARCHITECTURES, COUNTED
+from models.parts.architecture import ARCHITECTURES
+from tests import small
 from tests.api import kit
 from tests.api.conftest import REVIEWS
 
@@ -118,7 +119,7 @@ def _submit(to: Driver, path: str) -> list[httpx.Response]:
     rows = "".join(f"{text},{at},{label}\n" for at, (text, label) in enumerate(csv.reader(REVIEWS.splitlines()[1:])))
     mixed = kit.upload(to.client, "mixed.csv", f"text,number,label\n{rows}".encode())["id"]
     for part in ARCHITECTURES:
-        chosen = {} if part.recipe is COUNTED else {"hyperparameters": {"steps": 2}}
+        chosen = {"hyperparameters": {"steps": 2}} if small.descends(part) else {}
         dataset = "digits" if "image" in part.accepts else to.texts if "text" in part.accepts else "iris"
         dataset = mixed if len(part.model_validate({}).inputs) > 1 else dataset
         choice = {"context": 9} if part.levels == {"token"} else {}

@@ -42,6 +42,12 @@ def test_rows_of_a_table(trained: Trained) -> None:
     assert found[0] == found[2]
 
 
+def test_a_row_may_have_its_target(trained: Trained) -> None:
+    alone = ask(trained, trained.table, [FLOWER]).json()
+    for said in ("setosa", None, 3, ["no label"]):
+        assert ask(trained, trained.table, [FLOWER | {"target": said}]).json() == alone
+
+
 def test_images(trained: Trained) -> None:
     assert len(labels(ask(trained, trained.image, [[[0] * 8] * 8, [255] * 64]), 10)) == 2
 
@@ -126,8 +132,9 @@ def test_a_row_does_not_depend_on_its_neighbors(trained: Trained) -> None:
 @pytest.mark.parametrize(
     ("job", "rows", "pointer"),
     [
-        ("table", [FLOWER, FLOWER | {"petal width (cm)": "wide"}], "/rows/1"),
-        ("table", [FLOWER, FLOWER, FLOWER | {"petal width (cm)": True}], "/rows/2"),
+        ("table", [FLOWER, FLOWER | {"petal width (cm)": "wide"}], "/rows/1/petal width (cm)"),
+        ("table", [FLOWER, FLOWER, FLOWER | {"petal width (cm)": True}], "/rows/2/petal width (cm)"),
+        ("table", [FLOWER | {"petal width (cm)": 1e300}], "/rows/0/petal width (cm)"),
         ("table", [FLOWER, FLOWER | {"color": 1}], "/rows/1/color"),
         ("table", [FLOWER, [5.1, 3.5, 1.4, 0.2]], "/rows/1"),
         ("table", [3], "/rows/0"),

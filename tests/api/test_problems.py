@@ -71,6 +71,14 @@ def test_pointers(api: httpx.Client, path: str, value: Any, pointer: str, code: 
         ("hyperparameters.seed", [1], "should be a whole number"),
         ("architecture.dropout", "x", "should be a number"),
         ("architecture.dropout", [], "should be a number"),
+        ("architecture.dropout", False, "should be a number, not false"),
+        ("hyperparameters.epochs", True, "should be a whole number, not true"),
+        ("architecture.hidden", [8, True], "should be a whole number, not true"),
+        ("architecture.hidden", [8, None], "should be a whole number, not null"),
+        ("architecture", None, "should be an object, not null"),
+        ("hyperparameters", None, "cannot be null; leave it out for the default"),
+        ("hyperparameters.precision", None, "cannot be null; leave it out for the default"),
+        ("dataset.split", None, "cannot be null; leave it out for the default"),
         ("hyperparameters.decay_biases", "x", "should be true or false"),
         ("hyperparameters.decay_biases", [], "should be true or false"),
         ("hyperparameters.optimizer", {"kind": "adam", "lr": -1}, "lr is -1; it must be above 0"),
@@ -122,6 +130,20 @@ def test_what_a_parameter_was_meant_to_be(
     api: httpx.Client, query: str, pointer: str, code: str, suggestion: str | None
 ) -> None:
     assert kit.fault(api.get(query), pointer, code).get("suggestion") == suggestion
+
+
+def test_a_member_of_a_union_is_no_place(api: httpx.Client) -> None:
+    for blocks, place in (("x", "blocks"), (["x"], "blocks/0")):
+        body = kit.spec("resnet", "digits", architecture={"blocks": blocks})
+        found = kit.problem(api.post("/v1/jobs", json=body), 422)["errors"]
+        assert (
+            f"/architecture/{place}"
+            in {each["pointer"] for each in found}
+            <= {
+                "/architecture/blocks",
+                "/architecture/blocks/0",
+            }
+        )
 
 
 def test_what_was_said_is_cut(api: httpx.Client) -> None:

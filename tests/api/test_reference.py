@@ -23,6 +23,16 @@ def test_every_field_and_every_part_is_on_the_page() -> None:
     assert "| `dropout` | number ≥ 0, < 1 | `0.5` | probability that a pooled feature is zeroed in training |" in page
 
 
+def test_null_is_shown_as_a_default_only_where_it_is_one() -> None:
+    page = reference.page()
+    defaults = dict(re.findall(r"^\| `(\w+)` \|.*\| ([^|]*) \| [^|]* \|$", page.split("## Fork")[0], re.MULTILINE))
+    # What the recipe of an architecture fills in: see models/planning/resolve.py.
+    for name in ("epochs", "batch_size", "optimizer", "schedule", "clip_norm"):
+        assert defaults[name] == "the architecture's", name
+    assert (defaults["loss"], defaults["task"], defaults["context"]) == ("–", "–", "–")
+    assert (defaults["ema"], defaults["swa"], defaults["clip_value"]) == ("`null`",) * 3
+
+
 def test_every_field_has_a_description() -> None:
     rows = re.findall(r"^\| `(\w+)` \|.*\| (.*) \|$", reference.page(), re.MULTILINE)
     assert [name for name, said in rows if not said] == []

@@ -300,7 +300,7 @@ def test_interrupting_watch_leaves_the_job_alone(stub: Stub, monkeypatch: pytest
 def test_pull_export_and_upload(stub: Stub, tmp_path: Path) -> None:
     stub.on("GET", "/v1/jobs/job_1", as_json(a_job()))
     stub.on("GET", "/v1/jobs/job_1/checkpoints/last/weights", weights(b"abc"))
-    result = _run(stub, "pull", "job_1", "w.safetensors", "--which", "last", "--json")
+    result = _run(stub, "pull", "job_1", "w.safetensors", "--checkpoint", "last", "--json")
     assert json.loads(result.stdout)["bytes"] == 3
     assert (tmp_path / "w.safetensors").read_bytes() == b"abc"
     stub.on("GET", "/v1/jobs/job_1/checkpoints/best/export", weights(b"zip"))

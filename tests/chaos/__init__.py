@@ -1,1 +1,1 @@
-"""Everything that can die, killed: at every named point, at random, and with the rules broken on purpose."""
+"""Chaos tests: kills at every named point, kills at random, and rules of the code broken on purpose."""

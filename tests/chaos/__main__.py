@@ -1,4 +1,4 @@
-"""`python -m tests.chaos`: random kills of everything, in both shapes of the service; 1 where anything broke."""
+"""`python -m tests.chaos`: random kills in both modes of the service. The exit code is 1 if an invariant is broken."""
 
 import argparse
 import tempfile
@@ -11,7 +11,7 @@ from tests.chaos.storm import Report, Storm
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="make chaos", description=__doc__)
-    parser.add_argument("--kills", type=int, default=20, help="of each mode")
+    parser.add_argument("--kills", type=int, default=20, help="number of kills in each mode")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument(
         "--mode", choices=["embedded", "production"], action="append", help="default: one, then the other"
@@ -36,7 +36,7 @@ def main() -> int:
 
 
 def tell(report: Report) -> None:
-    """Who died so far, and what it came to."""
+    """Print the kills so far, and the jobs, attempts and points."""
     told = ", ".join(f"{count} {victim}" for victim, count in sorted(report.kills.items()))
     made = f"{report.jobs} jobs in {report.attempts} attempts, {report.points:,} points"
     print(f"{report.mode}, seed {report.seed}: {report.kills.total()} kills ({told})")
@@ -44,7 +44,7 @@ def tell(report: Report) -> None:
 
 
 def keep(report: Report) -> None:
-    """Write the figures down, and into the documentation."""
+    """Write the figures to benchmarks/results and to the documentation."""
     result.write(f"chaos_{report.mode}", {**vars(report), "kills": dict(report.kills)})
     pages.rewrite()
 

@@ -1,7 +1,7 @@
-"""Crash points by name: where in the code, and what happens there once the point is armed.
+"""Crash points: each has a name, a place in the code, and an action that runs there once.
 
-No line of the product knows of them. A process started through launch.py has the functions below wrapped; a point is
-armed by a file of its name, and whoever removes that file first is the one it happens to.
+The code of the service does not contain them: launch.py starts a process and wraps the functions below. A file with the
+name of a point arms it. The first process at the point removes the file and runs the action.
 """
 
 import errno
@@ -34,7 +34,7 @@ class Failpoint:
     action: Callable[[], None]
     story: str
     passes: int = 0
-    """How often a process passes it first: what a resume does is seen only once there is a checkpoint."""
+    """How often a process passes the point before the action runs. A resume needs a checkpoint first."""
 
 
 def kill() -> None:
@@ -46,7 +46,7 @@ def fill_disk() -> NoReturn:
 
 
 def fill_disk_of_tensors() -> NoReturn:
-    """As the library says it, which has an error of its own."""
+    """Raise the error that safetensors raises for a full disk."""
     raise SafetensorError(f"Error while serializing: I/O error: {os.strerror(errno.ENOSPC)} (os error {errno.ENOSPC})")
 
 
@@ -71,7 +71,7 @@ POINTS: dict[str, Failpoint] = {
         3, "api", "models.broker:Broker.ring", "before", kill, "the API, after the commit, before it rings"
     ),
     "claim-before": Failpoint(
-        5, "worker", f"{JOBS}:claim", "before", kill, "a worker that was rung for, before it claims"
+        5, "worker", f"{JOBS}:claim", "before", kill, "a worker that got a ring, before it claims"
     ),
     "claim-before-commit": Failpoint(
         5, "worker", f"{JOBS}:claim", "after", kill, "a worker, before its claim is committed"
@@ -91,7 +91,7 @@ POINTS: dict[str, Failpoint] = {
         8, "trainer", "worker.training.device:prepare", "before", kill, "a trainer that builds its parts"
     ),
     "begin-before-commit": Failpoint(
-        8, "worker", f"{JOBS}:begin", "after", kill, "a worker, before it has noted that the job runs"
+        8, "worker", f"{JOBS}:begin", "after", kill, "a worker, before the job is committed as running"
     ),
     "trainer-steps": Failpoint(
         9, "trainer", "worker.training.loop:step", "before", kill, "a trainer between checkpoints", 60
@@ -100,7 +100,7 @@ POINTS: dict[str, Failpoint] = {
         10, "trainer", f"{SNAPSHOT}:save_file", "after", kill, "a trainer in the middle of a checkpoint", 3
     ),
     "snapshot-before-telling": Failpoint(
-        10, "trainer", f"{SNAPSHOT}:write", "after", kill, "a trainer with a whole checkpoint, before it says so", 1
+        10, "trainer", f"{SNAPSHOT}:write", "after", kill, "a trainer with a whole checkpoint, before it sends it", 1
     ),
     "store-before-commit": Failpoint(
         11, "worker", f"{JOBS}:commit_checkpoint", "before", kill, "a worker with stored files, before their row", 1
@@ -122,7 +122,7 @@ POINTS: dict[str, Failpoint] = {
     ),
     "beat": Failpoint(13, "worker", f"{JOBS}:beat", "before", kill, "a worker that keeps its lease"),
     "data-worker": Failpoint(
-        14, "trainer", "worker.training.loader:_Sent.__getitem__", "before", kill, "a process that makes batches", 30
+        14, "trainer", "worker.training.loader:_Sent.__getitem__", "before", kill, "a data worker", 30
     ),
     "succeed-before-commit": Failpoint(
         19, "worker", f"{JOBS}:succeed", "after", kill, "a worker, before the end of a job is committed"
@@ -136,7 +136,7 @@ POINTS: dict[str, Failpoint] = {
         "a worker, after the end of a job",
     ),
     "reap-before-commit": Failpoint(
-        21, "worker", f"{JOBS}:reap", "after", kill, "a worker that reaps, before that is committed"
+        21, "worker", f"{JOBS}:reap", "after", kill, "a worker that reaps, before it commits"
     ),
     "disk-full-in-the-trainer": Failpoint(
         24,
@@ -144,7 +144,7 @@ POINTS: dict[str, Failpoint] = {
         f"{SNAPSHOT}:save_file",
         "before",
         fill_disk_of_tensors,
-        "no room for a checkpoint in the trainer's folder",
+        "the disk of the trainer's folder is full at a checkpoint",
         3,
     ),
     "sync-fails-in-the-trainer": Failpoint(
@@ -159,34 +159,39 @@ POINTS: dict[str, Failpoint] = {
         "worker.supervision.report:Report._store",
         "before",
         fill_disk,
-        "no room for a checkpoint in the store",
+        "the store's disk is full at a checkpoint",
         1,
     ),
     "retire-before-forget": Failpoint(
-        26, "worker", "models.records.checkpoints:forget", "before", kill, "a worker between old bytes and their row"
+        26,
+        "worker",
+        "models.records.checkpoints:forget",
+        "before",
+        kill,
+        "a worker that has deleted old files but not their row",
     ),
 }
 
 
 def arm(folder: Path, name: str) -> None:
-    """Let the point happen once, to whichever process has passed it often enough first."""
+    """Run the point's action once, in the first process that has passed the point often enough."""
     (folder / name).touch()
 
 
 def is_armed(folder: Path, name: str) -> bool:
-    """Whether it has not happened yet."""
+    """Whether the point's action has not run yet."""
     return (folder / name).exists()
 
 
 def install(folder: Path, process: Process) -> None:
-    """Wrap the functions of this process's points."""
+    """Wrap the functions of all points of this kind of process."""
     for name, point in POINTS.items():
         if point.process == process:
             _wrap(folder / name, point)
 
 
 def find(point: Failpoint) -> tuple[Any, str]:
-    """The module or class in which a point's function is, and its name there."""
+    """The module or class that holds a point's function, and the function's name in it."""
     module, _, path = point.target.partition(":")
     owner: Any = importlib.import_module(module)
     *classes, name = path.split(".")
@@ -217,7 +222,7 @@ def _wrap(armed: Path, point: Failpoint) -> None:
 
 def _happen(armed: Path, point: Failpoint) -> None:
     try:
-        # Of several processes at the same point, one removes the file.
+        # If several processes are at the point, only one can remove the file.
         os.unlink(armed)
     except FileNotFoundError:
         return

@@ -1,4 +1,4 @@
-"""A service under attack: API and worker as processes of their own, started again when they die."""
+"""A service under test: API and workers in processes of their own, which are started again when they die."""
 
 import os
 import signal
@@ -28,17 +28,17 @@ Mode = Literal["embedded", "production"]
 ROOT = Path(__file__).parents[2]
 PATIENCE = 180.0
 LAST = 60.0
-"""Seconds a process that was told to stop may take."""
+"""Seconds that a process may take to stop."""
 
 QUICK = {"HEARTBEAT": "0.5", "LEASE": "3", "SWEEP": "0.5", "RING_AGAIN": "2", "STOP_GRACE": "10", "NO_ROOM": "1"}
-"""Seconds, shorter than in life: a lease is a tenth of it."""
+"""Settings in seconds, shorter than the defaults: a lease takes a tenth of its default."""
 
 
 class Fleet:
-    """One API and some workers, with SQLite and no broker or with PostgreSQL, Redis and Celery.
+    """One API and some workers, with SQLite and no broker, or with PostgreSQL, Redis and Celery.
 
-    Their clock may be `clock` seconds ahead, and their trainers rest for `pace` seconds before each step; instead of
-    trainers there may be mimes.
+    The workers' clock is `clock` seconds ahead, and trainers wait `pace` seconds before each step. With `mime`, the
+    workers start mimes in place of trainers (see mime.py).
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class Fleet:
 
     @contextmanager
     def opened(self) -> Iterator[tuple[Database, Store]]:
-        """The database and the store, behind the service's back."""
+        """The database and the store, opened directly and not through the API."""
         database = Database(self.settings.database)
         try:
             yield database, open_store(self.settings, database)
@@ -106,7 +106,7 @@ class Fleet:
             database.close()
 
     def ask(self, question: Callable[[Client], T]) -> T:
-        """An answer, asked for again while whoever should give it is dead."""
+        """Ask the API, and repeat the question while the API does not answer."""
         until = time.monotonic() + PATIENCE
         while True:
             try:
@@ -117,7 +117,7 @@ class Fleet:
                 time.sleep(0.1)
 
     def finish(self, job_id: str) -> Job:
-        """The job once it has ended."""
+        """Wait for the end of a job. Returns the job."""
         until = time.monotonic() + PATIENCE
         while not (job := self.ask(lambda client: client.job(job_id))).is_terminal:
             assert time.monotonic() < until, f"{job_id} is {job.state} after {PATIENCE} s: {self.log()}"
@@ -125,7 +125,7 @@ class Fleet:
         return job
 
     def trainers(self) -> list[psutil.Process]:
-        """Every trainer; the processes that make its batches are forked from it, and are none."""
+        """Every trainer. The data workers that a trainer forks do not count."""
         found: list[psutil.Process] = []
         for pid in self._leaders():
             with suppress(psutil.NoSuchProcess):
@@ -141,23 +141,23 @@ class Fleet:
         return psutil.Process(processes[0]["pid"])
 
     def kill(self, name: str) -> None:
-        """SIGKILL to the process called `api` or `worker`."""
+        """Send SIGKILL to the process `api` or `worker`."""
         with suppress(KeyError):
             self.processes[name].send_signal(signal.SIGKILL)
 
     def drain(self) -> None:
-        """SIGTERM to a worker, as before an upgrade; it is started again."""
+        """Send SIGTERM to a worker, as before an upgrade. It is started again."""
         self.processes["worker"].terminate()
 
     @contextmanager
     def dark(self) -> Iterator[None]:
-        """Everything killed, and nothing started again before the end of the block."""
+        """Kill everything. Nothing is started again before the end of the block."""
         with self._lock:
             self._kill_everything()
             yield
 
     def kill_everything(self) -> None:
-        """As when the power goes: nobody is left to notice."""
+        """Kill everything at once, as in a power cut."""
         with self.dark():
             pass
 
@@ -171,13 +171,13 @@ class Fleet:
             process.wait()
 
     def survivors(self) -> list[str]:
-        """Processes of this service, whoever their parent is by now: none once it is closed."""
+        """All processes of this service, including orphans. After the service is closed there must be none."""
         return [f"{pid}: {' '.join(command)}" for pid, command in self._alive()]
 
     def surplus(self, patience: float = 5.0) -> list[int]:
-        """Trainers, whoever their parent is by now, if for `patience` seconds there are more than anyone may have.
+        """The trainers, including orphans, if there are too many of them for `patience` seconds; else none.
 
-        That is one at work and one spare for each slot. The processes that make their batches do not count.
+        Each slot may have two: one that trains and one that waits. Data workers do not count.
         """
         until = time.monotonic() + patience
         while len(found := self._leaders()) > 2 * self.slots * self.workers:
@@ -195,7 +195,7 @@ class Fleet:
         return found
 
     def _alive(self) -> Iterator[tuple[int, list[str]]]:
-        """Number and command of each process of this service."""
+        """The process id and the command of each process of this service."""
         for process in psutil.process_iter(["pid", "cmdline", "status"]):
             with suppress(psutil.Error):
                 if process.info["status"] != psutil.STATUS_ZOMBIE and process.environ().get("CHAOS") == str(self.armed):
@@ -243,7 +243,7 @@ class Fleet:
 
 
 def _ends(process: subprocess.Popen[bytes]) -> bool:
-    """Whether it stops by itself."""
+    """Whether a process stops within LAST seconds. Otherwise it is killed."""
     try:
         process.wait(LAST)
     except subprocess.TimeoutExpired:

@@ -1,4 +1,4 @@
-"""What must hold after everything has died: read from the tables and the store, without the code that wrote them."""
+"""The invariants that must hold after kills. They are read directly from the tables and the store."""
 
 import hashlib
 import math
@@ -18,22 +18,22 @@ from tests.models.records.test_job_life import MAY_FOLLOW
 from tests.rows import moves
 
 CLOCKED = "samples_per_second"
-"""The one series that a clock makes."""
+"""The only series that depends on a clock."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a job left behind, bit for bit."""
+    """The results of a job, bit for bit."""
 
     files: dict[str, str]
-    """sha256 of each file of the last checkpoint: weights, average, optimizer, generators."""
+    """SHA-256 of each file of the last checkpoint: weights, average, optimizer, generators."""
 
     series: dict[str, tuple[list[int], list[str]]]
     """Steps, and values as hexadecimal."""
 
 
 def outcome(client: Client, job_id: str) -> Outcome:
-    """Of a job that has succeeded."""
+    """The outcome of a job that has succeeded."""
     last = client.checkpoint(job_id, "last")
     series = client.metrics(job_id).series
     return Outcome(
@@ -47,7 +47,7 @@ def outcome(client: Client, job_id: str) -> Outcome:
 
 
 def violations(fleet: Fleet, calm: dict[str, Outcome]) -> list[str]:
-    """What is wrong with the jobs in `calm`, each beside the outcome of its undisturbed twin."""
+    """The broken invariants of the jobs in `calm`, which maps a job to the outcome of an undisturbed equal job."""
     found: list[str] = []
     with fleet.opened() as (database, store), database.reading() as tx:
         for job_id, expected in calm.items():
@@ -59,7 +59,7 @@ def violations(fleet: Fleet, calm: dict[str, Outcome]) -> list[str]:
             for chunks in _series(tx.scalars(select(Chunk).where(Chunk.job_id == job_id)).all()).values():
                 steps = [step for chunk in chunks for step in unpack(chunk.packed).steps.tolist()]
                 if steps != sorted(set(steps)):
-                    found.append(f"I5 {job_id}: {chunks[0].series} has steps twice or out of order")
+                    found.append(f"I5 {job_id}: {chunks[0].series} has repeated or unordered steps")
             rows = tx.scalars(select(Checkpoint).where(Checkpoint.job_id == job_id)).all()
             for row in rows:
                 for file in row.files:
@@ -82,10 +82,10 @@ def violations(fleet: Fleet, calm: dict[str, Outcome]) -> list[str]:
 
 
 def wrong_life(tx: Session, job: Job) -> list[str]:
-    """I2, I3, I4, I8 and I10 in what the tables say of a job that has succeeded."""
+    """I2, I3, I4, I8 and I10 in the rows of a job that has succeeded."""
     events = tx.scalars(select(Event).where(Event.job_id == job.id).order_by(Event.seq)).all()
     attempts = {row.attempt: row for row in tx.scalars(select(Attempt).where(Attempt.job_id == job.id))}
-    found = [*_wrong_moves(moves(tx, job.id)), *_wrong_voices(events), *_endless_losses(events)]
+    found = [*_wrong_moves(moves(tx, job.id)), *_wrong_events(events), *_endless_losses(events)]
     if attempts.keys() != set(range(1, job.attempt + 1)):
         found.append(("I3", f"attempts {sorted(attempts)}, and it is at {job.attempt}"))
     for row in tx.scalars(select(Checkpoint).where(Checkpoint.job_id == job.id)):
@@ -108,27 +108,27 @@ def _wrong_moves(path: list[dict[str, Any]]) -> list[tuple[str, str]]:
         if to == State.STARTING and move["attempt"] != attempt + 1:
             found.append(("I3", f"attempt {move['attempt']} after {attempt}"))
         if to != State.STARTING and move["attempt"] != attempt:
-            found.append(("I4", f"{from_} → {to} by attempt {move['attempt']} in the days of {attempt}"))
+            found.append(("I4", f"{from_} → {to} by attempt {move['attempt']} during attempt {attempt}"))
         state, attempt = to, move["attempt"]
     if (ends := sum(State(move["to"]).is_terminal for move in path)) != 1:
         found.append(("I8", f"{ends} ends"))
     return found
 
 
-def _wrong_voices(events: Sequence[Event]) -> list[tuple[str, str]]:
-    """I4: checkpoints, warnings and log lines of an attempt that was over, or had not begun."""
+def _wrong_events(events: Sequence[Event]) -> list[tuple[str, str]]:
+    """I4: checkpoints, warnings and log lines of an attempt that had ended or had not begun."""
     found: list[tuple[str, str]] = []
     attempt = 0
     for event in events:
         if event.kind == "state" and event.data["to"] == State.STARTING:
             attempt = event.attempt
         if event.kind != "state" and event.attempt != attempt:
-            found.append(("I4", f"a {event.kind} event by attempt {event.attempt} in the days of {attempt}"))
+            found.append(("I4", f"a {event.kind} event by attempt {event.attempt} during attempt {attempt}"))
     return found
 
 
 def _endless_losses(events: Sequence[Event]) -> list[tuple[str, str]]:
-    """I10: lost three times between one checkpoint and the next, and tried again."""
+    """I10: a job that was lost three times between two checkpoints and was tried again."""
     found: list[tuple[str, str]] = []
     losses = 0
     for event in events:

@@ -1,7 +1,7 @@
-"""`python -m tests.chaos.launch PROCESS MODULE …`: a process of the service, with the crash points of its kind.
+"""`python -m tests.chaos.launch PROCESS MODULE …` starts a process of the service with the crash points of its kind.
 
-CHAOS names the folder in which points are armed, CHAOS_CLOCK by how many seconds the workers' clock is ahead,
-CHAOS_PACE how many seconds a trainer rests before each step; with CHAOS_MIME nobody trains.
+CHAOS is the folder in which points are armed. The workers' clock is CHAOS_CLOCK seconds ahead. A trainer waits
+CHAOS_PACE seconds before each step. CHAOS_MIME replaces trainers by mimes.
 """
 
 import functools
@@ -42,14 +42,14 @@ def main() -> None:
 
 
 def _set_clock(ahead: int) -> None:
-    """Let this process believe that it is so many seconds later than it is."""
+    """Set the clock of this process forward by `ahead` seconds."""
     real = time.time
     time.time = lambda: real() + ahead
 
 
 def _set_pace(rest: float) -> None:
-    """Let this process rest before each step: small networks would be trained before anyone could strike them."""
-    # Not imported above: whoever does not train needs no torch.
+    """Wait before each step. Otherwise a small network is trained before anything can be killed."""
+    # Imported only here, because the other processes need no torch.
     loop: Any = importlib.import_module("worker.training.loop")
     step = loop.step
 

@@ -1,7 +1,7 @@
-"""In place of a trainer: takes its job, leaves a mark, trains nothing.
+"""A mime replaces a trainer: it takes a job and writes a mark, but it trains nothing.
 
-The mark is a line in the file `starts` of the folder that CHAOS names: written by whoever was really started, whatever
-the tables say.
+The mark is a line in the file `starts` of the folder CHAOS. It shows that a job was started, independently of the
+tables.
 """
 
 import json

@@ -1,6 +1,6 @@
-"""`python -m tests.chaos.mutants [name …]`: the rules broken on purpose, one at a time, in a copy. Each must be caught.
+"""`python -m tests.chaos.mutants [name …]` breaks one rule at a time in a copy of the code. A test must notice each.
 
-A proof that never fails proves nothing: what the tests of durability would let pass is seen here.
+This shows that the tests of durability can fail.
 """
 
 import argparse
@@ -24,7 +24,7 @@ SECONDS = 300
 
 
 def verdict(mutant: Mutant) -> str:
-    """ "caught" where a test noticed; else what happened instead."""
+    """ "caught" if a test failed, else what happened instead."""
     if (control := _control(mutant.tests)) != 0:
         return f"no verdict: as it is, pytest ends with {control}"
     with _copy() as tree:
@@ -33,13 +33,13 @@ def verdict(mutant: Mutant) -> str:
         except PlaceError as error:
             return f"no verdict: {error}"
         ended = _pytest(tree, mutant.tests)
-    # 1: a test failed. Anything else is nothing collected, or a fault of the mutant's own.
+    # 1: a test failed. Any other code means that no test was collected, or that the mutant itself is wrong.
     return {0: "survived", 1: "caught", None: "timeout"}.get(ended, f"no verdict: pytest ended with {ended}")
 
 
 @cache
 def _control(tests: tuple[str, ...]) -> int | None:
-    """How the tests end in a copy where nothing is broken."""
+    """The exit code of the tests in an unchanged copy."""
     with _copy() as tree:
         return _pytest(tree, tests)
 
@@ -51,7 +51,7 @@ def _copy() -> Iterator[Path]:
 
 
 def _pytest(tree: Path, tests: tuple[str, ...]) -> int | None:
-    """Its exit code over the code in `tree`; None where it did not end in time."""
+    """The exit code of pytest in `tree`; None if it did not end in time."""
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests]
     try:
         return subprocess.run(command, cwd=tree, capture_output=True, timeout=SECONDS, env=_environment()).returncode
@@ -77,7 +77,7 @@ def main() -> int:
     caught = sum(bool(row["caught"]) for row in table)
     print(f"{caught} of {len(table)} caught")
     if chosen.keep:
-        # Those that were not asked for keep their verdict.
+        # Mutants that were not selected keep their verdict.
         known = {str(row["name"]): row for row in pages.measured("mutants").get("table", [])} if chosen.names else {}
         known |= {str(row["name"]): row for row in table}
         result.write("mutants", {"table": [known[name] for name in MUTANTS if name in known]})

@@ -1,4 +1,4 @@
-"""kill -9 at random: who dies, when, and what the jobs make of it."""
+"""Random kills with SIGKILL, and their effect on jobs."""
 
 import random
 import time
@@ -49,15 +49,15 @@ SPECS: dict[str, dict[str, Any]] = {
 VICTIMS = {"trainer": 30, "worker": 25, "api": 15, "data worker": 10, "drain": 5, "everything": 5}
 SERVERS = {"redis": 5, "postgres": 5}
 HARMLESS = {"api", "redis", "drain"}
-"""Of these no job loses an attempt without a checkpoint."""
+"""Kills that never cost a job an attempt without a checkpoint."""
 
 ROUND = 100
-"""Kills between one look at everything and the next."""
+"""Kills between two checks of the invariants."""
 
 
 @dataclass
 class Report:
-    """What a storm did and found."""
+    """The counts and the broken invariants of a storm."""
 
     mode: str
     seed: int
@@ -70,7 +70,7 @@ class Report:
 
 
 class Standing(NamedTuple):
-    """How a job stands: losses without a checkpoint between, attempts so far."""
+    """The state of a job. `losses` counts the lost attempts since its last checkpoint."""
 
     losses: int
     attempt: int
@@ -85,13 +85,13 @@ class Storm:
         self.calm: dict[str, Outcome] = {}
         self.submitted: dict[str, str] = {}
         self.struck: dict[str, int] = {}
-        """The attempt that each job was at after the last blow."""
+        """The attempt of each job at the last kill."""
 
     def rounds(self, kills: int, at_once: int = 2) -> Iterator[Report]:
-        """Kill so many times while jobs come and go.
+        """Do `kills` kills, while `at_once` jobs run at a time.
 
-        After each round the last jobs may finish and everything is looked at; the first round that broke
-        something is the last. Gives the one report as it grows.
+        At the end of each round, the jobs finish and the invariants are checked. A round with a broken invariant is the
+        last one. Yields the same report after each round.
         """
         began = time.monotonic()
         for name, spec in SPECS.items():
@@ -106,7 +106,7 @@ class Storm:
             yield self.report
 
     def _kill_until(self, kills: int, at_once: int) -> None:
-        """The jobs of this round, all finished, are those in `submitted`."""
+        """Do one round. Afterwards, `submitted` holds its jobs, which have all ended."""
         self.submitted.clear()
         while self.report.kills.total() < kills:
             self._refill(at_once)
@@ -128,12 +128,12 @@ class Storm:
     def _strike(self) -> None:
         victims = VICTIMS | (SERVERS if self.fleet.mode == "production" else {})
         if any(
-            # An attempt that was struck at may be lost, and nobody have noticed yet.
+            # The last kill may have ended this attempt although the loss is not in the table yet.
             state.losses + (self.struck.get(job_id) == state.attempt) >= 2
             for job_id, state in self._states().items()
             if not state.is_over
         ):
-            # Three losses without a checkpoint rightly end a job: let it come to one, most of the time in peace.
+            # Three losses without a checkpoint end a job correctly. So do mostly nothing until it has a checkpoint.
             victims = {name: weight for name, weight in victims.items() if name in HARMLESS} | {"nobody": 100}
         victim = self.random.choices([*victims], [*victims.values()])[0]
         if victim != "nobody" and self._kill(victim):
@@ -142,7 +142,7 @@ class Storm:
                 self.struck = {job_id: state.attempt for job_id, state in self._states().items()}
 
     def _kill(self, victim: str) -> bool:
-        """False where there was nobody to kill."""
+        """Kill a process. False if there was none to kill."""
         fleet = self.fleet
         if victim == "trainer" or victim == "data worker":
             until = time.monotonic() + 5
@@ -171,13 +171,13 @@ class Storm:
         return trainers if victim == "trainer" else [child for trainer in trainers for child in _children(trainer)]
 
     def _states(self) -> dict[str, Standing]:
-        """How every job stands."""
+        """The state of every job, by id."""
         with self.fleet.opened() as (database, _), database.reading() as tx:
             rows = tx.execute(select(Job.id, Job.no_progress_losses, Job.attempt, Job.finished_at)).all()
         return {row.id: Standing(row.no_progress_losses, row.attempt, row.finished_at is not None) for row in rows}
 
     def _settle(self) -> None:
-        """Until the sweeps have tidied up what the dead left."""
+        """Wait until the sweeps have deleted what killed processes left."""
         until = time.monotonic() + 20
         while any(self.fleet.settings.scratch.glob("job_*")) and time.monotonic() < until:
             time.sleep(0.2)

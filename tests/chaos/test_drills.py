@@ -1,4 +1,4 @@
-"""What can go wrong around the service: frozen machines, lost messages, dead servers, bad disks and clocks."""
+"""Drills for failures around the service: frozen machines, lost messages, dead servers, bad disks and clocks."""
 
 import os
 import random
@@ -28,7 +28,7 @@ pytestmark = [pytest.mark.proof, pytest.mark.timeout(300)]
 
 LONG: dict[str, Any] = {**SPEC, "hyperparameters": {**SPEC["hyperparameters"], "epochs": 10}}
 PACE = 0.02
-"""Seconds that a trainer rests before each step: a job must not be over before it is struck."""
+"""Seconds that a trainer waits before each step: a job must not end before the drill begins."""
 
 RESTARTS, EVERY = int(os.environ.get("RESTARTS", "4")), float(os.environ.get("EVERY", "2"))
 """How often PostgreSQL is restarted, and seconds between two restarts."""
@@ -73,7 +73,7 @@ def start(fleet: Fleet, spec: dict[str, Any] = LONG) -> str:
 
 
 def until(true: Callable[[], object], seconds: float = 60.0) -> None:
-    """Wait for something to come true."""
+    """Wait until `true` returns a true value."""
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end, f"not within {seconds} s"
@@ -90,7 +90,7 @@ def test_a_worker_frozen_for_twice_its_lease_has_no_effect_when_it_wakes(fleet: 
     trainer = fleet.trainer_of(job_id)
     (frozen,) = [worker for worker in map(psutil.Process, workers(fleet)) if trainer in worker.children(recursive=True)]
     freeze(frozen, None if fleet.postgres else fleet.data / "athanor.db")
-    # Frozen in the middle of a transaction, it holds the row until PostgreSQL ends that after 30 seconds.
+    # A worker that is frozen in a transaction holds the row until PostgreSQL ends the transaction after 30 seconds.
     until(lambda: fleet.ask(lambda client: client.job(job_id)).attempt == 2, 90)
     assert not trainer.is_running() or trainer.status() == psutil.STATUS_ZOMBIE, "two trainers at one job"
     time.sleep(3)
@@ -128,12 +128,12 @@ def test_a_flipped_byte_is_found_and_the_checkpoint_before_is_used(name: str, fl
 
 
 def test_a_database_that_is_put_back_is_caught_up_with(fleet: Fleet, calm: Outcome, tmp_path: Path) -> None:
-    """As after the last commits were lost: the attempt's number comes again, its files are there already."""
+    """The last commits are lost. So the attempt's number is used again, and its files exist already."""
     job_id = start(fleet)
     until(lambda: step_of(fleet, job_id) > 60)
     with fleet.dark():
         copy(fleet, tmp_path, back=False)
-        # Here: once it is light, a claim takes the job back to its checkpoint.
+        # Read the step here: after the block, a claim sets the job back to its checkpoint.
         with fleet.opened() as (database, _), database.reading() as tx:
             reached = job_row(tx, job_id).step
     until(lambda: step_of(fleet, job_id) > reached + 80)
@@ -147,7 +147,7 @@ def test_a_database_that_is_put_back_is_caught_up_with(fleet: Fleet, calm: Outco
 
 
 def copy(fleet: Fleet, folder: Path, back: bool) -> None:
-    """The whole database, put aside or back, while nobody uses it."""
+    """Copy the whole database to `folder`, or back from there, while no process uses it."""
     if fleet.postgres is None:
         for path in fleet.data.glob("athanor.db*") if not back else folder.glob("athanor.db*"):
             shutil.copyfile(path, (fleet.data if back else folder) / path.name)
@@ -164,7 +164,7 @@ def copy(fleet: Fleet, folder: Path, back: bool) -> None:
 
 
 def test_everything_dies_at_once(fleet: Fleet, calm: Outcome) -> None:
-    """As when the power goes: nobody is left to notice, and the database's own process is among the dead."""
+    """A power cut: all processes die at once, the database included."""
     job_id = start(fleet)
     until(lambda: step_of(fleet, job_id) > 60)
     with fleet.dark():
@@ -178,7 +178,7 @@ def test_everything_dies_at_once(fleet: Fleet, calm: Outcome) -> None:
 
 
 def test_a_worker_that_is_stopped_loses_no_step(fleet: Fleet) -> None:
-    # No other checkpoint that its own could fall on.
+    # There is no other checkpoint that could coincide with the one at the stop.
     spec = {**LONG, "checkpoints": {"every_epochs": 500, "keep_best": 0}}
     calm, job_id = undisturbed(fleet, spec), start(fleet, spec)
     until(lambda: step_of(fleet, job_id) > 60)
@@ -273,7 +273,7 @@ def test_postgresql_may_be_restarted_again_and_again(production: Fleet, calm_pro
         time.sleep(EVERY)
         if production.ask(lambda client: client.job(job_ids[-1])).state in TERMINAL:
             job_ids.append(start(production))
-            # A claim whose answer is lost costs an attempt, and is a crash point of its own.
+            # A claim whose answer is lost costs an attempt. Another crash point covers that.
             until(lambda: production.ask(lambda client: client.job(job_ids[-1])).state is not State.QUEUED)
     lost = [job.transitions for job in map(production.finish, job_ids) if job.attempt > 1]
     assert lost == [], "no attempt is lost to a database that comes back"

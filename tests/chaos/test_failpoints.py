@@ -1,4 +1,4 @@
-"""At every crash point, in both shapes of the service: the job ends as if nothing had happened."""
+"""A crash at every crash point, in both modes of the service, does not change the result of the job."""
 
 import time
 from collections.abc import Iterator
@@ -42,13 +42,13 @@ def calm(fleet: Fleet) -> Outcome:
 def test_the_job_ends_as_if_nothing_had_happened(name: str, fleet: Fleet, calm: Outcome) -> None:
     arm(fleet.armed, name)
     if name == "reap-before-commit":
-        # There is something to reap once a worker has died.
+        # The reaper has work only after a worker has died.
         arm(fleet.armed, "points-before-commit")
     job_id = fleet.ask(lambda client: client.submit(SPEC)).id
     job = fleet.finish(job_id)
     until = time.monotonic() + 20
     while is_armed(fleet.armed, name):
-        assert time.monotonic() < until, f"nobody came to {name}"
+        assert time.monotonic() < until, f"no process reached {name}"
         time.sleep(0.05)
     settle(fleet, job_id)
     assert violations(fleet, {job_id: calm}) == []
@@ -57,7 +57,7 @@ def test_the_job_ends_as_if_nothing_had_happened(name: str, fleet: Fleet, calm: 
 
 
 def settle(fleet: Fleet, job_id: str) -> None:
-    """Wait until a sweep has tidied up what the dead left."""
+    """Wait until a sweep has deleted what killed processes left."""
     until = time.monotonic() + 15
     while (fleet.settings.scratch / job_id).exists() and time.monotonic() < until:
         time.sleep(0.1)

@@ -1,4 +1,4 @@
-"""Trainers are counted: two for each slot, whoever their parent is. Every crash point is one."""
+"""The fleet counts trainers, including orphans: at most two for each slot. Every crash point exists in the code."""
 
 import os
 import subprocess
@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.chaos.failpoints import POINTS, find
 from tests.chaos.fleet import Fleet
 
-# A trainer in the table of processes, with a child as the makers of batches are: of its group, and by the same command.
+# Looks like a trainer in the process table. Its child looks like a data worker: same group and same command.
 TRAINER = "import os; os.fork(); print(flush=True); input()"
 
 

@@ -1,4 +1,4 @@
-"""What is asked after a storm can be answered with no: rows as they must not be, and processes too many."""
+"""The checks of the invariants find wrong rows."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -15,7 +15,7 @@ from tests.chaos.invariants import wrong_life
 from tests.factories import a_checkpoint, a_claim, a_job
 from tests.rows import job_row
 
-# No server: the rows are the same on both databases.
+# SQLite only: the rows are the same on both databases.
 pytestmark = pytest.mark.parametrize("dialect", ["sqlite"])
 
 
@@ -26,14 +26,17 @@ def tx(database: Database) -> Iterator[Session]:
 
 
 def begin(tx: Session) -> jobs.Claim:
-    """The next attempt, running."""
+    """Claim and begin the next attempt."""
     claim = a_claim(tx)
     jobs.begin(tx, claim.job_id, claim.attempt, [(4712, None)], "cpu", {"torch": "2"})
     return claim
 
 
 def a_life(tx: Session, pardoned: bool = True) -> str:
-    """Lost twice, drained, saved, lost twice more, and successful; unpardoned, nobody heard of what was saved first."""
+    """A job that is lost twice, drained, saved, lost twice more, and successful.
+
+    If not `pardoned`, the event of the first checkpoint is missing, so the losses add up.
+    """
     job_id = a_job(tx)
     for step, how in enumerate(["lost", "lost", "drained", "saved, lost", "lost", "saved, done"]):
         claim = begin(tx)
@@ -56,7 +59,7 @@ def found(tx: Session, job_id: str) -> list[str]:
     return sorted({wrong.split()[0] for wrong in wrong_life(tx, job_row(tx, job_id))})
 
 
-def test_a_life_as_it_should_be(tx: Session) -> None:
+def test_a_correct_life(tx: Session) -> None:
     assert wrong_life(tx, job_row(tx, a_life(tx))) == []
 
 
@@ -71,14 +74,14 @@ def test_a_checkpoint_outside_its_attempt(tx: Session, span: dict[str, Any]) -> 
     assert found(tx, job_id) == ["I4"]
 
 
-def test_a_checkpoint_of_no_attempt(tx: Session) -> None:
+def test_a_checkpoint_without_an_attempt(tx: Session) -> None:
     job_id = a_life(tx)
     tx.execute(update(Checkpoint).where(Checkpoint.job_id == job_id, Checkpoint.attempt == 4).values(attempt=9))
     assert found(tx, job_id) == ["I4"]
 
 
 @pytest.mark.parametrize("kind", ["log", "checkpoint", "warning"])
-def test_a_word_of_an_attempt_that_is_over(tx: Session, kind: str) -> None:
+def test_an_event_of_an_attempt_that_is_over(tx: Session, kind: str) -> None:
     job_id = a_life(tx)
     events.note(tx, job_id, 5, kind, {"line": "I still live"})
     assert found(tx, job_id) == ["I4"]
@@ -93,7 +96,7 @@ def test_an_attempt_too_many(tx: Session) -> None:
     assert found(tx, job_id) == ["I3"]
 
 
-def test_a_move_there_is_not_and_a_second_end(tx: Session) -> None:
+def test_an_invalid_transition_and_a_second_end(tx: Session) -> None:
     job_id = a_life(tx)
     data = {"from": State.SUCCEEDED, "to": State.FAILED, "reason": None, "actor": "sweep"}
     events.note(tx, job_id, 6, "state", data)

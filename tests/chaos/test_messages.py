@@ -1,4 +1,4 @@
-"""Whatever Redis holds, each job is started once, and none that the table does not allow."""
+"""Each job is started once, and only if the table allows it, whatever messages Redis holds."""
 
 import os
 import random
@@ -28,7 +28,7 @@ SPEC: dict[str, Any] = {
 
 
 class Meddler:
-    """Drops three rings in ten, and sends one to five of its own for each: doubled, reordered, forged."""
+    """Deletes three of ten rings, and sends one to five messages for each ring: repeated, reordered or forged."""
 
     def __init__(self, url: str, forbidden: list[str]) -> None:
         self.app, self.queue, self.rng = producer(url), redis.Redis.from_url(url), random.Random(5)
@@ -51,9 +51,9 @@ class Meddler:
 
 
 def test_each_job_is_started_once(tmp_path: Path) -> None:
-    """By mimes, which train nothing: so there can be many."""
+    """Mimes run the jobs. They train nothing, so there can be many jobs."""
     with Fleet("production", tmp_path / "fleet", slots=2, workers=2, mime=True) as fleet:
-        # No slot of this service may run these two.
+        # No slot of this service can run these two jobs.
         paused, waiting = (
             fleet.client.submit(SPEC | {"resources": {"device": "cuda", "data_workers": n}}).id for n in (0, 1)
         )

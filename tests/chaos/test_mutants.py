@@ -1,4 +1,4 @@
-"""The judge of broken rules: no verdict without a control, and none for whoever does not end."""
+"""The verdict about a mutant needs a control that passes and tests that end. Every mutant breaks one place."""
 
 import ast
 from pathlib import Path
@@ -21,7 +21,7 @@ TESTS = {
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One file of code, and tests good and bad. The controls run once for the whole module."""
+    """A file of code, and good and bad tests. The controls run once for the whole module."""
     folder = tmp_path_factory.mktemp("project")
     for name, text in {"code_.py": CODE, **TESTS}.items():
         (folder / name).write_text(text)
@@ -30,7 +30,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def project(files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`files` take the place of this repository."""
+    """`files` replaces this repository."""
     monkeypatch.setattr(mutants, "ROOT", files)
 
 
@@ -50,8 +50,8 @@ def test_the_verdict(tests: str, right: str, found: str) -> None:
 
 
 @pytest.mark.usefixtures("project")
-def test_who_does_not_end_is_not_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    # The control ends, but on a busy machine not within a second.
+def test_a_mutant_whose_tests_do_not_end_is_not_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    # The real control may take longer than a second on a busy machine.
     monkeypatch.setattr(mutants, "_control", lambda tests: 0)
     monkeypatch.setattr(mutants, "SECONDS", 1)
     assert verdict(Mutant("it doubles nothing", "code_:double", "2 * x", "x", ("test_slow.py",))) == "timeout"
@@ -104,7 +104,7 @@ def package(tmp_path: Path) -> Path:
         ("room.deeper.three:Lid", "deeper/three.py", 3),
     ],
 )
-def test_a_symbol_is_found_in_whatever_file_of_its_package(symbol: str, file: str, line: int, package: Path) -> None:
+def test_a_symbol_is_found_in_any_file_of_its_package(symbol: str, file: str, line: int, package: Path) -> None:
     found, text = Mutant("", symbol, "return 1", "return 2", ()).edit(package)
     lines = PACKAGE[file].split("\n")
     lines[line - 1] = lines[line - 1].replace("1", "2")

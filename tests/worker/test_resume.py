@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from models.data.preparation.examples import Stream
-from models.parts.architecture import ARCHITECTURES, COUNTED, Architecture, InputKind
+from models.parts.architecture import ARCHITECTURES, Architecture, InputKind
 from models.parts.augmentation import AUGMENTATIONS
 from models.parts.optimizer import OPTIMIZERS, Optimizer
 from models.parts.optimizers.adam import Adam
@@ -89,7 +89,7 @@ def _fitting(kind: str) -> InputKind:
 
 
 # What is counted is resumed in test_counting.py.
-DESCENDED = [part.model_fields["kind"].default for part in ARCHITECTURES if part.recipe is not COUNTED]
+DESCENDED = [part.model_fields["kind"].default for part in ARCHITECTURES if small.descends(part)]
 EVERY_OPTIMIZER = {"mlp", "cnn", "rnn", "transformer_lm"}
 """What an optimizer keeps depends on parameters' shapes and layouts, and these have them all."""
 

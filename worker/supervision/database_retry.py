@@ -1,4 +1,4 @@
-"""Retries: what an attempt must read or write is repeated while the database is unavailable."""
+"""Retries of database calls while the database is unavailable."""
 
 import logging
 import time
@@ -13,7 +13,7 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 LONGEST_OUTAGE = 600.0
-"""Seconds for which a call is repeated."""
+"""Seconds after which a call is not repeated again."""
 
 
 class DatabaseRetry:
@@ -47,7 +47,7 @@ class DatabaseRetry:
         self.call(transaction)
 
     def once(self, function: Callable[[], None]) -> None:
-        """Call `function` once: if the database is unavailable, a later call makes up for it."""
+        """Call `function` once, and only log if the database is unavailable: a later call replaces this one."""
         try:
             function()
         except DatabaseUnavailable as error:

@@ -1,4 +1,4 @@
-"""The devices of this host, as nvidia-smi lists them: this process must not initialize CUDA."""
+"""The devices of this host, as nvidia-smi lists them. This process must not initialize CUDA."""
 
 import os
 import platform

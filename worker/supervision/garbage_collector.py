@@ -1,4 +1,4 @@
-"""The garbage collector: it deletes stored files without a row, which a killed process left behind."""
+"""The garbage collector deletes stored files without a row. A killed process may leave such files behind."""
 
 import logging
 import math
@@ -28,8 +28,8 @@ OURS = re.compile(
 class GarbageCollector:
     """Deletes stored files that no row has named for `Timing.orphan` seconds.
 
-    Files are stored before their row is written and deleted after it, so a file without a row may be about to get one.
-    The time starts when this process first sees the file without a row. After `stopping` is set nothing is deleted.
+    A file is stored before its row is written, so a file without a row may soon get one. The time starts when this
+    process first sees the file without a row. Nothing is deleted after `stopping` is set.
     """
 
     name = "garbage_collector"
@@ -45,8 +45,8 @@ class GarbageCollector:
         self._after = ""
 
     def run(self) -> None:
-        """One pass. Several workers may do so at once."""
-        # Before the tables are read: if this process is suspended after that, rows may be added that it does not see.
+        """Do one pass. Several workers may do a pass at once."""
+        # Read before the tables: if this process is then suspended, rows may be added that it does not see.
         now = time.monotonic()
         unnamed = self._look()
         for name in unnamed:
@@ -56,14 +56,14 @@ class GarbageCollector:
                 try:
                     self.store.delete(name)
                 except OSError as error:
-                    # It must not prevent the deletion of the others.
+                    # A file that cannot be deleted must not prevent the deletion of the others.
                     logger.warning("the unused stored file %s cannot be deleted: %s", name, error)
                 else:
                     del self._unnamed[name]
                     logger.warning("deleted the unused stored file %s", name)
 
     def _look(self) -> list[str]:
-        """The files in the next part of the store that no row names."""
+        """The files without a row in the next part of the store."""
         # The store is listed first: a file that gets its row after that is seen with its row.
         stored = self._stored()
         part = [owner for owner in sorted(stored) if owner > self._after][:MOST]
@@ -80,7 +80,7 @@ class GarbageCollector:
                 unnamed.append(owner)
             else:
                 unnamed += sorted(stored[owner] - prefixes - {f"{owner}/origin"})
-        # An empty or another database names nothing: what is older than it is not its to judge.
+        # The database may be empty, or the wrong one. Files that are older than it are kept.
         unnamed = [name for name in unnamed if began is not None and born(name) >= math.floor(1000 * began)]
         others = stored.keys() - part
         elsewhere = {name: at for name, at in self._unnamed.items() if _owner(name) in others}
@@ -88,7 +88,7 @@ class GarbageCollector:
         return unnamed
 
     def _stored(self) -> dict[str, set[str]]:
-        """Uploads, and jobs with the folders of theirs that have files."""
+        """The stored folders by owner. An owner is an upload, which is its own folder, or a job."""
         found: dict[str, set[str]] = defaultdict(set)
         for key in (*self.store.keys("datasets"), *self.store.keys("jobs")):
             if ours := OURS.fullmatch(key):

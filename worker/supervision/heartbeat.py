@@ -1,4 +1,4 @@
-"""The heartbeat of an attempt. It renews the lease on a thread of its own, so that no long write lets it expire."""
+"""The heartbeat of an attempt. It renews the lease on its own thread, so the lease does not expire in a long write."""
 
 import logging
 import threading
@@ -38,5 +38,5 @@ class Heartbeat(threading.Thread):
     def end(self) -> None:
         self._ended.set()
         if self.is_alive():
-            # At most for one lease: the database may hang in the middle of an answer.
+            # Wait at most for the time of one lease: the database may hang in the middle of an answer.
             self.join(self.timing.lease)

@@ -13,13 +13,13 @@ END_OF_EPOCH = "samples_per_second"
 """The series that has a point at the end of each epoch and nowhere else."""
 
 ALWAYS = 20
-"""The first epochs, which all get a line."""
+"""The number of first epochs that always get a line."""
 
 SPACING = 0.01
 """The shortest time between two later lines, as a fraction of the attempt's time: about 800 lines in a day."""
 
 LONGEST_LINE = 2000
-"""Characters."""
+"""Characters of the longest line."""
 
 
 class Milestones:
@@ -39,7 +39,7 @@ class Milestones:
         self._say(f"attempt {self.attempt} runs on {device}")
 
     def reached(self, points: PointBatch) -> None:
-        """Write a line for the last epoch that ends in these points, and one for test results."""
+        """Write a line for the last epoch that ends in these points, and a line for test results."""
         for name, (steps, _, _) in points.series.items():
             prefix, _, last = name.rpartition("/")
             if last == END_OF_EPOCH and self._may_tell_epoch():
@@ -49,7 +49,7 @@ class Milestones:
 
     def _epoch(self, points: PointBatch, prefix: str, step: int) -> None:
         values = _values_at(points, step, lambda name: name.startswith((f"{prefix}train/", f"{prefix}val/")))
-        # The points may go beyond the end of the epoch. Only the very last epoch may be incomplete.
+        # The points may go beyond the end of the epoch. Only the last epoch of a training may be incomplete.
         epoch = points.epoch if step == points.step else math.floor(points.epoch)
         self._say(f"epoch {epoch:g}, step {step}: {values}")
 

@@ -1,4 +1,4 @@
-"""Process identity: how another process on the same machine can tell that a worker or a trainer is dead."""
+"""Process identity, by which another process on the same machine sees that a worker or a trainer is dead."""
 
 import math
 import os
@@ -16,7 +16,7 @@ def machine() -> str:
     """A name that is equal for processes that can see each other's process ids. It changes with a reboot."""
     boot = Path("/proc/sys/kernel/random/boot_id")
     booted = boot.read_text().strip() if boot.exists() else f"{psutil.boot_time():.0f}"
-    # Two containers on one machine share the boot, not the process ids.
+    # Two containers on one machine have the same boot id but different process ids.
     space = Path("/proc/self/ns/pid")
     return f"{platform.node()} {booted} {os.readlink(space) if space.exists() else ''}".strip()
 

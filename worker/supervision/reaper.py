@@ -1,4 +1,4 @@
-"""The reaper: it queues jobs whose lease has expired, once their trainers are gone."""
+"""The reaper queues jobs whose lease has expired, after their trainers are gone."""
 
 import logging
 import math
@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 
 
 class Reaper:
-    """Queues lost jobs again. Several workers may do so at once. `reaped` is called if there were any.
+    """Queues lost jobs again. Several workers may do this at once. `reaped` is called if jobs were lost.
 
     It does nothing while leases may have expired because nobody could renew them: after this process or the database
     was suspended, or the database's clock was set forward, it waits for the time of one lease.
@@ -28,7 +28,7 @@ class Reaper:
         self.database, self.timing, self.reaped = database, timing, reaped
         self.interval = timing.sweep
         self._looked_at = uptime()
-        self._amnesty_until = 0.0
+        self._paused_until = 0.0
         self._clock_offset = math.inf
         """Seconds by which the database's clock was ahead of this process's clock at the last comparison."""
 
@@ -36,10 +36,10 @@ class Reaper:
         try:
             self._reap()
         except DatabaseUnavailable:
-            self._grant_amnesty()
+            self._pause_reaping()
             raise
         finally:
-            # The time that a slow database or the end of a trainer took does not count as a suspension.
+            # Waiting for a slow database or for the end of a trainer does not count as a suspension.
             self._looked_at = uptime()
 
     def _reap(self) -> None:
@@ -76,18 +76,18 @@ class Reaper:
         still = self._looked_at - before - pause
         if still > self.timing.lease / 2:
             logger.warning("nothing is reaped for a while: this worker was suspended for %.0f s", still)
-            self._grant_amnesty()
-        return self._looked_at >= self._amnesty_until
+            self._pause_reaping()
+        return self._looked_at >= self._paused_until
 
     def _trusts(self, time: float) -> bool:
         """Whether the database's clock runs like this process's. If it was set forward, valid leases seem expired."""
         before, self._clock_offset = self._clock_offset, time - uptime()
         if self._clock_offset - before > self.timing.lease / 2:
             logger.warning("nothing is reaped for a while: the database's clock was set forward")
-            self._grant_amnesty()
+            self._pause_reaping()
             return False
         return True
 
-    def _grant_amnesty(self) -> None:
+    def _pause_reaping(self) -> None:
         """Reap nothing for the time of one lease, so that every worker can renew its leases."""
-        self._amnesty_until = uptime() + self.timing.lease
+        self._paused_until = uptime() + self.timing.lease

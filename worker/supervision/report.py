@@ -1,4 +1,4 @@
-"""The report of an attempt: its points, log lines and checkpoints, written while it holds the lease."""
+"""The report of an attempt: points, log lines and checkpoints, written while the attempt holds the lease."""
 
 import logging
 import re
@@ -21,7 +21,7 @@ from worker.messages import PointBatch, ProtocolError, Snapshot
 logger = logging.getLogger(__name__)
 
 MOST_GATHERED = 1_000_000
-"""Points that are kept while the database is unavailable. With more the trainer waits, since its pipe is full."""
+"""Points that are kept while the database is unavailable. Then the pipe fills up and the trainer waits."""
 
 MOST_SERIES = 5000
 """The largest number of series of a job; a cross-validation with a hundred folds has about two thousand."""
@@ -48,7 +48,7 @@ class Report:
         self._last: dict[str, int] = {}
         self._lines: list[str] = []
         self._lines_written: int | None = None
-        """Of the job; not known before the first of this attempt are."""
+        """The number of log lines of the job in the database; None before this attempt writes its first ones."""
         self._progress: tuple[int, float, float | None] | None = None
 
     def points(self, reached: PointBatch) -> None:
@@ -105,17 +105,17 @@ class Report:
         try:
             self.retire()
         except (OSError, SQLAlchemyError) as error:
-            # The new one is safe. The old ones are marked, and deleted after the next.
+            # The new checkpoint is safe. The old ones are marked, and deleted after the next checkpoint.
             logger.warning("%s: old checkpoints could not be deleted yet: %s", self.job_id, error)
 
     def clear(self) -> None:
-        """Delete stored files without a row of this and earlier attempts. A later one may be about to write its row."""
+        """Delete stored files without a row, of this and earlier attempts only: a later one may soon write its row."""
         with self.database.reading() as tx:
             known = checkpoints.prefixes(tx, self.job_id)
         job = f"jobs/{self.job_id}"
         stored = {key.rpartition("/")[0] for key in self.store.keys(job)}
         for orphan in stored - known:
-            # Only folders of this form: a stray file beside checkpoints must not cause their removal.
+            # Only folders of this form: a stray file beside checkpoints must not cause their deletion.
             attempt = re.fullmatch(rf"{job}/a(\d+)/step-\d+(-member-\d+)?", orphan)
             if attempt and int(attempt[1]) <= self.attempt:
                 self.store.delete(orphan)
@@ -123,7 +123,7 @@ class Report:
     def _take_over(self, name: str, files: list[CheckpointFile]) -> Path:
         """Move a snapshot out of the trainer's reach, and check that it is what was announced. Raises ProtocolError.
 
-        A trainer is not trusted: with a link it could have any file published as its checkpoint.
+        A trainer is not trusted: with a link it could publish any file as its checkpoint.
         """
         folder = self.trainer_folder.with_name(name)
         if not folder.exists():
@@ -138,7 +138,7 @@ class Report:
 
     def _store(self, prefix: str, folder: Path, files: list[CheckpointFile]) -> None:
         for file in files:
-            # The digest of the stored bytes: the trainer may still have the file open and write to it.
+            # Compare the digest of the stored bytes: the trainer may still have the file open and write to it.
             key = f"{prefix}/{file.name}"
             if self.store.put(key, folder / file.name) != file.sha256 or self.store.size(key) != file.bytes:
                 self.store.delete(prefix)

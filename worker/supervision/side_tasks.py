@@ -1,4 +1,4 @@
-"""Side tasks: what a worker does besides its attempts, and the runner that repeats each task."""
+"""Side tasks that a worker repeats besides its attempts, and their runner."""
 
 import logging
 import random
@@ -23,7 +23,7 @@ JITTER = 0.2
 
 
 class SideTask(Protocol):
-    """A task that is repeated. If it fails, the next run tries again."""
+    """A task that is repeated. If a run fails, the next run tries again."""
 
     @property
     def name(self) -> str:
@@ -79,7 +79,7 @@ class SideTaskRunner:
 
 @dataclass
 class WorkerHeartbeat:
-    """Writes into the table that this worker is alive, and whether it takes jobs."""
+    """Writes this worker's heartbeat, and whether it takes jobs, to the table of workers."""
 
     database: Database
     settings: Settings
@@ -104,7 +104,7 @@ class Ringer:
     settings: Settings
     broker: Broker
     hands: Callable[[], int]
-    """The number of free slots. More rings than that would pile up behind long jobs."""
+    """Returns the number of free slots. More rings would wait behind long jobs."""
     name: str = "ringer"
 
     @property
@@ -128,7 +128,7 @@ class ScratchCleaner:
         self.database, self.settings = database, settings
         self.interval = settings.timing.sweep
         self._unowned: dict[Path, float] = {}
-        """Folders for which nobody holds a lease, and since when, on this process's clock."""
+        """Folders without a lease, and the time (monotonic) since when."""
 
     def run(self) -> None:
         with self.database.reading() as tx:

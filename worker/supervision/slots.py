@@ -1,4 +1,4 @@
-"""Slots: the devices and processes for one attempt at a time, with a trainer that waits for the next job."""
+"""Slots: each runs one attempt at a time, and has a trainer that waits for the next job."""
 
 import threading
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from worker.supervision.trainer_process import TrainerProcess
 
 @dataclass
 class Slot:
-    """A number of devices and processes that one attempt uses at a time."""
+    """The devices and processes for one attempt."""
 
     devices: list[str] = field(default_factory=list)
     """Entries of CUDA_VISIBLE_DEVICES; none for a slot on the CPU."""

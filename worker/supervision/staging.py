@@ -25,7 +25,7 @@ class Staged:
     """The files of an attempt, on disk."""
 
     assignment: dict[str, Any]
-    """What is sent to the trainer: the resolved spec, the dataset's schema, and paths."""
+    """The message to the trainer: the resolved spec, the dataset's schema, and paths."""
     rows: int
     """The number of rows of the dataset."""
     resume_step: int | None
@@ -126,7 +126,7 @@ class Staging:
             try:
                 fetch(self.store, best.key(WEIGHTS), weights, best.file(WEIGHTS).sha256)
             except Corrupt as error:
-                # Its weights exist nowhere else: the second best checkpoint is tested instead.
+                # There is no other copy of its weights, so the second best checkpoint is tested instead.
                 self._mark_corrupt(best, str(error), exact=False)
             else:
                 return weights

@@ -91,7 +91,7 @@ class Supervisor:
             failure = JobError(code="data", message=str(error))
             self._give_up(str(error), lambda tx: jobs.fail(tx, self.claim.job_id, self.claim.attempt, failure))
         except Exception as error:
-            # The attempt is lost, but the slot continues.
+            # The attempt is lost, but the slot must continue.
             logger.exception("%s: attempt %d cannot go on", self.claim.job_id, self.claim.attempt)
             why, blameless = _cause(error), full_disk.is_to_blame(error) or isinstance(error, DatabaseUnavailable)
             self._give_up(why, lambda tx: self._lose(tx, why, blameless))
@@ -106,11 +106,11 @@ class Supervisor:
         try:
             remove()
         except (OSError, SQLAlchemyError) as error:
-            # They are deleted with the job at the latest.
+            # The files are deleted with the job at the latest.
             logger.warning("%s: unused stored files could not be deleted yet: %s", self.claim.job_id, error)
 
     def _give_up(self, why: str, write: Callable[[Session], None]) -> None:
-        """Write how this attempt ended. If even that cannot be written, its lease expires."""
+        """Write how this attempt ended. If that fails too, the lease expires."""
         self.trainer.close()
         self.milestones.ended(None, why)
 
@@ -122,7 +122,7 @@ class Supervisor:
             self.retry.commit(give_up)
 
     def _lose(self, tx: Session, why: str, blameless: bool = False) -> None:
-        """A full disk may have room in a while, and the job did not fill it; nor did it take the database away."""
+        """`blameless`: the loss, such as by a full disk or a database outage, does not count against the job."""
         after = self.settings.timing.no_room if blameless else None
         jobs.lose(tx, self.claim.job_id, self.claim.attempt, why, after)
 
@@ -131,7 +131,10 @@ class Supervisor:
             return attempts.seconds_spent(tx, self.claim.job_id)
 
     def _follow(self) -> int:
-        """Handle messages until the trainer is gone: its exit code. Raises Stalled, ProtocolError, LeaseLost."""
+        """Handle messages until the trainer is gone. Returns its exit code.
+
+        Raises Stalled, ProtocolError, LeaseLost.
+        """
         every = self.settings.timing.flush
         flushed = turned = time.monotonic()
         silence = 0.0
@@ -140,8 +143,8 @@ class Supervisor:
             with suppress(queue.Empty):
                 heard = self.trainer.inbox.get(timeout=every)
             now = time.monotonic()
-            # At most two intervals: the trainer is not silent while its snapshot is being stored, or while this process
-            # and it were suspended.
+            # Count at most two intervals. More time has passed if this process stored a snapshot, or if it and the
+            # trainer were suspended. The trainer is not to blame for that.
             turn, turned = min(now - turned, 2 * every), now
             if heard is None:
                 silence += turn
@@ -174,7 +177,7 @@ class Supervisor:
             case Start(device=device, fingerprint=fingerprint):
                 self.began = uptime()
                 job_id, attempt = self.claim.job_id, self.claim.attempt
-                # Read now: the trainer may be gone before this is written.
+                # Read the start times now: the trainer may be gone before the commit.
                 processes = process_identity.identified(self.trainer.pids)
                 self.retry.commit(lambda tx: jobs.begin(tx, job_id, attempt, processes, device, fingerprint))
                 self.milestones.began(device)
@@ -196,7 +199,10 @@ class Supervisor:
                 pass
 
     def _steer(self, seconds: float, turn: float) -> None:
-        """Tell the trainer to stop if the user, the worker or the time limit wants it; kill it after the grace."""
+        """Tell the trainer to stop if the user, the worker or the time limit requires it. Kill it after the grace time.
+
+        `seconds` is the run time of the job, `turn` the time since the last call, in seconds.
+        """
         if self.stop_sent is not None:
             self.grace -= turn
         wish = "cancel" if "cancel" in (self.heartbeat.desired, self.report.desired) else None
@@ -210,7 +216,7 @@ class Supervisor:
             self.trainer.kill()
 
     def _conclude(self, exit_code: int) -> None:
-        """Write the last transition. The trainer's process is gone."""
+        """Write the last transition, after the trainer's process is gone."""
         job_id, attempt = self.claim.job_id, self.claim.attempt
         verdict = self.verdict
 
@@ -238,7 +244,7 @@ class Supervisor:
 
 
 def _cause(error: Exception) -> str:
-    """A fault in words for the user. SQL, addresses and paths appear only in the service's log."""
+    """The cause of a loss for the user. SQL, addresses and paths appear only in the service's log."""
     if isinstance(error, OSError):
         return error.strerror or type(error).__name__
     if full_disk.is_to_blame(error):

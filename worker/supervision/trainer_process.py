@@ -1,4 +1,4 @@
-"""The trainer's process from the supervisor's side: its start, messages, output and end."""
+"""The supervisor's side of a trainer process: its start, messages, output and end."""
 
 import json
 import logging
@@ -35,10 +35,10 @@ PASSED_ON: tuple[str, ...] = (
     "VIRTUAL_ENV",
     "NVIDIA_VISIBLE_DEVICES",
 )
-"""The environment variables that a trainer gets: no key, no address of a database or broker."""
+"""The environment variables that a trainer gets. They contain no key and no address of a database or broker."""
 
 WAITING = 64
-"""Messages that may wait for the supervisor. With more the trainer waits, since its pipe is full."""
+"""Messages that may wait for the supervisor. Then the pipe fills up and the trainer waits."""
 
 LAST_WORDS = 5.0
 """Seconds to read a trainer's last messages: a process that left its group may keep the pipes open forever."""
@@ -72,7 +72,7 @@ Heard = Message | Line | ProtocolViolation | Exit
 
 
 class TrainerProcess:
-    """A trainer, started in advance. It waits, with everything imported, until the job is sent to it.
+    """A trainer that is started in advance. It imports everything and waits for a job.
 
     `cuda` is its CUDA_VISIBLE_DEVICES; None hides every device.
     """
@@ -103,16 +103,16 @@ class TrainerProcess:
                 bufsize=0,
             )
         except OSError:
-            # For instance, there are too many processes. The start is repeated, so it must not leak file descriptors.
+            # For example, there are too many processes. The caller tries again, so file descriptors must not leak.
             os.close(reading)
             raise
         finally:
             os.close(writing)
-        # Bounded: if the supervisor cannot write, the trainer waits and does not fill the memory.
+        # Bounded: while the supervisor cannot write, the trainer waits and does not fill the memory.
         self.inbox: queue.Queue[Heard] = queue.Queue(maxsize=WAITING)
         self.gone = threading.Event()
         """Set when no process of the group is left, so that its device is free."""
-        self._forsaken = threading.Event()
+        self._closed = threading.Event()
         self._orders: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         assert self.process.stdout is not None
         self._readers = [
@@ -130,7 +130,7 @@ class TrainerProcess:
 
     @property
     def pids(self) -> list[int]:
-        """The leaders of its process groups, one today. Killing a group kills all that its leader started."""
+        """The leaders of its process groups; one today. Killing a group kills all that its leader started."""
         return [self.pid]
 
     @property
@@ -142,7 +142,7 @@ class TrainerProcess:
         self._orders.put((json.dumps(order) + "\n").encode())
 
     def _write_orders(self) -> None:
-        """Runs on a thread of its own: a trainer that does not read must not block its supervisor."""
+        """Write the orders on a separate thread: a trainer that does not read must not block its supervisor."""
         assert self.process.stdin is not None
         while left := self._orders.get():
             with suppress(BrokenPipeError, ValueError):
@@ -155,8 +155,8 @@ class TrainerProcess:
             _kill_group(self.pid)
 
     def close(self) -> None:
-        """Kill the trainer if it still runs, wait until it is gone, and read nothing more."""
-        self._forsaken.set()
+        """Kill the trainer if it still runs, and wait until it is gone. Nothing more is read."""
+        self._closed.set()
         self._orders.put(b"")
         self.kill()
         self.gone.wait()
@@ -165,12 +165,12 @@ class TrainerProcess:
             self.process.stdin.close()
 
     def _hear(self, what: Heard) -> None:
-        while not self._forsaken.is_set():
+        while not self._closed.is_set():
             with suppress(queue.Full):
                 return self.inbox.put(what, timeout=0.5)
 
     def _lines(self, pipe: BinaryIO, longest: int) -> Iterator[bytes]:
-        """Yield the lines of a pipe; after the group is gone, no more bytes than it can have left there."""
+        """Yield the lines of a pipe. After the group is gone, stop after as many bytes as a pipe can hold."""
         left = LARGEST_PIPE
         with pipe:
             while left > 0:
@@ -206,16 +206,16 @@ class TrainerProcess:
         """Wait until all output is read, since Exit must come last. While the inbox is full, readers cannot read."""
         left = LAST_WORDS
         for reader in self._readers:
-            while reader.is_alive() and left > 0 and not self._forsaken.is_set():
+            while reader.is_alive() and left > 0 and not self._closed.is_set():
                 reader.join(0.05)
-                # Counted, not by the clock, which continues while this process is suspended.
+                # Count the time. A clock would continue while this process is suspended.
                 left -= 0.0 if self.inbox.full() else 0.05
 
 
 def end_group(group: int, patience: float = 5.0) -> bool:
     """Kill every process of a group and wait until none runs. False if one still runs after `patience` seconds.
 
-    A process that waits for a device or a network disk dies only when that answers.
+    A process that waits for a device or a network disk dies only when the device answers.
     """
     _kill_group(group)
     until = time.monotonic() + patience
@@ -241,6 +241,6 @@ def _is_alive(group: int) -> bool:
                 if os.getpgid(pid) == group and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
                     return True
     except (OSError, psutil.Error):
-        # For instance, this process has too many open files: the caller looks again.
+        # For example, this process has too many open files. The caller tries again.
         return True
     return False

@@ -28,7 +28,7 @@ from worker.supervision.supervisor import Supervisor
 logger = logging.getLogger(__name__)
 
 PATIENCE = 5.0
-"""Seconds to wait for side tasks at the end: one may be busy with a large folder on a slow disk."""
+"""Seconds to wait for side tasks at the end. A task may be deleting a large folder on a slow disk."""
 
 
 @dataclass
@@ -62,7 +62,7 @@ class Worker:
         self._runner: SideTaskRunner | None = None
 
     def open(self) -> None:
-        """Add this worker to the table, start the waiting trainers and the side tasks."""
+        """Add this worker to the table, and start the waiting trainers and the side tasks."""
         self.settings.scratch.mkdir(parents=True, exist_ok=True)
         with self.database.writing() as tx:
             workers.enlist(
@@ -91,7 +91,7 @@ class Worker:
         self._draining.set()
 
     def pause(self) -> None:
-        """Wait before the next look at the table."""
+        """Wait before the table is read again."""
         self._draining.wait(self.settings.timing.poll)
 
     def close(self) -> None:
@@ -125,11 +125,11 @@ class Worker:
         try:
             supervisor = Supervisor(self.database, self.store, self.settings, claim, trainer, lambda: self.is_draining)
         except BaseException:
-            # Nobody supervises the trainer; the lease expires.
+            # No supervisor watches the trainer. The lease expires.
             trainer.close()
             raise
         with suppress(RuntimeError):
-            # If no further thread can start, the next job waits for its trainer.
+            # If no more threads can start, the next job waits for its trainer.
             threading.Thread(target=self._warm_for_the_next, args=(slot, done), daemon=True).start()
         try:
             supervisor.run()
@@ -149,7 +149,7 @@ class Worker:
             self._runner.wake(name)
 
     def _warm_for_the_next(self, slot: Slot, done: threading.Event) -> None:
-        """While a job runs, start the next job's trainer as soon as there is one: its imports take seconds."""
+        """While a job runs, start the trainer of the next queued job in advance: its imports take seconds."""
         while not done.wait(1.0) and not self.is_draining:
             with suppress(*DatabaseUnavailable), self.database.reading() as tx:
                 if not job_queue.is_empty(tx, slot.serves, self.id):

@@ -1,1 +1,1 @@
-"""The trainer process: torch and no SQL. It builds what a spec says, trains it, and tells what happens."""
+"""The trainer process: it builds the network of a spec, trains it, and reports to its supervisor. No SQL."""

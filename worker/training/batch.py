@@ -1,4 +1,4 @@
-"""What a step learns from: rows of the training part, as they are or as the job's augmentations show them.
+"""Batches: rows of the training part, with or without the job's augmentations.
 
 Shape letters: N rows of the training part, B rows of a batch, K outputs.
 """
@@ -17,7 +17,10 @@ from models.parts.loss import Criterion
 
 @dataclass(frozen=True)
 class Batch:
-    """Inputs x_B… and targets t_B…. Where rows are mixed, `share` of each is its own and the rest `other`'s."""
+    """Inputs x_B… and targets t_B….
+
+    If rows are mixed (mixup), `other` holds the targets of the partners (t_B…), and `share` each row's own share (B).
+    """
 
     x: NetworkInput
     t: torch.Tensor
@@ -28,7 +31,7 @@ class Batch:
         return len(self.t)
 
     def to(self, device: torch.device) -> "Batch":
-        """The same on `device`."""
+        """The batch on `device`."""
         if self.t.device == device:
             return self
         other, share = (each.to(device) if each is not None else None for each in (self.other, self.share))
@@ -36,16 +39,16 @@ class Batch:
 
     @property
     def dominant(self) -> torch.Tensor:
-        """t_B…, each row's target with the larger share."""
+        """t_B…: the target with the larger share of each row."""
         if self.other is None or self.share is None:
             return self.t
         return torch.where(self.share >= 0.5, self.t, self.other)
 
     def loss(self, criterion: Criterion, y_BK: torch.Tensor) -> torch.Tensor:
-        """The mean over rows; of mixed ones, of share · loss(y, t) + (1 − share) · loss(y, t')."""
+        """The mean loss of the rows. The loss of a mixed row is share · loss(y, t) + (1 − share) · loss(y, other)."""
         if self.other is None or self.share is None:
             return criterion(y_BK, self.t)
-        # Every loss is a mean over rows: of one row, it is that row's.
+        # Every criterion is a mean over rows. For a batch of one row it is the loss of that row.
         loss_B: torch.Tensor = torch.func.vmap(
             lambda y_K, t, other, share: (
                 share * criterion(y_K.unsqueeze(0), t.unsqueeze(0))
@@ -56,7 +59,7 @@ class Batch:
 
 
 class AugmentedBatches:
-    """Augmentations in their order, as batches. A changed row depends only on seed, epoch and its number."""
+    """Makes batches with augmentations applied in order. A row's result depends on seed, epoch and row index only."""
 
     def __init__(self, augmentations: Sequence[Augmentation], inputs: NamedInputs, seed: int) -> None:
         self.seed = seed
@@ -67,26 +70,26 @@ class AugmentedBatches:
             self.steps.append((each.mixes, name, each.build(inputs[name])))
 
     def __call__(self, x_N: NetworkInput, t_N: torch.Tensor, rows_B: torch.Tensor, epoch: int) -> Batch:
-        """The rows numbered `rows_B` of the training part."""
-        x_B, mixed = self._see(x_N, rows_B, epoch, len(self.steps))
+        """The batch of the rows with the indices `rows_B`."""
+        x_B, mixed = self._augment(x_N, rows_B, epoch, len(self.steps))
         t_B = t_N.index_select(0, rows_B)
         if mixed is None:
             return Batch(x_B, t_B)
         partner_B, share_B = mixed
         return Batch(x_B, t_B, t_N.index_select(0, partner_B), share_B)
 
-    def _see(
+    def _augment(
         self, x_N: NetworkInput, rows_B: torch.Tensor, epoch: int, end: int
     ) -> tuple[NetworkInput, tuple[torch.Tensor, torch.Tensor] | None]:
-        """Rows after the first `end` augmentations, and their partners with the rows' own shares, where one mixed."""
+        """Apply the first `end` augmentations. Returns x_B… and, if one of them mixes, (partner_B, share_B)."""
         x_B, mixed = map_tensors(lambda x: x.index_select(0, rows_B), x_N), None
         for place, (mixes, name, change) in enumerate(self.steps[:end]):
             draws = CounterRNG(self.seed, epoch, place, rows_B)
             if mixes:
                 assert isinstance(x_B, torch.Tensor)
                 partner_B, keep_B = draws.integers(rows(x_N)), change(x_B, draws)
-                # The partner as it is seen itself in this epoch, up to here.
-                other_B, _ = self._see(x_N, partner_B, epoch, place)
+                # The partner with the same augmentations applied so far.
+                other_B, _ = self._augment(x_N, partner_B, epoch, place)
                 assert isinstance(other_B, torch.Tensor)
                 x_B = keep_B * x_B + (1 - keep_B) * other_B
                 mixed = partner_B, keep_B.flatten(1).mean(1)

@@ -1,4 +1,4 @@
-"""What a trainer may touch: its attempt's folder, its devices, the code it runs. No database, no key, no network."""
+"""The sandbox of a trainer. The trainer can open its attempt's folder, its devices and the code, and nothing else."""
 
 import os
 import tempfile
@@ -10,18 +10,17 @@ THREADS = Path("/proc/self/task")
 
 
 def enter(folder: Path, memory: int) -> list[str]:
-    """Before anything of a job is looked at. Returns what the kernel cannot keep this process from.
+    """Confine this process, before it reads anything of a job. Returns what the kernel cannot prevent.
 
-    The bounds on `memory`, in bytes, and on files and cores hold in any case. Where libraries look for a place to
-    write, they find `folder`.
+    The limits on `memory` (bytes), file sizes and core dumps apply with every kernel. Temporary files go to `folder`.
     """
     confinement.confine_training(memory)
     os.environ["TMPDIR"] = tempfile.tempdir = str(folder)
-    # A thread is held by what it or its starter entered, and by nothing that another did.
+    # Landlock applies to this thread and the threads that it starts later, not to threads that already run.
     alone = not THREADS.exists() or len(os.listdir(THREADS)) == 1
-    # The attempt's folder holds the dataset, and what the training goes on from.
+    # The attempt's folder holds the dataset and the checkpoint from which the training resumes.
     readable = [folder.parent, *confinement.code("athanor", "models", "worker")]
     devices = [*confinement.devices(), *Path("/dev").glob("nvidia*")]
-    # Semaphores of the processes that make batches lie in /dev/shm, under no name.
+    # Data workers use unnamed semaphores in /dev/shm.
     missing = confinement.enclose(readable, [folder, Path("/dev/shm")], devices)
-    return missing if alone else [*missing, "anything its earlier threads do"]
+    return missing if alone else [*missing, "anything that its earlier threads do"]

@@ -1,4 +1,4 @@
-"""Why a training failed: a code, a sentence a user can act on, and whether trying again could help."""
+"""Failures of a training: a code, a message for the user, and whether a retry can help."""
 
 from typing import Any
 
@@ -11,11 +11,11 @@ from models.errors import DataError, SpecError
 from worker.training.loop import NonFinite
 
 LONGEST_CAUSE = 300
-"""Characters of a validation error: it lists every part that is known."""
+"""Characters of a validation error that are kept. pydantic's message lists all known parts."""
 
 
 class UnknownPart(ValueError):
-    """A spec that this version cannot read: it was accepted by one that knows more."""
+    """The spec names a part that this version does not know. A newer version has accepted the spec."""
 
     def __init__(self, error: ValidationError) -> None:
         first = error.errors(include_url=False, include_input=False)[0]
@@ -24,14 +24,14 @@ class UnknownPart(ValueError):
 
 
 def explain(error: Exception) -> dict[str, Any]:
-    """A failure as code, sentence, and whether trying again could help."""
+    """The fields `code`, `message` and `retryable` of a Failure message."""
     match error:
         case NonFinite():
             hint = "try a lower learning rate, clip_norm, or a warm-up; look for extreme values in the data"
             return {"code": "non_finite_loss", "message": f"{error}: {hint}", "retryable": False}
         case UnknownPart():
             version = f"this worker runs version {__version__} and does not know a part of the spec"
-            message = f"{version}; a newer or restarted worker may ({error})"
+            message = f"{version}; update the worker or restart it ({error})"
             return {"code": "unknown_part", "message": message, "retryable": True}
         case DataError():
             return {"code": "data", "message": str(error), "retryable": False}

@@ -1,4 +1,4 @@
-"""A learner: what changes while training, and the configuration that does not."""
+"""The learner: a model and its optimizer in training, with the configuration of the training."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -20,13 +20,13 @@ from worker.training.stages.regularization import Regularization
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """What stays the same from the first step to the last."""
+    """Everything that does not change during a training."""
 
     forward: Forward
     batching: Batching
     evaluation: Evaluation
     rate_factor: Callable[[int, int], float]
-    """The learning rate at a step, from 0, of so many: as a factor of the optimizer's."""
+    """The factor of the optimizer's learning rates. Arguments: the step (from 0) and the number of steps."""
     clipping: Clipping = field(default_factory=Clipping)
     regularization: Regularization = field(default_factory=Regularization)
     averaging: Averaging = field(default_factory=Averaging)
@@ -37,14 +37,14 @@ class TrainingConfig:
 
 @dataclass
 class Learner:
-    """Everything that changes while training, and nothing else: saving it all is what makes a resume exact."""
+    """All state that changes during a training. A resume is exact because a snapshot saves all of it."""
 
     model: nn.Module
     optimizer: torch.optim.Optimizer
     config: TrainingConfig
     state: LoopState = field(default_factory=LoopState)
     average: Tensors | None = None
-    """The moving or the equal average of the weights, where the configuration has one and it has begun."""
+    """The averaged weights (EMA or SWA). None before the average starts, or if the configuration has none."""
 
     def __post_init__(self) -> None:
         if self.average is None:
@@ -55,15 +55,15 @@ class Learner:
 
     @property
     def device(self) -> torch.device:
-        """Where the network is."""
+        """The device of the parameters, or of the buffers if there are no parameters."""
         return next(chain(self.model.parameters(), self.model.buffers())).device
 
     def weights(self) -> Tensors:
-        """The weights that are evaluated and kept: the average where there is one."""
+        """The weights for evaluation and checkpoints: the average if there is one, else the model's."""
         return self.average if self.average is not None else self.model.state_dict()
 
     def set_rate(self) -> float:
-        """Set every group's learning rate for the next step. Returns the first group's."""
+        """Set the learning rate of each parameter group for the next step. Returns the rate of the first group."""
         state, config = self.state, self.config
         factor = config.rate_factor(state.step, config.batching.steps) * state.rate_scale
         for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
@@ -71,14 +71,14 @@ class Learner:
         return self.rates[0] * factor
 
     def average_epoch(self) -> None:
-        """Take the weights at the end of an epoch into their equal average, once the configuration says so."""
+        """Add the weights after an epoch to the equal average (SWA), if the configuration includes the epoch."""
         if self.config.averaging.includes(self.state.step, self.config.batching.steps):
             self.state.averaged += 1
             self.average = equal_average(self.model, self.average, self.state.averaged)
 
     @torch.no_grad()
     def evaluate(self, x_N: NetworkInput, t_N: torch.Tensor, weights: Tensors | None = None) -> dict[str, float]:
-        """Loss and metrics over a whole part, of the given weights or else of the kept ones."""
+        """Loss and metrics over a whole part. Default for `weights`: the average, else the model's weights."""
         config = self.config
         weights = self.average if weights is None else weights
         trained = None

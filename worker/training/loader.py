@@ -1,6 +1,6 @@
-"""Batches in order. Each depends only on the seed and its step.
+"""Batches in order. Each batch depends only on the seed and on its step.
 
-So they can be made here or ahead of time, in any number of processes, and a resume asks for those that are left.
+So any number of data workers may prepare batches in advance, and a resume starts at any step.
 
 Shape letters: N rows of the training part, B rows of a batch.
 """
@@ -22,38 +22,38 @@ from models.nn.named_tensors import NetworkInput, map_tensors, tensors
 from worker.training.batch import Batch
 
 Part = tuple[NetworkInput, torch.Tensor]
-"""Inputs x_N… and targets t_N."""
+"""(inputs x_N…, targets t_N…)."""
 
 Supply = Callable[[int], Part]
-"""The training part of each epoch, by its number: always as many rows, and a function of nothing else."""
+"""Returns the training part of an epoch. It depends only on the epoch, and its number of rows is constant."""
 
 Augment = Callable[[NetworkInput, torch.Tensor, torch.Tensor, int], Batch]
-"""From inputs and targets of the training part, the numbers of a batch's rows, and the epoch."""
+"""Makes a batch. Arguments: inputs and targets of the training part, row indices of the batch, the epoch."""
 
 STUCK = 30.0
-"""Seconds, for each of its processes, in which a loader ends once one of them is gone: it waits for them in turn."""
+"""Seconds for each data worker within which the loader must end after one died. It joins them one by one."""
 
 Sent = tuple[list[str] | None, list[npt.NDArray[Any] | None]]
-"""Names of the inputs, where there are several, and the arrays of a batch: targets, partners, shares, inputs."""
+"""The names of the inputs (None: a single input), and arrays: targets, partners' targets, shares, inputs."""
 
 
 @dataclass(frozen=True)
 class Batching:
-    """How the training part becomes batches, and how many."""
+    """How the training part is divided into batches."""
 
     steps: int
     steps_per_epoch: int
     batch_size: int
-    """Rows of a batch of training; those of evaluation are no larger."""
+    """Rows of a training batch. An evaluation batch has at most as many."""
     seed: int
     augment: Augment | None = None
     workers: int = 0
-    """Processes that make batches ahead. The bytes are the same with any number."""
+    """Number of data workers: processes that prepare batches in advance. It does not change the batches."""
 
 
 @dataclass
 class Batches(Dataset[Batch]):
-    """Every batch of a training, by the number of the step that learns from it, from 0."""
+    """All batches of a training. The index is the step, from 0."""
 
     train: Part | Supply
     batching: Batching
@@ -74,14 +74,14 @@ class Batches(Dataset[Batch]):
 
 
 def order(seed: int, epoch: int, rows: int) -> torch.Tensor:
-    """The order of an epoch: a function of seed and epoch alone, so that a resume needs no memory of it."""
+    """The order of the rows in an epoch. It depends only on seed and epoch, so a resume needs no saved state."""
     generator = torch.Generator().manual_seed((seed << 24) + epoch)
     return torch.randperm(rows, generator=generator)
 
 
 @dataclass
 class _Sent(Dataset[Sent]):
-    """Batches as they go through a pipe: of a tensor only a handle would, to memory that someone has to let go of."""
+    """Batches as NumPy arrays. PyTorch sends a tensor as a handle to shared memory, which somebody must release."""
 
     batches: Batches
 
@@ -93,14 +93,14 @@ class _Sent(Dataset[Sent]):
 
 
 def load(batches: Batches, start: int) -> Iterator[Batch]:
-    """The batches from that of step `start`, counted from 0, to the last, made here or by processes beside this one."""
+    """Yield the batches from step `start` (from 0) to the last. Data workers make them, if there are any."""
     steps, workers = range(start, batches.batching.steps), batches.batching.workers
     if workers == 0:
         for step in steps:
             yield batches[step]
         return
     with warnings.catch_warnings():
-        # The user may ask for more processes than processors; this only changes the time.
+        # The user may ask for more data workers than processors. This only costs time.
         warnings.filterwarnings("ignore", "This DataLoader will create", UserWarning)
         loaded: Any = iter(
             DataLoader(
@@ -109,13 +109,14 @@ def load(batches: Batches, start: int) -> Iterator[Batch]:
                 collate_fn=_unchanged,
                 sampler=steps,
                 num_workers=workers,
-                # Forked: the rows are shared and not copied, and an epoch's supply need not be picklable.
+                # With fork, the rows are shared without a copy, and the supply need not be picklable.
                 multiprocessing_context="fork",
-                # With a time-out, a process that died before the loader knew its number would be missed until then; a
-                # batch that never comes is for the supervisor to notice.
+                # With a timeout, the loader would notice only at the timeout that a data worker died before its
+                # process id was recorded. The supervisor notices a batch that never arrives.
                 timeout=0,
                 worker_init_fn=_ignore_stop,
-                # Else the loader would draw from the generator of the dropout, and a resume would have drawn once more.
+                # By default the loader draws a seed from the global generator, which dropout uses. A resume would
+                # draw once more than an uninterrupted training.
                 generator=torch.Generator(),
             )
         )
@@ -125,29 +126,29 @@ def load(batches: Batches, start: int) -> Iterator[Batch]:
     ).start()
     try:
         for names, sent in loaded:
-            # Copied to where PyTorch puts its own tensors: some kernels give other bits at other alignments.
+            # Copy to memory that PyTorch aligns: some kernels give different bits at a different alignment.
             columns = (None if column is None else torch.from_numpy(column).clone() for column in sent)
             t_B, other_B, share_B, *x_B = columns
             assert t_B is not None
             inputs = [column for column in x_B if column is not None]
             yield Batch(dict(zip(names, inputs, strict=True)) if names else inputs[0], t_B, other_B, share_B)
     finally:
-        # The loader's own end first: it is not over before that. By name: the traceback of an error that came from the
-        # loader holds on to it, and it would end only with that, when nobody watches it any longer.
+        # Explicit, and before `over` is set: the traceback of an error keeps the loader alive. It would then end
+        # later, when no thread watches it.
         loaded._shutdown_workers()
         over.set()
 
 
 def _exit_if_stuck(processes: list[int], over: threading.Event) -> None:
-    """End this process where a loader outlives one of its own: the dead may hold a lock that all wait for, for ever."""
+    """Exit if the loader does not end after a data worker died: it may wait for a lock that the dead process holds."""
     connection.wait(processes)
     if not over.wait(STUCK * len(processes)):
-        print("a process that made batches died, and took a lock with it", flush=True)
+        print("a data worker died while it held a lock of the loader; the trainer exits", flush=True)
         os._exit(1)
 
 
 def _ignore_stop(_: int) -> None:
-    """As the trainer does; PyTorch has set a handler for it since."""
+    """Ignore SIGTERM in a data worker, as the trainer does. PyTorch has installed a handler of its own."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 

@@ -1,9 +1,9 @@
-"""The training loop: a generator of steps. To stop training, stop iterating.
+"""The training loop: a generator of steps. Training stops when the caller stops iterating.
 
     for step in fit(learner, train, val):
         print(step.number, step.series)
 
-A step has five stages: forward, backward, clip, update, average. Observers may look after each.
+A step has five stages: forward, backward, clip, update, average. Observers are called after each stage.
 
 Shape letters: N rows of a part, B rows of a batch, K outputs.
 """
@@ -38,14 +38,14 @@ class Step:
     epoch: float
     series: dict[str, float]
     score: float | None = None
-    """Value of the best-series, where this step was evaluated."""
+    """Value of the series that chooses the best checkpoint. None if this step has no finite value of it."""
     improved: bool = False
     last: bool = False
 
 
 @dataclass
 class StepTensors:
-    """Tensors that the stages of a step pass on. Each is set at the end of its stage."""
+    """Tensors that the stages of a step pass on."""
 
     batch: Batch
     y_BK: torch.Tensor
@@ -57,27 +57,26 @@ class StepTensors:
 
     @classmethod
     def of(cls, batch: Batch) -> "StepTensors":
-        """Before the first stage."""
+        """The tensors before the first stage: all but the batch are empty."""
         nothing = torch.empty(0)
         return cls(batch, nothing, nothing, nothing)
 
 
 class Observer(Protocol):
-    """Looks at a training between the stages of its steps, and may add series.
+    """Observes a training between the stages of its steps, and may add series.
 
-    It changes nothing that it sees and draws no random number, so that the weights are the same bytes with it and
-    without it.
+    An observer must change nothing and draw no random numbers: the weights must have the same bytes without it.
     """
 
     def observe(self, stage: str, learner: Learner, tensors: StepTensors) -> None:
         """Called after each stage: `forward`, `backward`, `clip`, `update`, `average`."""
 
     def series(self) -> dict[str, float]:
-        """What is added to the step's series. Called after the last stage, where the step reports."""
+        """Series to add to those of the step. Called after the last stage of a step that reports."""
 
 
 def forward(learner: Learner, tensors: StepTensors) -> None:
-    """Outputs and loss of the batch, with dropout; what is frozen stays as in evaluation."""
+    """Compute outputs and loss in training mode. Frozen modules stay in evaluation mode."""
     model, config, batch = learner.model, learner.config, tensors.batch
     model.train()
     for module in learner.frozen:
@@ -88,25 +87,25 @@ def forward(learner: Learner, tensors: StepTensors) -> None:
 
 
 def backward(learner: Learner, tensors: StepTensors) -> None:
-    """Gradients of the loss and of the l1 penalty, which is no part of the loss that is shown."""
+    """Compute the gradients of the loss and of the l1 penalty. The reported loss does not include the penalty."""
     tensors.loss.backward()  # type: ignore[no-untyped-call]
     tensors.loss, tensors.y_BK = tensors.loss.detach(), tensors.y_BK.detach()
     learner.config.regularization.add_l1_gradient(learner.model)
 
 
 def clip(learner: Learner, tensors: StepTensors) -> None:
-    """The gradient within its bounds."""
+    """Clip the gradient, and keep its norm before clipping."""
     tensors.grad_norm = learner.config.clipping.apply(learner.model)
 
 
 def update(learner: Learner, tensors: StepTensors) -> None:
-    """The optimizer's step, and the readout's rows back within their norm."""
+    """Take a step of the optimizer, then apply the max-norm constraint to the output layers."""
     learner.optimizer.step()
     learner.config.regularization.constrain(learner.readout)
 
 
 def average(learner: Learner, tensors: StepTensors) -> None:
-    """The moving average of the weights."""
+    """Update the moving average of the weights (EMA)."""
     learner.config.averaging.after_step(learner.model, learner.average)
 
 
@@ -114,7 +113,7 @@ STAGES = (forward, backward, clip, update, average)
 
 
 def step(learner: Learner, batch: Batch, observers: Sequence[Observer] = ()) -> StepTensors:
-    """One update: all stages in order. Observers are called after each."""
+    """Run all stages in order for one batch. Observers are called after each stage."""
     tensors = StepTensors.of(batch)
     for stage in STAGES:
         stage(learner, tensors)
@@ -124,7 +123,7 @@ def step(learner: Learner, batch: Batch, observers: Sequence[Observer] = ()) -> 
 
 
 def fit(learner: Learner, train: Part | Supply, val: Part | None, observers: Sequence[Observer] = ()) -> Iterator[Step]:
-    """Train from where `learner` stands to its last step. Raises NonFinite."""
+    """Train from the learner's current step to its last one. Raises NonFinite."""
     config, state = learner.config, learner.state
     batching, evaluation = config.batching, config.evaluation
     if state.step >= batching.steps or state.stopped:
@@ -141,7 +140,7 @@ def fit(learner: Learner, train: Part | Supply, val: Part | None, observers: Seq
         series: dict[str, float] = {}
         reports = state.step % config.every_steps == 0 or last
         ends_epoch = state.step % batching.steps_per_epoch == 0 or last
-        # Reading a number from a GPU waits for the GPU, so this is not checked between reports.
+        # Reading a value from a GPU waits for the GPU, so on a GPU the loss is checked only at reports.
         if (reports or ends_epoch or not tensors.loss.is_cuda) and not math.isfinite(tensors.loss):
             raise NonFinite(state.step, float(tensors.loss), rate)
         if reports:
@@ -150,7 +149,7 @@ def fit(learner: Learner, train: Part | Supply, val: Part | None, observers: Seq
             series |= {f"train/{name}": value for name, value in measured.items()}
             for observer in observers:
                 series |= observer.series()
-        # An evaluation needs the memory.
+        # Free memory for an evaluation.
         del tensors, batch, loaded
         score, improved = None, False
         if ends_epoch:

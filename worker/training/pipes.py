@@ -11,12 +11,12 @@ from typing import Any, BinaryIO
 from athanor.processes import parent_watch
 
 EVERY = 0.01
-"""Seconds between looks into the room."""
+"""Seconds between two checks of the folder."""
 
 
 @dataclass
 class Pipe:
-    """Messages to the supervisor, one JSON object a line."""
+    """Messages to the supervisor, one JSON object per line."""
 
     handle: int
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -27,25 +27,25 @@ class Pipe:
             while line:
                 line = line[os.write(self.handle, line) :]
 
-    def await_taking(self, room: Path) -> None:
-        """Wait until the supervisor has taken every snapshot out of the trainer's room.
+    def await_taking(self, folder: Path) -> None:
+        """Wait until the supervisor has moved every snapshot out of the trainer's folder.
 
-        So no more than one lies there while it stores the one before: a slow store holds its trainer back, and fills
-        no disk with what nobody has kept yet.
+        At most one snapshot waits there while the supervisor stores another. So a slow store slows the trainer down,
+        and the disk does not fill with snapshots.
         """
-        while any(room.glob("step-*")):
+        while any(folder.glob("step-*")):
             time.sleep(EVERY)
 
 
 @dataclass
 class ParentWatch:
-    """The pipe of orders. At its end the whole group dies: no trainer outlives its supervisor."""
+    """The pipe of orders from the supervisor. When it closes, the whole process group is killed."""
 
     stop: str | None = None
-    """Why to stop, once that was ordered."""
+    """The reason of the last order to stop; None before the first one."""
 
     def hold(self, orders: BinaryIO) -> None:
-        """Read orders on a thread of its own from now on."""
+        """Start a thread that reads the orders."""
         parent_watch.hold(orders, self._obey)
 
     def _obey(self, order: bytes) -> None:

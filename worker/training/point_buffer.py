@@ -1,4 +1,4 @@
-"""Collect metric points of the loop, and send them in batches as columns."""
+"""A buffer for the metric points of the loop, which sends them in batches as columns."""
 
 import time
 from collections import defaultdict
@@ -8,13 +8,15 @@ from worker.training.loop import Step
 from worker.training.pipes import Pipe
 
 EVERY = 0.2
-"""Seconds between batches."""
+"""Seconds between two batches."""
 
 
 class PointBuffer:
-    """Of one training: its steps from `start` on, `end` being where the whole job would be done at this pace.
+    """The points of one training.
 
-    `before` steps came before its first. It is one `member` of a job, or the whole of it.
+    `start` is the training's first step here, and `end` the step at which the whole job would end; both serve to
+    estimate the remaining time. `before` is the number of the job's steps in earlier trainings. `member` is the number
+    of the training, or None if the job has only one.
     """
 
     def __init__(self, pipe: Pipe, start: int, end: int, before: int = 0, member: int | None = None) -> None:
@@ -23,17 +25,17 @@ class PointBuffer:
         self.gathered: dict[int | None, dict[str, list[tuple[int, float, float]]]] = {}
 
     def add(self, step: Step) -> None:
-        """Gather the last of a step's points; with what was gathered before, they may be sent."""
+        """Add the last points of a step. All points are sent if the last batch is older than EVERY seconds."""
         self.note(step, step.series)
         if time.monotonic() - self.sent > EVERY:
             self.flush(step)
 
     def note(self, step: Step, series: dict[str, float]) -> None:
-        """Gather points of this training, without sending."""
+        """Add points of this training without sending them."""
         self._gather(step, series, self.member)
 
     def note_whole(self, step: Step, series: dict[str, float]) -> None:
-        """The same of the job as a whole, which no member's points are."""
+        """Add points of the whole job without sending them."""
         self._gather(step, series, None)
 
     def _gather(self, step: Step, series: dict[str, float], member: int | None) -> None:
@@ -42,7 +44,7 @@ class PointBuffer:
             gathered[name].append((self.before + step.number, value, at))
 
     def to_the_end_of(self, steps: Iterator[Step]) -> Iterator[Step]:
-        """Pass steps on; where they end in an error, send what led to it before it goes on its way."""
+        """Yield the steps. If they end in an error, send all points before the error is raised."""
         latest = None
         try:
             for step in steps:
@@ -54,6 +56,7 @@ class PointBuffer:
             raise
 
     def flush(self, step: Step) -> None:
+        """Send all points and the progress up to `step`, even if there are no points."""
         self.sent = time.monotonic()
         pace = (self.sent - self.began) / max(1, step.number - self.start)
         for member, gathered in (self.gathered or {self.member: {}}).items():

@@ -1,7 +1,7 @@
-"""A learner as files, and back: safetensors for numbers, JSON for the rest, never pickle.
+"""Snapshots: write a learner to files and restore it. Tensors are safetensors, the rest is JSON, nothing is pickled.
 
-`weights.safetensors` is what people download; `state.safetensors` and `state.json` are what a resume needs beside it;
-`preparation.json` says how rows become tensors.
+`weights.safetensors` is the file for users. `state.safetensors` and `state.json` hold what else a resume needs.
+`preparation.json` describes how rows become tensors.
 """
 
 import hashlib
@@ -29,10 +29,10 @@ from worker.training.stages.progress import LoopState
 def write(
     learner: Learner, folder: Path, about: dict[str, Any], preparation: str, completed: CompletedFolds | None = None
 ) -> list[CheckpointFile]:
-    """Write a snapshot as a new folder, synced and then renamed into place: it is there whole or not at all."""
+    """Write a snapshot to a new folder. It is synced and then renamed, so it exists complete or not at all."""
     partial = folder.with_name(folder.name + ".part")
     partial.mkdir()
-    # One entry of metadata: the order of several is not fixed, and equal jobs should have equal bytes.
+    # A single entry: safetensors does not fix the order of several, and equal jobs must give equal bytes.
     metadata = {"athanor": json.dumps(about, sort_keys=True)}
     _save(learner.weights(), partial / WEIGHTS, metadata)
     arrays, scalars = _state(learner)
@@ -51,12 +51,12 @@ def write(
 
 
 def restore(learner: Learner, folder: Path) -> None:
-    """Bring a freshly built learner to the state of a snapshot."""
+    """Restore a newly built learner and the global random generators from a snapshot."""
     arrays = load_file(folder / STATE)
     scalars = json.loads((folder / SCALARS).read_text())
     weights = load_file(folder / WEIGHTS)
     if trained := _below(arrays, "model."):
-        # An equal average begins in the middle of a run: a fresh learner has none yet.
+        # SWA starts in the middle of a training, so a new learner has no average yet.
         if learner.average is None:
             learner.average = {name: value.detach().clone() for name, value in learner.model.state_dict().items()}
         _fill(learner.average, weights)
@@ -74,13 +74,13 @@ def restore(learner: Learner, folder: Path) -> None:
 
 
 def completed_folds(folder: Path) -> CompletedFolds:
-    """The folds that were over when a snapshot was taken."""
+    """The folds that were complete when the snapshot was written."""
     scalars = json.loads((folder / SCALARS).read_text())
     return CompletedFolds(**_known(CompletedFolds, scalars["completed_folds"]))
 
 
 def _known(kind: type[LoopState] | type[CompletedFolds], saved: dict[str, Any]) -> dict[str, Any]:
-    """Without what a newer version saved beside: the job goes on here, and says that it is not exact."""
+    """The fields that this version knows. A newer version may have saved more; the job then says it is not exact."""
     return {each.name: saved[each.name] for each in fields(kind) if each.name in saved}
 
 
@@ -114,16 +114,16 @@ def _restore_optimizer(optimizer: torch.optim.Optimizer, arrays: Tensors, kept: 
         number, _, name = path.partition(".")
         parameter = parameters[int(number)]
         if isinstance(value, torch.Tensor) and value.shape == parameter.shape:
-            # In the parameter's own memory layout: fused kernels walk raw memory and do not look at strides.
+            # Keep the parameter's memory layout: fused kernels read raw memory and ignore strides.
             value = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
         elif isinstance(value, torch.Tensor):
-            # A copy: what was loaded shares one memory, which a number of it would keep until the end.
+            # Copy: all loaded tensors share one buffer, and a single scalar would keep the buffer in memory.
             value = value.to(parameter.device, copy=True)
         optimizer.state[parameter][name] = value
 
 
 def _save(tensors: Tensors, path: Path, metadata: dict[str, str] | None = None) -> None:
-    """Raises OSError where the disk refuses, as every other write does: the library has an error of its own for it."""
+    """Write tensors to a file. Raises OSError if the disk fails, in place of the library's own error."""
     try:
         save_file(_plain(tensors), path, metadata)
     except SafetensorError as error:

@@ -22,7 +22,8 @@ def read(path: Path, limits: Limits, delimiter: str = ",") -> Source:
     """Read every value as a string; an empty string is a missing value. The intake decides which columns are numbers.
 
     If the header of a CSV has no comma but a semicolon or a tab, that is the delimiter. Rows with too few or too many
-    fields are left out with a warning. Raises DataError for bad UTF-8, a bad header or a quote that is not closed.
+    fields are left out with a warning. Raises DataError for bad UTF-8, a bad header, a quote that is not closed, and
+    where every row has too few or too many fields.
     """
     csv.field_size_limit(limits.max_cell_bytes)
     delimiter = _delimiter(path, limits, delimiter)
@@ -33,7 +34,7 @@ def read(path: Path, limits: Limits, delimiter: str = ",") -> Source:
     if all(_NUMBER.fullmatch(name) for name in names):
         message = "every column name is a number: the first line was read as the header; add a header if it is data"
         source.warnings.append(Warned(code="header_of_numbers", message=message))
-    source.batches = _batches(records, names, source)
+    source.batches = _batches(records, names, source, delimiter)
     return source
 
 
@@ -77,17 +78,31 @@ def _check(names: list[str], limits: Limits) -> None:
         raise DataError(f"Two columns are called {twice!r}. Give every column its own name.")
 
 
-def _batches(records: Iterator[list[str]], names: list[str], source: Source) -> Iterator[pa.RecordBatch]:
+def _batches(
+    records: Iterator[list[str]], names: list[str], source: Source, delimiter: str
+) -> Iterator[pa.RecordBatch]:
+    first = 0
+    total = 0
+
     def kept() -> Iterator[tuple[int, list[str]]]:
-        for number, record in enumerate(records, 1):
+        nonlocal first, total
+        for total, record in enumerate(records, 1):
             if len(record) == len(names):
                 yield sum(map(len, record)), record
             else:
-                source.skipped.append(number)
+                first = first or len(record)
+                source.skipped.append(total)
 
     for rows in batched(kept()):
         columns = [pa.array([value or None for value in column], pa.string()) for column in zip(*rows, strict=True)]
         yield pa.record_batch(columns, names=names)
-    if source.skipped:
-        message = f"rows left out because they do not have {len(names)} fields: {len(source.skipped):,}"
-        source.warnings.append(Warned(code="ragged_rows", message=message, rows=source.skipped[:_SHOWN]))
+    if not source.skipped:
+        return
+    wanted = f"the {len(names):,} field{'s' if len(names) > 1 else ''} of the header"
+    mark = "tab" if delimiter == "\t" else f"'{delimiter}'"
+    row = f"row {source.skipped[0]:,} has {first:,}"
+    cure = f"write every value of a row, and quotes around a value that contains a {mark}"
+    if len(source.skipped) == total:
+        raise DataError(f"No row has {wanted}; {row}. Correct the rows: {cure}.")
+    message = f"{len(source.skipped):,} of {total:,} rows left out because they do not have {wanted}; {row}: {cure}"
+    source.warnings.append(Warned(code="ragged_rows", message=message, rows=source.skipped[:_SHOWN]))

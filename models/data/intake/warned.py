@@ -28,6 +28,9 @@ def warnings_of(
     """
     offsets = [row - 1 - index for index, row in enumerate(source.skipped)]
     found = list(source.warnings)
+    if rows == 1:
+        message = "the dataset has one row; a training needs two or more, and a validation part more: upload more rows"
+        found.append(Warned(code="one_row", message=message))
     for summary in summaries:
         if summary.missing:
             message = f"column {summary.name!r}: {summary.missing:,} of {rows:,} rows have no value"
@@ -39,7 +42,7 @@ def warnings_of(
             message += f"; row {at[0]} says {_short(strays.at[0][1])!r}"
             found.append(Warned(code="mostly_numbers", message=message, rows=at))
         if summary.name == schema.target:
-            if summary.distinct == 1:
+            if summary.distinct == 1 and rows > 1:
                 message = f"the target {summary.name!r} has the same value in every row: there is nothing to learn"
                 found.append(Warned(code="one_class_target", message=message))
         elif summary.distinct == 1 and not summary.missing and rows > 1 and summary.name != schema.part:

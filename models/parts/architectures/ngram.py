@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from athanor.contract import ExportFormat
 from models.errors import SpecError
-from models.parts.architecture import COUNTED, AnswerLevel, Architecture, Counted, InputKind, Inputs, Recipe
+from models.parts.architecture import AnswerLevel, Architecture, Counted, InputKind, Inputs
 
 END = 2
 """The end mark between documents: no context reaches beyond it."""
@@ -36,7 +36,6 @@ class NGram(Architecture):
 
     accepts: ClassVar[frozenset[InputKind]] = frozenset({"text"})
     levels: ClassVar[frozenset[AnswerLevel]] = frozenset({"token"})
-    recipe: ClassVar[Recipe] = COUNTED
     training_method: ClassVar[str] = "counting"
     # Looking up an n-gram is not a graph of tensors with known sizes.
     exports: ClassVar[frozenset[ExportFormat]] = frozenset({"bundle"})

@@ -89,7 +89,10 @@ class Classes(Target):
             raise wrong_column(column)
         if len(column.classes or []) < 2:
             why = "has one value only" if column.classes else "has too many distinct values to be classes"
-            raise SpecError("/dataset/target", f"'{column.name}' {why}", code="wrong_target")
+            if column.distinct == 0:
+                why = "has no values"
+            other = "choose another target column, or upload rows in which this one has two or more values"
+            raise SpecError("/dataset/target", f"'{column.name}' {why}", code="wrong_target", suggestion=other)
 
     @classmethod
     def outputs(cls, column: Column, language: Language | None) -> int:

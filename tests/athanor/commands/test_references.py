@@ -90,6 +90,21 @@ def test_submit_takes_the_name_of_a_dataset(service: Stub) -> None:
     service.on("POST", "/v1/jobs", as_json(a_job(state="queued"), 201))
     assert run(service, "submit", "--architecture", "mlp", "--dataset", "films").exit_code == 0
     assert service.asked[-1].json["dataset"] == {"id": UPLOAD}
+    spec = '{"architecture": {"kind": "mlp"}, "dataset": {"id": "films"}}'
+    assert run(service, "submit", "-", text=spec).exit_code == 0
+    assert service.asked[-1].json["dataset"] == {"id": UPLOAD}
+    assert run(service, "submit", "-", "--set", "dataset.id=mnist", text=spec).exit_code == 0
+    assert service.asked[-1].json["dataset"] == {"id": TWIN}
+    refused = run(service, "submit", "-", "--set", "dataset.id=none", text=spec)
+    assert refused.exit_code == 5 and "no dataset has the name 'none'" in refused.stderr
+
+
+def test_fork_takes_the_name_of_a_dataset(service: Stub) -> None:
+    service.on("POST", f"/v1/jobs/{OTHER}/fork", as_json(a_job(state="queued"), 201))
+    assert run(service, "fork", OTHER, "--set", "dataset.id=films").exit_code == 0
+    assert service.asked[-1].json["spec"] == {"dataset": {"id": UPLOAD}}
+    assert run(service, "fork", OTHER, "--set", "dataset.target=label").exit_code == 0
+    assert service.asked[-1].json["spec"] == {"dataset": {"target": "label"}}
 
 
 def test_delete_takes_a_name_that_only_one_thing_has(service: Stub) -> None:

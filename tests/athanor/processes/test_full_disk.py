@@ -74,7 +74,7 @@ sys.exit(sandbox.main({given!r}))
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert done.returncode == EXIT, done.stderr
-    with pytest.raises(OSError, match="found no room") as raised:
+    with pytest.raises(OSError, match="disk of a child process is full") as raised:
         pass_on(done.returncode)
     assert is_to_blame(raised.value)
     pass_on(0)

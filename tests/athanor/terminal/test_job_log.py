@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from athanor.contract import Event, Job
+from athanor.terminal.job_log import lines
 from tests.athanor.answers import a_job
 from tests.athanor.command_line import run
 from tests.athanor.stub import Asked, Reply, Stub, as_json, weights
@@ -55,6 +57,20 @@ def test_everything_that_happened_is_told_with_its_time(service: Stub) -> None:
         f"{TIME}  state       running → queued (resumed, by ann)",
         f"{TIME}  state       running → failed (error): the loss is NaN at step 90 (diverged)",
     ]
+
+
+def test_a_terminal_shows_long_lines_on_several() -> None:
+    words = "the loss of the validation part did not improve in this epoch, and the learning rate falls by a half"
+    events = [
+        Event.model_validate(_event(1, "log", line=words)),
+        Event.model_validate(_event(2, "log", line="x" * 200)),
+    ]
+    shown = list(lines(events, Job.model_validate(a_job()), 80))
+    assert len(shown) > 4 and max(map(len, shown)) <= 80
+    assert shown[0].startswith(f"{TIME}  log         the loss") and shown[1].startswith(" " * (len(TIME) + 2))
+    joined = " ".join(line[len(TIME) + 2 :].strip() for line in shown)
+    assert words in joined and joined.count("x") == 200
+    assert len(list(lines(events, Job.model_validate(a_job())))) == 2
 
 
 def test_the_lines_of_the_trainer_alone(service: Stub) -> None:

@@ -25,6 +25,19 @@ def test_a_terminal_sees_a_bar_for_every_job() -> None:
         assert word in out.getvalue()
 
 
+@pytest.mark.parametrize("width", [80, 100, 160])
+def test_a_name_is_not_squeezed(width: int) -> None:
+    out = io.StringIO()
+    board = Board(Console(file=out, force_terminal=True, color_system=None, width=width, highlight=False))
+    with board:
+        board.update(Job.model_validate(a_job(name="sentiment of reviews")))
+        board.update(Job.model_validate(a_job(id="job_2", name="a name of a job that is far too long to be shown")))
+    shown = out.getvalue()
+    assert "sentiment of reviews" in shown and "a name of a job tha" in shown
+    for word in ("running", "30/60", "0.875", "eta 12 s"):
+        assert word in shown, word
+
+
 def test_elsewhere_a_line_comes_now_and_then_and_at_every_change_of_state() -> None:
     board, out = _board(terminal=False, every=60.0)
     with board:

@@ -79,8 +79,17 @@ def test_a_group_of_fields_is_shown(service: Stub, said: str, rows: list[list[st
 def test_what_is_no_part_and_no_field_is_said(service: Stub) -> None:
     result = run(service, "catalog", "hyperparameter")
     assert result.exit_code == 5
-    assert "no part and no field of a job spec is called 'hyperparameter'" in result.stderr
+    assert "no part, no shelf and no field of a job spec is called 'hyperparameter'" in result.stderr
     assert "split, hyperparameters" in result.stderr
+
+
+def test_the_parts_of_a_shelf_are_listed(service: Stub) -> None:
+    shelves = json.loads(run(service, "catalog", "--json").stdout)
+    # A field of a spec may have the name of a shelf; it lists the parts too.
+    for name, parts in shelves.items():
+        shown = run(service, "catalog", name)
+        assert shown.exit_code == 0, shown.output
+        assert all(part["kind"] in shown.stdout for part in parts), name
 
 
 def test_the_list_of_parts_names_the_groups(service: Stub) -> None:

@@ -23,6 +23,10 @@ def test_url_is_the_argument_then_the_environment_then_this_machine(monkeypatch:
     monkeypatch.setenv("ATHANOR_URL", f"{AWAY}/")
     assert find_url(None) == AWAY
     assert find_url("localhost:9000") == "http://localhost:9000"
+    for ending in ("/v1", "/v1/"):
+        monkeypatch.setenv("ATHANOR_URL", f"{AWAY}{ending}")
+        assert find_url(None) == AWAY
+    assert find_url(f"{AWAY}/under/v1") == f"{AWAY}/under"
 
 
 def test_key_is_the_argument_then_the_environment_then_the_file(

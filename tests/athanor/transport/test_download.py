@@ -87,7 +87,7 @@ def test_bytes_without_a_promise_are_not_taken(stub: Stub, client: Client, tmp_p
 
 def test_no_such_checkpoint(client: Client, tmp_path: Path) -> None:
     with pytest.raises(NotFound):
-        client.pull("job_1", tmp_path / "w", which="ckpt_9")
+        client.pull("job_1", tmp_path / "w", checkpoint="ckpt_9")
     assert list(tmp_path.iterdir()) == []
 
 

@@ -1,4 +1,4 @@
-"""The rules that a job's survival rests on, each with the edit that breaks it and the tests that should notice."""
+"""The rules of durability, each with an edit that breaks it and the tests that should fail."""
 
 from tests.chaos.rules import attempt, resume, table
 from tests.chaos.rules.mutant import Mutant, PlaceError

@@ -1,4 +1,4 @@
-"""One rule and the edit that breaks it. The place is named by symbol, so that code may move to another file."""
+"""A rule and the edit that breaks it. The place is given by symbol, so code may move to another file."""
 
 import ast
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ class PlaceError(Exception):
 
 @dataclass(frozen=True)
 class Mutant:
-    """One edit, and the tests that should notice.
+    """An edit, and the tests that should fail.
 
     `symbol` is `module:name`. `name` is a function or a class, with the classes around it: `Supervisor.run`. `module`
     may be a package: every file below it is then searched. `right` is quoted from between the first and the last line
@@ -33,7 +33,7 @@ class Mutant:
         file.write_text(text)
 
     def edit(self, root: Path) -> tuple[Path, str]:
-        """The file that holds the symbol, and what its text becomes. Raises PlaceError."""
+        """The file that holds the symbol, and its text after the edit. Raises PlaceError."""
         module, _, name = self.symbol.partition(":")
         found = [(file, lines) for file in _files(root, module) for lines in _definitions(file.read_text(), name)]
         if len(found) != 1:

@@ -1,4 +1,4 @@
-"""Rules of exactness: what a snapshot holds, when it is safe, and what a batch is a function of."""
+"""Rules of an exact resume: the content and the safety of a snapshot, and what a batch depends on."""
 
 from tests.chaos.rules.mutant import Mutant
 
@@ -7,21 +7,21 @@ RESUME = (f"{WORKER}/test_resume.py", "-k", "mlp-adam-everything or forgets or r
 
 MUTANTS: dict[str, Mutant] = {
     "snapshot-renames-first": Mutant(
-        "a snapshot gets its name before it is synced",
+        "a snapshot is renamed before it is synced",
         "worker.training:write",
         "            os.fsync(file.fileno())\n",
         "",
         (f"{WORKER}/training/test_snapshot.py",),
     ),
     "snapshot-in-place": Mutant(
-        "a snapshot is written under its own name",
+        "a snapshot is written under its final name",
         "worker.training:write",
         'partial = folder.with_name(folder.name + ".part")\n    partial.mkdir()',
         "partial = folder\n    partial.mkdir()",
         (f"{WORKER}/training/test_snapshot.py",),
     ),
     "torch-rng-lost": Mutant(
-        "torch's generator is not restored",
+        "the generator of torch is not restored",
         "worker.training:restore",
         '    torch.set_rng_state(arrays["rng.torch"])\n',
         "",
@@ -35,14 +35,14 @@ MUTANTS: dict[str, Mutant] = {
         ("tests/chaos/test_failpoints.py", "-m", "proof", "-k", "embedded and trainer-steps"),
     ),
     "numpy-rng-lost": Mutant(
-        "numpy's generator is not restored",
+        "the generator of NumPy is not restored",
         "worker.training:restore",
         '    np.random.set_state(("MT19937", arrays["rng.numpy"].numpy().astype(np.uint32), *scalars["numpy"]))\n',
         "",
         RESUME,
     ),
     "python-rng-lost": Mutant(
-        "Python's generator is not restored",
+        "the generator of Python is not restored",
         "worker.training:restore",
         "    random.setstate((version, tuple(rest[0]), rest[1]))\n",
         "",
@@ -63,36 +63,36 @@ MUTANTS: dict[str, Mutant] = {
         RESUME,
     ),
     "memory-lost": Mutant(
-        "patience and the best so far are not restored",
+        "patience and the best value so far are not restored",
         "worker.training:restore",
         '    learner.state = LoopState(**_known(LoopState, scalars["state"]))\n',
         '    learner.state = LoopState(step=scalars["state"]["step"])\n',
         RESUME,
     ),
     "past-lost": Mutant(
-        "the folds that are done are not remembered",
+        "the completed folds are not restored",
         "worker.training:completed_folds",
         '    return CompletedFolds(**_known(CompletedFolds, scalars["completed_folds"]))\n',
         "    return CompletedFolds()\n",
         (f"{WORKER}/training/test_snapshot.py", f"{WORKER}/training/test_run.py"),
     ),
     "epochs-alike": Mutant(
-        "every epoch has the order of the first",
+        "every epoch has the order of the first epoch",
         "worker.training:order",
         "manual_seed((seed << 24) + epoch)",
         "manual_seed(seed << 24)",
         (f"{WORKER}/training/test_loop.py",),
     ),
     "loader-draws": Mutant(
-        "the processes that make batches are seeded from the generator of the dropout",
+        "the data workers get their seed from the generator that dropout uses",
         "worker.training:load",
         "                generator=torch.Generator(),\n",
         "",
         (f"{WORKER}/training/test_loader.py",),
     ),
     "augmentation-by-batch": Mutant(
-        "an augmentation draws by the place in the batch",
-        "worker.training:AugmentedBatches._see",
+        "an augmentation draws by the position in the batch",
+        "worker.training:AugmentedBatches._augment",
         "draws = CounterRNG(self.seed, epoch, place, rows_B)",
         "draws = CounterRNG(self.seed, epoch, place, torch.arange(len(rows_B)))",
         (f"{WORKER}/training/test_batch.py",),

@@ -200,6 +200,11 @@ def test_oddities_are_told_with_the_rows_of_the_file(tmp_path: Path) -> None:
     }
 
 
+def test_one_row_is_told(tmp_path: Path) -> None:
+    (told,) = _csv(tmp_path, "a,b,label\n1,2,x\n").warnings
+    assert told.code == "one_row" and "needs two or more" in told.message
+
+
 def test_a_repeated_warning_is_cut(tmp_path: Path) -> None:
     intake = ingest(_source({f"c{number}": [number, None] for number in range(50)}), tmp_path / "rows")
     assert sum(warned.code == "missing_values" for warned in intake.warnings) == 21

@@ -8,14 +8,14 @@ import pytest
 import torch
 
 from athanor.contract import JobSpec as WireSpec
-from models.data.preparation.examples import prepare
 from models.data.preparation.split import steps_per_epoch
 from models.data.table import Table
 from models.errors import SpecError
 from models.parts.architecture import ARCHITECTURES, MANY_EPOCHS, InputKind, Inputs, Recipe
 from models.parts.inputs import ONLY
-from models.planning.rehearsal import _measure
-from models.planning.resolve import settle
+from models.planning.method import MetaNetwork
+from models.planning.methods.gradient_descent import activations
+from models.planning.resolve import resolve
 from models.planning.spec import JobSpec
 from models.settings import Limits
 from tests import small
@@ -42,9 +42,9 @@ def test_the_count_is_that_of_the_built_network(kind: InputKind, tmp_path: Path)
         # Of a text a plan knows only the most words that there may be, so a network with several inputs is left out.
         if kind in part.accepts and not small.kinds_of(part):
             spec = _spec({"kind": part.model_fields["kind"].default})
-            settled, roles = settle(spec, table.schema)
-            prepared = prepare(table, roles, settled.dataset.split)
-            built = settled.architecture.build_for(prepared.preparation.encoder.named_inputs(), roles.outputs)
+            resolved, prepared = small.resolve_and_prepare(spec, table)
+            outputs = resolved.roles_in(table.schema).outputs
+            built = resolved.spec.architecture.build_for(prepared.preparation.encoder.named_inputs(), outputs)
             plan = small.planned(spec, table.schema, table.rows, Limits())
             assert plan.parameters == sum(parameter.numel() for parameter in built.parameters())
             assert (plan.train_rows, plan.val_rows, plan.test_rows) == (
@@ -97,19 +97,18 @@ def test_rows_without_a_target_are_in_no_given_part(named: bool, tmp_path: Path)
     split = {} if named else {"split": {"kind": "given", "column": "part"}}
     spec = _spec({"kind": "linear"}, dataset={"id": "x", **split}, hyperparameters={"epochs": 2, "batch_size": 4})
     plan = small.planned(spec, table.schema, table.rows, Limits())
-    settled, roles = settle(spec, table.schema)
-    prepared = prepare(table, roles, settled.dataset.split)
+    _, prepared = small.resolve_and_prepare(spec, table)
     assert (len(prepared.train) + len(prepared.val), len(prepared.test)) == (28, 19)
     assert (plan.train_rows, plan.val_rows) == (len(prepared.train), len(prepared.val))
     assert (plan.test_rows, plan.steps) == (19, 2 * steps_per_epoch(len(prepared.train), 4))
 
 
-def test_the_plan_carries_the_settled_spec(table: Table) -> None:
+def test_the_plan_carries_the_resolved_spec(table: Table) -> None:
     spec = _spec({"kind": "mlp"}, hyperparameters={"epochs": 3})
     plan = small.planned(spec, table.schema, table.rows, Limits())
-    settled, _ = settle(spec, table.schema)
-    assert plan.spec == WireSpec.model_validate(settled.model_dump(mode="json")).model_dump(mode="json")
-    assert JobSpec.model_validate(plan.spec) == settled
+    filled = resolve(spec, table.schema, table.rows).spec
+    assert plan.spec == WireSpec.model_validate(filled.model_dump(mode="json")).model_dump(mode="json")
+    assert JobSpec.model_validate(plan.spec) == filled
 
 
 def _kept(model: torch.nn.Module, x: torch.Tensor) -> int:
@@ -146,7 +145,9 @@ def test_activations_are_about_what_autograd_keeps(said: dict[str, Any], causal:
     inputs = Inputs("text", (64,), vocabulary=500, per_word=causal, causal=causal)
     architecture = ARCHITECTURES[said["kind"]].model_validate(said)
     outputs = inputs.vocabulary if causal else 5
-    _, _, counted = _measure(architecture, {ONLY: inputs}, outputs, 16)
+    with torch.device("meta"):
+        network = MetaNetwork(architecture.build(inputs, outputs), {ONLY: inputs}, outputs, batch=16, tokens=None)
+    counted = activations(network)
     kept = _kept(architecture.build(inputs, outputs), torch.full((16, 64), 7))
     assert 0.75 * kept < counted < 1.35 * kept
 

@@ -1,4 +1,4 @@
-"""What a spec means once its open choices are settled."""
+"""What a spec means once its open choices are resolved."""
 
 import time
 from pathlib import Path
@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from athanor.contract import Column, Schema
 from athanor.contract import JobSpec as WireSpec
-from models.data.preparation.examples import prepare
+from models.data.preparation.roles import assign
 from models.data.table import Table
 from models.errors import SpecError
 from models.parts.architecture import ARCHITECTURES, InputKind
@@ -19,7 +19,7 @@ from models.parts.inputs import only
 from models.parts.optimizer import OPTIMIZERS
 from models.parts.schedule import SCHEDULES
 from models.parts.target import TARGETS
-from models.planning.resolve import ResolvedSpec, foreseen, resolve, settle
+from models.planning.resolve import ResolvedSpec, foreseen, resolve
 from models.planning.spec import JobSpec
 from tests import small
 
@@ -34,22 +34,24 @@ def table(tmp_path: Path) -> Table:
 
 
 def test_what_is_left_open_follows_from_the_recipe(table: Table) -> None:
-    settled, roles = settle(_spec(), table.schema)
-    chosen, recipe = settled.hyperparameters, ARCHITECTURES["mlp"].recipe
+    # Of many rows an epoch has many steps: none is added to the recipe's epochs.
+    resolved = resolve(_spec(), table.schema, rows=100_000)
+    spec, recipe = resolved.spec, ARCHITECTURES["mlp"].recipe
+    chosen = spec.hyperparameters
     assert chosen.optimizer == OPTIMIZERS[recipe.optimizer].model_validate(
         {"lr": recipe.lr, "weight_decay": recipe.weight_decay}
     )
     assert chosen.schedule == SCHEDULES[recipe.schedule].model_validate({})
     assert chosen.loss is not None and chosen.loss.kind == "cross_entropy"
     assert (chosen.epochs, chosen.steps, chosen.batch_size) == (recipe.epochs, None, recipe.batch_size)
-    assert settled.checkpoints.every_epochs == 1
-    assert settled.dataset.model_dump(include={"task", "target", "inputs", "input"}) == {
+    assert spec.checkpoints.every_epochs == 1
+    assert spec.dataset.model_dump(include={"task", "target", "inputs", "input"}) == {
         "task": "classification",
         "target": "target",
         "inputs": ["height", "width", "color"],
         "input": None,
     }
-    assert roles.task == "classification"
+    assert resolved.roles_in(table.schema).task == "classification"
 
 
 def test_what_is_said_is_kept(table: Table) -> None:
@@ -61,57 +63,59 @@ def test_what_is_said_is_kept(table: Table) -> None:
         "loss": {"kind": "bce"},
         "clip_norm": 2.0,
     }
-    settled, _ = settle(_spec(hyperparameters=said, checkpoints={"every_steps": 5}), table.schema)
-    dumped = settled.model_dump(mode="json", exclude_unset=False)["hyperparameters"]
+    spec = resolve(_spec(hyperparameters=said, checkpoints={"every_steps": 5}), table.schema, table.rows).spec
+    dumped = spec.model_dump(mode="json", exclude_unset=False)["hyperparameters"]
     assert dumped["epochs"] is None
     assert dumped["optimizer"]["lr"] == 1e-3, "a named optimizer has its own rate, not the recipe's"
     for name, value in said.items():
         assert dumped[name] == value or dumped[name].items() >= value.items()  # type: ignore[attr-defined]
-    assert (settled.checkpoints.every_steps, settled.checkpoints.every_epochs) == (5, None)
+    assert (spec.checkpoints.every_steps, spec.checkpoints.every_epochs) == (5, None)
 
 
 @pytest.mark.parametrize("off", [None, 0, 0.0])
 def test_null_is_off_and_absence_is_the_default(off: float | None, tmp_path: Path) -> None:
-    schema = small.table("text", tmp_path / "t").schema
+    table = small.table("text", tmp_path / "t")
     recipe = ARCHITECTURES["transformer"].recipe
     assert recipe.clip_norm is not None and recipe.schedule != "constant"
-    usual = settle(_spec("transformer"), schema)[0].hyperparameters
+    usual = resolve(_spec("transformer"), table.schema, table.rows).spec.hyperparameters
     assert usual.schedule is not None
     assert (usual.clip_norm, usual.schedule.kind) == (recipe.clip_norm, recipe.schedule)
     said = _spec("transformer", hyperparameters={"clip_norm": off, "schedule": None})
-    once, roles = settle(said, schema)
-    assert once.hyperparameters.clip_norm is None
-    assert once.hyperparameters.schedule == SCHEDULES["constant"].model_validate({})
+    once = resolve(said, table.schema, table.rows)
+    chosen = once.spec.hyperparameters
+    assert chosen.clip_norm is None
+    assert chosen.schedule == SCHEDULES["constant"].model_validate({})
     # Over the wire and back it means the same.
-    wire = WireSpec.model_validate(once.model_dump(mode="json")).model_dump(mode="json")
+    wire = WireSpec.model_validate(once.spec.model_dump(mode="json")).model_dump(mode="json")
     assert wire["hyperparameters"]["clip_norm"] is None
-    assert settle(JobSpec.model_validate(wire), schema) == (once, roles)
+    assert resolve(JobSpec.model_validate(wire), table.schema, table.rows) == once
 
 
 def test_null_is_the_default_of_what_a_training_needs(tmp_path: Path) -> None:
-    schema = small.table("text", tmp_path / "t").schema
+    table = small.table("text", tmp_path / "t")
     needed = dict.fromkeys(("epochs", "steps", "batch_size", "optimizer", "loss"))
     said = _spec("transformer", hyperparameters=needed, checkpoints={"every_epochs": None, "every_steps": None})
-    assert settle(said, schema) == settle(_spec("transformer"), schema)
+    silent = resolve(_spec("transformer"), table.schema, table.rows)
+    assert resolve(said, table.schema, table.rows) == silent
 
 
 @pytest.mark.parametrize("kind", ["vector", "image", "text"])
-def test_settling_twice_is_settling_once(kind: InputKind, tmp_path: Path) -> None:
-    schema = small.table(kind, tmp_path / "t").schema
+def test_resolving_twice_is_resolving_once(kind: InputKind, tmp_path: Path) -> None:
+    table = small.table(kind, tmp_path / "t")
     architecture = next(part for part in ARCHITECTURES if kind in part.accepts).model_fields["kind"].default
-    once, roles = settle(_spec(architecture), schema)
-    # Over the wire and back, as a trainer receives it.
-    wire = WireSpec.model_validate(once.model_dump(mode="json")).model_dump(mode="json")
-    assert settle(JobSpec.model_validate(wire), schema) == (once, roles)
+    once = resolve(_spec(architecture), table.schema, table.rows)
+    # Over the wire and back.
+    wire = WireSpec.model_validate(once.spec.model_dump(mode="json")).model_dump(mode="json")
+    assert resolve(JobSpec.model_validate(wire), table.schema, table.rows) == once
 
 
 @pytest.mark.parametrize(
     ("task", "loss", "suggestion"), [("classification", "mse", "cross_entropy"), ("regression", "bce", "mse")]
 )
 def test_a_loss_must_fit_the_task(task: str, loss: str, suggestion: str, tmp_path: Path) -> None:
-    schema = small.table("vector", tmp_path / "t", task=task).schema
+    table = small.table("vector", tmp_path / "t", task=task)
     with pytest.raises(SpecError, match=f"{loss} does not fit {task}") as refused:
-        settle(_spec(hyperparameters={"loss": {"kind": loss}}), schema)
+        resolve(_spec(hyperparameters={"loss": {"kind": loss}}), table.schema, table.rows)
     assert (refused.value.pointer, refused.value.code) == ("/hyperparameters/loss/kind", "wrong_loss")
     assert refused.value.suggestion is not None and suggestion in refused.value.suggestion
 
@@ -150,9 +154,9 @@ def test_wrong_specs_are_refused_where_they_are_wrong(wrong: dict[str, Any], whe
 def test_what_is_foreseen_is_what_comes_or_a_little_more(kind: InputKind, tmp_path: Path) -> None:
     table = small.table(kind, tmp_path / "t")
     architecture = next(part for part in ARCHITECTURES if kind in part.accepts).model_fields["kind"].default
-    settled, roles = settle(_spec(architecture), table.schema)
-    before = only(foreseen(roles))
-    after = only(prepare(table, roles, settled.dataset.split).preparation.named_inputs())
+    resolved, prepared = small.resolve_and_prepare(_spec(architecture), table)
+    before = only(foreseen(resolved.roles_in(table.schema)))
+    after = only(prepared.preparation.named_inputs())
     assert before.kind == after.kind
     assert all(least <= most for least, most in zip(after.shape, before.shape, strict=True))
     assert after.vocabulary <= before.vocabulary <= after.vocabulary + 8
@@ -164,11 +168,11 @@ def test_tags_keep_their_words_in_their_places(tmp_path: Path) -> None:
     for kind in ("token_dropout", "swap"):
         spec = _spec("rnn", hyperparameters={"augmentations": [{"kind": kind}]})
         if kind == "token_dropout":
-            settled, _ = settle(spec, table.schema)
-            assert settled.hyperparameters.augmentations == (TokenDropout(),)
+            resolved = resolve(spec, table.schema, table.rows)
+            assert resolved.spec.hyperparameters.augmentations == (TokenDropout(),)
         else:
             with pytest.raises(SpecError, match="this is tagging from text inputs") as refused:
-                settle(spec, table.schema)
+                resolve(spec, table.schema, table.rows)
             assert refused.value.pointer == "/hyperparameters/augmentations/0/kind"
             assert refused.value.suggestion == "use one of token_dropout"
 
@@ -178,28 +182,28 @@ def test_the_rate_falls_where_an_affine_map_has_many_inputs(tmp_path: Path) -> N
     forms: list[tuple[InputKind, int]] = [("vector", 5), ("image", 768)]
     for kind, inputs in forms:
         table = small.table(kind, tmp_path / kind)
-        settled, _ = settle(_spec("linear"), table.schema)
-        optimizer = settled.hyperparameters.optimizer
+        resolved = resolve(_spec("linear"), table.schema, table.rows)
+        optimizer = resolved.spec.hyperparameters.optimizer
         assert optimizer is not None and optimizer.lr == recipe.lr_of(inputs)
     assert recipe.lr_of(5) == recipe.lr and recipe.lr_of(320) == pytest.approx(recipe.lr / 10)
     assert ARCHITECTURES["mlp"].recipe.lr_of(10**6) == ARCHITECTURES["mlp"].recipe.lr
 
 
-def test_an_unknown_task_is_told_the_tasks_there_are(tmp_path: Path) -> None:
+def test_an_unknown_task_is_told_the_tasks_there_are(table: Table) -> None:
     spec = JobSpec.model_validate({"architecture": {"kind": "mlp"}, "dataset": {"id": "x", "task": "divination"}})
     with pytest.raises(SpecError, match="there is no task 'divination'") as refused:
-        settle(spec, small.table("vector", tmp_path / "t").schema)
+        resolve(spec, table.schema, table.rows)
     assert (refused.value.pointer, refused.value.code) == ("/dataset/task", "unknown_task")
     assert refused.value.suggestion == "one of " + ", ".join(sorted(part.task for part in TARGETS))
 
 
 @pytest.mark.parametrize(("series", "mode"), [("val/loss", "min"), ("val/accuracy", "max")])
-def test_which_way_a_series_improves_is_settled(series: str, mode: str, tmp_path: Path) -> None:
+def test_which_way_a_series_improves_is_resolved(series: str, mode: str, table: Table) -> None:
     said = {"hyperparameters": {"early_stopping": {"series": series}}, "checkpoints": {"series": series}}
     spec = JobSpec.model_validate({"architecture": {"kind": "mlp"}, "dataset": {"id": "x"}, **said})
-    settled, _ = settle(spec, small.table("vector", tmp_path / "t").schema)
-    assert settled.hyperparameters.early_stopping is not None
-    assert settled.checkpoints.mode == settled.hyperparameters.early_stopping.mode == mode
+    filled = resolve(spec, table.schema, table.rows).spec
+    assert filled.hyperparameters.early_stopping is not None
+    assert filled.checkpoints.mode == filled.hyperparameters.early_stopping.mode == mode
 
 
 @pytest.mark.parametrize(
@@ -216,12 +220,13 @@ def test_which_way_a_series_improves_is_settled(series: str, mode: str, tmp_path
 def test_what_was_resolved_is_read_back_as_it_was(
     architecture: str, kind: InputKind, task: str, tmp_path: Path
 ) -> None:
-    """Nothing is settled again: the columns are those that the names in it are of."""
+    """Nothing is chosen again: the columns are those that the names in it are of."""
     table = small.table(kind, tmp_path / "t", task=task)
-    resolved = resolve(_spec(architecture), table.schema, table.rows)
+    sent = _spec(architecture)
+    resolved = resolve(sent, table.schema, table.rows)
     again = ResolvedSpec.model_validate_json(resolved.model_dump_json())
     assert again == resolved
-    assert again.roles_in(table.schema) == settle(_spec(architecture), table.schema)[1]
+    assert again.roles_in(table.schema) == assign(sent.dataset, table.schema, sent.architecture)
     # Sent by somebody who read it off a job, it is resolved to the same.
     assert resolve(JobSpec.model_validate(resolved.spec.model_dump(mode="json")), table.schema, table.rows) == resolved
 

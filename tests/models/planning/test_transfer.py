@@ -12,12 +12,12 @@ from models.data.preparation.encoders import TensorEncoder
 from models.data.preparation.examples import Preparation, Prepared, prepare
 from models.data.table import Layout, Table
 from models.errors import SpecError
-from models.parts.architecture import ARCHITECTURES, COUNTED, Architecture, InputKind
+from models.parts.architecture import ARCHITECTURES, Architecture, InputKind
 from models.parts.architectures.rnn import RNN
 from models.parts.architectures.textcnn import TextCNN
 from models.parts.inputs import ONLY
 from models.parts.targets.value import FittedValue
-from models.planning.resolve import settle
+from models.planning.resolve import resolve
 from models.planning.spec import JobSpec
 from models.planning.transfer import Start, take_over
 from models.settings import Limits
@@ -29,8 +29,8 @@ def _spec(kind: str, **dataset: Any) -> JobSpec:
 
 
 def _prepared(spec: JobSpec, table: Table, kept: Preparation | None = None) -> Prepared:
-    settled, roles = settle(spec, table.schema)
-    return prepare(table, roles, settled.dataset.split, kept=kept)
+    resolved = resolve(spec, table.schema, table.rows)
+    return prepare(table, resolved.roles_in(table.schema), resolved.spec.dataset.split, kept=kept)
 
 
 def _start(spec: JobSpec, table: Table, folder: Path) -> Start:
@@ -47,7 +47,7 @@ ANY = [
     pytest.param(part, kind, id=f"{part.model_fields['kind'].default}-{kind}")
     for part in ARCHITECTURES
     for kind in ("vector", "image", "text")
-    if kind in part.accepts and part.recipe is not COUNTED
+    if kind in part.accepts and small.descends(part)
 ]
 
 
@@ -57,21 +57,22 @@ def test_every_architecture_fits_itself(part: type[Architecture], kind: InputKin
     table = small.table(kind, tmp_path / "t", also=small.kinds_of(part))
     spec = _spec(part.model_fields["kind"].default)
     start = _start(spec, table, tmp_path / "s")
-    settled, roles = settle(spec, table.schema)
+    resolved = resolve(spec, table.schema, table.rows)
+    architecture, roles = resolved.spec.architecture, resolved.roles_in(table.schema)
     inputs, same = start.reads(roles)
     assert same and inputs == start.preparation.named_inputs()
     outputs = start.preparation.target.outputs
-    assert start.fresh(settled.architecture, inputs, outputs, True) == []
+    assert start.fresh(architecture, inputs, outputs, True) == []
     plan = small.planned(spec, table.schema, table.rows, Limits(), start)
     assert plan.fresh == []
     assert all(list(start.shapes[name]) == shape for name, shape in plan.shapes.items())
     if roles.language is None:
-        fresh = start.fresh(settled.architecture, inputs, 9, False)
-        model = settled.architecture.build_for(inputs, 9)
+        fresh = start.fresh(architecture, inputs, 9, False)
+        model = architecture.build_for(inputs, 9)
         assert fresh and all(9 in model.state_dict()[name].shape for name in fresh)
         # The head alone: its weights and its bias.
         assert len(fresh) == 2 and {name.rpartition(".")[2] for name in fresh} == {"weight", "bias"}
-        assert start.fresh(settled.architecture, inputs, outputs, False) == fresh, "as many, but others"
+        assert start.fresh(architecture, inputs, outputs, False) == fresh, "as many, but others"
 
 
 def test_what_is_counted_takes_nothing_over(tmp_path: Path) -> None:

@@ -12,7 +12,6 @@ from pydantic import ValidationError
 
 from athanor.contract import Column, Generation
 from models.data.preparation.encoders import TensorEncoder
-from models.data.preparation.examples import prepare
 from models.data.table import Table
 from models.errors import SpecError
 from models.parts.architecture import InputKind
@@ -21,7 +20,6 @@ from models.parts.features.text import MAX_WORDS, WordsEncoder
 from models.parts.inputs import only
 from models.parts.targets.value import FittedValue
 from models.parts.tokenizers.words import Words
-from models.planning.resolve import resolve, settle
 from models.planning.spec import JobSpec
 from models.serving.prediction import Predictor
 from tests import small
@@ -39,10 +37,8 @@ SPECS: dict[InputKind, dict[str, Any]] = {
 def _trained(kind: InputKind, folder: Path, task: str = "classification") -> tuple[Table, Predictor, torch.Tensor]:
     """A table, a predictor loaded from disk, and what the loop itself answers for every row."""
     table = small.table(kind, folder / "table", task=task)
-    resolved = resolve(
-        JobSpec.model_validate({"architecture": SPECS[kind], "dataset": {"id": "x"}}), table.schema, table.rows
-    )
-    prepared = prepare(table, resolved.roles_in(table.schema), resolved.spec.dataset.split)
+    spec = JobSpec.model_validate({"architecture": SPECS[kind], "dataset": {"id": "x"}})
+    resolved, prepared = small.resolve_and_prepare(spec, table)
     learner = build(resolved.spec, prepared)
     list(islice(loop.fit(learner, (prepared.train.x, prepared.train.t), None), 6))
     snapshot.write(learner, folder / "s", {}, prepared.preparation.model_dump_json())
@@ -94,12 +90,12 @@ def test_the_value_itself_where_there_is_one_column(tmp_path: Path) -> None:
     ("kind", "row", "pointer", "code"),
     [
         ("vector", [1, 2, "red"], "/rows/1", "wrong_row"),
-        ("vector", {"height": "tall"}, "/rows/1", "wrong_value"),
-        ("vector", {"height": True}, "/rows/1", "wrong_value"),
-        ("vector", {"height": float("nan")}, "/rows/1", "wrong_value"),
-        ("vector", {"height": float("inf")}, "/rows/1", "wrong_value"),
-        ("vector", {"height": 10**400}, "/rows/1", "wrong_value"),
-        ("vector", {"color": ["red"]}, "/rows/1", "wrong_value"),
+        ("vector", {"height": "tall"}, "/rows/1/height", "wrong_value"),
+        ("vector", {"height": True}, "/rows/1/height", "wrong_value"),
+        ("vector", {"height": float("nan")}, "/rows/1/height", "wrong_value"),
+        ("vector", {"height": float("inf")}, "/rows/1/height", "wrong_value"),
+        ("vector", {"height": 10**400}, "/rows/1/height", "wrong_value"),
+        ("vector", {"color": ["red"]}, "/rows/1/color", "wrong_value"),
         ("vector", {"target": "ash"}, "/rows/1/target", "unknown_column"),
         ("vector", {"a/b~c": 1}, "/rows/1/a~1b~0c", "unknown_column"),
         ("text", 3, "/rows/1", "wrong_value"),
@@ -124,7 +120,7 @@ def test_what_float32_cannot_hold_once_it_is_scaled(tmp_path: Path) -> None:
     for value in (1e300, -1.7e308):
         with pytest.raises(SpecError, match="'width' is too far") as refused:
             predictor.answer([{"height": 1}, {"height": 1, "width": value}])
-        assert (refused.value.pointer, refused.value.code) == ("/rows/1", "wrong_value")
+        assert (refused.value.pointer, refused.value.code) == ("/rows/1/width", "wrong_value")
     assert len(predictor.answer([{"height": 1e30}])) == 1
 
 
@@ -157,8 +153,7 @@ def _chatter(folder: Path) -> Predictor:
     table = small.table("text", folder / "table")
     architecture = {"kind": "transformer_lm", "layers": 1, "heads": 2, "width": 8}
     chosen = {"architecture": architecture, "dataset": {"id": "x", "context": 8}}
-    resolved = resolve(JobSpec.model_validate(chosen), table.schema, table.rows)
-    prepared = prepare(table, resolved.roles_in(table.schema), resolved.spec.dataset.split)
+    resolved, prepared = small.resolve_and_prepare(JobSpec.model_validate(chosen), table)
     learner = build(resolved.spec, prepared)
     list(islice(loop.fit(learner, lambda epoch: prepared.train.epoch(0, epoch), None), 6))
     snapshot.write(learner, folder / "s", {}, prepared.preparation.model_dump_json())
@@ -181,12 +176,13 @@ def _tagger(folder: Path) -> Predictor:
     columns = {"words": pa.array(words), "tags": pa.array([[f"T-{word}" for word in row] for row in words])}
     table = small.ingested(folder / "table", columns, target="tags")
     chosen = {"architecture": {"kind": "rnn", "hidden": 4, "embedding": 4}, "dataset": {"id": "x"}}
-    spec, roles = settle(JobSpec.model_validate(chosen), table.schema)
-    preparation = prepare(table, roles, spec.dataset.split).preparation
+    resolved, prepared = small.resolve_and_prepare(JobSpec.model_validate(chosen), table)
+    preparation, architecture = prepared.preparation, resolved.spec.architecture
     torch.manual_seed(0)
-    module = spec.architecture.build_for(preparation.named_inputs(), preparation.target.outputs)
+    module = architecture.build_for(preparation.named_inputs(), preparation.target.outputs)
     assert only(preparation.named_inputs()).shape == (6,)
-    return Predictor(module.eval(), preparation, roles.inputs, any_length=spec.architecture.any_length)
+    roles = resolved.roles_in(table.schema)
+    return Predictor(module.eval(), preparation, roles.inputs, any_length=architecture.any_length)
 
 
 def test_a_tag_for_every_word(tmp_path: Path) -> None:

@@ -178,7 +178,7 @@ def test_fetch_leaves_nothing_of_what_does_not_match(store: Store, tmp_path: Pat
     into.mkdir()
     with pytest.raises(Corrupt, match="a/b: sha256 is"):
         fetch(store, "a/b", into / "file", hashlib.sha256(b"sound").hexdigest())
-    with pytest.raises(Corrupt, match="a/none: it is gone"):
+    with pytest.raises(Corrupt, match="a/none: the file is missing"):
         fetch(store, "a/none", into / "file")
     assert list(into.iterdir()) == []
 

@@ -56,7 +56,7 @@ def spared_for_a_lease(reaper: Reaper, database: Database, job_id: str) -> None:
     reaper.run()
     reaper.run()
     assert state(database, job_id) == "running"
-    reaper._amnesty_until -= reaper.timing.lease
+    reaper._paused_until -= reaper.timing.lease
     reaper.run()
     assert state(database, job_id) == "queued"
 

@@ -10,14 +10,13 @@ import torch
 from sklearn.utils.class_weight import compute_class_weight
 from torch.nn import functional as F
 
-from models.data.preparation.examples import Prepared, prepare
+from models.data.preparation.examples import Prepared
 from models.data.table import Table
 from models.parts.augmentations.mixup import Mixup
 from models.parts.augmentations.noise import Noise
 from models.parts.metric import Meaning
 from models.parts.metrics.f1 import F1
 from models.parts.schedule import ReduceOnPlateau
-from models.planning.resolve import settle
 from models.planning.spec import JobSpec
 from tests import small
 from worker.training.batch import AugmentedBatches
@@ -31,9 +30,8 @@ from worker.training.stages.regularization import Regularization
 
 def _made(table: Table, **chosen: Any) -> tuple[TrainingConfig, Prepared]:
     said = {"architecture": {"kind": "linear"}, "dataset": {"id": "x"}, "hyperparameters": chosen}
-    spec, roles = settle(JobSpec.model_validate(said), table.schema)
-    prepared = prepare(table, roles, spec.dataset.split)
-    return build(spec, prepared).config, prepared
+    resolved, prepared = small.resolve_and_prepare(JobSpec.model_validate(said), table)
+    return build(resolved.spec, prepared).config, prepared
 
 
 @pytest.fixture
@@ -71,10 +69,9 @@ def test_where_every_word_has_a_class_words_are_weighed(task: str, tmp_path: Pat
         architecture, dataset = "neural_ngram", {"id": "x", "documents": "lines"}
     loss = {"kind": "cross_entropy", "class_weights": "balanced"}
     said = {"architecture": {"kind": architecture}, "dataset": dataset, "hyperparameters": {"loss": loss}}
-    spec, roles = settle(JobSpec.model_validate(said), table.schema)
-    assert roles.task == task
-    prepared = prepare(table, roles, spec.dataset.split)
-    criterion = build(spec, prepared).config.forward.criterion
+    resolved, prepared = small.resolve_and_prepare(JobSpec.model_validate(said), table)
+    assert resolved.spec.dataset.task == task
+    criterion = build(resolved.spec, prepared).config.forward.criterion
     t_NT = prepared.train.t
     assert (t_NT == -1).any()
     seen, classes = t_NT[t_NT >= 0].numpy(), prepared.preparation.target.outputs
@@ -125,8 +122,8 @@ def test_every_term_reaches_the_learner(table: Table) -> None:
     }
     architecture = {"kind": "mlp", "hidden": [6]}
     said = {"architecture": architecture, "dataset": {"id": "x"}, "hyperparameters": chosen}
-    spec, roles = settle(JobSpec.model_validate(said), table.schema)
-    learner = build(spec, prepare(table, roles, spec.dataset.split))
+    resolved, prepared = small.resolve_and_prepare(JobSpec.model_validate(said), table)
+    learner = build(resolved.spec, prepared)
     config = learner.config
     assert config.clipping == Clipping(norm=None, value=0.25)
     assert config.regularization == Regularization(l1=0.125, max_norm=3.0)
@@ -143,9 +140,9 @@ def test_entities_are_counted_in_evaluations_alone(tmp_path: Path, monkeypatch: 
     tags = [["O", "B-metal" if at % 7 == 3 else "O"] for at in range(40)]
     table = small.ingested(tmp_path / "t", {"words": pa.array(words), "target": pa.array(tags)})
     said = {"architecture": {"kind": "rnn", "hidden": 4, "embedding": 4}, "dataset": {"id": "x"}}
-    spec, roles = settle(JobSpec.model_validate({**said, "hyperparameters": {"epochs": 2}}), table.schema)
-    prepared = prepare(table, roles, spec.dataset.split)
-    learner = build(spec, prepared)
+    spec = JobSpec.model_validate({**said, "hyperparameters": {"epochs": 2}})
+    resolved, prepared = small.resolve_and_prepare(spec, table)
+    learner = build(resolved.spec, prepared)
     assert learner.config.batching.steps == 4
     calls = []
 

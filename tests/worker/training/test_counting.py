@@ -8,13 +8,13 @@ import pyarrow as pa
 import pytest
 
 from athanor.contract import Generation
-from models.data.preparation.examples import Text, prepare
+from models.data.preparation.examples import Prepared, Text
 from models.data.table import Table
 from models.errors import SpecError
 from models.parts.architectures.ngram import END, NGram, NGramModel
 from models.parts.optimizers.sgd import SGD
 from models.parts.targets.next_token import NextToken
-from models.planning.resolve import resolve, settle
+from models.planning.resolve import ResolvedSpec, resolve
 from models.planning.spec import JobSpec
 from models.serving.prediction import Predictor
 from models.settings import Limits
@@ -81,16 +81,22 @@ def _spec(hyperparameters: dict[str, Any] | None = None, architecture: Any = Non
     )
 
 
+def _model(resolved: ResolvedSpec, prepared: Prepared) -> NGramModel:
+    """The network of a job before it has counted anything."""
+    preparation = prepared.preparation
+    model = resolved.spec.architecture.build_for(preparation.named_inputs(), preparation.target.outputs)
+    assert isinstance(model, NGramModel)
+    return model
+
+
 @pytest.mark.parametrize("documents", ["stream", "lines"])
 @pytest.mark.parametrize("tokens", ["characters", "words"])
 def test_the_whole_training_text_is_counted(documents: str, tokens: str, tmp_path: Path) -> None:
     """A window ends, or a document is cut; what is counted goes on."""
     table = _table(tmp_path)
-    spec, roles = settle(_spec(documents=documents, tokens=tokens, context=4), table.schema)
-    prepared = prepare(table, roles, spec.dataset.split)
+    resolved, prepared = small.resolve_and_prepare(_spec(documents=documents, tokens=tokens, context=4), table)
     assert isinstance(prepared.train, Text)
-    model = spec.architecture.build_for(prepared.preparation.named_inputs(), prepared.preparation.target.outputs)
-    assert isinstance(model, NGramModel)
+    model = _model(resolved, prepared)
     tokens_n = prepared.train.tokens
     model.count(tokens_n)
     runs_of_five = int(list(model.tables)[4].counts.sum())  # type: ignore[operator]
@@ -106,14 +112,12 @@ def test_the_whole_training_text_is_counted(documents: str, tokens: str, tmp_pat
 def test_windows_of_evaluation_show_what_came_before(tmp_path: Path) -> None:
     table, losses = _table(tmp_path), []
     for context in (4, 11, 64):
-        spec, roles = settle(_spec(context=context, split={"kind": "holdout", "test": 0}), table.schema)
-        prepared = prepare(table, roles, spec.dataset.split)
+        spec = _spec(context=context, split={"kind": "holdout", "test": 0})
+        resolved, prepared = small.resolve_and_prepare(spec, table)
         assert isinstance(prepared.train, Text)
         assert small.single(prepared.val.x).shape[1] == context + 4
         learner = _learner()
-        learner.model = spec.architecture.build_for(
-            prepared.preparation.named_inputs(), prepared.preparation.target.outputs
-        )
+        learner.model = _model(resolved, prepared)
         (step,) = small.steps(learner, NGRAM, prepared.train, (prepared.val.x, prepared.val.t))
         losses.append(step.series["val/loss"])
     assert losses[1:] == pytest.approx(losses[:1] * 2, rel=1e-5)
@@ -128,11 +132,9 @@ def test_the_plan(asked: dict[str, Any], documents: str, tmp_path: Path) -> None
     chosen: Any = plan.spec["hyperparameters"]
     assert chosen["optimizer"] is None and chosen["schedule"] is None and chosen["clip_norm"] is None
     assert small.planned(JobSpec.model_validate(plan.spec), table.schema, table.rows, Limits()) == plan
-    spec, roles = settle(_spec(asked, documents=documents), table.schema)
-    prepared = prepare(table, roles, spec.dataset.split)
+    resolved, prepared = small.resolve_and_prepare(_spec(asked, documents=documents), table)
     assert isinstance(prepared.train, Text)
-    model = spec.architecture.build_for(prepared.preparation.named_inputs(), prepared.preparation.target.outputs)
-    assert isinstance(model, NGramModel)
+    model = _model(resolved, prepared)
     model.count(prepared.train.tokens)
     held = list(model.buffers())
     assert plan.parameters >= sum(buffer.numel() for buffer in held)
@@ -170,12 +172,10 @@ def test_what_belongs_to_descent_is_refused(asked: dict[str, Any], tmp_path: Pat
 
 def test_a_checkpoint_goes_on_with_a_prompt(tmp_path: Path) -> None:
     table = _table(tmp_path)
-    resolved = resolve(_spec(architecture={"order": 6}), table.schema, table.rows)
-    prepared = prepare(table, resolved.roles_in(table.schema), resolved.spec.dataset.split)
+    resolved, prepared = small.resolve_and_prepare(_spec(architecture={"order": 6}), table)
     assert isinstance(prepared.train, Text)
     learner = _learner()
-    architecture = resolved.spec.architecture
-    learner.model = architecture.build_for(prepared.preparation.named_inputs(), prepared.preparation.target.outputs)
+    learner.model = _model(resolved, prepared)
     list(small.steps(learner, NGRAM, prepared.train, None))
     snapshot.write(learner, tmp_path / "s", {}, prepared.preparation.model_dump_json())
     predictor = Predictor.load(resolved, table.schema, tmp_path / "s")

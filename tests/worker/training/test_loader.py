@@ -122,7 +122,7 @@ def test_a_process_that_dies_with_a_lock_keeps_nobody(step: str) -> None:
     )
     try:
         assert trainer.stdout is not None
-        assert trainer.stdout.readline() == "a process that made batches died, and took a lock with it\n"
+        assert trainer.stdout.readline() == "a data worker died while it held a lock of the loader; the trainer exits\n"
         assert trainer.wait(60) == 1
     finally:
         os.killpg(trainer.pid, signal.SIGKILL)

@@ -10,15 +10,15 @@ Tensors = dict[str, torch.Tensor]
 
 @dataclass(frozen=True)
 class Averaging:
-    """Which average is kept beside the weights: at most one."""
+    """The average of the weights to compute: EMA, SWA or none."""
 
     ema: float | None = None
-    """Decay of the moving average."""
+    """Decay of the moving average, for each step."""
     swa: float | None = None
-    """Share of the run after which the weights at the ends of epochs are averaged."""
+    """Fraction of the training after which the weights at the ends of epochs are averaged."""
 
     def start(self, model: nn.Module) -> Tensors | None:
-        """The moving average before the first step. The equal average begins later."""
+        """The moving average before the first step. None for the equal average, which starts later."""
         return _copy(model) if self.ema is not None else None
 
     @torch.no_grad()
@@ -28,12 +28,12 @@ class Averaging:
             _move(average, model, 1 - self.ema)
 
     def includes(self, step: int, steps: int) -> bool:
-        """Whether the equal average takes in the weights after `step` of `steps`."""
+        """Whether the equal average includes the weights after `step` of `steps`."""
         return self.swa is not None and step >= self.swa * steps
 
 
 def equal_average(model: nn.Module, average: Tensors | None, count: int) -> Tensors:
-    """The equal average of `count` epochs' weights, the model's own being the last of them. Updates `average`."""
+    """Add the model's weights to the equal average of `count` - 1 epochs, in place. Returns the average."""
     if average is None:
         average = _copy(model)
     _move(average, model, 1 / count)
@@ -45,7 +45,7 @@ def _copy(model: nn.Module) -> Tensors:
 
 
 def _move(average: Tensors, model: nn.Module, share: float) -> None:
-    """Move an average by `share` of the way to the model's weights; whole numbers, which count, are taken over."""
+    """Interpolate the average toward the model's weights by `share`. Integer tensors are counters and are copied."""
     for name, value in model.state_dict().items():
         if value.is_floating_point():
             average[name].lerp_(value, share)

@@ -1,4 +1,4 @@
-"""Gradient clipping: by the norm of the whole gradient, then number by number."""
+"""Gradient clipping: by global norm, then by value."""
 
 import math
 from dataclasses import dataclass
@@ -14,10 +14,10 @@ class Clipping:
     norm: float | None = None
     """Largest Euclidean norm of the whole gradient."""
     value: float | None = None
-    """Largest size of any one number, after `norm`."""
+    """Largest absolute value of each element, applied after `norm`."""
 
     def apply(self, model: nn.Module) -> torch.Tensor:
-        """Clip the gradient in place. Returns its norm before."""
+        """Clip the gradient in place. Returns its norm before clipping, a scalar."""
         norm = nn.utils.clip_grad_norm_(model.parameters(), self.norm or math.inf)
         if self.value is not None:
             nn.utils.clip_grad_value_(model.parameters(), self.value)

@@ -17,7 +17,7 @@ Measure = Callable[[torch.Tensor, torch.Tensor], dict[str, float]]
 
 @dataclass(frozen=True)
 class SummedMetrics:
-    """Metrics made of sums, for outputs too large to be held together. The first sum counts the targets."""
+    """Metrics from sums over batches, for outputs that do not fit into memory. The first sum is the target count."""
 
     count: Callable[[torch.Tensor, torch.Tensor], list[float]]
     conclude: Callable[[list[float]], dict[str, float]]
@@ -25,12 +25,12 @@ class SummedMetrics:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What a part is measured by."""
+    """How a part is evaluated."""
 
     measure: Measure
-    """Metrics of a whole part, of outputs and targets."""
+    """Metrics of a whole part, from outputs and targets."""
     measure_step: Measure | None = None
-    """Metrics of a training step, where `measure` takes long."""
+    """Metrics of a training step, if `measure` is too slow for every step."""
     summed: SummedMetrics | None = None
     """Metrics that add up over batches, in place of `measure` over a whole part."""
 
@@ -38,9 +38,9 @@ class Evaluation:
     def measure_part(
         self, model: nn.Module, forward: Forward, x_N: NetworkInput, t_N: torch.Tensor, batch_size: int
     ) -> dict[str, float]:
-        """`loss` and the metrics.
+        """`loss` and the metrics of a whole part.
 
-        Batches are no larger than those of training, so that a device which can train can evaluate too.
+        `batch_size` is that of training, so a device that can train can also evaluate.
         """
         if self.summed is not None:
             return _measure_summed(self.summed, model, forward, x_N, t_N, batch_size)
@@ -62,13 +62,13 @@ def _measure_summed(
 
 @torch.no_grad()
 def outputs(model: nn.Module, forward: Forward, x_N: NetworkInput, batch_size: int) -> torch.Tensor:
-    """y_NK, or y_NTK, in float32, without dropout, batch by batch."""
+    """y_NK or y_NTK in float32, computed batch by batch in evaluation mode."""
     model.eval()
     answers = []
     for x_B in split(x_N, batch_size):
         y_B = forward.outputs(model, x_B)
         if y_B.dim() == 3:
-            # Batches were cut to their longest sentences.
+            # Each batch was cut to its longest text.
             y_B = nn.functional.pad(y_B, (0, 0, 0, tensors(x_N)[0].shape[1] - y_B.shape[1]))
         answers.append(y_B)
     return torch.cat(answers)

@@ -30,7 +30,7 @@ class Forward:
 
 
 def as_network_input(x_B: torch.Tensor) -> torch.Tensor:
-    """Images x_BCHW with channels last in memory, texts x_BT without columns that only pad, all else as it is."""
+    """Images x_BCHW in channels-last memory format; token ids x_BT cut to the longest text; other tensors unchanged."""
     if x_B.dim() == 4:
         return x_B.contiguous(memory_format=torch.channels_last)
     if x_B.dtype == torch.int64:

@@ -1,4 +1,4 @@
-"""What an evaluation decides: whether it is the best so far, whether training stops, whether the rate falls."""
+"""Decisions after an evaluation: best checkpoint, early stopping, and reducing the learning rate on a plateau."""
 
 import math
 from dataclasses import dataclass
@@ -21,38 +21,38 @@ class EarlyStopping:
 
 @dataclass(frozen=True)
 class Progress:
-    """Which series says what is best, and what follows where evaluations do not improve."""
+    """The series that decides which evaluation is best, and what happens without improvement."""
 
     series: str | None = None
     mode: Mode = "min"
     early_stopping: EarlyStopping | None = None
     plateau: ReduceOnPlateau | None = None
-    """Lower the rate when `series` stands still."""
+    """How the learning rate falls when `series` stops improving."""
 
 
 @dataclass
 class LoopState:
-    """What the loop remembers from step to step beside tensors. Plain numbers: it is saved as JSON."""
+    """The state of the loop without tensors. It is saved as JSON."""
 
     step: int = 0
     best: float | None = None
-    """Best value of the series of Progress."""
+    """Best value of `Progress.series`."""
     stopping_best: float | None = None
-    """Best value of the series of EarlyStopping."""
+    """Best value of `EarlyStopping.series`."""
     stopping_waited: int = 0
-    """Evaluations since then."""
+    """Evaluations since `stopping_best`."""
     stopped: bool = False
     plateau_best: float | None = None
     plateau_waited: int = 0
-    """Evaluations without progress since the last one with it, or since the rate fell."""
+    """Evaluations since `plateau_best`, or since the learning rate last fell."""
     rate_scale: float = 1.0
-    """Share of the learning rate that plateaus have left."""
+    """Factor of the learning rate after all plateaus so far."""
     averaged: int = 0
-    """Epochs whose weights are in the equal average."""
+    """Number of epochs in the equal average (SWA)."""
 
 
 def track(progress: Progress, state: LoopState, series: dict[str, float]) -> tuple[float | None, bool]:
-    """Take an evaluation's series into `state`. Returns its score, where it has a finite one, and if it is the best."""
+    """Update `state` with an evaluation. Returns its score (None if not finite), and whether it is the best so far."""
     score = series.get(progress.series or "")
     score = score if score is not None and math.isfinite(score) else None
     improved = score is not None and better(score, state.best, progress.mode)
@@ -66,7 +66,7 @@ def track(progress: Progress, state: LoopState, series: dict[str, float]) -> tup
 
 
 def _stop_early(stopping: EarlyStopping, state: LoopState, series: dict[str, float]) -> None:
-    # Absent where it is undefined, as r2 is for targets that are all equal: no progress.
+    # An undefined metric is absent, such as r2 if all targets are equal. It counts as no improvement.
     value = series.get(stopping.series, math.nan)
     if better(value, state.stopping_best, stopping.mode, stopping.min_delta):
         state.stopping_best, state.stopping_waited = value, 0
@@ -76,7 +76,7 @@ def _stop_early(stopping: EarlyStopping, state: LoopState, series: dict[str, flo
 
 
 def _lower_rate(plateau: ReduceOnPlateau, mode: Mode, state: LoopState, value: float) -> None:
-    """Multiply the rate by `factor`, down to `least`, after more than `patience` evaluations without progress."""
+    """Lower the rate by `factor`, not below `least`, after more than `patience` evaluations without improvement."""
     if better(value, state.plateau_best, mode, plateau.threshold):
         state.plateau_best, state.plateau_waited = value, 0
     else:

@@ -12,15 +12,15 @@ from torch import nn
 
 @dataclass(frozen=True)
 class Regularization:
-    """How strongly weights are kept small."""
+    """The strength of the penalty and the bound of the constraint."""
 
     l1: float = 0.0
     max_norm: float | None = None
-    """Largest norm of a row of the readout, after every update. None: no bound."""
+    """Largest norm of a row of the output layers, enforced after every update. None: no bound."""
 
     @torch.no_grad()
     def add_l1_gradient(self, model: nn.Module) -> None:
-        """Add the gradient of l1 · Σ|w| over all that has more than one dimension; at 0 it is 0."""
+        """Add the gradient of l1 · Σ|w| over parameters with two or more dimensions. It is 0 at w = 0."""
         if not self.l1:
             return
         for parameter in model.parameters():
@@ -29,9 +29,9 @@ class Regularization:
 
     @torch.no_grad()
     def constrain(self, readout: Sequence[torch.Tensor]) -> None:
-        """Scale every row that is longer than `max_norm` back to it (Kim 2014, section 3.1).
+        """Scale each row whose norm exceeds `max_norm` down to `max_norm` (Kim 2014, section 3.1).
 
-        Maps w_KF of several inputs to the same outputs count as one map, side by side.
+        Several w_KF for the same outputs count as one matrix, concatenated along F.
         """
         if self.max_norm is None or not readout:
             return

@@ -49,6 +49,23 @@ def test_ragged_rows_are_left_out_with_their_numbers(tmp_path: Path) -> None:
     assert _rows(source) == [["1", "2"], ["4", "5"]]
     assert source.skipped == [2, 4]
     assert [(warned.code, warned.rows) for warned in source.warnings] == [("ragged_rows", [2, 4])]
+    assert source.warnings[0].message == (
+        "2 of 4 rows left out because they do not have the 2 fields of the header; row 2 has 1: "
+        "write every value of a row, and quotes around a value that contains a ','"
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("a,b,c\n1,2\n3,4\n", "No row has the 3 fields of the header; row 1 has 2. .* contains a ','"),
+        ("a\tb\n1\n", "No row has the 2 fields of the header; row 1 has 1. .* contains a tab"),
+        ("a\n1,2\n", "No row has the 1 field of the header; row 1 has 2. .* contains a ','"),
+    ],
+)
+def test_rows_that_are_all_ragged_are_refused(tmp_path: Path, content: str, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        _rows(_read(tmp_path, content))
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from models.parts.architectures.transformer_lm import TransformerLM
 from models.parts.losses.cross_entropy import CrossEntropy
 from models.parts.target import Language
 from models.parts.targets.next_token import FittedNextToken
-from models.planning.resolve import settle
+from models.planning.resolve import resolve
 from models.planning.spec import JobSpec
 from models.settings import Limits
 from tests import small
@@ -38,8 +38,7 @@ def _spec(kind: str = "transformer_lm", architecture: dict[str, Any] | None = No
 
 
 def _prepared(table: Table, **dataset: Any) -> Prepared:
-    spec, roles = settle(_spec(**dataset), table.schema)
-    return prepare(table, roles, spec.dataset.split)
+    return small.resolve_and_prepare(_spec(**dataset), table)[1]
 
 
 def _encoder(prepared: Prepared) -> TokenEncoder:
@@ -226,8 +225,11 @@ def test_files_named_for_parts_need_no_words(tmp_path: Path) -> None:
 
 
 def test_too_little_text(tmp_path: Path) -> None:
+    """For what is resolved from an estimate: the rows may have less than their description promises."""
+    table = _table(tmp_path, ["ab", ""])
+    resolved = resolve(_spec(context=4), table.schema, rows=60)
     with pytest.raises(DataError, match="tokens are left"):
-        _prepared(_table(tmp_path, ["ab", ""]), context=4)
+        prepare(table, resolved.roles_in(table.schema), resolved.spec.dataset.split)
 
 
 def _chatter(documents: str = "stream") -> tuple[torch.nn.Module, TokenEncoder]:

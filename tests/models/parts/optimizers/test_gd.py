@@ -12,7 +12,7 @@ from models.data.table import Table
 from models.errors import SpecError
 from models.parts.architectures.linear import Linear
 from models.parts.optimizers.gd import GD
-from models.planning.resolve import settle
+from models.planning.resolve import resolve
 from models.planning.spec import JobSpec
 from models.settings import Limits
 from tests import small
@@ -43,9 +43,9 @@ def test_steps(weight_decay: float) -> None:
 @pytest.mark.parametrize("batch_size", [None, 1, 7])
 def test_the_batch_is_the_whole_training_part(batch_size: int | None, table: Table) -> None:
     spec = _spec(batch_size=batch_size, epochs=9)
-    settled, _ = settle(spec, table.schema)
-    assert settled.hyperparameters.batch_size == MAX_BATCH
-    assert settle(settled, table.schema)[0] == settled
+    resolved = resolve(spec, table.schema, table.rows)
+    assert resolved.spec.hyperparameters.batch_size == MAX_BATCH
+    assert resolve(resolved.spec, table.schema, table.rows) == resolved
     plan = small.planned(spec, table.schema, table.rows, Limits())
     assert (plan.steps_per_epoch, plan.steps) == (1, 9)
     whole = small.planned(_spec(optimizer={"kind": "sgd", "momentum": 0.0}, batch_size=32), table.schema, 40, Limits())

@@ -11,6 +11,7 @@ from models.data.preparation.choice import DatasetChoice
 from models.data.preparation.encoders import TensorEncoder
 from models.data.preparation.examples import fit_target
 from models.data.preparation.roles import assign
+from models.errors import SpecError
 from models.parts.architectures.linear import Linear
 from models.parts.targets.classes import FittedClasses
 from tests import small
@@ -27,6 +28,18 @@ def test_classes_are_numbered_as_the_schema_has_them(tmp_path: Path) -> None:
     assert target.classes == ["2", "9", "10"]
     assert target.encode(table, np.array([0, 2, 1])).tolist() == [2, 0, 1]
     assert target.outputs == 3
+
+
+@pytest.mark.parametrize(
+    ("values", "message"), [(["x", "x"], "'target' has one value only"), ([None, None], "'target' has no values")]
+)
+def test_a_column_without_two_values_is_refused(values: list[str | None], message: str, tmp_path: Path) -> None:
+    columns = {"x": pa.array([1.5, 2.5]), "target": pa.array(values, pa.string())}
+    table = small.ingested(tmp_path / "t", columns)
+    with pytest.raises(SpecError) as refused:
+        assign(DatasetChoice(id="x", target="target"), table.schema, Linear())
+    assert (refused.value.pointer, refused.value.message) == ("/dataset/target", message)
+    assert "choose another target column" in (refused.value.suggestion or "")
 
 
 def test_labels_and_probabilities() -> None:

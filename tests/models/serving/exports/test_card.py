@@ -7,8 +7,6 @@ import pytest
 from pydantic import BaseModel
 
 from athanor.contract import Checkpoint, Dataset, Job, Origin
-from models.data.preparation.examples import prepare
-from models.planning.resolve import resolve
 from models.planning.spec import JobSpec
 from models.serving.exports import card
 from models.serving.exports.order import Order
@@ -24,10 +22,9 @@ def _made(kind: type[BaseModel], **said: Any) -> Any:
 def _card(folder: Path, origin: Origin | None, fold: int | None) -> str:
     table = small.table("vector", folder / "t")
     said = {"architecture": {"kind": "linear"}, "dataset": {"id": "x"}}
-    resolved = resolve(JobSpec.model_validate(said), table.schema, table.rows)
-    spec, roles = resolved.spec, resolved.roles_in(table.schema)
-    preparation = prepare(table, roles, spec.dataset.split).preparation
-    predictor = Predictor(spec.architecture.build_for(preparation.named_inputs(), 3), preparation, roles.inputs)
+    resolved, prepared = small.resolve_and_prepare(JobSpec.model_validate(said), table)
+    preparation, columns = prepared.preparation, resolved.roles_in(table.schema).inputs
+    predictor = Predictor(resolved.spec.architecture.build_for(preparation.named_inputs(), 3), preparation, columns)
     order = _made(
         Order,
         job=_made(Job, id="job_b", name=None, spec=said, latest={}, best={}, origin=origin),

@@ -7,9 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from models.data.preparation.examples import prepare
 from models.parts.architecture import InputKind
-from models.planning.resolve import settle
 from models.planning.spec import JobSpec
 from models.serving.exports import goldens
 from models.serving.prediction import Predictor
@@ -25,11 +23,11 @@ KINDS: dict[InputKind, dict[str, Any]] = {
 def _predictor(kind: InputKind, path: Path, architecture: dict[str, Any], **choice: Any) -> Predictor:
     table = small.table(kind, path)
     chosen = {"architecture": architecture, "dataset": {"id": "x", **choice}}
-    spec, roles = settle(JobSpec.model_validate(chosen), table.schema)
-    preparation = prepare(table, roles, spec.dataset.split).preparation
+    resolved, prepared = small.resolve_and_prepare(JobSpec.model_validate(chosen), table)
+    preparation = prepared.preparation
     torch.manual_seed(0)
-    module = spec.architecture.build_for(preparation.named_inputs(), preparation.target.outputs)
-    return Predictor(module.eval(), preparation, roles.inputs)
+    module = resolved.spec.architecture.build_for(preparation.named_inputs(), preparation.target.outputs)
+    return Predictor(module.eval(), preparation, resolved.roles_in(table.schema).inputs)
 
 
 @pytest.mark.parametrize("kind", KINDS)

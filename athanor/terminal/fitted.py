@@ -1,0 +1,73 @@
+"""Tables of one line a row, with as many columns as fit into the terminal."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+from rich.text import Text
+
+SHORT_ID = 20
+"""Characters that make an id unique: `job_`, the millisecond of its creation, and some random ones."""
+GAP = 2
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column with the texts of its rows."""
+
+    name: str
+    texts: Sequence[str | Text]
+    least: int | None = None
+    """Characters that are left of a longer text where there is no room; None: it is never cut."""
+    optional: bool = False
+    """Whether it is left out where there is no room."""
+    mark: bool = True
+    """Whether a cut text ends in an ellipsis. The start of an id stands for the id, so it has none."""
+
+    @property
+    def size(self) -> int:
+        return max(_text(each).cell_len for each in (self.name, *self.texts))
+
+    @property
+    def smallest(self) -> int:
+        return self.size if self.least is None else min(self.size, max(self.least, len(self.name)))
+
+
+def ids(name: str, texts: Sequence[str]) -> Column:
+    """A column of ids, each whole or its unique start, which commands accept in its place."""
+    return Column(name, texts, SHORT_ID, mark=False)
+
+
+def table(columns: Sequence[Column], width: int) -> Table:
+    """A table at most `width` characters wide, unless what cannot be cut is wider."""
+    sizes = {column.name: column.smallest for column in columns if not column.optional}
+    free = width - sum(sizes.values()) - GAP * (len(sizes) - 1)
+    for column in columns:
+        if column.optional and column.smallest + GAP <= free:
+            sizes[column.name] = column.smallest
+            free -= column.smallest + GAP
+    shown = [column for column in columns if column.name in sizes]
+    # Ids last: their start is enough.
+    for column in sorted(shown, key=lambda each: not each.mark):
+        more = min(max(0, free), column.size - sizes[column.name])
+        if more and not column.mark and sizes[column.name] + more < column.size:
+            # Half an id is worth no more than its start.
+            continue
+        sizes[column.name] += more
+        free -= more
+    made = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, GAP - 1, 0, 0), header_style="bold")
+    for column in shown:
+        made.add_column(
+            Text(column.name),
+            no_wrap=True,
+            overflow="ellipsis" if column.mark else "crop",
+            max_width=sizes[column.name],
+        )
+    for row in zip(*(column.texts for column in shown), strict=True):
+        made.add_row(*map(_text, row))
+    return made
+
+
+def _text(said: str | Text) -> Text:
+    return said if isinstance(said, Text) else Text(said.replace("\n", " "))
