@@ -270,6 +270,12 @@ def table(
     return ingested(path, {**columns, "target": pa.array(targets)}, layouts)
 
 
+def kinds_of(part: type[Architecture]) -> list[InputKind]:
+    """A kind for each input of an architecture with several inputs, for `also` of a table; none for a single input."""
+    inputs = part.model_validate({}).inputs
+    return [min(kinds) for kinds in inputs.values()] if len(inputs) > 1 else []
+
+
 def plain(columns: dict[str, pa.Array], schema: Schema) -> Table:
     """A table as it is given, with no intake to improve on it."""
     return Table(schema, pa.table(columns))

@@ -1,4 +1,4 @@
-"""A feature, a tokenizer and an architecture with two inputs dropped into their folders: no other edit is needed."""
+"""Two features, a tokenizer and an architecture with two inputs dropped into their folders: no other edit is needed."""
 
 import json
 import os
@@ -82,6 +82,40 @@ class Duration(Feature):
 
     def fit(self, table: Table, column: Column, train: Rows, accepts: frozenset[InputKind]) -> DurationEncoder:
         return DurationEncoder(name=column.name, mean=float(np.nanmean(table.numbers(column.name)[train]) / 60))
+'''
+
+ARRAYS = '''"""Depth maps: arrays with two dimensions."""
+
+from typing import ClassVar, Literal
+
+from athanor.contract import Column
+from models.data.table import Table
+from models.parts.feature import Observation, Rows
+from models.parts.features.array import Array, ArrayEncoder
+from models.parts.inputs import InputKind
+
+
+class DepthEncoder(ArrayEncoder):
+    kind: Literal["depth"] = "depth"
+
+
+class Depth(Array):
+    """Distances in every direction."""
+
+    kind: Literal["depth"] = "depth"
+
+    precedence: ClassVar[int] = 5
+
+    @classmethod
+    def recognizes(cls, seen: Observation) -> bool:
+        return seen.layout is not None and len(seen.layout.shape) == 2
+
+    def input_kind(self, column: Column, accepts: frozenset[InputKind]) -> InputKind:
+        return "vector"
+
+    def fit(self, table: Table, column: Column, train: Rows, accepts: frozenset[InputKind]) -> DepthEncoder:
+        learned = super().fit(table, column, train, accepts)
+        return DepthEncoder(**learned.model_dump(exclude={"kind"}))
 '''
 
 TOKENIZER = '''"""Characters, two by two."""
@@ -195,6 +229,17 @@ with kit.installation(Path(sys.argv[1])) as house, house.client() as client:
         "wrong": kit.problem(client.post(path, json={"rows": [{"length": 90}]}), 422)["errors"][0]["message"],
     }
 
+    depths = np.random.default_rng(0).standard_normal((40, 3, 4)).astype(np.float32)
+    packed = io.BytesIO()
+    np.savez(packed, x=depths, y=np.arange(40) % 2)
+    depth = kit.upload(client, "depths.npz", packed.getvalue())
+    maps = run({"kind": "linear"}, {"id": depth["id"], "input": "x", "target": "y"}, epochs=1)
+    asked = client.post(f"/v1/jobs/{maps['id']}/predict", json={"rows": [{"x": depths[0].tolist()}]})
+    told["depths"] = {
+        "kinds": [column["kind"] for column in depth["schema"]["columns"]],
+        "state": maps["state"], "error": maps["error"], "predicted": asked.status_code,
+    }
+
     language = run({"kind": "transformer_lm", "width": 8, "heads": 2, "layers": 1}, {**data, "input": "review",
                    "tokens": "pairs", "context": 8}, epochs=1)
     said = client.post(f"/v1/jobs/{language['id']}/predict", json={"rows": ["film"], "max_new_tokens": 3, "top_k": 1})
@@ -250,12 +295,13 @@ print(json.dumps(told))
 
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the code with the three files in it."""
+    """A copy of the code with the four files in it."""
     tree = tmp_path_factory.mktemp("tree")
     for folder in ("athanor", "api", "worker", "models", "migrations", "tests"):
         shutil.copytree(ROOT / folder, tree / folder, ignore=shutil.ignore_patterns("__pycache__"))
     for path, text in {
         "features/duration.py": FEATURE,
+        "features/depth.py": ARRAYS,
         "tokenizers/pairs.py": TOKENIZER,
         "architectures/words_and_numbers.py": ARCHITECTURE,
     }.items():
@@ -294,6 +340,10 @@ def test_a_dropped_feature(told: dict[str, Any]) -> None:
         "predicted": 200,
         "wrong": "'length' must be minutes and seconds, such as 1:30; this is a number",
     }
+
+
+def test_a_dropped_feature_with_cells_of_fixed_size(told: dict[str, Any]) -> None:
+    assert told["depths"] == {"kinds": ["depth", "number"], "state": "succeeded", "error": None, "predicted": 200}
 
 
 def test_a_dropped_tokenizer(told: dict[str, Any]) -> None:

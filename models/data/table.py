@@ -39,7 +39,7 @@ class Layout:
         return flat[values.offset * size : (values.offset + len(values)) * size].reshape(len(values), *self.shape)
 
     def pack(self, value: object, low: float, high: float) -> bytes | None:
-        """One cell from a nested list of numbers; None if the shape is wrong or a number is outside of [low, high]."""
+        """One cell from a nested list of numbers; None if the shape is wrong or a number is outside [low, high]."""
         try:
             array = np.asarray(value, dtype=np.float64)
         except (TypeError, ValueError, OverflowError):
@@ -68,7 +68,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Table:
-    """All rows of a dataset in memory. Each method returns a column in one form; the kind decides which one fits."""
+    """All rows of a dataset in memory. Each method returns a column in one form; features know which one they need."""
 
     schema: Schema
     data: pa.Table
@@ -98,11 +98,8 @@ class Table:
         """A tokens column: a list of words per row."""
         return list(self.data[name].to_pylist())
 
-    def arrays(self, name: str) -> npt.NDArray[np.generic]:
-        """An image column as uint8 [rows, H, W, C], an array column as float32 [rows, *shape]."""
-        column = self.column(name)
-        assert column.shape is not None and column.kind in ("image", "array")
-        layout = Layout("image" if column.kind == "image" else "array", tuple(column.shape))
+    def arrays(self, name: str, layout: Layout) -> npt.NDArray[np.generic]:
+        """A column with this layout as [rows, *shape]. No value may be missing."""
         return layout.unpack(self.data[name].combine_chunks())
 
 

@@ -7,8 +7,9 @@ Shape letters: N rows, F features, C channels, H height, W width, T words.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from inspect import isabstract
 from typing import Any, ClassVar, Literal, get_args
 
 import numpy as np
@@ -86,8 +87,25 @@ class Encoder(Learned, ABC):
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        if isabstract(cls):
+            return
         assert get_args(cls.model_fields["kind"].annotation), f"{cls.__name__}.kind is a Literal"
         ENCODERS[cls.model_fields["kind"].default] = cls
+
+
+class SequenceEncoder(Encoder, ABC):
+    """An encoder of rows of words, x_NT. A target with an answer for each word needs one."""
+
+    max_length: ClassVar[int]
+    """The most words of a row that can be encoded."""
+
+    @abstractmethod
+    def lengths(self, table: Table) -> list[int]:
+        """The number of words of each row, before rows are cut."""
+
+    @abstractmethod
+    def encode(self, table: Table, length: int | None = None) -> npt.NDArray[np.generic]:
+        """x_NT, T = `length`; by default T is that of `inputs`. Longer rows are cut, and shorter ones padded with 0."""
 
 
 ENCODERS: dict[str, type[Encoder]] = {}
@@ -100,7 +118,7 @@ class Feature(Buildable, ABC):
     precedence: ClassVar[int]
     """If several features recognize a column, the one with the lowest number is used."""
     side_by_side: ClassVar[bool] = False
-    """Whether several columns of this kind are joined into one vector. Otherwise a network reads only one column."""
+    """Whether several columns of this kind are joined into one vector. `joined` asks it of all columns of an input."""
     place: ClassVar[int] = 0
     """The order of columns within a vector: lower numbers come first."""
     is_target: ClassVar[bool] = False
@@ -157,6 +175,17 @@ class Feature(Buildable, ABC):
         """The texts in cells that were read and are not null; None if the kind counts no characters."""
         return None
 
+    def layout(self, column: Column) -> Layout:
+        """The layout of a cell. Only features whose cells have a fixed size have one."""
+        raise AssertionError(f"a cell of a {self.kind} column has no fixed size")
+
+    def is_index(self, column: Column) -> bool:
+        """Whether the column numbers the rows. Such a column is an input only if the spec names it.
+
+        In sorted rows, the number of a row gives the target away.
+        """
+        return False
+
     @abstractmethod
     def input_kind(self, column: Column, accepts: frozenset[InputKind]) -> InputKind:
         """The kind of tensor that the column becomes for a network that accepts `accepts`."""
@@ -180,6 +209,20 @@ FEATURES: Registry[Feature] = Registry("features")
 def of(column: Column) -> Feature:
     """The feature that reads a column."""
     return FEATURES[column.kind].model_validate({})
+
+
+def arrays(table: Table, name: str) -> npt.NDArray[np.generic]:
+    """A column whose cells have a fixed size as [rows, *shape]: uint8 for images, float32 for arrays."""
+    column = table.column(name)
+    return table.arrays(name, of(column).layout(column))
+
+
+def joined(kinds: Iterable[str]) -> bool:
+    """Whether columns of these kinds are joined into one vector, where each is known by its name.
+
+    Otherwise an input reads a single column, and in other data that column may have any name.
+    """
+    return all(FEATURES[kind].side_by_side for kind in kinds)
 
 
 def recognize(seen: Observation) -> type[Feature]:

@@ -32,6 +32,16 @@ class Inputs:
         """Numbers in one row."""
         return math.prod(self.shape)
 
+    @property
+    def variable_length(self) -> bool:
+        """Whether T may differ from batch to batch: rows are words, and the last ones may be padding."""
+        return self.kind == "text"
+
+    @property
+    def channels_last(self) -> bool:
+        """Whether networks compute faster if the weights are in PyTorch's memory format `channels_last`."""
+        return self.kind == "image"
+
 
 NamedInputs = Mapping[str, Inputs]
 """All inputs of a network by name. Names are identifiers, never column names."""

@@ -207,6 +207,15 @@ class Target(Buildable, ABC):
         """Raises SpecError if the column cannot be this target."""
 
     @classmethod
+    def can_be(cls, column: Column) -> bool:
+        """Whether `check` accepts a column."""
+        try:
+            cls.check(column)
+        except SpecError:
+            return False
+        return True
+
+    @classmethod
     def check_inputs(cls, inputs: Sequence[Column]) -> None:
         """Raises SpecError if no network can predict the target from these inputs."""
 

@@ -121,7 +121,7 @@ def _settle(spec: JobSpec, schema: Schema) -> tuple[JobSpec, Roles]:
     if stopping is not None:
         stopping = stopping.model_copy(update={"mode": stopping.mode or direction(stopping.series)})
     settled = given.model_copy(update={**decided, "loss": loss, "early_stopping": stopping})
-    many, language = roles.is_table or len(roles.named) > 1, roles.language
+    many, language = roles.by_name, roles.language
     dataset = spec.dataset.model_copy(
         update={
             "task": roles.task,

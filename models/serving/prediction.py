@@ -12,13 +12,13 @@ from torch import nn
 
 from athanor.contract import Column, Generation, Schema
 from athanor.files import PREPARATION, WEIGHTS
+from models.data.preparation.encoders import TensorEncoder
 from models.data.preparation.examples import Preparation
-from models.data.preparation.stream import generate
+from models.data.preparation.stream import TokenEncoder, generate
 from models.data.table import Table
 from models.errors import SpecError
 from models.nn.named_tensors import NetworkInput, call, split, tensors
-from models.parts.feature import CellError, of, read
-from models.parts.features.text import MAX_WORDS, WordsEncoder
+from models.parts.feature import CellError, SequenceEncoder, of, read
 from models.planning.resolve import ResolvedSpec
 from models.planning.spec import JobSpec
 
@@ -59,14 +59,13 @@ class Predictor:
     def decode(self, rows: list[Any], y: torch.Tensor) -> list[dict[str, Any]]:
         """Answers in the user's terms from outputs y_N… of raw rows."""
         target = self.preparation.target
-        # Counted in the rows: what has no words was encoded as an unknown one.
-        return target.decode(y, [len(self._words(row)) for row in rows] if target.part.per_word() else [])
+        # From the rows, because the encoder turns a row without words into one unknown word.
+        return target.decode(y, self._lengths(rows) if target.part.per_word() else [])
 
     @torch.no_grad()
     def answer(self, rows: list[Any], how: Generation | None = None) -> list[dict[str, Any]]:
         """One prediction per row; `how` is for language models. Raises SpecError with a pointer to the bad cell."""
-        encoder = self.preparation.encoder
-        if encoder.form == "stream":
+        if self.preparation.target.part.self_supervised:
             return self._continue(rows, how or Generation())
         if how is not None and how.model_fields_set:
             name = min(how.model_fields_set)
@@ -77,24 +76,29 @@ class Predictor:
         return self.decode(rows, y_NK)
 
     def _read(self, rows: list[Any]) -> torch.Tensor:
-        """x_NT for a tagger: as long as the longest row, for every word is to have its tag."""
-        assert self.preparation.encoder.form == "columns"
-        encoder, table = self.preparation.encoder.first, _table(rows, self.columns)
-        assert isinstance(encoder, WordsEncoder)
-        most = MAX_WORDS if self.any_length else encoder.length
-        lengths = [len(self._words(row)) for row in rows]
+        """x_NT, as long as the longest row, so that every word gets an answer. Raises SpecError for a row too long."""
+        sequence, table = self._sequence, _table(rows, self.columns)
+        most = sequence.max_length if self.any_length else sequence.inputs().shape[0]
+        lengths = sequence.lengths(table)
         for at, length in enumerate(lengths):
             if length > most:
                 raise SpecError(f"/rows/{at}", f"{length} words; at most {most} are read", code="over_limit")
-        return torch.from_numpy(encoder.encode(table, max(1, *lengths)))
+        return torch.from_numpy(sequence.encode(table, max(1, *lengths)))
 
-    def _words(self, row: Any) -> list[str]:
-        return (row.get(self.columns[0].name) if isinstance(row, dict) else row) or []
+    @property
+    def _sequence(self) -> SequenceEncoder:
+        encoder = self.preparation.encoder
+        assert isinstance(encoder, TensorEncoder)
+        return encoder.sequence
+
+    def _lengths(self, rows: list[Any]) -> list[int]:
+        """The number of words of each row."""
+        return self._sequence.lengths(_table(rows, self.columns))
 
     def _check_size(self, x: NetworkInput, rows: list[Any]) -> None:
         """Refuse the first value that float32 cannot hold once it is scaled."""
         encoder = self.preparation.encoder
-        assert encoder.form != "stream"
+        assert not isinstance(encoder, TokenEncoder)
         bad = [
             (row, place, each)
             for x_N, each in zip(tensors(x), encoder.each(), strict=True)
@@ -114,7 +118,7 @@ class Predictor:
                 code="over_limit",
             )
         encoder = self.preparation.encoder
-        assert encoder.form == "stream"
+        assert isinstance(encoder, TokenEncoder)
         prompts = _table(rows, self.columns).strings(encoder.name)
         settings = how.max_new_tokens, how.temperature, how.top_k, how.seed
         return [{"text": generate(self.module, encoder, prompt or "", *settings)} for prompt in prompts]

@@ -7,10 +7,17 @@ from typing import Any
 import httpx
 import pytest
 
+from models.parts.augmentation import AUGMENTATIONS
+from models.parts.targets.classes import Classes
 from models.settings import Limits
 from tests.api import kit
 
 SERIES: dict[str, Any] = {"hyperparameters": {"early_stopping": {"series": "val/f1"}}}
+FOR_TABLES = [
+    part.model_fields["kind"].default
+    for part in AUGMENTATIONS
+    if "vector" in part.accepts and Classes.level in part.levels
+]
 NOTHING_TO_STOP_BY: dict[str, Any] = {
     "choice": {"split": {"kind": "holdout", "val": 0, "test": 0.2}},
     "hyperparameters": {"early_stopping": {"series": "val/loss"}},
@@ -121,11 +128,11 @@ def test_it_is_refused(api: httpx.Client, wanted: dict[str, Any], pointer: str |
         (kit.spec("cnn", "digits", architecture={"channels": [4] * 4}), "at most 3 blocks"),
         (
             kit.spec(hyperparameters={"loss": {"kind": "mse"}}),
-            "use one of bce, cosine, cross_entropy, focal, hinge, kl_div",
+            "use one of " + ", ".join(Classes.fitting_losses()),
         ),
         (kit.spec(**NOTHING_TO_STOP_BY), "give split.val a share"),
-        (kit.spec(**SERIES), "one of val/loss, val/accuracy"),
-        (_augmented({"kind": "shift"}), "use one of mixup, noise"),
+        (kit.spec(**SERIES), "one of " + ", ".join(f"val/{name}" for name in Classes.directions())),
+        (_augmented({"kind": "shift"}), "use one of " + ", ".join(FOR_TABLES)),
         (_augmented({"kind": "shft"}), "did you mean 'shift'?"),
         (_augmented({"kind": "noise", "sdt": 1}), "did you mean 'std'?"),
         (_augmented({"kind": "shift", "pixels": 8}, on=("cnn", "digits")), "at most 7"),

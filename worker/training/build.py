@@ -55,7 +55,7 @@ def build(spec: JobSpec, prepared: Prepared, initial: InitialWeights | None = No
     if initial is not None:
         take_over(model, initial.weights, initial.fresh)
     model = model.to(device)
-    if any(each.kind == "image" for each in inputs.values()):
+    if any(each.channels_last for each in inputs.values()):
         model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     freeze(model, hyperparameters.freeze)
     optimizer = method_of(spec.architecture).optimizer(hyperparameters, model)

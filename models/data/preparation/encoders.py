@@ -13,7 +13,7 @@ from models.data.preparation.roles import InputColumns, Roles
 from models.data.preparation.stream import TokenEncoder
 from models.data.table import Table
 from models.errors import SpecError
-from models.parts.feature import ENCODERS, FEATURES, Rows, of
+from models.parts.feature import ENCODERS, FEATURES, Rows, SequenceEncoder, joined, of
 from models.parts.feature import Encoder as ColumnEncoder
 from models.parts.inputs import ONLY, Inputs, NamedInputs, side_by_side
 from models.parts.learned import Learned
@@ -33,7 +33,7 @@ class TensorEncoder(Learned):
 
     @classmethod
     def fit(cls, table: Table, given: InputColumns, train: Rows) -> "TensorEncoder":
-        """Learn from the training rows alone. `table` holds cells that were read."""
+        """Learn from the training rows alone. The cells in `table` must have been read."""
         columns = sorted(given.columns, key=lambda column: of(column).place)
         return cls(columns=[of(column).fit(table, column, train, given.accepts) for column in columns])
 
@@ -42,14 +42,16 @@ class TensorEncoder(Learned):
         return self.columns[0]
 
     @property
-    def is_table(self) -> bool:
-        """Whether it joins columns of a table, which a row gives by name."""
-        return all(FEATURES[column.reads].side_by_side for column in self.columns)
+    def sequence(self) -> SequenceEncoder:
+        """The encoder of the only column, for a target with an answer for each word."""
+        (column,) = self.columns
+        assert isinstance(column, SequenceEncoder)
+        return column
 
     @property
     def required_columns(self) -> list[str] | None:
         """Columns that other data must have too; None if its only column, such as a text, may have any name."""
-        return [column.name for column in self.columns] if self.is_table else None
+        return [column.name for column in self.columns] if joined(each.reads for each in self.columns) else None
 
     def inputs(self) -> Inputs:
         return side_by_side([column.inputs() for column in self.columns])
@@ -76,27 +78,26 @@ class TensorEncoder(Learned):
         raise IndexError(place)
 
     def for_roles(self, roles: Roles) -> "TensorEncoder":
-        """The same for the columns of another job. Raises SpecError where they are not what it reads."""
+        """This encoder for the columns of another job. Raises SpecError if it cannot read them."""
         if len(roles.named) > 1:
             raise other_inputs("/architecture/kind", "the parent reads one input; this job would read several")
         return self.for_columns(roles.only)
 
     def for_columns(self, given: InputColumns) -> "TensorEncoder":
-        """The same for the columns of one input. Raises SpecError where they are not what it reads."""
-        if self.is_table:
-            return self._for_table(given)
-        first = given.columns[0]
-        if given.is_table or len(given.columns) > 1:
+        """This encoder for the columns of one input. Raises SpecError if it cannot read them."""
+        if self.required_columns is not None:
+            return self._for_joined(given)
+        if given.joined:
             raise other_inputs(
                 "/dataset/input", f"the parent reads one {self.first.reads} column; this job would read a table"
             )
-        found = self.first.for_column(first)
+        found = self.first.for_column(given.columns[0])
         if isinstance(found, str):
             raise other_inputs("/dataset/input", found)
         return TensorEncoder(columns=[found])
 
-    def _for_table(self, given: InputColumns) -> "TensorEncoder":
-        if not given.is_table:
+    def _for_joined(self, given: InputColumns) -> "TensorEncoder":
+        if not given.joined:
             one = given.columns[0]
             raise other_inputs(
                 "/dataset/input", f"the parent reads columns of a table; '{one.name}' is a {one.kind} column"
@@ -121,13 +122,8 @@ class NamedEncoder(Learned):
 
     @classmethod
     def fit(cls, table: Table, roles: Roles, train: Rows) -> "NamedEncoder":
-        """Learn from the training rows alone. `table` holds cells that were read."""
+        """Learn from the training rows alone. The cells in `table` must have been read."""
         return cls(named={name: TensorEncoder.fit(table, given, train) for name, given in roles.named.items()})
-
-    @property
-    def is_table(self) -> bool:
-        """Whether a row gives all columns by name."""
-        return all(each.is_table for each in self.named.values())
 
     @property
     def required_columns(self) -> list[str] | None:
@@ -149,14 +145,14 @@ class NamedEncoder(Learned):
         return {name: each.encode(table) for name, each in self.named.items()}
 
     def for_roles(self, roles: Roles) -> "NamedEncoder":
-        """The same for the columns of another job. Raises SpecError where they are not what it reads."""
+        """This encoder for the columns of another job. Raises SpecError if it cannot read them."""
         if roles.named.keys() != self.named.keys():
             raise other_inputs("/architecture/kind", f"the parent reads the inputs {', '.join(self.named)}")
         return NamedEncoder(named={name: each.for_columns(roles.named[name]) for name, each in self.named.items()})
 
 
 def fit(table: Table, roles: Roles, train: Rows) -> TensorEncoder | NamedEncoder:
-    """The encoder of a job's columns, learned from the training rows. `table` holds cells that were read."""
+    """The encoder of a job's columns, learned from the training rows. The cells in `table` must have been read."""
     return (
         NamedEncoder.fit(table, roles, train) if len(roles.named) > 1 else TensorEncoder.fit(table, roles.only, train)
     )
@@ -166,5 +162,5 @@ Encoder = Annotated[TensorEncoder | NamedEncoder | TokenEncoder, Field(discrimin
 
 
 def other_inputs(pointer: str, message: str) -> SpecError:
-    """The error for a job that does not read what its parent reads."""
+    """The error for a job with columns that the encoder of its parent cannot read."""
     return SpecError(pointer, message, code="other_inputs")

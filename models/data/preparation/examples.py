@@ -25,7 +25,7 @@ else:
 
 
 class Preparation(Learned):
-    """Everything learned from the training rows before the first step. Written beside the weights as JSON."""
+    """What is learned from the training rows before the first step. The checkpoint stores it as JSON."""
 
     encoder: Encoder
     target: AnyTarget
@@ -38,7 +38,7 @@ class Preparation(Learned):
 
 @dataclass(frozen=True)
 class Examples:
-    """Inputs x_N… and targets t_N of one part."""
+    """Inputs x_N… and targets t_N… of one part."""
 
     x: NetworkInput
     t: torch.Tensor
@@ -56,7 +56,7 @@ class Examples:
 
 @dataclass(frozen=True)
 class Text(Examples):
-    """Windows of a text, and all of its tokens with end marks between documents."""
+    """Windows of a text, and all tokens of the text, with end marks between documents."""
 
     x: torch.Tensor
     tokens: torch.Tensor
@@ -67,7 +67,7 @@ class Text(Examples):
 
 @dataclass(frozen=True)
 class Stream(Text):
-    """Windows with a different offset in each epoch. `x` and `t` have offset 0."""
+    """Windows of a running text, with a different offset in each epoch. `x` and `t` have offset 0."""
 
     reach: int = 0
 
@@ -95,13 +95,13 @@ class Prepared:
 def prepare(table: Table, roles: Roles, split: Split, fold: int = 0, kept: Preparation | None = None) -> Prepared:
     """Divide the rows, learn the encoders from the training part, and encode all parts. Raises DataError.
 
-    With `kept`, the encoders of an earlier training are used instead of learning them again.
+    With `kept`, the encoders are those of an earlier training. Raises SpecError if they cannot read the columns.
     """
     table = read(table, [*roles.columns, *([table.column(roles.part)] if roles.part is not None else [])])
     if roles.language is not None:
         return _prepare_language(table, roles, roles.language, split, fold, kept)
     division = divide(split, table, roles, fold)
-    encoder = reuse.encoder(kept.encoder, roles) if kept else encoders.fit(table, roles, division.train)
+    encoder = reuse.column_encoder(kept.encoder, roles) if kept else encoders.fit(table, roles, division.train)
     target = reuse.target(kept.target, roles, roles.inputs[0].name) if kept else None
     target = target or fit_target(table, roles, division.train, encoder)
     preparation = Preparation(encoder=encoder, target=target)
@@ -115,7 +115,7 @@ def prepare(table: Table, roles: Roles, split: Split, fold: int = 0, kept: Prepa
 
 
 def fit_target(table: Table, roles: Roles, train: Rows, encoder: Encoder) -> FittedTarget:
-    """Learn how to encode the target column, for a network that reads the encoder's output."""
+    """Learn how to encode the target column. `encoder` is that of the inputs."""
     first = next(iter(encoder.named_inputs().values()))
     return roles.asks.fit(table, roles.target, train, first, roles.inputs[0].name)
 
@@ -123,8 +123,7 @@ def fit_target(table: Table, roles: Roles, train: Rows, encoder: Encoder) -> Fit
 def _prepare_language(
     table: Table, roles: Roles, language: Language, split: Split, fold: int, kept: Preparation | None
 ) -> Prepared:
-    known = reuse.encoder(kept.encoder, roles) if kept else None
-    assert known is None or known.form == "stream"
+    known = reuse.token_encoder(kept.encoder, roles, language) if kept else None
     if language.documents == "lines":
         division = divide(split, table, roles, fold)
         encoder = known or stream.TokenEncoder.fit(table, roles.target.name, language, division.train)

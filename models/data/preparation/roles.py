@@ -8,13 +8,16 @@ from models.data.columns import find_column
 from models.data.preparation.choice import DatasetChoice
 from models.errors import SpecError
 from models.parts.architecture import Architecture
-from models.parts.feature import of
+from models.parts.feature import joined, of
 from models.parts.inputs import ONLY, InputKind, Inputs, side_by_side
 from models.parts.target import TARGETS, Language, Target, chosen, target_of, wrong_column
 from models.parts.tokenizer import TOKENIZERS
 
 WAYS: tuple[tuple[InputKind, bool], ...] = (("image", False), ("text", False), ("vector", True), ("vector", False))
-"""The order of preference if the spec names no inputs: images, then texts, then tables, then arrays."""
+"""The order of preference if the spec names no inputs: images, then texts, then tables, then arrays.
+
+Each is a kind of tensor, and whether columns are joined in it.
+"""
 
 
 @dataclass(frozen=True)
@@ -25,18 +28,18 @@ class InputColumns:
     columns: list[Column]
 
     @property
-    def is_table(self) -> bool:
-        """Whether columns are learned from side by side, by their names."""
-        return all(of(column).side_by_side for column in self.columns)
+    def joined(self) -> bool:
+        """Whether the columns are joined into one vector. Otherwise there is a single column."""
+        return joined(column.kind for column in self.columns)
 
     def expected(self) -> Inputs:
-        """The tensor as the schema lets us expect it; a vocabulary is at most what the whole dataset has."""
+        """The tensor to expect from the schema. Its vocabulary is an upper bound: that of all rows."""
         return side_by_side([of(column).expect(column, self.accepts) for column in self.columns])
 
 
 @dataclass(frozen=True)
 class Roles:
-    """The columns of a job: those of each input of its network by name, the target, and `part`, that of the split."""
+    """The columns of a job: those of each input of its network, the target, and `part`, the one of the split."""
 
     task: str
     named: Mapping[str, InputColumns]
@@ -51,41 +54,41 @@ class Roles:
 
     @property
     def only(self) -> InputColumns:
-        """The columns of a network's only input."""
+        """The columns of the input of a network with a single input."""
         (one,) = self.named.values()
         return one
 
     @property
     def asks(self) -> type[Target]:
-        """What is asked of the target column."""
+        """The target of the task."""
         return target_of(self.task)
 
     @property
     def outputs(self) -> int:
-        """K, as far as the schema tells: the classes, the tags, the vocabulary, or one value."""
+        """K, or an upper bound of it, from the schema."""
         return self.asks.outputs(self.target, self.language)
 
     def tokens(self, rows: int) -> int:
-        """Tokens of the whole text, its rows joined by line breaks."""
+        """The number of tokens of the whole text, whose `rows` rows are joined by line breaks."""
         assert self.language is not None
         return self.language.tokenizer.counted(self.target)[1] + rows - 1
 
     @property
-    def is_table(self) -> bool:
-        """Whether columns are learned from side by side, by their names."""
-        return self.language is None and all(each.is_table for each in self.named.values())
+    def by_name(self) -> bool:
+        """Whether a spec lists the columns in `inputs`. Otherwise it names the only one in `input`."""
+        return len(self.named) > 1 or self.only.joined
 
     @property
     def columns(self) -> list[Column]:
-        """The columns whose cells are looked at; that of the split is read as it is described."""
+        """The input columns and the target, each once. The column of the split is not among them."""
         return list({column.name: column for column in (*self.inputs, self.target)}.values())
 
 
 def assign(choice: DatasetChoice, schema: Schema, architecture: Architecture) -> Roles:
-    """Settle the roles, filling in what the user left open. Raises SpecError with a pointer below /dataset."""
+    """Choose the column of each role that the spec leaves open. Raises SpecError with a pointer to the field."""
     asked = _asked(choice, architecture)
     if asked is not None and asked.self_supervised:
-        return _read(choice, schema, architecture, asked)
+        return _assign_text(choice, schema, architecture, asked)
     for other in TARGETS:
         for name in other.options:
             if getattr(choice, name) is not None:
@@ -108,16 +111,16 @@ def _asked(choice: DatasetChoice, architecture: Architecture) -> type[Target] | 
     if choice.task is not None:
         return chosen(choice.task)
     fitting = [part for part in TARGETS if part.level in architecture.levels]
-    # What is its own target is asked for by no column: only an architecture that does nothing else does.
+    # No column suggests a self-supervised target. An architecture does if it can do nothing else.
     return fitting[0] if len(fitting) == 1 and fitting[0].self_supervised else None
 
 
 def _suggested(target: Column) -> type[Target]:
-    """The task that a column asks for most clearly. Raises SpecError where it can be no target."""
-    clearest = max(TARGETS, key=lambda part: part.recognize(target))
-    if clearest.recognize(target) == 0:
+    """The target that suits a column best. Raises SpecError if none does."""
+    best = max(TARGETS, key=lambda part: part.recognize(target))
+    if best.recognize(target) == 0:
         raise wrong_column(target)
-    return clearest
+    return best
 
 
 def _check_level(asked: type[Target], architecture: Architecture) -> None:
@@ -136,8 +139,8 @@ def _check_level(asked: type[Target], architecture: Architecture) -> None:
         )
 
 
-def _read(choice: DatasetChoice, schema: Schema, architecture: Architecture, asked: type[Target]) -> Roles:
-    """The roles of language modeling: one column of text, which is its own target."""
+def _assign_text(choice: DatasetChoice, schema: Schema, architecture: Architecture, asked: type[Target]) -> Roles:
+    """The roles of a self-supervised target: one column of text, which is the input and the target."""
     _check_level(asked, architecture)
     for name in ("target", "inputs"):
         if getattr(choice, name) is not None:
@@ -148,7 +151,7 @@ def _read(choice: DatasetChoice, schema: Schema, architecture: Architecture, ask
     language = Language(tokens, choice.documents or "stream", choice.context or 64, architecture.reach)
     choice.split.check(schema, running_text=language.documents == "stream")
     part = choice.split.reads(schema)
-    texts = [column for column in schema.columns if column.kind == "text"]
+    texts = [column for column in schema.columns if asked.can_be(column)]
     if choice.input is not None:
         texts = [find_column(schema, choice.input, "/dataset/input")]
     if len(texts) > 1:
@@ -196,9 +199,11 @@ def _inputs(
     if any(column.name in taken for column in named):
         where = "/dataset/input" if choice.input is not None else "/dataset/inputs"
         raise SpecError(where, "the target and the split column cannot be inputs", code="leak")
-    columns = named or [column for column in schema.columns if column.name not in taken and not _counts_rows(column)]
+    columns = named or [
+        column for column in schema.columns if column.name not in taken and not of(column).is_index(column)
+    ]
     chosen: dict[str, InputColumns] = {}
-    # By their names: to compare whole descriptions of thousands of columns takes minutes.
+    # Names, because comparing the whole descriptions of thousands of columns takes minutes.
     read: set[str] = set()
     for name, accepts in architecture.inputs.items():
         found = _fitting([column for column in columns if column.name not in read], accepts)
@@ -223,7 +228,7 @@ def _inputs(
             suggestion="learn from " + " and ".join(f"'{name}'" for name in others[:10]) + " alone",
         )
     for name, each in chosen.items():
-        if not each.is_table and len(each.columns) > 1:
+        if not each.joined and len(each.columns) > 1:
             several = ", ".join(column.name for column in each.columns)
             if len(chosen) == 1:
                 raise SpecError("/dataset/input", f"choose one of {several}", code="ambiguous")
@@ -237,7 +242,7 @@ def _inputs(
 
 
 def _fitting(columns: list[Column], accepts: frozenset[InputKind]) -> list[Column]:
-    """The columns that an input which accepts such tensors is made of."""
+    """The columns for an input that accepts these kinds of tensors."""
     for kind, beside in WAYS:
         found = [column for column in columns if _becomes(column, accepts) == (kind, beside)]
         if found and kind in accepts:
@@ -245,13 +250,7 @@ def _fitting(columns: list[Column], accepts: frozenset[InputKind]) -> list[Colum
     return []
 
 
-def _counts_rows(column: Column) -> bool:
-    """A column that numbers the rows: where they are sorted it gives the target away, so only its name brings it in."""
-    numbers = column.kind == "number" and column.integer and column.classes is None
-    return numbers and column.name.strip().lower() in {"id", "index", "idx", "row", "unnamed: 0"}
-
-
 def _becomes(column: Column, accepts: frozenset[InputKind]) -> tuple[InputKind, bool]:
-    """The tensor that a column becomes, and whether other columns stand beside it there."""
+    """The kind of tensor that a column becomes, and whether other columns are joined to it."""
     feature = of(column)
     return feature.input_kind(column, accepts), feature.side_by_side

@@ -14,9 +14,9 @@ from models.parts.split import Division, Sizes, Split
 
 
 def sizes(split: Split, rows: int, roles: Roles, counts: Mapping[str, int], fold: int = 0) -> Sizes:
-    """How many rows each part will have, without reading them. `counts` are the rows of each value of the column.
+    """The number of rows in each part, without reading them; of a running text, the number of windows.
 
-    Of a stream, how many windows.
+    `counts` is the number of rows with each value of the split column.
     """
     gaps = (roles.target.missing_by_part or {}).get(roles.part or "", {})
     known = rows - roles.target.missing
@@ -30,7 +30,10 @@ def sizes(split: Split, rows: int, roles: Roles, counts: Mapping[str, int], fold
 
 
 def divide(split: Split, table: Table, roles: Roles, fold: int = 0) -> Division:
-    """Assign every row whose target is known; each part ascends. Raises DataError when none is left to train on."""
+    """Divide the rows that have a target. The row numbers of each part ascend.
+
+    Raises DataError if no rows are left to train on.
+    """
     targets = table.strings(roles.target.name)
     known = np.flatnonzero([value is not None for value in targets])
     strata = np.array([value or "" if roles.asks.stratifies else "" for value in targets])

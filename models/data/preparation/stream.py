@@ -1,4 +1,4 @@
-"""Text as a succession of tokens, and what a language model adds to it.
+"""Texts as tokens for language modeling: encoding, windows for training, and generation.
 
 Shape letters: n tokens of a stream, N windows, T tokens of a window, K tokens of the vocabulary.
 """
@@ -21,14 +21,14 @@ from models.parts.target import Language
 from models.parts.tokenizer import TOKENIZERS
 
 UNKNOWN, END, FIRST = 1, 2, 3
-"""0 pads; the token numbered FIRST is the first of the vocabulary."""
+"""Numbers of special tokens, beside 0 for padding; FIRST is the number of the first token of the vocabulary."""
 
 
 class TokenEncoder(Learned):
-    """Characters or words to numbers: 0 pads, 1 is unknown, 2 is the end of a document and the start of the next.
+    """Tokens to numbers: 0 is padding, 1 is unknown, 2 ends a document and starts the next one.
 
-    A word that the training part has once counts as unknown: those words stand for all that it does not have, and what
-    is unknown gets a chance of its own. A perplexity over words is of this vocabulary. Every character is known.
+    A token that is rarer in the training part than the tokenizer's `min_count` counts as unknown. From such tokens the
+    network learns the probability of an unknown one. Perplexity is over this vocabulary.
     """
 
     form: Literal["stream"] = "stream"
@@ -40,7 +40,7 @@ class TokenEncoder(Learned):
 
     @classmethod
     def learn(cls, name: str, language: Language, seen: Iterable[str]) -> "TokenEncoder":
-        """From the tokens of the training part."""
+        """Learn the vocabulary from the tokens of the training part."""
         counts, least = Counter(seen), TOKENIZERS[language.tokens].min_count
         known = sorted(token for token, times in counts.items() if times >= least)
         return cls(
@@ -68,7 +68,7 @@ class TokenEncoder(Learned):
         return torch.tensor([place.get(token, UNKNOWN) for token in tokens], dtype=torch.int64)
 
     def encode(self, table: Table) -> torch.Tensor:
-        """x_NT of prompts: their last tokens, after an end mark where rows are documents."""
+        """x_NT, int64: each row as a prompt, padded with 0 at its end."""
         prompts = [self.prompt(text or "") for text in table.strings(self.name)]
         x_NT = torch.zeros(len(prompts), self.context, dtype=torch.int64)
         for row, prompt_n in enumerate(prompts):
@@ -76,7 +76,10 @@ class TokenEncoder(Learned):
         return x_NT
 
     def prompt(self, text: str) -> torch.Tensor:
-        """The last tokens of a prompt, as many as are seen at once; an empty one starts a line or a document."""
+        """The last tokens of a prompt, at most `context`.
+
+        If rows are documents, an end mark comes before the prompt. Otherwise an empty prompt is a line break.
+        """
         numbers_n = self.numbers(cut(text, self.tokens))
         if self.documents == "lines":
             numbers_n = torch.cat([torch.tensor([END]), numbers_n])
@@ -85,9 +88,9 @@ class TokenEncoder(Learned):
         return numbers_n[-self.context :]
 
     def lines(self, table: Table, rows: Rows) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """x_NT and t_NT, a document each: from the end mark to the end mark. A longer document is cut at `context`.
+        """x_NT and t_NT, where each row is a document, and tokens_n, all documents in one text.
 
-        And tokens_n, all documents whole, one after the other with an end mark between.
+        A document starts with an end mark and ends with one. Only in x_NT and t_NT it is cut at `context` tokens.
         """
         texts = table.strings(self.name)
         x_NT = torch.zeros(len(rows), self.context, dtype=torch.int64)
@@ -102,13 +105,13 @@ class TokenEncoder(Learned):
         return x_NT, t_NT, torch.cat(whole)
 
     def spell(self, numbers: list[int]) -> str:
-        """Tokens as text again: words with spaces between them."""
+        """The text of these tokens. Special tokens are left out."""
         tokens = [self.vocabulary[number - FIRST] for number in numbers if number >= FIRST]
         return TOKENIZERS[self.tokens].model_validate({}).join(tokens)
 
 
 def cut(text: str, tokens: str) -> list[str]:
-    """A text's tokens by the tokenizer of that name; a line break is one too."""
+    """The tokens of a text, from the tokenizer with the name `tokens`. A line break is a token."""
     return TOKENIZERS[tokens].model_validate({}).tokens_with_breaks(text)
 
 
@@ -117,7 +120,8 @@ def read(
 ) -> tuple[TokenEncoder, torch.Tensor, torch.Tensor, torch.Tensor]:
     """An encoder, and the tokens of train, val and test.
 
-    The split divides the rows, joined by line breaks. Raises DataError where two tokens are not left to train on.
+    The split divides the text of all rows, joined by line breaks. Raises DataError if fewer than two tokens are left to
+    train on.
     """
     name = roles.target.name
     texts = [text or "" for text in table.strings(name)]
@@ -130,16 +134,17 @@ def read(
 
 
 def windows_of(tokens: int, context: int) -> int:
-    """Windows of an epoch of training, wherever it starts."""
+    """The number of windows in an epoch of training. It is the same for every offset."""
     return max(1, (tokens - 1) // context)
 
 
 def windows(
     tokens_n: torch.Tensor, context: int, rows: int, offset: int = 0, reach: int = 0
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """x_NT and the next tokens t_NT of windows side by side, each after the `reach` tokens before it.
+    """x_NT and the next tokens t_NT of `rows` consecutive windows, the first at `offset`.
 
-    Outside the text x is 0; t is -1 there, and before a window.
+    T is `reach` + `context`, because a window is preceded by the `reach` tokens before it. For these t is -1. Outside
+    the text x is 0 and t is -1.
     """
     size = reach + context
     if not rows:
@@ -160,16 +165,17 @@ Model = Callable[[torch.Tensor], torch.Tensor]
 def generate(
     model: Model, encoder: TokenEncoder, prompt: str, tokens: int, temperature: float, top_k: int | None, seed: int
 ) -> str:
-    """What follows `prompt`: at most `tokens` more, up to the end of the document; the same for the same seed.
+    """A continuation of `prompt`: at most `tokens` tokens, up to the end of the document.
 
-    `top_k` = 1 takes the likeliest token each time. What is unknown is never said.
+    It is the same for the same seed. `top_k` = 1 always takes the most probable token. The unknown token is never
+    generated.
     """
     generator = torch.Generator().manual_seed(seed)
-    seen, said = encoder.prompt(prompt).tolist(), []
-    silent = FIRST if encoder.documents == "stream" else END
+    seen, generated = encoder.prompt(prompt).tolist(), []
+    special = FIRST if encoder.documents == "stream" else END
     for _ in range(tokens if encoder.vocabulary else 0):
         y_K = model(torch.tensor([seen[-encoder.context :]]))[0, -1].double() / temperature
-        y_K[:silent] = -torch.inf
+        y_K[:special] = -torch.inf
         if top_k is not None:
             kept = torch.topk(y_K, min(top_k, len(y_K)))
             y_K = torch.full_like(y_K, -torch.inf).scatter(0, kept.indices, kept.values)
@@ -177,5 +183,5 @@ def generate(
         if token == END:
             break
         seen.append(token)
-        said.append(token)
-    return encoder.spell(said)
+        generated.append(token)
+    return encoder.spell(generated)

@@ -10,7 +10,7 @@ from pydantic import JsonValue
 
 from athanor.contract import Column
 from models.data.table import Layout, Table
-from models.parts.feature import CellError, Encoder, Feature, Observation, Reals, Rows
+from models.parts.feature import CellError, Encoder, Feature, Observation, Reals, Rows, arrays
 from models.parts.features.image import ImageEncoder, channels_height_width
 from models.parts.inputs import InputKind, Inputs
 from models.parts.scaling import divisor
@@ -32,7 +32,7 @@ class ArrayEncoder(Encoder):
 
     def encode(self, table: Table) -> npt.NDArray[np.generic]:
         """x_NF, float32."""
-        flat_NF = table.arrays(self.name).reshape(table.rows, -1).astype(np.float32)
+        flat_NF = arrays(table, self.name).reshape(table.rows, -1).astype(np.float32)
         return (flat_NF - np.asarray(self.mean, np.float32)) / np.asarray(self.std, np.float32)
 
     def for_column(self, column: Column) -> Encoder | str:
@@ -58,7 +58,7 @@ class Array(Feature):
         return values
 
     def cells(self, values: Sequence[Any], column: Column) -> pa.Array:
-        layout = Layout("array", tuple(column.shape or ()))
+        layout = self.layout(column)
         packed = [layout.pack(value, -LARGEST, LARGEST) for value in values]
         if None in packed:
             shape = " × ".join(map(str, layout.shape))
@@ -77,7 +77,10 @@ class Array(Feature):
         return shown
 
     def numbers(self, values: pa.Array, column: Column) -> Reals | None:
-        return Layout("array", tuple(column.shape or ())).unpack(values).ravel().astype(np.float64)
+        return self.layout(column).unpack(values).ravel().astype(np.float64)
+
+    def layout(self, column: Column) -> Layout:
+        return Layout("array", tuple(column.shape or ()))
 
     def input_kind(self, column: Column, accepts: frozenset[InputKind]) -> InputKind:
         return "image" if "image" in accepts and len(column.shape or []) in (2, 3) else "vector"
@@ -90,7 +93,7 @@ class Array(Feature):
     def fit(self, table: Table, column: Column, train: Rows, accepts: frozenset[InputKind]) -> Encoder:
         if self.input_kind(column, accepts) == "image":
             return ImageEncoder.of(table, column, train)
-        values_NF = table.arrays(column.name)[train].reshape(len(train), -1).astype(np.float64)
+        values_NF = arrays(table, column.name)[train].reshape(len(train), -1).astype(np.float64)
         mean = values_NF.mean(0)
         std = divisor(values_NF.std(0), mean, len(values_NF))
         return ArrayEncoder(name=column.name, mean=mean.tolist(), std=std.tolist())

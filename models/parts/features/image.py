@@ -13,7 +13,7 @@ from athanor.contract import Column
 from models.data.formats import images
 from models.data.table import Layout, Table
 from models.errors import DataError
-from models.parts.feature import CellError, Encoder, Feature, Observation, Reals, Rows
+from models.parts.feature import CellError, Encoder, Feature, Observation, Reals, Rows, arrays
 from models.parts.inputs import InputKind, Inputs
 from models.parts.scaling import divisor
 
@@ -34,7 +34,7 @@ class ImageEncoder(Encoder):
     def of(cls, table: Table, column: Column, train: Rows) -> "ImageEncoder":
         """Learn from the training rows of a column of images, or of arrays with the shape of images."""
         shape = channels_height_width(column)
-        values = table.arrays(column.name)[train].reshape(-1, shape[0])
+        values = arrays(table, column.name)[train].reshape(-1, shape[0])
         mean = values.mean(0, dtype=np.float64)
         std = divisor(values.std(0, dtype=np.float64), mean, len(values))
         return cls(name=column.name, shape=shape, mean=mean.tolist(), std=std.tolist())
@@ -45,7 +45,7 @@ class ImageEncoder(Encoder):
     def encode(self, table: Table) -> npt.NDArray[np.generic]:
         """x_NCHW, float32."""
         channels, height, width = self.shape
-        pixels_NHWC = table.arrays(self.name).reshape(table.rows, height, width, channels).astype(np.float32)
+        pixels_NHWC = arrays(table, self.name).reshape(table.rows, height, width, channels).astype(np.float32)
         x_NHWC = (pixels_NHWC - np.asarray(self.mean, np.float32)) / np.asarray(self.std, np.float32)
         return np.ascontiguousarray(x_NHWC.transpose(0, 3, 1, 2))
 
@@ -77,7 +77,7 @@ class Image(Feature):
 
     def cells(self, values: Sequence[Any], column: Column) -> pa.Array:
         """Lists of numbers from 0 to 255, or an image file in base64, with or without the prefix of a data: URL."""
-        layout = Layout("image", tuple(column.shape or ()))
+        layout = self.layout(column)
         packed = [
             _decoded(value, layout, row) if isinstance(value, str) else _packed(value, layout, row)
             for row, value in enumerate(values)
@@ -95,7 +95,10 @@ class Image(Feature):
         return None if value is None else "×".join(map(str, column.shape or ())) + " image"
 
     def numbers(self, values: pa.Array, column: Column) -> Reals | None:
-        return Layout("image", tuple(column.shape or ())).unpack(values).ravel().astype(np.float64)
+        return self.layout(column).unpack(values).ravel().astype(np.float64)
+
+    def layout(self, column: Column) -> Layout:
+        return Layout("image", tuple(column.shape or ()))
 
     def input_kind(self, column: Column, accepts: frozenset[InputKind]) -> InputKind:
         return "image"

@@ -22,6 +22,9 @@ MISSING = ("", "NA", "N/A", "NaN", "nan", "NULL", "null", "None", "none", "?")
 
 NUMERAL = r"^[+-]?((0|[1-9][0-9]*)(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?$"
 WHOLE = r"^[+-]?(0|[1-9][0-9]{0,17})$"
+INDEX = {"id", "index", "idx", "row", "unnamed: 0"}
+"""Names of columns that number the rows, in lower case."""
+
 LARGEST = float(np.finfo(np.float64).max)
 
 
@@ -86,6 +89,9 @@ class Number(Feature):
 
     def numbers(self, values: pa.Array, column: Column) -> Reals | None:
         return np.asarray(values.to_numpy(zero_copy_only=False), np.float64)
+
+    def is_index(self, column: Column) -> bool:
+        return column.integer and column.classes is None and column.name.strip().lower() in INDEX
 
     def input_kind(self, column: Column, accepts: frozenset[InputKind]) -> InputKind:
         return "vector"

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from athanor.contract import Column
 from models.data.table import Table
-from models.parts.feature import CellError, Encoder, Feature, Observation, Rows, is_text, json_kind
+from models.parts.feature import CellError, Encoder, Feature, Observation, Rows, SequenceEncoder, is_text, json_kind
 from models.parts.inputs import InputKind, Inputs
 from models.parts.tokenizers import AnyTokenizer
 from models.parts.tokenizers.words import Words
@@ -23,8 +23,10 @@ PAD, UNKNOWN, FIRST = 0, 1, 2
 """The word numbered FIRST is the first of the vocabulary."""
 
 
-class WordsEncoder(Encoder):
+class WordsEncoder(SequenceEncoder):
     """Words to numbers: 0 is padding, 1 is any word that is not in the training rows."""
+
+    max_length: ClassVar[int] = MAX_WORDS
 
     kind: Literal["words"] = "words"
     tokenizer: AnyTokenizer | None = Field(description="cuts a row into words; null: rows are lists of words")
@@ -45,6 +47,9 @@ class WordsEncoder(Encoder):
 
     def inputs(self) -> Inputs:
         return Inputs("text", (self.length,), vocabulary=len(self.words) + FIRST, rare=self.rare)
+
+    def lengths(self, table: Table) -> list[int]:
+        return [len(words) for words in words_of(table, self.name, self.tokenizer)]
 
     def encode(self, table: Table, length: int | None = None) -> npt.NDArray[np.generic]:
         """x_NT, int64, cut at `length` words (default: `self.length`). A row without words is one unknown word."""

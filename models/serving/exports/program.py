@@ -61,7 +61,7 @@ def trace(module: nn.Module, inputs: NamedInputs, x: NetworkInput) -> Traced:
     example = map_tensors(lambda x_N: x_N[torch.arange(3) % rows(x)], x)
     batch = Dim("batch", min=1)
     there = list(zip(named(x).items(), inputs.values(), strict=True))
-    texts = [name for (name, x_N), described in there if described.kind == "text" and x_N.shape[1] > 1]
+    texts = [name for (name, x_N), described in there if described.variable_length and x_N.shape[1] > 1]
     any_length: Shapes = [
         {0: batch, 1: Dim(_length(name, texts), min=1, max=x_N.shape[1])} if name in texts else {0: batch}
         for (name, x_N), _ in there

@@ -15,6 +15,7 @@ SHELVES = ("architectures", "losses", "optimizers", "schedules", "augmentations"
 ADAM = {"kind": "adam", "summary": "Moments.", "description": "Adam.", "schema": {"properties": {}}}
 OTHER = ADAM | {"summary": "A schedule of the same name."}
 SGD = ADAM | {"kind": "sgd", "summary": "Steps."}
+SPLIT_KINDS = [part.model_fields["kind"].default for part in SPLITS]
 
 
 def _with_parts() -> dict[str, Any]:
@@ -53,7 +54,13 @@ def service(stub: Stub) -> Stub:
         ("checkpoints", [["keep_best", "integer ≥ 0, ≤ 1000", "1"]]),
         ("resources", [["device", "auto | cpu | cuda", '"auto"']]),
         ("metrics", [["every_steps", "integer ≥ 1, ≤ 1000000", "1"]]),
-        ("dataset", [["id", "string (1 to 200)", "required"], ["split", "folds | given | holdout"]]),
+        (
+            "dataset",
+            [
+                ["id", "string (1 to 200)", "required"],
+                ["split", " | ".join(SPLIT_KINDS)],
+            ],
+        ),
         ("split", [["dataset.split: folds"], ["n", "integer ≥ 2, ≤ 100", "5"], ["dataset.split: holdout"]]),
         ("optimizer", [["hyperparameters.optimizer"], ["adam", "Moments."], ["sgd", "Steps."]]),
         ("freeze", [["freeze", "list (0 to 100) of string (1 to 200)", "[]"]]),

@@ -37,12 +37,13 @@ def test_images_and_arrays(tmp_path: Path) -> None:
     columns = {"image": small.pictures(pixels), "array": pa.array([row.tobytes() for row in floats], pa.binary(24))}
     layouts = {"image": Layout("image", (4, 3, 2)), "array": Layout("array", (2, 3))}
     table = small.ingested(tmp_path / "t", columns, layouts, target=None)
-    np.testing.assert_array_equal(table.arrays("image"), pixels)
-    np.testing.assert_array_equal(table.arrays("array"), floats)
+    np.testing.assert_array_equal(table.arrays("image", layouts["image"]), pixels)
+    np.testing.assert_array_equal(table.arrays("array", layouts["array"]), floats)
     # Rows from the middle, and rows in several pieces.
-    np.testing.assert_array_equal(Table(table.schema, table.data.slice(1, 3)).arrays("image"), pixels[1:4])
+    middle = Table(table.schema, table.data.slice(1, 3))
+    np.testing.assert_array_equal(middle.arrays("image", layouts["image"]), pixels[1:4])
     pieces = pa.concat_tables([table.data.slice(3), table.data.slice(0, 2)])
-    np.testing.assert_array_equal(Table(table.schema, pieces).arrays("array"), floats[[3, 4, 0, 1]])
+    np.testing.assert_array_equal(Table(table.schema, pieces).arrays("array", layouts["array"]), floats[[3, 4, 0, 1]])
 
 
 @pytest.mark.parametrize(("kind", "width"), [("image", 24), ("array", 96)])

@@ -39,7 +39,8 @@ def pictures(tmp_path: Path) -> Table:
 def test_the_count_is_that_of_the_built_network(kind: InputKind, tmp_path: Path) -> None:
     table = small.table(kind, tmp_path / "t")
     for part in ARCHITECTURES:
-        if kind in part.accepts:
+        # Of a text a plan knows only the most words that there may be, so a network with several inputs is left out.
+        if kind in part.accepts and not small.kinds_of(part):
             spec = _spec({"kind": part.model_fields["kind"].default})
             resolved, prepared = small.resolve_and_prepare(spec, table)
             outputs = resolved.roles_in(table.schema).outputs

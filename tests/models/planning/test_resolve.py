@@ -18,6 +18,7 @@ from models.parts.augmentations.token_dropout import TokenDropout
 from models.parts.inputs import only
 from models.parts.optimizer import OPTIMIZERS
 from models.parts.schedule import SCHEDULES
+from models.parts.target import TARGETS
 from models.planning.resolve import ResolvedSpec, foreseen, resolve
 from models.planning.spec import JobSpec
 from tests import small
@@ -193,7 +194,7 @@ def test_an_unknown_task_is_told_the_tasks_there_are(table: Table) -> None:
     with pytest.raises(SpecError, match="there is no task 'divination'") as refused:
         resolve(spec, table.schema, table.rows)
     assert (refused.value.pointer, refused.value.code) == ("/dataset/task", "unknown_task")
-    assert refused.value.suggestion == "one of classification, language_modeling, regression, tagging"
+    assert refused.value.suggestion == "one of " + ", ".join(sorted(part.task for part in TARGETS))
 
 
 @pytest.mark.parametrize(("series", "mode"), [("val/loss", "min"), ("val/accuracy", "max")])

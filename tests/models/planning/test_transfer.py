@@ -54,7 +54,7 @@ ANY = [
 @pytest.mark.parametrize(("part", "kind"), ANY)
 def test_every_architecture_fits_itself(part: type[Architecture], kind: InputKind, tmp_path: Path) -> None:
     """With the same answers nothing is fresh; with others, it is what is as wide as they are many."""
-    table = small.table(kind, tmp_path / "t")
+    table = small.table(kind, tmp_path / "t", also=small.kinds_of(part))
     spec = _spec(part.model_fields["kind"].default)
     start = _start(spec, table, tmp_path / "s")
     resolved = resolve(spec, table.schema, table.rows)

@@ -11,13 +11,15 @@ import torch
 from pydantic import ValidationError
 
 from athanor.contract import Column, Generation
+from models.data.preparation.encoders import TensorEncoder
 from models.data.table import Table
 from models.errors import SpecError
 from models.parts.architecture import InputKind
-from models.parts.feature import CellError, of
-from models.parts.features.text import MAX_WORDS
+from models.parts.feature import CellError, arrays, of
+from models.parts.features.text import MAX_WORDS, WordsEncoder
 from models.parts.inputs import only
 from models.parts.targets.value import FittedValue
+from models.parts.tokenizers.words import Words
 from models.planning.spec import JobSpec
 from models.serving.prediction import Predictor
 from tests import small
@@ -47,7 +49,7 @@ def _trained(kind: InputKind, folder: Path, task: str = "classification") -> tup
 
 def _rows(table: Table, columns: list[str]) -> list[dict[str, Any]]:
     if columns == ["image"]:
-        return [{"image": image.tolist()} for image in table.arrays("image")]
+        return [{"image": image.tolist()} for image in arrays(table, "image")]
     rows: list[dict[str, Any]] = table.data.select(columns).to_pylist()
     return rows
 
@@ -191,6 +193,17 @@ def test_a_tag_for_every_word(tmp_path: Path) -> None:
     assert predictor.answer(rows[:1]) == answers[:1]
     assert predictor.answer([[], []]) == [{"tags": []}] * 2
     assert predictor.decode([{"words": []}], torch.ones(1, 6, 6)) == [{"tags": []}]
+
+
+def test_a_tag_for_every_word_of_a_text(tmp_path: Path) -> None:
+    """The encoder counts the words, not the length of the cell."""
+    lists = _tagger(tmp_path)
+    encoder = lists.preparation.encoder
+    assert isinstance(encoder, TensorEncoder) and isinstance(encoder.first, WordsEncoder)
+    of_texts = TensorEncoder(columns=[encoder.first.model_copy(update={"tokenizer": Words()})])
+    preparation = lists.preparation.model_copy(update={"encoder": of_texts})
+    texts = replace(lists, preparation=preparation, columns=[Column(name="words", kind="text")])
+    assert texts.answer(["ash to ash", {"words": "coal"}, ""]) == lists.answer([["ash", "to", "ash"], ["coal"], []])
 
 
 def test_more_words_than_a_tagger_reads(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from models.data.table import Table
 from models.errors import SpecError
 from models.parts.architectures.ngram import END, NGram, NGramModel
 from models.parts.optimizers.sgd import SGD
+from models.parts.targets.next_token import NextToken
 from models.planning.resolve import ResolvedSpec, resolve
 from models.planning.spec import JobSpec
 from models.serving.prediction import Predictor
@@ -43,7 +44,7 @@ def test_one_step_brings_every_series() -> None:
     assert step.series.keys() == {
         "train/loss",
         "samples_per_second",
-        *(f"val/{name}" for name in ("loss", "accuracy", "perplexity")),
+        *(f"val/{name}" for name in NextToken.directions()),
     }
     assert {f"val/{name}": value for name, value in learner.evaluate(*val).items()}.items() <= step.series.items()
     assert step.score == step.series["val/loss"] == learner.state.best

@@ -18,6 +18,7 @@ from models.parts.architectures.rnn import RNN
 from models.parts.optimizers.adam import Adam
 from models.parts.optimizers.sgd import SGD
 from models.parts.schedules.cosine import Cosine
+from models.parts.targets.classes import Classes
 from tests import small
 from worker.training.learner import Learner, TrainingConfig
 from worker.training.loader import Batching, Part
@@ -250,12 +251,11 @@ def test_reports_come_every_so_many_steps() -> None:
     assert [step.number for step in steps if "samples_per_second" in step.series] == evaluated
     assert set(steps[-1].series) == {
         "train/loss",
-        "train/accuracy",
+        *(f"train/{each.kind}" for each in Classes.measures() if each.each_step),
         "lr",
         "grad_norm",
         "samples_per_second",
-        "val/loss",
-        "val/accuracy",
+        *(f"val/{name}" for name in Classes.directions()),
     }
     assert steps[0].series == {}
 

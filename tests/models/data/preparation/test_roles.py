@@ -14,6 +14,10 @@ from models.parts.architectures.cnn import CNN
 from models.parts.architectures.linear import Linear
 from models.parts.architectures.mlp import MLP
 from models.parts.architectures.textcnn import TextCNN
+from models.parts.architectures.transformer_lm import TransformerLM
+from models.parts.features.category import Category
+from models.parts.target import wrong_column
+from models.parts.targets.next_token import NextToken
 
 MIXED = Schema(
     target="label",
@@ -53,7 +57,7 @@ def _choice(**said: Any) -> DatasetChoice:
 )
 def test_inputs(architecture: Architecture, said: dict[str, Any], tensor: tuple[str, bool], inputs: list[str]) -> None:
     roles = assign(_choice(**said), MIXED, architecture)
-    assert ((roles.only.expected().kind, roles.is_table), [column.name for column in roles.inputs]) == (tensor, inputs)
+    assert ((roles.only.expected().kind, roles.by_name), [column.name for column in roles.inputs]) == (tensor, inputs)
     assert (roles.task, roles.target.name, roles.outputs, roles.part) == ("classification", "label", 2, None)
 
 
@@ -152,3 +156,30 @@ def test_one_of_several_images_must_be_chosen() -> None:
 
 def test_words_for_parts() -> None:
     assert [part_of(word) for word in (" Train", "dev", "TESTING", "holdout")] == ["train", "val", "test", None]
+
+
+def test_a_column_that_numbers_the_rows_is_no_input_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The feature of the column says whether it does."""
+    columns = [Column(name=name, kind="number", integer=True) for name in ("id", "size")]
+    schema = Schema(target="label", columns=[*columns, MIXED.columns[1], MIXED.columns[-1]])
+
+    def inputs(**said: Any) -> list[str]:
+        return [column.name for column in assign(_choice(**said), schema, MLP()).inputs]
+
+    assert inputs() == ["size", "color"]
+    assert inputs(inputs=["id", "size"]) == ["id", "size"]
+    monkeypatch.setattr(Category, "is_index", lambda self, column: column.name == "color")
+    assert inputs() == ["size"]
+
+
+def test_a_self_supervised_target_says_which_columns_it_learns(monkeypatch: pytest.MonkeyPatch) -> None:
+    schema = Schema(columns=[MIXED.columns[at] for at in (0, 4, 5)])
+    choice, architecture = _choice(task="language_modeling"), TransformerLM(layers=1, heads=1, width=8)
+    assert assign(choice, schema, architecture).target.name == "review"
+
+    def check(column: Column) -> None:
+        if column.kind != "tokens":
+            raise wrong_column(column)
+
+    monkeypatch.setattr(NextToken, "check", check)
+    assert assign(choice, schema, architecture).target.name == "words"

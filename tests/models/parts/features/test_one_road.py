@@ -1,8 +1,11 @@
-"""What an upload's cell and a predict request's cell become is the same, bit for bit, for every feature."""
+"""Cells of an upload and the same cells in a predict request become the same tensors, bit for bit.
+
+A feature that is added brings such a test of its own kind of cells.
+"""
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -16,10 +19,12 @@ from models.data.formats.limits import Limits
 from models.data.intake import Intake, ingest
 from models.data.preparation.choice import DatasetChoice
 from models.data.preparation.encoders import TensorEncoder
-from models.data.preparation.roles import Roles, assign
+from models.data.preparation.roles import InputColumns, assign
 from models.data.table import Table
 from models.parts.architecture import ARCHITECTURES
-from models.parts.feature import FEATURES, of, read
+from models.parts.dataset import DATASETS
+from models.parts.feature import of, read
+from models.parts.inputs import InputKind
 from models.serving.prediction import _table
 
 NUMERALS = st.sampled_from(["1.50", "7.5", "+3", "-0", "1e3", " 2.25 ", "NA", "", "0.1", "12345678901234567890", ".5"])
@@ -37,12 +42,15 @@ def _both_ways(table: Table, kind: str, architecture: str) -> tuple[torch.Tensor
     """x_N… of every row as training has it, and as a predict request has it that sends the cells as they are shown."""
     chosen = next(column.name for column in table.schema.columns if column.kind == kind and column.name != "y")
     choice = DatasetChoice(id="x", inputs=[chosen], target="y")
-    roles: Roles = assign(choice, table.schema, ARCHITECTURES[architecture].model_validate({}))
-    encoder = TensorEncoder.fit(read(table, roles.columns), roles.only, np.arange(table.rows))
-    raw = table.data.select([chosen]).to_pylist()
-    column = roles.inputs[0]
-    sent = json.loads(json.dumps([{chosen: of(column).show(row[chosen], column)} for row in raw]))
-    return encoder.encode(read(table, roles.columns)), encoder.encode(_table(sent, roles.inputs))
+    return _trained_and_asked(table, assign(choice, table.schema, ARCHITECTURES[architecture].model_validate({})).only)
+
+
+def _trained_and_asked(table: Table, given: InputColumns) -> tuple[torch.Tensor, torch.Tensor]:
+    (column,) = given.columns
+    encoder = TensorEncoder.fit(read(table, [column]), given, np.arange(table.rows))
+    raw = table.data[column.name].to_pylist()
+    sent = json.loads(json.dumps([{column.name: of(column).show(cell, column)} for cell in raw]))
+    return encoder.encode(read(table, [column])), encoder.encode(_table(sent, [column]))
 
 
 def _csv(cells: list[str]) -> bytes:
@@ -102,10 +110,14 @@ def test_images_and_arrays(kind: str, architecture: str, tmp_path: Path) -> None
     assert trained.numpy().tobytes() == predicted.numpy().tobytes()
 
 
-def test_every_feature_is_compared_here() -> None:
-    """A feature that is added brings its own comparison: this list says so."""
-    compared = {"number", "category", "text", "tokens", "image", "array"}
-    assert {part.model_fields["kind"].default for part in FEATURES} == compared
+@pytest.mark.parametrize("kind", [part.model_fields["kind"].default for part in DATASETS])
+def test_every_column_of_every_built_in_dataset(kind: str, tmp_path: Path) -> None:
+    intake = ingest(DATASETS[kind].model_validate({}).source(), tmp_path / "rows.parquet")
+    whole = Table.open(tmp_path / "rows.parquet", intake.schema)
+    table = Table(whole.schema, whole.data.slice(0, 200))
+    for column in table.schema.columns:
+        trained, predicted = _trained_and_asked(table, InputColumns(frozenset(get_args(InputKind)), [column]))
+        assert trained.numpy().tobytes() == predicted.numpy().tobytes(), column.name
 
 
 def test_cells_are_kept_as_they_were_written(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ def test_sums_of_batches_are_those_of_the_whole() -> None:
     halves = [target.count(y_NTK[rows], t_NT[rows]) for rows in (slice(0, 2), slice(2, 6))]
     added = target.conclude([one + other for one, other in zip(*halves, strict=True)])
     assert halves[0][0] + halves[1][0] == 21
-    assert added == pytest.approx(target.measure(y_NTK, t_NT)) and added.keys() == {"accuracy", "perplexity"}
+    assert added == pytest.approx(target.measure(y_NTK, t_NT)) and added.keys() >= set(NextToken.metrics)
 
 
 @pytest.mark.parametrize(
