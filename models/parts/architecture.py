@@ -23,9 +23,7 @@ from models.registry import Buildable, Registry
 
 def example(inputs: Inputs, rows: int, device: torch.device | str = "cpu") -> torch.Tensor:
     """A batch of the right shape and type; its values mean nothing."""
-    if inputs.kind == "text":
-        return torch.ones(rows, *inputs.shape, dtype=torch.int64, device=device)
-    return torch.zeros(rows, *inputs.shape, device=device)
+    return torch.ones(rows, *inputs.shape, dtype=getattr(torch, inputs.dtype), device=device)
 
 
 def examples(inputs: NamedInputs, rows: int, device: torch.device | str = "cpu") -> NetworkInput:

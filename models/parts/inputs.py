@@ -33,6 +33,16 @@ class Inputs:
         return math.prod(self.shape)
 
     @property
+    def dtype(self) -> Literal["int64", "float32"]:
+        """The type of its numbers in PyTorch: word numbers are whole."""
+        return "int64" if self.kind == "text" else "float32"
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes of one number."""
+        return 8 if self.dtype == "int64" else 4
+
+    @property
     def variable_length(self) -> bool:
         """Whether T may differ from batch to batch: rows are words, and the last ones may be padding."""
         return self.kind == "text"

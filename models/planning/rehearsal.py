@@ -74,7 +74,7 @@ def rehearse(resolved: ResolvedSpec, schema: Schema, rows: int, limits: Limits, 
             code="over_limit",
         )
     held = parts.train + parts.val + parts.test if roles.language else rows
-    resident = held * sum(each.features * (8 if each.kind == "text" else 4) for each in inputs.values())
+    resident = held * sum(each.features * each.itemsize for each in inputs.values())
     # The batches of an evaluation are no larger than those of a step, so they need no more memory.
     memory = cost.memory_bytes + 4 * _kept_outputs(folds, inputs, outputs, roles) + resident
     if memory > limits.max_memory_bytes:
