@@ -15,6 +15,7 @@ import os
 import signal
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 import torch
 import torch._dynamo  # optimizers import it on first use, which takes longer than a short training
@@ -59,10 +60,15 @@ def ignore_stop_signals() -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
-if __name__ == "__main__":
+def run() -> NoReturn:
+    """The whole life of this process."""
     ignore_stop_signals()
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     code = main()
     sys.stdout.flush()
     # Skip the interpreter's shutdown: the thread of the parent watch still reads, and nothing needs to be closed.
     os._exit(code)
+
+
+if __name__ == "__main__":
+    run()

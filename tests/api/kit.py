@@ -1,6 +1,5 @@
 """A whole installation in a temporary folder, in process or behind a real server, and what answers must look like."""
 
-import atexit
 import gc
 import json
 import socket
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 import uvicorn
 from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
@@ -25,8 +25,8 @@ from models.records import keys
 from models.records.database import Database
 from models.settings import Limits, Settings
 from models.storage.folder import MARK
-from worker.supervision import trainer_process
-from worker.supervision.trainer_process import TrainerProcess
+from tests.api.forked_trainer import ForkedTrainer
+from worker.supervision import slots
 from worker.supervision.worker import Worker
 
 JSON = {"Content-Type": "application/json"}
@@ -71,34 +71,20 @@ def installation(folder: Path, database_url: str | None = None, limits: Limits |
 
 
 def train(settings: Settings) -> None:
-    """Do every queued job, as `athanor worker` would. The trainer that then waits is kept for the next call."""
-    with warnings.catch_warnings():
+    """Do every queued job, as `athanor worker` would."""
+    with warnings.catch_warnings(), pytest.MonkeyPatch.context() as patch:
         # A trainer that has ended leaves the pipe to its standard input to the garbage collector.
         warnings.simplefilter("ignore", ResourceWarning)
+        patch.setattr(slots, "TrainerProcess", ForkedTrainer)
         worker = Worker(settings, "local", 1)
-        slot = worker.slots[0]
-        slot.spare = _WAITING.pop(trainer_process.COMMAND, None)
         worker.open()
         try:
-            while worker.work(slot):
+            while worker.work(worker.slots[0]):
                 pass
         finally:
-            if slot.spare is not None:
-                _WAITING[trainer_process.COMMAND], slot.spare = slot.spare, None
             worker.close()
             del worker
             gc.collect()
-
-
-_WAITING: dict[tuple[str, ...], TrainerProcess] = {}
-"""By its command, which a test may have changed. A start takes seconds, and a trainer knows no database before its job.
-"""
-
-
-@atexit.register
-def _end_waiting() -> None:
-    while _WAITING:
-        _WAITING.popitem()[1].close()
 
 
 def free_port() -> int:

@@ -90,18 +90,7 @@ class TrainerProcess:
             "JE_ARROW_MALLOC_CONF": "background_thread:false",
         }
         try:
-            self.process = subprocess.Popen(
-                [*COMMAND, str(writing)],
-                cwd=ROOT,
-                env=environment,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                pass_fds=(writing,),
-                start_new_session=True,
-                # A buffer has a lock: closing it would wait for the writing thread.
-                bufsize=0,
-            )
+            self.process = self._start(environment, writing)
         except OSError:
             # For example, there are too many processes. The caller tries again, so file descriptors must not leak.
             os.close(reading)
@@ -123,6 +112,20 @@ class TrainerProcess:
             reader.start()
         for duty in (self._write_orders, self._await_end):
             threading.Thread(target=duty, daemon=True).start()
+
+    def _start(self, environment: dict[str, str], messages: int) -> "subprocess.Popen[bytes]":
+        return subprocess.Popen(
+            [*COMMAND, str(messages)],
+            cwd=ROOT,
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            pass_fds=(messages,),
+            start_new_session=True,
+            # A buffer has a lock: closing it would wait for the writing thread.
+            bufsize=0,
+        )
 
     @property
     def pid(self) -> int:
@@ -193,14 +196,17 @@ class TrainerProcess:
             self._hear(Line(line.decode(errors="replace").rstrip("\n")))
 
     def _await_end(self) -> None:
-        # The leader is not reaped yet, so the group's number cannot be reused.
-        os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
+        self._await_exit()
         while not end_group(self.pid):
             logger.warning("processes of group %d still run, or cannot be seen; waiting for their end", self.pid)
         self.gone.set()
         code = self.process.wait()
         self._await_last_words()
         self._hear(Exit(code))
+
+    def _await_exit(self) -> None:
+        # The leader is not reaped yet, so the group's number cannot be reused.
+        os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
 
     def _await_last_words(self) -> None:
         """Wait until all output is read, since Exit must come last. While the inbox is full, readers cannot read."""
