@@ -12,7 +12,7 @@ from pydantic_core import ErrorDetails
 
 from api import submission
 from api.deps import Authenticated, Parts, Service
-from api.patches import patched, with_vain_nulls
+from api.patches import patched, with_unused_nulls
 from api.problems import Refused, invalid_spec
 from api.routes.checkpoints import FILES, peek, take
 from athanor.contract import Checkpoint, Fork, Job, Plan, Warned
@@ -89,10 +89,10 @@ def create(
 
 
 def _spec(parent: Job, wanted: Fork) -> JobSpec:
-    """The parent's spec with the patch merged in. Raises Refused, also for null at a name that is no field's."""
+    """The parent's spec with the patch merged in. Raises Refused, also where the patch removes an unknown field."""
     before = dict(parent.spec)
     changed = patched(dict(parent.submitted), before, wanted.spec)
-    nulls = with_vain_nulls(changed, before, wanted.spec)
+    nulls = with_unused_nulls(changed, before, wanted.spec)
     unknown = [each for each in _errors(nulls) if each["type"] == "extra_forbidden" and each["input"] is None]
     if errors := {each["loc"]: each for each in (*_errors(changed), *unknown)}:
         raise invalid_spec(list(errors.values()), nulls, "/spec")
