@@ -1,12 +1,13 @@
 """Dependencies of the routes: the service, the caller, the page of a list."""
 
 import logging
-from collections.abc import Container
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 from anyio import CapacityLimiter
 from fastapi import Depends, Query, Request
+from sqlalchemy.orm import Session
 
 from api.problems import Refused, invalid_parameter
 from models.broker import Broker
@@ -69,24 +70,27 @@ class Window:
     after: str | None
 
 
-def paged(prefix: str, names: Container[str] = ()) -> Any:
-    """A dependency that gives the Window of a list whose cursors are ids with this prefix, or `names`.
+def paged(prefix: str, is_listed: Callable[[Session, str], bool] = lambda _tx, _id: False) -> Any:
+    """A dependency that gives the Window of a list whose cursors are ids with this prefix, or which `is_listed`.
 
-    It refuses (422) any other cursor. A row that was deleted since the last page leaves a cursor that is good.
+    It refuses (422) any other cursor. A cursor stays valid after its row is deleted.
     """
 
     def window(
+        service: Parts,
         limit: Annotated[int, Query(ge=1, le=100, description="The number of items in the page.")] = 20,
         after: Annotated[
             str | None, Query(max_length=200, description="The `next` of the previous page; default: the first page.")
         ] = None,
     ) -> Window:
-        if after is not None and not is_id(prefix, after) and after not in names:
-            message = (
-                f"'{after[:50]}' is no cursor of this list; "
-                "give the `next` of the previous page, or leave it out for the first page"
-            )
-            raise invalid_parameter("after", "unknown_cursor", message)
+        if after is not None and not is_id(prefix, after):
+            with service.database.reading() as tx:
+                if not is_listed(tx, after):
+                    message = (
+                        f"'{after[:50]}' is not a cursor of this list; "
+                        "give the `next` of the previous page, or leave it out for the first page"
+                    )
+                    raise invalid_parameter("after", "unknown_cursor", message)
         return Window(limit, after)
 
     return Depends(window)

@@ -62,17 +62,19 @@ def respond(
     return JSONResponse(answer, status, named | (headers or {}), media_type="application/problem+json")
 
 
-def pointer(loc: tuple[int | str, ...], body: Any) -> str:
-    """The JSON Pointer of a pydantic location, without the tags that tell the members of a union apart."""
+def pointer(loc: tuple[int | str, ...], body: Any, *, missing: bool = False) -> str:
+    """The JSON Pointer of a pydantic location, without the names of the members of a union.
+
+    `missing`: the last part of the location is a field that the body does not have.
+    """
     parts, here = [], body
     for at, part in enumerate(loc):
-        if isinstance(here, dict) and part not in here and part == here.get("kind"):
-            continue
-        if isinstance(here, dict) and part not in here and at < len(loc) - 1:
-            # A tag of a union whose kind was left out: the default was taken.
+        is_last = at == len(loc) - 1
+        if isinstance(here, dict) and part not in here and not (missing and is_last):
+            # The kind of a part, also where the body leaves it out, or pydantic's name for a type.
             continue
         if not isinstance(here, dict) and not (isinstance(here, list) and isinstance(part, int)):
-            # The name of a member of a union without tags: nothing of the body is below a value.
+            # pydantic's name for a type: a value has no members.
             continue
         parts.append(str(part).replace("~", "~0").replace("/", "~1"))
         if isinstance(here, dict):
@@ -93,7 +95,7 @@ def _fault(error: dict[str, Any], body: Any, is_spec: bool) -> Fault:
     if where != "body":
         # Outside the body the place is a parameter's name: "?limit".
         return Fault(pointer=f"?{'.'.join(map(str, loc))}", code=kind, message=message)
-    at = pointer(tuple(loc), body)
+    at = pointer(tuple(loc), body, missing=kind == "missing")
     suggestion = None
     if kind == "union_tag_invalid":
         at += f"/{context['discriminator'].strip(QUOTE)}"

@@ -19,7 +19,6 @@ from models.data import intake
 from models.data.formats import sniff
 from models.data.formats.limits import OverLimit
 from models.errors import DataError
-from models.parts.dataset import DATASETS
 from models.records import datasets
 from models.records.ids import new_id
 
@@ -92,7 +91,7 @@ def _take_in(service: Service, upload: Upload, name: str) -> tuple[Dataset, bool
 
 
 @router.get("")
-def index(service: Parts, window: Annotated[Window, paged("ds", DATASETS)]) -> Page[Dataset]:
+def index(service: Parts, window: Annotated[Window, paged("ds", datasets.exists)]) -> Page[Dataset]:
     """List datasets, newest first. A built-in dataset is listed after its first use; the catalog names them all."""
     with service.database.reading() as tx:
         return page(datasets.page(tx, window.after, window.limit + 1), window.limit)

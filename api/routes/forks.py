@@ -94,7 +94,8 @@ def _spec(parent: Job, wanted: Fork) -> JobSpec:
     changed = patched(dict(parent.submitted), before, wanted.spec)
     nulls = with_unused_nulls(changed, before, wanted.spec)
     unknown = [each for each in _errors(nulls) if each["type"] == "extra_forbidden" and each["input"] is None]
-    if errors := {each["loc"]: each for each in (*_errors(changed), *unknown)}:
+    errors = {each["loc"]: each for each in (*_errors(changed), *unknown)}
+    if errors:
         raise invalid_spec(list(errors.values()), nulls, "/spec")
     return JobSpec.model_validate(changed)
 

@@ -1,4 +1,4 @@
-"""Predictions from a job's best checkpoint."""
+"""Predictions with a checkpoint of a job."""
 
 import tempfile
 from pathlib import Path
@@ -45,7 +45,7 @@ def create(
 ) -> Response:
     """Predict rows with a checkpoint. Rows are given as in the uploaded file; the job's preprocessing is applied.
 
-    A row may have its target column, as a row of the file has; it is not looked at.
+    A row may contain the target column; it is ignored.
     The answer has one prediction for each row: a label with probabilities, a value, tags, or text.
     """
     trained = submission.usable(service, job_id)

@@ -76,15 +76,15 @@ def catalog(name: str | None, as_json: bool) -> None:
             return
         found = display.parts(shelves, name)
         schema = client.schema()
+    shelf_alone = None if found else shelves.shelf(name)
     fields = [] if found else spec_fields.find(schema, name)
-    if not found and not fields:
-        alone = shelves.shelf(name)
-        if alone is None:
-            raise UnknownReference(
-                f"no part, no shelf and no field of a job spec is called {name!r}; parts: athanor catalog; "
-                f"shelves: {', '.join(shelves.shelves())}; groups of fields: {', '.join(spec_fields.groups(schema))}"
-            )
-        answer(alone, as_json, lambda: display.catalog(alone))
+    if not found and not fields and shelf_alone is None:
+        raise UnknownReference(
+            f"no part, no shelf and no field of a job spec is called {name!r}; parts: athanor catalog; "
+            f"shelves: {', '.join(shelves.shelves())}; groups of fields: {', '.join(spec_fields.groups(schema))}"
+        )
+    if shelf_alone is not None:
+        answer(shelf_alone, as_json, lambda: display.catalog(shelf_alone))
     for shelf, part in found:
         answer(part, as_json, lambda shelf=shelf, part=part: spec_fields.part(shelf, part))  # type: ignore[misc]
     for field in fields:

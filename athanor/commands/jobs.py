@@ -123,7 +123,7 @@ def _tell(reference: str, verb: str, as_json: bool) -> None:
         before = client.job(id)
         job = {"cancel": client.cancel, "pause": client.pause, "resume": client.resume}[verb](id)
     answer(job, as_json, lambda: display.job(job))
-    # The service accepts it too where nothing is left to do, so that a request may be sent twice.
+    # The service also accepts a request that changes nothing, so that it can be repeated.
     if verb == "resume" and before.state != "paused" and before.desired == "run":
         click.echo(f"{id} was not paused: it is {job.state}", err=True)
     elif verb == "resume" and before.state != "paused":

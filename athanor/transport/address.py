@@ -15,10 +15,11 @@ KEY_FILE = "admin.key"
 def find_url(given: str | None) -> str:
     """The argument, else ATHANOR_URL, else the address of `athanor up`. http:// is added if there is no scheme.
 
-    The /v1 of an endpoint is taken away: paths have their own.
+    A path /v1 is removed, because the client adds it itself.
     """
-    url = (given or os.environ.get("ATHANOR_URL") or DEFAULT_URL).strip().rstrip("/").removesuffix("/v1").rstrip("/")
-    return url if "://" in url else f"http://{url}"
+    url = (given or os.environ.get("ATHANOR_URL") or DEFAULT_URL).strip().rstrip("/")
+    url = url if "://" in url else f"http://{url}"
+    return url.removesuffix("/v1").rstrip("/") if urlsplit(url).path.endswith("/v1") else url
 
 
 def is_local(url: str) -> bool:

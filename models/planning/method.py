@@ -43,14 +43,14 @@ class MethodPlanner(Protocol):
     ) -> dict[str, Any]:
         """Values of the fields that the method decides, all defaults filled in. Raises SpecError for what it ignores.
 
-        Resolved hyperparameters give themselves again.
+        Applied to resolved hyperparameters, it changes nothing.
         """
 
     def steps_per_epoch(self, rows: int, batch_size: int) -> int:
         """Steps in which a training part of `rows` rows is seen once."""
 
     def epochs(self, architecture: Architecture, steps_per_epoch: int) -> int:
-        """Epochs of a job that says neither epochs nor steps, where `hyperparameters` gives it epochs."""
+        """Epochs of a job that gives neither epochs nor steps, where `hyperparameters` gives it epochs."""
 
     def check_start(self, architecture: Architecture) -> None:
         """Raises SpecError where a training cannot start from the weights of a checkpoint."""

@@ -65,7 +65,7 @@ class Start:
         """Names of the tensors that are drawn anew.
 
         None if the outputs mean the same as the parent's; otherwise those whose shape depends on the number of outputs.
-        Raises SpecError if another tensor has not the shape that it has in the checkpoint.
+        Raises SpecError if another tensor does not have the shape that it has in the checkpoint.
         """
         here = _shapes(architecture, inputs, outputs)
         wider = {} if same_answers else _shapes(architecture, inputs, outputs + 1)

@@ -114,6 +114,10 @@ def page(tx: Session, after: str | None, limit: int) -> list[contract.Dataset]:
     return [_answer(row) for row in tx.scalars(query)]
 
 
+def exists(tx: Session, dataset_id: str) -> bool:
+    return tx.scalar(select(Dataset.id).where(Dataset.id == dataset_id)) is not None
+
+
 def remove(tx: Session, dataset_id: str) -> Blob:
     """Delete the row. Returns its stored file. Raises InUse, NoResultFound."""
     blob = blob_of(tx, dataset_id)

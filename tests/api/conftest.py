@@ -1,4 +1,4 @@
-"""One installation that all tests of the API share, one of their own for those that count, and some that trained."""
+"""Installations: one that all tests of the API share, an empty one for each test that counts, and trained ones."""
 
 import shutil
 from collections.abc import Iterator

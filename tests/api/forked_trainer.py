@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from multiprocessing import connection, forkserver
 from multiprocessing.connection import Connection
 from typing import IO, Any, cast
@@ -39,9 +40,10 @@ class ForkedProcess:
         self._process.start()
         for end in ends:
             end.close()
-        # Only then can its group be killed.
-        while os.getpgid(self.pid) != self.pid:
-            time.sleep(0.001)
+        # Only then can its group be killed. One that has died already is reaped: it has no group.
+        with suppress(ProcessLookupError):
+            while os.getpgid(self.pid) != self.pid:
+                time.sleep(0.001)
         self.stdin: IO[bytes] = os.fdopen(orders, "wb", buffering=0)
         self.stdout: IO[bytes] = os.fdopen(output, "rb", buffering=0)
 
@@ -66,14 +68,17 @@ class ForkedTrainer(TrainerProcess):
         return cast("subprocess.Popen[bytes]", ForkedProcess(environment, messages))
 
     def _await_exit(self) -> None:
+        # The forkserver has reaped it, so its number may be another's: in the few milliseconds until then, hardly.
         cast(Any, self.process).await_exit()
 
 
 def _train(orders: Connection, output: Connection, messages: Connection, environment: dict[str, str]) -> None:
     """In the fork: become what `python -m worker.trainer` is."""
+    os.setsid()
     from worker import trainer  # The process that forks has imported it.
 
-    os.setsid()
+    # Otherwise it may not start processes that load data.
+    multiprocessing.current_process().daemon = False
     os.chdir(ROOT)
     os.environ.clear()
     os.environ.update(environment)

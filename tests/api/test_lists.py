@@ -101,6 +101,8 @@ def test_a_cursor_that_is_none_is_refused(client: httpx.Client, path: str) -> No
 
 
 def test_a_built_in_dataset_is_a_cursor(client: httpx.Client) -> None:
+    unlisted = kit.fault(client.get("/v1/datasets?after=iris"), "?after", "unknown_cursor")
+    assert unlisted["message"].startswith("'iris' is not a cursor of this list")
     for name in ("iris", "wine", "digits"):
         client.get(f"/v1/datasets/{name}")
     assert pages(client, "/v1/datasets", limit=1) == [["digits"], ["wine"], ["iris"]]
