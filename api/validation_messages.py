@@ -31,7 +31,7 @@ LONGEST = 50
 
 
 def sentence(error: dict[str, Any], loc: Sequence[int | str]) -> str:
-    """What is wrong with the value at `loc`."""
+    """A message for one pydantic error. `loc` is its location without the first item (body or query)."""
     kind, value, context = error["type"], error["input"], error.get("ctx", {})
     if kind in EXPECTED:
         said = f", not {_shown(value)}" if value is None or isinstance(value, bool) else ""

@@ -61,7 +61,7 @@ def _answer(
 ) -> Response:
     with tempfile.TemporaryDirectory(dir=service.settings.scratch) as folder:
         order, made = _export(service, job_id, checkpoint_id, format, Path(folder))
-        # An open file outlives its folder, so nothing is left behind if the request is broken off.
+        # An open file stays readable after its folder is deleted, so an aborted request leaves nothing behind.
         file = made.path.open("rb")
 
     def pieces(start: int, stop: int) -> Iterator[bytes]:

@@ -45,7 +45,7 @@ def create(
 ) -> Response:
     """Predict rows with a checkpoint. Rows are given as in the uploaded file; the job's preprocessing is applied.
 
-    A row may have its target column, as a row of the file has; it is not looked at.
+    A row may contain its target column, which is ignored.
     The answer has one prediction for each row: a label with probabilities, a value, tags, or text.
     """
     trained = submission.usable(service, job_id)
@@ -58,12 +58,12 @@ def create(
             _loaded[checkpoint_id] = predictor
     rows = _without_target(asked.rows, ResolvedRoles.model_validate(trained.resolved["roles"]))
     answer = Predictions(checkpoint_id=checkpoint_id, predictions=predictor.answer(rows, asked.generation()))
-    # Serialized here: FastAPI writes null for a number that is not finite in an untyped field.
+    # Serialize here, because FastAPI writes null for NaN and infinity in an untyped field.
     return Response(answer.model_dump_json(), media_type="application/json")
 
 
 def _without_target(rows: list[Any], roles: ResolvedRoles) -> list[Any]:
-    """The rows without the column that is predicted, unless it is an input too, as the text of a language model is."""
+    """The rows without the target column, unless it is also an input, like the text of a language model."""
     if any(roles.target in names for names in roles.inputs.values()):
         return rows
     return [
