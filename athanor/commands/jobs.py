@@ -90,7 +90,7 @@ def logs(job: str, raw: bool, as_json: bool) -> None:
             click.echo(client.logs(id), nl=False)
             return
         events = list(job_log.read(client, id))
-        # Read last, so that it has the error if the job fails just now.
+        # Read the job after its events, so that it has the error if the job has just failed.
         found = client.job(id)
     if as_json:
         error = found.error.model_dump() if found.error else None
@@ -123,7 +123,7 @@ def _tell(reference: str, verb: str, as_json: bool) -> None:
         before = client.job(id)
         job = {"cancel": client.cancel, "pause": client.pause, "resume": client.resume}[verb](id)
     answer(job, as_json, lambda: display.job(job))
-    # The service accepts it too where nothing is left to do, so that a request may be sent twice.
+    # The service accepts a verb that changes nothing, so that a request can be repeated. The command reports it.
     if verb == "resume" and before.state != "paused" and before.desired == "run":
         click.echo(f"{id} was not paused: it is {job.state}", err=True)
     elif verb == "resume" and before.state != "paused":

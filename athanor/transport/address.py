@@ -15,7 +15,7 @@ KEY_FILE = "admin.key"
 def find_url(given: str | None) -> str:
     """The argument, else ATHANOR_URL, else the address of `athanor up`. http:// is added if there is no scheme.
 
-    The /v1 of an endpoint is taken away: paths have their own.
+    A /v1 at the end is removed, because the paths of the client contain it.
     """
     url = (given or os.environ.get("ATHANOR_URL") or DEFAULT_URL).strip().rstrip("/").removesuffix("/v1").rstrip("/")
     return url if "://" in url else f"http://{url}"
