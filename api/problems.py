@@ -104,9 +104,9 @@ def _fault(error: dict[str, Any], body: Any, is_spec: bool) -> Fault:
     return Fault(pointer=at, code=kind, message=message, suggestion=suggestion)
 
 
-def _known_kind(said: str, expected: str) -> str:
+def _known_kind(given: str, expected: str) -> str:
     kinds = [kind.strip(QUOTE) for kind in expected.split(", ")]
-    close = get_close_matches(said, kinds, 1)
+    close = get_close_matches(given, kinds, 1)
     return f"did you mean '{close[0]}'?" if close else f"one of {', '.join(kinds)}"
 
 

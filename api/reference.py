@@ -110,8 +110,8 @@ def _table(group: dict[str, Any], root: dict[str, Any]) -> str:
         shown = _linked(row.type, fields[row.name]).replace("|", "\\|")
         default = row.default if row.default in WORDS else f"`{row.default}`"
         shelf = _shelf(fields[row.name])
-        said = (row.description or (_introduction(shelf) if shelf else "")).replace("|", "\\|")
-        lines.append(f"| `{row.name}` | {shown} | {default} | {said} |")
+        description = (row.description or (_introduction(shelf) if shelf else "")).replace("|", "\\|")
+        lines.append(f"| `{row.name}` | {shown} | {default} | {description} |")
     return "\n".join(lines) + "\n"
 
 

@@ -173,7 +173,7 @@ class Client:
         return self._get(Page[Event], _path("jobs", id, "events"), {"after": after, "limit": limit})
 
     def stream(self, id: str, last_event_id: str | None = None) -> Iterator[ServerEvent]:
-        """Yield the events and metrics of a job as they happen, until `end`. It connects again if a connection breaks."""
+        """Yield the events and metrics of a job as they happen, until `end`. A broken connection is opened again."""
         return listen(self._transport, _path("jobs", id, "events"), last_event_id)
 
     def logs(self, id: str) -> str:

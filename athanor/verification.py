@@ -69,8 +69,8 @@ def _rebuilt(folder: Path) -> float | None:
     except subprocess.TimeoutExpired as error:
         raise Broken(f"its network gave no answer in {PATIENCE} s") from error
     except ValueError as error:
-        said = done.stderr.decode(errors="replace").strip().splitlines()
-        raise Broken(f"its network could not be rebuilt: {said[-1] if said else done.returncode}") from error
+        lines = done.stderr.decode(errors="replace").strip().splitlines()
+        raise Broken(f"its network could not be rebuilt: {lines[-1] if lines else done.returncode}") from error
     if "error" in answer:
         raise Broken(f"its network could not be rebuilt: {answer['error']}")
     return float(answer["max_difference"])

@@ -20,8 +20,8 @@ def is_to_blame(error: BaseException) -> bool:
     """
     if isinstance(error, OSError):
         return error.errno in _NUMBERS
-    said = getattr(error, "orig", None)
-    return getattr(said, "sqlstate", None) == "53100" or getattr(said, "sqlite_errorname", None) == "SQLITE_FULL"
+    cause = getattr(error, "orig", None)
+    return getattr(cause, "sqlstate", None) == "53100" or getattr(cause, "sqlite_errorname", None) == "SQLITE_FULL"
 
 
 def pass_on(code: int) -> None:

@@ -69,5 +69,5 @@ def table(columns: Sequence[Column], width: int) -> Table:
     return made
 
 
-def _text(said: str | Text) -> Text:
-    return said if isinstance(said, Text) else Text(said.replace("\n", " "))
+def _text(cell: str | Text) -> Text:
+    return cell if isinstance(cell, Text) else Text(cell.replace("\n", " "))
