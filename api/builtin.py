@@ -16,13 +16,13 @@ from models.data import intake
 from models.parts.dataset import DATASETS
 from models.records import datasets
 
-_one_at_a_time = threading.Lock()
+_write_lock = threading.Lock()
 
 
 HASH_AGAIN = 600.0
 """Seconds after which stored rows are hashed again. Until then only their size is checked."""
 
-_seen: dict[datasets.Blob, tuple[int, float]] = {}
+_verified: dict[datasets.Blob, tuple[int, float]] = {}
 """The size of rows that had the right hash, and the time of that check (time.monotonic)."""
 
 
@@ -38,12 +38,12 @@ def _is_whole(service: Service, dataset_id: str) -> bool:
         size, now = service.store.size(blob.key), time.monotonic()
     except (FileNotFoundError, NoResultFound):
         return False
-    before = _seen.get(blob)
+    before = _verified.get(blob)
     if before is not None and before[0] == size and now - before[1] < HASH_AGAIN:
         return True
     if not has_rows(service, dataset_id):
         return False
-    _seen[blob] = (size, now)
+    _verified[blob] = (size, now)
     return True
 
 
@@ -52,8 +52,8 @@ def find(service: Service, dataset_id: str) -> Dataset | None:
     with service.database.reading() as tx:
         found = datasets.get(tx, dataset_id)
     if dataset_id in DATASETS and (found is None or not _is_whole(service, dataset_id)):
-        with _one_at_a_time:
-            found = _write_down(service, dataset_id)
+        with _write_lock:
+            found = _store(service, dataset_id)
     return found
 
 
@@ -68,7 +68,7 @@ def fetch(service: Service, dataset_id: str, destination: Path) -> None:
         fetch_rows(service, dataset_id, destination)
 
 
-def _write_down(service: Service, kind: str) -> Dataset | None:
+def _store(service: Service, kind: str) -> Dataset | None:
     with service.database.reading() as tx:
         found = datasets.get(tx, kind)
     if found is not None and has_rows(service, kind):

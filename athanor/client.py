@@ -115,7 +115,7 @@ class Client:
         return _read(Job, response)
 
     def plan_fork(self, id: str, spec: Mapping[str, Any] | None = None, checkpoint: str = "best") -> Plan:
-        """The plan of a fork: its cost, and the tensors that it initializes anew. Nothing is queued."""
+        """The plan of a fork: its cost, and the tensors that get new random values. Nothing is queued."""
         response = self._transport.send(
             "POST",
             _path("jobs", id, "fork"),

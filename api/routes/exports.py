@@ -43,7 +43,7 @@ async def read(
     """Export a checkpoint's network for use elsewhere, with its preprocessing, vocabulary and label map.
 
     The export is verified on real rows before it is sent. The header `Athanor-Max-Difference` holds the largest
-    absolute difference of its outputs from the network's own. Each request makes the export anew, which takes seconds;
+    absolute difference of its outputs from the network's own. Each request makes a new export, which takes seconds;
     equal requests give equal bytes, so HEAD, Range and If-Range work as for weights.
     """
     return await to_thread.run_sync(

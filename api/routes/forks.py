@@ -42,8 +42,8 @@ def create(
     """Submit a job that starts at step 0 with the weights of another job's checkpoint.
 
     The fork has the parent's spec with `spec` merged into it, and the parent's preprocessing: the same vocabulary and
-    the same scales. Its optimizer and its schedule start anew. If its outputs differ from the parent's, the output
-    layer is initialized anew, and `fresh` names the tensors. A split into folds is refused on the parent's dataset,
+    the same scales. It does not use the parent's optimizer state. If its outputs differ from the parent's, the output
+    layer gets new random weights, and `fresh` names its tensors. A split into folds is refused on the parent's dataset,
     because the weights have learned from its rows. The fork has its own copy of the weights, so the parent can be
     deleted. `Idempotency-Key` and `validate_only` work as for a new job.
     """
