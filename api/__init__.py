@@ -1,1 +1,1 @@
-"""The verbs over HTTP."""
+"""The HTTP API."""

@@ -53,13 +53,13 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=lifespan,
         dependencies=[Depends(queries.check)],
     )
-    # Deny by default: this one dependency requires a key for every route below /v1.
+    # This dependency requires a key for every route below /v1.
     guarded = APIRouter(prefix="/v1", dependencies=[Depends(authenticate)], responses={"4XX": {"model": Problem}})
     for room in (datasets, jobs, forks, metrics, events, checkpoints, exports, predictions, catalog, workers):
         guarded.include_router(room.router)
     app.include_router(guarded)
     app.include_router(health.router)
-    # The last added is the outermost: the body is limited and the request gets its id before the key is checked.
+    # The last middleware is the outermost: the request gets its id and its body limit before the key is checked.
     app.add_middleware(Authentication)
     app.add_middleware(BodyLimits, limits=settings.limits)
     problems.install(app)

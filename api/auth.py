@@ -47,6 +47,6 @@ def _find(service: Service, authorization: str) -> Caller | None:
     if scheme.lower() != "bearer" or not presented:
         return None
     with service.database.reading() as tx:
-        # At every request: the database may be migrated while this process runs.
+        # In every request, because the database may be migrated while this process runs.
         schema.check(tx)
         return keys.find(tx, presented.strip())

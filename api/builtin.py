@@ -1,4 +1,4 @@
-"""Datasets that come with the service, written down like an upload the first time somebody names them."""
+"""Built-in datasets. Their rows are stored like an upload when they are first used."""
 
 import hashlib
 import tempfile
@@ -16,20 +16,21 @@ from models.data import intake
 from models.parts.dataset import DATASETS
 from models.records import datasets
 
-_one_at_a_time = threading.Lock()
+_write_lock = threading.Lock()
 
 
 HASH_AGAIN = 600.0
-"""Seconds after which rows that were whole are hashed once more; in between their length is looked at."""
+"""Seconds after which stored rows are hashed again. Until then only their size is checked."""
 
-_seen: dict[datasets.Blob, tuple[int, float]] = {}
-"""How many bytes were found whole, and when, by this process's clock."""
+_verified: dict[datasets.Blob, tuple[int, float]] = {}
+"""The size of rows that had the right hash, and the time of that check (time.monotonic)."""
 
 
 def _is_whole(service: Service, dataset_id: str) -> bool:
-    """Whether the store still has a set's rows.
+    """Whether the store still has a set's rows, undamaged.
 
-    They are hashed once in a while, not at every look; at once where whoever read them has marked them as damaged.
+    The rows are hashed only every HASH_AGAIN seconds, because that reads all of them. Rows that were marked as damaged
+    have another `Blob`, so they are hashed at once.
     """
     try:
         with service.database.reading() as tx:
@@ -37,27 +38,27 @@ def _is_whole(service: Service, dataset_id: str) -> bool:
         size, now = service.store.size(blob.key), time.monotonic()
     except (FileNotFoundError, NoResultFound):
         return False
-    before = _seen.get(blob)
+    before = _verified.get(blob)
     if before is not None and before[0] == size and now - before[1] < HASH_AGAIN:
         return True
     if not has_rows(service, dataset_id):
         return False
-    _seen[blob] = (size, now)
+    _verified[blob] = (size, now)
     return True
 
 
 def find(service: Service, dataset_id: str) -> Dataset | None:
-    """The dataset of that id or built-in name, or None. A built-in one is there even where the store lost its rows."""
+    """The dataset with this id or built-in name, or None. Lost or damaged rows of a built-in dataset are made again."""
     with service.database.reading() as tx:
         found = datasets.get(tx, dataset_id)
     if dataset_id in DATASETS and (found is None or not _is_whole(service, dataset_id)):
-        with _one_at_a_time:
-            found = _write_down(service, dataset_id)
+        with _write_lock:
+            found = _store(service, dataset_id)
     return found
 
 
 def fetch(service: Service, dataset_id: str, destination: Path) -> None:
-    """Copy a dataset's rows to `destination`; damaged ones of a built-in set are made again. Raises as `fetch_rows`."""
+    """Like `fetch_rows`, but lost or damaged rows of a built-in dataset are made again."""
     try:
         fetch_rows(service, dataset_id, destination)
     except Refused as refused:
@@ -67,7 +68,7 @@ def fetch(service: Service, dataset_id: str, destination: Path) -> None:
         fetch_rows(service, dataset_id, destination)
 
 
-def _write_down(service: Service, kind: str) -> Dataset | None:
+def _store(service: Service, kind: str) -> Dataset | None:
     with service.database.reading() as tx:
         found = datasets.get(tx, kind)
     if found is not None and has_rows(service, kind):

@@ -83,6 +83,6 @@ def has_rows(service: Service, dataset_id: str) -> bool:
 
 
 def _put(service: Service, rows: Path) -> datasets.Blob:
-    # A new key: a deletion of the same dataset that runs at the same time does not remove it.
+    # With a new key, a deletion of the same dataset at the same time does not remove these rows.
     key = f"datasets/{new_id('put')}"
     return datasets.Blob(key, service.store.put(key, rows))

@@ -27,12 +27,12 @@ class Service:
     store: Store
     broker: Broker
     intakes: CapacityLimiter
-    """Limits the uploads that are read at once: each may use a processor and gigabytes of memory."""
+    """Limits how many uploads are read at once: each can use a processor and gigabytes of memory."""
     exports: CapacityLimiter
-    """Limits the networks that are exported at once, for the same reason."""
+    """Limits how many networks are exported at once, for the same reason."""
 
     def discard(self, prefix: str) -> None:
-        """Delete stored files that no row names. What cannot be deleted now is left to the garbage collector."""
+        """Delete stored files that no row names. If this fails, the garbage collector deletes them later."""
         try:
             self.store.delete(prefix)
         except (OSError, *DatabaseUnavailable) as error:
@@ -52,7 +52,7 @@ Parts = Annotated[Service, Depends(_service)]
 
 
 def authenticate(request: Request) -> Caller:
-    """The caller that the middleware found. The router requires it for everything below /v1: deny by default."""
+    """The caller that the middleware found. Every route below /v1 depends on it, so no route is open by mistake."""
     caller: Caller | None = getattr(request.state, "caller", None)
     if caller is None:
         raise Refused(401, "unauthorized", KEY_NEEDED)
@@ -64,7 +64,7 @@ Authenticated = Annotated[Caller, Depends(authenticate)]
 
 @dataclass(frozen=True)
 class Window:
-    """The page of a list that is asked for: `limit` items after the cursor `after`."""
+    """The requested page of a list: `limit` items after the cursor `after`."""
 
     limit: int
     after: str | None

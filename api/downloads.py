@@ -1,4 +1,4 @@
-"""Files as answers: whole or by range, with digests, and 304 if the caller already has the file."""
+"""File downloads: whole files and byte ranges, with digests, and 304 if the client already has the file."""
 
 import base64
 from collections.abc import Callable, Iterator
@@ -35,7 +35,7 @@ Conditional = Annotated[Conditions, Depends(_conditions)]
 
 @dataclass(frozen=True)
 class Download:
-    """A file to send: `name` is what the caller sees; `read(start, stop)` gives its bytes from start up to stop."""
+    """A file to send. `name` is the suggested file name; `read(start, stop)` yields the bytes in [start, stop)."""
 
     name: str
     size: int

@@ -21,7 +21,7 @@ def main() -> int:
     settings = Settings()
     database = Database(settings.database)
     if settings.is_sqlite:
-        # Also before the first start of an embedded service; PostgreSQL has its own step for this.
+        # Before its first start, an embedded service has no folder and no tables. PostgreSQL is migrated separately.
         settings.data.mkdir(parents=True, exist_ok=True)
         schema.upgrade(database)
     with database.writing() as tx:

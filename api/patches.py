@@ -28,7 +28,7 @@ def patched(submitted: dict[str, Any], spec: dict[str, Any], patch: dict[str, An
 
     `spec` is the same spec with every default filled in: a patch may change a field of a part that was not submitted.
     """
-    # The names of tags are the users' own: a tag may be called "kind" or "epochs".
+    # Users choose the names of tags, so a tag may be called "kind" or "epochs".
     parts = {name: value for name, value in patch.items() if name != "tags"}
     merged: dict[str, Any] = merge(_kept(submitted, spec, parts), patch)
     return merged
@@ -52,7 +52,7 @@ def with_unused_nulls(merged: Any, spec: Any, patch: Any) -> Any:
 
 
 def _kept(given: Any, filled: Any, patch: Any) -> Any:
-    """The fields of `given` that a patch leaves: none of another kind, and none that excludes a field of the patch."""
+    """`given` without the fields that the patch makes invalid: those of another kind, and those it excludes."""
     if not isinstance(patch, dict) or not isinstance(filled, dict):
         return given
     if "kind" in filled and patch.get("kind", filled["kind"]) != filled["kind"]:

@@ -1,4 +1,4 @@
-"""Every refusal as RFC 9457 problem+json, with JSON Pointers to what was wrong."""
+"""Error answers as problem+json (RFC 9457), with JSON Pointers to the faults."""
 
 import logging
 from difflib import get_close_matches
@@ -24,15 +24,15 @@ from models.records.jobs import InvalidTransition
 logger = logging.getLogger(__name__)
 
 MOST_FAULTS = 50
-"""Faults of one request that are shown: a body can hold many thousands."""
+"""The largest number of faults in an answer: a body can have many thousands."""
 
 SPECS = "/v1/jobs"
-"""Where a body is a job spec."""
+"""The path of requests whose body is a job spec."""
 QUOTE = "'"
 
 
 class Refused(HTTPException):
-    """A request that is turned down: a status, a code for programs, a sentence for people."""
+    """An error answer: `status`, `code` for programs, `detail` for people."""
 
     def __init__(self, status: int, code: str, detail: str, errors: list[Fault] | None = None) -> None:
         super().__init__(status, detail)
@@ -57,7 +57,7 @@ def respond(
         errors=errors or [],
     )
     answer = problem.model_dump(mode="json", exclude_none=True)
-    # Here too: the answer to an unforeseen failure is sent from outside the middleware that names requests.
+    # Starlette sends the answer to an unexpected error from outside the middleware that adds X-Request-Id.
     named = {"X-Request-Id": problem.request_id} if problem.request_id else {}
     return JSONResponse(answer, status, named | (headers or {}), media_type="application/problem+json")
 
@@ -90,10 +90,10 @@ def _fault(error: dict[str, Any], body: Any, is_spec: bool) -> Fault:
     where, *loc = error["loc"]
     kind, context, message = error["type"], error.get("ctx", {}), sentence(error, loc)
     if len(loc) > 1 and loc[-1] == "[key]" and error["input"] == loc[-2]:
-        # The name of a member is wrong, not its value: no pointer leads to a name.
+        # The key is wrong, not its value, and a JSON Pointer cannot point to a key.
         message, loc = f"the key {str(loc[-2])[:50]!r}: {message}", loc[:-2]
     if where != "body":
-        # Outside the body the place is a parameter's name: "?limit".
+        # In the query, the pointer is the name of a parameter: "?limit".
         return Fault(pointer=f"?{'.'.join(map(str, loc))}", code=kind, message=message)
     at = pointer(tuple(loc), body, missing=kind == "missing")
     suggestion = None
@@ -106,23 +106,23 @@ def _fault(error: dict[str, Any], body: Any, is_spec: bool) -> Fault:
     return Fault(pointer=at, code=kind, message=message, suggestion=suggestion)
 
 
-def _known_kind(said: str, expected: str) -> str:
+def _known_kind(given: str, expected: str) -> str:
     kinds = [kind.strip(QUOTE) for kind in expected.split(", ")]
-    close = get_close_matches(said, kinds, 1)
+    close = get_close_matches(given, kinds, 1)
     return f"did you mean '{close[0]}'?" if close else f"one of {', '.join(kinds)}"
 
 
 def _known_field(parents: list[str], loc: list[str]) -> str | None:
-    """Where a field that is not known here belongs, or what it may have been meant to be."""
+    """A suggestion for an unknown field: the place of a field with this name, or a field with a similar name."""
     place, name, fields = ".".join(parents), loc[-1], _fields()
     if homes := fields.get(name):
         if kinds := sorted(kind for there, kind in homes if there == place and kind):
             return f"'{name}' is a field of {' and '.join(kinds)}"
         return f"'{name}' belongs in {' or '.join(sorted({there or 'the spec itself' for there, _ in homes}))}"
-    # The tag of a union, where there is one, stands before the field's name.
+    # If the field is in a union, the tag of the union is before the field's name.
     mine = {(place, None), *[(place, tag) for tag in loc[-2:-1]]}
     here = [known for known, homes in fields.items() if mine & homes.keys()]
-    # A word that what it does is described with is as good as a name that is nearly right.
+    # A word from the description of a field counts like a similar name.
     close = get_close_matches(name, here, 1) or [
         known
         for known in here
@@ -140,7 +140,7 @@ def _known_field(parents: list[str], loc: list[str]) -> str | None:
 
 @cache
 def _fields() -> dict[str, dict[tuple[str, str | None], str]]:
-    """Every field that a job spec can have: its descriptions, by part, and by kind where the part has kinds."""
+    """The fields of a job spec by name: for each (path of the part, its kind or None), the description."""
     from models.planning.spec import JobSpec
 
     schema = JobSpec.model_json_schema()
@@ -164,13 +164,13 @@ def _fields() -> dict[str, dict[tuple[str, str | None], str]]:
 
 
 def invalid_parameter(name: str, code: str, message: str, suggestion: str | None = None) -> Refused:
-    """The refusal of the value of a query parameter that no type describes."""
+    """The refusal (422) of the value of a query parameter that FastAPI cannot check by its type."""
     fault = Fault(pointer=f"?{name}", code=code, message=message, suggestion=suggestion)
     return Refused(422, "invalid", f"{fault.pointer}: {message}", [fault])
 
 
 def invalid_spec(errors: list[ErrorDetails], spec: Any, place: str) -> Refused:
-    """The refusal of a spec that was not the whole body: its faults are shown below `place`."""
+    """The refusal of a spec that is a part of the body, at the pointer `place`."""
     located = ({**each, "loc": ("body", *each["loc"])} for each in errors[:MOST_FAULTS])
     found = [_fault(each, spec, True) for each in located]
     faults = [fault.model_copy(update={"pointer": place + fault.pointer}) for fault in found]
@@ -178,10 +178,10 @@ def invalid_spec(errors: list[ErrorDetails], spec: Any, place: str) -> Refused:
 
 
 def database_away(request: Request, error: Exception) -> JSONResponse:
-    """The answer to any of Away: come again, but for a database that has no room."""
+    """The answer to DatabaseUnavailable: 503 with Retry-After, or 507 if the disk of the database is full."""
     if full_disk.is_to_blame(error):
         return storage_full(request, error)
-    # Of a driver's error its own words, without the statement; a wait for a connection that was too long has none.
+    # `orig` is the driver's error, without the SQL statement. A timeout of the connection pool has no `orig`.
     logger.error("the database is away: %s", getattr(error, "orig", error))
     return respond(request, 503, "database_away", "the database does not answer", headers={"Retry-After": "2"})
 
@@ -240,7 +240,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     def _broken(request: Request, error: Exception) -> JSONResponse:
-        # Starlette raises it again, and the server logs it with its notes: a traceback from here would be a second.
+        # Starlette raises the error again and the server logs it with this note, so it is not logged here.
         named = getattr(request.state, "request_id", None)
         error.add_note(f"while answering {request.method} {request.url.path}, request_id {named}")
         return respond(request, 500, "internal", "the service failed; its log says why under this request_id")

@@ -1,4 +1,4 @@
-"""Query parameters: unknown names are refused, and so are several values for a parameter that takes one."""
+"""Query parameters: refuse unknown names, and several values for a parameter that takes one."""
 
 from collections.abc import Iterator
 from difflib import get_close_matches
@@ -16,9 +16,9 @@ LONGEST = 50
 
 
 async def check(request: Request) -> None:
-    """Raises Refused (422) for a query parameter that the route does not have, or that is repeated and may not be.
+    """Raises Refused (422) if the route does not have a query parameter, or if one that takes one value is repeated.
 
-    The application makes every route depend on it. It is async so that it needs no thread of its own.
+    The application makes every route depend on it. It is async, because FastAPI would run it in a thread otherwise.
     """
     route = request.scope.get("route")
     if not request.query_params or not isinstance(route, APIRoute):
@@ -48,7 +48,7 @@ def _fault(name: str, times: int, known: dict[str, bool]) -> Fault | None:
 
 
 def _parameters(dependant: Dependant) -> Iterator[tuple[str, bool]]:
-    """The query parameters of a route and of what it depends on, by name, and whether each may be repeated."""
+    """Yield (name, whether it may be repeated) for the query parameters of a route and its dependencies."""
     for field in dependant.query_params:
         yield field.alias, _is_list(field.field_info.annotation)
     for each in dependant.dependencies:

@@ -31,7 +31,7 @@ W width, T words or tokens, E size of an embedding, K outputs.
 """
 
 WORDS = ("–", "required", spec_fields.RECIPE)
-"""Defaults that are no values."""
+"""Defaults that are words, not JSON values."""
 
 NAMED_BY = {
     "datasets": "`dataset.id` names one.",
@@ -40,7 +40,7 @@ NAMED_BY = {
     "features": "The schema of a dataset shows the feature of each column as its `kind`; an upload recognizes it.",
     "metrics": "Every metric of the job's task is evaluated; it gives its name to series such as `val/accuracy`.",
 }
-"""What chooses a part of a shelf that no field of the spec's schema holds."""
+"""By shelf, how a part is selected, for shelves whose parts are not in the schema of the spec."""
 
 
 def page() -> str:
@@ -85,13 +85,13 @@ def _shelves() -> Iterator[str]:
 
 
 def _introduction(shelf: str) -> str:
-    """What the base class of a shelf says that its parts are, in one paragraph."""
+    """The first paragraph of the docstring of the shelf's base class."""
     (base, *_) = [one for one in next(iter(SHELVES[shelf])).__mro__ if Buildable in one.__bases__]
     return inspect.cleandoc(base.__doc__ or "").partition("\n\n")[0]
 
 
 def _facts(part: PartInfo, kind: type[Any]) -> Iterator[str]:
-    """Sentences on what a part is for."""
+    """Sentences about the use of a part: its inputs, tasks or training method."""
     if issubclass(kind, Architecture):
         yield f"Reads {' or '.join(sorted(kind.accepts))} inputs."
         yield planner_of(kind).defaults(kind)
@@ -110,13 +110,13 @@ def _table(group: dict[str, Any], root: dict[str, Any]) -> str:
         shown = _linked(row.type, fields[row.name]).replace("|", "\\|")
         default = row.default if row.default in WORDS else f"`{row.default}`"
         shelf = _shelf(fields[row.name])
-        said = (row.description or (_introduction(shelf) if shelf else "")).replace("|", "\\|")
-        lines.append(f"| `{row.name}` | {shown} | {default} | {said} |")
+        description = (row.description or (_introduction(shelf) if shelf else "")).replace("|", "\\|")
+        lines.append(f"| `{row.name}` | {shown} | {default} | {description} |")
     return "\n".join(lines) + "\n"
 
 
 def _linked(words: str, field: spec_fields.Field) -> str:
-    """The type of a field, with a link where its parts or its fields have a place of their own on the page."""
+    """The type of a field, with a link to the section of its parts or fields, if there is one."""
     if shelf := _shelf(field):
         return words.replace(" | ".join(field.kinds), f"[{shelf}](#{shelf})")
     if len(field.variants) == 1:
@@ -125,7 +125,7 @@ def _linked(words: str, field: spec_fields.Field) -> str:
 
 
 def _shelf(field: spec_fields.Field) -> str | None:
-    """The shelf whose parts a field names."""
+    """The shelf whose parts a field can hold, or None."""
     kinds = set(field.kinds)
     return next((name for name, shelf in SHELVES.items() if kinds and kinds == {_kind(part) for part in shelf}), None)
 

@@ -1,4 +1,4 @@
-"""From a spec to a row in the queue: what submitting and forking have in common."""
+"""Turn a spec into a queued job. Submitting and forking share this code."""
 
 import hashlib
 from collections.abc import Callable
@@ -23,21 +23,23 @@ from models.records.database import DatabaseUnavailable
 from models.records.keys import Caller
 
 
-def earlier(service: Service, response: Response, caller: Caller, said: str, idempotency_key: str | None) -> Job | None:
-    """The job that the same request made before: 200. None where this is the first. Raises KeyReused.
+def earlier(
+    service: Service, response: Response, caller: Caller, content: str, idempotency_key: str | None
+) -> Job | None:
+    """Answer 200 with the job that an earlier, equal request made. None if there is no such job. Raises KeyReused.
 
-    To be asked before anything else: what the request needed then may be gone by now, the job is not.
+    Call this before all other checks: the dataset or checkpoint that the request needs may be deleted by now.
     """
     if idempotency_key is None:
         return None
     with service.database.reading() as tx:
-        job_id = idempotency.earlier(tx, caller.key_id, idempotency_key, _digest(said))
+        job_id = idempotency.earlier(tx, caller.key_id, idempotency_key, _digest(content))
     return None if job_id is None else _answer(service, response, job_id, 200)
 
 
 @dataclass(frozen=True)
 class Planned:
-    """A spec that can work: as it was sent, what it was resolved to, and what that costs."""
+    """A spec that can work: as the user sent it, as it was resolved, and its cost."""
 
     spec: JobSpec
     resolved: ResolvedSpec
@@ -45,7 +47,7 @@ class Planned:
 
 
 def plan(service: Service, spec: JobSpec, start: Start | None = None) -> Planned:
-    """Resolve and rehearse a spec. Raises SpecError where it cannot work, with a pointer into the spec."""
+    """Resolve and rehearse a spec. Raises SpecError, with a pointer into the spec, if it cannot work."""
     dataset = builtin.find(service, spec.dataset.id)
     if dataset is None:
         raise SpecError(
@@ -60,9 +62,9 @@ def plan(service: Service, spec: JobSpec, start: Start | None = None) -> Planned
 
 
 def warned(service: Service, planned: Planned, *more: Warned) -> Plan:
-    """The plan with what its reader should know, and with what would keep the job waiting now.
+    """The plan with warnings: `more`, ignored fields, and the reasons why the job would have to wait now.
 
-    It is for an answer only: a minute later it may be wrong.
+    Use it only for an answer: the reasons to wait change.
     """
     given, used = planned.spec.hyperparameters, planned.resolved.spec.hyperparameters
     found = list(more)
@@ -74,8 +76,8 @@ def warned(service: Service, planned: Planned, *more: Warned) -> Plan:
     return planned.plan.model_copy(update={"warnings": found})
 
 
-def of(caller: Caller, planned: Planned, said: str, idempotency_key: str | None) -> jobs.Submission:
-    """The row that a planned spec asks for. `said` is what a repeated request must repeat."""
+def of(caller: Caller, planned: Planned, content: str, idempotency_key: str | None) -> jobs.Submission:
+    """The row for a planned spec. A request with the same `idempotency_key` must have the same `content`."""
     spec = planned.spec
     return jobs.Submission(
         key_id=caller.key_id,
@@ -85,7 +87,7 @@ def of(caller: Caller, planned: Planned, said: str, idempotency_key: str | None)
         dataset_id=spec.dataset.id,
         device=spec.resources.device,
         priority=spec.resources.priority,
-        request_sha256=_digest(said),
+        request_sha256=_digest(content),
         name=spec.name,
         tags=spec.tags,
         idempotency_key=idempotency_key,
@@ -93,28 +95,28 @@ def of(caller: Caller, planned: Planned, said: str, idempotency_key: str | None)
 
 
 def accept(service: Service, response: Response, wanted: jobs.Submission, check: Callable[[], object]) -> Job:
-    """Queue a job and ring: 201, or 200 with the job that the same request made before. Raises KeyReused.
+    """Queue a job and ring. Answer 201, or 200 with the job that an earlier, equal request made. Raises KeyReused.
 
-    `check` says again, by a SpecError, whether the job can work.
+    `check` raises SpecError if the job can no longer work.
     """
     try:
         with service.database.writing() as tx:
             job_id, is_new = jobs.submit(tx, wanted)
     except IntegrityError:
-        # The same key came by another request at this moment, or the dataset went: now both can be seen.
+        # Another request has just used the same key, or the dataset was just deleted. Both are visible now.
         check()
         with service.database.writing() as tx:
             job_id, is_new = jobs.submit(tx, wanted)
-    # Only now: a worker that hears the ring must find the row.
+    # After the commit, because a worker that hears the ring must find the row.
     if is_new and service.broker.ring(job_id):
-        # Accepted it is: without the mark, it is rung for once more.
+        # The job is accepted, so an error must not fail the request. Without the mark, the job is rung for again.
         with suppress(*DatabaseUnavailable), service.database.writing() as tx:
             queue.mark_rung(tx, job_id)
     return _answer(service, response, job_id, 201 if is_new else 200)
 
 
-def _digest(said: str) -> str:
-    return hashlib.sha256(said.encode()).hexdigest()
+def _digest(content: str) -> str:
+    return hashlib.sha256(content.encode()).hexdigest()
 
 
 def _answer(service: Service, response: Response, job_id: str, status: int) -> Job:
@@ -124,7 +126,7 @@ def _answer(service: Service, response: Response, job_id: str, status: int) -> J
 
 
 def job(service: Service, job_id: str) -> Job:
-    """Raises Refused with 404."""
+    """The job as the API shows it. Raises Refused with 404."""
     with service.database.reading() as tx:
         found = job_views.job(tx, job_id, service.settings.timing.lease)
     if found is None:
@@ -134,7 +136,7 @@ def job(service: Service, job_id: str) -> Job:
 
 @dataclass(frozen=True)
 class Trained:
-    """What is needed of a job to use its checkpoints."""
+    """The columns of a job that are needed to use its checkpoints."""
 
     dataset_id: str
     resolved: dict[str, Any]
@@ -144,7 +146,7 @@ class Trained:
 
 
 def usable(service: Service, job_id: str) -> Trained:
-    """A job whose checkpoints this version reads. Raises Refused with 404, or with 409 for a job of 0.1."""
+    """A job whose checkpoints this version can read. Raises Refused: 404, or 409 for a job of version 0.1."""
     with service.database.reading() as tx:
         found = job_views.resolved(tx, job_id)
     if found is None:

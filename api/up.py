@@ -83,14 +83,14 @@ def main() -> None:
         access_log=False,
         timeout_graceful_shutdown=3,
     )
-    # First: if the port is taken, nothing has been made yet.
+    # Bind first: if the port is in use, the command ends before it creates files.
     listening = config.bind_socket()
     port = listening.getsockname()[1]
     data = chosen.data.absolute()
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
     os.environ["ATHANOR_DATA"] = str(data)
     settings = Settings()
-    # uvicorn raises the signal again after it has shut down; this handler leads to `finally`, which stops the worker.
+    # uvicorn raises the signal again after its shutdown. With this handler, `finally` then stops the worker.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     heed_hangup()
     held = lock(data)
@@ -102,7 +102,7 @@ def main() -> None:
     worker = WorkerProcess(chosen.workers)
     try:
         worker.start()
-        # What is imported here stays. To search it for garbage, again and again, takes a fifth of the start.
+        # Imported modules are never garbage. Searching them for garbage takes a fifth of the start time.
         gc.disable()
         config.load()
         gc.enable()

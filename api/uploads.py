@@ -1,4 +1,4 @@
-"""Multipart uploads, streamed to a file on disk and digested on the way."""
+"""Multipart uploads: written to disk and hashed as they arrive."""
 
 import hashlib
 import shutil
@@ -17,11 +17,11 @@ from api.problems import Refused
 
 LONGEST_NAME = 200
 ABANDONED = 24 * 3600.0
-"""Seconds after which an upload's folder was left behind by a process that was killed."""
+"""Seconds after which the folder of an upload counts as left behind by a killed process."""
 
 
 def tidy(scratch: Path, age: float) -> None:
-    """Remove folders older than `age` seconds, which killed processes left behind."""
+    """Remove temporary folders older than `age` seconds: killed processes left them behind."""
     for folder in scratch.glob("tmp*"):
         with suppress(FileNotFoundError):
             if time.time() - folder.stat().st_mtime > age:
@@ -29,7 +29,7 @@ def tidy(scratch: Path, age: float) -> None:
 
 
 class _Kept(BaseTarget):  # type: ignore[misc]  # untyped
-    """The file of a form, written to disk and digested as it arrives."""
+    """A parser target that writes the file of a form to disk and hashes it. `limit` is in bytes."""
 
     def __init__(self, path: Path, limit: int) -> None:
         super().__init__(MaxSizeValidator(limit))
@@ -83,7 +83,7 @@ class Upload:
             self._kept.close()
         if not self.filename:
             raise Refused(400, "missing_file", "the form has no file in the field 'file'")
-        # A body may end early without an error, and half a file must not pass for the whole.
+        # The parser reports no error if the body ends early.
         if not self._kept.is_whole:
             raise Refused(400, "malformed_form", "the form is incomplete: its closing boundary is missing")
 

@@ -31,11 +31,11 @@ LONGEST = 50
 
 
 def sentence(error: dict[str, Any], loc: Sequence[int | str]) -> str:
-    """What is wrong with the value at `loc`."""
+    """A message for one pydantic error. `loc` is its location without the first item (body or query)."""
     kind, value, context = error["type"], error["input"], error.get("ctx", {})
     if kind in EXPECTED:
-        said = f", not {_shown(value)}" if value is None or isinstance(value, bool) else ""
-        return f"should be {EXPECTED[kind]}{said}"
+        note = f", not {_shown(value)}" if value is None or isinstance(value, bool) else ""
+        return f"should be {EXPECTED[kind]}{note}"
     if kind in BOUNDS:
         how, bound = BOUNDS[kind]
         return f"{_name(loc)} is {_shown(value)}; it must be {how} {_number(context[bound])}"

@@ -11,11 +11,11 @@ logger = logging.getLogger(__name__)
 
 ROOT = Path(__file__).resolve().parents[1]
 PAUSE = 1.0
-"""Seconds before a restart, so that a worker that cannot start does not use up the machine."""
+"""Seconds before a restart. Without it, a worker that cannot start would keep a processor busy."""
 
 
 class WorkerProcess:
-    """A worker with `slots` slots that runs, restarted when it dies, from `start` to `stop`."""
+    """Keeps a worker with `slots` slots running from `start` to `stop`: it is restarted when it dies."""
 
     def __init__(self, slots: int) -> None:
         self._command = [sys.executable, "-m", "worker.local", "--watch-parent", "--slots", str(slots)]
@@ -28,7 +28,7 @@ class WorkerProcess:
         self._thread.start()
 
     def stop(self) -> None:
-        """Let the worker finish its jobs' checkpoints, and wait until it has ended."""
+        """Send SIGTERM, so that the worker writes the checkpoints of its jobs, and wait for its end."""
         with self._lock:
             self._stopping.set()
             if self._worker is not None:
@@ -49,7 +49,7 @@ class WorkerProcess:
                 return "was not started"
             try:
                 self._worker = subprocess.Popen(self._command, cwd=ROOT, stdin=subprocess.PIPE)
-            except OSError as error:  # no memory or no process left, for now
+            except OSError as error:  # temporary: no memory, or too many processes
                 return f"could not be started ({error})"
         code = self._worker.wait()
         if self._worker.stdin is not None:

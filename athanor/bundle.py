@@ -1,7 +1,7 @@
-"""Bundles: a zip with a trained network and all that is needed to use and to verify it. How to write and to read one.
+"""Bundles: write and read a zip with a trained network and all that is needed to use and to verify it.
 
-A bundle may come from anywhere. So only members with known names are read, and none may be compressed: then nothing in
-it is larger than the file itself.
+A bundle may be from an untrusted source. So only members with known names are read, and none may be compressed: no
+member can be larger than the file itself.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ MODEL, DIGESTS = "model.onnx", "SHA256SUMS"
 
 ALWAYS = (CARD, ABOUT, SPEC, PREPARATION, ENVIRONMENT, GOLDENS, TENSORS, WEIGHTS)
 MEMBERS = (*ALWAYS, MODEL)
-"""The members that DIGESTS lists; MODEL is there if the network can be exported to ONNX."""
+"""The members that DIGESTS lists. MODEL is missing if the network cannot be exported to ONNX."""
 
 INPUT, OUTPUT = "inputs", "outputs"
 """The names of the network's input and output in MODEL and in TENSORS."""
@@ -37,7 +37,7 @@ class Broken(AthanorError):
 
 
 def write(path: Path, sources: dict[str, Path]) -> None:
-    """Write files into a bundle, digests last. Equal files give equal bytes: no times, no compression."""
+    """Write files into a bundle, and the digests last. Equal files give equal bytes, because no times are stored."""
     lines = []
     with zipfile.ZipFile(path, "w") as archive:
         for name in MEMBERS:
@@ -75,7 +75,7 @@ def unpack(path: Path, folder: Path) -> None:
 
 
 def _digests(archive: zipfile.ZipFile, size: int) -> dict[str, str]:
-    """The SHA-256 of each member by its name. Checks first that the members are those of a bundle. Raises Broken."""
+    """The SHA-256 of each member by its name. Raises Broken if the members are not those of a bundle."""
     entries = archive.infolist()
     names = [entry.filename for entry in entries]
     if len(set(names)) < len(names) or {*names} - {MODEL} != {*ALWAYS, DIGESTS}:

@@ -33,7 +33,7 @@ class ErrorReportingGroup(click.Group):
             raise
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """In the order of use, not alphabetically."""
+        """Commands in the order of use, because click sorts by name."""
         return list(self.commands)
 
 

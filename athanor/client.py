@@ -45,12 +45,12 @@ EXPORT = 900.0
 
 
 class Client:
-    """A client of one service. Close it, or use it in a `with` block. Threads may share it.
+    """A client of one service. Close it, or use it in a `with` block. It is thread-safe.
 
     `url` defaults to ATHANOR_URL, else to port 8500 of this machine. `key` defaults to ATHANOR_KEY, else to the key
-    file that `athanor up` wrote into ATHANOR_DATA or ./athanor-data. `timeout` is the longest silence of the service
-    in seconds; a transfer may take longer. Methods raise AthanorError if the service refuses a request or is
-    Unreachable.
+    file that `athanor up` wrote into ATHANOR_DATA or ./athanor-data. `timeout` is the longest time in seconds without
+    a byte from the service; a transfer may take longer. Methods raise AthanorError if the service refuses a request,
+    and its subclass Unreachable if the service does not answer.
     """
 
     def __init__(self, url: str | None = None, key: str | None = None, timeout: float = 30.0) -> None:
@@ -77,7 +77,7 @@ class Client:
         return _read(AnyObject, self._transport.send("GET", "/readyz", retry=ONCE)).root
 
     def submit(self, spec: Spec, idempotency_key: str | None = None) -> Job:
-        """Queue a job. After a broken connection it is sent again with the same key, so it never makes two jobs."""
+        """Queue a job. After a broken connection it repeats the request with the same key, so there is only one job."""
         response = self._transport.send(
             "POST",
             "/v1/jobs",
@@ -88,7 +88,7 @@ class Client:
         return _read(Job, response)
 
     def plan(self, spec: Spec) -> Plan:
-        """What a job would cost. Nothing is queued. Raises Invalid if the spec cannot work."""
+        """The plan of a job, with its cost. Nothing is queued. Raises Invalid if the spec cannot work."""
         response = self._transport.send(
             "POST", "/v1/jobs", params={"validate_only": "true"}, json=_json(spec), repeatable=True
         )
@@ -115,7 +115,7 @@ class Client:
         return _read(Job, response)
 
     def plan_fork(self, id: str, spec: Mapping[str, Any] | None = None, checkpoint: str = "best") -> Plan:
-        """What a fork would cost, and which tensors it would initialize anew. Nothing is queued."""
+        """The plan of a fork: its cost, and the tensors that get new random values. Nothing is queued."""
         response = self._transport.send(
             "POST",
             _path("jobs", id, "fork"),
@@ -139,7 +139,7 @@ class Client:
         return self._get(Page[Job], _path("jobs"), {"state": state, "tag": tag, "limit": limit, "after": after})
 
     def cancel(self, id: str) -> Job:
-        """Ask to stop a job for good. Its state becomes `cancelled` when its processes are gone, so maybe later."""
+        """Ask to stop a job for good. Its state becomes `cancelled` later, when its processes have ended."""
         return self._tell(id, "cancel")
 
     def pause(self, id: str) -> Job:
@@ -163,10 +163,9 @@ class Client:
     ) -> Metrics:
         """The points after the sequence number `after`, which is the `next` of the previous answer.
 
-        A job that resumes from a checkpoint computes the points after it again, and they come again:
-        `previous.followed_by(new)` puts them in their place. `max_points` thins each series on the server and keeps its
-        extremes. With `wait` the server answers only when there is a new point, at the latest after so many seconds, at
-        most 60.
+        A job that resumes from a checkpoint computes the points after it again and sends them again;
+        `previous.followed_by(new)` replaces the old points. `max_points` thins each series on the server and keeps its
+        extremes. With `wait` the server answers when there is a new point, or after `wait` seconds (at most 60).
         """
         return self._metrics(id, FEW, series, after, max_points, wait)
 
@@ -174,7 +173,7 @@ class Client:
         return self._get(Page[Event], _path("jobs", id, "events"), {"after": after, "limit": limit})
 
     def stream(self, id: str, last_event_id: str | None = None) -> Iterator[ServerEvent]:
-        """The events and metrics of a job as they happen, until its `end`. Broken connections are opened again."""
+        """Yield the events and metrics of a job as they happen, until `end`. A broken connection is opened again."""
         return listen(self._transport, _path("jobs", id, "events"), last_event_id)
 
     def logs(self, id: str) -> str:
@@ -185,11 +184,11 @@ class Client:
         return self._get(Page[Checkpoint], _path("jobs", id, "checkpoints"), {"limit": limit, "after": after})
 
     def checkpoint(self, id: str, checkpoint: str = "best") -> Checkpoint:
-        """`checkpoint` is a checkpoint's id, `best` or `last`."""
+        """One checkpoint of a job. `checkpoint` is an id, `best` or `last`."""
         return self._get(Checkpoint, _path("jobs", id, "checkpoints", checkpoint))
 
     def digest(self, id: str, checkpoint: str = "best") -> str:
-        """The SHA-256 of a checkpoint's weights as the service states it, without a download."""
+        """The SHA-256 of a checkpoint's weights, from the headers, without a download."""
         return Promise.read(self._transport.send("HEAD", _weights(id, checkpoint), headers=IDENTITY)).sha256
 
     def pull(self, id: str, path: str | Path, checkpoint: str = "best", progress: Progress | None = None) -> Path:
@@ -246,7 +245,7 @@ class Client:
         return _read(Predictions, response)
 
     def upload(self, path: str | Path, name: str | None = None, progress: Progress | None = None) -> Dataset:
-        """Upload a file as a dataset, streamed from disk. Bytes that the service has already give the same dataset."""
+        """Upload a file as a dataset, streamed from disk. Bytes that the service already has give the same dataset."""
         source = Path(path)
         with Upload(source, progress) as file:
             response = self._transport.send(
@@ -282,12 +281,13 @@ class Client:
     def watch(
         self, id: str, every: float = 0.5, wait: float = 5.0, on_outage: OnOutage | None = None
     ) -> Iterator[tuple[Job, Metrics]]:
-        """Yield the job and its new points, again and again, until the job has ended.
+        """Yield the job and its new points repeatedly, until the job has ended.
 
-        `all_points = all_points.followed_by(metrics)` collects them; after a resume some points come again. It yields
-        at most once in `every` seconds, and at least about once in `wait` seconds. If a service that has answered once
-        becomes unreachable, `watch` waits for it without limit: `on_outage` is called with the error of each attempt,
-        and with None when the service answers again. The default writes warnings to the logger `athanor`.
+        `all_points = all_points.followed_by(metrics)` collects the points; after a resume some points come again. It
+        yields at most once in `every` seconds, and about once in `wait` seconds at least. If a service that has
+        answered once becomes unreachable, `watch` waits for it without a time limit. It calls `on_outage` with the
+        error of each attempt, and with None when the service answers again. By default, it writes warnings to the
+        logger `athanor`.
         """
         retry = _endless(None, on_outage)
         points = self._metrics(id, retry)
@@ -307,7 +307,7 @@ class Client:
     def wait(self, id: str, timeout: float | None = None, on_outage: OnOutage | None = None) -> Job:
         """Wait until the job has ended, and return it. Raises JobFailed, and TimeoutError after `timeout` seconds.
 
-        It also waits for a service that becomes unreachable, as `watch` does, at most for `timeout` seconds in all.
+        Like `watch`, it waits for a service that becomes unreachable, but never longer than `timeout` seconds in all.
         """
         started, pause = time.monotonic(), 0.2
         retry = _endless(None if timeout is None else started + timeout, on_outage)
@@ -359,7 +359,7 @@ def _endless(deadline: float | None, on_outage: OnOutage | None) -> RetryPolicy:
 
 
 def _path(*parts: str) -> str:
-    # Quoted: an id is whatever the caller typed, and must not lead to another endpoint.
+    # Quote ids: an id is user input, and one with a slash must not lead to another endpoint.
     return "/v1/" + "/".join(quote(part, safe="") for part in parts)
 
 

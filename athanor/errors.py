@@ -94,7 +94,7 @@ BY_STATUS: dict[int, type[AthanorError]] = {
 
 
 def error_of(status: int, body: bytes) -> AthanorError:
-    """The exception for an error answer. It may come from the service, or from a proxy before it."""
+    """The exception for an error answer. The answer is from the service, or from a proxy in front of it."""
     try:
         problem = Problem.model_validate_json(body)
     except ValidationError:
@@ -109,7 +109,7 @@ def error_of(status: int, body: bytes) -> AthanorError:
 
 
 def _describe(problem: Problem) -> str:
-    # The detail of a single fault may repeat that fault.
+    # Do not print a detail that only repeats a fault.
     is_new = problem.detail not in {f"{fault.pointer}: {fault.message}" for fault in problem.errors}
     lines = [problem.detail if is_new else problem.title]
     for fault in problem.errors:

@@ -1,7 +1,7 @@
-"""Verification of a bundle: its digests, and its network's outputs on the golden rows in it.
+"""Verification of a bundle: its digests, and the outputs of its network on its golden rows.
 
-If the server's code is installed, the network is rebuilt from its spec and weights in a process of its own. If
-onnxruntime is installed, the ONNX model is run too.
+If the server's code is installed, a child process rebuilds the network from its spec and weights. If onnxruntime is
+installed, the ONNX model is run too.
 """
 
 import importlib.util
@@ -23,9 +23,9 @@ RUNNER = Path("serving", "exports", "verification.py")
 
 @dataclass(frozen=True)
 class Verdict:
-    """The largest absolute difference from the golden outputs: of the rebuilt network, and of the ONNX model.
+    """The largest absolute differences from the golden outputs, for the rebuilt network and for the ONNX model.
 
-    None if it was not run.
+    A difference is None if the network or the model was not run.
     """
 
     network: float | None
@@ -50,10 +50,10 @@ def judge(path: Path) -> Verdict:
 
 
 def _rebuilt(folder: Path) -> float | None:
-    """The difference of the network that the server's code rebuilds. The code is executed, never imported here."""
+    """The difference of the network that the server's code rebuilds in a child process. None without that code."""
     found = importlib.util.find_spec("models")
     homes = [Path(home) for home in (found.submodule_search_locations or [])] if found else []
-    # Another package may be called models; only ours has this file.
+    # Another package may also be called models; only the package of Athanor has this file.
     home = next((home for home in homes if (home / RUNNER).exists()), None)
     if home is None or importlib.util.find_spec("torch") is None:
         return None
@@ -69,8 +69,8 @@ def _rebuilt(folder: Path) -> float | None:
     except subprocess.TimeoutExpired as error:
         raise Broken(f"its network gave no answer in {PATIENCE} s") from error
     except ValueError as error:
-        said = done.stderr.decode(errors="replace").strip().splitlines()
-        raise Broken(f"its network could not be rebuilt: {said[-1] if said else done.returncode}") from error
+        lines = done.stderr.decode(errors="replace").strip().splitlines()
+        raise Broken(f"its network could not be rebuilt: {lines[-1] if lines else done.returncode}") from error
     if "error" in answer:
         raise Broken(f"its network could not be rebuilt: {answer['error']}")
     return float(answer["max_difference"])
@@ -89,7 +89,7 @@ def _through_onnx(folder: Path) -> float | None:
         tensors = load_file(folder / TENSORS)
         session = onnxruntime.InferenceSession(str(folder / MODEL), providers=["CPUExecutionProvider"])
         (outputs,) = session.run([OUTPUT], {name: tensors[name] for name in tensors.keys() - {OUTPUT}})
-    except Exception as error:  # onnxruntime's have no common ancestor, and the file may be anything
+    except Exception as error:  # the file may be anything, and the errors of onnxruntime have no common base class
         raise Broken(f"its {MODEL} does not run: {str(error).splitlines()[0]}") from error
     wanted = tensors[OUTPUT]
     if outputs.shape != wanted.shape:

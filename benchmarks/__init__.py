@@ -1,1 +1,1 @@
-"""What README's figures are made from. `python -m benchmarks` measures, prints, and writes benchmarks/results."""
+"""Benchmarks for the figures in README and docs. `python -m benchmarks` measures and writes benchmarks/results."""

@@ -1,4 +1,4 @@
-"""`python -m benchmarks [name …]`: every benchmark, or those named."""
+"""`python -m benchmarks [name …]`: run all benchmarks, or the named ones, and update the tables in the docs."""
 
 import sys
 

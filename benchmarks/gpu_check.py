@@ -1,7 +1,8 @@
-"""`python -m benchmarks.gpu_check`: every architecture on CUDA and on the processor, side by side.
+"""`python -m benchmarks.gpu_check`: train every architecture on CUDA and on the processor, and compare the losses.
 
-The same seed, the same batches, no dropout: the first losses must agree to rounding, and the last be smaller. Writes
-benchmarks/results/gpu.json. Without a CUDA device it checks nothing and says so with exit code 2.
+Both use the same seed and the same batches, without dropout. The first losses must be equal except for rounding, and
+the last loss on CUDA must be smaller than the first. Writes benchmarks/results/gpu.json. Without a CUDA device it
+checks nothing and exits with code 2.
 """
 
 import sys
@@ -22,11 +23,11 @@ from worker.training.method import method_of
 
 STEPS, ROWS, BATCH, CLASSES = 50, 256, 32, 4
 COMPARED = 5
-"""Steps whose losses must agree. Training itself makes more of rounding: on one processor, a change of a weight's last
-digit moves the fiftieth loss of resnet by some per cent, and that of stn_cnn, which starts on the kinks of its sampler,
-many times over."""
+"""The number of first steps whose losses must agree. Training amplifies rounding errors: on one processor, a change in
+the last digit of one weight changes the 50th loss of resnet by a few percent. It changes the 50th loss of stn_cnn by
+much more, because the sampler of stn_cnn is not differentiable where it starts."""
 TOLERANCE = 0.02
-"""Largest relative difference of a loss."""
+"""The largest accepted relative difference of a loss."""
 EXAMPLES = {
     "vector": Inputs("vector", (16,)),
     "image": Inputs("image", (1, 16, 16)),
@@ -37,7 +38,7 @@ LANGUAGE = Inputs("text", (12,), vocabulary=50, per_word=True, causal=True)
 
 @dataclass
 class FixedInputs:
-    """In an encoder's place: rows are tensors already."""
+    """Replaces an encoder, because the rows are tensors already."""
 
     named: NamedInputs
 
@@ -46,7 +47,7 @@ class FixedInputs:
 
 
 def data(inputs: NamedInputs) -> Prepared:
-    """Rows whose class can be learned: it shifts their mean, or their words."""
+    """Random rows with a class that can be learned: the class shifts the mean of a row, or its word numbers."""
     draw = torch.Generator().manual_seed(0)
     t_N = torch.randint(CLASSES, (ROWS,), generator=draw)
     x_N = {name: _tensor(each, t_N, draw) for name, each in inputs.items()}
@@ -89,7 +90,7 @@ def losses(architecture: Architecture, inputs: NamedInputs, device: str) -> list
 
 
 def check(kind: str, device: str = "cuda") -> dict[str, Any]:
-    """The losses on `device` against those on the processor."""
+    """Compare the losses on `device` with those on the processor."""
     fields: dict[str, Any] = {}
     if "dropout" in ARCHITECTURES[kind].model_fields:
         fields["dropout"] = 0.0
@@ -100,7 +101,7 @@ def check(kind: str, device: str = "cuda") -> dict[str, Any]:
     there = losses(architecture, inputs, device)
     here = losses(architecture, inputs, "cpu")
     apart = max(abs(a - b) / max(1e-6, abs(b)) for a, b in zip(there[:COMPARED], here[:COMPARED], strict=True))
-    # A network that counts its text has one step.
+    # A network that only counts tokens has a single step.
     learned = len(there) == 1 or there[-1] < there[0]
     return {
         "first_loss": there[0],

@@ -1,4 +1,4 @@
-"""What kills do to a Celery task with the loop inside: what is lost, doubled, or not what it would have been."""
+"""Kill the workers of a simple Celery training task, and count lost jobs, duplicate points and changed weights."""
 
 import os
 import random
@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[1]
 
 
 def measure() -> dict[str, Any]:
-    """Both ways to acknowledge after the same kills, beside a run without any."""
+    """Run the same kills with early and with late acknowledgement, and compare with a run without kills."""
     calm = _storm("early", 0)
     return {ack: {"kills": KILLS, "jobs": JOBS, **_score(calm, _storm(ack, KILLS))} for ack in ("early", "late")}
 
@@ -39,7 +39,7 @@ def _score(calm: dict[str, list[Any]], killed: dict[str, list[Any]]) -> dict[str
 
 
 def _storm(ack: str, kills: int) -> dict[str, list[Any]]:
-    """Rows of the record after all jobs ended, or nothing more came for a while."""
+    """The tables `ends` and `points` after all jobs have ended, or after PATIENCE seconds without a new point."""
     rng = random.Random(SEED)
     with tempfile.TemporaryDirectory() as folder, Redis() as redis:
         environment = {**os.environ, "NAIVE_REDIS": redis.url, "NAIVE_ACK": ack}
@@ -57,7 +57,7 @@ def _storm(ack: str, kills: int) -> dict[str, list[Any]]:
             if count != seen:
                 seen, moved = count, time.monotonic()
             time.sleep(rng.uniform(0.1, 1.0))
-            # While something is being trained: a worker that only starts has nothing to lose.
+            # Kill only after new points, because a worker that is still starting has nothing to lose.
             if done < kills and count > at_kill + 300:
                 _kill(rng, worker)
                 done, at_kill = done + 1, count
@@ -79,7 +79,7 @@ def _start(environment: dict[str, str]) -> "subprocess.Popen[bytes]":
 
 
 def _kill(rng: random.Random, worker: "subprocess.Popen[bytes]") -> None:
-    """A process of the pool, or the worker with all of them."""
+    """Kill a random process of the pool, or the worker with its whole pool."""
     with suppress(psutil.NoSuchProcess):
         children = psutil.Process(worker.pid).children()
         if children and rng.random() < 0.6:

@@ -1,6 +1,6 @@
-"""Training the way a first draft does it: a Celery task with the loop inside, a file an epoch, a row a step.
+"""A simple first version of a training service: one Celery task trains, saves a file per epoch and a row per step.
 
-Not part of the service: naive.py has processes of it killed, as the storms do of the service.
+It is not part of the service. naive.py kills its processes, as the chaos tests kill those of the service.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ LATE = os.environ.get("NAIVE_ACK") == "late"
 
 app = Celery("naive", broker=os.environ.get("NAIVE_REDIS", "redis://127.0.0.1:6379/0"))
 app.conf.update(
-    # The two settings that a search for lost tasks ends at, and a timeout that does not take an hour.
+    # The two settings that are usually recommended against lost tasks. The default timeout would be one hour.
     task_acks_late=LATE,
     task_reject_on_worker_lost=LATE,
     broker_transport_options={"visibility_timeout": 10} if LATE else {},
@@ -30,7 +30,7 @@ torch.set_num_threads(1)
 
 
 def record(folder: Path) -> sqlite3.Connection:
-    """Where runs, points and ends are kept."""
+    """Open the database of runs, points and ends."""
     connection = sqlite3.connect(folder / "record.db", timeout=30, isolation_level=None)
     for table in ("runs(job, pid, at)", "points(job, step, loss)", "ends(job, weights)"):
         connection.execute(f"CREATE TABLE IF NOT EXISTS {table}")
@@ -39,7 +39,7 @@ def record(folder: Path) -> sqlite3.Connection:
 
 @app.task
 def train(job: int, folder: str) -> None:
-    """The digits, with dropout, from the newest file there is."""
+    """Train on the digits with dropout. Continue from the file of the last epoch, if there is one."""
     there = Path(folder)
     rows = record(there)
     rows.execute("INSERT INTO runs VALUES (?, ?, ?)", (job, os.getpid(), time.time()))

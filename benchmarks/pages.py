@@ -1,4 +1,4 @@
-"""The tables of figures in README and docs, made from benchmarks/results and nothing else."""
+"""The tables of figures in README and docs. They are generated from benchmarks/results only."""
 
 import json
 from collections.abc import Callable
@@ -12,25 +12,25 @@ README = Path(__file__).parents[1] / "README.md"
 
 
 def figures() -> str:
-    """What the service costs, as Markdown; a benchmark that was not run has no line."""
+    """Start times and metric throughput as a Markdown table. A benchmark without a result has no line."""
     lines = ["| what | figure | command |", "|---|---|---|"]
     if start := measured("start"):
-        for mode, said in (("embedded", "embedded"), ("celery", "PostgreSQL, Redis, Celery")):
+        for mode, label in (("embedded", "embedded"), ("celery", "PostgreSQL, Redis, Celery")):
             took = start[mode]
             span = f"{took['median_ms']:.0f} ms ({took['min_ms']:.0f} to {took['max_ms']:.0f})"
-            lines.append(f"| submit to first step, warm, {said} | {span} | `python -m benchmarks start` |")
+            lines.append(f"| submit to first step, warm, {label} | {span} | `python -m benchmarks start` |")
     if points := measured("points"):
-        for database, said in (("sqlite", "SQLite"), ("postgresql", "PostgreSQL")):
+        for database, label in (("sqlite", "SQLite"), ("postgresql", "PostgreSQL")):
             took = points[database]
             figure = f"{took['write_points_per_s']:,} points/s, {took['bytes_per_point']} bytes each"
-            lines.append(f"| metric points written, {said} | {figure} | `python -m benchmarks points` |")
+            lines.append(f"| metric points written, {label} | {figure} | `python -m benchmarks points` |")
             figure = f"{took['read_1000_of_all_ms']:.0f} ms"
-            lines.append(f"| 1,000 of 200,000 points read, {said} | {figure} | `python -m benchmarks points` |")
+            lines.append(f"| 1,000 of 200,000 points read, {label} | {figure} | `python -m benchmarks points` |")
     return "\n".join(lines) + "\n"
 
 
 def published() -> str:
-    """What was learned beside what papers report, as Markdown, one study after the other."""
+    """Our results and the published ones as a Markdown table, one study after the other."""
     lines = ["| what | reported | bar | ours, mean (n) | |", "|---|---|---|---|---|"]
     for path in sorted((FOLDER / "published").glob("*.json")):
         for row in json.loads(path.read_text())["rows"]:
@@ -42,20 +42,20 @@ def published() -> str:
 
 
 def chaos() -> str:
-    """Random kills and what they broke, a line for each mode."""
+    """The results of the chaos tests as a Markdown table, one line per mode."""
     lines = ["| service | kills | who died | jobs, attempts, points | violations |", "|---|---|---|---|---|"]
-    for mode, said in (("embedded", "SQLite"), ("production", "PostgreSQL, Redis, Celery")):
+    for mode, label in (("embedded", "SQLite"), ("production", "PostgreSQL, Redis, Celery")):
         if run := measured(f"chaos_{mode}"):
             died = ", ".join(f"{count} {victim}" for victim, count in sorted(run["kills"].items()))
             made = f"{run['jobs']}, {run['attempts']}, {run['points']:,}"
             total = sum(run["kills"].values())
             broken = len(run["violations"])
-            lines.append(f"| {said}, seed {run['seed']} | {total:,} | {died} | {made} | {broken} |")
+            lines.append(f"| {label}, seed {run['seed']} | {total:,} | {died} | {made} | {broken} |")
     return "\n".join(lines) + "\n"
 
 
 def mutants() -> str:
-    """Every rule that was broken, and whether a test noticed."""
+    """Every mutant, and whether a test caught it, as a Markdown table."""
     lines = ["| broken on purpose | |", "|---|---|"]
     for row in measured("mutants").get("table", []):
         lines.append(f"| {row['broken']} (`{row['name']}`) | {'caught' if row['caught'] else '**not caught**'} |")
@@ -63,7 +63,7 @@ def mutants() -> str:
 
 
 def naive() -> str:
-    """What kills leave of a first draft."""
+    """The results of naive.py as a Markdown table."""
     runs = measured("naive")
     lines = ["| | " + " | ".join(runs) + " |", "|---|" + "---|" * len(runs)]
     names = list(dict.fromkeys(name for run in runs.values() for name in run))
@@ -74,7 +74,7 @@ def naive() -> str:
 
 
 def stops() -> str:
-    """Seconds, median and worst."""
+    """The results of stops.py as a Markdown table: median and worst time in seconds."""
     lines = ["| | n | median | worst |", "|---|---|---|---|"]
     for name, took in measured("stops").items():
         words = name.replace("_", " ")
@@ -83,7 +83,7 @@ def stops() -> str:
 
 
 def supervision() -> str:
-    """The pace of a trainer in the service beside its pace alone."""
+    """The results of supervision.py as a Markdown table: milliseconds per step in the service and alone."""
     lines = ["| | a step in the service | alone | more, median of n (least to most) |", "|---|---|---|---|"]
     for name, pace in measured("supervision").items():
         steps = f"{pace['in_the_service_ms']:.3f} ms | {pace['alone_ms']:.3f} ms"
@@ -94,7 +94,7 @@ def supervision() -> str:
 
 @dataclass(frozen=True)
 class Block:
-    """A part of a page between two markers of its name."""
+    """A generated part of a page, between the markers `<!-- name -->` and `<!-- /name -->`."""
 
     page: Path
     write: Callable[[], str]
@@ -114,7 +114,7 @@ BLOCKS = {
 
 
 def block(name: str) -> str:
-    """What its page holds between the markers of that name now."""
+    """The current text of a block in its page."""
     text = BLOCKS[name].page.read_text()
     start, stop = _edges(text, name)
     return text[start:stop]
@@ -133,7 +133,7 @@ def _edges(text: str, name: str) -> tuple[int, int]:
 
 
 def measured(name: str) -> dict[str, Any]:
-    """What a command kept; nothing where it was not run."""
+    """The stored result of a benchmark. Empty if the benchmark was not run."""
     path = FOLDER / f"{name}.json"
     found: dict[str, Any] = json.loads(path.read_text())["measured"] if path.exists() else {}
     return found

@@ -1,4 +1,4 @@
-"""Metric points into and out of the tables: 200,000 points of one series, on both databases."""
+"""Write and read 200,000 metric points of one series, on SQLite and on PostgreSQL."""
 
 import tempfile
 import time

@@ -1,4 +1,4 @@
-"""Results on disk: what was measured, on which machine, with which versions."""
+"""Result files: the measured values, the machine and the versions."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""From POST /v1/jobs to the end of the first training step, with a warm trainer: embedded and under Celery."""
+"""Time from POST /v1/jobs to the end of the first training step, with a warm trainer, embedded and with Celery."""
 
 import statistics
 import tempfile
@@ -29,7 +29,7 @@ def measure() -> dict[str, Any]:
 
 
 def _rounds(service: Running) -> dict[str, float]:
-    """Milliseconds over all rounds but the first, which also writes the built-in set down."""
+    """Statistics in milliseconds. The first round is left out, because it also stores the built-in dataset."""
     seconds = []
     with service.client() as client:
         for _ in range(ROUNDS + 1):
@@ -49,7 +49,7 @@ def _rounds(service: Running) -> dict[str, float]:
 
 
 def _await_spare(service: Running) -> None:
-    """Until the next trainer has imported everything and waits: its processor time stands still."""
+    """Wait until the spare trainer has imported everything: then its processor time no longer grows."""
     used = -1.0
     while True:
         now = sum(process.cpu_times().user for process in service.descendants("worker.trainer"))

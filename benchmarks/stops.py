@@ -1,4 +1,4 @@
-"""How long it takes: a cancellation to no process left, an orphan to its end, a kill to the next step."""
+"""Time from a cancellation to the end of all processes, and from a kill to the orphan's end and to the next step."""
 
 import statistics
 import tempfile
@@ -56,7 +56,7 @@ def _running(client: Client) -> Job:
 
 
 def _cancel(client: Client) -> float:
-    """As the job says itself, from the wish to the last process."""
+    """Seconds from the request to the end of the last process, as the service reports them (`stop_seconds`)."""
     job = _running(client)
     client.cancel(job.id)
     ended = client.wait(job.id, timeout=60)
@@ -69,14 +69,14 @@ def _trainer(service: Embedded) -> psutil.Process:
 
 
 def _replaced(client: Client, job_id: str, victim: psutil.Process) -> float:
-    """Seconds from a kill to the first step of the next attempt that is new."""
+    """Seconds from the kill of a trainer to the first new step of the next attempt."""
     before, began = client.job(job_id), time.monotonic()
     victim.kill()
     return _next(client, before, began)
 
 
 def _orphaned(service: Embedded, client: Client, job_id: str) -> tuple[float, float]:
-    """Seconds from the kill of a worker to its trainer's end, and to the first step that is new."""
+    """Seconds from the kill of a worker to the end of its trainer, and to the first new step."""
     trainer, (worker,) = _trainer(service), service.descendants("worker.local")
     before, began = client.job(job_id), time.monotonic()
     worker.kill()
@@ -86,14 +86,14 @@ def _orphaned(service: Embedded, client: Client, job_id: str) -> tuple[float, fl
 
 
 def _next(client: Client, before: Job, began: float) -> float:
-    """Seconds until an attempt later than `before` has come further than it."""
+    """Seconds from `began` until a later attempt has passed the step of `before`."""
     while True:
         job = client.job(before.id)
         if job.attempt > before.attempt and job.state is State.RUNNING and job.progress.step > before.progress.step:
             break
         time.sleep(0.01)
     took = time.monotonic() - began
-    # Three losses without a checkpoint end a job: let it come to one.
+    # A job fails after three lost attempts without a checkpoint, so wait for a checkpoint.
     while client.job(before.id).progress.step < job.progress.step + 45:
         time.sleep(0.02)
     return took

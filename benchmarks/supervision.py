@@ -1,4 +1,4 @@
-"""What it costs to be looked after: the pace of a trainer in the service beside that of the same trainer alone."""
+"""The overhead of supervision: seconds per step of a trainer in the service, and of the same trainer alone."""
 
 import json
 import os
@@ -21,7 +21,7 @@ from worker.supervision.trainer_process import COMMAND, ROOT
 
 ROUNDS = 7
 WARM = 200
-"""Steps that are not counted: caches fill, threads start."""
+"""The first steps, which are not counted, because caches fill and threads start."""
 
 SPECS: dict[str, dict[str, Any]] = {
     "mlp": {
@@ -40,7 +40,7 @@ SPECS: dict[str, dict[str, Any]] = {
 
 
 def measure() -> dict[str, Any]:
-    """Of each spec, in turn: once in the service, once alone, so that a machine's moods meet both."""
+    """Run each spec in the service and alone, in turn, so that changes in the machine's load affect both."""
     with (
         tempfile.TemporaryDirectory() as folder,
         Embedded(Path(folder) / "data") as service,
@@ -70,15 +70,15 @@ def _compare(client: Client, data: Path, spec: dict[str, Any]) -> dict[str, floa
 
 
 def _pace(steps: list[int], times: list[float]) -> float:
-    """Seconds a step."""
+    """Seconds per step after the first WARM steps."""
     first = next(place for place, step in enumerate(steps) if step >= WARM)
     return (times[-1] - times[first]) / (steps[-1] - steps[first])
 
 
 def _alone(client: Client, data: Path, job: Job, folder: Path) -> float:
-    """The same work by a trainer whose messages go into a file that nobody reads before its end.
+    """Seconds per step of the same job in a trainer without a supervisor. Its messages go into a file.
 
-    Its snapshots are removed, since it waits for each to be taken.
+    The trainer waits until each snapshot is taken, so the snapshots are removed.
     """
     rows = folder / "dataset.parquet"
     settings = Settings(data=data, database_url=None, redis_url=None, store=None)
@@ -118,8 +118,8 @@ def _alone(client: Client, data: Path, job: Job, folder: Path) -> float:
             time.sleep(0.01)
         assert process.poll() == 0
         process.stdin.close()
-    said = [json.loads(line) for line in (folder / "messages").read_text().splitlines()]
-    columns = [message["series"]["train/loss"] for message in said if "train/loss" in message.get("series", {})]
+    sent = [json.loads(line) for line in (folder / "messages").read_text().splitlines()]
+    columns = [message["series"]["train/loss"] for message in sent if "train/loss" in message.get("series", {})]
     return _pace([step for steps, _, _ in columns for step in steps], [at for _, _, times in columns for at in times])
 
 

@@ -85,7 +85,7 @@ def take(service: Service, job_id: str, wanted: str, folder: Path) -> Checkpoint
 
 
 def peek(service: Service, job_id: str, wanted: str, folder: Path) -> Checkpoint:
-    """The same, but of the weights their names and shapes alone: the file has the right length, and holes in it."""
+    """Like `take`, but of the weights only the header with names and shapes. The values are a hole in the file."""
 
     def fetch_file(stored: Stored, name: str) -> None:
         if name == WEIGHTS:
@@ -97,7 +97,7 @@ def peek(service: Service, job_id: str, wanted: str, folder: Path) -> Checkpoint
 
 
 def _fetched(service: Service, job_id: str, wanted: str, fetch_file: Callable[[Stored, str], None]) -> Checkpoint:
-    # Two tries: a running job may replace `best` in the meantime.
+    # Two tries, because a running job may replace `best` between the query and the copy.
     for _ in range(2):
         with service.database.reading() as tx:
             stored = find(tx, job_id, wanted)
@@ -110,9 +110,10 @@ def _fetched(service: Service, job_id: str, wanted: str, fetch_file: Callable[[S
 
 
 def _whole(service: Service, job_id: str, wanted: str) -> Stored:
-    """A checkpoint whose weights have their full size: an error cannot be reported once the headers are sent.
+    """A checkpoint whose weights have the right size. Raises Refused: 404, or 409 if they are missing or truncated.
 
-    The caller checks the digest. Raises Refused: 404, or 409 if the weights are missing or too short.
+    The size is checked before the headers are sent, because no error can be reported later. The client checks the
+    digest.
     """
     # Two tries, as in `take`.
     for _ in range(2):

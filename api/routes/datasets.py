@@ -65,7 +65,7 @@ async def create(
 
 
 def _take_in(service: Service, upload: Upload, name: str) -> tuple[Dataset, bool]:
-    """Make a dataset of an uploaded file. Returns it, and whether it is new. After Refused nothing is left behind."""
+    """Make a dataset of an uploaded file. Returns it, and whether it is new. Raises Refused and stores nothing then."""
     rows = upload.path.with_name("rows.parquet")
     try:
         format_ = sniff(upload.filename, upload.path)

@@ -74,7 +74,7 @@ def _cursor(last_event_id: str) -> tuple[int, int]:
 
 @dataclass(frozen=True)
 class News:
-    """What follows a cursor. `points` is a finished frame, since to format thousands of numbers takes a while."""
+    """Events and points after a cursor. `points` is a frame that a thread has formatted, because that is slow."""
 
     events: list[Event]
     point: int
@@ -83,9 +83,9 @@ class News:
 
 
 def _look(service: Service, job_id: str, seq: int, point: int | None, limit: int = BATCH) -> News:
-    """Events after `seq`, and metric points after the sequence number `point`. None: events alone."""
+    """Events after `seq`, and metric points after the sequence number `point`; no points if it is None."""
     with service.database.reading() as tx:
-        # The state is read first: what is written after that, the next look reads.
+        # Read the state before the events: if it is terminal, no event is missed.
         state = job_views.state(tx, job_id)
         if state is None:
             raise missing("job", job_id)
@@ -102,7 +102,7 @@ def _look(service: Service, job_id: str, seq: int, point: int | None, limit: int
 async def _stream(service: Service, job_id: str, cursor: tuple[int, int]) -> AsyncIterator[str]:
     seq, point = cursor
     spoke = time.monotonic()
-    # An id before the first event: a client that loses the connection at once can still say where it was.
+    # Send an id before the first event, so that a client that loses the connection early can continue from it.
     yield f"retry: 2000\nid: {seq}-{point}\ndata:\n\n"
     while True:
         try:

@@ -43,7 +43,7 @@ async def read(
     """Export a checkpoint's network for use elsewhere, with its preprocessing, vocabulary and label map.
 
     The export is verified on real rows before it is sent. The header `Athanor-Max-Difference` holds the largest
-    absolute difference of its outputs from the network's own. Each request makes the export anew, which takes seconds;
+    absolute difference of its outputs from the network's own. Each request makes a new export, which takes seconds;
     equal requests give equal bytes, so HEAD, Range and If-Range work as for weights.
     """
     return await to_thread.run_sync(
@@ -61,7 +61,7 @@ def _answer(
 ) -> Response:
     with tempfile.TemporaryDirectory(dir=service.settings.scratch) as folder:
         order, made = _export(service, job_id, checkpoint_id, format, Path(folder))
-        # An open file outlives its folder, so nothing is left behind if the request is broken off.
+        # An open file stays readable after its folder is deleted, so an aborted request leaves nothing behind.
         file = made.path.open("rb")
 
     def pieces(start: int, stop: int) -> Iterator[bytes]:

@@ -26,7 +26,7 @@ from models.records.origins import Origin, prefix_of
 router = APIRouter(prefix="/jobs/{job_id}/fork", tags=["jobs"])
 
 UNCHANGED = Fork()
-"""What a request without a body asks for."""
+"""The default of the body: no changes to the spec."""
 
 
 @router.post("", status_code=201, response_model=Job | Plan)
@@ -39,15 +39,16 @@ def create(
     idempotency_key: Annotated[str | None, Header(max_length=200)] = None,
     validate_only: bool = False,
 ) -> Job | Plan:
-    """Accept a job that starts with the weights of a checkpoint, at step 0 and with nothing else of its training.
+    """Submit a job that starts at step 0 with the weights of another job's checkpoint.
 
-    It has the parent's spec with `spec` merged into it, and reads as the parent does: the same vocabulary, the same
-    scales. Where its answers are others than the parent's, what gives them is drawn anew, and `fresh` names it. Folds
-    are for another dataset than the parent's, whose rows the weights know. The parent may go: a fork has its own copy.
-    `Idempotency-Key` and `validate_only` are as they are for a new job.
+    The fork has the parent's spec with `spec` merged into it, and the parent's preprocessing: the same vocabulary and
+    the same scales. It does not use the parent's optimizer state. If its outputs differ from the parent's, the output
+    layer gets new random weights, and `fresh` names its tensors. A split into folds is refused on the parent's dataset,
+    because the weights have learned from its rows. The fork has its own copy of the weights, so the parent can be
+    deleted. `Idempotency-Key` and `validate_only` work as for a new job.
     """
-    said = f"{job_id} {wanted.model_dump_json(exclude_unset=True)}"
-    if not validate_only and (made := submission.earlier(service, response, caller, said, idempotency_key)):
+    content = f"{job_id} {wanted.model_dump_json(exclude_unset=True)}"
+    if not validate_only and (made := submission.earlier(service, response, caller, content, idempotency_key)):
         return made
     trained = submission.usable(service, job_id)
     parent = submission.job(service, job_id)
@@ -61,7 +62,7 @@ def create(
         if validate_only:
             response.status_code = 200
             return submission.warned(service, planned, *_warnings(trained, planned))
-        new = submission.of(caller, planned, said, idempotency_key)
+        new = submission.of(caller, planned, content, idempotency_key)
         origin = Origin(
             job_id=job_id,
             checkpoint_id=checkpoint.id,
@@ -70,7 +71,7 @@ def create(
             prefix=prefix_of(new.id),
             files=[file for file in checkpoint.files if file.name in FILES],
         )
-        # First the bytes, then the row that says so.
+        # The files are stored before the row that names them.
         try:
             for each in FILES:
                 service.store.put(origin.key(each), folder / each)
@@ -80,7 +81,7 @@ def create(
     try:
         job = submission.accept(service, response, replace(new, origin=origin), lambda: _plan(service, spec, start))
     except (KeyReused, SpecError):
-        # Of any other failure it is not known whether there is a row by now.
+        # After any other error, the row may exist and name these files, so they are kept.
         service.discard(f"jobs/{new.id}")
         raise
     if job.id != new.id:
@@ -89,7 +90,7 @@ def create(
 
 
 def _spec(parent: Job, wanted: Fork) -> JobSpec:
-    """The parent's spec with the patch merged in. Raises Refused, also where the patch removes an unknown field."""
+    """The parent's spec with the patch merged in. Raises Refused, also if the patch removes an unknown field."""
     before = dict(parent.spec)
     changed = patched(dict(parent.submitted), before, wanted.spec)
     nulls = with_unused_nulls(changed, before, wanted.spec)
@@ -109,7 +110,7 @@ def _errors(spec: Any) -> list[ErrorDetails]:
 
 
 def _check_folds(parent: Job, spec: JobSpec) -> None:
-    """Every row of a cross-validation is tested. Raises SpecError where the weights to start with know the rows."""
+    """Raises SpecError for folds on the parent's dataset: they test every row, and the parent has learned from some."""
     if spec.dataset.split.trainings > 1 and spec.dataset.id == parent.dataset_id:
         raise SpecError(
             "/spec/dataset/split",
@@ -120,7 +121,7 @@ def _check_folds(parent: Job, spec: JobSpec) -> None:
 
 
 def _warnings(trained: submission.Trained, planned: submission.Planned) -> list[Warned]:
-    """Of a test with rows that are not new to the weights."""
+    """A warning if the fork splits the parent's dataset differently: it may test rows that the parent learned from."""
     before, after = trained.spec().spec.dataset, planned.resolved.spec.dataset
     if before.id != after.id or before.split == after.split:
         return []
@@ -138,7 +139,7 @@ def _plan(service: Service, spec: JobSpec, start: Start) -> submission.Planned:
 def _take(
     take: Callable[[Service, str, str, Path], Checkpoint], service: Service, job_id: str, wanted: str, folder: Path
 ) -> Checkpoint:
-    """The checkpoint with its files in `folder`. Raises SpecError for none of that name, Refused for a broken one."""
+    """Call `take` or `peek`. Raises SpecError if there is no such checkpoint, and Refused if its files are damaged."""
     try:
         return take(service, job_id, wanted, folder)
     except Refused as refused:

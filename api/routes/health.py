@@ -14,7 +14,7 @@ router = APIRouter(tags=["health"])
 @router.head("/healthz", include_in_schema=False)
 async def live() -> dict[str, str]:
     """Liveness: the answer is 200 while the process runs."""
-    # Async, without a thread: if all threads wait for the database, the process must not look dead.
+    # Async, so it needs no thread: it answers even if all threads wait for the database.
     return {"status": "ok"}
 
 
@@ -39,7 +39,7 @@ def ready(service: Parts, response: Response) -> dict[str, str]:
         except WrongSchema as error:
             found[name] = str(error)
         except (OSError, SQLAlchemyError) as error:
-            # A store may need the database for its check.
+            # Some stores use the database, so their check fails with it.
             waits = isinstance(error, SQLAlchemyError) and found.get("database", "ok") != "ok"
             found[name] = "unknown: needs the database" if waits else f"unavailable: {type(error).__name__}"
     if found["database"] != "ok" or found["storage"] != "ok":

@@ -37,14 +37,14 @@ def create(
     the answer is 200 with the plan. A request that repeats an `Idempotency-Key` with the same body gets 200 with the
     job of the first request; with another body it gets 422.
     """
-    said = spec.model_dump_json(exclude_unset=True)
-    if not validate_only and (made := submission.earlier(service, response, caller, said, idempotency_key)):
+    content = spec.model_dump_json(exclude_unset=True)
+    if not validate_only and (made := submission.earlier(service, response, caller, content, idempotency_key)):
         return made
     planned = submission.plan(service, spec)
     if validate_only:
         response.status_code = 200
         return submission.warned(service, planned)
-    wanted = submission.of(caller, planned, said, idempotency_key)
+    wanted = submission.of(caller, planned, content, idempotency_key)
     return submission.accept(service, response, wanted, lambda: submission.plan(service, spec))
 
 
@@ -60,7 +60,7 @@ def index(
         ),
     ] = None,
 ) -> Page[Job]:
-    """List jobs, newest first. A job is listed if it meets all conditions."""
+    """List jobs, newest first. A job is listed if it matches all filters."""
     tags = []
     for each in tag or []:
         name, colon, value = each.partition(":")

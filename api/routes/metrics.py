@@ -54,7 +54,7 @@ def _look(
 ) -> str | None:
     """The answer as JSON, or None while the caller should wait for new points.
 
-    It is serialized on this thread: a long series takes a while, and the event loop serves others meanwhile.
+    It runs in a thread and serializes there, because a long series would block the event loop.
     """
     with service.database.reading() as tx:
         state = job_views.state(tx, job_id)

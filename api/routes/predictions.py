@@ -58,12 +58,12 @@ def create(
             _loaded[checkpoint_id] = predictor
     rows = _without_target(asked.rows, ResolvedRoles.model_validate(trained.resolved["roles"]))
     answer = Predictions(checkpoint_id=checkpoint_id, predictions=predictor.answer(rows, asked.generation()))
-    # Serialized here: FastAPI writes null for a number that is not finite in an untyped field.
+    # Serialize here, because FastAPI writes null for NaN and infinity in an untyped field.
     return Response(answer.model_dump_json(), media_type="application/json")
 
 
 def _without_target(rows: list[Any], roles: ResolvedRoles) -> list[Any]:
-    """The rows without the column that is predicted, unless it is an input too, as the text of a language model is."""
+    """The rows without the target column, unless it is also an input, like the text of a language model."""
     if any(roles.target in names for names in roles.inputs.values()):
         return rows
     return [

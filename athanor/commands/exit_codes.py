@@ -1,4 +1,4 @@
-"""Exit codes of the commands: one for each way to end."""
+"""Exit codes of the commands."""
 
 from enum import IntEnum
 

@@ -90,7 +90,7 @@ def logs(job: str, raw: bool, as_json: bool) -> None:
             click.echo(client.logs(id), nl=False)
             return
         events = list(job_log.read(client, id))
-        # Read last, so that it has the error if the job fails just now.
+        # Read the job after its events, so that it has the error if the job has just failed.
         found = client.job(id)
     if as_json:
         error = found.error.model_dump() if found.error else None

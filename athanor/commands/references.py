@@ -28,7 +28,7 @@ def find_dataset(client: Client, reference: str) -> str:
 
 
 def name_dataset(client: Client, spec: dict[str, Any]) -> None:
-    """Put the dataset's id in place of its name in a spec or a patch, if they have one. Raises UnknownReference."""
+    """Replace the dataset's name in a spec or a patch, if there is one, with its id. Raises UnknownReference."""
     choice = spec.get("dataset")
     if isinstance(choice, dict) and isinstance(choice.get("id"), str):
         choice["id"] = find_dataset(client, choice["id"])
@@ -54,7 +54,7 @@ def _find_datasets(client: Client, reference: str) -> list[Found]:
 def _look_up(
     reference: str, read: Callable[[str], Job | Dataset], all_rows: Callable[[], Iterator[Job] | Iterator[Dataset]]
 ) -> list[Found]:
-    """What `reference` may mean: a whole id as it is, then what `read` finds, then a search of `all_rows`."""
+    """Candidates for a reference: a complete id itself, else what `read` finds, else the matches in `all_rows`."""
     if not reference:
         return []
     if WHOLE.fullmatch(reference):

@@ -1,4 +1,4 @@
-"""The commands that start the service, a worker or the demo. They execute the server's code and never import it."""
+"""The commands that start the service, a worker or the demo. They run the server's code in its own process."""
 
 import importlib.util
 import os
@@ -71,7 +71,7 @@ def _become(package: str, module: str, options: list[str]) -> NoReturn:
     """Replace this process with the server's, so that signals and the exit code are the server's."""
     found = importlib.util.find_spec(package)
     folders = list(found.submodule_search_locations or []) if found else []
-    # Another package may be called api; only ours has this file.
+    # Another package may also be called api; only the package of Athanor has this file.
     if not any((Path(folder) / f"{module}.py").exists() for folder in folders):
         raise click.ClickException(
             f"the server's code is not installed (no {package}.{module}): run this in a checkout or in the Docker image"

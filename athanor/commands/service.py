@@ -1,4 +1,4 @@
-"""What all commands share that use the service: the connection, and the choice of table or JSON."""
+"""Shared by all commands that use the service: the connection, and the choice of table or JSON."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -25,7 +25,7 @@ def checkpoint(command: F) -> F:
 
 
 def connect() -> "Client":
-    """A client for the address and key given before the command's name. Use it in a `with`."""
+    """A client for the address and key given before the command's name. Use it in a `with` block."""
     from athanor.client import Client
 
     options = click.get_current_context().find_object(dict) or {}

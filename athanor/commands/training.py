@@ -200,7 +200,7 @@ def _follow(client: "Client", id: str, as_json: bool) -> None:
 
 @contextmanager
 def _leaving(id: str) -> Iterator[None]:
-    """Let ^C end the command, not the job, and say how to come back."""
+    """Let ^C end the command but not the job, and print how to watch the job again."""
     try:
         yield
     except KeyboardInterrupt:
@@ -209,7 +209,7 @@ def _leaving(id: str) -> Iterator[None]:
 
 
 def _check(job: "Job") -> None:
-    """Raises JobFailed or JobCancelled if the job ended so."""
+    """Raises JobFailed or JobCancelled if the job ended in this state."""
     from athanor.errors import JobCancelled, JobFailed
 
     if job.state == "failed":

@@ -8,16 +8,16 @@ from pydantic_core import CoreSchema, PydanticCustomError, PydanticKnownError, c
 
 
 class Answer(BaseModel):
-    """An answer of the service. Unknown fields are ignored, since later versions may add some; NaN is ``"NaN"``."""
+    """An answer of the service. Unknown fields are ignored, because later versions may add some. NaN is ``"NaN"``."""
 
     model_config = ConfigDict(extra="ignore", ser_json_inf_nan="strings", populate_by_name=True)
 
 
 class Written(BaseModel):
-    """What a user writes as JSON, with two rules for all fields of all subclasses.
+    """What a user writes as JSON. All fields of all subclasses follow two rules.
 
-    true and false are not numbers, although they are in Python. A field with a default that cannot be null says so,
-    and not which type its value should have.
+    true and false are not numbers, although they are numbers in Python. If a field has a default and cannot be null,
+    the error for null says this.
     """
 
     @classmethod
@@ -26,11 +26,11 @@ class Written(BaseModel):
         at: Any = handler.resolve_ref_schema(schema)
         while at["type"] != "model-fields":
             if "schema" not in at:
-                # A model that is still being defined.
+                # The model is not fully defined yet.
                 return schema
             at = at["schema"]
         for name, field in at["fields"].items():
-            # The kind tells the members of a union apart; pydantic reads it from the schema as it is.
+            # `kind` is the discriminator of a union; pydantic reads it from the unchanged schema.
             if name != "kind":
                 field["schema"] = _without_null(_with_strict_numbers(field["schema"]))
         return schema
@@ -47,15 +47,15 @@ def _not_a_bool(expected: Literal["int_type", "float_type"]) -> Callable[[Any], 
 
 NUMBERS = {"int": _not_a_bool("int_type"), "float": _not_a_bool("float_type")}
 INNER = ("schema", "items_schema", "values_schema", "choices")
-"""Where a schema holds others."""
+"""The keys of a core schema that hold other schemas."""
 MODELS = ("model", "tagged-union")
 
 
 def _with_strict_numbers(schema: Any) -> Any:
-    """The schema of a field with every integer and float in it, also those in lists, refusing true and false."""
+    """The schema of a field in which every integer and float, also in lists, refuses true and false."""
     if isinstance(schema, list):
         return [_with_strict_numbers(each) for each in schema]
-    # The fields of a model inside have been here already.
+    # A nested model is a subclass of Written, so its fields are done already.
     if not isinstance(schema, dict) or schema["type"] in MODELS or _calls(schema) in NUMBERS.values():
         return schema
     if check := NUMBERS.get(_type(schema)):
@@ -64,19 +64,19 @@ def _with_strict_numbers(schema: Any) -> Any:
 
 
 def _type(schema: Any) -> str:
-    """The type of a schema; a choice among whole numbers is one too, and Python finds true among 1 and 2."""
+    """The type of a schema. A literal of integers counts as int, because Python finds True in [1, 2]."""
     if schema["type"] == "literal" and all(type(each) is int for each in schema["expected"]):
         return "int"
     return str(schema["type"])
 
 
 def _calls(schema: Any) -> Any:
-    """The validator that a schema adds to the one in it, if any. A schema may come here again in a subclass."""
+    """The function of a validator schema, or None. It shows whether a subclass gets a schema that is done already."""
     return schema.get("function", {}).get("function")
 
 
 def _without_null(schema: Any) -> Any:
-    """The schema of a field whose default stands where nothing is written, with its own error for null."""
+    """The schema of a field with a default, with an own error for null."""
     if schema["type"] != "default" or _calls(schema["schema"]) is _null_refused:
         return schema
     return {**schema, "schema": core_schema.no_info_wrap_validator_function(_null_refused, schema["schema"])}
@@ -98,6 +98,6 @@ class Frozen(Written):
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
-        """Inherit the docstring: the JSON Schema of the server's narrower subclass keeps the description."""
+        """Inherit the docstring, so that the JSON Schema of a subclass in the server has the description."""
         if cls.__doc__ is None and cls.__base__ not in (Frozen, Written) and cls.__base__ is not None:
             cls.__doc__ = cls.__base__.__doc__

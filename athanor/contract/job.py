@@ -55,7 +55,7 @@ class Baseline(Answer):
 
 
 class Spread(Answer):
-    """One metric over the completed folds, in their order."""
+    """One metric over the completed folds, in the order of the folds."""
 
     mean: float
     std: float | None = Field(None, description="sample standard deviation (n - 1); null for a single fold")

@@ -1,4 +1,4 @@
-"""The job spec as a user writes it. The kinds of parts are not fixed here: the server's catalog lists them."""
+"""The job spec as a user writes it. The kinds of parts are not defined here: the server's catalog lists them."""
 
 from typing import Annotated, Literal
 
@@ -132,7 +132,7 @@ class Hyperparameters(Frozen):
     @field_validator("clip_norm")
     @classmethod
     def _off(cls, clip_norm: float | None) -> float | None:
-        """Zero means off: gradients clipped to a norm of zero would train nothing."""
+        """Zero means off, because gradients clipped to a norm of zero change nothing."""
         return clip_norm or None
 
     @model_validator(mode="after")

@@ -89,12 +89,12 @@ def run(out: Path) -> int:
 
 
 def tell(client: Client, out: Path, console: Console) -> None:
-    """Everything between the service's start and its stop."""
+    """Train, download and predict, and print each step. The service runs already."""
     out.mkdir(parents=True, exist_ok=True)
     ids = {}
     for name, spec in SPECS.items():
         ids[name] = client.submit(spec).id
-        # Printed in full, so that a reader can POST the same.
+        # Printed in full, so that a reader can send the same request.
         console.print(f"[green]✓[/] POST /v1/jobs {escape(json.dumps(spec))}", soft_wrap=True)
     console.print()
     jobs = _train(client, ids, console)

@@ -1,4 +1,4 @@
-"""A temporary service: in a temporary folder, on a free port, and stopped at the end in any case."""
+"""A temporary service: in a temporary folder, on a free port, and always stopped at the end."""
 
 import contextlib
 import os
@@ -36,7 +36,7 @@ def service(workers: int) -> Iterator[Client]:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 env=environment,
-                # A session of its own: ^C reaches only the parent, which then stops the child in order.
+                # The child has its own session, so ^C reaches only the parent, which then stops the child.
                 start_new_session=True,
             )
         try:
@@ -61,7 +61,7 @@ def stop(child: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         pass
     finally:
-        # The group may outlive its leader, where a worker was orphaned.
+        # If the API was killed, its worker may still run in the process group.
         with contextlib.suppress(ProcessLookupError):
             os.killpg(child.pid, signal.SIGKILL)
         child.wait()

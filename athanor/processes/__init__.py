@@ -1,1 +1,1 @@
-"""Sandboxed child processes with limits, which end with the process that started them. No torch."""
+"""Sandboxed child processes with limits. They end with the process that started them. No torch is imported."""

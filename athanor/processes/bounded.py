@@ -21,7 +21,7 @@ from athanor.processes.parent_watch import hold, parent_pipe
 
 PIECE = 2**16
 ERRORS = 2**16
-"""The last bytes of standard error that are kept."""
+"""The number of bytes of standard error that are kept, counted from its end."""
 
 
 @dataclass(frozen=True)
@@ -29,9 +29,9 @@ class Bounds:
     memory: int
     """Bytes of address space."""
     seconds: int
-    """Limit of the wall-clock time and of the processor time."""
+    """Limit for the wall-clock time, and also for the processor time."""
     file: int
-    """Bytes of each file that the child writes."""
+    """Bytes of a single file that the child writes."""
     output: int = 2**26
     """Bytes of standard output. A child that prints more is killed."""
 
@@ -57,10 +57,10 @@ def run_bounded(
     """Run ``python -m module`` with `arguments` in `folder`, and wait for its end.
 
     The child can read `readable`, the code and the libraries, and can write below `folder`. Its environment is
-    `environment` and what libraries need, without secrets. The child and all that it started are killed at the
-    deadline, and when this process ends. Without Landlock, the limits apply, but the child can open any file.
+    `environment` and what libraries need, without secrets. The child and its own children are killed after
+    `bounds.seconds`, and when this process ends. Without Landlock, the limits apply, but the child can open any file.
 
-    Raises TimeoutError at the deadline, and OSError if the child had no room on the disk.
+    Raises TimeoutError after `bounds.seconds`, and OSError if the disk was full.
     """
     order = {"bounds": asdict(bounds), "folder": str(folder.absolute()), "readable": [str(one) for one in readable]}
     command = [sys.executable, "-P", "-m", __name__, json.dumps(order), module, *arguments]
@@ -105,21 +105,21 @@ def _errors(child: "subprocess.Popen[bytes]") -> bytes:
 
 
 def _kill(child: "subprocess.Popen[bytes]") -> None:
-    # Kill the group: it may outlive its leader.
+    # Kill the group, because its other processes may live longer than its leader.
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(child.pid, signal.SIGKILL)
 
 
 def main() -> None:
-    """In the child process: apply the limits, then run the module."""
+    """Apply the limits, then run the module. This is the child process."""
     order, module = json.loads(sys.argv[1]), sys.argv[2]
     bounds, folder = Bounds(**order["bounds"]), Path(order["folder"])
     confinement.confine(bounds.memory, bounds.seconds, bounds.file)
     package, _, inner = module.partition(".")
     if inner:
-        # Import the package first: the sandbox does not allow listing the checkout, which may hold a key.
+        # Import the package before the sandbox, which forbids listing the checkout, because that may hold a key.
         import_module(package)
-    # Before any thread starts: Landlock applies to this thread and the threads that it starts later.
+    # Do this before any thread starts: Landlock applies only to this thread and the threads that it starts later.
     readable = [*confinement.code("athanor", "models"), *map(Path, order["readable"])]
     confinement.enclose(readable, [folder], confinement.devices())
     hold(os.fdopen(0, "rb", closefd=False))

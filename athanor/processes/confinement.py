@@ -25,7 +25,7 @@ WALLS = {
     "connecting or binding by TCP": 4,
     "signalling other processes": 6,
 }
-"""What Landlock prevents, and the first version of its ABI that does."""
+"""What Landlock prevents, and the first version of the Landlock ABI that prevents it."""
 
 
 def environment(folder: str | Path) -> dict[str, str]:
@@ -43,8 +43,8 @@ def confine(memory: int, seconds: int, file: int) -> None:
 def confine_training(memory: int) -> None:
     """Limit the private memory of this process, and the size of each file, to `memory` bytes.
 
-    Memory that CUDA reserves but does not use does not count. Above the limit, an allocation raises MemoryError or
-    RuntimeError. Otherwise the kernel would choose a process to kill.
+    Address space that CUDA reserves but does not use does not count. Above the limit, an allocation raises MemoryError
+    or RuntimeError. Without the limit, the kernel would choose a process to kill.
     """
     _bound({resource.RLIMIT_DATA: memory, resource.RLIMIT_FSIZE: memory, resource.RLIMIT_NOFILE: 4096})
 
@@ -69,7 +69,7 @@ def code(*packages: str) -> list[Path]:
 
 
 def devices() -> list[Path]:
-    """The devices that every process may use. GPUs are not among them."""
+    """Device files that every process may use. GPUs are not included."""
     return [Path("/dev", name) for name in DEVICES]
 
 

@@ -1,27 +1,27 @@
-"""Errors of a full or missing disk. The job is not to blame, and a later retry can succeed."""
+"""Errors of a full or missing disk. The job is not the cause, and a later retry can succeed."""
 
 import errno
 import os
 
 CODE = "storage"
-"""The code of such a failure in a trainer."""
+"""The error code of a job whose trainer had such an error."""
 
 EXIT = os.EX_IOERR
 """The exit code of any other child process after such an error."""
 
-# Not EIO: a sector that cannot be read now cannot be read in a minute.
+# EIO is not included, because a retry does not make a broken sector readable.
 _NUMBERS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.ENODEV}
 
 
 def is_to_blame(error: BaseException) -> bool:
-    """Whether a disk is full or missing, or a database is full. For an error of SQLAlchemy, the driver's error decides.
+    """Whether a disk is full or missing, or a database is full. A SQLAlchemy error is judged by the driver's error.
 
     Sources: SQLSTATE 53100 of PostgreSQL's appendix A, SQLITE_FULL of SQLite's result codes.
     """
     if isinstance(error, OSError):
         return error.errno in _NUMBERS
-    said = getattr(error, "orig", None)
-    return getattr(said, "sqlstate", None) == "53100" or getattr(said, "sqlite_errorname", None) == "SQLITE_FULL"
+    cause = getattr(error, "orig", None)
+    return getattr(cause, "sqlstate", None) == "53100" or getattr(cause, "sqlite_errorname", None) == "SQLITE_FULL"
 
 
 def pass_on(code: int) -> None:

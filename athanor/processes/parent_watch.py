@@ -1,4 +1,4 @@
-"""Parent watch: a process ends together with the process that started it, and with its terminal."""
+"""Parent watch: a process ends when its parent ends, or when its terminal closes."""
 
 import os
 import signal
@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 @contextmanager
 def parent_pipe() -> Iterator[int]:
-    """Open a pipe and yield its reading end, for a child's standard input. The child calls `hold` on it.
+    """Open a pipe and yield its reading end. It becomes the standard input of a child, which calls `hold` on it.
 
     The pipe closes at the end of the block, or when this process dies.
     """

@@ -1,1 +1,1 @@
-"""What a person sees in a terminal: tables, progress, logs and plots. It needs rich, and matplotlib for pictures."""
+"""Terminal output: tables, progress, logs and plots. It needs rich, and matplotlib for image files."""

@@ -9,7 +9,7 @@ from athanor.contract import Metrics, Series
 
 
 def draw(jobs: Mapping[str, Metrics], path: Path) -> None:
-    """Write an image with a row for each job: its loss and its accuracy. Raises ImportError without matplotlib."""
+    """Write an image with one row per job: its loss and its accuracy. Raises ImportError without matplotlib."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(10, 3.2 * len(jobs)), layout="constrained")
@@ -34,10 +34,10 @@ def draw(jobs: Mapping[str, Metrics], path: Path) -> None:
 
 
 def plot(title: str, metrics: Metrics, path: Path) -> None:
-    """Write an image with a panel for each metric: train/loss and val/loss share one.
+    """Write an image with one panel per metric: train/loss and val/loss share a panel.
 
-    The suffix of `path` is the format: png, svg or pdf. Raises ImportError without matplotlib, ValueError for another
-    suffix.
+    The suffix of `path` is the format: png, svg or pdf. Raises ImportError without matplotlib, and ValueError for
+    another suffix.
     """
     from matplotlib.figure import Figure
 
@@ -52,7 +52,7 @@ def plot(title: str, metrics: Metrics, path: Path) -> None:
         axis.set_ylabel(measure)
         axis.grid(alpha=0.3)
         for name, series in lines.items():
-            # Markers, since a single point is not visible as a line.
+            # A line through a single point is not visible, so short series have markers.
             axis.plot(series.steps, series.values, label=name, marker="o" if len(series.steps) <= 50 else None)
         axis.legend()
     figure.savefig(path, dpi=120)
@@ -74,7 +74,7 @@ def text_plot(name: str, series: Series, width: int, height: int = 10) -> Iterat
     gathered: dict[int, list[float]] = defaultdict(list)
     for step, value in points:
         gathered[round((step - first) / max(1, last - first) * (columns - 1))].append(value)
-    # Divided first: the sum of large values may be infinite.
+    # Divide before the sum, because the sum of large values may be infinite.
     means = {column: sum(value / len(values) for value in values) for column, values in gathered.items()}
     low, high = min(means.values()), max(means.values())
     rows = [[" "] * columns for _ in range(height)]

@@ -40,7 +40,7 @@ COLOURS = {
 
 
 def console() -> Console:
-    """A console for standard output. A pipe has no width, so nothing is cut for it."""
+    """A console for standard output. A pipe has no width, so it gets 200 characters per line."""
     return Console(highlight=False, width=None if sys.stdout.isatty() else 200)
 
 
@@ -86,7 +86,7 @@ def ago(at: str) -> str:
 
 
 def kind(job: Job) -> str:
-    """The architecture's kind."""
+    """The kind of the job's architecture, or `?`."""
     part = job.spec.get("architecture")
     return str(part.get("kind", "?")) if isinstance(part, dict) else "?"
 
@@ -101,7 +101,7 @@ def job(answer: Job) -> RenderableType:
     facts.add_row("state", colored(answer.state))
     moved = answer.transitions[-1] if answer.transitions else None
     if answer.state is State.QUEUED and moved and moved.from_ is not None and moved.reason:
-        # That it was submitted is no reason to wait.
+        # A job that was just submitted has no reason to show.
         facts.add_row("because", Text(moved.reason))
     if answer.waiting:
         facts.add_row("waits", Text(waits(answer.waiting)))
@@ -133,7 +133,7 @@ def job(answer: Job) -> RenderableType:
 
 
 def waits(waiting: Waiting) -> str:
-    """What a queued job waits for, in one line."""
+    """The place of a queued job and what it waits for, in one line."""
     return f"place {waiting.place} in the queue: {waiting.reason}"
 
 
@@ -159,7 +159,7 @@ def checkpoint_series(job: Job) -> str:
 def tested_step(job: Job) -> int | None:
     """The step of the checkpoint that was tested: the best one, or the last if `keep_best` is 0.
 
-    None if the job does not say it: without test results, and for folds, which have one checkpoint each.
+    None without test results. None for cross-validation too, because each fold tests its own checkpoint.
     """
     test = next((point for name, point in job.latest.items() if name.startswith("test/")), None)
     if test is None or job.folds is not None:
@@ -176,9 +176,9 @@ def _tested_kind(job: Job) -> str:
 
 
 def readings(answer: Job) -> Table:
-    """The latest and the best value of every series, beside the baseline. Series of single folds are left out.
+    """The latest and the best value of every series, and the baseline. Series of single folds are left out.
 
-    A test result is measured once, so it has no best value; its step is that of the tested checkpoint.
+    A test result is measured once, so it has no best value. Its step is that of the tested checkpoint.
     """
     known = answer.baseline
     table = _table("series", "latest", "best", "at step", *([f"baseline ({known.kind})"] if known else []))
@@ -200,7 +200,7 @@ def readings(answer: Job) -> Table:
 
 
 def spreads(answer: CrossValidation) -> Table:
-    """The results over the completed folds."""
+    """Mean, standard deviation and values over the completed folds."""
     table = _table(f"{answer.done} of {answer.n} folds", "mean", "std", "each")
     for name, spread in sorted(answer.series.items()):
         table.add_row(Text(name), number(spread.mean), number(spread.std), "  ".join(map(number, spread.values)))
@@ -226,7 +226,7 @@ def _warnings(found: Iterable[Warned]) -> list[Text]:
 
 
 def datasets(answers: Sequence[Dataset], width: int) -> Table:
-    """One line each, at most `width` characters wide. Commands accept an id that is shortened here."""
+    """One line per dataset, at most `width` characters wide. Commands accept the shortened ids."""
     columns = [
         fitted.ids("id", [one.id for one in answers]),
         fitted.Column("name", [one.name for one in answers], 16),
@@ -282,12 +282,12 @@ def catalog(answer: Catalog) -> Table:
 
 
 def parts(answer: Catalog, kind: str) -> list[tuple[str, PartInfo]]:
-    """The parts of a kind, with their shelves. Several shelves may have a part of that kind."""
+    """(shelf, part) for each part of this kind. Several shelves may have one."""
     return [(shelf, part) for shelf, parts in _shelves(answer) for part in parts if part.kind == kind]
 
 
 def workers(answers: Sequence[Worker], width: int) -> Table:
-    """One line each, at most `width` characters wide."""
+    """One line per worker, at most `width` characters wide."""
     columns = [
         fitted.ids("id", [one.id for one in answers]),
         fitted.Column("state", [Text(one.state, "green" if one.state == "active" else "yellow") for one in answers]),
@@ -301,7 +301,7 @@ def workers(answers: Sequence[Worker], width: int) -> Table:
 
 
 def _running(worker: Worker, *, whole: bool) -> str:
-    """The ids of a worker's jobs, or the starts of them, which commands accept."""
+    """The ids of the worker's jobs. If not `whole`, they are shortened; commands accept the short ids."""
     return ", ".join(id if whole else id[: fitted.SHORT_ID] for id in worker.running) or "–"
 
 
@@ -324,7 +324,7 @@ def predictions(answer: Predictions, rows: Sequence[Any]) -> Table:
 def _table(*columns: str) -> Table:
     table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold")
     for name in columns:
-        # An id must be possible to copy, so it is never broken.
+        # Users copy ids, so an id is never broken into two lines.
         table.add_column(Text(name), no_wrap=name in {"id", "kind", "state"}, overflow="fold")
     return table
 

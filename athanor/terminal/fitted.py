@@ -1,4 +1,4 @@
-"""Tables of one line a row, with as many columns as fit into the terminal."""
+"""Tables with one line per row and as many columns as fit into the terminal."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 SHORT_ID = 20
-"""Characters that make an id unique: `job_`, the millisecond of its creation, and some random ones."""
+"""Length of a short id that is still unique: `job_`, the millisecond of its creation, and some random characters."""
 GAP = 2
 
 
@@ -19,11 +19,11 @@ class Column:
     name: str
     texts: Sequence[str | Text]
     least: int | None = None
-    """Characters that are left of a longer text where there is no room; None: it is never cut."""
+    """The least width in characters if texts must be cut. None: texts are never cut."""
     optional: bool = False
-    """Whether it is left out where there is no room."""
+    """Whether the column is left out if there is no room for it."""
     mark: bool = True
-    """Whether a cut text ends in an ellipsis. The start of an id stands for the id, so it has none."""
+    """Whether a cut text ends in an ellipsis. A short id has none, because commands accept it as it is."""
 
     @property
     def size(self) -> int:
@@ -35,12 +35,12 @@ class Column:
 
 
 def ids(name: str, texts: Sequence[str]) -> Column:
-    """A column of ids, each whole or its unique start, which commands accept in its place."""
+    """A column of ids. They are shown whole, or all shortened to SHORT_ID characters, which commands accept too."""
     return Column(name, texts, SHORT_ID, mark=False)
 
 
 def table(columns: Sequence[Column], width: int) -> Table:
-    """A table at most `width` characters wide, unless what cannot be cut is wider."""
+    """A table at most `width` characters wide. It is wider if columns that cannot be cut need more."""
     sizes = {column.name: column.smallest for column in columns if not column.optional}
     free = width - sum(sizes.values()) - GAP * (len(sizes) - 1)
     for column in columns:
@@ -48,11 +48,11 @@ def table(columns: Sequence[Column], width: int) -> Table:
             sizes[column.name] = column.smallest
             free -= column.smallest + GAP
     shown = [column for column in columns if column.name in sizes]
-    # Ids last: their start is enough.
+    # Columns of ids come last, because a short id is enough.
     for column in sorted(shown, key=lambda each: not each.mark):
         more = min(max(0, free), column.size - sizes[column.name])
         if more and not column.mark and sizes[column.name] + more < column.size:
-            # Half an id is worth no more than its start.
+            # A longer part of an id does not help, so the id is whole or short.
             continue
         sizes[column.name] += more
         free -= more
@@ -69,5 +69,5 @@ def table(columns: Sequence[Column], width: int) -> Table:
     return made
 
 
-def _text(said: str | Text) -> Text:
-    return said if isinstance(said, Text) else Text(said.replace("\n", " "))
+def _text(cell: str | Text) -> Text:
+    return cell if isinstance(cell, Text) else Text(cell.replace("\n", " "))

@@ -1,4 +1,4 @@
-"""A list of jobs, one line each, with as many columns as fit into the terminal."""
+"""The list of jobs as a table: one line per job, and as many columns as fit into the terminal."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -17,7 +17,7 @@ Cells = Callable[[Job], str]
 
 
 def table(jobs: Sequence[Job], width: int) -> Table:
-    """A table at most `width` characters wide. Commands accept an id that is shortened here."""
+    """A table at most `width` characters wide. Commands accept the shortened ids."""
     columns: dict[str, Cells] = {
         "id": lambda job: job.id[:SHORT_ID],
         "name": lambda job: job.name or "–",
@@ -44,13 +44,13 @@ def table(jobs: Sequence[Job], width: int) -> Table:
         elif name not in sizes:
             break
     sizes["name"] = min(sizes["name"], least + max(0, free))
-    # The name of a series may be cut; ids, states and steps are not.
+    # If there is no room, the column `best` is cut; ids, states and steps are not.
     sizes["best"] = max(len("best"), sizes["best"] + min(0, free))
     return _table(columns, sizes, jobs)
 
 
 def notes(jobs: Sequence[Job]) -> list[Text]:
-    """What the queued jobs of a list wait for: a line for each reason."""
+    """The reasons why queued jobs of the list wait, one line per reason."""
     reasons = Counter(job.waiting.reason for job in jobs if job.waiting)
     return [
         Text(f"{count} {'job waits' if count == 1 else 'jobs wait'}: {reason}", style=COLOURS[State.QUEUED])
@@ -59,7 +59,7 @@ def notes(jobs: Sequence[Job]) -> list[Text]:
 
 
 def best(job: Job) -> str:
-    """The best value of the series that decides on checkpoints; for folds, the mean of their test results."""
+    """The best value of the checkpoint series. For cross-validation, the mean of the test results of the folds."""
     name = checkpoint_series(job)
     if job.folds is not None:
         test = "test/" + name.rpartition("/")[2]
@@ -70,7 +70,7 @@ def best(job: Job) -> str:
 
 
 def _state(job: Job) -> str:
-    """A queued job has its place in the queue behind it."""
+    """The state; for a queued job also its place in the queue, such as `queued #3`."""
     return f"{job.state} #{job.waiting.place}" if job.waiting else str(job.state)
 
 
@@ -80,7 +80,7 @@ def _step(job: Job) -> str:
 
 
 def _short(count: int) -> str:
-    """123456 as 123k, 1000000 as 1.0M; smaller numbers as they are."""
+    """Shorten numbers from 100,000 on: 123456 is 123k, 1000000 is 1.0M."""
     if count < 100_000:
         return str(count)
     return f"{count / 1e3:.0f}k" if count < 999_500 else f"{count / 1e6:.1f}M"
@@ -93,7 +93,7 @@ def _size(name: str, cells: Cells, jobs: Sequence[Job]) -> int:
 def _table(columns: dict[str, Cells], sizes: dict[str, int], jobs: Sequence[Job]) -> Table:
     made = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, GAP - 1, 0, 0), header_style="bold")
     for name in columns:
-        # A long name is cut, never wrapped.
+        # A long name is cut and not wrapped, because a job has one line.
         made.add_column(Text(name), no_wrap=True, overflow="ellipsis", max_width=sizes[name])
     for job in jobs:
         made.add_row(

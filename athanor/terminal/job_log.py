@@ -1,4 +1,4 @@
-"""The log of a job: its events and what its trainer printed, in order, each with its time."""
+"""The log of a job: its events and the lines that its trainer printed, in order, with times."""
 
 import unicodedata
 from collections.abc import Iterable, Iterator
@@ -15,7 +15,7 @@ WORKERS = {"worker", "supervisor"}
 
 
 def read(client: Client, id: str) -> Iterator[Event]:
-    """Every event of a job: state changes, checkpoints, warnings and the lines that its trainer printed."""
+    """Yield all events of a job: state changes, checkpoints, warnings and the lines that its trainer printed."""
     after = None
     while True:
         page = client.events(id, after=after, limit=PAGE)
@@ -26,9 +26,9 @@ def read(client: Client, id: str) -> Iterator[Event]:
 
 
 def lines(events: Iterable[Event], job: Job, width: int | None = None) -> Iterator[str]:
-    """A line for each event. The change to `failed` also shows the job's error.
+    """Yield one line per event. The change to `failed` also shows the error of the job.
 
-    With `width`, the rest of a longer line stands on lines of its own, below its beginning.
+    With `width`, a longer text is wrapped and its other lines are indented.
     """
     for event in events:
         text = _say(event)
@@ -52,7 +52,7 @@ def _say(event: Event) -> str:
     match event.kind:
         case "state":
             before = f"{data['from']} → " if data.get("from") else ""
-            # The name of the API key that asked for it; events of 0.1 name only the actor, "user".
+            # `by` is the name of the API key of the request. Events of version 0.1 have only `actor`, which is "user".
             by = data.get("by") or (data.get("actor") if data.get("actor") not in WORKERS else None)
             remarks = [str(data["reason"])] if data.get("reason") else []
             remarks += [f"by {by}"] if by else []
@@ -66,5 +66,5 @@ def _say(event: Event) -> str:
 
 
 def _printable(text: str) -> str:
-    """The text without control characters: a trainer may print what is in the data."""
+    """The text without control characters. A trainer may print text from the data, which may contain them."""
     return "".join("�" if unicodedata.category(each) == "Cc" and each != "\t" else each for each in text)

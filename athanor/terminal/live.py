@@ -1,4 +1,4 @@
-"""The progress of jobs: bars in a terminal, a plain line now and then elsewhere."""
+"""The progress of jobs: bars in a terminal, plain lines in a pipe or file."""
 
 import time
 from types import TracebackType
@@ -16,13 +16,13 @@ from athanor.terminal.display import COLOURS, duration, is_stopped_early, kind, 
 SECOND = ("test/accuracy", "test/r2", "val/accuracy", "val/f1", "val/r2", "val/loss", "train/accuracy")
 
 WIDE = 120
-"""Characters of a terminal that has room for a bar and two numbers."""
+"""The least width of a terminal, in characters, for a bar and two numbers."""
 NAME = 20
-"""Characters of a job's name that are always shown."""
+"""The number of characters of a job's name that are not cut."""
 
 
 class Board:
-    """A row for each job that `update` is called with. Use it in a `with` block, which restores the terminal."""
+    """One row per job. `update` adds and changes rows. Use it in a `with` block, which restores the terminal."""
 
     def __init__(self, console: Console, every: float = 3.0) -> None:
         self._console = console
@@ -32,7 +32,7 @@ class Board:
         self._printed: dict[str, tuple[float, State]] = {}
         self._is_narrow = console.width < WIDE
         self._bars = Progress(
-            # Wide columns are cut before the names, which tell the jobs apart.
+            # Names tell the jobs apart, so the other columns are cut first.
             _column("{task.description}", min_width=min(NAME, console.width // 4)),
             _column("{task.fields[state]}"),
             *([] if self._is_narrow else [BarColumn(bar_width=24)]),
@@ -53,7 +53,7 @@ class Board:
         self._bars.stop()
 
     def update(self, job: Job, metrics: Metrics | None = None) -> None:
-        """Show a job. `metrics` may be newer than the job's latest points; the newer of the two are shown."""
+        """Show a job. For each series, the newer point of `job.latest` and `metrics` is shown."""
         points = self._points.setdefault(job.id, {})
         for name, point in job.latest.items():
             _keep(points, name, point)
@@ -98,7 +98,7 @@ class Board:
 
 
 def title(job: Job) -> str:
-    """The job's name, else its architecture and dataset."""
+    """The job's name. If it has none, its architecture and dataset."""
     return job.name or f"{kind(job)} on {job.dataset_id}"
 
 
@@ -117,13 +117,13 @@ def _column(text: str, justify: str = "left", style: str = "none", min_width: in
 
 def _keep(points: dict[str, Point], name: str, point: Point) -> None:
     if name.startswith("folds/"):
-        # Folds are trained one after the other: the newest point is of the current fold.
+        # Folds are trained one after the other, so the newest point belongs to the current fold.
         name = name.split("/", 2)[2]
     if name not in points or point.step >= points[name].step:
         points[name] = point
 
 
 def _numbers(points: dict[str, Point]) -> list[tuple[str, str]]:
-    """The training loss, and the first series of SECOND that there is."""
+    """(name, value) of the training loss and of the first series in SECOND that the job has."""
     names = ["train/loss", next((name for name in SECOND if name in points), None)]
     return [(name, number(points[name].value)) for name in names if name is not None and name in points]

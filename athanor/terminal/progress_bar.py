@@ -12,7 +12,7 @@ from athanor.transport.download import Progress as Callback
 
 @contextmanager
 def bar(title: str, hidden: bool = False) -> Iterator[Callback]:
-    """Yield a callback that moves the bar. It is on standard error, so that standard output can be piped."""
+    """Yield a callback that moves the bar. The bar is on standard error, so that standard output can be piped."""
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     with Progress(*columns, console=console, disable=hidden or not console.is_terminal, transient=True) as shown:

@@ -20,13 +20,13 @@ LENGTHS = {
     "object": ("minProperties", "maxProperties", "additionalProperties"),
     "string": ("minLength", "maxLength", ""),
 }
-"""By type: the names of the least and the greatest length, and of the schema of what is inside."""
+"""By JSON type, the schema keywords for the least length, the greatest length, and the items."""
 
 
 RECIPE = "the architecture's"
-"""The default of a field that each architecture has its own for."""
+"""Shown as the default of fields whose default depends on the architecture."""
 DESCRIBED = re.compile(r"\bdefault\b|\bleft out\b|\bnull: ")
-"""In the description of a field whose default is null: it says what null, or no value, stands for."""
+"""Found in descriptions that say what null, or a missing value, means."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Row:
     name: str
     type: str
     default: str
-    """As JSON, or "required", or RECIPE; "–" where the description or its own fields have the default."""
+    """JSON, "required" or RECIPE. "–" if the description says it, or if the fields of the group have defaults."""
     description: str
 
 
@@ -50,30 +50,30 @@ class Field:
 
     @property
     def variants(self) -> list[Schema]:
-        """The schemas of objects that it may hold: one for a group of fields, several for a part, none for a value."""
+        """Schemas of the objects that it accepts: one for a group of fields, several for a part, none for a value."""
         return [one for one in _alternatives(self.schema, self.root) if isinstance(one.get("properties"), dict)]
 
     @property
     def kinds(self) -> list[str]:
-        """The kinds of the parts that it may be; none where it is a group or a single value."""
+        """Kinds of the parts that the field accepts. Empty for a group and for a single value."""
         return [kind for kind in map(_kind, self.variants) if kind]
 
     def to_json(self) -> Schema:
-        """The field's schema together with the definitions to which it refers."""
+        """The field's schema and the definitions to which it refers."""
         needed: Schema = {}
         _gather(self.schema, self.root, needed)
         return {"field": self.path, "schema": self.schema, "$defs": needed}
 
 
 def find(schema: Schema, name: str) -> list[Field]:
-    """The fields whose path is `name`, else those whose last part of the path is `name`."""
+    """The fields with the path `name`. If there are none, the fields whose path ends with the segment `name`."""
     fields = list(walk(schema, schema))
     exact = [field for field in fields if field.path == name]
     return exact or [field for field in fields if field.path.rpartition(".")[2] == name]
 
 
 def groups(schema: Schema) -> list[str]:
-    """The names of the fields that have fields of their own."""
+    """Names of the fields that contain other fields."""
     return list(dict.fromkeys(field.path.rpartition(".")[2] for field in walk(schema, schema) if field.variants))
 
 
@@ -81,7 +81,7 @@ def show(field: Field, catalog: Catalog) -> RenderableType:
     """A table of the fields of a group, of the kinds of a part, or of the single value."""
     heading = Text(field.path, style="bold")
     kinds = field.kinds
-    # Of the shelf that has them all: parts of two shelves may have the same kind.
+    # Parts of two shelves may have the same kind, so find the shelf that has all of these kinds.
     shelved = next(
         (
             {part.kind: part.summary for part in parts}
@@ -111,7 +111,7 @@ def part(shelf: str, answer: PartInfo) -> RenderableType:
 
 
 def walk(at: Schema, root: Schema, path: str = "") -> Iterator[Field]:
-    """Every field except those inside a part, which the catalog shows by its kind."""
+    """Yield every field except those of parts, which the catalog shows by kind."""
     properties = at.get("properties")
     for name, schema in (properties if isinstance(properties, dict) else {}).items():
         field = Field(f"{path}.{name}" if path else name, schema, root)
@@ -121,7 +121,7 @@ def walk(at: Schema, root: Schema, path: str = "") -> Iterator[Field]:
 
 
 def _alternatives(schema: Schema, root: Schema) -> Iterator[Schema]:
-    """The schemas that a value may have, with references and lists resolved, without null."""
+    """Yield the schemas of a value without null: references are resolved, and a list gives the schemas of its items."""
     if "$ref" in schema:
         yield from _alternatives(_resolved(schema, root), root)
     elif isinstance(schema.get("items"), dict):
@@ -157,7 +157,7 @@ def _kind(schema: Schema) -> str:
 
 
 def rows(schema: Schema, root: Schema) -> list[Row]:
-    """The fields of an object but for its kind. `root` has the `$defs`."""
+    """The fields of an object except `kind`. `root` has the `$defs`."""
     properties = schema.get("properties")
     fields = dict(properties) if isinstance(properties, dict) else {}
     fields.pop("kind", None)

@@ -1,1 +1,1 @@
-"""HTTP as the client uses it: the address and key, retries, event streams, checked downloads, uploads."""
+"""The HTTP layer of the client: address and key, retries, event streams, verified downloads, uploads."""

@@ -1,4 +1,4 @@
-"""Downloads to a file: continued after a break, and verified before the file gets its name."""
+"""Downloads to a file. They continue after a broken connection, and a file gets its name when it is verified."""
 
 import base64
 import binascii
@@ -22,7 +22,7 @@ IDENTITY = {"Accept-Encoding": "identity"}
 
 @dataclass(frozen=True)
 class Promise:
-    """What the headers say about the file. `etag` is None unless it is strong: a resume must not rely on a weak one."""
+    """The headers about the file. A weak ETag does not guarantee equal bytes, so `etag` is None for it."""
 
     etag: str | None
     sha256: str
@@ -30,7 +30,7 @@ class Promise:
 
     @classmethod
     def read(cls, response: httpx.Response, held: int = 0) -> "Promise":
-        """Read the headers; `held` bytes are on disk already. Raises DigestMismatch if they state no SHA-256."""
+        """Read the headers; `held` bytes are on disk already. Raises DigestMismatch if the headers have no SHA-256."""
         etag = response.headers.get("ETag", "")
         named = re.fullmatch(r'(?:W/)?"([0-9a-f]{64})"', etag)
         sha256 = _repr_digest(response.headers.get("Repr-Digest", "")) or (named[1] if named else None)
@@ -43,10 +43,10 @@ class Promise:
 def download(
     transport: Transport, source: str, path: Path, progress: Progress | None = None, timeout: float | None = None
 ) -> Path:
-    """Download `source` to `path`. Until the file is complete and verified, it is `path`.part.
+    """Download `source` to `path`.part, verify it, and rename it to `path`.
 
-    A .part of an earlier try is continued. `timeout` is the longest silence in seconds. Raises DigestMismatch and
-    removes the .part.
+    The .part file of an earlier call is continued. `timeout` is the longest time in seconds without a byte. Raises
+    DigestMismatch, and removes the .part file then.
     """
     part = path.with_name(path.name + ".part")
     part.parent.mkdir(parents=True, exist_ok=True)
@@ -63,7 +63,7 @@ def download(
         part.unlink()
         if not inherited:
             raise DigestMismatch(f"{path.name} has the sha256 {found}, not {promise.sha256}; it was removed")
-        # The .part was of another file: `best` may be another checkpoint by now.
+        # The .part file may belong to another file, for example to an earlier `best`. Start again without it.
         promise, inherited = None, False
 
 

@@ -1,4 +1,4 @@
-"""HTTP requests to the service: repeated where that is safe, with error answers raised as exceptions."""
+"""HTTP requests to the service. They are repeated if that is safe, and error answers raise exceptions."""
 
 import random
 import time
@@ -17,18 +17,18 @@ from athanor.version import __version__
 FEW = RetryPolicy()
 ONCE = RetryPolicy(attempts=1)
 SHORTEST = 1.0
-"""Seconds that every request may take, however near its deadline is."""
+"""The least timeout of a request in seconds, also shortly before the deadline."""
 UNSENT = (httpx.ConnectError, httpx.ConnectTimeout)
 BUSY = frozenset({429, 502, 503, 504})
 
 
 def backoff(attempt: int) -> float:
-    """Seconds before attempt `attempt` + 1: doubling from 0.1 to 5, with jitter to spread the clients' retries."""
+    """Seconds to wait after attempt `attempt`, from 0: 0.1 doubled each time, at most 5, with random jitter."""
     return min(5.0, 0.1 * 2.0 ** min(attempt, 10)) * random.uniform(0.5, 1.0)
 
 
 class Transport:
-    """Sends requests to one service. Threads may share it."""
+    """Sends requests to one service. It is thread-safe."""
 
     def __init__(self, url: str, key: str | None, timeout: float) -> None:
         self.url = url
@@ -38,7 +38,7 @@ class Transport:
         if key:
             headers["Authorization"] = f"Bearer {key}"
         try:
-            # A proxy that is set for other hosts must not get calls to this machine.
+            # Requests to this machine must not go to the proxy in the environment.
             self._http = httpx.Client(base_url=url, headers=headers, timeout=timeout, trust_env=not is_local(url))
         except (httpx.InvalidURL, ValueError) as error:
             raise AthanorError(f"the address {url} or the key is malformed: {error}") from error
@@ -59,13 +59,13 @@ class Transport:
         repeatable: bool | None = None,
         retry: RetryPolicy = FEW,
     ) -> httpx.Response:
-        """Send a request and return its whole answer, which is a success. Raises AthanorError otherwise.
+        """Send a request and return the complete response. Raises AthanorError if it is an error.
 
-        GET and HEAD are repeated if the connection breaks or the service is busy; other methods only if `repeatable`,
-        or if nothing can have been sent. `retry` says how often.
+        GET and HEAD are repeated if the connection breaks or the service is busy. Other methods are repeated only with
+        `repeatable`, or if nothing was sent. `retry` says how often.
         """
         again = method in {"GET", "HEAD"} if repeatable is None else repeatable
-        # None: an empty dict would remove the query that is in the path.
+        # Pass None, because an empty dict would remove the query in the path.
         asked = {name: value for name, value in (params or {}).items() if value is not None} or None
         for attempt in count():
             cause: httpx.RequestError | None = None
@@ -100,7 +100,7 @@ class Transport:
 
     @contextmanager
     def open(self, path: str, *, headers: Mapping[str, str], timeout: float | None = None) -> Iterator[httpx.Response]:
-        """GET an answer to read as it arrives. A broken connection raises Unreachable, inside the block too."""
+        """GET a response as a stream. A broken connection raises Unreachable, also inside the `with` block."""
         try:
             with self._http.stream("GET", path, headers=headers, timeout=timeout or self.timeout) as response:
                 if not response.is_success:

@@ -1,4 +1,4 @@
-"""Outages: how long calls are repeated while the service does not answer, and what the user is told."""
+"""Outages: how long requests are repeated while the service does not answer, and messages to the user."""
 
 import logging
 import time
@@ -16,15 +16,15 @@ REPEAT = 60.0
 """Seconds between two messages about the same outage."""
 
 OnOutage = Callable[[AthanorError | None], None]
-"""Called with the error of every attempt that got no answer, and with None once the service answers again."""
+"""Called with the error of each attempt without an answer, and with None when the service answers again."""
 
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """When a call without an answer is sent again.
+    """When a request without an answer is sent again.
 
-    `attempts` is the largest number of calls; with `endless` it applies only to a service that has never answered.
-    `deadline`, on the clock of time.monotonic(), applies in any case.
+    `attempts` is the largest number of requests. With `endless`, it applies only until the service answers once.
+    `deadline` always applies; it is a time of time.monotonic().
     """
 
     attempts: int = ATTEMPTS
@@ -33,7 +33,7 @@ class RetryPolicy:
     on_outage: OnOutage | None = None
 
     def is_over(self, attempt: int, has_answered: bool) -> bool:
-        """Whether the attempt with this number, counted from 0, was the last."""
+        """Whether attempt number `attempt`, from 0, was the last one."""
         if self.is_late:
             return True
         return attempt + 1 >= self.attempts and not (self.endless and has_answered)
@@ -43,7 +43,7 @@ class RetryPolicy:
         return self.deadline is not None and time.monotonic() >= self.deadline
 
     def within(self, seconds: float) -> float:
-        """`seconds`, cut at the deadline."""
+        """`seconds`, or the seconds until the deadline if that is less. Never negative."""
         return seconds if self.deadline is None else max(0.0, min(seconds, self.deadline - time.monotonic()))
 
     def tell(self, error: AthanorError | None) -> None:
@@ -52,7 +52,7 @@ class RetryPolicy:
 
 
 class OutageMessages:
-    """Writes few messages about an outage: one soon after its start, one a minute, and one at its end."""
+    """Writes messages about an outage: one after `quiet` seconds, then one per `repeat` seconds, and one at its end."""
 
     def __init__(self, write: Callable[[str], None], quiet: float = QUIET, repeat: float = REPEAT) -> None:
         self._write, self._quiet, self._repeat = write, quiet, repeat
@@ -76,5 +76,5 @@ class OutageMessages:
 
 
 def log_outages() -> OutageMessages:
-    """Messages as warnings of the logger `athanor`, which Python prints on standard error by default."""
+    """Write the messages as warnings to the logger `athanor`. Python prints them on standard error by default."""
     return OutageMessages(logging.getLogger("athanor").warning)

@@ -17,7 +17,7 @@ SILENCE = 45.0
 
 @dataclass(frozen=True)
 class ServerEvent:
-    """An event of the stream. `kind` is state, metrics, checkpoint, log, warning, or end, the last one."""
+    """An event of the stream. `kind` is state, metrics, checkpoint, log or warning; the last event is end."""
 
     kind: str
     data: dict[str, Any]
@@ -30,9 +30,9 @@ class ServerEvent:
 
 
 def listen(transport: Transport, path: str, last_id: str | None = None) -> Iterator[ServerEvent]:
-    """Yield events until `end`. A broken connection is opened again after the last event, without a time limit.
+    """Yield events until `end`. After a broken connection, connect again and continue after the last event.
 
-    Raises Unreachable if no event at all has arrived after about sixteen seconds.
+    There is no time limit for this. Raises Unreachable if the first event does not arrive within about 16 seconds.
     """
     failures, has_answered = 0, False
     parser = Parser(last_id)
@@ -57,13 +57,13 @@ def listen(transport: Transport, path: str, last_id: str | None = None) -> Itera
 
 
 class Parser:
-    """Parses bytes into events. `last_id` is kept between connections: the next one continues after it."""
+    """Parses bytes into events. It keeps `last_id`, so that the next connection can continue after it."""
 
     def __init__(self, last_id: str | None = None) -> None:
         self.last_id = last_id
 
     def read(self, chunks: Iterable[bytes]) -> Iterator[ServerEvent]:
-        """Yield events. An event that the stream cuts off is dropped; one without data only sets `last_id`."""
+        """Yield events. An incomplete event at the end is dropped. An event without data only sets `last_id`."""
         kind, data = "message", list[str]()
         for line in _lines(chunks):
             field, _, value = line.partition(":")
@@ -90,7 +90,7 @@ def _lines(chunks: Iterable[bytes]) -> Iterator[str]:
     held = b""
     for chunk in chunks:
         held += chunk
-        # A trailing CR is kept back: it may be half of a CRLF.
+        # Keep a trailing CR for the next chunk, because it may be the first half of a CRLF.
         ready, cr = (held[:-1], b"\r") if held.endswith(b"\r") else (held, b"")
         *whole, rest = ready.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
         held = rest + cr

@@ -1,4 +1,4 @@
-"""Uploads: a file that is read from disk as it is sent."""
+"""Uploads: a file that is read while it is sent."""
 
 import io
 from pathlib import Path
@@ -7,7 +7,7 @@ from athanor.transport.download import Progress
 
 
 class Upload(io.FileIO):
-    """A file that reports what is read of it, for a progress bar. It is never in memory as a whole."""
+    """A file that calls `progress` with (bytes read, total bytes) after each read."""
 
     def __init__(self, path: Path, progress: Progress | None) -> None:
         super().__init__(path, "rb")

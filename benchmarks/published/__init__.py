@@ -1,4 +1,4 @@
-"""Published figures, reached through the HTTP API: one file a study, `python -m benchmarks.published` runs them."""
+"""Studies that reproduce published results through the HTTP API. `python -m benchmarks.published` runs them."""
 
 from benchmarks.published import atis, fourier_image, mnist, ngram, rotated_digits, shakespeare, tables, textcnn_mr
 from benchmarks.published.study import Study

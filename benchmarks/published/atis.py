@@ -1,4 +1,4 @@
-"""Slots of airline queries: recurrent networks over words alone, their F1 over entities as conlleval counts it."""
+"""ATIS slot filling with recurrent networks that read only words. F1 over entities, computed as in conlleval."""
 
 import json
 from typing import Any

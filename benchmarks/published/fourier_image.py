@@ -1,4 +1,4 @@
-"""A photograph learned by heart, from places to brightness: with Fourier features and without."""
+"""Fit a photograph, from pixel position to brightness, with and without Fourier features."""
 
 import csv
 import math
@@ -19,7 +19,7 @@ NETWORKS = {"features": {**LAYERS, "sigma": 3.0}, "plain": {**LAYERS, "encoding"
 
 
 def picture() -> npt.NDArray[np.float64]:
-    """The middle of scikit-learn's photograph of a temple, SIDE×SIDE, from 0 to 1."""
+    """The middle of scikit-learn's photograph of a temple: SIDE×SIDE gray values from 0 to 1."""
     photograph = Image.fromarray(load_sample_image("china.jpg")).convert("L")
     width, height = photograph.size
     edge = (width - height) // 2
@@ -28,7 +28,7 @@ def picture() -> npt.NDArray[np.float64]:
 
 
 def _write(path: Path) -> list[dict[str, float]]:
-    """The picture as a table, one pixel a row; returns the rows."""
+    """Write the picture as a table with one row per pixel. Returns the rows."""
     rows = [
         {"x": (column + 0.5) / SIDE, "y": (line + 0.5) / SIDE, "brightness": float(value)}
         for line, values in enumerate(picture())
@@ -66,14 +66,14 @@ def _measure(lab: Lab) -> list[Row]:
 
 
 def _ratio(client: Client, job: str, rows: list[dict[str, float]]) -> float:
-    """Peak signal to noise in dB of the picture that a job predicts pixel by pixel."""
+    """Peak signal-to-noise ratio (PSNR) in dB of the picture that a job predicts."""
     asked = [{"x": row["x"], "y": row["y"]} for row in rows]
-    said = [
+    answers = [
         answer["value"]
         for start in range(0, len(asked), AT_ONCE)
         for answer in client.predict(job, asked[start : start + AT_ONCE]).predictions
     ]
-    squares = [(answer - row["brightness"]) ** 2 for answer, row in zip(said, rows, strict=True)]
+    squares = [(answer - row["brightness"]) ** 2 for answer, row in zip(answers, rows, strict=True)]
     return -10 * math.log10(sum(squares) / len(squares))
 
 

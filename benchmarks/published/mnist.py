@@ -1,4 +1,4 @@
-"""Handwritten digits: the convolutional network with nothing said but its name, on 8,000 of them."""
+"""MNIST: the convolutional network with default settings, on 8,000 digits."""
 
 from benchmarks.published.study import SEEDS, Lab, Row, Study
 

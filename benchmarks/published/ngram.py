@@ -1,4 +1,4 @@
-"""Counted n-grams of Shakespeare's characters: interpolated Kneser-Ney beside add-k at every order."""
+"""Character n-grams of Shakespeare: interpolated Kneser-Ney smoothing compared with add-k, at every order."""
 
 from benchmarks.published.study import Lab, Row, Study
 

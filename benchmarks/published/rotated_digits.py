@@ -1,4 +1,4 @@
-"""Digits turned by up to a quarter: what a spatial transformer in front is worth."""
+"""Digits rotated by up to 90 degrees: the gain from a spatial transformer before the network."""
 
 import io
 import zipfile
@@ -16,7 +16,7 @@ TOLERANCE = 0.01
 
 
 def turn(digits: Path, out: Path) -> None:
-    """Write the images of a zip of class folders as an npz, each turned by an angle drawn from ±90 degrees."""
+    """Write the images of a zip of class folders as an npz. Each is rotated by a random angle within ±90 degrees."""
     rng = np.random.default_rng(0)
     x, y = [], []
     with zipfile.ZipFile(digits) as archive:

@@ -1,4 +1,4 @@
-"""Characters of Shakespeare: a small transformer and an LSTM of the same size, in as many steps."""
+"""Characters of Shakespeare: a small transformer and an LSTM of the same size, with the same number of steps."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What a study is: jobs submitted to a real service, their results, and the bar from the literature."""
+"""A study: jobs on a real service, their results, and the bar (required value) from the literature."""
 
 import statistics
 from collections.abc import Callable, Iterable, Mapping
@@ -15,20 +15,20 @@ SEEDS = (0, 1, 2)
 
 @dataclass
 class Lab:
-    """A service, the folder of data that were named, and one for what is made from them."""
+    """What a study uses: a client, the folder `data` with its input files, and the folder `scratch` for new files."""
 
     client: Client
     data: Path
     scratch: Path
     specs: list[dict[str, Any]] = field(default_factory=list)
-    """As accepted, with every default filled in: the first of each architecture."""
+    """The first spec of each architecture, with every default filled in."""
 
     def upload(self, path: Path) -> str:
-        """The id of a dataset."""
+        """Upload a file. Returns the id of the dataset."""
         return self.client.upload(path).id
 
     def train(self, specs: Iterable[Mapping[str, Any]]) -> list[Job]:
-        """The jobs, once they have all succeeded. Raises AthanorError."""
+        """Train jobs and return them. Raises AthanorError if one does not succeed."""
         jobs = [self.client.submit(spec) for spec in specs]
         for job in jobs:
             if all(job.spec["architecture"] != known["architecture"] for known in self.specs):
@@ -42,7 +42,7 @@ class Lab:
 
 @dataclass(frozen=True)
 class Row:
-    """A line of the table: values over seeds or folds, their mean, and the bar it is held against."""
+    """A line of the table: values over seeds or folds. Their mean is compared with `bar`."""
 
     what: str
     published: str
@@ -51,9 +51,9 @@ class Row:
     unit: Literal["%", "F1", "nats", "dB", "of the error", "R²"]
     better: Literal["more", "less"] = "more"
     digits: int = 2
-    """After the point, where it is printed."""
+    """Printed digits after the decimal point."""
     beside: dict[str, list[float]] = field(default_factory=dict)
-    """What `values` were made from or are compared with."""
+    """Other values by name: those from which `values` are computed, or a comparison."""
 
     @property
     def mean(self) -> float:

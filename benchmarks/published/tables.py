@@ -1,4 +1,4 @@
-"""Small tables: the multi-layer perceptron with nothing said but its name, beside scikit-learn's on the same folds."""
+"""Small tables: the multi-layer perceptron with default settings, and scikit-learn's on the same folds."""
 
 import statistics
 import warnings
@@ -61,7 +61,7 @@ def _row(lab: Lab, name: str, bunch: Any, theirs: Any, measure: str, unit: Any, 
 
 
 def _beside(scratch: Path, name: str, bunch: Any, theirs: Any, seed: int) -> list[float]:
-    """scikit-learn's score on the very rows of each fold, learned from all the others."""
+    """scikit-learn's score on each fold, after training on all other folds."""
     scores = []
     for division in _divisions(scratch / f"{name}.parquet", name, seed):
         model = make_pipeline(StandardScaler(), theirs(max_iter=2000, random_state=seed))
@@ -73,7 +73,7 @@ def _beside(scratch: Path, name: str, bunch: Any, theirs: Any, seed: int) -> lis
 
 
 def _divisions(path: Path, name: str, seed: int) -> list[Division]:
-    """The folds as the service makes them."""
+    """The same folds as in the service."""
     table = Table.open(path, ingest(DATASETS[name].model_validate({}).source(), path).schema)
     roles = assign(DatasetChoice(id=name), table.schema, MLP())
     return [divide(Folds(n=FOLDS, val=0.0, seed=seed), table, roles, fold) for fold in range(FOLDS)]

@@ -1,4 +1,4 @@
-"""Sentences of film reviews: Kim's convolutional network with random embeddings, tested on each tenth once."""
+"""Sentences of film reviews: Kim's convolutional network with random embeddings, in 10-fold cross-validation."""
 
 from benchmarks.published.study import Lab, Row, Study
 

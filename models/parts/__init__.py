@@ -1,1 +1,1 @@
-"""The parts that a spec can name. Each shelf is a folder, each part a file; the base classes are beside the folders."""
+"""The parts that a spec can name. A shelf is a folder and a part is a file. The base classes are beside the folders."""

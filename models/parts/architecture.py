@@ -22,18 +22,18 @@ from models.registry import Buildable, Registry
 
 
 def example(inputs: Inputs, rows: int, device: torch.device | str = "cpu") -> torch.Tensor:
-    """A batch of the right shape and type; its values mean nothing."""
+    """A batch with the right shape and type and arbitrary values."""
     return torch.ones(rows, *inputs.shape, dtype=getattr(torch, inputs.dtype), device=device)
 
 
 def examples(inputs: NamedInputs, rows: int, device: torch.device | str = "cpu") -> NetworkInput:
-    """The same for all inputs of a network."""
+    """Like `example`, for all inputs of a network."""
     made = {name: example(each, rows, device) for name, each in inputs.items()}
     return made if len(made) > 1 else made[ONLY]
 
 
 MANY_EPOCHS = 200
-"""The most epochs that `least_steps` can lead to: with very few rows, checkpoints would take most of the time."""
+"""The largest number of epochs because of `least_steps`. With more epochs of few rows, checkpoints take most time."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +48,8 @@ class Recipe:
     weight_decay: float = 0.0
     clip_norm: float | None = None
     most_inputs: int | None = None
-    """`lr` is for at most so many numbers in a row. With more numbers the rate is proportionally lower: every input
-    moves its weight in each step, so the outputs would change too much."""
+    """`lr` is for rows of at most this many numbers. For more numbers the rate is proportionally lower: every input
+    changes its weight in each step, so the outputs would change too much."""
     least_steps: int = 0
     """The least number of steps. With few rows, more epochs than `epochs` are used to reach it."""
 
@@ -74,7 +74,7 @@ class Architecture(Buildable, ABC):
     accepts: ClassVar[frozenset[InputKind]]
     """Kinds of tensors that it reads; with several inputs, the kinds of all of them."""
     levels: ClassVar[frozenset[AnswerLevel]] = frozenset({"row"})
-    """What it can give an answer for. A target requires one of these levels."""
+    """The levels for which it can give answers. A target requires one of these levels."""
     recipe: ClassVar[Recipe]
     """Defaults of gradient descent; other training methods have their own."""
     training_method: ClassVar[str] = "gradient_descent"
@@ -135,7 +135,7 @@ class Counted(nn.Module, ABC):
 
     @abstractmethod
     def most(self, tokens: int) -> int:
-        """The most numbers that it stores for a text of `tokens` tokens. Each number has at most eight bytes."""
+        """The largest number of values that it stores for a text of `tokens` tokens. A value has at most 8 bytes."""
 
 
 def _make_room(module: nn.Module, saved: dict[str, torch.Tensor], prefix: str, *_rest: object) -> None:

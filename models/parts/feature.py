@@ -39,15 +39,15 @@ class Observation:
     numeric: bool = False
     """Every string is a numeral, and there is at least one."""
     distinct: int | None = None
-    """Number of distinct strings; None if there are too many, or if one is too long for the name of a class."""
+    """The number of distinct strings. None if there are too many, or if one is too long for the name of a class."""
     present: int = 0
     """Rows with a value."""
     words: int = 0
-    """White-space separated words of all rows."""
+    """The number of words of all rows, separated by white space."""
     declared: bool = False
     """The file says that the column holds classes."""
     named: bool = False
-    """The column is called like a target."""
+    """The name of the column is typical for a target."""
     fitting: frozenset[str] = frozenset()
     """Kinds of the features whose `fits` accepted every string of the column."""
 
@@ -97,7 +97,7 @@ class SequenceEncoder(Encoder, ABC):
     """An encoder of rows of words, x_NT. A target with an answer for each word needs one."""
 
     max_length: ClassVar[int]
-    """The most words of a row that can be encoded."""
+    """The largest number of words of a row that can be encoded."""
 
     @abstractmethod
     def lengths(self, table: Table) -> list[int]:
@@ -218,9 +218,9 @@ def arrays(table: Table, name: str) -> npt.NDArray[np.generic]:
 
 
 def joined(kinds: Iterable[str]) -> bool:
-    """Whether columns of these kinds are joined into one vector, where each is known by its name.
+    """Whether columns of these kinds are joined into one vector. Then each column is identified by its name.
 
-    Otherwise an input reads a single column, and in other data that column may have any name.
+    Otherwise an input reads a single column, which may have another name in another dataset.
     """
     return all(FEATURES[kind].side_by_side for kind in kinds)
 

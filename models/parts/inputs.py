@@ -34,7 +34,7 @@ class Inputs:
 
     @property
     def dtype(self) -> Literal["int64", "float32"]:
-        """The type of its numbers in PyTorch: word numbers are whole."""
+        """The PyTorch type of its numbers: int64 for word numbers, else float32."""
         return "int64" if self.kind == "text" else "float32"
 
     @property
@@ -44,7 +44,7 @@ class Inputs:
 
     @property
     def variable_length(self) -> bool:
-        """Whether T may differ from batch to batch: rows are words, and the last ones may be padding."""
+        """Whether T may differ between batches. Rows are words, and the last words may be padding."""
         return self.kind == "text"
 
     @property

@@ -68,7 +68,7 @@ class FittedTarget(Learned, ABC):
 
         @property
         def outputs(self) -> int:
-            """K. A property or a field of each kind."""
+            """K. Each subclass defines it as a property or as a field."""
 
     @property
     def part(self) -> "type[Target]":
@@ -99,7 +99,7 @@ class FittedTarget(Learned, ABC):
 
     @abstractmethod
     def reuse(self, column: Column, words: str) -> Self | None:
-        """This target for another job with the target `column` and the input `words`; None if its answers differ."""
+        """This target for another job with the target `column` and the input `words`. None if the answers differ."""
 
     def criterion(self, loss: Criterion) -> Criterion:
         """The loss over rows; for answers per word or token, over all words or tokens except padding."""
@@ -227,7 +227,7 @@ class Target(Buildable, ABC):
     @classmethod
     @abstractmethod
     def fit(cls, table: Table, column: Column, train: Rows, inputs: Inputs, words: str) -> FittedTarget:
-        """Learn how to encode the column. Classes and tags are those of all rows; a scale is from the training rows.
+        """Learn how to encode the column. Classes and tags are from all rows, a scale is from the training rows.
 
         `inputs` describes the network's input, and `words` is its first column.
         """

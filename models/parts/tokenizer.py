@@ -11,7 +11,7 @@ class Tokenizer(Buildable, ABC):
     """Splits texts into tokens. The checkpoint stores its kind and fields."""
 
     min_count: ClassVar[int] = 1
-    """A language model treats a token that is rarer than this in the training part as unknown."""
+    """A language model treats tokens that occur less often in the training part as unknown."""
 
     @abstractmethod
     def tokens(self, text: str) -> list[str]:

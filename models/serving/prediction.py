@@ -35,31 +35,31 @@ class Predictor:
     preparation: Preparation
     columns: list[Column]
     any_length: bool = False
-    """Whether it reads rows that are longer than all training rows."""
+    """Whether the network can read rows that are longer than all training rows."""
 
     @classmethod
     def load(cls, resolved: ResolvedSpec, schema: Schema, folder: Path) -> "Predictor":
-        """From a checkpoint's weights and preparation in `folder`."""
+        """Load the weights and the preparation of a checkpoint from `folder`."""
         return cls.rebuild(resolved.spec, resolved.roles_in(schema).inputs, folder)
 
     @classmethod
     def rebuild(cls, spec: JobSpec, columns: list[Column], folder: Path) -> "Predictor":
-        """The same, where the input columns are known."""
+        """Like `load`, for known input columns."""
         preparation = Preparation.model_validate_json((folder / PREPARATION).read_text())
         module = spec.architecture.build_for(preparation.named_inputs(), preparation.target.outputs)
         module.load_state_dict(load_file(folder / WEIGHTS))
         return cls(module.eval(), preparation, columns, spec.architecture.any_length)
 
     def encode(self, rows: list[Any]) -> NetworkInput:
-        """x_N… of raw rows. Raises SpecError with a pointer to what cannot be read."""
-        # What overflows becomes infinite, and `answer` refuses it.
+        """x_N… of raw rows. Raises SpecError with a pointer to the cell that cannot be read."""
+        # A number that overflows becomes infinite, and `answer` refuses it later.
         with np.errstate(over="ignore"):
             return self.preparation.encoder.encode(_table(rows, self.columns))
 
     def decode(self, rows: list[Any], y: torch.Tensor) -> list[dict[str, Any]]:
-        """Answers in the user's terms from outputs y_N… of raw rows."""
+        """Predictions (labels, values or tags) from outputs y_N…. `rows` are the raw rows."""
         target = self.preparation.target
-        # From the rows, because the encoder turns a row without words into one unknown word.
+        # Count words in the raw rows, because the encoder turns a row without words into one unknown word.
         return target.decode(y, self._lengths(rows) if target.part.per_word() else [])
 
     @torch.no_grad()
@@ -76,7 +76,7 @@ class Predictor:
         return self.decode(rows, y_NK)
 
     def _read(self, rows: list[Any]) -> torch.Tensor:
-        """x_NT, as long as the longest row, so that every word gets an answer. Raises SpecError for a row too long."""
+        """x_NT; T is the length of the longest row, so that no word is cut. Raises SpecError if a row is too long."""
         sequence, table = self._sequence, _table(rows, self.columns)
         most = sequence.max_length if self.any_length else sequence.inputs().shape[0]
         lengths = sequence.lengths(table)
@@ -92,11 +92,11 @@ class Predictor:
         return encoder.sequence
 
     def _lengths(self, rows: list[Any]) -> list[int]:
-        """The number of words of each row."""
+        """The number of words of each raw row."""
         return self._sequence.lengths(_table(rows, self.columns))
 
     def _check_size(self, x: NetworkInput, rows: list[Any]) -> None:
-        """Refuse the first value that float32 cannot hold once it is scaled."""
+        """Raises SpecError for the first value that is not finite as a scaled float32."""
         encoder = self.preparation.encoder
         assert not isinstance(encoder, TokenEncoder)
         bad = [
@@ -110,7 +110,7 @@ class Predictor:
             raise SpecError(_cell(rows, row, name), what, code="wrong_value")
 
     def _continue(self, rows: list[Any], how: Generation) -> list[dict[str, Any]]:
-        """The continuation of each prompt. Every row has its own generator, so rows do not affect each other."""
+        """Continue each prompt. Every row has its own random generator, so rows do not affect each other."""
         if len(rows) * how.max_new_tokens > MAX_TOKENS:
             raise SpecError(
                 "/max_new_tokens",
@@ -125,7 +125,7 @@ class Predictor:
 
 
 def _table(rows: list[Any], columns: list[Column]) -> Table:
-    """Rows as a table of the input columns. A row is {column: value}, or the value itself where there is one column."""
+    """Rows as a table of the input columns. A row is {column: value}, or a bare value if there is only one column."""
     cells: dict[str, list[Any]] = {column.name: [] for column in columns}
     arrays: dict[str, pa.Array] = {}
     for at, row in enumerate(rows):
@@ -149,6 +149,6 @@ def _table(rows: list[Any], columns: list[Column]) -> Table:
 
 
 def _cell(rows: list[Any], at: int, name: str) -> str:
-    """The pointer to a cell; a row that is one bare value is its only cell."""
+    """The JSON Pointer to a cell. For a row that is a bare value, it points to the row."""
     escaped = name.replace("~", "~0").replace("/", "~1")
     return f"/rows/{at}/{escaped}" if isinstance(rows[at], dict) else f"/rows/{at}"

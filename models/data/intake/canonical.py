@@ -1,4 +1,4 @@
-"""Write a stream of raw rows as one Parquet file, and describe it in a schema. Everything else works with these."""
+"""Write a stream of raw rows as one Parquet file, and describe it in a schema. All other code uses these two."""
 
 import contextlib
 import json
@@ -159,7 +159,7 @@ def _write(source: Source, evidence: dict[str, Evidence], spool: Path, partial: 
                 batch = pa.record_batch(read, names=raw.schema.names)
                 duplicates.see(batch)
                 gaps.see(batch)
-                # The file keeps cells as they were written: the feature reads them again before training.
+                # The file keeps the raw cells, because the feature reads them again before training.
                 writer.write_batch(pa.record_batch(raw.columns, schema=schema), row_group_size=raw.num_rows)
                 rows += raw.num_rows
     described = [summary.column() for summary in summaries]

@@ -13,7 +13,7 @@ _SHIFT = np.uint64(31)
 
 
 class Duplicates:
-    """Keeps an 8-byte digest of each of the first rows: at most two million, fewer for tables with many columns."""
+    """Keeps 8-byte digests of the first rows: at most two million, and fewer for tables with many columns."""
 
     def __init__(self, columns: int) -> None:
         self._most = min(_MOST_ROWS, _MOST_CELLS // max(1, columns))

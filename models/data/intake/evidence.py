@@ -14,7 +14,7 @@ LONGEST_CLASS = 200
 _EXACT = 2.0**53
 SHOWN = 10
 _MOST_STRAYS = 10_000
-"""After so many values that are not numbers, the search for numbers stops, to save time on long texts."""
+"""The search for numbers stops after this many values that are not numbers. This saves time on long texts."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,9 @@ class Evidence:
             self._distinct = None
 
     def observation(self, *, declared: bool, named: bool) -> Observation:
-        """The facts collected. `declared`: the file says that the column holds classes. `named`: it is called like a
+        """The collected facts.
+
+        `declared`: the file says that the column holds classes. `named`: the name of the column is typical for a
         target.
         """
         return Observation(

@@ -18,7 +18,7 @@ from models.parts.feature import Feature
 _MOST_WORDS = 1_000_000
 _INTEGER_CLASSES = 100
 MOST_TAGS = 1000
-"""A column of lists of words names its words, which may be tags, if it has at most so many distinct ones."""
+"""The largest number of distinct words that the description of a column of word lists contains, as possible tags."""
 _NUMERAL = re.compile(r"[+-]?\d{1,300}(\.\d*)?")
 
 

@@ -11,7 +11,7 @@ from models.data.table import Source
 
 _MOST = 20
 _LONGEST = 40
-"""Most characters of a value in a warning."""
+"""The largest number of characters of a value in a warning."""
 
 
 def warnings_of(
@@ -70,7 +70,7 @@ def _short(value: str) -> str:
 
 
 def _in_file(kept: int, offsets: list[int]) -> int:
-    """The row of the file behind row `kept` of the dataset. `offsets` counts the kept rows before each skipped one."""
+    """The row number in the file of row `kept` of the dataset. `offsets`: the rows kept before each skipped row."""
     return kept + bisect_left(offsets, kept)
 
 

@@ -1,4 +1,4 @@
-"""A checkpoint for use elsewhere: as ONNX, as a torch.export program, or as a bundle with everything around it.
+"""Export a checkpoint: as ONNX, as a torch.export program, or as a bundle with all its metadata.
 
 `run` exports in a child process with resource limits. Its input is an `Order` and three files beside it.
 """

@@ -1,4 +1,4 @@
-"""What goes into a bundle: `athanor.bundle` names the files and reads them back."""
+"""Write the files of a bundle. `athanor.bundle` defines their names and reads bundles."""
 
 import json
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class Model:
-    """The network as ONNX, or why it is not there."""
+    """The network as ONNX, or the reason why there is none."""
 
     written: bytes | None = None
     max_difference: float | None = None
@@ -28,7 +28,7 @@ class Model:
 
 
 def origin(order: Order) -> dict[str, Any]:
-    """Where a network comes from: enough to find it again, and to know the data."""
+    """The origin of a network: its job, checkpoint, dataset and digests."""
     dataset = order.dataset.model_dump(mode="json", include={"id", "name", "format", "rows", "sha256"})
     return {
         "athanor": __version__,
@@ -52,20 +52,20 @@ def write(
     model: Model,
     environment: dict[str, Any],
 ) -> None:
-    """Write a bundle of the weights and the preparation in `folder`, and of what is said about them."""
+    """Write a bundle. The weights and the preparation are in `folder`; the other members are written there first."""
     about = {
         "bundle": FORMAT,
         **origin(order),
         "columns": [column.model_dump(mode="json", include={"name", "kind", "shape"}) for column in predictor.columns],
         "onnx": {"missing": model.missing} if model.missing else {"max_difference": model.max_difference},
     }
-    said: dict[str, Any] = {
+    documents: dict[str, Any] = {
         bundle.ABOUT: about,
         bundle.SPEC: order.job.spec,
         bundle.ENVIRONMENT: environment,
         bundle.GOLDENS: {"rows": golden.rows, "predictions": golden.predictions},
     }
-    for name, value in said.items():
+    for name, value in documents.items():
         (folder / name).write_text(json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n", "utf-8")
     (folder / bundle.CARD).write_text(card.write(order, predictor, model.missing, environment), "utf-8")
     read = {name: x.contiguous() for name, x in named(golden.x).items()}

@@ -1,6 +1,7 @@
-"""The model card of a bundle: what the network is, what it learned from, how well, and how to run it.
+"""The model card of a bundle: the network, its data, its results, and how to run it.
 
-Sections as in Mitchell et al. 2019, "Model Cards for Model Reporting"; only the author can write the rest.
+The sections are those of Mitchell et al. 2019, "Model Cards for Model Reporting". Sections that only the author of the
+model can write are left out.
 """
 
 from typing import Any
@@ -67,7 +68,7 @@ def write(order: Order, predictor: Predictor, no_onnx: str | None, environment: 
 
 
 def _names(predictor: Predictor) -> list[str]:
-    """What the inputs are called outside."""
+    """The names of the inputs in the exported model."""
     inputs = predictor.preparation.named_inputs()
     return list(inputs) if len(inputs) > 1 else [INPUT]
 
@@ -85,7 +86,7 @@ def _listed(names: list[str]) -> str:
 
 
 def _results(job: Job) -> list[str]:
-    """Each series that can be better or worse, beside what takes no learning."""
+    """A Markdown table of the series for which higher or lower is better, with the baseline."""
     trivial = job.baseline.values if job.baseline else {}
     lines = [
         f"| series | last | best | at step | {job.baseline.kind if job.baseline else 'baseline'} |",

@@ -22,9 +22,9 @@ PACKAGES = ("athanor", "onnx", "onnxruntime", "onnxscript", "safetensors")
 
 
 def export(order: Order, folder: Path, destination: Path) -> float | None:
-    """Write the export of the files in `folder`. Returns the largest difference of its outputs from the network's.
+    """Export the checkpoint in `folder`. Returns the largest absolute difference from the network's own outputs.
 
-    Returns None for a bundle of a network that only its own code can run. Raises SpecError.
+    Returns None for a bundle without an ONNX model. Raises SpecError.
     """
     torch.set_num_threads(1)
     architecture = order.resolved.spec.architecture
@@ -54,7 +54,7 @@ def _traced(predictor: Predictor, golden: Goldens) -> Traced:
 
 
 def _metadata(order: Order, preparation: str) -> dict[str, str]:
-    """What travels inside the model: how rows become inputs and outputs become answers, and where it comes from."""
+    """The metadata inside the exported model: its preprocessing, its spec and its origin."""
     return {
         "preparation": preparation,
         "spec": json.dumps(order.job.spec, sort_keys=True),

@@ -18,13 +18,13 @@ from models.serving.prediction import Predictor
 
 MOST_ROWS = 8
 MOST_NUMBERS = 1_000_000
-"""Of one kind: pixels of the rows, or outputs."""
+"""The largest number of input values of all rows, and of outputs."""
 LONGEST_TEXT, MOST_WORDS = 2_000, 512
 
 
 @dataclass(frozen=True)
 class Goldens:
-    """Raw rows as `predict` takes them, x_N… and y_N… of the network, and its answers; a language has none."""
+    """Raw rows for `predict`, x_N… and y_N… of the network, and its predictions. A language model has none."""
 
     rows: list[dict[str, Any]]
     x: NetworkInput
@@ -33,7 +33,7 @@ class Goldens:
 
 
 def choose(path: Path, columns: list[Column]) -> list[dict[str, Any]]:
-    """Raw rows spread over a dataset's Parquet file, which has at least one row."""
+    """Read raw rows, evenly spaced, from a dataset's Parquet file. The file has at least one row."""
     width = sum(math.prod(column.shape or (1,)) for column in columns)
     names = [column.name for column in columns]
     rows: list[dict[str, Any]] = []
@@ -52,7 +52,7 @@ def choose(path: Path, columns: list[Column]) -> list[dict[str, Any]]:
 
 
 def make(predictor: Predictor, rows: list[dict[str, Any]]) -> Goldens:
-    """Run the network over raw rows; if there are many outputs per word, over fewer rows and words."""
+    """Run the network on raw rows. For a language model with a large vocabulary, rows and words are cut."""
     x = predictor.encode(rows)
     target = predictor.preparation.target
     language = target.part.self_supervised
@@ -67,7 +67,7 @@ def make(predictor: Predictor, rows: list[dict[str, Any]]) -> Goldens:
 
 
 def _raw(value: Any, column: Column) -> Any:
-    """A cell as a predict request would send it. A long text is cut."""
+    """A cell as in a predict request. A long text is cut."""
     shown = of(column).show(value, column)
     if isinstance(shown, str):
         return shown[:LONGEST_TEXT]

@@ -1,4 +1,4 @@
-"""ONNX export with all that is needed to use it in the metadata; onnxruntime checks it against the network."""
+"""ONNX export. The metadata contain all that is needed for use, and onnxruntime compares it with the network."""
 
 import logging
 import warnings
@@ -14,11 +14,11 @@ from models.serving.exports.program import Traced, check, difference, named
 
 OPSET = 20
 LARGEST = 2**31 - 2**24
-"""Bytes of weights that a protobuf, which has 2 GiB at most, can hold beside a graph."""
+"""The largest size of the weights in bytes: a protobuf has at most 2 GiB and also contains the graph."""
 
 
 def render(traced: Traced, metadata: dict[str, str], bound: float) -> tuple[bytes, float]:
-    """An ONNX model from `inputs` to `outputs`, and the largest difference that was seen. Raises SpecError."""
+    """An ONNX model, and the largest absolute difference from the network's own outputs. Raises SpecError."""
     weights = sum(value.numel() * value.element_size() for value in traced.module.state_dict().values())
     if weights > LARGEST:
         raise SpecError(
@@ -29,13 +29,13 @@ def render(traced: Traced, metadata: dict[str, str], bound: float) -> tuple[byte
         )
     program = _translate(traced)
     gap = check(_difference(_bytes(program), traced), bound, "ONNX model")
-    # In the order of their names: equal models have equal bytes.
+    # Sorted by name, so that equal models have equal bytes.
     program.model.metadata_props.update(sorted({**metadata, "max_difference": f"{gap:.9g}"}.items()))
     return _bytes(program), gap
 
 
 def _translate(traced: Traced) -> torch.onnx.ONNXProgram:
-    # It warns that torchvision is not installed, which nothing here needs.
+    # The exporter warns that torchvision is missing, but this code does not need it.
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -49,7 +49,7 @@ def _translate(traced: Traced) -> torch.onnx.ONNXProgram:
                 output_names=[OUTPUT],
                 dynamic_shapes=traced.dynamic_shapes,
             )
-        except Exception as error:  # a network that ONNX has no words for
+        except Exception as error:  # the exporter raises errors of many types
             why = str(error).strip().splitlines()[0]
             raise SpecError(
                 "?format", f"it cannot be written as ONNX: {why}", code="cannot_export", suggestion="format=bundle"
@@ -60,7 +60,7 @@ def _translate(traced: Traced) -> torch.onnx.ONNXProgram:
 
 
 def _forget_places(graph: Any) -> None:
-    """Drop what the exporter notes about the code it came from: paths of this machine, and more than half the file."""
+    """Remove metadata about the source code: it contains local paths and is more than half of the file."""
     graph.metadata_props.clear()
     for value in (*graph.inputs, *graph.initializers.values()):
         value.metadata_props.clear()

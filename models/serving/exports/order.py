@@ -8,7 +8,7 @@ from athanor.contract import Checkpoint, Dataset, ExportFormat, Job
 from models.planning.resolve import ResolvedSpec
 
 ROWS = "rows.parquet"
-"""The dataset, beside the weights and the preparation."""
+"""The file with the rows of the dataset. It is in the same folder as the weights."""
 
 
 class Order(BaseModel):
@@ -18,6 +18,6 @@ class Order(BaseModel):
     checkpoint: Checkpoint
     dataset: Dataset
     fingerprint: dict[str, Any] | None
-    """Of the machine that trained it."""
+    """Describes the machine that trained the network."""
     bound: float
-    """The largest accepted difference from the network's own outputs."""
+    """The largest accepted absolute difference from the network's own outputs."""

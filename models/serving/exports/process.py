@@ -24,18 +24,18 @@ class Exported:
     path: Path
     sha256: str
     max_difference: float | None
-    """Of the exported network's outputs from the network's own; None where a bundle holds the network as weights."""
+    """Of the exported model's outputs from the network's own. None for a bundle without an ONNX model."""
 
 
 def run(order: Order, folder: Path, memory: int, seconds: int) -> Exported:
     """Export weights.safetensors, preparation.json and rows.parquet in `folder`. The export is written there too.
 
-    Raises SpecError with the pointer ?format where it cannot be done, or not in so many bytes of memory or seconds;
-    OSError where there was no room on the disk.
+    Raises SpecError with the pointer ?format if the network cannot be exported, or not within `memory` bytes and
+    `seconds`. Raises OSError if the disk is full.
     """
     (folder / ORDER).write_text(order.model_dump_json(by_alias=True))
     bounds = Bounds(memory, seconds, 8 * (folder / WEIGHTS).stat().st_size + (1 << 30))
-    # torch needs a home folder; a graph is traced on the processor.
+    # torch needs a home folder. The network is traced on the processor, so GPUs are hidden.
     more = {"HOME": str(folder), "CUDA_VISIBLE_DEVICES": ""}
     try:
         done = run_bounded(
@@ -46,11 +46,11 @@ def run(order: Order, folder: Path, memory: int, seconds: int) -> Exported:
     try:
         answer = json.loads((folder / ANSWER).read_text())
     except (FileNotFoundError, ValueError):
-        said = done.errors.decode(errors="replace").strip().splitlines()
+        lines = done.errors.decode(errors="replace").strip().splitlines()
         raise SpecError(
             "?format",
             f"the process that exported it ended with {done.code}, perhaps for want of memory ({memory:,} bytes "
-            f"are allowed)" + (f": {said[-1][:300]}" if said else ""),
+            f"are allowed)" + (f": {lines[-1][:300]}" if lines else ""),
             code="over_limit",
         ) from None
     if "refused" in answer:
@@ -61,7 +61,7 @@ def run(order: Order, folder: Path, memory: int, seconds: int) -> Exported:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run in the child: write the export, and a file with the difference of its outputs or the reason of a failure."""
+    """Run in the child: write the export, and a JSON file with the difference of its outputs or the error."""
     given = sys.argv[1:] if arguments is None else arguments
     folder = Path(given[0])
     try:
@@ -74,7 +74,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _answer(folder: Path) -> dict[str, Any]:
-    # Only now: what it brings counts against the bounds. It stays, so nobody searches it for garbage meanwhile.
+    # Import here, in the child, so that the memory counts against its limit. Imported modules are never garbage.
     gc.disable()
     from models.serving.exports.export import export
 

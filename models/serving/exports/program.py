@@ -19,7 +19,7 @@ PLACES = {"stack_trace", "nn_module_stack", "source_fn_stack", "torch_fn", "from
 """Metadata of torch about the source code of each operation. It is removed, because it names local folders."""
 
 Shapes = list[dict[int, Dim]]
-"""For each input, in their order: its dynamic dimensions."""
+"""For each input, in order: the dynamic dimensions by their position."""
 
 
 @dataclass(frozen=True)
@@ -33,16 +33,16 @@ class Traced:
 
     @property
     def dynamic_shapes(self) -> dict[str, dict[int, Dim]] | tuple[dict[int, Dim], ...]:
-        """`shapes` as torch takes them: by name for several inputs, by position for one."""
+        """`shapes` in the form that torch needs: by name for several inputs, by position for one."""
         return _as_arguments(self.x, self.shapes)
 
     def trials(self) -> Iterator[NetworkInput]:
-        """Batches of several sizes and lengths, made of the real rows."""
+        """Yield batches of different sizes and lengths, made from the real rows."""
         there = list(zip(tensors(self.x), self.shapes, strict=True))
-        # Sentences may be shorter than the longest.
+        # The dynamic dimension allows shorter texts than the longest, so test some.
         longest = max((x.shape[1] for x, shape in there if 1 in shape), default=1)
         for count in (1, 2, 5):
-            # Repeated, where there are fewer.
+            # Repeat rows if there are fewer than `count`.
             numbers_n = torch.arange(count) % rows(self.x)
             for length in sorted({1, -(-longest // 2), longest}):
                 cut = [x[numbers_n, :length] if 1 in shape else x[numbers_n] for x, shape in there]
@@ -50,14 +50,14 @@ class Traced:
 
 
 def named(x: NetworkInput) -> dict[str, torch.Tensor]:
-    """Inputs by the names that they have outside: those of the architecture, or INPUT where there is one."""
+    """Inputs by their names in the exported model: those of the architecture, or INPUT for a single input."""
     return x if isinstance(x, dict) else {INPUT: x}
 
 
 def trace(module: nn.Module, inputs: NamedInputs, x: NetworkInput) -> Traced:
-    """Follow a network in evaluation over real rows x_N…. Raises SpecError where torch.export cannot."""
+    """Trace a network in evaluation mode with real rows x_N…. Raises SpecError if torch.export fails."""
     module = module.eval().requires_grad_(False)
-    # Two at least of everything that is left open: torch.export takes a one for a constant.
+    # torch.export treats a dimension of size 1 as a constant, so the example has three rows.
     example = map_tensors(lambda x_N: x_N[torch.arange(3) % rows(x)], x)
     batch = Dim("batch", min=1)
     there = list(zip(named(x).items(), inputs.values(), strict=True))
@@ -72,7 +72,7 @@ def trace(module: nn.Module, inputs: NamedInputs, x: NetworkInput) -> Traced:
     for shapes in [any_length, one_length] if texts else [one_length]:
         try:
             program = torch.export.export(module, arguments, keywords, dynamic_shapes=_as_arguments(x, shapes))
-        except Exception as error:  # of a dozen kinds, with no common ancestor
+        except Exception as error:  # torch.export raises errors of many types
             why = why or str(error).strip().splitlines()[0]
             continue
         _forget_places(program)
@@ -87,7 +87,7 @@ def _as_arguments(x: NetworkInput, shapes: Shapes) -> dict[str, dict[int, Dim]] 
 
 
 def _length(name: str, texts: list[str]) -> str:
-    """What the number of words of an input is called."""
+    """The name of the dynamic dimension for the words of an input."""
     return "length" if len(texts) == 1 else f"length_of_{name}"
 
 
@@ -101,7 +101,7 @@ def _forget_places(program: ExportedProgram) -> None:
 
 
 def difference(found: torch.Tensor, right: torch.Tensor) -> float:
-    """The largest absolute difference; infinite where shapes differ or a number is none."""
+    """The largest absolute difference. It is infinite if the shapes differ or a value is NaN."""
     if found.shape != right.shape:
         return float("inf")
     gap = float((found.double() - right.double()).abs().max()) if right.numel() else 0.0
@@ -109,7 +109,7 @@ def difference(found: torch.Tensor, right: torch.Tensor) -> float:
 
 
 def check(gap: float, bound: float, name: str) -> float:
-    """`gap` itself. Raises SpecError where it is above `bound`."""
+    """Return `gap`. Raises SpecError if it is larger than `bound`, or NaN."""
     if not gap <= bound:
         raise SpecError(
             "?format",

@@ -1,4 +1,4 @@
-"""torch.export's own file: a graph that torch.export.load reads back without any of our code."""
+"""Export as pt2, the file format of torch.export. torch.export.load reads it without the code of Athanor."""
 
 import io
 
@@ -9,10 +9,10 @@ from models.serving.exports.program import Traced, check, difference
 
 
 def render(traced: Traced, extra: dict[str, str], bound: float) -> tuple[bytes, float]:
-    """The bytes of a .pt2 with `extra` files in it, and the largest difference that was seen. Raises SpecError.
+    """The bytes of a .pt2 file with `extra` files, and the largest absolute difference. Raises SpecError.
 
-    The format has room for pickled example inputs and pickled tensors of odd kinds; none are in it: weights are raw
-    bytes, the graph is JSON.
+    The format allows pickled example inputs and pickled tensors of special types, but this file has none: its weights
+    are raw bytes, and its graph is JSON.
     """
     file = io.BytesIO()
     torch.export.save(traced.program, file, extra_files=extra)

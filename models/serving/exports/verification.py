@@ -1,6 +1,7 @@
 """``python -m models.serving.exports.verification FOLDER``: rebuild a bundle's network and check its outputs.
 
-FOLDER holds the members of a bundle whose digests are right. One line of JSON says how far the outputs are off.
+FOLDER contains the members of a bundle, whose digests were checked before. It prints one line of JSON: the largest
+difference of the outputs, or an error.
 """
 
 import json
@@ -25,7 +26,7 @@ MEMORY, SECONDS = 16 * 2**30, 600
 
 
 def verify(folder: Path) -> float:
-    """The largest difference of what the rebuilt network answers from what the bundle says. Raises ValueError."""
+    """The largest absolute difference of the rebuilt network's outputs from the golden ones. Raises ValueError."""
     spec = JobSpec.model_validate_json((folder / SPEC).read_text())
     about = json.loads((folder / ABOUT).read_text())
     columns = [Column.model_validate(column) for column in about["columns"]]
@@ -43,7 +44,10 @@ def verify(folder: Path) -> float:
 
 
 def _check_sizes(spec: JobSpec, folder: Path) -> None:
-    """That the network has the shapes of the weights, before it takes any memory: a spec may ask for anything."""
+    """Raises ValueError if the network and the weights differ in shape. It uses no memory for the network.
+
+    The spec is untrusted and may describe a network of any size.
+    """
     preparation = Preparation.model_validate_json((folder / PREPARATION).read_text())
     with torch.device("meta"):
         network = spec.architecture.build_for(preparation.named_inputs(), preparation.target.outputs)
