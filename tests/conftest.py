@@ -20,18 +20,25 @@ from tests import servers
 
 SLOW_FILES = (
     "worker/test_recovery.py",
-    "test_walk.py",
     "api/test_exports.py",
-    "api/test_forks.py",
-    "test_upgrade.py",
+    "test_walk.py",
     "api/test_up.py",
-    "worker/test_resume.py",
+    "test_dropped_inputs.py",
     "test_readme.py",
+    "test_upgrade.py",
     "api/test_dataset_store.py",
-    "api/test_checkpoints.py",
-    "chaos/test_mutants.py",
     "worker/supervision/test_supervisor.py",
+    "models/records/test_job_life.py",
+    "api/test_forks.py",
     "test_contributing.py",
+    "api/test_no_computing.py",
+    "test_migrations.py",
+    "worker/test_hangup.py",
+    "chaos/test_mutants.py",
+    "athanor/demo/test_run.py",
+    "benchmarks/test_gpu_check.py",
+    "worker/supervision/test_milestones.py",
+    "test_servers.py",
 )
 """They begin first, the slowest in front: a file is one unit of `--dist loadfile`, and one that begins late leaves the
 other processors idle at the end. Most have few tests, and xdist's own order begins with the files that have most.

@@ -21,7 +21,7 @@ MEANINGS = {
     ExitCode.USAGE: "a command or an option that does not exist or is wrong",
     ExitCode.JOB_FAILED: "the job that was waited for failed",
     ExitCode.JOB_CANCELLED: "the job that was waited for was cancelled",
-    ExitCode.REFUSED: "the service refused the request (4xx), or there is no such job, dataset or part",
+    ExitCode.REFUSED: "a refused request (4xx), or a job, dataset or part that does not exist",
     ExitCode.UNREACHABLE: "the service does not answer or is unavailable (5xx)",
     ExitCode.TIMED_OUT: "wait --timeout: the job did not end in time",
     ExitCode.INTERRUPTED: "interrupted with ^C; the job continues",

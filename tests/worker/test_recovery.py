@@ -26,7 +26,7 @@ SPEC: dict[str, Any] = {
     "architecture": {"kind": "cnn", "channels": [8, 16], "hidden": [32], "dropout": 0.3},
     "dataset": {"id": "digits"},
     "hyperparameters": {
-        "epochs": 12,
+        "epochs": 9,
         "batch_size": 16,
         "seed": 5,
         "ema": 0.99,

@@ -29,9 +29,7 @@ def warnings_of(
     offsets = [row - 1 - index for index, row in enumerate(source.skipped)]
     found = list(source.warnings)
     if rows == 1:
-        message = (
-            "the dataset has one row; training needs at least two, and more with a validation part; upload more rows"
-        )
+        message = "the dataset has one row; training needs two or more, and a validation part more; upload more rows"
         found.append(Warned(code="one_row", message=message))
     for summary in summaries:
         if summary.missing:
