@@ -59,10 +59,12 @@ def create(
         checkpoint = _take(peek if validate_only else take, service, job_id, wanted.checkpoint, folder)
         start = Start.read(folder / WEIGHTS, folder / PREPARATION)
         planned = _plan(service, spec, start)
+        warnings = _warnings(trained, planned)
         if validate_only:
             response.status_code = 200
-            return submission.warned(service, planned, *_warnings(trained, planned))
+            return submission.warned(service, planned, *warnings)
         new = submission.of(caller, planned, content, idempotency_key)
+        new = replace(new, warnings=[each.message for each in warnings])
         origin = Origin(
             job_id=job_id,
             checkpoint_id=checkpoint.id,

@@ -3,7 +3,7 @@
 A guard names the state that the caller expects and the attempt that holds the lease, so a stale caller changes no row.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -46,6 +46,7 @@ class Submission:
     idempotency_key: str | None = None
     id: str = field(default_factory=lambda: new_id("job"))
     origin: Origin | None = None
+    warnings: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,8 @@ def submit(tx: Session, wanted: Submission) -> tuple[str, bool]:
         tx.execute(insert(Tag).values(job_id=job_id, name=name, value=value))
     reason = f"forked from {origin.job_id} at step {origin.step}" if origin else "submitted"
     record(tx, job_id, 0, None, State.QUEUED, reason, "key", wanted.key_id)
+    for message in wanted.warnings:
+        note(tx, job_id, 0, "warning", {"message": message})
     return job_id, True
 
 
@@ -278,19 +281,11 @@ def reap(tx: Session, until: float | None = None) -> list[str]:
         .order_by(Job.id)  # every sweep uses the same order, so two sweeps cannot deadlock
     ).all()
     lost = {"worker_lost": Job.worker_lost + 1}
+    # The UPDATE checks `over` again: the holder may have renewed the lease or finished meanwhile.
     return [
         row.id
         for row in expired
-        if _lost(
-            tx,
-            row.id,
-            State(row.state),
-            "worker lost",
-            # Checked again in the UPDATE: the holder may have renewed the lease or finished meanwhile.
-            (Job.attempt == row.attempt, over),
-            lost,
-            "sweep",
-        )
+        if _lost(tx, row.id, State(row.state), "worker lost", (Job.attempt == row.attempt, over), lost, "sweep")
     ]
 
 

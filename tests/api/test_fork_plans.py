@@ -98,7 +98,13 @@ def test_a_plan_warns_of_what_would_pass_unnoticed(parent: str, client: httpx.Cl
     assert warnings(path, {}) == []
     assert warnings(path, {"spec": {"hyperparameters": {"epochs": 9}}}) == []
     for split in ({"seed": 4}, {"kind": "holdout", "test": 0.5}):
-        assert warnings(path, {"spec": {"dataset": {"split": split}}}) == ["leak"]
+        changed = {"spec": {"dataset": {"split": split}}}
+        assert warnings(path, changed) == ["leak"]
+        # The job says it too, to those who made no plan.
+        forked = client.post(path, json=changed).json()["id"]
+        events = client.get(f"/v1/jobs/{forked}/events").json()["data"]
+        (told,) = [each["data"]["message"] for each in events if each["kind"] == "warning"]
+        assert told.startswith("the split is not the parent's")
     gd = {"optimizer": {"kind": "gd", "lr": 0.1}}
     spec = kit.spec("linear", "iris", hyperparameters=gd)
     assert warnings("/v1/jobs", spec) == []
