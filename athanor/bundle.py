@@ -70,6 +70,7 @@ def unpack(path: Path, folder: Path) -> None:
                         file.write(piece)
                 if found.hexdigest() != sha256:
                     raise Broken(f"{name} has the sha256 {found.hexdigest()}, but {DIGESTS} says {sha256}")
+    # zipfile: RuntimeError for an encrypted member, NotImplementedError for a compression that it does not know.
     except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, UnicodeDecodeError) as error:
         raise Broken(f"{path.name} is not a bundle, or it is damaged: {error}") from error
 

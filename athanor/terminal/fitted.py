@@ -1,6 +1,6 @@
 """Tables with one line per row and as many columns as fit into the terminal."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from rich.box import SIMPLE_HEAD
@@ -56,15 +56,20 @@ def table(columns: Sequence[Column], width: int) -> Table:
             continue
         sizes[column.name] += more
         free -= more
+    return draw(shown, sizes)
+
+
+def draw(columns: Sequence[Column], sizes: Mapping[str, int]) -> Table:
+    """A table with columns of these sizes, by name. Longer texts are cut and not wrapped: a row has one line."""
     made = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, GAP - 1, 0, 0), header_style="bold")
-    for column in shown:
+    for column in columns:
         made.add_column(
             Text(column.name),
             no_wrap=True,
             overflow="ellipsis" if column.mark else "crop",
             max_width=sizes[column.name],
         )
-    for row in zip(*(column.texts for column in shown), strict=True):
+    for row in zip(*(column.texts for column in columns), strict=True):
         made.add_row(*map(_text, row))
     return made
 

@@ -3,11 +3,11 @@
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
 from athanor.contract import Job, State
+from athanor.terminal import fitted
 from athanor.terminal.display import COLOURS, ago, checkpoint_series, is_stopped_early, kind, number
 from athanor.terminal.fitted import GAP, SHORT_ID
 
@@ -46,7 +46,7 @@ def table(jobs: Sequence[Job], width: int) -> Table:
     sizes["name"] = min(sizes["name"], least + max(0, free))
     # If there is no room, the column `best` is cut; ids, states and steps are not.
     sizes["best"] = max(len("best"), sizes["best"] + min(0, free))
-    return _table(columns, sizes, jobs)
+    return fitted.draw([_column(name, cells, jobs) for name, cells in columns.items()], sizes)
 
 
 def notes(jobs: Sequence[Job]) -> list[Text]:
@@ -87,19 +87,10 @@ def _short(count: int) -> str:
 
 
 def _size(name: str, cells: Cells, jobs: Sequence[Job]) -> int:
-    return max(Text(text).cell_len for text in (name, *map(cells, jobs)))
+    return _column(name, cells, jobs).size
 
 
-def _table(columns: dict[str, Cells], sizes: dict[str, int], jobs: Sequence[Job]) -> Table:
-    made = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, GAP - 1, 0, 0), header_style="bold")
-    for name in columns:
-        # A long name is cut and not wrapped, because a job has one line.
-        made.add_column(Text(name), no_wrap=True, overflow="ellipsis", max_width=sizes[name])
-    for job in jobs:
-        made.add_row(
-            *(
-                Text(cells(job).replace("\n", " "), style=COLOURS[job.state] if name == "state" else "")
-                for name, cells in columns.items()
-            )
-        )
-    return made
+def _column(name: str, cells: Cells, jobs: Sequence[Job]) -> fitted.Column:
+    styles = [COLOURS[job.state] if name == "state" else "" for job in jobs]
+    texts = [Text(cells(job).replace("\n", " "), style) for job, style in zip(jobs, styles, strict=True)]
+    return fitted.Column(name, texts)

@@ -60,7 +60,8 @@ class Predictor:
         """Predictions (labels, values or tags) from outputs y_N…. `rows` are the raw rows."""
         target = self.preparation.target
         # Count words in the raw rows, because the encoder turns a row without words into one unknown word.
-        return target.decode(y, self._lengths(rows) if target.part.per_word() else [])
+        lengths = self._sequence.lengths(_table(rows, self.columns)) if target.part.per_word() else []
+        return target.decode(y, lengths)
 
     @torch.no_grad()
     def answer(self, rows: list[Any], how: Generation | None = None) -> list[dict[str, Any]]:
@@ -70,30 +71,32 @@ class Predictor:
         if how is not None and how.model_fields_set:
             name = min(how.model_fields_set)
             raise SpecError(f"/{name}", f"{name} is for language models; this job is not one", code="wrong_task")
-        x = self._read(rows) if self.preparation.target.part.per_word() else self.encode(rows)
+        target = self.preparation.target
+        x: NetworkInput
+        x, lengths = self._read(rows) if target.part.per_word() else (self.encode(rows), [])
         self._check_size(x, rows)
         y_NK = torch.cat([call(self.module, x_B) for x_B in split(x, BATCH)])
-        return self.decode(rows, y_NK)
+        return target.decode(y_NK, lengths)
 
-    def _read(self, rows: list[Any]) -> torch.Tensor:
-        """x_NT; T is the length of the longest row, so that no word is cut. Raises SpecError if a row is too long."""
+    def _read(self, rows: list[Any]) -> tuple[torch.Tensor, list[int]]:
+        """x_NT and the number of words of each row.
+
+        T is the length of the longest row, so that no word is cut. Raises SpecError if a row is too long.
+        """
         sequence, table = self._sequence, _table(rows, self.columns)
         most = sequence.max_length if self.any_length else sequence.inputs().shape[0]
         lengths = sequence.lengths(table)
         for at, length in enumerate(lengths):
             if length > most:
-                raise SpecError(f"/rows/{at}", f"{length} words; at most {most} are read", code="over_limit")
-        return torch.from_numpy(sequence.encode(table, max(1, *lengths)))
+                what = f"{length} words; at most {most} are read"
+                raise SpecError(_cell(rows, at, sequence.name), what, code="over_limit")
+        return torch.from_numpy(sequence.encode(table, max(1, *lengths))), lengths
 
     @property
     def _sequence(self) -> SequenceEncoder:
         encoder = self.preparation.encoder
         assert isinstance(encoder, TensorEncoder)
         return encoder.sequence
-
-    def _lengths(self, rows: list[Any]) -> list[int]:
-        """The number of words of each raw row."""
-        return self._sequence.lengths(_table(rows, self.columns))
 
     def _check_size(self, x: NetworkInput, rows: list[Any]) -> None:
         """Raises SpecError for the first value that is not finite as a scaled float32."""

@@ -29,6 +29,7 @@ PART = "part"
 """Name of the column that readers add when file or folder names give the part of the split."""
 
 _BROKEN = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, RuntimeError, OSError)
+"""Errors of zipfile: RuntimeError is for an encrypted member, NotImplementedError for an unknown compression."""
 
 
 class Archive:
