@@ -2,7 +2,8 @@
 
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from contextlib import suppress
 
 from models.records import jobs, queue
 from models.records.database import Database, DatabaseUnavailable
@@ -18,14 +19,23 @@ logger = logging.getLogger(__name__)
 class Reaper:
     """Queues lost jobs again. Several workers may do this at once. `reaped` is called if jobs were lost.
 
+    `supervised` returns the (job id, attempt) of this worker's own attempts. Their leases are renewed, not reaped: if
+    many processes wait for the lock of SQLite, a reaper may get it although no heartbeat of its own worker does.
+
     It does nothing while leases may have expired because nobody could renew them: after this process or the database
     was suspended, or the database's clock was set forward, it waits for the time of one lease.
     """
 
     name = "reaper"
 
-    def __init__(self, database: Database, timing: Timing, reaped: Callable[[], None]) -> None:
-        self.database, self.timing, self.reaped = database, timing, reaped
+    def __init__(
+        self,
+        database: Database,
+        timing: Timing,
+        reaped: Callable[[], None],
+        supervised: Callable[[], Collection[tuple[str, int]]] = tuple,
+    ) -> None:
+        self.database, self.timing, self.reaped, self.supervised = database, timing, reaped, supervised
         self.interval = timing.sweep
         self._looked_at = uptime()
         self._paused_until = 0.0
@@ -45,6 +55,7 @@ class Reaper:
     def _reap(self) -> None:
         machine = process_identity.machine()
         reaps = self._may_reap(self.timing.sweep * (1 + JITTER))
+        self._renew()
         with self.database.writing() as tx:
             until = queue.time(tx)
             reaps = self._trusts(until) and reaps
@@ -65,6 +76,11 @@ class Reaper:
             logger.warning("%s: its worker was lost", job_id)
         if lost:
             self.reaped()
+
+    def _renew(self) -> None:
+        for job_id, attempt in self.supervised():
+            with suppress(jobs.LeaseLost), self.database.writing() as tx:
+                jobs.beat(tx, job_id, attempt, self.timing.lease)
 
     def _may_reap(self, pause: float = 0.0) -> bool:
         """False while leases may have expired because nobody could renew them.

@@ -50,8 +50,15 @@ class Worker:
         for slot in self.slots:
             self.free.put(slot)
         self._draining = threading.Event()
+        self._supervised: set[tuple[str, int]] = set()
+        """(job id, attempt) of each attempt that has a supervisor now."""
         database, settings = self.database, self.settings
-        self.reaper = Reaper(database, settings.timing, reaped=lambda: self._wake("ringer"))
+        self.reaper = Reaper(
+            database,
+            settings.timing,
+            reaped=lambda: self._wake("ringer"),
+            supervised=lambda: self._supervised.copy(),
+        )
         self.side_tasks: list[SideTask] = [
             WorkerHeartbeat(database, settings, self.id, lambda: self.is_draining),
             self.reaper,
@@ -131,9 +138,12 @@ class Worker:
         with suppress(RuntimeError):
             # If no more threads can start, the next job waits for its trainer.
             threading.Thread(target=self._warm_for_the_next, args=(slot, done), daemon=True).start()
+        attempt = (claim.job_id, claim.attempt)
+        self._supervised.add(attempt)
         try:
             supervisor.run()
         finally:
+            self._supervised.discard(attempt)
             done.set()
         if not self.is_draining:
             slot.warm()

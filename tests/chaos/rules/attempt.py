@@ -48,6 +48,13 @@ MUTANTS: dict[str, Mutant] = {
         "reaps = bool(reaps)",
         (f"{WORKER}/supervision/test_reaper.py",),
     ),
+    "own-attempts-reaped": Mutant(
+        "a worker reaps its own attempt whose heartbeats did not get the lock of SQLite",
+        "worker.supervision:Reaper._reap",
+        "        self._renew()\n",
+        "",
+        (f"{WORKER}/supervision/test_worker.py", "-k", "keeps_an_attempt"),
+    ),
     "last-words-cut": Mutant(
         "a trainer's exit overtakes its last messages while its supervisor waits for the database",
         "worker.supervision:TrainerProcess._await_last_words",

@@ -28,8 +28,13 @@ def overdue(database: Database) -> str:
     """A job whose lease has run out."""
     with database.writing() as tx:
         job_id = a_job(tx, state=State.RUNNING)
-        expire_lease(tx, job_id=job_id)
+    expire(database, job_id)
     return job_id
+
+
+def expire(database: Database, job_id: str) -> None:
+    with database.writing() as tx:
+        expire_lease(tx, job_id=job_id)
 
 
 def state(database: Database, job_id: str) -> str:
@@ -43,6 +48,21 @@ def test_what_is_overdue_is_reaped_and_rung_for(reaper: Reaper, database: Databa
     assert state(database, job_id) == "queued" and reaped == ["reaped"]
     reaper.run()
     assert reaped == ["reaped"]
+
+
+def test_a_worker_does_not_reap_its_own_attempts(database: Database, reaped: list[str]) -> None:
+    """Their heartbeats may have waited for the lock of SQLite all the time. What nobody supervises is reaped."""
+    own, other = overdue(database), overdue(database)
+    with database.reading() as tx:
+        attempt = job_row(tx, own).attempt
+    supervised = {(own, attempt), (other, attempt - 1)}
+    reaper = Reaper(database, Timing(sweep=0.2), lambda: reaped.append("reaped"), lambda: supervised)
+    reaper.run()
+    assert (state(database, own), state(database, other)) == ("running", "queued")
+    supervised.clear()
+    expire(database, own)
+    reaper.run()
+    assert state(database, own) == "queued"
 
 
 def test_nothing_is_reaped_for_a_lease_after_the_worker_stood_still(reaper: Reaper, database: Database) -> None:

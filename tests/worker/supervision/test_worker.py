@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event, Thread
 from time import monotonic, sleep
 
 import pytest
@@ -12,10 +13,11 @@ from sqlalchemy.exc import OperationalError
 from athanor.contract import State
 from models.records import jobs, workers
 from models.settings import Settings, Timing
-from tests.factories import a_job, expire_lease
+from tests.factories import a_job, a_spec, expire_lease
 from tests.rows import job_row
 from worker.supervision import trainer_process as processes
 from worker.supervision.slots import Slot
+from worker.supervision.supervisor import Supervisor
 from worker.supervision.worker import Worker
 
 
@@ -69,6 +71,48 @@ def shown(worker: Worker) -> str:
     with worker.database.reading() as tx:
         (row,) = workers.page(tx, None, 10, 30.0)
     return row.state
+
+
+def test_a_worker_keeps_an_attempt_whose_heartbeats_never_get_the_lock(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its sweeps renew the lease for as long as the attempt has a supervisor."""
+    monkeypatch.setattr(processes, "COMMAND", (sys.executable, "-c", "import time; time.sleep(600)"))
+    over = Event()
+    monkeypatch.setattr(Supervisor, "run", lambda supervisor: over.wait(20) and supervisor.trainer.close())
+    worker.side_tasks.remove(worker.reaper)  # The sweeps of this test are its own.
+    worker.open()
+    with worker.database.writing() as tx:
+        job_id = a_job(tx, spec=a_spec(checkpoints={"mode": "min"}, resources={"max_seconds": 60}))
+    (slot,) = worker.slots
+    working = Thread(target=worker.work, args=(slot,))
+    working.start()
+    try:
+        wait_for(worker, job_id, "starting")
+        expire(worker, job_id)
+        worker.reaper.run()
+        assert state(worker, job_id) == "starting"
+        over.set()
+        working.join()
+        expire(worker, job_id)
+        worker.reaper.run()
+        assert state(worker, job_id) == "queued"
+    finally:
+        over.set()
+        working.join()
+        worker.close()
+
+
+def expire(worker: Worker, job_id: str) -> None:
+    with worker.database.writing() as tx:
+        expire_lease(tx, job_id=job_id)
+
+
+def wait_for(worker: Worker, job_id: str, wanted: str) -> None:
+    until = monotonic() + 20
+    while state(worker, job_id) != wanted:
+        assert monotonic() < until, f"the job is {state(worker, job_id)}, not {wanted}"
+        sleep(0.02)
 
 
 @dataclass
