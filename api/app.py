@@ -25,6 +25,7 @@ from api.routes import (
 )
 from api.uploads import ABANDONED, tidy
 from athanor.contract import Problem
+from athanor.processes import confinement
 from athanor.version import __version__
 from models.broker import Broker
 from models.records.database import Database
@@ -37,6 +38,7 @@ def create_app(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        confinement.warn()
         database = Database(settings.database)
         settings.scratch.mkdir(parents=True, exist_ok=True)
         tidy(settings.scratch, ABANDONED)

@@ -6,6 +6,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from api import schema
 from api.deps import Parts
 from api.schema import WrongSchema
+from athanor.processes import confinement
 
 router = APIRouter(tags=["health"])
 
@@ -21,9 +22,10 @@ async def live() -> dict[str, str]:
 @router.get("/readyz")
 @router.head("/readyz", include_in_schema=False)
 def ready(service: Parts, response: Response) -> dict[str, str]:
-    """Readiness: the state of the database, its schema, the storage and the broker.
+    """Readiness: the state of the database, its schema, the storage, the broker and the sandbox.
 
     The answer is 503 while the service cannot accept jobs. Without the broker it accepts them, and they start later.
+    `sandbox` names what the kernel cannot prevent in the processes that work on untrusted input.
     """
 
     def tables() -> None:
@@ -44,4 +46,5 @@ def ready(service: Parts, response: Response) -> dict[str, str]:
             found[name] = "unknown: needs the database" if waits else f"unavailable: {type(error).__name__}"
     if found["database"] != "ok" or found["storage"] != "ok":
         response.status_code = 503
-    return found
+    missing = confinement.missing()
+    return found | {"sandbox": f"this kernel cannot prevent {', '.join(missing)}" if missing else "ok"}

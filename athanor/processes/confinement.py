@@ -2,16 +2,21 @@
 
 import contextlib
 import errno
+import logging
 import os
 import resource
 import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+from athanor.processes import privileges
+
 if sys.platform == "linux":
-    from landlockpy import AccessFS, AccessNet, LandlockError, Ruleset, Scope
+    from landlockpy import AccessFS, AccessNet, LandlockError, Ruleset, Scope, abi_version
 
     _OF_FILES = AccessFS.EXECUTE | AccessFS.READ_FILE | AccessFS.WRITE_FILE | AccessFS.TRUNCATE | AccessFS.IOCTL_DEV
+
+logger = logging.getLogger(__name__)
 
 _ROOT = Path(__file__).resolve().parents[2]
 SYSTEM = ("/usr", "/lib", "/lib64", "/etc/ld.so.cache", "/etc/localtime", "/sys")
@@ -19,13 +24,15 @@ ABOUT = ("self", "cpuinfo", "meminfo", "stat", "devices", "driver", "sys", "vers
 """Readable entries below /proc. Entries of other processes are excluded: a supervisor's environment has secrets."""
 DEVICES = ("null", "zero", "random", "urandom")
 
-WALLS = {
+LANDLOCK = {
     "opening files outside its folder": 1,
     "truncating files outside its folder": 3,
-    "connecting or binding by TCP": 4,
     "signalling other processes": 6,
 }
 """What Landlock prevents, and the first version of the Landlock ABI that prevents it."""
+CALLS = "opening sockets, changing the modes of files, and limiting other processes"
+"""What the filter of system calls prevents. Without it, Landlock still prevents TCP."""
+WALLS = (*LANDLOCK, CALLS)
 
 
 def environment(folder: str | Path) -> dict[str, str]:
@@ -73,15 +80,33 @@ def devices() -> list[Path]:
     return [Path("/dev", name) for name in DEVICES]
 
 
+def missing() -> list[str]:
+    """The entries of WALLS that this kernel cannot enforce."""
+    version = abi_version() if sys.platform == "linux" else 0
+    return [*_beyond(version), *([] if privileges.can_refuse_calls() else [CALLS])]
+
+
+def warn() -> None:
+    """Log what this kernel cannot prevent, at the start of a process that starts enclosed children."""
+    if gaps := missing():
+        logger.warning("this kernel cannot keep processes that work on untrusted input from %s", ", ".join(gaps))
+
+
 def enclose(readable: Iterable[Path], writable: Iterable[Path], devices: Iterable[Path]) -> list[str]:
     """Restrict this thread, and all threads and processes that it starts, to these paths.
 
-    TCP connections, TCP ports and signals to outside processes are forbidden too. Returns the entries of WALLS that the
-    kernel cannot enforce: all of them without Landlock. Source: Linux kernel, userspace-api/landlock, "Previous
-    limitations".
+    Signals to outside processes, and what `refuse_calls` names, are forbidden too. Returns the entries of WALLS that
+    the kernel cannot enforce. Source: Linux kernel, userspace-api/landlock, "Previous limitations".
     """
+    gaps = _restrict(readable, writable, devices)
+    privileges.drop_capabilities()
+    return [*gaps, *([] if privileges.refuse_calls() else [CALLS])]
+
+
+def _restrict(readable: Iterable[Path], writable: Iterable[Path], devices: Iterable[Path]) -> list[str]:
+    """The part of `enclose` that Landlock does."""
     if sys.platform != "linux":
-        return [*WALLS]
+        return _beyond(0)
     read = AccessFS.EXECUTE | AccessFS.READ_FILE | AccessFS.READ_DIR
     use = AccessFS.READ_FILE | AccessFS.WRITE_FILE | AccessFS.IOCTL_DEV
     tcp, others = AccessNet.BIND_TCP | AccessNet.CONNECT_TCP, Scope.SIGNAL | Scope.ABSTRACT_UNIX_SOCKET
@@ -96,6 +121,10 @@ def enclose(readable: Iterable[Path], writable: Iterable[Path], devices: Iterabl
             rules.restrict()
     except LandlockError as error:
         if error.errno in (errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM):
-            return [*WALLS]
+            return _beyond(0)
         raise
-    return [wall for wall, since in WALLS.items() if rules.abi_version < since]
+    return _beyond(rules.abi_version)
+
+
+def _beyond(version: int) -> list[str]:
+    return [wall for wall, since in LANDLOCK.items() if version < since]

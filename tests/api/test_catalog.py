@@ -15,6 +15,7 @@ from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 import models
+from athanor.processes import confinement
 from models.parts.shelves import SHELVES
 from models.records import job_views, keys
 from models.settings import Settings
@@ -93,10 +94,22 @@ def test_open_api_names_every_route(shared: Installation, api: httpx.Client) -> 
 def test_alive_and_ready(api: httpx.Client) -> None:
     assert api.get("/healthz").json() == {"status": "ok"}
     answer = api.get("/readyz")
-    assert (answer.status_code, answer.json()) == (200, {"database": "ok", "storage": "ok", "broker": "ok"})
+    sandbox = {"sandbox": answer.json()["sandbox"]}
+    assert (answer.status_code, answer.json()) == (200, {"database": "ok", "storage": "ok", "broker": "ok"} | sandbox)
     for path in ("/healthz", "/readyz"):
         head = api.head(path)
         assert (head.status_code, head.content) == (200, b"")
+
+
+@pytest.mark.parametrize("gaps", [[], ["opening files", "signalling"]])
+def test_what_the_kernel_cannot_prevent_is_told(
+    api: httpx.Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, gaps: list[str]
+) -> None:
+    monkeypatch.setattr(confinement, "missing", lambda: gaps)
+    said = "this kernel cannot prevent opening files, signalling" if gaps else "ok"
+    assert api.get("/readyz").json()["sandbox"] == said
+    confinement.warn()
+    assert ("from opening files, signalling" in caplog.text) == bool(gaps)
 
 
 def test_not_ready_without_a_database(postgres_url: str, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from athanor.contract import Device
+from athanor.processes import confinement
 from athanor.version import __version__
 from models.broker import Broker
 from models.records import jobs, workers
@@ -70,6 +71,7 @@ class Worker:
 
     def open(self) -> None:
         """Add this worker to the table, and start the waiting trainers and the side tasks."""
+        confinement.warn()
         self.settings.scratch.mkdir(parents=True, exist_ok=True)
         with self.database.writing() as tx:
             workers.enlist(
