@@ -29,6 +29,7 @@ from athanor.processes import confinement
 from athanor.version import __version__
 from models.broker import Broker
 from models.records.database import Database
+from models.serving.predictor_pool import MOST_PROCESSES, MOST_WAITING, PredictorPool
 from models.settings import Settings
 from models.storage.store import open_store
 
@@ -43,9 +44,21 @@ def create_app(settings: Settings) -> FastAPI:
         settings.scratch.mkdir(parents=True, exist_ok=True)
         tidy(settings.scratch, ABANDONED)
         store, limits = open_store(settings, database), settings.limits
-        at_once = CapacityLimiter(limits.max_intakes), CapacityLimiter(limits.max_exports)
-        app.state.service = Service(settings, database, store, Broker(settings), *at_once)
+        predictors = PredictorPool(
+            settings.scratch, limits.max_predict_memory_bytes, limits.max_loaded_bytes, limits.predict_seconds
+        )
+        app.state.service = Service(
+            settings=settings,
+            database=database,
+            store=store,
+            broker=Broker(settings),
+            intakes=CapacityLimiter(limits.max_intakes),
+            exports=CapacityLimiter(limits.max_exports),
+            predictors=predictors,
+            predictions=CapacityLimiter(MOST_PROCESSES * MOST_WAITING),
+        )
         yield
+        predictors.close()
         database.close()
 
     app = FastAPI(

@@ -14,6 +14,7 @@ from models.broker import Broker
 from models.records.database import Database, DatabaseUnavailable
 from models.records.ids import is_id
 from models.records.keys import Caller
+from models.serving.predictor_pool import PredictorPool
 from models.settings import Settings
 from models.storage.store import Store
 
@@ -30,6 +31,9 @@ class Service:
     """Limits how many uploads are read at once: each can use a processor and gigabytes of memory."""
     exports: CapacityLimiter
     """Limits how many networks are exported at once, for the same reason."""
+    predictors: PredictorPool
+    predictions: CapacityLimiter
+    """The threads of predictions. There are enough for all that the pool lets wait."""
 
     def discard(self, prefix: str) -> None:
         """Delete stored files that no row names. If this fails, the garbage collector deletes them later."""

@@ -13,10 +13,10 @@ from pydantic_core import ErrorDetails
 from sqlalchemy.exc import DataError
 from starlette.exceptions import HTTPException
 
-from api.validation_messages import sentence
 from athanor.contract import Fault, Problem
 from athanor.processes import full_disk
 from models.errors import SpecError
+from models.faults import fault, sentence
 from models.records.database import DatabaseUnavailable
 from models.records.idempotency import KeyReused
 from models.records.jobs import InvalidTransition
@@ -34,8 +34,15 @@ QUOTE = "'"
 class Refused(HTTPException):
     """An error answer: `status`, `code` for programs, `detail` for people."""
 
-    def __init__(self, status: int, code: str, detail: str, errors: list[Fault] | None = None) -> None:
-        super().__init__(status, detail)
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        detail: str,
+        errors: list[Fault] | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        super().__init__(status, detail, headers)
         self.code, self.errors = code, errors or []
 
 
@@ -62,48 +69,20 @@ def respond(
     return JSONResponse(answer, status, named | (headers or {}), media_type="application/problem+json")
 
 
-def pointer(loc: tuple[int | str, ...], body: Any, *, missing: bool = False) -> str:
-    """The JSON Pointer of a pydantic location, without the names of the members of a union.
-
-    `missing`: the last part of the location is a field that the body does not have.
-    """
-    parts, here = [], body
-    for at, part in enumerate(loc):
-        is_last = at == len(loc) - 1
-        if isinstance(here, dict) and part not in here and not (missing and is_last):
-            # The kind of a part, also where the body leaves it out, or pydantic's name for a type.
-            continue
-        if not isinstance(here, dict) and not (isinstance(here, list) and isinstance(part, int)):
-            # pydantic's name for a type: a value has no members.
-            continue
-        parts.append(str(part).replace("~", "~0").replace("/", "~1"))
-        if isinstance(here, dict):
-            here = here.get(part)
-        elif isinstance(here, list) and isinstance(part, int) and part < len(here):
-            here = here[part]
-        else:
-            here = None
-    return "".join(f"/{part}" for part in parts)
-
-
 def _fault(error: dict[str, Any], body: Any, is_spec: bool) -> Fault:
     where, *loc = error["loc"]
-    kind, context, message = error["type"], error.get("ctx", {}), sentence(error, loc)
-    if len(loc) > 1 and loc[-1] == "[key]" and error["input"] == loc[-2]:
-        # The key is wrong, not its value, and a JSON Pointer cannot point to a key.
-        message, loc = f"the key {str(loc[-2])[:50]!r}: {message}", loc[:-2]
     if where != "body":
         # In the query, the pointer is the name of a parameter: "?limit".
-        return Fault(pointer=f"?{'.'.join(map(str, loc))}", code=kind, message=message)
-    at = pointer(tuple(loc), body, missing=kind == "missing")
-    suggestion = None
-    if kind == "union_tag_invalid":
-        at += f"/{context['discriminator'].strip(QUOTE)}"
-        suggestion = _known_kind(context["tag"], context["expected_tags"])
-    elif kind == "extra_forbidden" and is_spec:
+        return Fault(pointer=f"?{'.'.join(map(str, loc))}", code=error["type"], message=sentence(error, loc))
+    found = fault({**error, "loc": tuple(loc)}, body)
+    at, suggestion = found.pointer, None
+    if found.code == "union_tag_invalid":
+        at += f"/{error['ctx']['discriminator'].strip(QUOTE)}"
+        suggestion = _known_kind(error["ctx"]["tag"], error["ctx"]["expected_tags"])
+    elif found.code == "extra_forbidden" and is_spec:
         parents = [part for part in at.strip("/").split("/")[:-1] if not part.isdecimal()]
         suggestion = _known_field(parents, [str(part) for part in loc])
-    return Fault(pointer=at, code=kind, message=message, suggestion=suggestion)
+    return found.model_copy(update={"pointer": at, "suggestion": suggestion})
 
 
 def _known_kind(given: str, expected: str) -> str:
@@ -165,15 +144,15 @@ def _fields() -> dict[str, dict[tuple[str, str | None], str]]:
 
 def invalid_parameter(name: str, code: str, message: str, suggestion: str | None = None) -> Refused:
     """The refusal (422) of the value of a query parameter that FastAPI cannot check by its type."""
-    fault = Fault(pointer=f"?{name}", code=code, message=message, suggestion=suggestion)
-    return Refused(422, "invalid", f"{fault.pointer}: {message}", [fault])
+    found = Fault(pointer=f"?{name}", code=code, message=message, suggestion=suggestion)
+    return Refused(422, "invalid", f"{found.pointer}: {message}", [found])
 
 
 def invalid_spec(errors: list[ErrorDetails], spec: Any, place: str) -> Refused:
     """The refusal of a spec that is a part of the body, at the pointer `place`."""
     located = ({**each, "loc": ("body", *each["loc"])} for each in errors[:MOST_FAULTS])
     found = [_fault(each, spec, True) for each in located]
-    faults = [fault.model_copy(update={"pointer": place + fault.pointer}) for fault in found]
+    faults = [each.model_copy(update={"pointer": place + each.pointer}) for each in found]
     return Refused(422, "invalid", f"{faults[0].pointer}: {faults[0].message}", faults)
 
 
@@ -210,8 +189,8 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(SpecError)
     def _refused(request: Request, error: SpecError) -> JSONResponse:
-        fault = Fault(pointer=error.pointer, code=error.code, message=error.message, suggestion=error.suggestion)
-        return respond(request, 422, error.code, f"{error.pointer}: {error.message}", [fault])
+        found = Fault(pointer=error.pointer, code=error.code, message=error.message, suggestion=error.suggestion)
+        return respond(request, 422, error.code, f"{error.pointer}: {error.message}", [found])
 
     @app.exception_handler(InvalidTransition)
     def _forbidden(request: Request, error: InvalidTransition) -> JSONResponse:

@@ -20,6 +20,7 @@ from api.worker_process import WorkerProcess
 from athanor.processes.parent_watch import heed_hangup
 from models.records import keys
 from models.records.database import Database
+from models.serving import networks
 from models.settings import Settings
 
 KEY_FILE = "admin.key"
@@ -113,7 +114,7 @@ def main() -> None:
 
 
 class Announced(uvicorn.Server):
-    """A server that prints `message` once it accepts requests."""
+    """A server that prints `message` once it accepts requests, and then warms up for the first prediction."""
 
     def __init__(self, config: uvicorn.Config, message: str) -> None:
         super().__init__(config)
@@ -123,6 +124,7 @@ class Announced(uvicorn.Server):
         await super().startup(sockets)
         if self.started:
             print(self.message, flush=True)
+            networks.PARENT.start()
 
 
 if __name__ == "__main__":

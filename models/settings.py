@@ -31,6 +31,9 @@ class Limits(BaseModel):
 
     max_body_bytes: int = 256 * 1024
     max_predict_bytes: int = 16 * 2**20
+    max_predict_memory_bytes: int = 16 * 2**30
+    max_loaded_bytes: int = Field(default_factory=lambda: memory() // 4)
+    predict_seconds: int = 60
     max_upload_bytes: int = 4 * 2**30
     max_parameters: int = 2_000_000_000
     max_memory_bytes: int = 256 * 2**30

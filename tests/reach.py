@@ -50,6 +50,18 @@ def _mount(place: Path) -> None:
         raise OSError(ctypes.get_errno(), "mount")
 
 
+def _leave(how: Callable[[], None]) -> None:
+    """In a child: a leader cannot leave its own group."""
+    child = os.fork()
+    if child == 0:
+        try:
+            how()
+        finally:
+            os._exit(int(os.getpgrp() != os.getpid()))
+    if os.waitpid(child, 0)[1] != 0:
+        raise OSError("refused")
+
+
 def _follow(secret: Path) -> None:
     Path("link").symlink_to(secret)
     Path("link").read_bytes()
@@ -88,6 +100,8 @@ def tries(victim: int, port: int, listening: Path, log: Path, secret: Path) -> d
         "limit the victim": lambda: resource.prlimit(victim, resource.RLIMIT_CORE, (0, 0)),
         "truncate it": lambda: os.truncate(secret, 0),
         "remove it": secret.unlink,
+        "leave the group": lambda: _leave(os.setsid),
+        "make a group": lambda: _leave(os.setpgrp),
         "mount": lambda: _mount(secret.parent),
         "set the clock": lambda: time.clock_settime(time.CLOCK_REALTIME, time.time()),
         "read the victim's environment": Path(f"/proc/{victim}/environ").read_bytes,

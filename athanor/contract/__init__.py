@@ -38,7 +38,7 @@ from athanor.contract.jobspec import (
 from athanor.contract.metrics import Metrics, Point, Series
 from athanor.contract.page import Page
 from athanor.contract.plan import Plan
-from athanor.contract.prediction import Generation, Predictions
+from athanor.contract.prediction import Generation, Predictions, Rows
 from athanor.contract.problem import Fault, Problem
 from athanor.contract.worker import Device, Worker
 
@@ -84,6 +84,7 @@ __all__ = [
     "Problem",
     "Progress",
     "Resources",
+    "Rows",
     "Schema",
     "Series",
     "Spread",

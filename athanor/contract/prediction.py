@@ -20,6 +20,20 @@ class Generation(Frozen):
     seed: int = Field(0, ge=0, lt=2**32, description="seed of the sampling; the same seed gives the same text")
 
 
+class Rows(Generation):
+    """Rows to predict. A row is an object of columns; if the job has one input column, its bare value is enough.
+
+    An image is a nested list of pixel values, or a PNG, JPEG or WebP file in base64, with or without the prefix of a
+    data: URL. A language model continues each row; all fields besides `rows` are for language models.
+    """
+
+    rows: list[Any] = Field(min_length=1, max_length=1000, description="The rows, at least one.")
+
+    def generation(self) -> Generation:
+        """The options of text generation that were given."""
+        return Generation.model_validate(self.model_dump(include=self.model_fields_set - {"rows"}))
+
+
 class Predictions(Answer):
     """One prediction per row.
 

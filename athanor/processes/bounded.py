@@ -1,39 +1,30 @@
-"""`run_bounded` runs a module in a sandboxed child process with limits. The child ends with this process.
+"""Bounded children: modules that run in sandboxed child processes with limits. A child ends with this process.
 
-It is for work on untrusted input, such as reading an upload or tracing a network for export.
+It is for work on untrusted input, such as reading an upload or running a trained network.
 """
 
 import contextlib
 import json
 import os
-import runpy
 import signal
+import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from importlib import import_module
 from pathlib import Path
+from typing import IO, Any, Protocol, Self
 
 from athanor.processes import confinement, full_disk
-from athanor.processes.parent_watch import hold, parent_pipe
+from athanor.processes.child import MODULE
+from athanor.processes.child import Bounds as Bounds
+from athanor.processes.warm import WarmParent
 
 PIECE = 2**16
 ERRORS = 2**16
 """The number of bytes of standard error that are kept, counted from its end."""
-
-
-@dataclass(frozen=True)
-class Bounds:
-    memory: int
-    """Bytes of address space."""
-    seconds: int
-    """Limit for the wall-clock time, and also for the processor time."""
-    file: int
-    """Bytes of a single file that the child writes."""
-    output: int = 2**26
-    """Bytes of standard output. A child that prints more is killed."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +36,156 @@ class Ended:
     errors: bytes
 
 
+class _Process(Protocol):
+    """The process of a child: of `subprocess`, or forked from a warm parent."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Returns the exit code. Raises subprocess.TimeoutExpired."""
+
+    def kill(self) -> None:
+        """Kill the process and its own children, without waiting."""
+
+
+class _Started:
+    def __init__(self, order: dict[str, Any], pipes: Sequence[int]) -> None:
+        stdin, stdout, stderr = pipes
+        self.popen = subprocess.Popen(
+            [sys.executable, "-P", "-m", MODULE, json.dumps(order)],
+            env=confinement.environment(order["folder"]) | order["environment"],
+            cwd=order["folder"],
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+            process_group=0,
+        )
+
+    def wait(self, timeout: float | None = None) -> int:
+        return self.popen.wait(timeout)
+
+    def kill(self) -> None:
+        # Kill the group, because its other processes may live longer than its leader.
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.popen.pid, signal.SIGKILL)
+
+
+class _Forked:
+    def __init__(self, parent: WarmParent, order: dict[str, Any], pipes: Sequence[int]) -> None:
+        environment = confinement.environment(order["folder"]) | order["environment"]
+        self.line = parent.fork(order | {"environment": environment}, pipes)
+        self.code: int | None = None
+
+    def wait(self, timeout: float | None = None) -> int:
+        if self.code is None:
+            self.line.settimeout(timeout)
+            try:
+                said = self.line.recv(16)
+            except TimeoutError:
+                raise subprocess.TimeoutExpired("", timeout or 0.0) from None
+            # Without an answer the warm parent was killed, and the child with it.
+            self.code = int(said or -signal.SIGKILL)
+            self.line.close()
+        return self.code
+
+    def kill(self) -> None:
+        with contextlib.suppress(OSError):
+            self.line.shutdown(socket.SHUT_WR)
+
+
+class Child:
+    """A bounded child that runs. Use it as a context: at the end of the block, the child is killed."""
+
+    def __init__(
+        self,
+        module: str,
+        arguments: Sequence[str],
+        *,
+        folder: Path,
+        bounds: Bounds,
+        readable: Iterable[Path] = (),
+        environment: Mapping[str, str] | None = None,
+        warm: WarmParent | None = None,
+        is_asked: bool = False,
+    ) -> None:
+        """Start ``python -m module`` with `arguments` in `folder`.
+
+        The child can read `readable`, the code and the libraries, and can write below `folder`. Its environment is
+        `environment` and what libraries need, without secrets. Without Landlock, the limits apply, but the child can
+        open any file. With `warm`, it is forked from there. If it `is_asked`, the module reads standard input itself,
+        with `parent_watch.hold`.
+        """
+        self.bounds = bounds
+        order = {
+            "module": module,
+            "arguments": list(arguments),
+            "bounds": asdict(bounds),
+            "folder": str(folder.absolute()),
+            "readable": [str(one) for one in readable],
+            "environment": dict(environment or {}),
+            "is_asked": is_asked,
+        }
+        (stdin, self._stdin), (self._stdout, stdout), (self._stderr, stderr) = os.pipe(), os.pipe(), os.pipe()
+        pipes = stdin, stdout, stderr
+        try:
+            can_fork = warm is not None and hasattr(os, "pidfd_open")
+            self.process: _Process = _Forked(warm, order, pipes) if can_fork and warm else _Started(order, pipes)
+        except BaseException:
+            for ours in (self._stdin, self._stdout, self._stderr):
+                os.close(ours)
+            raise
+        finally:
+            for pipe in pipes:
+                os.close(pipe)
+        self.stdin: IO[bytes] = os.fdopen(self._stdin, "wb", buffering=0)
+        self.stdout: IO[bytes] = os.fdopen(self._stdout, "rb")
+        self.errors = b""
+        self._reader = threading.Thread(target=self._keep_errors, args=(os.fdopen(self._stderr, "rb"),), daemon=True)
+        self._reader.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Kill the child and its own children, and wait for its end."""
+        self.process.kill()
+        self.stdin.close()
+        self.process.wait()
+        self._reader.join()
+        self.stdout.close()
+
+    def read(self) -> bytes:
+        """All output. A child that prints too much is killed."""
+        held = self.stdout.read(self.bounds.output)
+        if self.stdout.read(1):
+            self.process.kill()
+        return held
+
+    def ask(self, line: bytes, seconds: float) -> bytes:
+        """Send a line and return the line that answers it.
+
+        The answer has no end of line if the child has died, took longer than `seconds`, or answered too much. In each
+        case it is killed.
+        """
+        late = threading.Timer(seconds, self.process.kill)
+        late.start()
+        try:
+            with contextlib.suppress(BrokenPipeError):
+                self.stdin.write(line + b"\n")
+            answer = self.stdout.readline(self.bounds.output)
+        finally:
+            late.cancel()
+        if not answer.endswith(b"\n"):
+            self.process.kill()
+        return answer
+
+    def _keep_errors(self, stderr: IO[bytes]) -> None:
+        with stderr:
+            while piece := stderr.read1(PIECE):  # type: ignore[attr-defined]
+                self.errors = (self.errors + piece)[-ERRORS:]
+
+
 def run_bounded(
     module: str,
     arguments: Sequence[str],
@@ -53,79 +194,23 @@ def run_bounded(
     bounds: Bounds,
     readable: Iterable[Path] = (),
     environment: Mapping[str, str] | None = None,
+    warm: WarmParent | None = None,
 ) -> Ended:
-    """Run ``python -m module`` with `arguments` in `folder`, and wait for its end.
-
-    The child can read `readable`, the code and the libraries, and can write below `folder`. Its environment is
-    `environment` and what libraries need, without secrets. The child and its own children are killed after
-    `bounds.seconds`, and when this process ends. Without Landlock, the limits apply, but the child can open any file.
+    """Run a module as a `Child`, and wait for its end.
 
     Raises TimeoutError after `bounds.seconds`, and OSError if the disk was full.
     """
-    order = {"bounds": asdict(bounds), "folder": str(folder.absolute()), "readable": [str(one) for one in readable]}
-    command = [sys.executable, "-P", "-m", __name__, json.dumps(order), module, *arguments]
-    with (
-        parent_pipe() as stdin,
-        subprocess.Popen(
-            command,
-            env=confinement.environment(folder.absolute()) | dict(environment or {}),
-            cwd=folder,
-            stdin=stdin,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            process_group=0,
-        ) as child,
-        ThreadPoolExecutor(2) as readers,
-    ):
-        output, errors = readers.submit(_output, child, bounds.output), readers.submit(_errors, child)
+    child = Child(
+        module, arguments, folder=folder, bounds=bounds, readable=readable, environment=environment, warm=warm
+    )
+    with ThreadPoolExecutor(1) as reader, child:
+        output = reader.submit(child.read)
         try:
-            code = child.wait(bounds.seconds)
+            code = child.process.wait(bounds.seconds)
         except subprocess.TimeoutExpired:
             raise TimeoutError(f"{module} took longer than {bounds.seconds} s") from None
         finally:
-            _kill(child)
+            child.process.kill()
+        held = output.result()
     full_disk.pass_on(code)
-    return Ended(code, output.result(), errors.result())
-
-
-def _output(child: "subprocess.Popen[bytes]", most: int) -> bytes:
-    assert child.stdout is not None
-    held = child.stdout.read(most)
-    if child.stdout.read(1):
-        _kill(child)
-    return held
-
-
-def _errors(child: "subprocess.Popen[bytes]") -> bytes:
-    assert child.stderr is not None
-    held = b""
-    while piece := child.stderr.read(PIECE):
-        held = (held + piece)[-ERRORS:]
-    return held
-
-
-def _kill(child: "subprocess.Popen[bytes]") -> None:
-    # Kill the group, because its other processes may live longer than its leader.
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(child.pid, signal.SIGKILL)
-
-
-def main() -> None:
-    """Apply the limits, then run the module. This is the child process."""
-    order, module = json.loads(sys.argv[1]), sys.argv[2]
-    bounds, folder = Bounds(**order["bounds"]), Path(order["folder"])
-    confinement.confine(bounds.memory, bounds.seconds, bounds.file)
-    package, _, inner = module.partition(".")
-    if inner:
-        # Import the package before the sandbox, which forbids listing the checkout, because that may hold a key.
-        import_module(package)
-    # Do this before any thread starts: Landlock applies only to this thread and the threads that it starts later.
-    readable = [*confinement.code("athanor", "models"), *map(Path, order["readable"])]
-    confinement.enclose(readable, [folder], confinement.devices())
-    hold(os.fdopen(0, "rb", closefd=False))
-    sys.argv[:] = [module, *sys.argv[3:]]
-    runpy.run_module(module, run_name="__main__", alter_sys=True)
-
-
-if __name__ == "__main__":
-    main()
+    return Ended(code, held, child.errors)

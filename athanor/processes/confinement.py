@@ -39,6 +39,8 @@ def environment(folder: str | Path) -> dict[str, str]:
     """The environment of a child, without secrets. Libraries use few threads, because each reserves memory."""
     kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
     threads = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "ARROW_IO_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
+    # Otherwise Arrow's allocator starts a thread, and a process with a second thread cannot fork safely.
+    threads |= {"JE_ARROW_MALLOC_CONF": "background_thread:false"}
     return kept | threads | {"PYTHONPATH": str(_ROOT), "PYTHONDONTWRITEBYTECODE": "1", "TMPDIR": str(folder)}
 
 

@@ -5,7 +5,9 @@ Sources: Linux kernel, userspace-api/seccomp_filter; seccomp(2), capget(2).
 
 import ctypes
 import errno
+import os
 import platform
+import signal
 import struct
 import sys
 from typing import NamedTuple
@@ -30,16 +32,20 @@ _MACHINES = {
         seccomp=317,
         socketpair=53,
         prlimit=302,
-        # socket; chmod to lchown; utime, utimes, futimesat, utimensat; fchownat, fchmodat; *setxattr, *removexattr
-        refused=(41, *range(90, 95), 132, 235, 261, 280, 260, 268, *range(188, 191), *range(197, 200), *_NEWER),
+        # socket; setpgid, setsid; chmod to lchown; utime, utimes, futimesat, utimensat; fchownat, fchmodat; setxattr
+        # to fsetxattr, removexattr to fremovexattr
+        refused=(
+            *(41, 109, 112, *range(90, 95), 132, 235, 261, 280, 260, 268, *range(188, 191), *range(197, 200)),
+            *_NEWER,
+        ),
     ),
     "aarch64": _Machine(
         arch=0xC00000B7,
         seccomp=277,
         socketpair=199,
         prlimit=261,
-        # socket; fchmod to fchown; utimensat; *setxattr, *removexattr
-        refused=(198, *range(52, 56), 88, *range(5, 8), *range(14, 17), *_NEWER),
+        # socket; setpgid, setsid; fchmod to fchown; utimensat; setxattr to fsetxattr, removexattr to fremovexattr
+        refused=(198, 154, 157, *range(52, 56), 88, *range(5, 8), *range(14, 17), *_NEWER),
     ),
 }
 _X32 = 0x40000000
@@ -52,7 +58,7 @@ _AF_UNIX, _TYPES, _STREAM, _SEQPACKET = 1, 0xF, 1, 5
 _ALLOW, _REFUSE = 0x7FFF0000, 0x00050000 | errno.EPERM
 
 _SET_MODE_FILTER, _GET_ACTION_AVAIL, _ALL_THREADS = 1, 2, 1
-_PR_SET_NO_NEW_PRIVS = 38
+_PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
 _CAPABILITIES_VERSION = 0x20080522
 
 
@@ -74,6 +80,7 @@ def refuse_calls() -> bool:
       stays allowed, but not of datagrams: those can be sent to any path.
     - Changes of the mode, owner, times and attributes of any file.
     - Limits of other processes.
+    - Leaving the process group, which is killed as a whole.
     - All calls of foreign architectures, which have other numbers.
 
     False if this kernel, system or processor has no such filter.
@@ -92,6 +99,15 @@ def drop_capabilities() -> None:
         header = struct.pack("Ii", _CAPABILITIES_VERSION, 0)
         if _libc().capset(header, bytes(24)) != 0:
             raise OSError(ctypes.get_errno(), "cannot give up capabilities")
+
+
+def end_with_parent(parent: int) -> None:
+    """In a fork of the process `parent`: be killed when the thread that forked it ends. Source: prctl(2)."""
+    if sys.platform == "linux":
+        _libc().prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:
+        # It ended before the call.
+        os._exit(1)
 
 
 def _filter(machine: _Machine) -> bytes:

@@ -22,7 +22,6 @@ from models.parts.feature import CellError, SequenceEncoder, of, read
 from models.planning.resolve import ResolvedSpec
 from models.planning.spec import JobSpec
 
-MAX_ROWS = 1000
 MAX_TOKENS = 4096
 BATCH = 256
 

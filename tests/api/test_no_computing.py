@@ -23,11 +23,6 @@ from tests import small
 from tests.api import kit
 from tests.api.conftest import REVIEWS
 
-COMPUTES = {
-    ("POST", "/v1/jobs/{job_id}/predict"): "it runs the network in a thread of the API, until a process of its own does"
-}
-"""The routes that compute, and why."""
-
 
 class Computed(Exception):
     """An operation of torch on something else than meta tensors."""
@@ -227,25 +222,15 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Driver]:
 
 def test_every_route_is_driven() -> None:
     assert set(DRIVES) == set(kit.routes(app)), "say in DRIVES how the new route is asked"
-    assert COMPUTES.keys() <= DRIVES.keys()
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize(("method", "path"), [route for route in DRIVES if route not in COMPUTES])
+@pytest.mark.parametrize(("method", "path"), DRIVES)
 def test_a_route_computes_nothing(driver: Driver, method: str, path: str) -> None:
     driver.seen.clear()
     for answer in DRIVES[method, path](driver, path):
         assert answer.is_success, answer.text
     assert driver.seen == []
-
-
-@pytest.mark.parametrize(("method", "path"), COMPUTES)
-def test_a_route_that_computes_is_named_while_it_does(driver: Driver, method: str, path: str) -> None:
-    """Once it computes no longer, its name goes from COMPUTES."""
-    driver.seen.clear()
-    with pytest.raises(Computed):
-        DRIVES[method, path](driver, path)
-    assert driver.seen
 
 
 def _number() -> float:

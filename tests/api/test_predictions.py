@@ -2,7 +2,6 @@
 
 import base64
 import io
-import math
 from typing import Any
 
 import httpx
@@ -12,7 +11,8 @@ import pytest
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from models.serving.prediction import Predictor
+from models.serving import predictor_pool
+from models.serving.predictor_pool import PredictorPool
 from tests.api import kit
 from tests.api.conftest import Trained
 
@@ -108,11 +108,54 @@ def test_values(trained: Trained) -> None:
     assert isinstance(answer.json()["predictions"][0]["value"], float)
 
 
-def test_what_is_not_finite(trained: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
-    said = [{"value": math.nan}, {"label": None, "probabilities": {"a": math.inf, "b": -math.inf}}]
-    monkeypatch.setattr(Predictor, "answer", lambda *_: said)
-    found = ask(trained, trained.regression, [{}, {}]).json()["predictions"]
-    assert found == [{"value": "NaN"}, {"label": None, "probabilities": {"a": "Infinity", "b": "-Infinity"}}]
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b'{"rows": ["\\ud800"]}', b"[" * 10_000, b'{"rows": [1e999999, nul]}', b"\xff"]
+)
+def test_a_body_that_is_not_json(trained: Trained, body: bytes) -> None:
+    answer = trained.client.post(f"/v1/jobs/{trained.table}/predict", content=body)
+    kit.problem(answer, 400, "malformed_json")
+
+
+def test_a_process_that_dies_is_replaced(trained: Trained) -> None:
+    before = ask(trained, trained.table, [FLOWER]).json()
+    (place,) = [each for name, each in _pool(trained)._places.items() if name == before["checkpoint_id"]]
+    assert place.process is not None
+    place.process._child.process.kill()
+    kit.problem(ask(trained, trained.table, [FLOWER]), 422, "over_limit")
+    assert ask(trained, trained.table, [FLOWER]).json() == before
+
+
+def test_a_process_has_no_more_memory_than_its_bound(trained: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
+    pool = _pool(trained)
+    pool.close()
+    with monkeypatch.context() as patch:
+        patch.setattr(pool, "memory", 2**29)
+        answer = ask(trained, trained.table, [FLOWER])
+        kit.problem(answer, 422, "over_limit")
+        assert "536,870,912 bytes" in answer.json()["detail"]
+    assert ask(trained, trained.table, [FLOWER]).status_code == 200
+
+
+def test_weights_that_are_larger_than_all_that_is_loaded(trained: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
+    pool = _pool(trained)
+    pool.close()
+    monkeypatch.setattr(pool, "loaded", 10)
+    answer = ask(trained, trained.table, [FLOWER])
+    kit.problem(answer, 422, "over_limit")
+    assert "predictions load 10 at most" in answer.json()["detail"]
+
+
+def test_too_many_at_a_time(trained: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(predictor_pool, "MOST_WAITING", 0)
+    answer = ask(trained, trained.table, [FLOWER])
+    kit.problem(answer, 503, "busy")
+    assert answer.headers["Retry-After"] == "1"
+
+
+def _pool(trained: Trained) -> PredictorPool:
+    """The pool of the service that the client talks to."""
+    pool: PredictorPool = trained.house.app.state.service.predictors
+    return pool
 
 
 def test_from_a_checkpoint_by_name(trained: Trained) -> None:

@@ -14,6 +14,7 @@ from athanor.processes import full_disk
 from athanor.processes.bounded import Bounds, run_bounded
 from models.errors import SpecError
 from models.serving.exports.order import Order
+from models.serving.networks import PARENT
 
 ORDER, ANSWER = "order.json", "answer.json"
 SUFFIXES: dict[ExportFormat, str] = {"onnx": ".onnx", "pt2": ".pt2", "bundle": ".zip"}
@@ -39,7 +40,12 @@ def run(order: Order, folder: Path, memory: int, seconds: int) -> Exported:
     more = {"HOME": str(folder), "CUDA_VISIBLE_DEVICES": ""}
     try:
         done = run_bounded(
-            "models.serving.exports", [str(folder.absolute())], folder=folder, bounds=bounds, environment=more
+            "models.serving.exports",
+            [str(folder.absolute())],
+            folder=folder,
+            bounds=bounds,
+            environment=more,
+            warm=PARENT,
         )
     except TimeoutError as error:
         raise SpecError("?format", f"exporting took longer than {seconds} s", code="over_limit") from error

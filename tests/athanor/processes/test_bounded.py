@@ -3,6 +3,7 @@
 import json
 import os
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,8 +13,10 @@ from landlockpy import supported
 
 from athanor.processes import confinement, full_disk
 from athanor.processes.bounded import Bounds, Ended, run_bounded
+from athanor.processes.warm import WarmParent
 
 needs_landlock = pytest.mark.skipif(not supported() and not os.environ.get("CI"), reason="this kernel has no Landlock")
+Run = Callable[..., Ended]
 ROOM = Bounds(memory=2**32, seconds=60, file=2**20)
 TRIES = """
 import json, os, sys
@@ -43,24 +46,38 @@ def room(tmp_path: Path) -> Path:
 @pytest.fixture
 def module(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """The source of the module `drill`, which the child finds beside the libraries."""
-    libraries = tmp_path / "libraries"
-    libraries.mkdir()
+    folder = tmp_path / "libraries"
+    folder.mkdir()
+    libraries(monkeypatch, folder)
+    return folder / "drill.py"
+
+
+def libraries(monkeypatch: pytest.MonkeyPatch, more: Path) -> None:
+    """Let children import from one more folder."""
     real = confinement.environment
 
-    def environment(folder: Path) -> dict[str, str]:
+    def environment(folder: str | Path) -> dict[str, str]:
         settings = real(folder)
-        return settings | {"PYTHONPATH": f"{settings['PYTHONPATH']}:{libraries}"}
+        return settings | {"PYTHONPATH": f"{settings['PYTHONPATH']}:{more}"}
 
     monkeypatch.setattr(confinement, "environment", environment)
-    return libraries / "drill.py"
 
 
-def _run(room: Path, bounds: Bounds = ROOM, *arguments: str, readable: tuple[Path, ...] = ()) -> Ended:
-    return run_bounded("drill", arguments, folder=room, bounds=bounds, readable=readable)
+@pytest.fixture(params=["started", "forked"])
+def run(request: pytest.FixtureRequest, module: Path, room: Path) -> Iterator[Callable[..., Ended]]:
+    """Runs `drill` in a process that is started for it, or in a fork of a warm parent."""
+    warm = WarmParent("json") if request.param == "forked" else None
+
+    def run(bounds: Bounds = ROOM, *arguments: str, readable: tuple[Path, ...] = ()) -> Ended:
+        return run_bounded("drill", arguments, folder=room, bounds=bounds, readable=readable, warm=warm)
+
+    yield run
+    if warm is not None:
+        warm.close()
 
 
 @needs_landlock
-def test_a_child_opens_what_it_was_given(room: Path, module: Path, tmp_path: Path) -> None:
+def test_a_child_opens_what_it_was_given(run: Run, room: Path, module: Path, tmp_path: Path) -> None:
     upload, secret = tmp_path / "upload", tmp_path / "admin.key"
     upload.write_text("rows")
     secret.write_text("ath_secret")
@@ -74,7 +91,7 @@ def test_a_child_opens_what_it_was_given(room: Path, module: Path, tmp_path: Pat
         "read the parent": Path(f"/proc/{os.getpid()}/environ"),
     }
     asked = json.dumps({name: str(path) for name, path in tries.items()})
-    done = _run(room, ROOM, asked, "--more", readable=(upload,))
+    done = run(ROOM, asked, "--more", readable=(upload,))
     assert done.code == 0, done.errors
     found = json.loads(done.output)
     assert found.pop("arguments") == [asked, "--more"]
@@ -98,24 +115,24 @@ def test_a_child_opens_what_it_was_given(room: Path, module: Path, tmp_path: Pat
     ],
     ids=["memory", "file", "output"],
 )
-def test_a_bound_is_kept(room: Path, module: Path, bounds: Bounds, code: str) -> None:
+def test_a_bound_is_kept(run: Run, room: Path, module: Path, bounds: Bounds, code: str) -> None:
     module.write_text(code)
     started = time.monotonic()
-    done = _run(room, bounds)
+    done = run(bounds)
     assert done.code != 0
     assert len(done.output) <= bounds.output
     assert time.monotonic() - started < 50
 
 
-def test_the_end_of_what_it_complained_about_is_kept(room: Path, module: Path) -> None:
+def test_the_end_of_what_it_complained_about_is_kept(run: Run, room: Path, module: Path) -> None:
     module.write_text("import sys; sys.stderr.write('x' * 2**20 + 'the reason'); sys.exit(3)")
-    done = _run(room)
+    done = run()
     assert done.code == 3
     assert done.errors.endswith(b"the reason")
     assert len(done.errors) == 2**16
 
 
-def test_at_the_deadline_the_child_and_its_own_children_are_gone(room: Path, module: Path) -> None:
+def test_at_the_deadline_the_child_and_its_own_children_are_gone(run: Run, room: Path, module: Path) -> None:
     module.write_text(
         "import subprocess, sys, time\n"
         "child = subprocess.Popen([sys.executable, '-S', '-c', 'import time; time.sleep(600)'])\n"
@@ -123,7 +140,7 @@ def test_at_the_deadline_the_child_and_its_own_children_are_gone(room: Path, mod
         "time.sleep(600)\n"
     )
     with pytest.raises(TimeoutError, match="drill took longer than 4 s"):
-        _run(room, replace(ROOM, seconds=4))
+        run(replace(ROOM, seconds=4))
     pid = int((room / "pid").read_text())
     # SIGKILL is sent to both at once, and the kernel ends each in its own time.
     until = time.monotonic() + 5
@@ -138,8 +155,8 @@ def _runs(pid: int) -> bool:
         return False
 
 
-def test_a_full_disk_is_told_as_an_error_of_the_disk(room: Path, module: Path) -> None:
+def test_a_full_disk_is_told_as_an_error_of_the_disk(run: Run, room: Path, module: Path) -> None:
     module.write_text(f"import sys; sys.exit({full_disk.EXIT})")
     with pytest.raises(OSError, match="disk of a child process is full") as raised:
-        _run(room)
+        run()
     assert full_disk.is_to_blame(raised.value)

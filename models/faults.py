@@ -1,8 +1,10 @@
-"""Validation messages: pydantic's errors in sentences about the request, not about Python."""
+"""Faults of a request: pydantic's errors with JSON Pointers, and in sentences about the request, not about Python."""
 
 import json
 from collections.abc import Sequence
 from typing import Any
+
+from athanor.contract import Fault
 
 EXPECTED = {
     "model_type": "an object",
@@ -28,6 +30,16 @@ BOUNDS = {
 }
 LONGEST = 50
 """Characters of a value that a message repeats."""
+
+
+def fault(error: dict[str, Any], body: Any) -> Fault:
+    """The fault of one pydantic error. Its location is a place in `body`."""
+    loc, kind = list(error["loc"]), error["type"]
+    message = sentence(error, loc)
+    if len(loc) > 1 and loc[-1] == "[key]" and error["input"] == loc[-2]:
+        # The key is wrong, not its value, and a JSON Pointer cannot point to a key.
+        message, loc = f"the key {str(loc[-2])[:50]!r}: {message}", loc[:-2]
+    return Fault(pointer=_pointer(tuple(loc), body, missing=kind == "missing"), code=kind, message=message)
 
 
 def sentence(error: dict[str, Any], loc: Sequence[int | str]) -> str:
@@ -81,3 +93,27 @@ def _shown(value: object) -> str:
 def _number(bound: float) -> str:
     whole = int(bound) == bound and abs(bound) < 1e15
     return f"{int(bound):,}" if whole else f"{bound:g}"
+
+
+def _pointer(loc: tuple[int | str, ...], body: Any, *, missing: bool = False) -> str:
+    """The JSON Pointer of a pydantic location, without the names of the members of a union.
+
+    `missing`: the last part of the location is a field that the body does not have.
+    """
+    parts, here = [], body
+    for at, part in enumerate(loc):
+        is_last = at == len(loc) - 1
+        if isinstance(here, dict) and part not in here and not (missing and is_last):
+            # The kind of a part, also where the body leaves it out, or pydantic's name for a type.
+            continue
+        if not isinstance(here, dict) and not (isinstance(here, list) and isinstance(part, int)):
+            # pydantic's name for a type: a value has no members.
+            continue
+        parts.append(str(part).replace("~", "~0").replace("/", "~1"))
+        if isinstance(here, dict):
+            here = here.get(part)
+        elif isinstance(here, list) and isinstance(part, int) and part < len(here):
+            here = here[part]
+        else:
+            here = None
+    return "".join(f"/{part}" for part in parts)

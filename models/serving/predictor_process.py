@@ -1,0 +1,169 @@
+"""Predict in a child process with limits: rows and weights are a stranger's, and a network may need any memory."""
+
+import json
+import os
+import queue
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import from_json
+
+from athanor.contract import Fault, Predictions, Rows, Schema
+from athanor.files import WEIGHTS
+from athanor.processes.bounded import Bounds, Child
+from athanor.processes.parent_watch import hold
+from models.errors import SpecError
+from models.faults import fault
+from models.planning.resolve import ResolvedSpec
+from models.serving.networks import PARENT
+
+MODULE = "models.serving.predictor_process"
+ORDER, REQUEST = "order.json", "request.json"
+LARGEST_FILE = 2**26
+"""Bytes of a file that the child may write: it needs none but temporary ones."""
+LARGEST_ANSWER = 2**27
+LIFETIME = 3600
+"""Seconds of processor time. A child that has used them ends, and the next request starts another."""
+MOST_FAULTS = 50
+
+
+class Order(BaseModel):
+    """What a child loads from its folder, besides weights.safetensors and preparation.json."""
+
+    checkpoint_id: str
+    resolved: ResolvedSpec
+    dataset_schema: Schema
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A child's answer. `content` is JSON: Predictions, a list of faults, one fault, or the reason."""
+
+    status: Literal["answered", "invalid", "refused", "malformed"]
+    content: bytes
+
+
+class Died(Exception):
+    """The child died, or was killed because it took too long. The message says so."""
+
+
+class PredictorProcess:
+    """A child that has loaded one checkpoint. Only one thread at a time may use it."""
+
+    def __init__(self, load: Callable[[Path], Order], scratch: Path, memory: int, seconds: int) -> None:
+        """Start the child. `load` writes the files of the checkpoint to a folder. `seconds` bounds each answer.
+
+        Raises Died, and what `load` raises.
+        """
+        self.memory, self.seconds = memory, seconds
+        self._folder = tempfile.TemporaryDirectory(dir=scratch)
+        self.folder = Path(self._folder.name)
+        try:
+            (self.folder / ORDER).write_text(load(self.folder).model_dump_json(by_alias=True))
+            self._child = Child(
+                MODULE,
+                [],
+                folder=self.folder,
+                bounds=Bounds(memory, LIFETIME, LARGEST_FILE, LARGEST_ANSWER),
+                environment={"HOME": str(self.folder), "CUDA_VISIBLE_DEVICES": ""},
+                warm=PARENT,
+                is_asked=True,
+            )
+        except BaseException:
+            self._folder.cleanup()
+            raise
+        try:
+            self._ask(b"load")
+        except BaseException:
+            self.close()
+            raise
+        (self.folder / WEIGHTS).unlink()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def ask(self, body: bytes) -> Outcome:
+        """Have the child read the body of a request and answer it. Raises Died."""
+        (self.folder / REQUEST).write_bytes(body)
+        return self._ask(b"predict")
+
+    def close(self) -> None:
+        self._child.close()
+        self._folder.cleanup()
+
+    def _ask(self, order: bytes) -> Outcome:
+        answer = self._child.ask(order, self.seconds)
+        status, _, content = answer.partition(b" ")
+        if not answer.endswith(b"\n"):
+            code = self._child.process.wait()
+            lines = self._child.errors.decode(errors="replace").strip().splitlines()
+            raise Died(
+                f"the process that predicted ended with {code}: it took longer than {self.seconds} s, or needed more "
+                f"than {self.memory:,} bytes of memory" + (f"; {lines[-1][:300]}" if lines else "")
+            )
+        return Outcome(status.decode(), content.rstrip(b"\n"))  # type: ignore[arg-type]
+
+
+def main() -> None:
+    """Run in the child: load the checkpoint, then answer each request with a line."""
+    orders: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+    # After this, the child ends with the service.
+    hold(os.fdopen(0, "rb", closefd=False), orders.put)
+    import torch
+
+    from models.serving.prediction import Predictor
+
+    torch.set_num_threads(1)
+    folder = Path.cwd()
+    orders.get()
+    order = Order.model_validate_json((folder / ORDER).read_text())
+    predictor = Predictor.load(order.resolved, order.dataset_schema, folder)
+    _print("answered", "{}")
+    while orders.get():
+        _print(*_outcome(order, predictor, (folder / REQUEST).read_bytes()))
+
+
+def _outcome(order: Order, predictor: Any, body: bytes) -> tuple[str, str]:
+    try:
+        given = from_json(body)
+    except ValueError as error:
+        return "malformed", json.dumps(str(error))
+    try:
+        asked = Rows.model_validate(given)
+        predictions = predictor.answer(_without_target(asked.rows, order), asked.generation())
+    except ValidationError as error:
+        faults = [fault(dict(each), given).model_dump() for each in error.errors()[:MOST_FAULTS]]
+        return "invalid", json.dumps(faults)
+    except SpecError as error:
+        found = Fault(pointer=error.pointer, code=error.code, message=error.message, suggestion=error.suggestion)
+        return "refused", found.model_dump_json()
+    # Written here, because FastAPI writes null for NaN and infinity in an untyped field.
+    return "answered", Predictions(checkpoint_id=order.checkpoint_id, predictions=predictions).model_dump_json()
+
+
+def _without_target(rows: list[Any], order: Order) -> list[Any]:
+    """The rows without the target column, unless it is also an input, like the text of a language model."""
+    roles = order.resolved.roles
+    if any(roles.target in names for names in roles.inputs.values()):
+        return rows
+    return [
+        {name: cell for name, cell in row.items() if name != roles.target} if isinstance(row, dict) else row
+        for row in rows
+    ]
+
+
+def _print(status: str, content: str) -> None:
+    sys.stdout.write(f"{status} {content}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

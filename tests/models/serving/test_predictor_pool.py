@@ -1,0 +1,121 @@
+"""Which processes predict: the last that were used, within bounds, and one request after another in each."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+
+from models.serving import predictor_pool
+from models.serving.predictor_pool import MOST_PROCESSES, MOST_WAITING, Busy, Died, PredictorPool, TooLarge
+from models.serving.predictor_process import Order, Outcome
+
+SIZE = 10
+
+
+class Fake:
+    """In the place of a process."""
+
+    alive: ClassVar["list[Fake]"] = []
+    started = 0
+    goes_on = threading.Event()
+
+    def __init__(self, load: object, scratch: Path, memory: int, seconds: int) -> None:
+        type(self).started += 1
+        self.alive.append(self)
+
+    def ask(self, body: bytes) -> Outcome:
+        if body == b"die":
+            raise Died
+        if body == b"wait":
+            assert self.goes_on.wait(20)
+        return Outcome("answered", body)
+
+    def close(self) -> None:
+        self.alive.remove(self)
+
+
+@pytest.fixture
+def pool(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[PredictorPool]:
+    monkeypatch.setattr(predictor_pool, "PredictorProcess", Fake)
+    Fake.alive.clear()
+    Fake.started = 0
+    Fake.goes_on.clear()
+    pool = PredictorPool(tmp_path, memory=1, loaded=SIZE * MOST_PROCESSES, seconds=1)
+    yield pool
+    Fake.goes_on.set()
+    pool.close()
+    assert not Fake.alive
+
+
+def load(_: Path) -> Order:
+    raise AssertionError("a fake loads nothing")
+
+
+def ask(pool: PredictorPool, name: str, body: bytes = b"rows", size: int = SIZE) -> bytes:
+    return pool.ask(name, size, load, body).content
+
+
+def test_a_checkpoint_is_loaded_once(pool: PredictorPool) -> None:
+    assert [ask(pool, "a"), ask(pool, "b"), ask(pool, "a")] == [b"rows"] * 3
+    assert Fake.started == len(Fake.alive) == 2
+
+
+def test_the_one_used_longest_ago_makes_room(pool: PredictorPool) -> None:
+    for name in "abcd":
+        ask(pool, name)
+    ask(pool, "a")
+    ask(pool, "e")
+    assert [*pool._places] == ["c", "d", "a", "e"] and len(Fake.alive) == MOST_PROCESSES
+
+
+def test_as_many_make_room_as_the_bytes_need(pool: PredictorPool) -> None:
+    for name in "abc":
+        ask(pool, name)
+    ask(pool, "large", size=3 * SIZE)
+    assert [*pool._places] == ["c", "large"] and len(Fake.alive) == 2
+    with pytest.raises(TooLarge, match="41 bytes; predictions load 40 at most"):
+        ask(pool, "too large", size=4 * SIZE + 1)
+    assert len(Fake.alive) == 2
+
+
+def test_a_process_that_died_is_started_again(pool: PredictorPool) -> None:
+    with pytest.raises(Died):
+        ask(pool, "a", b"die")
+    assert not Fake.alive and not pool._places
+    assert ask(pool, "a") == b"rows" and Fake.started == 2
+
+
+def test_only_so_many_wait_for_one_checkpoint(pool: PredictorPool) -> None:
+    with Waiting(pool, ["a"] * MOST_WAITING):
+        with pytest.raises(Busy):
+            ask(pool, "a")
+        # The others do not wait for it.
+        assert ask(pool, "b") == b"rows"
+    assert ask(pool, "a") == b"rows" and Fake.started == 2
+
+
+def test_no_process_is_ended_while_it_answers(pool: PredictorPool) -> None:
+    with Waiting(pool, [*"abcd"]), pytest.raises(Busy):
+        ask(pool, "e")
+    assert ask(pool, "e") == b"rows"
+
+
+class Waiting:
+    """Requests that run until the end of the block, one for each name."""
+
+    def __init__(self, pool: PredictorPool, names: list[str]) -> None:
+        self.pool, self.names = pool, names
+        self.threads = [threading.Thread(target=ask, args=(pool, name, b"wait")) for name in names]
+
+    def __enter__(self) -> None:
+        for thread in self.threads:
+            thread.start()
+        while sum(place.users for place in [*self.pool._places.values()]) < len(self.names):
+            threading.Event().wait(0.01)
+
+    def __exit__(self, *_: object) -> None:
+        Fake.goes_on.set()
+        for thread in self.threads:
+            thread.join()
