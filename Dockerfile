@@ -1,4 +1,4 @@
-# One image, three commands: uvicorn api.app:app · celery -A worker.app worker · alembic upgrade head
+# One image, three commands: athanor api · celery -A worker.app worker · alembic upgrade head
 FROM python:3.11-slim
 
 ENV PYTHONUNBUFFERED=1 \
@@ -29,4 +29,4 @@ EXPOSE 8500
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
   CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8500/healthz', timeout=4)"]
 
-CMD ["uvicorn", "api.app:app", "--host", "0.0.0.0", "--port", "8500"]
+CMD ["athanor", "api", "--host", "0.0.0.0"]

@@ -1,4 +1,4 @@
-"""The FastAPI application: lifespan, routers, middleware. `uvicorn api.app:app` serves it."""
+"""The FastAPI application: lifespan, routers, middleware. `athanor api` and `athanor up` serve it."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -8,8 +8,8 @@ from fastapi import APIRouter, Depends, FastAPI
 
 from api import problems, queries
 from api.auth import Authentication
-from api.body_limits import BodyLimits
 from api.deps import Service, authenticate
+from api.request_limits import RequestLimits
 from api.routes import (
     catalog,
     checkpoints,
@@ -76,7 +76,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(health.router)
     # The last middleware is the outermost: the request gets its id and its body limit before the key is checked.
     app.add_middleware(Authentication)
-    app.add_middleware(BodyLimits, limits=settings.limits)
+    app.add_middleware(RequestLimits, limits=settings.limits)
     problems.install(app)
     return app
 

@@ -6,21 +6,17 @@ import gc
 import ipaddress
 import os
 import signal
-import socket
 import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
-import uvicorn
-
-from api import schema
+from api import front, schema
 from api.uploads import tidy
 from api.worker_process import WorkerProcess
 from athanor.processes.parent_watch import heed_hangup
 from models.records import keys
 from models.records.database import Database
-from models.serving import networks
 from models.settings import Settings
 
 KEY_FILE = "admin.key"
@@ -76,14 +72,7 @@ def is_loopback(host: str) -> bool:
 
 def main() -> None:
     chosen = arguments()
-    config = uvicorn.Config(
-        "api.app:app",
-        host=chosen.host,
-        port=chosen.port,
-        log_level="warning",
-        access_log=False,
-        timeout_graceful_shutdown=3,
-    )
+    config = front.config(chosen.host, chosen.port)
     # Bind first: if the port is in use, the command ends before it creates files.
     listening = config.bind_socket()
     port = listening.getsockname()[1]
@@ -107,24 +96,10 @@ def main() -> None:
         gc.disable()
         config.load()
         gc.enable()
-        Announced(config, f"Athanor on http://{chosen.host}:{port}\nkey in {data / KEY_FILE}").run([listening])
+        front.Server(config, f"Athanor on http://{chosen.host}:{port}\nkey in {data / KEY_FILE}").run([listening])
     finally:
         worker.stop()
         held.close()
-
-
-class Announced(uvicorn.Server):
-    """A server that prints `message` once it accepts requests, and then warms up for the first prediction."""
-
-    def __init__(self, config: uvicorn.Config, message: str) -> None:
-        super().__init__(config)
-        self.message = message
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        if self.started:
-            print(self.message, flush=True)
-            networks.PARENT.start()
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from athanor.commands.data import catalog, datasets, upload
 from athanor.commands.exports import export, verify
 from athanor.commands.jobs import cancel, delete, jobs, logs, pause, resume, show
 from athanor.commands.results import plot, predict, pull
-from athanor.commands.server import demo, key, up, worker, workers
+from athanor.commands.server import api, demo, key, up, worker, workers
 from athanor.commands.training import fork, submit, wait, watch
 
 
@@ -60,7 +60,7 @@ def main(ctx: click.Context, url: str | None, key: str | None) -> None:
 
 
 for command in (
-    *(up, worker, key, demo),
+    *(up, api, worker, key, demo),
     *(submit, fork, watch, wait, jobs, show, cancel, pause, resume, logs, delete),
     *(plot, pull, predict, export, verify, datasets, upload, catalog, workers),
 ):

@@ -143,7 +143,7 @@ class Production(Running):
     def start(self) -> None:
         self.run("alembic", "upgrade", "head")
         self.key = self.key or self.run("api.keys", "new", "--name", "ops")
-        self._spawn("uvicorn", "api.app:app", "--port", str(self.port), "--log-level", "warning")
+        self._spawn("api.serve", "--port", str(self.port))
         self._spawn("celery", "-A", "worker.app", "worker", "--loglevel", "INFO")
         self._await_ready()
         with self.client() as client:

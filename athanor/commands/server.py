@@ -32,6 +32,13 @@ def up(host: str, port: int, data: str, workers: int) -> None:
 
 @click.command(context_settings=PASS_ON)
 @click.argument("options", nargs=-1, type=click.UNPROCESSED)
+def api(options: tuple[str, ...]) -> None:
+    """Start the API without a worker. Its options: athanor api --help"""
+    _become("api", "serve", list(options))
+
+
+@click.command(context_settings=PASS_ON)
+@click.argument("options", nargs=-1, type=click.UNPROCESSED)
 def worker(options: tuple[str, ...]) -> None:
     """Start a worker. Its options: athanor worker --help"""
     _become("worker", "serve", list(options))

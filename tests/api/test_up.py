@@ -201,7 +201,7 @@ def test_a_large_upload_takes_little_memory(tmp_path: Path) -> None:
     with kit.installation(tmp_path) as house:
         port = kit.free_port()
         with (
-            process("uvicorn", "api.app:app", "--port", str(port), ATHANOR_DATA=str(tmp_path)) as server,
+            process("api.serve", "--port", str(port), ATHANOR_DATA=str(tmp_path)) as server,
             httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=house.headers, trust_env=False) as client,
         ):
             kit.until(answers(client, "/v1/jobs"), 30)

@@ -205,7 +205,7 @@ class Fleet:
         return (self.folder / "log").read_text(errors="replace")[-3000:]
 
     def _commands(self) -> dict[str, list[str]]:
-        api = ["api", "uvicorn", "api.app:app", "--port", str(self.port), "--log-level", "warning"]
+        api = ["api", "api.serve", "--port", str(self.port)]
         worker = ["worker", "worker.local", "--slots", str(self.slots)]
         if self.mode == "production":
             worker = ["worker", "celery", "-A", "worker.app", "worker", "--concurrency", str(self.slots)]

@@ -3,12 +3,16 @@
 import json
 import math
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
+from athanor.contract import Schema
+from models.planning.resolve import ResolvedSpec
 from models.serving.predictor_process import Order, _outcome
 
-ROLES = SimpleNamespace(target="label", inputs={"x": ["width"]})
-ORDER = Order.model_construct(checkpoint_id="ckpt_1", resolved=SimpleNamespace(roles=ROLES))
+RESOLVED = SimpleNamespace(roles=SimpleNamespace(target="label", inputs={"x": ["width"]}))
+ORDER = Order.model_construct(
+    checkpoint_id="ckpt_1", resolved=cast(ResolvedSpec, RESOLVED), dataset_schema=Schema(columns=[])
+)
 
 
 class Says:

@@ -1,4 +1,4 @@
-"""Body limits: no request body is larger than its route allows. Each request gets an id."""
+"""Request limits: no request is larger than its route allows. Each request gets an id."""
 
 from uuid import uuid4
 
@@ -12,10 +12,19 @@ from models.settings import Limits
 UPLOADS = "/v1/datasets"
 OVERHEAD = 64 * 1024
 """Bytes that a multipart form may add to the file in it."""
+LONGEST_URL = 8 * 1024
+LARGEST_HEAD = 32 * 1024
+MOST_HEADERS = 100
+LONGEST_HEADER = 8 * 1024
+LONGEST_CONTENT_TYPE = 512
+"""In bytes. Parsers of this header take time in proportion to the square of its length."""
 
 
-class BodyLimits:
-    """Middleware that counts a body's bytes as they arrive, whatever Content-Length says, and adds X-Request-Id."""
+class RequestLimits:
+    """Middleware that bounds the parts of a request, and adds X-Request-Id.
+
+    It counts a body's bytes as they arrive, whatever Content-Length says.
+    """
 
     def __init__(self, app: ASGIApp, limits: Limits) -> None:
         self.app, self.limits = app, limits
@@ -52,9 +61,30 @@ class BodyLimits:
                 MutableHeaders(scope=message)["X-Request-Id"] = request_id
             await send(message)
 
+        refused = _refusal(scope)
         declared = request.headers.get("content-length", "")
-        if declared.isdecimal() and int(declared) > limit:
+        if refused is None and declared.isdecimal() and int(declared) > limit:
             refused = too_large()
-            answer = respond(request, 413, refused.code, refused.detail, headers={"Connection": "close"})
+        if refused is not None:
+            answer = respond(
+                request, refused.status_code, refused.code, refused.detail, headers={"Connection": "close"}
+            )
             return await answer(scope, receive, named)
         await self.app(scope, counted, named)
+
+
+def _refusal(scope: Scope) -> Refused | None:
+    """Why the head of a request is refused, if it is. The server bounds only what arrives in several pieces."""
+    headers: list[tuple[bytes, bytes]] = scope["headers"]
+    if len(scope["raw_path"]) + len(scope["query_string"]) > LONGEST_URL:
+        return Refused(414, "over_limit", f"the URL is longer than {LONGEST_URL:,} bytes")
+    if sum(len(name) + len(value) for name, value in headers) > LARGEST_HEAD:
+        return Refused(431, "over_limit", f"the headers have more than {LARGEST_HEAD:,} bytes")
+    if len(headers) > MOST_HEADERS:
+        return Refused(431, "over_limit", f"the request has more than {MOST_HEADERS} headers")
+    for name, value in headers:
+        longest = LONGEST_CONTENT_TYPE if name == b"content-type" else LONGEST_HEADER
+        if len(value) > longest:
+            shown = name.decode("latin-1")[:50]
+            return Refused(431, "over_limit", f"the header {shown} is longer than {longest:,} bytes")
+    return None

@@ -1,0 +1,190 @@
+"""The front: HTTP/1.1 with bounds on what a stranger without a key can hold or send.
+
+uvicorn has no such bounds. h11 bounds the bytes of a head, of a chunk's header and of trailers (HEAD_BYTES).
+"""
+
+import asyncio
+import json
+import resource
+import socket
+import sys
+from http import HTTPStatus
+from typing import Any, cast
+
+import h11
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from models.serving import networks
+
+HEAD_BYTES = 32 * 1024
+HEAD_SECONDS = 10.0
+"""From the start of a connection, or of a request, to the end of its head; also for a body that nobody reads."""
+BODY_WINDOW = 10.0
+"""Seconds over which a body must bring BODY_RATE bytes a second, unless the service does not read meanwhile."""
+BODY_RATE = 1024
+STALL_SECONDS = 60.0
+"""Seconds within which a client must read some of an answer that waits for it."""
+KEEP_ALIVE = 30
+"""Seconds between two requests on a connection."""
+CONNECTIONS = 4000
+WARM_AFTER = 10.0
+"""Seconds from the start to that of the process from which predictions and exports are forked."""
+SPARE_FILES = 256
+"""Files that the rest of the process may open."""
+
+
+class BoundedProtocol(H11Protocol):
+    """uvicorn's protocol in Python, with bounds on time and on connections.
+
+    Of too many connections, the one that has been idle for the longest time is closed.
+    """
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        self._awaits: str | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._stall: asyncio.TimerHandle | None = None
+        self._received = 0
+        self._since = self.loop.time()
+        super().connection_made(transport)
+        if len(self.connections) > most_connections() and not self._take_from_an_idle_one():
+            return self._refuse(503, "busy", "too many connections are open; send this again later")
+        self._expect()
+
+    def data_received(self, data: bytes) -> None:
+        self._received += len(data)
+        super().data_received(data)
+        self._expect()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._since = self.loop.time()
+        self._expect()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        for timer in (self._timer, self._stall):
+            if timer is not None:
+                timer.cancel()
+        super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._stall = self.loop.call_later(STALL_SECONDS, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._stall is not None:
+            self._stall.cancel()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is not HTTP. uvicorn calls it while it handles h11's error."""
+        status = getattr(sys.exc_info()[1], "error_status_hint", 400)
+        if status == 431:
+            return self._refuse(431, "over_limit", f"the head of a request has at most {HEAD_BYTES:,} bytes")
+        self._refuse(status, "malformed_request", "this is not an HTTP/1.1 request that the service can read")
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no request is being received or answered."""
+        return self.conn.their_state is h11.IDLE and (self.cycle is None or self.cycle.response_complete)
+
+    def _expect(self) -> None:
+        """Set the timer for what the client has to send next."""
+        awaits = self._awaited()
+        if awaits == self._awaits:
+            return
+        self._awaits = awaits
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if awaits == "body":
+            self._timer = self.loop.call_later(BODY_WINDOW, self._check_rate, self._received)
+        elif awaits is not None:
+            self._timer = self.loop.call_later(HEAD_SECONDS, self._time_out)
+
+    def _awaited(self) -> str | None:
+        if self.transport.is_closing():
+            return None
+        if self.conn.their_state is h11.IDLE:
+            # Between two requests, uvicorn's own timer runs.
+            is_begun = self.cycle is None or bool(self.conn.trailing_data[0])
+            return "head" if is_begun else None
+        if self.conn.their_state is h11.SEND_BODY:
+            return "rest" if self.cycle.response_complete else "body"
+        return None
+
+    def _check_rate(self, received: int) -> None:
+        if not self.flow.read_paused and self._received - received < BODY_RATE * BODY_WINDOW:
+            return self._time_out()
+        self._timer = self.loop.call_later(BODY_WINDOW, self._check_rate, self._received)
+
+    def _time_out(self) -> None:
+        self._refuse(408, "too_slow", "the request did not arrive in time; send this again")
+
+    def _refuse(self, status: int, code: str, detail: str) -> None:
+        """Answer, if no answer has begun, and close the connection."""
+        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            title = HTTPStatus(status).phrase
+            problem = {"type": "about:blank", "title": title, "status": status, "detail": detail, "code": code}
+            body = json.dumps(problem).encode()
+            head = (
+                f"HTTP/1.1 {status} {title}\r\ncontent-type: application/problem+json\r\n"
+                f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
+            )
+            self.transport.write(head.encode() + body)
+        if self.cycle is not None:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        self.transport.close()
+
+    def _take_from_an_idle_one(self) -> bool:
+        """Close the connection that has been idle for the longest time. False if none is."""
+        others = (cast(BoundedProtocol, each) for each in self.connections if each is not self)
+        idle = [each for each in others if each.is_idle and not each.transport.is_closing()]
+        if not idle:
+            return False
+        min(idle, key=lambda each: each._since).transport.abort()
+        return True
+
+
+def most_connections() -> int:
+    """CONNECTIONS, or as many as this process may open files for."""
+    return min(CONNECTIONS, resource.getrlimit(resource.RLIMIT_NOFILE)[0] - SPARE_FILES)
+
+
+def config(host: str, port: int, **more: Any) -> uvicorn.Config:
+    """uvicorn's configuration of the service, with `more` options. It raises the limit of open files."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = CONNECTIONS + SPARE_FILES
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard))
+    return uvicorn.Config(
+        "api.app:app",
+        host=host,
+        port=port,
+        http=BoundedProtocol,
+        ws="none",
+        h11_max_incomplete_event_size=HEAD_BYTES,
+        timeout_keep_alive=KEEP_ALIVE,
+        timeout_graceful_shutdown=3,
+        access_log=False,
+        log_level="warning",
+        server_header=False,
+        **more,
+    )
+
+
+class Server(uvicorn.Server):
+    """A server that prints `message` once it accepts requests, and then warms up for the first prediction."""
+
+    def __init__(self, config: uvicorn.Config, message: str = "") -> None:
+        super().__init__(config)
+        self.message = message
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            if self.message:
+                print(self.message, flush=True)
+            # Later, so that it does not compete with the start of the service.
+            loop = asyncio.get_running_loop()
+            loop.call_later(WARM_AFTER, loop.run_in_executor, None, networks.PARENT.start)
