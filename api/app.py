@@ -67,6 +67,8 @@ def create_app(settings: Settings) -> FastAPI:
         summary="Describe a model in JSON, POST it, watch it learn, download the weights.",
         lifespan=lifespan,
         dependencies=[Depends(queries.check)],
+        # A redirect would repeat the Host header of the request.
+        redirect_slashes=False,
     )
     # This dependency requires a key for every route below /v1.
     guarded = APIRouter(prefix="/v1", dependencies=[Depends(authenticate)], responses={"4XX": {"model": Problem}})

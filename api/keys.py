@@ -4,6 +4,7 @@ import argparse
 import sys
 
 from api import schema
+from athanor.processes.private_files import keep_private
 from models.records import keys
 from models.records.database import Database
 from models.settings import Settings
@@ -18,6 +19,7 @@ def main() -> int:
     verbs.add_parser("list", help="print the public ids and names of the valid keys")
     verbs.add_parser("revoke", help="make a key invalid").add_argument("id", help="the key's public id")
     chosen = parser.parse_args()
+    keep_private()
     settings = Settings()
     database = Database(settings.database)
     if settings.is_sqlite:

@@ -1,7 +1,6 @@
 """Error answers as problem+json (RFC 9457), with JSON Pointers to the faults."""
 
 import logging
-from difflib import get_close_matches
 from functools import cache
 from http import HTTPStatus
 from typing import Any
@@ -15,7 +14,7 @@ from starlette.exceptions import HTTPException
 
 from athanor.contract import Fault, Problem
 from athanor.processes import full_disk
-from models.errors import SpecError
+from models.errors import SpecError, similar
 from models.faults import fault, sentence
 from models.records.database import DatabaseUnavailable
 from models.records.idempotency import KeyReused
@@ -87,7 +86,7 @@ def _fault(error: dict[str, Any], body: Any, is_spec: bool) -> Fault:
 
 def _known_kind(given: str, expected: str) -> str:
     kinds = [kind.strip(QUOTE) for kind in expected.split(", ")]
-    close = get_close_matches(given, kinds, 1)
+    close = similar(given, kinds)
     return f"did you mean '{close[0]}'?" if close else f"one of {', '.join(kinds)}"
 
 
@@ -102,14 +101,14 @@ def _known_field(parents: list[str], loc: list[str]) -> str | None:
     mine = {(place, None), *[(place, tag) for tag in loc[-2:-1]]}
     here = [known for known, homes in fields.items() if mine & homes.keys()]
     # A word from the description of a field counts like a similar name.
-    close = get_close_matches(name, here, 1) or [
+    close = similar(name, here) or [
         known
         for known in here
         if any(name.lower() in fields[known][home].lower().split() for home in mine & fields[known].keys())
     ]
     if len(close) == 1:
         return f"did you mean '{close[0]}'?"
-    if close := get_close_matches(name, fields, 1):
+    if close := similar(name, fields):
         homes = fields[close[0]]
         return (
             f"did you mean '{close[0]}' in {' or '.join(sorted({there or 'the spec itself' for there, _ in homes}))}?"

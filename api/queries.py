@@ -1,7 +1,6 @@
 """Query parameters: refuse unknown names, and several values for a parameter that takes one."""
 
 from collections.abc import Iterator
-from difflib import get_close_matches
 from typing import Any, get_args, get_origin
 
 from fastapi import Request
@@ -10,6 +9,7 @@ from fastapi.routing import APIRoute
 
 from api.problems import MOST_FAULTS, Refused
 from athanor.contract import Fault
+from models.errors import similar
 
 LONGEST = 50
 """Characters of a name that a message repeats."""
@@ -36,7 +36,7 @@ async def check(request: Request) -> None:
 def _fault(name: str, times: int, known: dict[str, bool]) -> Fault | None:
     shown = name[:LONGEST]
     if name not in known:
-        close = get_close_matches(name, known, 1)
+        close = similar(name, known)
         names = f"use one of: {', '.join(sorted(known))}" if known else "this path has no parameters"
         suggestion = f"did you mean '{close[0]}'?" if close else names
         message = f"there is no parameter '{shown}' here"

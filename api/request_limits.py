@@ -13,6 +13,8 @@ UPLOADS = "/v1/datasets"
 OVERHEAD = 64 * 1024
 """Bytes that a multipart form may add to the file in it."""
 LONGEST_URL = 8 * 1024
+DOCS = {"/docs", "/redoc"}
+"""Pages that load scripts, from another host."""
 LARGEST_HEAD = 32 * 1024
 MOST_HEADERS = 100
 LONGEST_HEADER = 8 * 1024
@@ -21,7 +23,7 @@ LONGEST_CONTENT_TYPE = 512
 
 
 class RequestLimits:
-    """Middleware that bounds the parts of a request, and adds X-Request-Id.
+    """Middleware that bounds the parts of a request, and adds X-Request-Id and the headers for browsers.
 
     It counts a body's bytes as they arrive, whatever Content-Length says.
     """
@@ -58,7 +60,13 @@ class RequestLimits:
 
         async def named(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message)["X-Request-Id"] = request_id
+                headers = MutableHeaders(scope=message)
+                headers["X-Request-Id"] = request_id
+                headers["X-Content-Type-Options"] = "nosniff"
+                if scope["path"] not in DOCS:
+                    headers["Content-Security-Policy"] = "default-src 'none'; frame-ancestors 'none'"
+                if scope["path"].startswith("/v1/"):
+                    headers["Cache-Control"] = "no-store"
             await send(message)
 
         refused = _refusal(scope)

@@ -6,6 +6,7 @@ import gc
 from uvicorn.supervisors import Multiprocess
 
 from api import front
+from athanor.processes.private_files import keep_private
 
 
 def main() -> None:
@@ -15,6 +16,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=8500, help="port to listen on (default: %(default)s)")
     parser.add_argument("--processes", type=int, default=1, help="processes that answer (default: %(default)s)")
     chosen = parser.parse_args()
+    keep_private()
     config = front.config(chosen.host, chosen.port, workers=chosen.processes)
     if chosen.processes > 1:
         return Multiprocess(config, [config.bind_socket()]).run()

@@ -15,6 +15,7 @@ from api import front, schema
 from api.uploads import tidy
 from api.worker_process import WorkerProcess
 from athanor.processes.parent_watch import heed_hangup
+from athanor.processes.private_files import keep_private, tighten
 from models.records import keys
 from models.records.database import Database
 from models.settings import Settings
@@ -72,6 +73,7 @@ def is_loopback(host: str) -> bool:
 
 def main() -> None:
     chosen = arguments()
+    keep_private()
     config = front.config(chosen.host, chosen.port)
     # Bind first: if the port is in use, the command ends before it creates files.
     listening = config.bind_socket()
@@ -84,6 +86,8 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     heed_hangup()
     held = lock(data)
+    if loose := tighten(data):
+        print(f"took the rights of other users from {loose:,} files and folders in {data}", flush=True)
     database = Database(settings.database)
     schema.upgrade(database)
     admin_key(database, data, chosen.host)

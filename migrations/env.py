@@ -3,6 +3,7 @@
 from alembic import context
 from sqlalchemy.engine import Connection
 
+from athanor.processes.private_files import keep_private
 from models.records.database import Database
 from models.records.tables import Base
 from models.settings import Settings
@@ -19,6 +20,7 @@ def migrate(connection: Connection) -> None:
         context.run_migrations()
 
 
+keep_private()
 given: Connection | None = context.config.attributes.get("connection")
 if given is not None:
     migrate(given)

@@ -10,6 +10,7 @@ from typing import Any
 from celery.signals import worker_init, worker_ready, worker_shutdown, worker_shutting_down
 
 from athanor.processes.parent_watch import heed_hangup
+from athanor.processes.private_files import keep_private
 from models.broker import producer
 from models.settings import Settings
 from worker.supervision.devices import visible
@@ -38,6 +39,7 @@ on_hangup: Any = signal.SIG_DFL
 @worker_init.connect
 def _open(sender: Any, **_: Any) -> None:
     global worker, on_hangup  # Celery calls back by signal; there is no object of ours to carry them
+    keep_private()
     heed_hangup()
     on_hangup = signal.getsignal(signal.SIGHUP)
     worker = Worker(settings, "celery", sender.concurrency)

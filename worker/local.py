@@ -8,6 +8,7 @@ import sys
 import threading
 
 from athanor.processes.parent_watch import heed_hangup
+from athanor.processes.private_files import keep_private
 from models.records.database import DatabaseUnavailable
 from models.settings import Settings
 from worker.supervision.slots import Slot
@@ -63,6 +64,7 @@ def main() -> None:
     parser.add_argument("--slots", type=int, default=1, help="jobs that train at once; with CUDA, one per device")
     parser.add_argument("--watch-parent", action="store_true", help="stop when standard input closes")
     chosen = parser.parse_args()
+    keep_private()
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s worker: %(message)s")
     serve(Worker(Settings(), "local", chosen.slots), chosen.watch_parent)
 

@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails
 
 from api import submission
 from api.deps import Authenticated, Parts, Service
+from api.json_route import JsonRoute
 from api.patches import patched, with_unused_nulls
 from api.problems import Refused, invalid_spec
 from api.routes.checkpoints import FILES, peek, take
@@ -23,7 +24,7 @@ from models.planning.transfer import Start
 from models.records.idempotency import KeyReused
 from models.records.origins import Origin, prefix_of
 
-router = APIRouter(prefix="/jobs/{job_id}/fork", tags=["jobs"])
+router = APIRouter(prefix="/jobs/{job_id}/fork", tags=["jobs"], route_class=JsonRoute)
 
 UNCHANGED = Fork()
 """The default of the body: no changes to the spec."""

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from api import submission
 from api.deps import Authenticated, Parts, Service, Window, missing, paged
 from api.etags import known
+from api.json_route import JsonRoute
 from api.pages import page
 from api.problems import invalid_parameter
 from athanor.contract import Job, Page, Plan, State
@@ -17,7 +18,7 @@ from models.planning.spec import JobSpec
 from models.records import job_views, jobs
 from models.records.keys import Caller
 
-router = APIRouter(prefix="/jobs", tags=["jobs"])
+router = APIRouter(prefix="/jobs", tags=["jobs"], route_class=JsonRoute)
 
 
 @router.post("", status_code=201, response_model=Job | Plan)

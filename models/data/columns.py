@@ -1,9 +1,10 @@
 """Look up a column of a schema by its name."""
 
-from difflib import get_close_matches
-
 from athanor.contract import Column, Schema
-from models.errors import SpecError
+from models.errors import SpecError, similar
+
+LONGEST = 50
+"""Characters of a name that a message repeats."""
 
 
 def find_column(schema: Schema, name: str, pointer: str) -> Column:
@@ -12,10 +13,12 @@ def find_column(schema: Schema, name: str, pointer: str) -> Column:
         if column.name == name:
             return column
     names = [column.name for column in schema.columns]
-    close = get_close_matches(name, names, 1)
+    close = similar(name, names)
     raise SpecError(
         pointer,
-        f"the dataset has no column '{name}'",
+        f"the dataset has no column '{name[:LONGEST]}'",
         code="unknown_column",
-        suggestion=f"did you mean '{close[0]}'?" if close else "its columns are " + ", ".join(names[:20]),
+        suggestion=f"did you mean '{close[0]}'?"
+        if close
+        else "its columns are " + ", ".join(each[:LONGEST] for each in names[:20]),
     )

@@ -1,11 +1,10 @@
 """Freeze parameters: they get no gradient, no optimizer state and no weight decay."""
 
-from difflib import get_close_matches
 from itertools import accumulate
 
 from torch import nn
 
-from models.errors import SpecError
+from models.errors import SpecError, similar
 
 
 def freeze(model: nn.Module, starts: list[str]) -> None:
@@ -28,7 +27,7 @@ def freeze(model: nn.Module, starts: list[str]) -> None:
 
 def _near(start: str, names: list[str]) -> str:
     starts = list(dict.fromkeys(each for name in names for each in accumulate(name.split("."), "{}.{}".format)))
-    if close := get_close_matches(start, starts, 3):
+    if close := similar(start, starts, 3):
         return "did you mean " + " or ".join(f"'{each}'" for each in close) + "?"
     tops = list(dict.fromkeys(name.partition(".")[0] for name in names))
     return "its names begin with " + ", ".join(tops[:20])

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ValidationError
-from pydantic_core import from_json
 
 from athanor.contract import Fault, Predictions, Rows, Schema
 from athanor.files import WEIGHTS
@@ -19,6 +18,7 @@ from athanor.processes.bounded import Bounds, Child
 from athanor.processes.parent_watch import hold
 from models.errors import SpecError
 from models.faults import fault
+from models.json_body import MalformedJson, TooManyValues, parse
 from models.planning.resolve import ResolvedSpec
 from models.serving.networks import PARENT
 
@@ -30,6 +30,8 @@ LARGEST_ANSWER = 2**27
 LIFETIME = 3600
 """Seconds of processor time. A child that has used them ends, and the next request starts another."""
 MOST_FAULTS = 50
+MOST_VALUES = 10_000_000
+"""Values of a body: the pixels of its images, for the most part."""
 
 
 class Order(BaseModel):
@@ -133,9 +135,11 @@ def main() -> None:
 
 def _outcome(order: Order, predictor: Any, body: bytes) -> tuple[str, str]:
     try:
-        given = from_json(body)
-    except ValueError as error:
+        given = parse(body, MOST_VALUES)
+    except MalformedJson as error:
         return "malformed", json.dumps(str(error))
+    except TooManyValues as error:
+        return "refused", Fault(pointer="", code="over_limit", message=str(error)).model_dump_json()
     try:
         asked = Rows.model_validate(given)
         predictions = predictor.answer(_without_target(asked.rows, order), asked.generation())

@@ -222,3 +222,31 @@ def _is_up(url: str) -> bool:
         return httpx.get(url, trust_env=False).is_success
     except httpx.TransportError:
         return False
+
+
+@pytest.mark.parametrize(
+    ("path", "needs_key"), [("/healthz", False), ("/openapi.json", False), ("/v1/jobs", True), ("/v1/nothing", True)]
+)
+def test_headers_for_browsers(port: int, house: Installation, path: str, needs_key: bool) -> None:
+    for headers in ({}, house.headers):
+        answer = httpx.get(f"http://127.0.0.1:{port}{path}", headers=headers, trust_env=False)
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert answer.headers["Content-Security-Policy"] == "default-src 'none'; frame-ancestors 'none'"
+        assert (answer.headers.get("Cache-Control") == "no-store") == needs_key
+
+
+def test_the_name_of_the_host_is_in_no_answer(port: int, house: Installation) -> None:
+    headers = house.headers | {"Host": "evil.example"}
+    for path in (
+        "/v1/jobs/",
+        "/v1//jobs",
+        "/docs/",
+        "/",
+        "/v1/jobs",
+        "/openapi.json",
+        "/docs",
+        "/redoc",
+        "/v1/jobs?a=1",
+    ):
+        answer = httpx.get(f"http://127.0.0.1:{port}{path}", headers=headers, trust_env=False)
+        assert "evil" not in answer.text and "evil" not in str(answer.headers), path
