@@ -24,6 +24,7 @@ from api.routes import (
     workers,
 )
 from api.uploads import ABANDONED, tidy
+from api.watcher import Watcher
 from athanor.contract import Problem
 from athanor.processes import confinement
 from athanor.version import __version__
@@ -56,6 +57,7 @@ def create_app(settings: Settings) -> FastAPI:
             exports=CapacityLimiter(limits.max_exports),
             predictors=predictors,
             predictions=CapacityLimiter(MOST_PROCESSES * MOST_WAITING),
+            watcher=Watcher(database),
         )
         yield
         predictors.close()

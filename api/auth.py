@@ -5,8 +5,8 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api import schema
-from api.deps import KEY_NEEDED, Service
-from api.problems import database_away, respond
+from api.deps import Service
+from api.problems import KEY_NEEDED, database_away, respond
 from api.schema import WrongSchema
 from models.records import keys
 from models.records.database import DatabaseUnavailable

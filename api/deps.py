@@ -9,7 +9,8 @@ from anyio import CapacityLimiter
 from fastapi import Depends, Query, Request
 from sqlalchemy.orm import Session
 
-from api.problems import Refused, invalid_parameter
+from api.problems import KEY_NEEDED, Refused, invalid_parameter
+from api.watcher import Watcher
 from models.broker import Broker
 from models.records.database import Database, DatabaseUnavailable
 from models.records.ids import is_id
@@ -34,6 +35,7 @@ class Service:
     predictors: PredictorPool
     predictions: CapacityLimiter
     """The threads of predictions. There are enough for all that the pool lets wait."""
+    watcher: Watcher
 
     def discard(self, prefix: str) -> None:
         """Delete stored files that no row names. If this fails, the garbage collector deletes them later."""
@@ -48,7 +50,6 @@ def _service(request: Request) -> Service:
     return service
 
 
-KEY_NEEDED = "send a valid API key in the header Authorization: Bearer ath_…"
 LAST = 2**63 - 1
 """The largest step or event number a row can hold."""
 

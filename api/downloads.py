@@ -52,8 +52,6 @@ def send(request: Request, file: Download, wanted: Conditions, more: dict[str, s
         "Accept-Ranges": "bytes",
         "Repr-Digest": f"sha-256=:{base64.b64encode(bytes.fromhex(file.sha256)).decode()}:",
         "Content-Disposition": f'attachment; filename="{file.name}"',
-        "Cache-Control": "private, no-cache",
-        "X-Content-Type-Options": "nosniff",
         **(more or {}),
     }
     if known(wanted.if_none_match, etag):

@@ -28,6 +28,7 @@ MOST_FAULTS = 50
 SPECS = "/v1/jobs"
 """The path of requests whose body is a job spec."""
 QUOTE = "'"
+KEY_NEEDED = "send a valid API key in the header Authorization: Bearer ath_…"
 
 
 class Refused(HTTPException):

@@ -13,6 +13,7 @@ UPLOADS = "/v1/datasets"
 OVERHEAD = 64 * 1024
 """Bytes that a multipart form may add to the file in it."""
 LONGEST_URL = 8 * 1024
+CONTENT_POLICY = "default-src 'none'; frame-ancestors 'none'; sandbox"
 DOCS = {"/docs", "/redoc"}
 """Pages that load scripts, from another host."""
 LARGEST_HEAD = 32 * 1024
@@ -64,7 +65,7 @@ class RequestLimits:
                 headers["X-Request-Id"] = request_id
                 headers["X-Content-Type-Options"] = "nosniff"
                 if scope["path"] not in DOCS:
-                    headers["Content-Security-Policy"] = "default-src 'none'; frame-ancestors 'none'"
+                    headers["Content-Security-Policy"] = CONTENT_POLICY
                 if scope["path"].startswith("/v1/"):
                     headers["Cache-Control"] = "no-store"
             await send(message)

@@ -1,25 +1,25 @@
 """The events of a job: a page of them, a live stream, and the trainer's log."""
 
-import asyncio
 import json
 import re
-import time
 from collections.abc import AsyncIterator
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
-from api.deps import LAST, Parts, Service, missing
+from api.deps import LAST, Authenticated, Parts, Service, missing
 from api.problems import Refused
+from api.watcher import UNSEEN
 from athanor.contract import TERMINAL, Event, Page
 from models.records import events, job_views, metrics
 
 router = APIRouter(prefix="/jobs/{job_id}", tags=["events"])
 
-LOOK_EVERY = 0.25
 SILENCE = 10.0
 """Seconds without an event after which a comment is sent, so that proxies keep the connection open."""
 BATCH = 500
@@ -31,6 +31,7 @@ POINTS = 5000
 async def index(
     request: Request,
     service: Parts,
+    caller: Authenticated,
     job_id: str,
     limit: Annotated[int, Query(ge=1, le=1000, description="The number of events in the page.")] = 100,
     after: Annotated[int, Query(ge=0, le=LAST, description="The `next` of the previous page.")] = 0,
@@ -46,9 +47,10 @@ async def index(
     if "text/event-stream" in request.headers.get("accept", ""):
         cursor = _cursor(last_event_id) if last_event_id else (after, 0)
         await run_in_threadpool(_look, service, job_id, cursor[0], None)
-        return StreamingResponse(
-            _stream(service, job_id, cursor), media_type="text/event-stream", headers={"Cache-Control": "no-store"}
-        )
+        with ExitStack() as stack:
+            stack.enter_context(service.watcher.listening(caller.key_id))
+            stream = _stream(service, job_id, caller.key_id, cursor, stack.pop_all())
+        return StreamingResponse(stream, media_type="text/event-stream")
     found = (await run_in_threadpool(_look, service, job_id, after, None, limit + 1)).events
     data, more = found[:limit], len(found) > limit
     return Page(data=data, has_more=more, next=str(data[-1].seq) if more else None)
@@ -61,8 +63,7 @@ def logs(service: Parts, job_id: str) -> PlainTextResponse:
         if job_views.version(tx, job_id) is None:
             raise missing("job", job_id)
         lines = events.log_lines(tx, job_id)
-    safe = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "sandbox"}
-    return PlainTextResponse("".join(line + "\n" for line in lines), headers=safe)
+    return PlainTextResponse("".join(line + "\n" for line in lines))
 
 
 def _cursor(last_event_id: str) -> tuple[int, int]:
@@ -99,32 +100,41 @@ def _look(service: Service, job_id: str, seq: int, point: int | None, limit: int
     return News(found, points.next, frame, is_over and points.next >= newest)
 
 
-async def _stream(service: Service, job_id: str, cursor: tuple[int, int]) -> AsyncIterator[str]:
+async def _stream(
+    service: Service, job_id: str, key_id: str, cursor: tuple[int, int], listening: ExitStack
+) -> AsyncIterator[str]:
     seq, point = cursor
-    spoke = time.monotonic()
-    # Send an id before the first event, so that a client that loses the connection early can continue from it.
-    yield f"retry: 2000\nid: {seq}-{point}\ndata:\n\n"
-    while True:
-        try:
-            news = await run_in_threadpool(_look, service, job_id, seq, point)
-        except Refused:
-            # The job was deleted during the stream.
-            news = News([], point, None, True)
-        for event in news.events:
-            seq = event.seq
-            yield _frame(event.kind, f"{seq}-{point}", event.model_dump(mode="json"))
-        behind, point = news.point > point, news.point
-        if news.points is not None:
-            yield f"id: {seq}-{point}\n{news.points}"
-        if news.is_over:
-            yield _frame("end", f"{seq}-{point}", {})
-            return
-        if news.events or news.points:
-            spoke = time.monotonic()
-        elif time.monotonic() - spoke > SILENCE:
-            spoke = time.monotonic()
-            yield ": still here\n\n"
-        await asyncio.sleep(0 if behind else LOOK_EVERY)
+    mark = UNSEEN
+    # The caller counts as a listener until the stream ends, or the caller hangs up.
+    with listening:
+        # Send an id before the first event, so that a client that loses the connection early can continue from it.
+        yield f"retry: 2000\nid: {seq}-{point}\ndata:\n\n"
+        while True:
+            try:
+                seen, mark = mark, await service.watcher.news(job_id, key_id, mark, SILENCE)
+            except Refused:
+                # The key was revoked during the stream.
+                return
+            if mark == seen:
+                yield ": still here\n\n"
+                continue
+            behind = True
+            while behind:
+                try:
+                    look = partial(_look, service, job_id, seq, point)
+                    news = await service.watcher.look((job_id, seq, point), look)
+                except Refused:
+                    # The job was deleted during the stream.
+                    news = News([], point, None, True)
+                for event in news.events:
+                    seq = event.seq
+                    yield _frame(event.kind, f"{seq}-{point}", event.model_dump(mode="json"))
+                behind, point = news.point > point or len(news.events) == BATCH, news.point
+                if news.points is not None:
+                    yield f"id: {seq}-{point}\n{news.points}"
+                if news.is_over:
+                    yield _frame("end", f"{seq}-{point}", {})
+                    return
 
 
 def _frame(event: str, cursor: str, data: dict[str, Any]) -> str:

@@ -1,26 +1,29 @@
 """Metrics: the points of a job's series, as columns of steps, values and times."""
 
-import asyncio
 import time
+from contextlib import nullcontext
+from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
-from starlette.concurrency import run_in_threadpool
 
-from api.deps import LAST, Parts, Service, missing
+from api.deps import LAST, Authenticated, Parts, Service, missing
+from api.watcher import UNSEEN
 from athanor.contract import TERMINAL, Metrics
 from models.records import job_views, metrics
 
 router = APIRouter(prefix="/jobs/{job_id}/metrics", tags=["metrics"])
 
-LOOK_EVERY = 0.2
-"""Seconds between two reads of the database while a caller waits."""
+HANGS_UP = 1.0
+"""Seconds after which it is noticed that a waiting caller has hung up."""
 
 
 @router.get("", response_model=Metrics)
 async def read(
+    request: Request,
     service: Parts,
+    caller: Authenticated,
     job_id: str,
     series: Annotated[
         list[str] | None, Query(description="Names of series, repeated or separated by commas. Default: all.")
@@ -40,13 +43,20 @@ async def read(
     after it again, and they come again with new numbers: if a series goes back to a step that you have, drop the points
     of that series from this step on.
     """
-    names = [name for given in series for name in given.split(",") if name] if series else None
-    until = time.monotonic() + wait
-    while True:
-        answer = await run_in_threadpool(_look, service, job_id, names, after, max_points, time.monotonic() >= until)
-        if answer is not None:
-            return Response(answer, media_type="application/json")
-        await asyncio.sleep(LOOK_EVERY)
+    # Each name once: a query may repeat it thousands of times.
+    names = sorted({name for given in series for name in given.split(",") if name}) if series else None
+    until, mark = time.monotonic() + wait, UNSEEN
+    with service.watcher.listening(caller.key_id) if wait else nullcontext():
+        while True:
+            is_last = time.monotonic() >= until or await request.is_disconnected()
+            look = partial(_look, service, job_id, names, after, max_points, is_last)
+            what = (job_id, tuple(names or ()), after, max_points, is_last)
+            if (answer := await service.watcher.look(what, look)) is not None:
+                return Response(answer, media_type="application/json")
+            seen = mark
+            while mark == seen and time.monotonic() < until and not await request.is_disconnected():
+                seconds = min(until - time.monotonic(), HANGS_UP)
+                mark = await service.watcher.news(job_id, caller.key_id, mark, max(0.0, seconds))
 
 
 def _look(

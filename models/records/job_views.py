@@ -3,7 +3,7 @@
 import hashlib
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -157,3 +157,10 @@ def _folds(trainings: int, latest: dict[str, Point]) -> CrossValidation | None:
         for name, values in tests.items()
     }
     return CrossValidation(n=trainings, done=len(tests.get("test/loss", [])), series=spreads)
+
+
+def marks(tx: Session, job_ids: Collection[str]) -> dict[str, tuple[int, int, int]]:
+    """What changes with every news of a job: (version, last point, last event) of each job that exists."""
+    last_event = select(func.max(Event.seq)).where(Event.job_id == Job.id).scalar_subquery()
+    rows = tx.execute(select(Job.id, Job.version, Job.last_sequence, last_event).where(Job.id.in_(job_ids)))
+    return {job_id: (version, point, event or 0) for job_id, version, point, event in rows}

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import secrets
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from sqlalchemy import insert, select, update
@@ -37,6 +38,11 @@ def find(tx: Session, presented: str) -> Caller | None:
     known = row.sha256 if row else "0" * 64
     matches = hmac.compare_digest(known, _digest(secret))
     return Caller(key_id, row.name) if row and matches and prefix == "ath" else None
+
+
+def valid(tx: Session, key_ids: Collection[str]) -> set[str]:
+    """Those of these public ids whose keys are valid."""
+    return set(tx.scalars(select(Key.id).where(Key.id.in_(key_ids), Key.revoked_at.is_(None))))
 
 
 def revoke(tx: Session, key_id: str) -> bool:

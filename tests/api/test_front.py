@@ -231,7 +231,7 @@ def test_headers_for_browsers(port: int, house: Installation, path: str, needs_k
     for headers in ({}, house.headers):
         answer = httpx.get(f"http://127.0.0.1:{port}{path}", headers=headers, trust_env=False)
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
-        assert answer.headers["Content-Security-Policy"] == "default-src 'none'; frame-ancestors 'none'"
+        assert answer.headers["Content-Security-Policy"] == "default-src 'none'; frame-ancestors 'none'; sandbox"
         assert (answer.headers.get("Cache-Control") == "no-store") == needs_key
 
 

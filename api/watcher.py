@@ -1,0 +1,114 @@
+"""A watcher: one query tells all streams and long polls of this process whether their jobs have news."""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from anyio import CapacityLimiter, to_thread
+
+from api.problems import KEY_NEEDED, Refused
+from models.records import job_views, keys
+from models.records.database import Database, DatabaseUnavailable
+
+T = TypeVar("T")
+logger = logging.getLogger(__name__)
+
+LOOK_EVERY = 0.25
+"""Seconds between two queries."""
+MOST_LISTENERS = 500
+"""Streams and long polls of one key at a time."""
+THREADS = 4
+"""Threads of the looks of all listeners. Other requests have threads of their own."""
+
+Mark = Hashable
+"""What changes with every news of a job. None: there is no such job."""
+UNSEEN: Mark = "unseen"
+
+
+@dataclass(eq=False)
+class _Wait:
+    job_id: str
+    key_id: str
+    seen: Mark
+    news: "asyncio.Future[Mark]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+
+
+class Watcher:
+    """Watches the jobs that somebody waits for. Its methods belong to the event loop."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self._limiter = CapacityLimiter(THREADS)
+        self._waits: set[_Wait] = set()
+        self._listeners: Counter[str] = Counter()
+        self._looks: dict[Hashable, asyncio.Future[Any]] = {}
+        self._task: asyncio.Task[None] | None = None
+
+    @contextmanager
+    def listening(self, key_id: str) -> Iterator[None]:
+        """Count a listener of a key until the end of the block. Raises Refused (429) if there are too many."""
+        if self._listeners[key_id] >= MOST_LISTENERS:
+            detail = f"this key has {MOST_LISTENERS} streams and waiting requests; end some of them first"
+            raise Refused(429, "too_many_listeners", detail, headers={"Retry-After": "5"})
+        self._listeners[key_id] += 1
+        try:
+            yield
+        finally:
+            self._listeners[key_id] -= 1
+
+    async def news(self, job_id: str, key_id: str, seen: Mark, seconds: float) -> Mark:
+        """Wait until the job's mark is not `seen`, and return it; after `seconds`, return `seen`.
+
+        Take the mark before you look at the job, so that no news is missed. The first mark is UNSEEN. Raises Refused
+        (401) when the key is revoked.
+        """
+        wait = _Wait(job_id, key_id, seen)
+        self._waits.add(wait)
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._watch())
+        try:
+            return await asyncio.wait_for(wait.news, seconds)
+        except TimeoutError:
+            return seen
+        finally:
+            self._waits.discard(wait)
+
+    async def look(self, what: Hashable, read: Callable[[], T]) -> T:
+        """Call `read` in a thread. Callers that ask for the same at the same time share one call."""
+        if what not in self._looks:
+            call = asyncio.ensure_future(to_thread.run_sync(read, limiter=self._limiter))
+            self._looks[what] = call
+            call.add_done_callback(lambda _: self._looks.pop(what))
+        # A caller that hangs up must not end the call for the others.
+        answer: T = await asyncio.shield(self._looks[what])
+        return answer
+
+    async def _watch(self) -> None:
+        while self._waits:
+            waits = [*self._waits]
+            try:
+                marks, valid = await to_thread.run_sync(
+                    self._marks, {each.job_id for each in waits}, {each.key_id for each in waits}, limiter=self._limiter
+                )
+            except DatabaseUnavailable as error:
+                logger.warning("the database is unavailable (%s)", error)
+            except Exception:
+                # The listeners wait for their time to end, and the next look may succeed.
+                logger.exception("the jobs that are waited for could not be looked at")
+            else:
+                for each in waits:
+                    if each.news.done():
+                        continue
+                    if each.key_id not in valid:
+                        each.news.set_exception(Refused(401, "unauthorized", KEY_NEEDED))
+                    elif (mark := marks.get(each.job_id)) != each.seen:
+                        each.news.set_result(mark)
+            await asyncio.sleep(LOOK_EVERY)
+
+    def _marks(self, job_ids: set[str], key_ids: set[str]) -> tuple[dict[str, Mark], set[str]]:
+        with self.database.reading() as tx:
+            return dict(job_views.marks(tx, job_ids)), keys.valid(tx, key_ids)

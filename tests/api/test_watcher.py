@@ -1,0 +1,133 @@
+"""One query for all who wait, shared looks, and an end for those who may not listen any more."""
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from api import watcher as watchers
+from api.problems import Refused
+from api.watcher import UNSEEN, Watcher
+from models.records import events, job_views, keys
+from models.records.database import Database
+from tests.factories import a_job
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watchers, "LOOK_EVERY", 0.02)
+
+
+def owned(database: Database) -> tuple[str, str]:
+    """A job and the id of a key."""
+    with database.writing() as tx:
+        key_id = keys.create(tx, "listener").split("_")[1]
+        return a_job(tx), key_id
+
+
+def note(database: Database, job_id: str) -> None:
+    with database.writing() as tx:
+        events.note(tx, job_id, 1, "log", {"line": "news"})
+
+
+def run(test: Callable[[], Awaitable[Any]]) -> Any:
+    async def bounded() -> Any:
+        return await asyncio.wait_for(test(), 20)
+
+    return asyncio.run(bounded())
+
+
+def test_who_waits_hears_of_news_and_of_nothing_else(database: Database) -> None:
+    job_id, key_id = owned(database)
+    other, _ = owned(database)
+
+    async def test() -> None:
+        watcher = Watcher(database)
+        mark = await watcher.news(job_id, key_id, UNSEEN, 20)
+        assert await watcher.news(job_id, key_id, mark, 0.2) == mark
+        waiting = asyncio.create_task(watcher.news(job_id, key_id, mark, 20))
+        note(database, other)
+        await asyncio.sleep(0.2)
+        assert not waiting.done()
+        note(database, job_id)
+        assert await waiting != mark
+        assert await watcher.news("job_none", key_id, mark, 20) is None
+
+    run(test)
+
+
+def test_many_wait_with_one_query_at_a_time(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    job_id, key_id = owned(database)
+    asked: list[int] = []
+    marks = job_views.marks
+
+    def counted(tx: Any, job_ids: set[str]) -> Any:
+        asked.append(len(job_ids))
+        return marks(tx, job_ids)
+
+    monkeypatch.setattr(job_views, "marks", counted)
+
+    async def test() -> None:
+        watcher = Watcher(database)
+        mark = await watcher.news(job_id, key_id, UNSEEN, 20)
+        asked.clear()
+        await asyncio.gather(*(watcher.news(job_id, key_id, mark, 0.5) for _ in range(200)))
+        assert 2 < len(asked) <= 27 and set(asked) == {1}
+        await asyncio.sleep(0.1)
+        ended = len(asked)
+        await asyncio.sleep(0.2)
+        # Nobody waits, so nothing is asked.
+        assert len(asked) == ended
+
+    run(test)
+
+
+def test_who_has_a_revoked_key_hears_no_more(database: Database) -> None:
+    job_id, key_id = owned(database)
+
+    async def test() -> None:
+        watcher = Watcher(database)
+        mark = await watcher.news(job_id, key_id, UNSEEN, 20)
+        waiting = asyncio.create_task(watcher.news(job_id, key_id, mark, 20))
+        with database.writing() as tx:
+            assert keys.revoke(tx, key_id)
+        with pytest.raises(Refused) as refused:
+            await waiting
+        assert refused.value.status_code == 401
+
+    run(test)
+
+
+def test_the_same_look_is_done_once(database: Database) -> None:
+    looked: list[str] = []
+    goes_on = threading.Event()
+
+    def look() -> str:
+        looked.append("looked")
+        assert goes_on.wait(20)
+        return "seen"
+
+    async def test() -> None:
+        watcher = Watcher(database)
+        calls = [asyncio.create_task(watcher.look("what", look)) for _ in range(5)]
+        await asyncio.sleep(0.1)
+        # One caller hangs up; the others still get the answer.
+        calls[0].cancel()
+        goes_on.set()
+        assert await asyncio.gather(*calls[1:]) == ["seen"] * 4 and len(looked) == 1
+        assert await watcher.look("what", look) == "seen" and len(looked) == 2
+
+    run(test)
+
+
+def test_a_key_has_only_so_many_listeners(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watchers, "MOST_LISTENERS", 2)
+    watcher = Watcher(database)
+    with watcher.listening("one"), watcher.listening("one"), watcher.listening("other"):
+        with pytest.raises(Refused) as refused, watcher.listening("one"):
+            raise AssertionError
+        assert refused.value.status_code == 429
+    with watcher.listening("one"):
+        pass
