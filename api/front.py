@@ -24,7 +24,9 @@ BODY_WINDOW = 10.0
 """Seconds over which a body must bring BODY_RATE bytes a second, unless the service does not read meanwhile."""
 BODY_RATE = 1024
 STALL_SECONDS = 60.0
-"""Seconds within which a client must read some of an answer that waits for it."""
+"""Seconds between two checks whether a client has read some of the answer that is ready for it."""
+REST_BYTES = 64 * 1024
+"""Bytes of a body that are read although the request is answered. Small clients send the body in any case."""
 KEEP_ALIVE = 30
 """Seconds between two requests on a connection."""
 CONNECTIONS = 4000
@@ -43,16 +45,23 @@ class BoundedProtocol(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         self._awaits: str | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._stall: asyncio.TimerHandle | None = None
-        self._received = 0
+        self._reader: asyncio.TimerHandle | None = None
+        self._unread, self._has_drained = 0, False
+        self._received = self._dropped = 0
         self._since = self.loop.time()
         super().connection_made(transport)
         if len(self.connections) > most_connections() and not self._take_from_an_idle_one():
             return self._refuse(503, "busy", "too many connections are open; send this again later")
         self._expect()
+        self._reader = self.loop.call_later(STALL_SECONDS, self._check_reader)
 
     def data_received(self, data: bytes) -> None:
         self._received += len(data)
+        if self._awaits == "rest":
+            # Nobody reads this body. Parsing much of it would take time from others.
+            self._dropped += len(data)
+            if self._dropped > REST_BYTES:
+                return self.transport.abort()
         super().data_received(data)
         self._expect()
 
@@ -62,19 +71,14 @@ class BoundedProtocol(H11Protocol):
         self._expect()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        for timer in (self._timer, self._stall):
+        for timer in (self._timer, self._reader):
             if timer is not None:
                 timer.cancel()
         super().connection_lost(exc)
 
-    def pause_writing(self) -> None:
-        super().pause_writing()
-        self._stall = self.loop.call_later(STALL_SECONDS, self.transport.abort)
-
     def resume_writing(self) -> None:
         super().resume_writing()
-        if self._stall is not None:
-            self._stall.cancel()
+        self._has_drained = True
 
     def send_400_response(self, msg: str) -> None:
         """Answer what is not HTTP. uvicorn calls it while it handles h11's error."""
@@ -85,7 +89,7 @@ class BoundedProtocol(H11Protocol):
 
     @property
     def is_idle(self) -> bool:
-        """Whether no request is being received or answered."""
+        """Whether no request is being answered, or has brought more than a part of its head."""
         return self.conn.their_state is h11.IDLE and (self.cycle is None or self.cycle.response_complete)
 
     def _expect(self) -> None:
@@ -99,6 +103,8 @@ class BoundedProtocol(H11Protocol):
             self._timer = None
         if awaits == "body":
             self._timer = self.loop.call_later(BODY_WINDOW, self._check_rate, self._received)
+        elif awaits == "request":
+            self._timer = self.loop.call_later(KEEP_ALIVE, self.transport.close)
         elif awaits is not None:
             self._timer = self.loop.call_later(HEAD_SECONDS, self._time_out)
 
@@ -106,19 +112,30 @@ class BoundedProtocol(H11Protocol):
         if self.transport.is_closing():
             return None
         if self.conn.their_state is h11.IDLE:
-            # Between two requests, uvicorn's own timer runs.
             is_begun = self.cycle is None or bool(self.conn.trailing_data[0])
-            return "head" if is_begun else None
+            return "head" if is_begun else "request"
         if self.conn.their_state is h11.SEND_BODY:
             return "rest" if self.cycle.response_complete else "body"
         return None
 
     def _check_rate(self, received: int) -> None:
-        if not self.flow.read_paused and self._received - received < BODY_RATE * BODY_WINDOW:
+        is_due = not self.flow.read_paused and not self.cycle.waiting_for_100_continue
+        if is_due and self._received - received < BODY_RATE * BODY_WINDOW:
             return self._time_out()
         self._timer = self.loop.call_later(BODY_WINDOW, self._check_rate, self._received)
 
+    def _check_reader(self) -> None:
+        """End the connection if the client has read nothing of what was ready for it at the last check."""
+        unread = self.transport.get_write_buffer_size()
+        if 0 < self._unread <= unread and not self._has_drained:
+            return self.transport.abort()
+        self._unread, self._has_drained = unread, False
+        self._reader = self.loop.call_later(STALL_SECONDS, self._check_reader)
+
     def _time_out(self) -> None:
+        if not self._received:
+            # An answer could be taken for that to the first request.
+            return self.transport.close()
         self._refuse(408, "too_slow", "the request did not arrive in time; send this again")
 
     def _refuse(self, status: int, code: str, detail: str) -> None:
@@ -140,7 +157,7 @@ class BoundedProtocol(H11Protocol):
     def _take_from_an_idle_one(self) -> bool:
         """Close the connection that has been idle for the longest time. False if none is."""
         others = (cast(BoundedProtocol, each) for each in self.connections if each is not self)
-        idle = [each for each in others if each.is_idle and not each.transport.is_closing()]
+        idle = [each for each in others if each.is_idle or each.transport.is_closing()]
         if not idle:
             return False
         min(idle, key=lambda each: each._since).transport.abort()
@@ -149,13 +166,13 @@ class BoundedProtocol(H11Protocol):
 
 def most_connections() -> int:
     """CONNECTIONS, or as many as this process may open files for."""
-    return min(CONNECTIONS, resource.getrlimit(resource.RLIMIT_NOFILE)[0] - SPARE_FILES)
+    return min(CONNECTIONS, max(SPARE_FILES, resource.getrlimit(resource.RLIMIT_NOFILE)[0] - SPARE_FILES))
 
 
 def config(host: str, port: int, **more: Any) -> uvicorn.Config:
     """uvicorn's configuration of the service, with `more` options. It raises the limit of open files."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = CONNECTIONS + SPARE_FILES
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = max(soft, CONNECTIONS + SPARE_FILES)
     resource.setrlimit(resource.RLIMIT_NOFILE, (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard))
     return uvicorn.Config(
         "api.app:app",

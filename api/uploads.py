@@ -1,7 +1,6 @@
 """Multipart uploads: written to disk and hashed as they arrive."""
 
 import hashlib
-import shutil
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -14,6 +13,7 @@ from streaming_form_data.targets import BaseTarget
 from streaming_form_data.validators import MaxSizeValidator, ValidationError
 
 from api.problems import Refused
+from athanor.processes.left_behind import remove
 
 LONGEST_NAME = 200
 ABANDONED = 24 * 3600.0
@@ -25,7 +25,7 @@ def tidy(scratch: Path, age: float) -> None:
     for folder in scratch.glob("tmp*"):
         with suppress(FileNotFoundError):
             if time.time() - folder.stat().st_mtime > age:
-                shutil.rmtree(folder, ignore_errors=True)
+                remove(folder)
 
 
 class _Kept(BaseTarget):  # type: ignore[misc]  # untyped

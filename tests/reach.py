@@ -50,6 +50,11 @@ def _mount(place: Path) -> None:
         raise OSError(ctypes.get_errno(), "mount")
 
 
+def _check(answer: int) -> None:
+    if answer < 0:
+        raise OSError(ctypes.get_errno(), "refused")
+
+
 def _leave(how: Callable[[], None]) -> None:
     """In a child: a leader cannot leave its own group."""
     child = os.fork()
@@ -100,6 +105,11 @@ def tries(victim: int, port: int, listening: Path, log: Path, secret: Path) -> d
         "limit the victim": lambda: resource.prlimit(victim, resource.RLIMIT_CORE, (0, 0)),
         "truncate it": lambda: os.truncate(secret, 0),
         "remove it": secret.unlink,
+        "slow the victim down": lambda: os.setpriority(os.PRIO_PROCESS, victim, 19),
+        "move the victim": lambda: os.sched_setaffinity(victim, {0}),
+        "idle the victim": lambda: os.sched_setscheduler(victim, os.SCHED_IDLE, os.sched_param(0)),
+        "share memory": lambda: _check(libc.shmget(0, 4096, 0o1600)),
+        "live on after the parent": lambda: _check(libc.prctl(1, 0, 0, 0, 0)),
         "leave the group": lambda: _leave(os.setsid),
         "make a group": lambda: _leave(os.setpgrp),
         "mount": lambda: _mount(secret.parent),

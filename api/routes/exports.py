@@ -1,7 +1,6 @@
 """Exports: checkpoints in other formats, made on request."""
 
 import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
@@ -15,6 +14,7 @@ from api.deps import Parts, Service, missing
 from api.downloads import Conditional, Conditions, Download, send
 from api.routes.checkpoints import take
 from athanor.contract import ExportFormat
+from athanor.processes.left_behind import scratch_folder
 from models.errors import SpecError
 from models.records import attempts, datasets
 from models.serving.exports import ROWS, Exported, Order, run
@@ -59,8 +59,8 @@ def _answer(
     conditions: Conditions,
     format: ExportFormat,
 ) -> Response:
-    with tempfile.TemporaryDirectory(dir=service.settings.scratch) as folder:
-        order, made = _export(service, job_id, checkpoint_id, format, Path(folder))
+    with scratch_folder(service.settings.scratch) as folder:
+        order, made = _export(service, job_id, checkpoint_id, format, folder)
         # An open file stays readable after its folder is deleted, so an aborted request leaves nothing behind.
         file = made.path.open("rb")
 

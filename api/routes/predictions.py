@@ -35,11 +35,15 @@ async def create(
     A row may contain the target column; it is ignored.
     The answer has one prediction for each row: a label with probabilities, a value, tags, or text.
     """
+    if service.predictions.available_tokens < 1:
+        # Before the body is read: it would be kept while the request waits.
+        raise _busy("all processes that predict are busy")
     body = await request.body()
     # In threads of its own, so that predictions never keep other requests waiting.
     outcome = await to_thread.run_sync(_ask, service, job_id, checkpoint, body, limiter=service.predictions)
     if outcome.status == "answered":
         return Response(outcome.content, media_type="application/json")
+    # The pool has bounded all other content.
     content = json.loads(outcome.content)
     if outcome.status == "malformed":
         raise Refused(400, "malformed_json", f"the body is not JSON: {content}")
@@ -58,12 +62,17 @@ def _ask(service: Service, job_id: str, wanted: str, body: bytes) -> Outcome:
             dataset = datasets.get(tx, trained.dataset_id)
         if dataset is None:
             raise missing("job", job_id)
-        taken = take(service, job_id, wanted, folder)
+        # By its id: a running job may replace the best or the last in between.
+        taken = take(service, job_id, stored.id, folder)
         return Order(checkpoint_id=taken.id, resolved=trained.spec(), dataset_schema=dataset.schema_)
 
     try:
         return service.predictors.ask(stored.id, stored.file(WEIGHTS).bytes, load, body)
     except Busy as error:
-        raise Refused(503, "busy", f"{error}; send this again", headers={"Retry-After": "1"}) from error
+        raise _busy(str(error)) from error
     except (TooLarge, Died) as error:
         raise Refused(422, "over_limit", str(error)) from error
+
+
+def _busy(why: str) -> Refused:
+    return Refused(503, "busy", f"{why}; send this again", headers={"Retry-After": "1"})

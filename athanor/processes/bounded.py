@@ -23,6 +23,8 @@ from athanor.processes.child import Bounds as Bounds
 from athanor.processes.warm import WarmParent
 
 PIECE = 2**16
+LAST_WORDS = 5.0
+"""Seconds to read the last errors of a child that has ended."""
 ERRORS = 2**16
 """The number of bytes of standard error that are kept, counted from its end."""
 
@@ -79,7 +81,7 @@ class _Forked:
             self.line.settimeout(timeout)
             try:
                 said = self.line.recv(16)
-            except TimeoutError:
+            except (TimeoutError, BlockingIOError):
                 raise subprocess.TimeoutExpired("", timeout or 0.0) from None
             # Without an answer the warm parent was killed, and the child with it.
             self.code = int(said or -signal.SIGKILL)
@@ -152,7 +154,8 @@ class Child:
         self.process.kill()
         self.stdin.close()
         self.process.wait()
-        self._reader.join()
+        # Bounded: if the warm parent was killed, a child of the child may live on and hold the pipe.
+        self._reader.join(LAST_WORDS)
         self.stdout.close()
 
     def read(self) -> bytes:
@@ -172,7 +175,9 @@ class Child:
         late.start()
         try:
             with contextlib.suppress(BrokenPipeError):
-                self.stdin.write(line + b"\n")
+                left = memoryview(line + b"\n")
+                while left:
+                    left = left[self.stdin.write(left) :]
             answer = self.stdout.readline(self.bounds.output)
         finally:
             late.cancel()

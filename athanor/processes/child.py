@@ -43,7 +43,8 @@ def enter(order: dict[str, Any]) -> None:
         import_module(package)
     # Do this before any thread starts: Landlock applies only to this thread and the threads that it starts later.
     readable = [*confinement.code("athanor", "models"), *map(Path, order["readable"])]
-    confinement.enclose(readable, [folder], confinement.devices())
+    gaps = confinement.enclose(readable, [folder], confinement.devices())
+    assert set(gaps) <= set(confinement.missing()), f"the sandbox is weaker than this kernel allows: {gaps}"
     if not order["is_asked"]:
         hold(os.fdopen(0, "rb", closefd=False))
     sys.argv[:] = [module, *order["arguments"]]

@@ -30,7 +30,7 @@ LANDLOCK = {
     "signalling other processes": 6,
 }
 """What Landlock prevents, and the first version of the Landlock ABI that prevents it."""
-CALLS = "opening sockets, changing the modes of files, and limiting other processes"
+CALLS = "opening sockets, changing the modes of files, and slowing other processes down"
 """What the filter of system calls prevents. Without it, Landlock still prevents TCP."""
 WALLS = (*LANDLOCK, CALLS)
 

@@ -73,6 +73,7 @@ class WarmParent:
                     command,
                     env=environment,
                     stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
                     pass_fds=[theirs.fileno()],
                     process_group=0,
                 )

@@ -33,9 +33,9 @@ class _Place:
     process: PredictorProcess | None = None
 
     def close(self) -> None:
-        if self.process is not None:
-            self.process.close()
-            self.process = None
+        process, self.process = self.process, None
+        if process is not None:
+            process.close()
 
 
 class PredictorPool:
@@ -49,6 +49,7 @@ class PredictorPool:
         self.scratch, self.memory, self.loaded, self.seconds = scratch, memory, loaded, seconds
         self._places: OrderedDict[str, _Place] = OrderedDict()
         self._lock = threading.Lock()
+        self._is_closed = False
 
     def ask(self, checkpoint_id: str, size: int, load: Callable[[Path], Order], body: bytes) -> Outcome:
         """Answer the body of a request. `size` is that of the weights, which `load` writes to a folder, in bytes.
@@ -56,6 +57,11 @@ class PredictorPool:
         Raises Busy, TooLarge, Died, and what `load` raises.
         """
         with self._place(checkpoint_id, size) as place, place.lock:
+            if place.process is not None and not place.process.is_alive:
+                # It ended between two requests, for example after its lifetime.
+                place.close()
+            if self._is_closed:
+                raise Busy("the service is shutting down")
             if place.process is None:
                 place.process = PredictorProcess(load, self.scratch, self.memory, self.seconds)
             try:
@@ -65,12 +71,16 @@ class PredictorPool:
                 raise
 
     def close(self) -> None:
-        """End all processes."""
+        """End all processes, also those that answer."""
         with self._lock:
+            self._is_closed = True
             places = [*self._places.values()]
-            self._places.clear()
         for place in places:
-            place.close()
+            if (process := place.process) is not None:
+                process.kill()
+        for place in places:
+            with place.lock:
+                place.close()
 
     @contextmanager
     def _place(self, checkpoint_id: str, size: int) -> Iterator[_Place]:
@@ -87,7 +97,8 @@ class PredictorPool:
             place.users += 1
         try:
             for each in evicted:
-                each.close()
+                with each.lock:
+                    each.close()
             yield place
         finally:
             with self._lock:
@@ -99,13 +110,15 @@ class PredictorPool:
         """Take the places that were used longest ago out of the pool, and return them: closing them takes a while."""
         if size > self.loaded:
             raise TooLarge(f"the weights are {size:,} bytes; predictions load {self.loaded:,} at most")
-        idle = [name for name, place in self._places.items() if not place.users]
-        evicted = []
-        while len(self._places) >= MOST_PROCESSES or self._size() + size > self.loaded:
-            if not idle:
-                raise Busy("the processes that predict are busy with other checkpoints")
-            evicted.append(self._places.pop(idle.pop(0)))
-        return evicted
+        left = dict(self._places)
 
-    def _size(self) -> int:
-        return sum(place.bytes for place in self._places.values())
+        def fits() -> bool:
+            return len(left) < MOST_PROCESSES and sum(each.bytes for each in left.values()) + size <= self.loaded
+
+        for name, place in self._places.items():
+            if not place.users and not fits():
+                del left[name]
+        if not fits():
+            # Nothing was taken out yet.
+            raise Busy("the processes that predict are busy with other checkpoints")
+        return [self._places.pop(name) for name in [*self._places] if name not in left]

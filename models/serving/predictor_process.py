@@ -3,18 +3,21 @@
 import json
 import os
 import queue
+import subprocess
 import sys
 import tempfile
+from base64 import b64decode, b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 from pydantic import BaseModel, ValidationError
 
 from athanor.contract import Fault, Predictions, Rows, Schema
 from athanor.files import WEIGHTS
 from athanor.processes.bounded import Bounds, Child
+from athanor.processes.left_behind import remove
 from athanor.processes.parent_watch import hold
 from models.errors import SpecError
 from models.faults import fault
@@ -23,10 +26,12 @@ from models.planning.resolve import ResolvedSpec
 from models.serving.networks import PARENT
 
 MODULE = "models.serving.predictor_process"
-ORDER, REQUEST = "order.json", "request.json"
+ORDER = "order.json"
 LARGEST_FILE = 2**26
-"""Bytes of a file that the child may write: it needs none but temporary ones."""
-LARGEST_ANSWER = 2**27
+"""Bytes of a file that the child may write. It needs only temporary files."""
+LARGEST_ANSWER, LARGEST_FAULTS = 2**27, 2**16
+"""Bytes of an answer, and of one that says what is wrong with the request."""
+STATUSES = (b"answered", b"invalid", b"refused", b"malformed")
 LIFETIME = 3600
 """Seconds of processor time. A child that has used them ends, and the next request starts another."""
 MOST_FAULTS = 50
@@ -44,7 +49,7 @@ class Order(BaseModel):
 
 @dataclass(frozen=True)
 class Outcome:
-    """A child's answer. `content` is JSON: Predictions, a list of faults, one fault, or the reason."""
+    """A child's answer. `content` is JSON: Predictions, a list of faults, one fault, or why it is no JSON."""
 
     status: Literal["answered", "invalid", "refused", "malformed"]
     content: bytes
@@ -63,8 +68,7 @@ class PredictorProcess:
         Raises Died, and what `load` raises.
         """
         self.memory, self.seconds = memory, seconds
-        self._folder = tempfile.TemporaryDirectory(dir=scratch)
-        self.folder = Path(self._folder.name)
+        self.folder = Path(tempfile.mkdtemp(prefix="predict-", dir=scratch))
         try:
             (self.folder / ORDER).write_text(load(self.folder).model_dump_json(by_alias=True))
             self._child = Child(
@@ -77,34 +81,42 @@ class PredictorProcess:
                 is_asked=True,
             )
         except BaseException:
-            self._folder.cleanup()
+            remove(self.folder)
             raise
         try:
             self._ask(b"load")
+            (self.folder / WEIGHTS).unlink(missing_ok=True)
         except BaseException:
             self.close()
             raise
-        (self.folder / WEIGHTS).unlink()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def ask(self, body: bytes) -> Outcome:
-        """Have the child read the body of a request and answer it. Raises Died."""
-        (self.folder / REQUEST).write_bytes(body)
-        return self._ask(b"predict")
+        """Have the child answer the body of a request. Raises Died."""
+        # In one line, and never in a file: the folder is the child's, which may have put a link there.
+        return self._ask(b64encode(body))
+
+    @property
+    def is_alive(self) -> bool:
+        try:
+            self._child.process.wait(0)
+        except subprocess.TimeoutExpired:
+            return True
+        return False
+
+    def kill(self) -> None:
+        """Kill the child without waiting. Any thread may call it."""
+        self._child.process.kill()
 
     def close(self) -> None:
         self._child.close()
-        self._folder.cleanup()
+        remove(self.folder)
 
     def _ask(self, order: bytes) -> Outcome:
         answer = self._child.ask(order, self.seconds)
         status, _, content = answer.partition(b" ")
-        if not answer.endswith(b"\n"):
+        is_known = status == b"answered" or (status in STATUSES and len(content) <= LARGEST_FAULTS)
+        if not (answer.endswith(b"\n") and is_known):
+            self._child.process.kill()
             code = self._child.process.wait()
             lines = self._child.errors.decode(errors="replace").strip().splitlines()
             raise Died(
@@ -129,8 +141,8 @@ def main() -> None:
     order = Order.model_validate_json((folder / ORDER).read_text())
     predictor = Predictor.load(order.resolved, order.dataset_schema, folder)
     _print("answered", "{}")
-    while orders.get():
-        _print(*_outcome(order, predictor, (folder / REQUEST).read_bytes()))
+    while line := orders.get():
+        _print(*_outcome(order, predictor, b64decode(line)))
 
 
 def _outcome(order: Order, predictor: Any, body: bytes) -> tuple[str, str]:

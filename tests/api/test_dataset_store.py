@@ -16,6 +16,7 @@ from api.deps import Service
 from athanor.processes import full_disk
 from models.data import intake
 from models.records import datasets
+from models.serving.exports import process as exports
 from models.settings import Timing
 from tests.api import kit
 from tests.api.conftest import Ended
@@ -201,6 +202,8 @@ def test_a_child_that_finds_no_room(
     child.write_text(f"#!/bin/sh\nexit {full_disk.EXIT}\n")
     child.chmod(0o700)
     monkeypatch.setattr(sys, "executable", str(child))
+    # A fork of a process that runs already needs no executable.
+    monkeypatch.setattr(exports, "PARENT", None)
     with after.client() as client:
         kit.problem(client.post("/v1/datasets", files={"file": ("more.csv", CSV + b"40,a\n")}), 507, "storage_full")
         export = client.get(f"/v1/jobs/{ended.job_id}/checkpoints/last/export?format=bundle")

@@ -108,7 +108,12 @@ def until_closed(line: socket.socket, piece: bytes, pause: float) -> bool:
     return True
 
 
-@pytest.mark.parametrize("begun", [b"", b"G", HALF_A_HEAD, UPLOAD, UPLOAD + b"x" * 100])
+def test_a_connection_without_a_request_is_ended_without_a_word(port: int) -> None:
+    with connect(port) as line:
+        assert line.recv(1) == b""
+
+
+@pytest.mark.parametrize("begun", [b"G", HALF_A_HEAD, UPLOAD, UPLOAD + b"x" * 100])
 def test_silence_is_ended(port: int, begun: bytes) -> None:
     line = connect(port)
     line.sendall(begun)
@@ -167,6 +172,37 @@ def test_an_answer_that_nobody_reads_is_dropped(port: int, house: Installation) 
                 got += len(piece)
     whole = len(httpx.get(f"http://127.0.0.1:{port}/openapi.json", trust_env=False).content)
     assert got < 50 * whole
+
+
+def test_a_few_unread_bytes_hold_no_connection(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Less than the transport reports: it is about to close, and waits for the client."""
+    monkeypatch.setattr(front, "KEEP_ALIVE", 0.5)
+    with ExitStack() as held:
+        for _ in range(5):
+            line = held.enter_context(socket.socket())
+            line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+            line.connect(("127.0.0.1", port))
+            line.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n" * 30)
+        (listening,) = [
+            each for each in psutil.Process().net_connections() if each.laddr.port == port and not each.raddr
+        ]
+        assert listening.status == "LISTEN"
+        kit.until(lambda: _established(port) == 0, 20)
+
+
+def _established(port: int) -> int:
+    return sum(each.laddr.port == port and bool(each.raddr) for each in psutil.Process().net_connections())
+
+
+def test_a_body_that_nobody_reads_is_not_parsed_for_long(port: int) -> None:
+    """In chunks of one byte, without a key."""
+    with connect(port) as line:
+        line.sendall(b"POST /v1/jobs HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
+        began = time.monotonic()
+        with suppress(BrokenPipeError, ConnectionResetError):
+            while time.monotonic() - began < 5:
+                line.sendall(b"1\r\na\r\n" * 1000)
+        assert time.monotonic() - began < 3
 
 
 def test_too_many_connections(port: int, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,6 @@
 
 import logging
 import random
-import shutil
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -11,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from athanor.processes.left_behind import remove
 from models.broker import Broker
 from models.records import queue, workers
 from models.records.database import Database, DatabaseUnavailable
@@ -139,7 +139,7 @@ class ScratchCleaner:
         self._unowned = {folder: self._unowned.get(folder, time.monotonic()) for folder in unowned}
         for folder, since in self._unowned.items():
             if time.monotonic() - since > self.settings.timing.lease:
-                shutil.rmtree(folder, ignore_errors=True)
+                remove(folder)
         for parent in self.settings.scratch.glob("job_*"):
             with suppress(OSError):
                 parent.rmdir()

@@ -2,7 +2,6 @@
 
 import logging
 import queue
-import shutil
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -12,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from athanor.contract import CheckpointPolicy, JobError
 from athanor.processes import full_disk
+from athanor.processes.left_behind import remove
 from models.records import attempts, jobs
 from models.records.database import Database, DatabaseUnavailable
 from models.records.queue import UNKNOWN_PART
@@ -100,7 +100,7 @@ class Supervisor:
             self.heartbeat.end()
             self._tidy(self.report.retire)
             self._tidy(self.report.clear)
-            shutil.rmtree(self.folder, ignore_errors=True)
+            remove(self.folder)
 
     def _tidy(self, remove: Callable[[], None]) -> None:
         try:

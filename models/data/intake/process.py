@@ -4,7 +4,6 @@ import argparse
 import errno
 import json
 import os
-import tempfile
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 from athanor.contract import Schema, Warned
 from athanor.processes import full_disk
 from athanor.processes.bounded import Bounds, Ended, run_bounded
+from athanor.processes.left_behind import check_file, scratch_folder
 from models.data.formats import FORMATS, sniff
 from models.data.formats.limits import Limits, OverLimit
 from models.data.intake.canonical import Intake, ingest
@@ -26,19 +26,20 @@ def run(path: Path, filename: str, destination: Path, limits: Limits | None = No
     """
     limits = limits or Limits()
     filename = filename.encode("utf-8", "replace").decode().replace("\0", "?")[-200:]
-    with tempfile.TemporaryDirectory(prefix="intake-", dir=destination.parent) as folder:
-        written = Path(folder) / "rows.parquet"
+    with scratch_folder(destination.parent, "intake-") as folder:
+        written = folder / "rows.parquet"
         arguments = ["--limits", json.dumps(asdict(limits)), "--"]
         arguments += [str(path.absolute()), filename, str(written.absolute())]
         largest = limits.max_expanded_bytes + (limits.max_expanded_bytes >> 3) + (1 << 20)
         bounds = Bounds(limits.max_memory_bytes, seconds, largest)
         try:
             done = run_bounded(
-                "models.data.intake", arguments, folder=Path(folder), bounds=bounds, readable=[path.absolute()]
+                "models.data.intake", arguments, folder=folder, bounds=bounds, readable=[path.absolute()]
             )
         except TimeoutError as error:
             raise DataError(f"Reading {filename} took longer than {seconds} s. Upload a smaller file.") from error
         answer = _answer(done, filename, limits)
+        check_file(written, largest)
         os.replace(written, destination)
     return answer
 

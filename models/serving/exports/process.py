@@ -12,11 +12,14 @@ from athanor.contract import ExportFormat
 from athanor.files import WEIGHTS
 from athanor.processes import full_disk
 from athanor.processes.bounded import Bounds, run_bounded
+from athanor.processes.left_behind import check_file
 from models.errors import SpecError
 from models.serving.exports.order import Order
 from models.serving.networks import PARENT
 
 ORDER, ANSWER = "order.json", "answer.json"
+LARGEST_ANSWER = 2**16
+"""Bytes of the JSON that a child leaves."""
 SUFFIXES: dict[ExportFormat, str] = {"onnx": ".onnx", "pt2": ".pt2", "bundle": ".zip"}
 
 
@@ -50,8 +53,9 @@ def run(order: Order, folder: Path, memory: int, seconds: int) -> Exported:
     except TimeoutError as error:
         raise SpecError("?format", f"exporting took longer than {seconds} s", code="over_limit") from error
     try:
+        check_file(folder / ANSWER, LARGEST_ANSWER)
         answer = json.loads((folder / ANSWER).read_text())
-    except (FileNotFoundError, ValueError):
+    except (OSError, ValueError):
         lines = done.errors.decode(errors="replace").strip().splitlines()
         raise SpecError(
             "?format",
@@ -62,6 +66,7 @@ def run(order: Order, folder: Path, memory: int, seconds: int) -> Exported:
     if "refused" in answer:
         raise SpecError("?format", **answer["refused"])
     made = folder / f"export{SUFFIXES[order.format]}"
+    check_file(made, bounds.file)
     with made.open("rb") as file:
         return Exported(made, hashlib.file_digest(file, "sha256").hexdigest(), answer["max_difference"])
 

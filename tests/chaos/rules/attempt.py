@@ -106,7 +106,7 @@ MUTANTS: dict[str, Mutant] = {
     ),
     "walls-open": Mutant(
         "a trainer can read and write all files of its user",
-        "athanor.processes:enclose",
+        "athanor.processes:_restrict",
         "            rules.restrict()\n",
         "",
         (f"{WORKER}/training/test_enclosure.py",),

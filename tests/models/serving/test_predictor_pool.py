@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import ClassVar
 
@@ -31,6 +32,11 @@ class Fake:
         if body == b"wait":
             assert self.goes_on.wait(20)
         return Outcome("answered", body)
+
+    is_alive = True
+
+    def kill(self) -> None:
+        self.goes_on.set()
 
     def close(self) -> None:
         self.alive.remove(self)
@@ -96,6 +102,28 @@ def test_only_so_many_wait_for_one_checkpoint(pool: PredictorPool) -> None:
     assert ask(pool, "a") == b"rows" and Fake.started == 2
 
 
+def test_what_is_evicted_is_ended_although_there_is_no_room(pool: PredictorPool) -> None:
+    ask(pool, "idle")
+    with Waiting(pool, ["busy"], size=3 * SIZE), pytest.raises(Busy):
+        ask(pool, "large", size=2 * SIZE)
+    assert [*pool._places] == ["idle", "busy"] and len(Fake.alive) == 2
+
+
+def test_a_process_that_ended_between_two_requests_is_replaced(pool: PredictorPool) -> None:
+    ask(pool, "a")
+    Fake.alive[0].is_alive = False
+    assert ask(pool, "a") == b"rows" and Fake.started == 2 and len(Fake.alive) == 1
+
+
+def test_a_closed_pool_starts_nothing(pool: PredictorPool) -> None:
+    with Waiting(pool, ["a"] * 3):
+        pool.close()
+    assert not Fake.alive
+    with pytest.raises(Busy):
+        ask(pool, "a")
+    assert Fake.started == 1
+
+
 def test_no_process_is_ended_while_it_answers(pool: PredictorPool) -> None:
     with Waiting(pool, [*"abcd"]), pytest.raises(Busy):
         ask(pool, "e")
@@ -105,9 +133,13 @@ def test_no_process_is_ended_while_it_answers(pool: PredictorPool) -> None:
 class Waiting:
     """Requests that run until the end of the block, one for each name."""
 
-    def __init__(self, pool: PredictorPool, names: list[str]) -> None:
+    def __init__(self, pool: PredictorPool, names: list[str], size: int = SIZE) -> None:
         self.pool, self.names = pool, names
-        self.threads = [threading.Thread(target=ask, args=(pool, name, b"wait")) for name in names]
+        self.threads = [threading.Thread(target=self._ask, args=(name, size)) for name in names]
+
+    def _ask(self, name: str, size: int) -> None:
+        with suppress(Busy):
+            ask(self.pool, name, b"wait", size)
 
     def __enter__(self) -> None:
         for thread in self.threads:
