@@ -54,6 +54,16 @@ async def create(
 
 def _ask(service: Service, job_id: str, wanted: str, body: bytes) -> Outcome:
     trained = submission.usable(service, job_id)
+    try:
+        return _predict(service, job_id, trained, wanted, body)
+    except Refused as error:
+        if error.status_code != 404:
+            raise
+        # A running job may have replaced the best or the last checkpoint in between.
+        return _predict(service, job_id, trained, wanted, body)
+
+
+def _predict(service: Service, job_id: str, trained: submission.Trained, wanted: str, body: bytes) -> Outcome:
     with service.database.reading() as tx:
         stored = find(tx, job_id, wanted)
 
@@ -62,7 +72,7 @@ def _ask(service: Service, job_id: str, wanted: str, body: bytes) -> Outcome:
             dataset = datasets.get(tx, trained.dataset_id)
         if dataset is None:
             raise missing("job", job_id)
-        # By its id: a running job may replace the best or the last in between.
+        # By its id, so that the process has what its place in the pool says.
         taken = take(service, job_id, stored.id, folder)
         return Order(checkpoint_id=taken.id, resolved=trained.spec(), dataset_schema=dataset.schema_)
 
