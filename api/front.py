@@ -1,6 +1,6 @@
 """The front: HTTP/1.1 with bounds on what a stranger without a key can hold or send.
 
-uvicorn has no such bounds. h11 bounds the bytes of a head, of a chunk's header and of trailers (HEAD_BYTES).
+uvicorn has no such bounds. h11 bounds the bytes of a head, of a chunk's header and of trailers (LARGEST_HEAD).
 """
 
 import asyncio
@@ -15,9 +15,9 @@ import h11
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from api.request_limits import LARGEST_HEAD
 from models.serving import networks
 
-HEAD_BYTES = 32 * 1024
 HEAD_SECONDS = 10.0
 """From the start of a connection, or of a request, to the end of its head; also for a body that nobody reads."""
 BODY_WINDOW = 10.0
@@ -84,7 +84,7 @@ class BoundedProtocol(H11Protocol):
         """Answer what is not HTTP. uvicorn calls it while it handles h11's error."""
         status = getattr(sys.exc_info()[1], "error_status_hint", 400)
         if status == 431:
-            return self._refuse(431, "over_limit", f"the head of a request has at most {HEAD_BYTES:,} bytes")
+            return self._refuse(431, "over_limit", f"the head of a request has at most {LARGEST_HEAD:,} bytes")
         self._refuse(status, "malformed_request", "this is not an HTTP/1.1 request that the service can read")
 
     @property
@@ -180,7 +180,7 @@ def config(host: str, port: int, **more: Any) -> uvicorn.Config:
         port=port,
         http=BoundedProtocol,
         ws="none",
-        h11_max_incomplete_event_size=HEAD_BYTES,
+        h11_max_incomplete_event_size=LARGEST_HEAD,
         timeout_keep_alive=KEEP_ALIVE,
         timeout_graceful_shutdown=3,
         access_log=False,

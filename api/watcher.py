@@ -77,14 +77,18 @@ class Watcher:
         finally:
             self._waits.discard(wait)
 
-    async def look(self, what: Hashable, read: Callable[[], T]) -> T:
-        """Call `read` in a thread. Callers that ask for the same at the same time share one call."""
-        if what not in self._looks:
+    async def look(self, what: Hashable, mark: Mark, read: Callable[[], T]) -> T:
+        """Call `read` in a thread. Callers that ask for the same at the same time, with the same mark, share one call.
+
+        A call that began before the mark was taken would miss the news. So nobody shares a call without a mark.
+        """
+        key = (what, object() if mark == UNSEEN else mark)
+        if key not in self._looks:
             call = asyncio.ensure_future(to_thread.run_sync(read, limiter=self._limiter))
-            self._looks[what] = call
-            call.add_done_callback(lambda _: self._looks.pop(what))
+            self._looks[key] = call
+            call.add_done_callback(lambda _: self._looks.pop(key))
         # A caller that hangs up must not end the call for the others.
-        answer: T = await asyncio.shield(self._looks[what])
+        answer: T = await asyncio.shield(self._looks[key])
         return answer
 
     async def _watch(self) -> None:

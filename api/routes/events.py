@@ -122,7 +122,7 @@ async def _stream(
             while behind:
                 try:
                     look = partial(_look, service, job_id, seq, point)
-                    news = await service.watcher.look((job_id, seq, point), look)
+                    news = await service.watcher.look((job_id, seq, point), mark, look)
                 except Refused:
                     # The job was deleted during the stream.
                     news = News([], point, None, True)

@@ -50,8 +50,8 @@ async def read(
         while True:
             is_last = time.monotonic() >= until or await request.is_disconnected()
             look = partial(_look, service, job_id, names, after, max_points, is_last)
-            what = (job_id, tuple(names or ()), after, max_points, is_last)
-            if (answer := await service.watcher.look(what, look)) is not None:
+            what = (job_id, None if names is None else tuple(names), after, max_points, is_last)
+            if (answer := await service.watcher.look(what, mark, look)) is not None:
                 return Response(answer, media_type="application/json")
             seen = mark
             while mark == seen and time.monotonic() < until and not await request.is_disconnected():

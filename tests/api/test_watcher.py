@@ -111,13 +111,37 @@ def test_the_same_look_is_done_once(database: Database) -> None:
 
     async def test() -> None:
         watcher = Watcher(database)
-        calls = [asyncio.create_task(watcher.look("what", look)) for _ in range(5)]
+        calls = [asyncio.create_task(watcher.look("what", 1, look)) for _ in range(5)]
         await asyncio.sleep(0.1)
         # One caller hangs up; the others still get the answer.
         calls[0].cancel()
         goes_on.set()
         assert await asyncio.gather(*calls[1:]) == ["seen"] * 4 and len(looked) == 1
-        assert await watcher.look("what", look) == "seen" and len(looked) == 2
+        assert await watcher.look("what", 1, look) == "seen" and len(looked) == 2
+
+    run(test)
+
+
+def test_no_look_is_shared_that_began_before_the_mark(database: Database) -> None:
+    """Otherwise its caller would wait for news that the look has missed."""
+    looked: list[str] = []
+    goes_on = threading.Event()
+
+    def look() -> int:
+        looked.append("looked")
+        at = len(looked)
+        assert goes_on.wait(20)
+        return at
+
+    async def test() -> None:
+        watcher = Watcher(database)
+        early = asyncio.create_task(watcher.look("what", 1, look))
+        await asyncio.sleep(0.1)
+        late = [asyncio.create_task(watcher.look("what", mark, look)) for mark in (2, UNSEEN, UNSEEN)]
+        await asyncio.sleep(0.1)
+        goes_on.set()
+        assert await early == 1
+        assert sorted(await asyncio.gather(*late)) == [2, 3, 4]
 
     run(test)
 
