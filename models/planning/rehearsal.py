@@ -21,6 +21,7 @@ from models.parts.split import Sizes
 from models.planning.freezing import freeze
 from models.planning.method import MetaNetwork, planner_of
 from models.planning.resolve import ResolvedSpec, foreseen
+from models.planning.shape_inference import ShapeInference
 from models.planning.spec import JobSpec
 from models.planning.transfer import Start
 from models.settings import Limits
@@ -50,8 +51,9 @@ def rehearse(resolved: ResolvedSpec, schema: Schema, rows: int, limits: Limits, 
     inputs, same_answers = start.reads(roles) if start else (foreseen(roles), False)
     # A language model predicts one of the tokens that it reads.
     outputs = only(inputs).vocabulary if roles.language else roles.outputs
-    with _building(spec.architecture), torch.device("meta"):
+    with _building(spec.architecture), torch.device("meta"), ShapeInference():
         model = spec.architecture.build_for(inputs, outputs)
+    _check_parameters(sum(parameter.numel() for parameter in model.parameters()), limits)
     freeze(model, chosen.freeze)
     fresh = start.fresh(spec.architecture, inputs, outputs, same_answers) if start else []
     if stuck := [name for name, each in model.named_parameters() if name in fresh and not each.requires_grad]:
@@ -65,14 +67,10 @@ def rehearse(resolved: ResolvedSpec, schema: Schema, rows: int, limits: Limits, 
             suggestion="2 or more, or architecture.normalization = none",
         )
     network = MetaNetwork(model, inputs, outputs, batch, roles.tokens(rows) if roles.language else None)
-    with _building(spec.architecture):
+    with _building(spec.architecture), ShapeInference():
         cost = planner_of(spec.architecture).cost(network, spec)
-    if cost.parameters > limits.max_parameters:
-        raise SpecError(
-            "/architecture",
-            f"{cost.parameters:,} parameters; the limit is {limits.max_parameters:,}",
-            code="over_limit",
-        )
+    # A training method may count more than the network has before it is trained.
+    _check_parameters(cost.parameters, limits)
     held = parts.train + parts.val + parts.test if roles.language else rows
     resident = held * sum(each.features * each.itemsize for each in inputs.values())
     # The batches of an evaluation are no larger than those of a step, so they need no more memory.
@@ -104,6 +102,13 @@ def rehearse(resolved: ResolvedSpec, schema: Schema, rows: int, limits: Limits, 
         fresh=fresh,
         spec=WireSpec.model_validate(spec.model_dump(mode="json")).model_dump(mode="json"),
     )
+
+
+def _check_parameters(parameters: int, limits: Limits) -> None:
+    if parameters > limits.max_parameters:
+        raise SpecError(
+            "/architecture", f"{parameters:,} parameters; the limit is {limits.max_parameters:,}", code="over_limit"
+        )
 
 
 def _kept_outputs(folds: list[Sizes], inputs: NamedInputs, outputs: int, roles: Roles) -> int:

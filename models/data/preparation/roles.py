@@ -243,8 +243,9 @@ def _inputs(
 
 def _fitting(columns: list[Column], accepts: frozenset[InputKind]) -> list[Column]:
     """The columns for an input that accepts these kinds of tensors."""
+    ways = [_becomes(column, accepts) for column in columns]
     for kind, beside in WAYS:
-        found = [column for column in columns if _becomes(column, accepts) == (kind, beside)]
+        found = [column for column, way in zip(columns, ways, strict=True) if way == (kind, beside)]
         if found and kind in accepts:
             return found
     return []

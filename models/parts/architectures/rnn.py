@@ -155,6 +155,11 @@ class Jordan(nn.Module):
         y_BK = x_BTE.new_zeros(x_BTE.shape[0], self.hidden_output.out_features)
         if torch.compiler.is_exporting():
             return scan_words(self._step, y_BK, x_BTH)
+        if x_BTH.is_meta:
+            # Only shapes are asked for: all words in one step have the shapes of a step for each.
+            B, T, _ = x_BTH.shape
+            _, h_NH = self._step(y_BK.new_zeros(B * T, y_BK.shape[1]), x_BTH.flatten(0, 1))
+            return h_NH.view(B, T, -1)
         states = []
         for x_BH in x_BTH.unbind(1):
             y_BK, h_BH = self._step(y_BK, x_BH)
