@@ -1,6 +1,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
+# One more than there are processors, because a third of the time of a test is waiting; at most 5.
+TESTERS = $(shell $(PYTHON) -c 'import os; print(min(5, 1 + os.cpu_count()))')
 
 .DEFAULT_GOAL := help
 .PHONY: help setup up demo test lint chaos failpoints mutants bench reference lock migrate gpu-check clean
@@ -25,7 +27,7 @@ demo: setup ## train on real data from an empty start, and show it
 	$(BIN)/python -m athanor.demo
 
 test: setup ## the whole suite
-	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -n $(TESTERS) --dist loadfile $(ARGS)
 
 lint: setup ## style, types and import contracts
 	$(BIN)/ruff check

@@ -205,3 +205,8 @@ class Server(uvicorn.Server):
             # Later, so that it does not compete with the start of the service.
             loop = asyncio.get_running_loop()
             loop.call_later(WARM_AFTER, loop.run_in_executor, None, networks.PARENT.start)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().shutdown(sockets)
+        # A service that has ended leaves no process, not even for the moment in which this one would end by itself.
+        networks.PARENT.close()
