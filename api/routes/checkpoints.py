@@ -31,7 +31,7 @@ def index(service: Parts, job_id: str, window: Annotated[Window, paged("ckpt")])
     with service.database.reading() as tx:
         if job_views.version(tx, job_id) is None:
             raise missing("job", job_id)
-        return page(checkpoints.page(tx, job_id, window.after, window.limit + 1), window.limit)
+        return page(*checkpoints.page(tx, job_id, window.after, window.limit))
 
 
 @router.get("/{checkpoint_id}")

@@ -94,7 +94,7 @@ def _take_in(service: Service, upload: Upload, name: str) -> tuple[Dataset, bool
 def index(service: Parts, window: Annotated[Window, paged("ds", datasets.exists)]) -> Page[Dataset]:
     """List datasets, newest first. A built-in dataset is listed after its first use; the catalog names them all."""
     with service.database.reading() as tx:
-        return page(datasets.page(tx, window.after, window.limit + 1), window.limit)
+        return page(*datasets.page(tx, window.after, window.limit))
 
 
 @router.get("/{dataset_id}")

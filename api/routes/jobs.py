@@ -71,8 +71,7 @@ def index(
         tags.append((name, value))
     with service.database.reading() as tx:
         lease = service.settings.timing.lease
-        found = job_views.page(tx, state, tags, window.after, window.limit + 1, lease)
-    return page(found, window.limit)
+        return page(*job_views.page(tx, state, tags, window.after, window.limit, lease))
 
 
 @router.get("/{job_id}", response_model=Job)

@@ -16,4 +16,4 @@ router = APIRouter(tags=["workers"])
 def index(service: Parts, window: Annotated[Window, paged("wrk")]) -> Page[Worker]:
     """List workers with their devices, their slots and the jobs that they run, newest first."""
     with service.database.reading() as tx:
-        return page(workers.page(tx, window.after, window.limit + 1, service.settings.timing.lease), window.limit)
+        return page(*workers.page(tx, window.after, window.limit, service.settings.timing.lease))

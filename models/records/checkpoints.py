@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from athanor import contract
 from athanor.contract import CheckpointFile
 from athanor.files import WEIGHTS
+from models.records import pages
 from models.records.database import now
 from models.records.ids import new_id
 from models.records.tables import Checkpoint
@@ -109,14 +110,18 @@ def by_id(tx: Session, job_id: str, checkpoint_id: str) -> Stored | None:
     return _stored(row) if row else None
 
 
-def page(tx: Session, job_id: str, after: str | None, limit: int) -> list[contract.Checkpoint]:
-    """Committed checkpoints, ordered by step and member. If `after` was deleted, the page continues by id."""
+def page(tx: Session, job_id: str, after: str | None, limit: int) -> tuple[list[contract.Checkpoint], bool]:
+    """Committed checkpoints, ordered by step and member, and whether more follow.
+
+    If `after` was deleted, the page continues by id.
+    """
     place = (Checkpoint.step, Checkpoint.member)
-    query = select(Checkpoint).where(*_committed(job_id)).order_by(*place).limit(limit)
+    query = select(Checkpoint).where(*_committed(job_id)).order_by(*place)
     if after is not None:
         last = tx.execute(select(*place).where(Checkpoint.job_id == job_id, Checkpoint.id == after)).first()
         query = query.where(Checkpoint.id > after if last is None else tuple_(*place) > tuple_(*last))
-    return [_answer(row) for row in tx.scalars(query)]
+    rows, more = pages.cut(list(tx.scalars(query.limit(limit + 1))), limit)
+    return [_answer(row) for row in rows], more
 
 
 def answer(tx: Session, checkpoint_id: str) -> contract.Checkpoint:

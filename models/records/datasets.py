@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from athanor import contract
 from athanor.contract import Schema, Warned
+from models.records import pages
 from models.records.database import now
 from models.records.ids import born
 from models.records.tables import Dataset, Job
@@ -103,15 +104,16 @@ def same_bytes(tx: Session, sha256: str, format_: str) -> contract.Dataset | Non
     return _answer(row) if row else None
 
 
-def page(tx: Session, after: str | None, limit: int) -> list[contract.Dataset]:
-    """Newest first."""
-    query = select(Dataset).order_by(Dataset.created_at.desc(), Dataset.id.desc()).limit(limit)
+def page(tx: Session, after: str | None, limit: int) -> tuple[list[contract.Dataset], bool]:
+    """Newest first, and whether more follow."""
+    query = select(Dataset).order_by(Dataset.created_at.desc(), Dataset.id.desc())
     if after is not None:
         # Ordered by time and id: the id of a built-in dataset is its name, which does not sort by age.
         before = tx.scalar(select(Dataset.created_at).where(Dataset.id == after))
         # If `after` was deleted meanwhile, its id still contains its creation time.
         query = query.where(tuple_(Dataset.created_at, Dataset.id) < (before or born(after) / 1000, after))
-    return [_answer(row) for row in tx.scalars(query)]
+    rows, more = pages.fitting(tx, query, limit, Dataset.schema, Dataset.warnings)
+    return [_answer(row) for row in rows], more
 
 
 def exists(tx: Session, dataset_id: str) -> bool:

@@ -23,6 +23,7 @@ from athanor.contract import (
     State,
     Transition,
 )
+from models.records import pages
 from models.records.tables import Event, Job, Series, Tag
 from models.records.times import rfc3339
 from models.records.waiting import waiting
@@ -73,16 +74,17 @@ def state(tx: Session, job_id: str) -> State | None:
 
 def page(
     tx: Session, state: State | None, tags: Sequence[tuple[str, str]], after: str | None, limit: int, lease: float
-) -> list[contract.Job]:
-    """Jobs, newest first, that have all `tags` (name, value). `lease` is as in `job`."""
-    query = select(Job).order_by(Job.id.desc()).limit(limit)
+) -> tuple[list[contract.Job], bool]:
+    """Jobs, newest first, that have all `tags` (name, value), and whether more follow. `lease` is as in `job`."""
+    query = select(Job).order_by(Job.id.desc())
     if state is not None:
         query = query.where(Job.state == state)
     for name, value in tags:
         query = query.where(Job.id.in_(select(Tag.job_id).where(Tag.name == name, Tag.value == value)))
     if after is not None:
         query = query.where(Job.id < after)
-    return _answers(tx, list(tx.scalars(query)), lease)
+    rows, more = pages.fitting(tx, query, limit, Job.spec, Job.resolved)
+    return _answers(tx, rows, lease), more
 
 
 def _answers(tx: Session, rows: list[Job], lease: float) -> list[contract.Job]:

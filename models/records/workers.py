@@ -5,6 +5,7 @@ from sqlalchemy.orm import Session
 
 from athanor import contract
 from athanor.contract import Device
+from models.records import pages
 from models.records.database import now
 from models.records.tables import Job, Worker
 from models.records.times import rfc3339
@@ -47,16 +48,19 @@ def beat(tx: Session, worker_id: str, state: str = "active") -> None:
     tx.execute(there.values(heartbeat_at=now(), state=state))
 
 
-def page(tx: Session, after: str | None, limit: int, lease: float) -> list[contract.Worker]:
-    """Workers, newest first, with their jobs. A worker without a heartbeat for `lease` seconds is shown as gone."""
-    query = select(Worker, (now() - Worker.heartbeat_at).label("silence")).order_by(Worker.id.desc()).limit(limit)
+def page(tx: Session, after: str | None, limit: int, lease: float) -> tuple[list[contract.Worker], bool]:
+    """Workers, newest first, with their jobs, and whether more follow.
+
+    A worker without a heartbeat for `lease` seconds is shown as gone.
+    """
+    query = select(Worker, (now() - Worker.heartbeat_at).label("silence")).order_by(Worker.id.desc())
     if after is not None:
         query = query.where(Worker.id < after)
-    rows = tx.execute(query).all()
+    rows, more = pages.cut(list(tx.execute(query.limit(limit + 1))), limit)
     held: dict[str, list[str]] = {}
     for owner, job_id in tx.execute(select(Job.lease_owner, Job.id).where(Job.lease_owner.is_not(None))):
         held.setdefault(owner or "", []).append(job_id)
-    return [
+    answers = [
         contract.Worker(
             id=worker.id,
             host=worker.host,
@@ -72,3 +76,4 @@ def page(tx: Session, after: str | None, limit: int, lease: float) -> list[contr
         )
         for worker, silence in rows
     ]
+    return answers, more

@@ -1,5 +1,6 @@
 """Lists: a page at a time, with nothing left out and nothing twice, however the list grows meanwhile."""
 
+import json
 from typing import Any
 
 import httpx
@@ -39,6 +40,19 @@ def test_the_default_page_has_twenty(client: httpx.Client) -> None:
     made = sorted((kit.submit(client) for _ in range(21)), reverse=True)
     page = client.get("/v1/jobs").json()
     assert [each["id"] for each in page["data"]] == made[:20] and page["has_more"]
+
+
+def test_a_page_of_large_rows_is_short(client: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = sorted((kit.submit(client) for _ in range(5)), reverse=True)
+    # A spec is stored as it was sent and as it was resolved.
+    size = len(json.dumps(client.get(f"/v1/jobs/{made[0]}").json()["spec"]))
+    monkeypatch.setattr("models.records.pages.PAGE_SIZE", 3 * size)
+    page = client.get("/v1/jobs").json()
+    assert [each["id"] for each in page["data"]] == made[:2] and page["has_more"] and page["next"] == made[1]
+    # A row that is larger than a page is one.
+    monkeypatch.setattr("models.records.pages.PAGE_SIZE", 1)
+    assert pages(client, "/v1/jobs", limit=1) == [[each] for each in made]
+    assert [each["id"] for each in client.get("/v1/jobs").json()["data"]] == made[:1]
 
 
 def test_what_comes_and_goes_meanwhile_disturbs_no_page(client: httpx.Client) -> None:

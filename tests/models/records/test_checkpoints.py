@@ -81,7 +81,7 @@ def test_what_is_broken_or_leaving_is_passed_over(database: Database, job_id: st
         assert checkpoints.by_id(tx, job_id, ids[30]) is None
         checkpoints.retire(tx, job_id, 1, 1, "max")
         assert (steps(tx, job_id), steps(tx, job_id, "deleting"), steps(tx, job_id, "corrupt")) == ([10, 20], [], [30])
-        assert [each.step for each in checkpoints.page(tx, job_id, None, 10)] == [10, 20]
+        assert [each.step for each in checkpoints.page(tx, job_id, None, 10)[0]] == [10, 20]
 
 
 def test_a_checkpoint_belongs_to_its_job(database: Database, job_id: str) -> None:
@@ -89,7 +89,7 @@ def test_a_checkpoint_belongs_to_its_job(database: Database, job_id: str) -> Non
         other = a_job(tx, state=State.RUNNING)
         ids = write(tx, job_id, {10: None})
         assert checkpoints.by_id(tx, other, ids[10]) is None
-        assert checkpoints.page(tx, other, None, 10) == []
+        assert checkpoints.page(tx, other, None, 10)[0] == []
         assert checkpoints.prefixes(tx, other) == set()
         assert checkpoints.prefixes(tx, job_id) == {"jobs/x/10"}
 
@@ -151,7 +151,7 @@ def test_each_member_keeps_its_own(database: Database, job_id: str) -> None:
         assert steps(tx, job_id) == [1, 3, 5, 6]
         best = [checkpoints.best(tx, job_id, "min", member) for member in (None, 1, 2)]
         assert [one.step for one in best if one] == [1, 1, 5]
-        assert [one.fold for one in checkpoints.page(tx, job_id, None, 9)] == [1, 1, 2, 2]
+        assert [one.fold for one in checkpoints.page(tx, job_id, None, 9)[0]] == [1, 1, 2, 2]
 
 
 def test_members_have_checkpoints_of_the_same_step(database: Database, job_id: str) -> None:
@@ -160,12 +160,12 @@ def test_members_have_checkpoints_of_the_same_step(database: Database, job_id: s
             for member in (None, 1, 2):
                 new = a_new_checkpoint(step=step, member=member, prefix=f"jobs/x/{step}-{member}")
                 jobs.commit_checkpoint(tx, job_id, 1, new)
-        everyone = checkpoints.page(tx, job_id, None, 9)
+        everyone = checkpoints.page(tx, job_id, None, 9)[0]
         assert [(one.step, one.fold) for one in everyone] == [
             (step, fold) for step in (10, 20) for fold in (None, 1, 2)
         ]
         for at, one in enumerate(everyone):
-            assert checkpoints.page(tx, job_id, one.id, 9) == everyone[at + 1 :]
+            assert checkpoints.page(tx, job_id, one.id, 9)[0] == everyone[at + 1 :]
         newest = [checkpoints.newest(tx, job_id, member) for member in (None, 1, 2)]
         assert [(one.step, one.member) for one in newest if one] == [(20, 2), (20, 1), (20, 2)]
         assert checkpoints.best(tx, job_id, "min", 1) == newest[1]
@@ -175,7 +175,7 @@ def test_members_have_checkpoints_of_the_same_step(database: Database, job_id: s
         jobs.commit_checkpoint(tx, job_id, 1, again)
     with database.writing() as tx:
         jobs.commit_checkpoint(tx, job_id, 1, a_new_checkpoint(step=20, member=2, prefix="jobs/x/again"))
-        assert len(checkpoints.page(tx, job_id, None, 9)) == 6
+        assert len(checkpoints.page(tx, job_id, None, 9)[0]) == 6
 
 
 def test_what_an_earlier_try_left_is_retired_again_until_it_is_forgotten(database: Database, job_id: str) -> None:
@@ -194,12 +194,12 @@ def test_pages_go_in_the_order_of_writing(database: Database, job_id: str) -> No
     with database.writing() as tx:
         for step in (10, 20, 30):
             write(tx, job_id, {step: None})
-        everyone = checkpoints.page(tx, job_id, None, 10)
-        first = checkpoints.page(tx, job_id, None, 2)
+        everyone = checkpoints.page(tx, job_id, None, 10)[0]
+        first = checkpoints.page(tx, job_id, None, 2)[0]
         assert first == everyone[:2]
-        assert checkpoints.page(tx, job_id, first[-1].id, 2) == everyone[2:]
+        assert checkpoints.page(tx, job_id, first[-1].id, 2)[0] == everyone[2:]
         # As where the clock of the first worker was an hour ahead: its ids come last.
         ids = sorted((one.id for one in everyone), reverse=True)
         for step, new in zip((10, 20, 30), ids, strict=True):
             tx.execute(update(Checkpoint).where(Checkpoint.step == step).values(id=f"{new}x"))
-        assert [one.step for one in checkpoints.page(tx, job_id, f"{ids[0]}x", 10)] == [20, 30]
+        assert [one.step for one in checkpoints.page(tx, job_id, f"{ids[0]}x", 10)[0]] == [20, 30]

@@ -90,6 +90,6 @@ def test_pages_begin_with_the_newest(database: Database) -> None:
             ids.insert(0, a_dataset(tx))
             # The clock of SQLite ticks in fractions of a millisecond.
             time.sleep(0.002)
-        first = [each.id for each in datasets.page(tx, None, 3)]
-        rest = [each.id for each in datasets.page(tx, first[-1], 3)]
+        first = [each.id for each in datasets.page(tx, None, 3)[0]]
+        rest = [each.id for each in datasets.page(tx, first[-1], 3)[0]]
     assert first + rest == ids

@@ -128,8 +128,8 @@ def test_pages_of_jobs_by_state_and_tag(database: Database) -> None:
             ((State.PAUSED, [], None, 10), [paused]),
             ((State.RUNNING, [("team", "red")], None, 10), []),
         ]:
-            assert [job.id for job in job_views.page(tx, *asked, LEASE)] == expected
-        assert len(job_views.page(tx, None, [], None, 10, LEASE)) == 5
+            assert [job.id for job in job_views.page(tx, *asked, LEASE)[0]] == expected
+        assert len(job_views.page(tx, None, [], None, 10, LEASE)[0]) == 5
 
 
 def test_events_by_number(database: Database) -> None:
@@ -155,12 +155,12 @@ def test_workers_with_what_they_hold(database: Database, silence: float, state: 
         for worker in tx.query(Worker):
             worker.heartbeat_at -= silence
         tx.flush()
-        shown = {worker.host: worker for worker in workers.page(tx, None, 10, LEASE)}
+        shown = {worker.host: worker for worker in workers.page(tx, None, 10, LEASE)[0]}
         assert (shown["busy"].running, shown["idle"].running) == (sorted(held), [])
         assert {worker.state for worker in shown.values()} == {state}
         assert shown["busy"].devices[0].name == "a processor"
-        first = workers.page(tx, None, 1, LEASE)
-        assert [worker.id for worker in [*first, *workers.page(tx, first[0].id, 10, LEASE)]] == sorted(
+        first = workers.page(tx, None, 1, LEASE)[0]
+        assert [worker.id for worker in [*first, *workers.page(tx, first[0].id, 10, LEASE)[0]]] == sorted(
             [idle, busy], reverse=True
         )
 
@@ -182,7 +182,7 @@ def test_a_list_by_state_is_read_from_an_index(database: Database, dialect: str)
 
         event.listen(database.engine, "before_cursor_execute", see)
         try:
-            found = job_views.page(tx, State.PAUSED, [], "job_g", 10, LEASE)
+            found = job_views.page(tx, State.PAUSED, [], "job_g", 10, LEASE)[0]
         finally:
             event.remove(database.engine, "before_cursor_execute", see)
         assert [job.id for job in found] == ([first] if first < "job_g" else [])

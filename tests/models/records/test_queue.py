@@ -78,9 +78,9 @@ def test_the_leases_of_the_dead_of_this_machine_end(database: Database) -> None:
         assert set(jobs.reap(tx)) == {held["gone"], held["replaced"]}
         assert sorted(queue.held(tx)) == sorted((held[name], 1) for name in ("alive", "hidden", "elsewhere"))
         # Shown as gone at once, not after a lease; one that speaks again is back.
-        shown = {worker.pid: worker for worker in workers.page(tx, None, 10, LEASE) if worker.running}
+        shown = {worker.pid: worker for worker in workers.page(tx, None, 10, LEASE)[0] if worker.running}
         assert {pid: worker.state for pid, worker in shown.items()} == {10: "active", 13: "active", 11: "active"}
-        gone = {worker.pid for worker in workers.page(tx, None, 10, LEASE) if worker.state == "gone"}
+        gone = {worker.pid for worker in workers.page(tx, None, 10, LEASE)[0] if worker.state == "gone"}
         assert gone == {11, 12}
 
 

@@ -138,7 +138,7 @@ def test_a_list_asks_as_often_for_many_jobs_as_for_one(database: Database) -> No
         event.listen(database.engine, "before_cursor_execute", see)
         try:
             with database.reading() as tx:
-                found = job_views.page(tx, None, [], None, limit, LEASE)
+                found = job_views.page(tx, None, [], None, limit, LEASE)[0]
         finally:
             event.remove(database.engine, "before_cursor_execute", see)
         assert len(found) == limit and all(job.waiting for job in found)

@@ -145,7 +145,7 @@ def test_members_have_series_and_checkpoints_of_the_same_step(
     report.clear()
     with database.reading() as tx:
         series = metrics.read(tx, report.job_id, None, None, None).series
-        kept = [(one.step, one.fold) for one in checkpoints.page(tx, report.job_id, None, 9)]
+        kept = [(one.step, one.fold) for one in checkpoints.page(tx, report.job_id, None, 9)[0]]
     assert {name: each.steps for name, each in series.items()} == {
         "folds/1/train/loss": [1, 2],
         "folds/2/train/loss": [1, 2],

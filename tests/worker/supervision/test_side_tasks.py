@@ -105,7 +105,7 @@ def test_what_a_worker_says_last_is_its_last_word(database: Database, tmp_path: 
     def shown() -> str:
         heartbeat.run()
         with database.reading() as tx:
-            return workers.page(tx, None, 1, 30.0)[0].state
+            return workers.page(tx, None, 1, 30.0)[0][0].state
 
     assert shown() == "active"
     draining[0] = True

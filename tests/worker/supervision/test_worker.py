@@ -69,7 +69,7 @@ def test_a_worker_that_drains_says_so(worker: Worker) -> None:
 
 def shown(worker: Worker) -> str:
     with worker.database.reading() as tx:
-        (row,) = workers.page(tx, None, 10, 30.0)
+        (row,) = workers.page(tx, None, 10, 30.0)[0]
     return row.state
 
 
