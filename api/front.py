@@ -27,6 +27,8 @@ STALL_SECONDS = 60.0
 """Seconds between two checks whether a client has read some of the answer that is ready for it."""
 REST_BYTES = 64 * 1024
 """Bytes of a body that are read although the request is answered. Small clients send the body in any case."""
+PIECE = 16 * 1024
+"""Bytes that are parsed at once. Of a body in chunks of one byte, h11 parses this many in some 20 ms."""
 KEEP_ALIVE = 30
 """Seconds between two requests on a connection."""
 CONNECTIONS = 4000
@@ -48,6 +50,7 @@ class BoundedProtocol(H11Protocol):
         self._reader: asyncio.TimerHandle | None = None
         self._unread, self._has_drained = 0, False
         self._received = self._dropped = 0
+        self._unparsed = bytearray()
         self._since = self.loop.time()
         super().connection_made(transport)
         if len(self.connections) > most_connections() and not self._take_from_an_idle_one():
@@ -62,7 +65,26 @@ class BoundedProtocol(H11Protocol):
             self._dropped += len(data)
             if self._dropped > REST_BYTES:
                 return self.transport.abort()
-        super().data_received(data)
+        if self._unparsed or len(data) > PIECE:
+            if not self._unparsed:
+                # What resumes it meanwhile, the reader of the body, leaves no more than a body's buffer here.
+                self.transport.pause_reading()
+                self.loop.call_soon(self._parse)
+            self._unparsed += data
+        else:
+            super().data_received(data)
+            self._expect()
+
+    def _parse(self) -> None:
+        """Parse a piece of what has arrived, and let others have the loop before the next."""
+        if self.transport.is_closing():
+            return
+        super().data_received(bytes(self._unparsed[:PIECE]))
+        del self._unparsed[:PIECE]
+        if self._unparsed:
+            self.loop.call_soon(self._parse)
+        elif not self.flow.read_paused:
+            self.transport.resume_reading()
         self._expect()
 
     def on_response_complete(self) -> None:

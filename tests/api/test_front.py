@@ -13,6 +13,7 @@ import httpx
 import psutil
 import pytest
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from api import front
 from tests.api import kit
@@ -156,6 +157,34 @@ def test_a_slow_body_that_keeps_the_rate_arrives(port: int, house: Installation)
     headers = house.headers | {"Content-Type": "multipart/form-data; boundary=b"}
     answer = httpx.post(f"http://127.0.0.1:{port}/v1/datasets", content=rows(), headers=headers, timeout=60)
     assert answer.status_code == 201, answer.text
+
+
+def test_much_at_once_is_parsed_in_pieces(port: int, house: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Chunks of one byte take h11 the most time. Others have the loop after each piece."""
+    parsed: list[int] = []
+    plainly = H11Protocol.data_received
+
+    def watched(self: H11Protocol, data: bytes) -> None:
+        parsed.append(len(data))
+        plainly(self, data)
+
+    monkeypatch.setattr(H11Protocol, "data_received", watched)
+    rows = b"a,b\n" + b"".join(b"%d,%d\n" % (n, n % 7) for n in range(4_000))
+    form = b'--b\r\nContent-Disposition: form-data; name="file"; filename="x.csv"\r\n\r\n' + rows + b"\r\n--b--\r\n"
+    head = (
+        "POST /v1/datasets HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=b\r\n"
+        f"Authorization: {house.headers['Authorization']}\r\nTransfer-Encoding: chunked\r\n"
+    )
+    chunks = b"".join(b"1\r\n%c\r\n" % byte for byte in form) + b"0\r\n\r\n"
+    with connect(port) as line:
+        # The second request has arrived before the first is answered.
+        line.sendall(head.encode() + b"\r\n" + chunks + head.encode() + b"Connection: close\r\n\r\n" + chunks)
+        held = b""
+        while piece := line.recv(2**16):
+            held += piece
+    assert held.count(b"HTTP/1.1 201") == 1 and held.count(b"HTTP/1.1 200") == 1, held
+    assert held.count(b'"rows":4000') == 2
+    assert max(parsed) == front.PIECE and sum(parsed) > 2 * len(chunks)
 
 
 def test_an_answer_that_nobody_reads_is_dropped(port: int, house: Installation) -> None:
