@@ -19,6 +19,9 @@ logger = logging.getLogger(__name__)
 
 LOOK_EVERY = 0.25
 """Seconds between two queries."""
+TOLD_AT_ONCE, PAUSE = 10, 0.05
+"""So many listeners are told at once, and the next after so many seconds: each looks, answers and asks again, and
+hundreds of them together would keep all other requests waiting."""
 MOST_LISTENERS = 500
 """Streams and long polls of one key at a time."""
 THREADS = 4
@@ -104,14 +107,23 @@ class Watcher:
                 # The listeners wait for their time to end, and the next look may succeed.
                 logger.exception("the jobs that are waited for could not be looked at")
             else:
-                for each in waits:
-                    if each.news.done():
-                        continue
-                    if each.key_id not in valid:
-                        each.news.set_exception(Refused(401, "unauthorized", KEY_NEEDED))
-                    elif (mark := marks.get(each.job_id)) != each.seen:
-                        each.news.set_result(mark)
+                await self._tell(waits, marks, valid)
             await asyncio.sleep(LOOK_EVERY)
+
+    async def _tell(self, waits: list[_Wait], marks: dict[str, Mark], valid: set[str]) -> None:
+        told = 0
+        for each in waits:
+            if each.news.done():
+                continue
+            if each.key_id not in valid:
+                each.news.set_exception(Refused(401, "unauthorized", KEY_NEEDED))
+            elif (mark := marks.get(each.job_id)) != each.seen:
+                each.news.set_result(mark)
+            else:
+                continue
+            told += 1
+            if told % TOLD_AT_ONCE == 0:
+                await asyncio.sleep(PAUSE)
 
     def _marks(self, job_ids: set[str], key_ids: set[str]) -> tuple[dict[str, Mark], set[str]]:
         with self.database.reading() as tx:

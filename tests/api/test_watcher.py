@@ -58,6 +58,28 @@ def test_who_waits_hears_of_news_and_of_nothing_else(database: Database) -> None
     run(test)
 
 
+def test_many_are_told_one_after_the_other(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watchers, "TOLD_AT_ONCE", 3)
+    job_id, key_id = owned(database)
+
+    async def test() -> None:
+        watcher, loop = Watcher(database), asyncio.get_running_loop()
+        mark = await watcher.news(job_id, key_id, UNSEEN, 20)
+
+        async def heard() -> float:
+            await watcher.news(job_id, key_id, mark, 20)
+            return loop.time()
+
+        waiting = [asyncio.create_task(heard()) for _ in range(9)]
+        await asyncio.sleep(0.1)
+        note(database, job_id)
+        times = sorted([await each for each in waiting])
+        for first, last in ((0, 3), (3, 6)):
+            assert times[last] - times[first] >= 0.9 * watchers.PAUSE, times
+
+    run(test)
+
+
 def test_many_wait_with_one_query_at_a_time(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     job_id, key_id = owned(database)
     asked: list[int] = []
