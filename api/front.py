@@ -104,7 +104,9 @@ class BoundedProtocol(H11Protocol):
 
     def send_400_response(self, msg: str) -> None:
         """Answer what is not HTTP. uvicorn calls it while it handles h11's error."""
-        status = getattr(sys.exc_info()[1], "error_status_hint", 400)
+        hint = getattr(sys.exc_info()[1], "error_status_hint", 400)
+        # h11 proposes 501 for an unknown transfer coding. It is the request that is wrong.
+        status = hint if hint < 500 else 400
         if status == 431:
             return self._refuse(431, "over_limit", f"the head of a request has at most {LARGEST_HEAD:,} bytes")
         self._refuse(status, "malformed_request", "this is not an HTTP/1.1 request that the service can read")
