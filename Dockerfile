@@ -11,17 +11,18 @@ RUN useradd --system --create-home --uid 10001 athanor \
 
 WORKDIR /app
 
-# Before the code, so that a change of code does not install torch again.
+# Before the code, so that a change of code does not install torch again. By digests, then torch, as in the Makefile.
 COPY pyproject.toml requirements.lock ./
-RUN pip install --upgrade 'pip>=25.1' \
- && pip install --group server --constraint requirements.lock
+RUN pip install --require-hashes --no-deps --requirement requirements.lock \
+ && sed -n 's/ *\\$//; /==/p' requirements.lock > versions \
+ && pip install --group server --constraint versions
 
 COPY athanor athanor
 COPY models models
 COPY api api
 COPY worker worker
 COPY migrations migrations
-RUN pip install --editable . --constraint requirements.lock
+RUN pip install --no-deps --no-build-isolation --editable .
 
 USER athanor
 EXPOSE 8500

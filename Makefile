@@ -1,23 +1,28 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
+SHIPPED := athanor api models worker migrations benchmarks supply
+LOCKS := requirements.lock requirements-dev.lock
 # One more than there are processors, because a third of the time of a test is waiting; at most 5.
 TESTERS = $(shell $(PYTHON) -c 'import os; print(min(5, 1 + os.cpu_count()))')
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up demo test lint chaos failpoints mutants bench reference lock migrate gpu-check clean
+.PHONY: help setup up demo test lint chaos failpoints mutants bench reference lock pin audit migrate gpu-check clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 setup: $(READY) ## make .venv and install everything into it
 
-$(READY): pyproject.toml requirements.lock
+# Everything in the locks is installed by its digests, pip itself included. Then come, by their versions, torch and what
+# only some of its builds need. The constraint keeps these from changing anything of the locks.
+$(READY): pyproject.toml $(LOCKS)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "Python 3.11 or newer is needed: make setup PYTHON=python3.12"; exit 1; }
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
-	$(BIN)/python -m pip install --quiet --editable . --group dev --constraint requirements.lock
+	$(BIN)/python -m pip install --quiet --require-hashes --no-deps $(LOCKS:%=--requirement %)
+	sed -n 's/ *\\$$//; /==/p' $(LOCKS) > .venv/versions
+	$(BIN)/python -m pip install --quiet --no-build-isolation --editable . --group dev --constraint .venv/versions
 	@touch $@
 
 up: setup ## start the service here: make up ARGS="--port 8500"
@@ -34,6 +39,7 @@ lint: setup ## style, types and import contracts
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive $(SHIPPED)
 
 chaos: setup ## kill everything at random: make chaos KILLS=100 SEED=7
 	$(BIN)/python -m tests.chaos --kills $(or $(KILLS),20) --seed $(or $(SEED),1) $(ARGS)
@@ -56,11 +62,18 @@ gpu-check: setup ## the checks that need a CUDA device
 migrate: setup ## bring ATHANOR_DATABASE_URL to the newest schema
 	$(BIN)/alembic upgrade head
 
-# A local version (torch 2.13.0+cpu) or a direct address would tie the lock to one machine.
-lock: setup ## write requirements.lock from what .venv holds
-	$(BIN)/python -m pip freeze --exclude-editable --exclude athanor > .venv/frozen
-	sed -E '/ @ /d; s/\+[A-Za-z0-9.]+$$//' .venv/frozen > requirements.lock
-	@touch $(READY)
+# Not after setup, which installs the old locks: these may contradict what pyproject.toml now asks for.
+lock: | $(BIN)/uv ## write both locks from pyproject.toml: make lock ARGS=--upgrade
+	$(BIN)/python -m supply.lock $(ARGS)
+
+$(BIN)/uv:
+	$(MAKE) setup
+
+pin: setup ## write the digests of the base images: make pin REGISTRY=https://HOST
+	$(BIN)/python -m supply.pin $(REGISTRY)
+
+audit: setup ## look up known vulnerabilities of what is installed
+	$(BIN)/python -m supply.audit
 
 clean: ## remove .venv, caches and builds; data folders stay
 	rm -rf .venv dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -13,7 +13,7 @@ from tests.test_contributing import EXAMPLES
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
-FOLDERS = "api|athanor|benchmarks|docs|migrations|models|tests|worker"
+FOLDERS = "api|athanor|benchmarks|docs|migrations|models|supply|tests|worker"
 EXAMPLE_PATHS = {*EXAMPLES, "tests/models/parts/architectures/test_highway.py"}
 """What CONTRIBUTING tells to add."""
 

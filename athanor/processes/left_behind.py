@@ -44,6 +44,7 @@ def remove(folder: Path) -> None:
         return
     except (OSError, RecursionError):
         # Nested too deeply for a recursive function, or for a path.
-        subprocess.run(["rm", "-rf", "--", str(folder)], check=False, stderr=subprocess.DEVNULL)
+        command = ["rm", "-rf", "--", str(folder)]
+        subprocess.run(command, check=False, stderr=subprocess.DEVNULL)
         if os.path.lexists(folder):
             logger.warning("the folder %s could not be removed", folder)

@@ -24,7 +24,7 @@ BUSY = frozenset({429, 502, 503, 504})
 
 def backoff(attempt: int) -> float:
     """Seconds to wait after attempt `attempt`, from 0: 0.1 doubled each time, at most 5, with random jitter."""
-    return min(5.0, 0.1 * 2.0 ** min(attempt, 10)) * random.uniform(0.5, 1.0)
+    return min(5.0, 0.1 * 2.0 ** min(attempt, 10)) * random.uniform(0.5, 1.0)  # nosec B311 # jitter is no secret
 
 
 class Transport:

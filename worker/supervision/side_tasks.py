@@ -73,7 +73,7 @@ class SideTaskRunner:
                 logger.warning("%s: the database is unavailable (%s)", task.name, error)
             except Exception:
                 logger.exception("%s failed; the next run tries again", task.name)
-            wake.wait(task.interval * random.uniform(1 - JITTER, 1 + JITTER))
+            wake.wait(task.interval * random.uniform(1 - JITTER, 1 + JITTER))  # nosec B311 # jitter is no secret
             wake.clear()
 
 

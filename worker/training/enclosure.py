@@ -22,5 +22,5 @@ def enter(folder: Path, memory: int) -> list[str]:
     readable = [folder.parent, *confinement.code("athanor", "models", "worker")]
     devices = [*confinement.devices(), *Path("/dev").glob("nvidia*")]
     # Data workers use unnamed semaphores in /dev/shm.
-    missing = confinement.enclose(readable, [folder, Path("/dev/shm")], devices)
+    missing = confinement.enclose(readable, [folder, Path("/dev/shm")], devices)  # nosec B108 # no file is named
     return missing if alone else [*missing, "anything that its earlier threads do"]
