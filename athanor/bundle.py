@@ -5,6 +5,7 @@ member can be larger than the file itself.
 """
 
 import hashlib
+import io
 import os
 import re
 import shutil
@@ -32,8 +33,30 @@ MOST_DIGESTS = 4096
 """The largest size of DIGESTS in bytes."""
 
 
+LONGEST_MESSAGE = 600
+"""The number of characters of an error."""
+PIECE = 2**20
+"""The number of bytes that are read at once."""
+
+
 class Broken(AthanorError):
-    """The file is not a bundle, or it was changed after it was written."""
+    """The file is not a bundle, or it was changed after it was written.
+
+    The message may quote it, so control characters, which could change a terminal, are left out.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__("".join(each if each.isprintable() else "�" for each in message[:LONGEST_MESSAGE]))
+
+
+class _Pieces(io.FileIO):
+    """A file that is read in small pieces. zipfile reads the list of members at once, however many there are."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        wanted = size if size is not None and size >= 0 else os.fstat(self.fileno()).st_size - self.tell()
+        if wanted > PIECE:
+            raise zipfile.BadZipFile("its list of members is too long")
+        return super().read(wanted)
 
 
 def write(path: Path, sources: dict[str, Path]) -> None:
@@ -47,7 +70,7 @@ def write(path: Path, sources: dict[str, Path]) -> None:
                     large = file.seek(0, os.SEEK_END) > zipfile.ZIP64_LIMIT
                     file.seek(0)
                     with archive.open(_entry(name), "w", force_zip64=large) as member:
-                        shutil.copyfileobj(file, member, 2**20)
+                        shutil.copyfileobj(file, member, PIECE)
         archive.writestr(_entry(DIGESTS), "".join(lines))
 
 
@@ -60,14 +83,14 @@ def _entry(name: str) -> zipfile.ZipInfo:
 def unpack(path: Path, folder: Path) -> None:
     """Write the members of a bundle into an empty folder and check every digest. Raises Broken."""
     try:
-        with zipfile.ZipFile(path) as archive:
+        with _Pieces(path) as file, zipfile.ZipFile(file) as archive:
             wanted = _digests(archive, path.stat().st_size)
             for name, sha256 in wanted.items():
                 found = hashlib.sha256()
-                with archive.open(name) as member, (folder / name).open("wb") as file:
-                    while piece := member.read(2**20):
+                with archive.open(name) as member, (folder / name).open("wb") as unpacked:
+                    while piece := member.read(PIECE):
                         found.update(piece)
-                        file.write(piece)
+                        unpacked.write(piece)
                 if found.hexdigest() != sha256:
                     raise Broken(f"{name} has the sha256 {found.hexdigest()}, but {DIGESTS} says {sha256}")
     # zipfile: RuntimeError for an encrypted member, NotImplementedError for a compression that it does not know.
@@ -83,8 +106,10 @@ def _digests(archive: zipfile.ZipFile, size: int) -> dict[str, str]:
         odd = sorted(({*names} - {MODEL}) ^ {*ALWAYS, DIGESTS})
         raise Broken(f"its files are not those of a bundle: {', '.join(odd)[:200] or 'one is there twice'}")
     for entry in entries:
-        if entry.compress_type != zipfile.ZIP_STORED or entry.flag_bits & 1 or entry.file_size > size:
+        if entry.compress_type != zipfile.ZIP_STORED or entry.flag_bits & 1:
             raise Broken(f"{entry.filename} is compressed or encrypted, which no file of a bundle is")
+    if sum(entry.file_size for entry in entries) > size:
+        raise Broken("its files overlap, which those of a bundle do not")
     if archive.getinfo(DIGESTS).file_size > MOST_DIGESTS:
         raise Broken(f"{DIGESTS} is too long")
     lines = archive.read(DIGESTS).decode("ascii", "replace").splitlines()

@@ -1,24 +1,36 @@
 """Verification of a bundle: its digests, and the outputs of its network on its golden rows.
 
-If the server's code is installed, a child process rebuilds the network from its spec and weights. If onnxruntime is
-installed, the ONNX model is run too.
+A bundle may be a stranger's. Its digests are checked in this process, its networks run in enclosed ones: the network
+that is rebuilt from spec and weights, if the server's code is installed, and the ONNX model, if onnxruntime is.
 """
 
-import importlib.util
-import json
-import math
 import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
-from athanor.bundle import MAX_DIFFERENCE, MODEL, OUTPUT, TENSORS, Broken, unpack
-from athanor.errors import AthanorError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-PATIENCE = 900
-RUNNER = Path("serving", "exports", "verification.py")
+from athanor.bundle import MAX_DIFFERENCE, MODEL, Broken, unpack
+from athanor.errors import AthanorError
+from athanor.processes.left_behind import scratch_folder
+
+ROOT = Path(__file__).resolve().parents[1]
+REBUILD, RUN_ONNX = "models.serving.exports.verification", "athanor.onnx_run"
+"""The modules that run in child processes. Each prints an `Answer`."""
+
+SECONDS = 600
+"""Of wall-clock and of processor time, for each of them."""
+LIBRARIES, COPIES = 2**33, 16
+"""Limit of memory: bytes of address space for the libraries, and for each byte of the bundle. torch maps 5 GB of its
+own, and a network with its inputs and outputs needs a few times the size of its weights."""
+LONGEST_ANSWER, LONGEST_FILE = 2**16, 2**16
+WINDOWS = "anything that you may do"
+"""What this system cannot keep a child from."""
 
 
 @dataclass(frozen=True)
@@ -36,63 +48,93 @@ class Verdict:
         return all(gap <= MAX_DIFFERENCE for gap in (self.network, self.onnx) if gap is not None)
 
 
-def judge(path: Path) -> Verdict:
-    """Check a bundle. Raises Broken if it was changed, AthanorError if nothing on this machine can run its network."""
-    with tempfile.TemporaryDirectory(prefix="athanor-verify-") as folder:
-        unpack(path, Path(folder))
-        found = Verdict(_rebuilt(Path(folder)), _through_onnx(Path(folder)))
-    if found.network is None and found.onnx is None:
-        raise AthanorError(
-            f"every digest in {path.name} is right, but nothing here can run its network. Run this in a checkout of "
-            "the server after make setup, or, if the bundle has a model.onnx, pip install onnxruntime safetensors"
+class Answer(BaseModel):
+    """What a child prints. A network that has taken it over may print anything."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    max_difference: float | None = Field(None, ge=0)
+    error: str | None = None
+
+
+def judge(path: Path, trusted: bool = False) -> Verdict:
+    """Check a bundle. Where the system cannot enclose its networks, they run only if it is `trusted`.
+
+    Raises Broken if it was changed, AthanorError if its network does not run on this machine.
+    """
+    with scratch_folder(Path(tempfile.gettempdir()), "athanor-verify-") as folder:
+        members = folder / "bundle"
+        members.mkdir()
+        unpack(path, members)
+        can_rebuild = (ROOT / f"{REBUILD.replace('.', '/')}.py").exists() and find_spec("torch") is not None
+        has_onnx = (members / MODEL).exists() and all(find_spec(name) for name in ("onnxruntime", "safetensors"))
+        if not can_rebuild and not has_onnx:
+            raise AthanorError(
+                f"every digest in {path.name} is right, but nothing here can run its network. Run this in a checkout "
+                "of the server after make setup, or, if the bundle has a model.onnx, after pip install onnxruntime "
+                "safetensors"
+            )
+        if not trusted and (gaps := unprevented()):
+            raise AthanorError(
+                f"every digest in {path.name} is right, but its network was not run: it may be a stranger's, and this "
+                f"system cannot keep it from {', '.join(gaps)}. If you trust whoever made it, add --trust"
+            )
+        return Verdict(
+            _difference("its network could not be rebuilt", REBUILD, members) if can_rebuild else None,
+            _difference(f"its {MODEL} does not run", RUN_ONNX, members) if has_onnx else None,
         )
-    return found
 
 
-def _rebuilt(folder: Path) -> float | None:
-    """The difference of the network that the server's code rebuilds in a child process. None without that code."""
-    found = importlib.util.find_spec("models")
-    homes = [Path(home) for home in (found.submodule_search_locations or [])] if found else []
-    # Another package may also be called models; only the package of Athanor has this file.
-    home = next((home for home in homes if (home / RUNNER).exists()), None)
-    if home is None or importlib.util.find_spec("torch") is None:
-        return None
+def unprevented() -> list[str]:
+    """What this system cannot keep a child process from. Empty if it can enclose it."""
+    if sys.platform == "win32":
+        return [WINDOWS]
+    from athanor.processes import confinement
+
+    return confinement.missing()
+
+
+def _difference(failure: str, module: str, members: Path) -> float:
+    """The largest difference of outputs that `module` finds. Raises Broken with `failure` if it finds none."""
+    with scratch_folder(members.parent) as folder:
+        if module == RUN_ONNX:
+            # It has nothing to write, and cannot change the mode of a folder. torch needs one for temporary files.
+            folder.chmod(0o500)
+        try:
+            code, output, errors = run(module, members, folder, {"HOME": str(folder), "CUDA_VISIBLE_DEVICES": ""})
+        except TimeoutError as error:
+            raise Broken(f"{failure}: there is no answer after {SECONDS} s") from error
     try:
-        done = subprocess.run(
-            [sys.executable, "-P", "-m", "models.serving.exports.verification", str(folder)],
-            env={**os.environ, "PYTHONPATH": str(home.parent), "CUDA_VISIBLE_DEVICES": ""},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=PATIENCE,
-        )
-        answer = json.loads(done.stdout)
-    except subprocess.TimeoutExpired as error:
-        raise Broken(f"its network gave no answer in {PATIENCE} s") from error
-    except ValueError as error:
-        lines = done.stderr.decode(errors="replace").strip().splitlines()
-        raise Broken(f"its network could not be rebuilt: {lines[-1] if lines else done.returncode}") from error
-    if "error" in answer:
-        raise Broken(f"its network could not be rebuilt: {answer['error']}")
-    return float(answer["max_difference"])
+        answer = Answer.model_validate_json(output)
+    except ValidationError:
+        answer = Answer()
+    if answer.max_difference is not None:
+        return answer.max_difference
+    lines = errors.decode(errors="replace").strip().splitlines()
+    reason = answer.error or f"its process ended with {code}" + (f": {lines[-1]}" if lines else "")
+    raise Broken(f"{failure}: {reason}")
 
 
-def _through_onnx(folder: Path) -> float | None:
-    if not (folder / MODEL).exists():
-        return None
-    try:
-        import numpy as np
-        import onnxruntime
-        from safetensors.numpy import load_file
-    except ImportError:
-        return None
-    try:
-        tensors = load_file(folder / TENSORS)
-        session = onnxruntime.InferenceSession(str(folder / MODEL), providers=["CPUExecutionProvider"])
-        (outputs,) = session.run([OUTPUT], {name: tensors[name] for name in tensors.keys() - {OUTPUT}})
-    except Exception as error:  # the file may be anything, and the errors of onnxruntime have no common base class
-        raise Broken(f"its {MODEL} does not run: {str(error).splitlines()[0]}") from error
-    wanted = tensors[OUTPUT]
-    if outputs.shape != wanted.shape:
-        return math.inf
-    gap = float(np.abs(outputs.astype(np.float64) - wanted).max()) if wanted.size else 0.0
-    return math.inf if math.isnan(gap) else gap
+def run(module: str, members: Path, folder: Path, environment: Mapping[str, str]) -> tuple[int, bytes, bytes]:
+    """Run ``python -m module members`` enclosed in `folder`: its exit code, output and errors. Raises TimeoutError."""
+    if sys.platform == "win32":
+        command = [sys.executable, "-P", "-m", module, str(members)]
+        try:
+            done = subprocess.run(
+                command,
+                env={**os.environ, **environment, "PYTHONPATH": str(ROOT)},
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=SECONDS,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise TimeoutError from error
+        return done.returncode, done.stdout, done.stderr
+    from athanor.processes.bounded import Bounds, run_bounded
+
+    held = sum(file.stat().st_size for file in members.iterdir())
+    bounds = Bounds(LIBRARIES + COPIES * held, SECONDS, LONGEST_FILE, LONGEST_ANSWER)
+    ended = run_bounded(
+        module, [str(members)], folder=folder, bounds=bounds, readable=[members], environment=environment
+    )
+    return ended.code, ended.output, ended.errors

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from landlockpy import supported
 
+from athanor import verification
 from athanor.processes import confinement
 from athanor.processes.bounded import Bounds, run_bounded
 from tests import reach
@@ -75,8 +76,20 @@ def as_bounded_child(around: Around, folder: Path) -> bytes:
     return done.output
 
 
+def as_verification(around: Around, folder: Path) -> bytes:
+    """The child of `athanor verify`, whose only files are those of a bundle."""
+    members = folder / "bundle"
+    members.mkdir()
+    members.joinpath("drill.py").write_text(
+        Path(reach.__file__).read_text().replace("sys.argv[1:6]", repr(around.arguments))
+    )
+    code, output, errors = verification.run("drill", members, folder, {"PYTHONPATH": f"{ROOT}:{members}"})
+    assert code == 0, errors
+    return output
+
+
 @needs_walls
-@pytest.mark.parametrize("run", [as_trainer, as_bounded_child])
+@pytest.mark.parametrize("run", [as_trainer, as_bounded_child, as_verification])
 def test_it_reaches_nothing(run: Callable[[Around, Path], bytes], around: Around, tmp_path: Path) -> None:
     folder = tmp_path / "scratch" / "folder"
     folder.mkdir(parents=True)

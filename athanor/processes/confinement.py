@@ -5,6 +5,7 @@ import errno
 import logging
 import os
 import resource
+import site
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -67,10 +68,12 @@ def _bound(bounds: dict[int, int]) -> None:
 def code(*packages: str) -> list[Path]:
     """Paths that a Python process must read: these packages of the service, all other modules, and system libraries."""
     modules = [Path(entry).resolve() for entry in sys.path if entry]
+    # A checkout may hold a key. Where the client is installed as a package, this is the folder of all packages.
+    checkout = None if str(_ROOT) in (*site.getsitepackages(), site.getusersitepackages()) else _ROOT
     libraries = os.environ.get("LD_LIBRARY_PATH", "").split(":")
     return [
         *(_ROOT / name for name in packages),
-        *(place for place in modules if place != _ROOT),
+        *(place for place in modules if place != checkout),
         *map(Path, (sys.prefix, sys.base_prefix, *SYSTEM)),
         *(Path(library) for library in libraries if library),
         *(Path("/proc", name) for name in ABOUT),

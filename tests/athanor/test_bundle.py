@@ -15,6 +15,9 @@ from athanor.cli import main
 NAMES = (*ALWAYS, MODEL)
 
 
+ONNX_PACKAGES = ("onnxruntime", "safetensors")
+
+
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     """A bundle of files that mean nothing."""
@@ -91,6 +94,7 @@ def test_only_the_members_of_a_bundle_are_read(path: Path, tmp_path: Path) -> No
     others = {
         "files are not those of a bundle: ../up": [*members, ("../up", b"x")],
         "files are not those of a bundle: /etc/up": [*members, ("/etc/up", b"x")],
+        "files are not those of a bundle: �": [*members, ("\x1b[2J", b"x")],
         "files are not those of a bundle: README.md": members[1:],
         "one is there twice": [*members, members[0]],
         "does not list the files": [each for each in members if each[0] != MODEL],
@@ -105,9 +109,13 @@ def test_only_the_members_of_a_bundle_are_read(path: Path, tmp_path: Path) -> No
         _unpack(bomb, tmp_path / "there-bomb")
 
 
+def _install(monkeypatch: pytest.MonkeyPatch, *packages: str) -> None:
+    """Let only these packages, of all that run networks, be installed."""
+    monkeypatch.setattr(verification, "find_spec", lambda name: name in packages or None)
+
+
 def test_without_anything_to_run_it(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(verification, "_rebuilt", lambda folder: None)
-    monkeypatch.setattr(verification, "_through_onnx", lambda folder: None)
+    _install(monkeypatch)
     result = CliRunner().invoke(main, ["verify", str(path)])
     assert result.exit_code == 1 and "every digest in bundle.zip is right" in result.stderr
     assert "pip install onnxruntime safetensors" in result.stderr
@@ -125,8 +133,9 @@ def test_without_anything_to_run_it(path: Path, monkeypatch: pytest.MonkeyPatch)
 def test_the_verdict(
     path: Path, monkeypatch: pytest.MonkeyPatch, network: float | None, onnx: float | None, code: int, said: str
 ) -> None:
-    monkeypatch.setattr(verification, "_rebuilt", lambda folder: network)
-    monkeypatch.setattr(verification, "_through_onnx", lambda folder: onnx)
+    gaps = {verification.REBUILD: network, verification.RUN_ONNX: onnx}
+    _install(monkeypatch, *(["torch"] if network is not None else []), *(ONNX_PACKAGES if onnx is not None else []))
+    monkeypatch.setattr(verification, "_difference", lambda failure, module, members: gaps[module])
     result = CliRunner().invoke(main, ["verify", str(path)])
     assert result.exit_code == code and said in result.output
 
