@@ -19,6 +19,7 @@ import torch
 import api.routes.exports
 from athanor import bundle
 from athanor.contract import CheckpointFile, Column
+from athanor.processes import confinement
 from models.parts.architecture import ARCHITECTURES
 from models.parts.architectures.linear import Linear
 from models.parts.inputs import only
@@ -165,7 +166,8 @@ def _unpacked(content: bytes, folder: Path) -> Path:
 
 
 def _verify(path: Path, *words: str) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "athanor.cli", "verify", str(path), *words]
+    trust = ["--trust"] if confinement.missing() else []
+    command = [sys.executable, "-m", "athanor.cli", "verify", str(path), *trust, *words]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=100)
 
 

@@ -136,12 +136,12 @@ def test_the_verdict(
     gaps = {verification.REBUILD: network, verification.RUN_ONNX: onnx}
     _install(monkeypatch, *(["torch"] if network is not None else []), *(ONNX_PACKAGES if onnx is not None else []))
     monkeypatch.setattr(verification, "_difference", lambda failure, module, members: gaps[module])
-    result = CliRunner().invoke(main, ["verify", str(path)])
+    result = CliRunner().invoke(main, ["verify", "--trust", str(path)])
     assert result.exit_code == code and said in result.output
 
 
 def test_files_that_mean_nothing_are_broken(path: Path) -> None:
-    result = CliRunner().invoke(main, ["verify", str(path)])
+    result = CliRunner().invoke(main, ["verify", "--trust", str(path)])
     assert result.exit_code == 1 and "could not be rebuilt" in result.stderr
     nothing = CliRunner().invoke(main, ["verify", __file__])
     assert nothing.exit_code == 1 and "is not a bundle" in nothing.stderr
