@@ -9,6 +9,7 @@ import resource
 import socket
 import sys
 from http import HTTPStatus
+from importlib import import_module
 from typing import Any, cast
 
 import h11
@@ -226,8 +227,10 @@ class Server(uvicorn.Server):
         if self.started:
             if self.message:
                 print(self.message, flush=True)
-            # Later, so that it does not compete with the start of the service.
             loop = asyncio.get_running_loop()
+            # PyTorch imports it for the shapes of the first plan: a second in which others would wait.
+            loop.run_in_executor(None, import_module, "torch._dynamo")
+            # Later, so that it does not compete with the start of the service.
             loop.call_later(WARM_AFTER, loop.run_in_executor, None, networks.PARENT.start)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:

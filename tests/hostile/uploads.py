@@ -1,0 +1,234 @@
+"""Hostile files of every format: small in bytes, and large in what they become. Some are right, and only costly."""
+
+import bz2
+import gzip
+import io
+import json
+import lzma
+import struct
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tests.hostile.case import MIB, READ_SECONDS, Answer, Case, Target
+
+
+def _joined(lines: list[str], separator: str = "\n") -> bytes:
+    return (separator.join(lines) + "\n").encode()
+
+
+def _columns(count: int, rows: int, separator: str = ",") -> bytes:
+    """A table of ones."""
+    return _joined([separator.join(f"c{n}" for n in range(count)), *[separator.join("1" * count)] * rows])
+
+
+def _part(filename: str, content: bytes) -> bytes:
+    head = f'--b\r\nContent-Disposition: form-data; name="file"; filename="{filename}"\r\n\r\n'
+    return head.encode() + content
+
+
+def _zip(members: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
+    held = io.BytesIO()
+    with zipfile.ZipFile(held, "w", method) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return held.getvalue()
+
+
+def _many_members(count: int) -> bytes:
+    """A zip whose directory has `count` entries that all name the same empty file."""
+    local = struct.pack("<4s5H3I2H", b"PK\3\4", 20, 0, 0, 0, 0, 0, 0, 0, 1, 0) + b"a"
+    entry = struct.pack("<4s6H3I5H2I", b"PK\1\2", 20, 20, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0) + b"a"
+    directory = entry * count
+    few = min(count, 0xFFFF)
+    end = struct.pack("<4s4H2IH", b"PK\5\6", 0, 0, few, few, len(directory), len(local), 0)
+    return local + directory + end
+
+
+def _tar(members: dict[str, bytes], mode: str = "w:gz") -> bytes:
+    held = io.BytesIO()
+    with tarfile.open(fileobj=held, mode=mode) as archive:  # type: ignore[call-overload]
+        for name, content in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+    return held.getvalue()
+
+
+def _chunk(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+
+def _png(width: int, height: int, *extra: bytes, rows: int | None = None) -> bytes:
+    """A gray picture of zeros. `rows` are the lines that it really has."""
+    pixels = zlib.compress(b"\0" * (width + 1) * (height if rows is None else rows), 9)
+    head = _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + head + b"".join(extra) + _chunk(b"IDAT", pixels) + _chunk(b"IEND", b"")
+
+
+def _pictures(picture: bytes, count: int) -> bytes:
+    return _zip({f"{'cat' if n % 2 else 'dog'}/{n}.png": picture for n in range(count)}, zipfile.ZIP_STORED)
+
+
+def _parquet(columns: dict[str, pa.Array], **options: object) -> bytes:
+    held = io.BytesIO()
+    pq.write_table(pa.table(columns), held, **options)
+    return held.getvalue()
+
+
+def _npy(shape: str, content: bytes = b"", descr: str = "<f4") -> bytes:
+    head = f"{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}".encode()
+    head += b" " * (-(len(head) + 11) % 64) + b"\n"
+    return b"\x93NUMPY\1\0" + struct.pack("<H", len(head)) + head + content
+
+
+def _npz(**arrays: bytes) -> bytes:
+    return _zip({f"{name}.npy": content for name, content in arrays.items()})
+
+
+def _idx(*shape: int, content: bytes = b"") -> bytes:
+    return struct.pack(f">HBB{len(shape)}I", 0, 8, len(shape), *shape) + content
+
+
+def _repeated(value: str, rows: int) -> pa.Array:
+    return pa.DictionaryArray.from_arrays(pa.array(np.zeros(rows, np.int8)), pa.array([value]))
+
+
+REFUSED: dict[str, tuple[str, Callable[[], bytes]]] = {
+    "csv: nothing": ("x.csv", lambda: b""),
+    "csv: zeros": ("x.csv", lambda: b"\0" * MIB),
+    "csv: an open quote of 10 MB": ("x.csv", lambda: b'a,b\n"' + b"x,\n" * (10 * MIB // 3)),
+    "csv: a cell of 10 MB": ("x.csv", lambda: b"a,b\n1," + b"x" * 10 * MIB + b"\n"),
+    "csv: 20,000 columns": ("x.csv", lambda: _columns(20_000, 1)),
+    "csv: a header of 8 MB": ("x.csv", lambda: b"a," * 4 * MIB + b"\n1\n"),
+    "csv: rows of other lengths": ("x.csv", lambda: _joined(["a,b", *("1" + ",1" * (n % 50) for n in range(5_000))])),
+    "csv: a bomb in gzip": ("x.csv.gz", lambda: gzip.compress(b"a,b\n" + b"1,2\n" * 30 * MIB)),
+    "csv: a bomb in gzip in gzip": ("x.csv.gz", lambda: gzip.compress(gzip.compress(b"1,2\n" * 30 * MIB))),
+    "csv: half a surrogate pair in UTF-16": ("x.csv", lambda: b"\xff\xfea\0,\0b\0\n\0\x00\xd8,\0x\0\n\0"),
+    "tsv: 20,000 columns": ("x.tsv", lambda: _columns(20_000, 1, "\t")),
+    "jsonl: other keys in every row": (
+        "x.jsonl",
+        lambda: _joined([json.dumps({f"k{n}_{m}": 1 for m in range(10)}) for n in range(5_000)]),
+    ),
+    "jsonl: lists in lists": ("x.jsonl", lambda: b'{"a": ' + b"[" * 100_000 + b"]" * 100_000 + b"}\n"),
+    "jsonl: objects in objects": ("x.jsonl", lambda: b'{"a":' * 50_000 + b"1" + b"}" * 50_000 + b"\n"),
+    "jsonl: an integer of a million digits": ("x.jsonl", lambda: b'{"a": ' + b"9" * MIB + b"}\n"),
+    "jsonl: one line of 20 MB": ("x.jsonl", lambda: b'{"a": "' + b"x" * 20 * MIB + b'"}\n'),
+    "jsonl: half a surrogate pair": ("x.jsonl", lambda: b'{"\\ud800": "\\udc00"}\n' * 3),
+    "parquet: a false end": ("x.parquet", lambda: b"PAR1" + b"\xff" * 1_000 + struct.pack("<I", 2**31) + b"PAR1"),
+    "parquet: lists in lists": (
+        "x.parquet",
+        lambda: _parquet({"a": pa.array([[[[[[1]]]]]] * 10), "y": pa.array([0, 1] * 5)}),
+    ),
+    "parquet: 100 MB of one word": (
+        "x.parquet",
+        lambda: _parquet({"a": _repeated("w" * 10_000, 1_000_000), "y": _repeated("a", 1_000_000)}),
+    ),
+    "npz: a shape of 2^62": ("x.npz", lambda: _npz(x=_npy("(4611686018427387904,)"), y=_npy("(1,)"))),
+    "npz: a negative shape": ("x.npz", lambda: _npz(x=_npy("(-1, 4)"), y=_npy("(-1,)"))),
+    "npz: objects": ("x.npz", lambda: _npz(x=_npy("(1,)", b"\x80\x04N.", "|O"), y=_npy("(1,)"))),
+    "npz: a shape that is code": ("x.npz", lambda: _npz(x=_npy("__import__('os').abort()"))),
+    "npz: deep brackets for a shape": ("x.npz", lambda: _npz(x=_npy("(" * 5_000 + ")" * 5_000))),
+    "npz: a bomb": ("x.npz", lambda: _npz(x=_npy("(400, 262144)", b"\0" * 400 * MIB), y=_npy("(400,)", b"\0" * 1_600))),
+    "txt: one line of 70 MB": ("x.txt", lambda: b"x" * 70 * MIB),
+    "txt: nothing but line breaks": ("x.txt", lambda: b"\n" * 2 * MIB),
+    "images: 24 pictures of 16 megapixels": ("x.zip", lambda: _pictures(_png(4096, 4096), 24)),
+    "images: 2,000 pictures of 1 megapixel": ("x.zip", lambda: _pictures(_png(1024, 1024), 2_000)),
+    "images: a picture of 2^31 pixels a side": ("x.zip", lambda: _pictures(_png(2**31 - 1, 2**31 - 1, rows=1), 2)),
+    "images: half a picture": ("x.zip", lambda: _pictures(_png(500, 500, rows=3), 4)),
+    "images: a text of 100 MB": (
+        "x.zip",
+        lambda: _pictures(_png(8, 8, _chunk(b"zTXt", b"k\0\0" + zlib.compress(b"x" * 100 * MIB, 9))), 20),
+    ),
+    "images: a profile of 100 MB": (
+        "x.zip",
+        lambda: _pictures(_png(8, 8, _chunk(b"iCCP", b"k\0\0" + zlib.compress(b"x" * 100 * MIB, 9))), 20),
+    ),
+    "images: names upward": ("x.zip", lambda: _zip({f"../../{n % 2}/{n}.png": _png(8, 8) for n in range(4)})),
+    "images: a million members": ("x.zip", lambda: _many_members(1_000_000)),
+    "images: 60,000 members": ("x.zip", lambda: _many_members(60_000)),
+    "idx: more than there is": ("x-images-idx3-ubyte", lambda: _idx(2**31, 2**31, 2**31)),
+    "idx: no values": ("x-images-idx3-ubyte", lambda: _idx(0, 28, 28)),
+    "idx: 255 dimensions": ("x-images-idx3-ubyte", lambda: _idx(*[1] * 255, content=b"\0")),
+    "idx: a bomb in gzip": ("x-ubyte.gz", lambda: gzip.compress(_idx(400_000, 28, 28, content=b"\0" * 300 * MIB))),
+    "files: a bomb in zip": ("x.zip", lambda: _zip({"train.csv": b"a,b\n" + b"1,2\n" * 30 * MIB})),
+    "files: 5,000 tables": ("x.zip", lambda: _zip({f"t{n}.csv": b"a,b\n1,2\n" for n in range(5_000)})),
+    "files: a zip in a zip": ("x.zip", lambda: _zip({"x.zip": _zip({"x.csv": b"a,b\n1,2\n"})})),
+    "files: one name twice": ("x.zip", lambda: _tar({}) + _zip({"train.csv": b"a\n1\n"}) * 2),
+    "tar in gzip": ("x.tar.gz", lambda: _tar({"train.csv": b"a,b\n" + b"1,2\n" * 10 * MIB})),
+    "bzip2": ("x.csv.bz2", lambda: bz2.compress(b"1,2\n" * 10 * MIB)),
+    "xz": ("x.csv.xz", lambda: lzma.compress(b"1,2\n" * 10 * MIB)),
+    "a pickle": ("x.pkl", lambda: bytes.fromhex("80049520000000000000008c05706f736978948c0673797374656d9493942e")),
+    "no format": ("x.bin", lambda: bytes(range(256)) * 4_096),
+}
+
+ACCEPTED: dict[str, tuple[str, Callable[[], bytes]]] = {
+    "csv: 1,000 columns": ("x.csv", lambda: _columns(1_000, 6)),
+    "csv: 9,000 columns": ("x.csv", lambda: _columns(9_000, 3)),
+    "csv: 200,000 distinct words": (
+        "x.csv",
+        lambda: _joined(["a,b,y", *(f"w{n},v{n},{n % 2}" for n in range(100_000))]),
+    ),
+    "csv: 200,000 empty cells": ("x.csv", lambda: _joined(["a,b,y", *[",,x"] * 100_000])),
+    "csv: classes of 190 letters": (
+        "x.csv",
+        lambda: _joined(["a,y", *(f"{n},{'c' * 180}{n % 900}" for n in range(9_000))]),
+    ),
+    "tsv: 1,000 columns": ("x.tsv", lambda: _columns(1_000, 6, "\t")),
+    "jsonl: 500 keys": ("x.jsonl", lambda: _joined([json.dumps({f"k{m}": 1 for m in range(500)})] * 20)),
+    "jsonl: tags of 900 kinds": (
+        "x.jsonl",
+        lambda: _joined(
+            [json.dumps({"words": ["w"] * 5, "tags": ["t" * 190 + str(n % 900)] * 5}) for n in range(3_000)]
+        ),
+    ),
+    "parquet: 5,000 groups of rows": (
+        "x.parquet",
+        lambda: _parquet({"a": pa.array(range(5_000)), "y": pa.array([0, 1] * 2_500)}, row_group_size=1),
+    ),
+    "npz: zeros": ("x.npz", lambda: _npz(x=_npy("(2000, 64)", b"\0" * 512_000), y=_npy("(2000,)", b"\0" * 8_000))),
+    "txt: 200,000 words": ("x.txt", lambda: _joined([f"word{n}" for n in range(200_000)], " ")),
+    "images: 2,000 small pictures": ("x.zip", lambda: _pictures(_png(28, 28), 2_000)),
+    "idx: 100,000 zeros": ("x-idx1-ubyte", lambda: _idx(100_000, content=b"\0" * 100_000)),
+}
+"""These may be read, in a time and memory in proportion to what they hold."""
+
+FORMAT = {"tar in gzip": "files", "bzip2": "csv", "xz": "csv", "a pickle": "txt", "no format": "txt"}
+"""The format nearest to files that are of none."""
+
+
+def cases() -> Iterator[Case]:
+    for files, may_be_read in ((REFUSED, None), (ACCEPTED, True)):
+        for name, (filename, content) in files.items():
+
+            def upload(target: Target, filename: str = filename, content: Callable[[], bytes] = content) -> Answer:
+                # The preview and the list show what a file may blow up.
+                answer = target.request("POST", "/v1/datasets", files={"file": (filename, content())})
+                if answer.status >= 400:
+                    return answer
+                preview = target.request("GET", f"/v1/datasets/{answer.json['id']}/preview")
+                return answer if preview.status == 200 else preview
+
+            kind = FORMAT.get(name, name.partition(":")[0])
+            covers = {"POST /v1/datasets", f"format {kind}", "child models/data/intake/process.py"}
+            yield Case(f"upload: {name}", upload, frozenset(covers), may_be_read, READ_SECONDS)
+    forms: dict[str, bytes] = {
+        "a part head of 24 MB": b'--b\r\nContent-Disposition: form-data; name="file"; filename="' + b"x" * 24 * MIB,
+        "100,000 parts": b'--b\r\nContent-Disposition: form-data; name="a"\r\n\r\nx\r\n' * 100_000 + b"--b--\r\n",
+        "a part without an end": _part("x.csv", b"a,b\n1,2"),
+        "a file name of 100 kB": _part("x" * 100_000, b"a,b\n1,2\n\r\n--b--\r\n"),
+        "another boundary": b"--c\r\n\r\n--c--\r\n",
+        "two files": _part("x.csv", b"a,b\n1,2\n\r\n") * 2 + b"--b--\r\n",
+    }
+    for name, form in forms.items():
+
+        def send(target: Target, form: bytes = form) -> Answer:
+            headers = {"Content-Type": "multipart/form-data; boundary=b"}
+            return target.request("POST", "/v1/datasets", content=form, headers=headers)
+
+        yield Case(f"form: {name}", send, frozenset({"POST /v1/datasets"}), None, READ_SECONDS, silent=True)
