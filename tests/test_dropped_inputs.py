@@ -372,7 +372,7 @@ def test_what_two_inputs_cannot_do_is_refused(told: dict[str, Any]) -> None:
             "/architecture/kind",
             "words_and_numbers learns from text inputs for 'words'; this dataset offers duration",
         ],
-        "two texts": ["/dataset/inputs", "'words' reads one column; choose one of title, body"],
+        "two texts": ["/dataset/inputs", "'words' reads one column; choose one of 'title', 'body'"],
         "unknown input": [
             "/hyperparameters/augmentations/0/input",
             "words_and_numbers has no input called 'pixels'",

@@ -1,6 +1,6 @@
 """Choose the input columns, the target column and the task."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from athanor.contract import Column, Schema
@@ -18,6 +18,9 @@ WAYS: tuple[tuple[InputKind, bool], ...] = (("image", False), ("text", False), (
 
 Each is a kind of tensor, and whether columns are joined in it.
 """
+
+LISTED = 10
+"""Columns that a message names."""
 
 
 @dataclass(frozen=True)
@@ -155,8 +158,7 @@ def _assign_text(choice: DatasetChoice, schema: Schema, architecture: Architectu
     if choice.input is not None:
         texts = [find_column(schema, choice.input, "/dataset/input")]
     if len(texts) > 1:
-        names = ", ".join(column.name for column in texts)
-        raise SpecError("/dataset/input", f"choose one of {names}", code="ambiguous")
+        raise SpecError("/dataset/input", f"choose one of {_listed(texts)}", code="ambiguous")
     if not texts:
         raise SpecError(
             "/dataset/input", "a language is learned from a column of text; the dataset has none", code="wrong_column"
@@ -196,6 +198,11 @@ def _inputs(
             there.get(name) or find_column(schema, name, f"/dataset/inputs/{at}")
             for at, name in enumerate(choice.inputs or [])
         ]
+    seen: set[str] = set()
+    for at, column in enumerate(named):
+        if column.name in seen:
+            raise SpecError(f"/dataset/inputs/{at}", f"'{column.name}' is named twice; name it once", code="repeated")
+        seen.add(column.name)
     if any(column.name in taken for column in named):
         where = "/dataset/input" if choice.input is not None else "/dataset/inputs"
         raise SpecError(where, "the target and the split column cannot be inputs", code="leak")
@@ -220,16 +227,16 @@ def _inputs(
         chosen[name] = InputColumns(accepts, found)
         read |= {column.name for column in found}
     if odd := [column for column in named if column.name not in read]:
-        others = [column.name for each in chosen.values() for column in each.columns]
+        others = [column for each in chosen.values() for column in each.columns]
         raise SpecError(
             "/dataset/inputs",
             f"'{odd[0].name}' ({odd[0].kind}) does not mix with the others",
             code="mixed",
-            suggestion="learn from " + " and ".join(f"'{name}'" for name in others[:10]) + " alone",
+            suggestion=f"learn from {_listed(others)} alone",
         )
     for name, each in chosen.items():
         if not each.joined and len(each.columns) > 1:
-            several = ", ".join(column.name for column in each.columns)
+            several = _listed(each.columns)
             if len(chosen) == 1:
                 raise SpecError("/dataset/input", f"choose one of {several}", code="ambiguous")
             raise SpecError(
@@ -239,6 +246,12 @@ def _inputs(
                 suggestion="name the columns of all inputs in dataset.inputs",
             )
     return chosen
+
+
+def _listed(columns: Sequence[Column]) -> str:
+    """Names for a message: the first few of what may be thousands."""
+    more = f" and {len(columns) - LISTED:,} more" if len(columns) > LISTED else ""
+    return ", ".join(f"'{column.name}'" for column in columns[:LISTED]) + more
 
 
 def _fitting(columns: list[Column], accepts: frozenset[InputKind]) -> list[Column]:

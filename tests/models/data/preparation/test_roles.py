@@ -148,10 +148,22 @@ def test_no_target_and_no_rows_to_train_on() -> None:
 
 def test_one_of_several_images_must_be_chosen() -> None:
     two = [MIXED.columns[6], MIXED.columns[6].model_copy(update={"name": "scan"}), MIXED.columns[11]]
-    with pytest.raises(SpecError, match="choose one of photo, scan") as refused:
+    with pytest.raises(SpecError, match="choose one of 'photo', 'scan'") as refused:
         assign(_choice(), Schema(columns=two, target="label"), CNN())
     assert refused.value.code == "ambiguous"
     assert assign(_choice(input="scan"), Schema(columns=two, target="label"), CNN()).inputs[0].name == "scan"
+
+
+def test_a_message_names_a_few_of_thousands_of_columns() -> None:
+    many = [MIXED.columns[6].model_copy(update={"name": f"p{number}"}) for number in range(5_000)]
+    with pytest.raises(SpecError, match=r"'p9' and 4,990 more$"):
+        assign(_choice(), Schema(columns=[*many, MIXED.columns[11]], target="label"), CNN())
+
+
+def test_an_input_that_is_named_twice() -> None:
+    with pytest.raises(SpecError, match="'height' is named twice") as refused:
+        assign(_choice(inputs=["height", "color", "height"]), MIXED, MLP())
+    assert (refused.value.pointer, refused.value.code) == ("/dataset/inputs/2", "repeated")
 
 
 def test_words_for_parts() -> None:
