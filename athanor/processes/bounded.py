@@ -14,13 +14,14 @@ import threading
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from itertools import chain
 from pathlib import Path
 from typing import IO, Any, Protocol, Self
 
 from athanor.processes import confinement, full_disk
 from athanor.processes.child import MODULE
 from athanor.processes.child import Bounds as Bounds
-from athanor.processes.warm import WarmParent
+from athanor.processes.warm import PIPES, WarmParent
 
 PIECE = 2**16
 LAST_WORDS = 5.0
@@ -125,7 +126,7 @@ class Child:
             "environment": dict(environment or {}),
             "is_asked": is_asked,
         }
-        (stdin, self._stdin), (self._stdout, stdout), (self._stderr, stderr) = os.pipe(), os.pipe(), os.pipe()
+        (stdin, self._stdin), (self._stdout, stdout), (self._stderr, stderr) = _pipes()
         pipes = stdin, stdout, stderr
         try:
             can_fork = warm is not None and hasattr(os, "pidfd_open")
@@ -189,6 +190,19 @@ class Child:
         with stderr:
             while piece := stderr.read1(PIECE):  # type: ignore[attr-defined]
                 self.errors = (self.errors + piece)[-ERRORS:]
+
+
+def _pipes() -> list[tuple[int, int]]:
+    """A pipe for each of the three streams. Raises OSError if there are too many open files; then none is left open."""
+    made: list[tuple[int, int]] = []
+    try:
+        for _ in range(PIPES):
+            made.append(os.pipe())
+    except OSError:
+        for end in chain.from_iterable(made):
+            os.close(end)
+        raise
+    return made
 
 
 def run_bounded(

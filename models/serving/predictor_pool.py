@@ -56,7 +56,7 @@ class PredictorPool:
 
         Raises Busy, TooLarge, Died, and what `load` raises.
         """
-        with self._place(checkpoint_id, size) as place, place.lock:
+        with self._place(checkpoint_id, size) as place, self._turn(place):
             if place.process is not None and not place.process.is_alive:
                 # It ended between two requests, for example after its lifetime.
                 place.close()
@@ -69,6 +69,16 @@ class PredictorPool:
             except BaseException:
                 place.close()
                 raise
+
+    @contextmanager
+    def _turn(self, place: _Place) -> Iterator[None]:
+        """The place alone. Raises Busy if the requests before this one take as long as a single one may."""
+        if not place.lock.acquire(timeout=self.seconds):
+            raise Busy(f"other requests for this checkpoint have taken {self.seconds} s")
+        try:
+            yield
+        finally:
+            place.lock.release()
 
     def close(self) -> None:
         """End all processes, also those that answer."""

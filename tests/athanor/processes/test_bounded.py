@@ -1,5 +1,6 @@
 """A child that is bounded and enclosed: what it may do, and how its end is told."""
 
+import errno
 import json
 import os
 import time
@@ -12,7 +13,7 @@ import pytest
 from landlockpy import supported
 
 from athanor.processes import confinement, full_disk
-from athanor.processes.bounded import Bounds, Ended, run_bounded
+from athanor.processes.bounded import Bounds, Child, Ended, run_bounded
 from athanor.processes.warm import WarmParent
 
 needs_landlock = pytest.mark.skipif(not supported() and not os.environ.get("CI"), reason="this kernel has no Landlock")
@@ -160,3 +161,22 @@ def test_a_full_disk_is_told_as_an_error_of_the_disk(run: Run, room: Path, modul
     with pytest.raises(OSError, match="disk of a child process is full") as raised:
         run()
     assert full_disk.is_to_blame(raised.value)
+
+
+def test_without_files_to_open_nothing_stays_open(room: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[int] = []
+    real = os.pipe
+
+    def pipe() -> tuple[int, int]:
+        if len(made) == 4:
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        ends = real()
+        made.extend(ends)
+        return ends
+
+    monkeypatch.setattr(os, "pipe", pipe)
+    with pytest.raises(OSError, match="Too many open files"):
+        Child("json.tool", [], folder=room, bounds=ROOM)
+    for end in made:
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            os.fstat(end)

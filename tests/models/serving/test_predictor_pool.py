@@ -48,7 +48,7 @@ def pool(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[PredictorP
     Fake.alive.clear()
     Fake.started = 0
     Fake.goes_on.clear()
-    pool = PredictorPool(tmp_path, memory=1, loaded=SIZE * MOST_PROCESSES, seconds=1)
+    pool = PredictorPool(tmp_path, memory=1, loaded=SIZE * MOST_PROCESSES, seconds=20)
     yield pool
     Fake.goes_on.set()
     pool.close()
@@ -100,6 +100,15 @@ def test_only_so_many_wait_for_one_checkpoint(pool: PredictorPool) -> None:
         # The others do not wait for it.
         assert ask(pool, "b") == b"rows"
     assert ask(pool, "a") == b"rows" and Fake.started == 2
+
+
+def test_nobody_waits_longer_than_a_request_may_take(pool: PredictorPool) -> None:
+    with Waiting(pool, ["a"]):
+        pool.seconds = 0
+        with pytest.raises(Busy, match="have taken 0 s"):
+            ask(pool, "a")
+        assert ask(pool, "b") == b"rows"
+    assert ask(pool, "a") == b"rows"
 
 
 def test_what_is_evicted_is_ended_although_there_is_no_room(pool: PredictorPool) -> None:
