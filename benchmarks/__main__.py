@@ -2,7 +2,7 @@
 
 import sys
 
-from benchmarks import naive, pages, points, result, start, stops, supervision
+from benchmarks import listeners, naive, observers, pages, points, result, start, stops, supervision
 
 BENCHMARKS = {
     "start": start.measure,
@@ -10,6 +10,8 @@ BENCHMARKS = {
     "naive": naive.measure,
     "stops": stops.measure,
     "supervision": supervision.measure,
+    "observers": observers.measure,
+    "listeners": listeners.measure,
 }
 
 

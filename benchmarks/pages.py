@@ -26,6 +26,14 @@ def figures() -> str:
             lines.append(f"| metric points written, {label} | {figure} | `python -m benchmarks points` |")
             figure = f"{took['read_1000_of_all_ms']:.0f} ms"
             lines.append(f"| 1,000 of 200,000 points read, {label} | {figure} | `python -m benchmarks points` |")
+    if norms := measured("observers"):
+        low, high = norms["quartiles_percent"]
+        figure = f"{norms['median_percent']:.1f} % of a step ({low:.1f} to {high:.1f})"
+        lines.append(f"| gradient norms of every layer, observed | {figure} | `python -m benchmarks observers` |")
+    for what, took in measured("listeners").items():
+        alone, among = took["alone"], took["among listeners"]
+        figure = f"p99 {among['p99_ms']:.0f} ms, without them {alone['p99_ms']:.0f} ms"
+        lines.append(f"| a request beside 250 listeners to {what} | {figure} | `python -m benchmarks listeners` |")
     return "\n".join(lines) + "\n"
 
 

@@ -1,8 +1,5 @@
-"""Observers look between the stages of a step: they change no byte, and cost what they do and no more."""
+"""Observers look between the stages of a step, and change no byte."""
 
-import time
-from collections.abc import Callable
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -78,29 +75,3 @@ def test_observers_see_every_stage_in_its_order_and_report_where_the_step_does()
     steps = list(fit(learner, small.problem("vector"), None, [diary]))
     assert diary.stages == ["forward", "backward", "clip", "update", "average"] * 4
     assert [step.series.get("diary/stages") for step in steps] == [None, 2 * len(STAGES), None, 4 * len(STAGES)]
-
-
-def test_the_cost_of_gradient_norms_of_every_layer(record_property: Callable[[str, object], None]) -> None:
-    """Steps with and without, in turn; the fastest of each, for others use this machine too."""
-    x_N, t_N = small.problem("vector", 4000)
-    plain, observed = (
-        fit(
-            small.learner(
-                MLP(hidden=[256, 256, 256]), Adam(), "vector", rows=4000, batch_size=2000, steps=60, every_steps=10
-            ),
-            (x_N, t_N),
-            None,
-            observers,
-        )
-        for observers in ([], [GradientNorms()])
-    )
-    seconds: dict[str, list[float]] = {"plain": [], "observed": []}
-    for _ in range(6):
-        for name, steps in (("plain", plain), ("observed", observed)):
-            began = time.perf_counter()
-            list(islice(steps, 10))
-            seconds[name].append(time.perf_counter() - began)
-    cost = min(seconds["observed"]) / min(seconds["plain"]) - 1
-    record_property("share of a step", round(cost, 4))
-    # About 0.02 where nothing else runs.
-    assert cost < 0.25
