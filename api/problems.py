@@ -79,6 +79,10 @@ def _fault(error: dict[str, Any], body: Any, is_spec: bool) -> Fault:
     if found.code == "union_tag_invalid":
         at += f"/{error['ctx']['discriminator'].strip(QUOTE)}"
         suggestion = _known_kind(error["ctx"]["tag"], error["ctx"]["expected_tags"])
+    elif found.code == "union_tag_not_found" and is_spec:
+        place = ".".join(part for part in at.strip("/").split("/") if not part.isdecimal())
+        kinds = sorted(kind for there, kind in _fields()["kind"] if there == place and kind)
+        suggestion = f"one of {', '.join(kinds)}"
     elif found.code == "extra_forbidden" and is_spec:
         parents = [part for part in at.strip("/").split("/")[:-1] if not part.isdecimal()]
         suggestion = _known_field(parents, [str(part) for part in loc])

@@ -8,7 +8,11 @@ from typing import Any
 import httpx
 import pytest
 
+from models.parts.architecture import ARCHITECTURES
+from models.parts.augmentation import AUGMENTATIONS
+from models.parts.optimizer import OPTIMIZERS
 from models.records import job_views
+from models.registry import Registry
 from tests.api import kit
 from tests.api.kit import JSON, Installation
 
@@ -102,6 +106,21 @@ def test_pointers(api: httpx.Client, path: str, value: Any, pointer: str, code: 
 def test_sentences(api: httpx.Client, path: str, value: Any, message: str) -> None:
     (found,) = kit.problem(api.post("/v1/jobs", json=deep(path, value)), 422)["errors"]
     assert found["message"] == message
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "kinds"),
+    [
+        ("hyperparameters.optimizer", {"lr": 1}, OPTIMIZERS),
+        ("hyperparameters.augmentations", [{"kind": "flip"}, {}], AUGMENTATIONS),
+        ("architecture", {}, ARCHITECTURES),
+    ],
+)
+def test_a_missing_kind_is_answered_with_the_kinds(
+    api: httpx.Client, path: str, value: Any, kinds: Registry[Any]
+) -> None:
+    (found,) = kit.problem(api.post("/v1/jobs", json=deep(path, value)), 422)["errors"]
+    assert found["suggestion"] == "one of " + ", ".join(sorted(part.model_fields["kind"].default for part in kinds))
 
 
 def test_a_parameter_that_no_route_knows_is_refused_by_every_route(shared: Installation) -> None:
