@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, FastAPI
 from api import problems, queries
 from api.auth import Authentication
 from api.deps import Service, authenticate
+from api.openapi import GUARDED, Documented
 from api.request_limits import RequestLimits
 from api.routes import (
     catalog,
@@ -25,7 +26,6 @@ from api.routes import (
 )
 from api.uploads import ABANDONED, tidy
 from api.watcher import Watcher
-from athanor.contract import Problem
 from athanor.processes import confinement
 from athanor.version import __version__
 from models.broker import Broker
@@ -63,7 +63,7 @@ def create_app(settings: Settings) -> FastAPI:
         predictors.close()
         database.close()
 
-    app = FastAPI(
+    app = Documented(
         title="Athanor",
         version=__version__,
         summary="Describe a model in JSON, POST it, watch it learn, download the weights.",
@@ -73,7 +73,7 @@ def create_app(settings: Settings) -> FastAPI:
         redirect_slashes=False,
     )
     # This dependency requires a key for every route below /v1.
-    guarded = APIRouter(prefix="/v1", dependencies=[Depends(authenticate)], responses={"4XX": {"model": Problem}})
+    guarded = APIRouter(prefix=GUARDED, dependencies=[Depends(authenticate)])
     for room in (datasets, jobs, forks, metrics, events, checkpoints, exports, predictions, catalog, workers):
         guarded.include_router(room.router)
     app.include_router(guarded)

@@ -6,13 +6,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api import schema
 from api.deps import Service
-from api.problems import KEY_NEEDED, database_away, respond
+from api.openapi import GUARDED
+from api.problems import database_away, refuse, respond, unauthorized
 from api.schema import WrongSchema
 from models.records import keys
 from models.records.database import DatabaseUnavailable
 from models.records.keys import Caller
-
-GUARDED = "/v1"
 
 
 class Authentication:
@@ -35,9 +34,7 @@ class Authentication:
         except DatabaseUnavailable as error:
             return await database_away(request, error)(scope, receive, send)
         if caller is None:
-            detail = KEY_NEEDED
-            answer = respond(request, 401, "unauthorized", detail, headers={"WWW-Authenticate": "Bearer"})
-            return await answer(scope, receive, send)
+            return await refuse(request, unauthorized())(scope, receive, send)
         request.state.caller = caller
         await self.app(scope, receive, send)
 

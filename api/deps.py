@@ -1,7 +1,7 @@
 """Dependencies of the routes: the service, the caller, the page of a list."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -9,11 +9,11 @@ from anyio import CapacityLimiter
 from fastapi import Depends, Query, Request
 from sqlalchemy.orm import Session
 
-from api.problems import KEY_NEEDED, Refused, invalid_parameter
+from api.problems import Refused, invalid_parameter, unauthorized
 from api.watcher import Watcher
 from models.broker import Broker
 from models.records.database import Database, DatabaseUnavailable
-from models.records.ids import is_id
+from models.records.ids import is_id, pattern
 from models.records.keys import Caller
 from models.serving.predictor_pool import PredictorPool
 from models.settings import Settings
@@ -60,7 +60,7 @@ def authenticate(request: Request) -> Caller:
     """The caller that the middleware found. Every route below /v1 depends on it, so no route is open by mistake."""
     caller: Caller | None = getattr(request.state, "caller", None)
     if caller is None:
-        raise Refused(401, "unauthorized", KEY_NEEDED)
+        raise unauthorized()
     return caller
 
 
@@ -75,8 +75,10 @@ class Window:
     after: str | None
 
 
-def paged(prefix: str, is_listed: Callable[[Session, str], bool] = lambda _tx, _id: False) -> Any:
-    """A dependency that gives the Window of a list whose cursors are ids with this prefix, or which `is_listed`.
+def paged(
+    prefix: str, is_listed: Callable[[Session, str], bool] = lambda _tx, _id: False, names: Iterable[str] = ()
+) -> Any:
+    """A dependency that gives the Window of a list whose cursors are ids with this prefix, or `names` if `is_listed`.
 
     It refuses (422) any other cursor. A cursor stays valid after its row is deleted.
     """
@@ -85,7 +87,12 @@ def paged(prefix: str, is_listed: Callable[[Session, str], bool] = lambda _tx, _
         service: Parts,
         limit: Annotated[int, Query(ge=1, le=100, description="The number of items in the page.")] = 20,
         after: Annotated[
-            str | None, Query(max_length=200, description="The `next` of the previous page; default: the first page.")
+            str | None,
+            Query(
+                max_length=200,
+                description="The `next` of the previous page; default: the first page.",
+                json_schema_extra={"pattern": f"^({'|'.join([pattern(prefix), *names])})$"},
+            ),
         ] = None,
     ) -> Window:
         if after is not None and not is_id(prefix, after):

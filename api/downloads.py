@@ -3,14 +3,17 @@
 import base64
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, Header, Request
 from fastapi.responses import Response, StreamingResponse
 
 from api.etags import known
+from api.openapi import TAG, UNCHANGED, Answers
 from api.problems import respond
 from api.ranges import Unsatisfiable, parse
+
+BYTES = "application/octet-stream"
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,19 @@ class Download:
     size: int
     sha256: str
     read: Callable[[int, int], Iterator[bytes]]
-    media_type: str = "application/octet-stream"
+    media_type: str = BYTES
+
+
+def answers(*media_types: str, **more: dict[str, Any]) -> Answers:
+    """The answers of `send` as a route declares them, with `more` headers."""
+    text = {"schema": {"type": "string"}}
+    headers = TAG | {"Repr-Digest": text, "Content-Disposition": text, "Accept-Ranges": text} | more
+    content = {each: {"schema": {"type": "string", "format": "binary"}} for each in media_types}
+    part = {"Content-Range": {"description": "`bytes first-last/size`", "required": True, **text}}
+    return UNCHANGED | {
+        200: {"description": "The whole file.", "content": content, "headers": headers},
+        206: {"description": "The range.", "content": content, "headers": headers | part},
+    }
 
 
 def send(request: Request, file: Download, wanted: Conditions, more: dict[str, str] | None = None) -> Response:

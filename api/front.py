@@ -4,7 +4,6 @@ uvicorn has no such bounds. h11 bounds the bytes of a head, of a chunk's header 
 """
 
 import asyncio
-import json
 import resource
 import socket
 import sys
@@ -16,7 +15,9 @@ import h11
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from api.problems import PROBLEM
 from api.request_limits import LARGEST_HEAD
+from athanor.contract import Problem
 from models.serving import networks
 
 HEAD_SECONDS = 10.0
@@ -167,13 +168,12 @@ class BoundedProtocol(H11Protocol):
         """Answer, if no answer has begun, and close the connection."""
         if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
             title = HTTPStatus(status).phrase
-            problem = {"type": "about:blank", "title": title, "status": status, "detail": detail, "code": code}
-            body = json.dumps(problem).encode()
+            body = Problem(title=title, status=status, detail=detail, code=code).model_dump_json(exclude_none=True)
             head = (
-                f"HTTP/1.1 {status} {title}\r\ncontent-type: application/problem+json\r\n"
-                f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
+                f"HTTP/1.1 {status} {title}\r\ncontent-type: {PROBLEM}\r\n"
+                f"content-length: {len(body.encode())}\r\nconnection: close\r\n\r\n"
             )
-            self.transport.write(head.encode() + body)
+            self.transport.write(head.encode() + body.encode())
         if self.cycle is not None:
             self.cycle.disconnected = True
             self.cycle.message_event.set()

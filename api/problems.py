@@ -8,9 +8,11 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.routing import iter_route_contexts
 from pydantic_core import ErrorDetails
 from sqlalchemy.exc import DataError
 from starlette.exceptions import HTTPException
+from starlette.routing import compile_path
 
 from athanor.contract import Fault, Problem
 from athanor.processes import full_disk
@@ -28,7 +30,7 @@ MOST_FAULTS = 50
 SPECS = "/v1/jobs"
 """The path of requests whose body is a job spec."""
 QUOTE = "'"
-KEY_NEEDED = "send a valid API key in the header Authorization: Bearer ath_…"
+PROBLEM = "application/problem+json"
 
 
 class Refused(HTTPException):
@@ -66,7 +68,12 @@ def respond(
     answer = problem.model_dump(mode="json", exclude_none=True)
     # Starlette sends the answer to an unexpected error from outside the middleware that adds X-Request-Id.
     named = {"X-Request-Id": problem.request_id} if problem.request_id else {}
-    return JSONResponse(answer, status, named | (headers or {}), media_type="application/problem+json")
+    return JSONResponse(answer, status, named | (headers or {}), media_type=PROBLEM)
+
+
+def refuse(request: Request, refused: Refused) -> JSONResponse:
+    headers = dict(refused.headers) if refused.headers else None
+    return respond(request, refused.status_code, refused.code, refused.detail, refused.errors, headers)
 
 
 def _fault(error: dict[str, Any], body: Any, is_spec: bool) -> Fault:
@@ -146,6 +153,12 @@ def _fields() -> dict[str, dict[tuple[str, str | None], str]]:
     return found
 
 
+def unauthorized() -> Refused:
+    """The refusal (401) of a request without a valid key."""
+    detail = "send a valid API key in the header Authorization: Bearer ath_…"
+    return Refused(401, "unauthorized", detail, headers={"WWW-Authenticate": "Bearer"})
+
+
 def invalid_parameter(name: str, code: str, message: str, suggestion: str | None = None) -> Refused:
     """The refusal (422) of the value of a query parameter that FastAPI cannot check by its type."""
     found = Fault(pointer=f"?{name}", code=code, message=message, suggestion=suggestion)
@@ -173,6 +186,12 @@ def storage_full(request: Request, error: Exception) -> JSONResponse:
     logger.error("nothing can be stored: %s", getattr(error, "orig", error))
     detail = "the disk of the service is full, read-only or not there: have room made on it and send this again"
     return respond(request, 507, "storage_full", detail)
+
+
+def _methods(app: FastAPI, path: str) -> set[str]:
+    """The methods of every route at a path. Starlette's own `Allow` has those of the first."""
+    routes = [each for each in iter_route_contexts(app.routes) if each.path and compile_path(each.path)[0].match(path)]
+    return {method for each in routes for method in each.methods or ()}
 
 
 def install(app: FastAPI) -> None:
@@ -216,10 +235,13 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     def _http(request: Request, error: HTTPException) -> JSONResponse:
-        code = error.code if isinstance(error, Refused) else HTTPStatus(error.status_code).name.lower()
-        errors = error.errors if isinstance(error, Refused) else []
-        headers = dict(error.headers) if error.headers else None
-        return respond(request, error.status_code, code, error.detail, errors, headers)
+        if isinstance(error, Refused):
+            return refuse(request, error)
+        headers = dict(error.headers or {})
+        if error.status_code == 405:
+            headers["Allow"] = ", ".join(sorted(_methods(app, request.scope["path"])))
+        code = HTTPStatus(error.status_code).name.lower()
+        return respond(request, error.status_code, code, error.detail, headers=headers)
 
     @app.exception_handler(Exception)
     def _broken(request: Request, error: Exception) -> JSONResponse:

@@ -6,7 +6,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.problems import Refused, respond
+from api.problems import Refused, refuse
 from models.settings import Limits
 
 UPLOADS = "/v1/datasets"
@@ -75,9 +75,8 @@ class RequestLimits:
         if refused is None and declared.isdecimal() and int(declared) > limit:
             refused = too_large()
         if refused is not None:
-            answer = respond(
-                request, refused.status_code, refused.code, refused.detail, headers={"Connection": "close"}
-            )
+            answer = refuse(request, refused)
+            answer.headers["Connection"] = "close"
             return await answer(scope, receive, named)
         await self.app(scope, counted, named)
 

@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from api import builtin
 from api.deps import Service, missing
+from api.openapi import LOCATION, Answers
 from api.problems import Refused
 from athanor.contract import Job, Plan, Warned
 from models.errors import SpecError
@@ -21,6 +22,15 @@ from models.planning.transfer import Start
 from models.records import idempotency, job_views, jobs, queue, waiting
 from models.records.database import DatabaseUnavailable
 from models.records.keys import Caller
+
+ANSWERS: Answers = {
+    200: {
+        "model": Job | Plan,
+        "description": "The plan, or the job of an equal request before.",
+        "headers": LOCATION,
+    },
+    201: {"description": "The job is in the queue.", "headers": LOCATION},
+}
 
 
 def earlier(

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from anyio import CapacityLimiter, to_thread
 
-from api.problems import KEY_NEEDED, Refused
+from api.problems import Refused, unauthorized
 from models.records import job_views, keys
 from models.records.database import Database, DatabaseUnavailable
 
@@ -116,7 +116,7 @@ class Watcher:
             if each.news.done():
                 continue
             if each.key_id not in valid:
-                each.news.set_exception(Refused(401, "unauthorized", KEY_NEEDED))
+                each.news.set_exception(unauthorized())
             elif (mark := marks.get(each.job_id)) != each.seen:
                 each.news.set_result(mark)
             else:

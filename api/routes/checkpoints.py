@@ -10,7 +10,7 @@ from fastapi.responses import Response, StreamingResponse
 from sqlalchemy.orm import Session
 
 from api.deps import Parts, Service, Window, missing, paged
-from api.downloads import Conditional, Download, send
+from api.downloads import BYTES, Conditional, Download, answers, send
 from api.pages import page
 from api.problems import Refused
 from athanor.contract import Checkpoint, Page
@@ -57,7 +57,7 @@ def find(tx: Session, job_id: str, wanted: str) -> Stored:
     return found
 
 
-@router.get("/{checkpoint_id}/weights", response_class=StreamingResponse)
+@router.get("/{checkpoint_id}/weights", response_class=StreamingResponse, responses=answers(BYTES))
 @router.head("/{checkpoint_id}/weights", include_in_schema=False)
 def weights(request: Request, service: Parts, job_id: str, checkpoint_id: str, conditions: Conditional) -> Response:
     """Download a checkpoint's weights as safetensors.

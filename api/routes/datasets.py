@@ -11,6 +11,7 @@ from sqlalchemy.exc import NoResultFound
 from api import builtin
 from api.dataset_store import add_dataset, has_rows, restore_rows
 from api.deps import Parts, Service, Window, missing, paged
+from api.openapi import LOCATION, Answers
 from api.pages import page
 from api.problems import Refused
 from api.uploads import Upload
@@ -19,6 +20,7 @@ from models.data import intake
 from models.data.formats import sniff
 from models.data.formats.limits import OverLimit
 from models.errors import DataError
+from models.parts.dataset import DATASETS
 from models.records import datasets
 from models.records.ids import new_id
 
@@ -40,7 +42,14 @@ FORM = {
 }
 
 
-@router.post("", status_code=201, openapi_extra=FORM)
+BUILT_IN = [each.model_fields["kind"].default for each in DATASETS]
+ANSWERS: Answers = {
+    200: {"model": Dataset, "description": "The same bytes are a dataset already.", "headers": LOCATION},
+    201: {"headers": LOCATION},
+}
+
+
+@router.post("", status_code=201, openapi_extra=FORM, responses=ANSWERS)
 async def create(
     request: Request,
     response: Response,
@@ -91,7 +100,7 @@ def _take_in(service: Service, upload: Upload, name: str) -> tuple[Dataset, bool
 
 
 @router.get("")
-def index(service: Parts, window: Annotated[Window, paged("ds", datasets.exists)]) -> Page[Dataset]:
+def index(service: Parts, window: Annotated[Window, paged("ds", datasets.exists, BUILT_IN)]) -> Page[Dataset]:
     """List datasets, newest first. A built-in dataset is listed after its first use; the catalog names them all."""
     with service.database.reading() as tx:
         return page(*datasets.page(tx, window.after, window.limit))

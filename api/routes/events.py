@@ -13,6 +13,7 @@ from fastapi.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
 from api.deps import LAST, Authenticated, Parts, Service, missing
+from api.openapi import Answers
 from api.problems import Refused
 from api.watcher import UNSEEN
 from athanor.contract import TERMINAL, Event, Page
@@ -25,9 +26,10 @@ SILENCE = 10.0
 BATCH = 500
 POINTS = 5000
 """The largest number of metric points in one frame."""
+STREAM: Answers = {200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}}
 
 
-@router.get("/events", response_model=Page[Event])
+@router.get("/events", response_model=Page[Event], responses=STREAM)
 async def index(
     request: Request,
     service: Parts,

@@ -11,7 +11,7 @@ from fastapi.responses import Response, StreamingResponse
 
 from api import builtin, submission
 from api.deps import Parts, Service, missing
-from api.downloads import Conditional, Conditions, Download, send
+from api.downloads import BYTES, Conditional, Conditions, Download, answers, send
 from api.routes.checkpoints import take
 from athanor.contract import ExportFormat
 from athanor.processes.left_behind import scratch_folder
@@ -22,9 +22,11 @@ from models.serving.exports import ROWS, Exported, Order, run
 router = APIRouter(prefix="/jobs/{job_id}/checkpoints/{checkpoint_id}/export", tags=["checkpoints"])
 
 PIECE = 2**20
+ZIP = "application/zip"
+GAP = {"Athanor-Max-Difference": {"description": "a bundle may have none", "schema": {"type": "number"}}}
 
 
-@router.get("", response_class=StreamingResponse)
+@router.get("", response_class=StreamingResponse, responses=answers(BYTES, ZIP, **GAP))
 @router.head("", include_in_schema=False)
 async def read(
     request: Request,
@@ -77,7 +79,7 @@ def _answer(
         file.seek(0, os.SEEK_END),
         made.sha256,
         pieces,
-        "application/zip" if format == "bundle" else "application/octet-stream",
+        ZIP if format == "bundle" else BYTES,
     )
     gap = made.max_difference
     answer = send(request, download, conditions, {} if gap is None else {"Athanor-Max-Difference": f"{gap:.9g}"})

@@ -30,7 +30,7 @@ UNCHANGED = Fork()
 """The default of the body: no changes to the spec."""
 
 
-@router.post("", status_code=201, response_model=Job | Plan)
+@router.post("", status_code=201, response_model=Job | Plan, responses=submission.ANSWERS)
 def create(
     service: Parts,
     caller: Authenticated,

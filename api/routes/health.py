@@ -19,7 +19,7 @@ async def live() -> dict[str, str]:
     return {"status": "ok"}
 
 
-@router.get("/readyz")
+@router.get("/readyz", responses={503: {"model": dict[str, str], "description": "The service cannot accept jobs."}})
 @router.head("/readyz", include_in_schema=False)
 def ready(service: Parts, response: Response) -> dict[str, str]:
     """Readiness: the state of the database, its schema, the storage, the broker and the sandbox.

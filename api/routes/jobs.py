@@ -11,6 +11,7 @@ from api import submission
 from api.deps import Authenticated, Parts, Service, Window, missing, paged
 from api.etags import known
 from api.json_route import JsonRoute
+from api.openapi import TAG, UNCHANGED
 from api.pages import page
 from api.problems import invalid_parameter
 from athanor.contract import Job, Page, Plan, State
@@ -21,7 +22,7 @@ from models.records.keys import Caller
 router = APIRouter(prefix="/jobs", tags=["jobs"], route_class=JsonRoute)
 
 
-@router.post("", status_code=201, response_model=Job | Plan)
+@router.post("", status_code=201, response_model=Job | Plan, responses=submission.ANSWERS)
 def create(
     service: Parts,
     caller: Authenticated,
@@ -55,7 +56,7 @@ def index(
     window: Annotated[Window, paged("job")],
     state: Annotated[State | None, Query(description="Only jobs in this state.")] = None,
     tag: Annotated[
-        list[Annotated[str, Field(max_length=701)]] | None,
+        list[Annotated[str, Field(max_length=701, json_schema_extra={"pattern": ":"})]] | None,
         Query(
             max_length=20, description="Only jobs with this tag, as name:value. Several: jobs that have all of them."
         ),
@@ -74,7 +75,7 @@ def index(
         return page(*job_views.page(tx, state, tags, window.after, window.limit, lease))
 
 
-@router.get("/{job_id}", response_model=Job)
+@router.get("/{job_id}", response_model=Job, responses={**UNCHANGED, 200: {"headers": TAG}})
 def read(
     service: Parts, job_id: str, response: Response, if_none_match: Annotated[str | None, Header()] = None
 ) -> Job | Response:

@@ -12,9 +12,14 @@ def new_id(prefix: str) -> str:
     return f"{prefix}_{value:032x}"
 
 
+def pattern(prefix: str) -> str:
+    """A regular expression for the ids with this prefix."""
+    return rf"{prefix}_[0-9a-f]{{32}}"
+
+
 def is_id(prefix: str, text: str) -> bool:
     """Whether `new_id` with this prefix may have made the text."""
-    return re.fullmatch(rf"{prefix}_[0-9a-f]{{32}}", text) is not None
+    return re.fullmatch(pattern(prefix), text) is not None
 
 
 def born(name: str) -> int:

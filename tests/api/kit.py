@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
+from starlette.routing import compile_path
 from starlette.testclient import TestClient
 
 from api import schema
@@ -149,9 +151,25 @@ def problem(answer: httpx.Response, status: int, code: str | None = None) -> dic
     assert found["request_id"] == answer.headers["X-Request-Id"]
     assert found["instance"] == answer.request.url.path
     assert found["title"] and found["detail"]
+    answers = documented(answer.request)
+    assert answers is None or str(status) in answers, f"{answer.request.url}: {status} is not in {[*answers]}"
     if code is not None:
         assert found["code"] == code, answer.text
     return found
+
+
+def documented(request: httpx.Request) -> dict[str, Any] | None:
+    """The answers by status that the OpenAPI document has for a request, or None if it has no such operation."""
+    for path, operations in _document()["paths"].items():
+        if (operation := operations.get(request.method.lower())) and compile_path(path)[0].match(request.url.path):
+            found: dict[str, Any] = operation["responses"]
+            return found
+    return None
+
+
+@cache
+def _document() -> dict[str, Any]:
+    return create_app(Settings()).openapi()
 
 
 def fault(answer: httpx.Response, pointer: str, code: str | None = None, status: int = 422) -> dict[str, Any]:
