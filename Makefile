@@ -7,7 +7,7 @@ LOCKS := requirements.lock requirements-dev.lock
 TESTERS = $(shell $(PYTHON) -c 'import os; print(min(5, 1 + os.cpu_count()))')
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up demo test lint chaos hostile failpoints mutants bench reference lock pin audit migrate gpu-check clean
+.PHONY: help setup up demo test lint chaos fuzz hostile failpoints mutants bench reference lock pin audit migrate gpu-check clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -46,6 +46,9 @@ lint: setup ## style, types and import contracts
 
 chaos: setup ## kill everything at random: make chaos KILLS=100 SEED=7
 	$(BIN)/python -m tests.chaos --kills $(or $(KILLS),20) --seed $(or $(SEED),1) $(ARGS)
+
+fuzz: setup ## right and wrong requests to a real service: make fuzz EXAMPLES=20000 SEED=7
+	$(BIN)/python -m tests.fuzz --examples $(or $(EXAMPLES),2000) --seed $(or $(SEED),1) $(ARGS)
 
 hostile: setup ## send a corpus of hostile requests and files to a service: make hostile ARGS=upload
 	$(BIN)/python -m tests.hostile $(ARGS)

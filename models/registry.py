@@ -6,7 +6,9 @@ import pkgutil
 from collections.abc import Iterator
 from typing import Annotated, Any, Generic, TypeVar, Union
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from athanor.contract import Part, PartInfo
 
@@ -22,6 +24,17 @@ class Buildable(Part):
     def listed_inputs(cls) -> dict[str, list[str]]:
         """Names of the inputs that it reads, and the kinds of tensors that each may be; empty if it reads none."""
         return {}
+
+
+class _Tagged:
+    """Says in the JSON Schema of a union that `kind` is required. Pydantic's says that it has a default."""
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        found = handler(schema)
+        for each in found["oneOf"]:
+            member = handler.resolve_ref_schema(each)
+            member["required"] = ["kind", *(name for name in member.get("required", ()) if name != "kind")]
+        return found
 
 
 class Registry(Generic[P]):
@@ -68,7 +81,7 @@ class Registry(Generic[P]):
         parts = tuple(self)
         if len(parts) == 1:
             return parts[0]
-        return Annotated[Union[parts], Field(discriminator="kind")]  # noqa: UP007 -- built at run time
+        return Annotated[Union[parts], Field(discriminator="kind"), _Tagged()]  # noqa: UP007 -- built at run time
 
     def catalog(self) -> list[PartInfo]:
         """Every part with its JSON Schema and docstring, sorted by kind."""

@@ -88,14 +88,7 @@ class Ended:
 def ended(tmp_path_factory: pytest.TempPathFactory) -> Ended:
     """Of a linear classifier on iris: two checkpoints at least, none of which was deleted."""
     folder = tmp_path_factory.mktemp("ended") / "data"
-    spec = kit.spec("linear", "iris", hyperparameters={"epochs": 3}, checkpoints={"every_steps": 5, "keep_last": 5})
-    with kit.installation(folder) as house, house.client() as client:
-        job_id = kit.submit(client, spec)
-        kit.train(house.settings)
-        job = client.get(f"/v1/jobs/{job_id}").json()
-        assert job["state"] == "succeeded", job["error"]
-        assert len(client.get(f"/v1/jobs/{job_id}/checkpoints").json()["data"]) >= 2
-    return Ended(folder, job_id)
+    return Ended(folder, kit.ended(folder))
 
 
 @pytest.fixture

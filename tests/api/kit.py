@@ -89,6 +89,18 @@ def train(settings: Settings) -> None:
             gc.collect()
 
 
+def ended(folder: Path) -> str:
+    """Make an installation in `folder` with a job that has ended well, and at least two checkpoints. Returns its id."""
+    wanted = spec("linear", "iris", hyperparameters={"epochs": 3}, checkpoints={"every_steps": 5, "keep_last": 5})
+    with installation(folder) as house, house.client() as client:
+        job_id = submit(client, wanted)
+        train(house.settings)
+        job = client.get(f"/v1/jobs/{job_id}").json()
+        assert job["state"] == "succeeded", job["error"]
+        assert len(client.get(f"/v1/jobs/{job_id}/checkpoints").json()["data"]) >= 2
+    return job_id
+
+
 def free_port() -> int:
     with socket.socket() as trial:
         trial.bind(("127.0.0.1", 0))
