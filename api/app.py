@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from anyio import CapacityLimiter
 from fastapi import APIRouter, Depends, FastAPI
 
-from api import problems, queries
+from api import docs_page, problems, queries
 from api.auth import Authentication
 from api.deps import Service, authenticate
 from api.openapi import GUARDED, Documented
@@ -68,6 +68,8 @@ def create_app(settings: Settings) -> FastAPI:
         version=__version__,
         summary="Describe a model in JSON, POST it, watch it learn, download the weights.",
         lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
         dependencies=[Depends(queries.check)],
         # A redirect would repeat the Host header of the request.
         redirect_slashes=False,
@@ -78,6 +80,7 @@ def create_app(settings: Settings) -> FastAPI:
         guarded.include_router(room.router)
     app.include_router(guarded)
     app.include_router(health.router)
+    app.include_router(docs_page.router)
     # The last middleware is the outermost: the request gets its id and its body limit before the key is checked.
     app.add_middleware(Authentication)
     app.add_middleware(RequestLimits, limits=settings.limits)

@@ -7,7 +7,10 @@ from models.records import keys
 from tests.api import kit
 from tests.api.kit import Installation
 
-PUBLIC = {"/healthz", "/readyz", "/openapi.json", "/docs", "/docs/oauth2-redirect", "/redoc"}
+PUBLIC = {
+    *("/healthz", "/readyz", "/openapi.json", "/docs", "/docs/start.js", "/docs/swagger-ui-bundle.js"),
+    *("/docs/swagger-ui.css", "/docs/favicon-32x32.png"),
+}
 
 MALFORMED = [
     "",

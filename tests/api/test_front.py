@@ -310,7 +310,6 @@ def test_the_name_of_the_host_is_in_no_answer(port: int, house: Installation) ->
         "/v1/jobs",
         "/openapi.json",
         "/docs",
-        "/redoc",
         "/v1/jobs?a=1",
     ):
         answer = httpx.get(f"http://127.0.0.1:{port}{path}", headers=headers, trust_env=False)

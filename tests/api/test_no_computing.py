@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from api import docs_page
 from api.app import app
 from models.parts.architecture import ARCHITECTURES
 from tests import small
@@ -181,11 +182,12 @@ def _head_of_export(to: Driver, path: str) -> list[httpx.Response]:
     return [to.client.head(_path(to, path), params={"format": "bundle"})]
 
 
+DOCS = [f"/docs/{name}" for name in docs_page.FILES]
 JOBS, JOB, CHECKPOINT = "/v1/jobs", "/v1/jobs/{job_id}", "/v1/jobs/{job_id}/checkpoints/{checkpoint_id}"
 DRIVES: dict[tuple[str, str], Callable[[Driver, str], list[httpx.Response]]] = {
     **{
         (method, path): look
-        for path in ("/openapi.json", "/docs", "/docs/oauth2-redirect", "/redoc", "/healthz", "/readyz")
+        for path in ("/openapi.json", "/docs", "/docs/start.js", *DOCS, "/healthz", "/readyz")
         for method, look in (("GET", _look), ("HEAD", _head))
     },
     **{("GET", path): _look for path in ("/v1/catalog", "/v1/schemas/job-spec", "/v1/workers", "/v1/datasets", JOBS)},
