@@ -22,7 +22,7 @@ def service(ended: Ended, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 
 def test_any_body(service: Seeded) -> None:
-    any_input.bodies(service, 500, SEED)
+    any_input.bodies(service, 400, SEED)
 
 
 def test_any_parameter(service: Seeded) -> None:
@@ -31,7 +31,7 @@ def test_any_parameter(service: Seeded) -> None:
 
 @pytest.mark.timeout(600)
 def test_every_answer_is_documented(service: Seeded, tmp_path: Path) -> None:
-    found = campaign.run(service, tmp_path, 250, SEED)
+    found = campaign.run(service, tmp_path, 150, SEED)
     assert not found.failures, found.told
     assert found.requests > 2000
     # schemathesis names each file like a picture, and a picture is no dataset.

@@ -16,7 +16,6 @@ from tests.services import ROOT
 
 IDS = "ids.json"
 """Read by hooks.py."""
-PHASES = "examples,coverage,fuzzing"
 
 CONFIG = """
 headers = {{ Authorization = "Bearer {key}" }}
@@ -32,7 +31,7 @@ enabled = true
 # 413: a list that is too long for the document can be too long for the body before.
 negative_data_rejection.expected-statuses = ["400", "401", "404", "409", "413", "422"]
 
-# The ids in answers would be deleted, while they are still needed.
+# The ids in answers would be deleted, while they are still needed. The stateful phase is the last.
 [phases]
 fuzzing.extra-data-sources.responses = false
 coverage.extra-data-sources.responses = false
@@ -89,7 +88,7 @@ def run(service: Seeded, folder: Path, examples: int, seed: int) -> Findings:
     done = subprocess.run(
         [
             *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(config), "run", "--no-color"),
-            *("--phases", PHASES, "--max-examples", str(each), "--seed", str(seed)),
+            *("--max-examples", str(each), "--seed", str(seed)),
             f"{service.url}/openapi.json",
         ],
         cwd=folder,
