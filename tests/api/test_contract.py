@@ -1,13 +1,12 @@
-"""Whatever is sent: no failure of the service, and no answer that the OpenAPI document does not have."""
+"""Whatever is sent: no failure of the service, and a problem for an answer. `make fuzz` sends more."""
 
 import shutil
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.api.conftest import Ended
-from tests.fuzz import any_input, campaign
+from tests.fuzz import any_input
 from tests.fuzz.seeded import Seeded, seeded
 
 SEED = 1
@@ -22,17 +21,8 @@ def service(ended: Ended, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 
 def test_any_body(service: Seeded) -> None:
-    any_input.bodies(service, 400, SEED)
+    any_input.bodies(service, 200, SEED)
 
 
 def test_any_parameter(service: Seeded) -> None:
-    any_input.parameters(service, 300, SEED)
-
-
-@pytest.mark.timeout(600)
-def test_every_answer_is_documented(service: Seeded, tmp_path: Path) -> None:
-    found = campaign.run(service, tmp_path, 150, SEED)
-    assert not found.failures, found.told
-    assert found.requests > 2000
-    # schemathesis names each file like a picture, and a picture is no dataset.
-    assert {operation for operation, count in found.reached.items() if not count} <= {"POST /v1/datasets"}
+    any_input.parameters(service, 150, SEED)

@@ -8,6 +8,9 @@ from tests.api import kit
 from tests.fuzz import any_input, campaign
 from tests.fuzz.seeded import seeded
 
+UNREACHED = {"POST /v1/datasets"}
+"""schemathesis names each file like a picture, and a picture is no dataset."""
+
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="make fuzz", description=__doc__)
@@ -24,6 +27,8 @@ def main() -> int:
         with seeded(data, kit.ended(data)) as service:
             found = campaign.run(service, Path(folder), chosen.examples // 2, chosen.seed)
             print(found.told, flush=True)
+            unreached = {operation for operation, count in found.reached.items() if not count} - UNREACHED
+            assert not unreached, f"nothing was accepted by {', '.join(sorted(unreached))}"
             any_input.bodies(service, chosen.examples // 4, chosen.seed)
             any_input.parameters(service, chosen.examples // 4, chosen.seed)
             print(f"{chosen.examples // 2} arbitrary bodies and parameters: every answer was right")
