@@ -4,17 +4,16 @@ import hashlib
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NoReturn
 
 from fastapi import Request
+from multipart import MultipartError, MultipartSegment, PushMultipartParser, parse_options_header
 from starlette.concurrency import run_in_threadpool
-from streaming_form_data import StreamingFormDataParser
-from streaming_form_data.targets import BaseTarget
-from streaming_form_data.validators import MaxSizeValidator, ValidationError
 
 from api.problems import Refused
 from athanor.processes.left_behind import remove
 
+FIELD = "file"
 LONGEST_NAME = 200
 ABANDONED = 24 * 3600.0
 """Seconds after which the folder of an upload counts as left behind by a killed process."""
@@ -28,69 +27,52 @@ def tidy(scratch: Path, age: float) -> None:
                 remove(folder)
 
 
-class _Kept(BaseTarget):  # type: ignore[misc]  # untyped
-    """A parser target that writes the file of a form to disk and hashes it. `limit` is in bytes."""
-
-    def __init__(self, path: Path, limit: int) -> None:
-        super().__init__(MaxSizeValidator(limit))
-        self.path, self.digest, self.is_whole = path, hashlib.sha256(), False
-        self.file: BinaryIO | None = None
-
-    def on_start(self) -> None:
-        if self.file is not None:
-            raise Refused(400, "several_files", "the form has several files; send each file in a request of its own")
-        self.file = self.path.open("wb")
-
-    def on_data_received(self, chunk: bytes) -> None:
-        assert self.file is not None
-        self.digest.update(chunk)
-        self.file.write(chunk)
-
-    def on_finish(self) -> None:
-        self.close()
-        self.is_whole = True
-
-    def close(self) -> None:
-        if self.file is not None:
-            self.file.close()
-
-
 class Upload:
     """The file in the form field `file`. `filename` and `sha256` are known after `receive`."""
 
     def __init__(self, path: Path, limit: int) -> None:
         self.path, self.limit = path, limit
-        self._kept = _Kept(path, limit)
-
-    async def receive(self, request: Request) -> None:
-        """Write the body to disk as it arrives. Raises Refused, and OSError if the disk is full."""
-        try:
-            parser = StreamingFormDataParser(headers=request.headers)
-            parser.register("file", self._kept)
-            async for piece in request.stream():
-                await run_in_threadpool(parser.data_received, piece)
-        except ValidationError as error:
-            raise Refused(
-                413, "over_limit", f"the file is larger than max_upload_bytes = {self.limit:,} bytes"
-            ) from error
-        except (Refused, OSError):
-            raise
-        except Exception as error:
-            raise Refused(
-                400, "malformed_form", "send multipart/form-data with the file in the field 'file'"
-            ) from error
-        finally:
-            self._kept.close()
-        if not self.filename:
-            raise Refused(400, "missing_file", "the form has no file in the field 'file'")
-        # The parser reports no error if the body ends early.
-        if not self._kept.is_whole:
-            raise Refused(400, "malformed_form", "the form is incomplete: its closing boundary is missing")
-
-    @property
-    def filename(self) -> str:
-        return Path(self._kept.multipart_filename or "").name[-LONGEST_NAME:]
+        self.filename = ""
+        self._digest = hashlib.sha256()
+        self._size = 0
 
     @property
     def sha256(self) -> str:
-        return self._kept.digest.hexdigest()
+        return self._digest.hexdigest()
+
+    async def receive(self, request: Request) -> None:
+        """Write the body to disk as it arrives. Raises Refused, and OSError if the disk is full."""
+        kind, options = parse_options_header(request.headers.get("content-type", ""))
+        if kind != "multipart/form-data" or not options.get("boundary"):
+            _refuse("")
+        try:
+            # A form with one part. The parser bounds the heads of parts, too.
+            with self.path.open("wb") as file, PushMultipartParser(options["boundary"], max_segment_count=1) as parser:
+                async for piece in request.stream():
+                    if piece:
+                        await run_in_threadpool(self._parse, parser, piece, file)
+        except MultipartError as error:
+            if "count exceeded" in str(error) and self.filename:
+                raise Refused(
+                    400, "several_parts", f"send one file in a form with the field '{FIELD}' alone; the form has more"
+                ) from error
+            _refuse(f": {error}")
+        if not self.filename:
+            raise Refused(400, "missing_file", f"the form has no file in the field '{FIELD}'")
+
+    def _parse(self, parser: PushMultipartParser, piece: bytes, file: BinaryIO) -> None:
+        for part in parser.parse(piece):
+            if isinstance(part, MultipartSegment):
+                if part.name != FIELD:
+                    raise Refused(400, "missing_file", f"the form's first field is not '{FIELD}'; send it alone")
+                self.filename = Path(part.filename or "").name[-LONGEST_NAME:]
+            elif part is not None:
+                self._size += len(part)
+                if self._size > self.limit:
+                    raise Refused(413, "over_limit", f"the file is larger than max_upload_bytes = {self.limit:,} bytes")
+                self._digest.update(part)
+                file.write(part)
+
+
+def _refuse(why: str) -> NoReturn:
+    raise Refused(400, "malformed_form", f"send multipart/form-data with the file in the field '{FIELD}'{why}")

@@ -11,7 +11,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from api import uploads
+from api.routes import datasets as routes
+from api.uploads import Upload
 from models.settings import Limits
 from tests.api import kit
 from tests.api.kit import Installation
@@ -56,13 +57,10 @@ def test_the_same_bytes_at_the_same_time(house: Installation, client: httpx.Clie
 def test_an_upload_that_the_disk_has_no_room_for(
     house: Installation, client: httpx.Client, monkeypatch: pytest.MonkeyPatch, rows: int
 ) -> None:
-    def start(kept: uploads._Kept) -> None:
-        # The device whose every write says that no space is left.
-        kept.file = os.fdopen(os.open("/dev/full", os.O_WRONLY), "wb")
-
     before = house.kept()
     with monkeypatch.context() as full:
-        full.setattr(uploads._Kept, "on_start", start)
+        # The device whose every write says that no space is left.
+        full.setattr(routes, "Upload", lambda _path, limit: Upload(Path("/dev/full"), limit))
         answer = client.post("/v1/datasets", files={"file": ("leaves.csv", CSV * rows)})
     assert "have room made" in kit.problem(answer, 507, "storage_full")["detail"]
     assert house.kept() == before
@@ -146,10 +144,17 @@ FORM = {"Content-Type": "multipart/form-data; boundary=b"}
         (kit.JSON, b"{}", "malformed_form"),
         ({"Content-Type": "text/csv"}, CSV, "malformed_form"),
         ({"Content-Type": "multipart/form-data"}, CSV, "malformed_form"),
-        (FORM, b"", "missing_file"),
+        (FORM, b"", "malformed_form"),
         (FORM, b"--b--\r\n", "missing_file"),
-        (FORM, CSV, None),
-        (FORM, b'--b\r\nContent-Disposition: form-data; name="other"; filename="x.csv"\r\n\r\na\r\n--b--\r\n', None),
+        (FORM, CSV, "malformed_form"),
+        (
+            FORM,
+            b'--b\r\nContent-Disposition: form-data; name="other"; filename="x.csv"\r\n\r\na\r\n--b--\r\n',
+            "missing_file",
+        ),
+        (FORM, b'--b\r\nContent-Disposition: form-data; name="file"; filename="' + b"x" * 10_000, "malformed_form"),
+        (FORM, b"--b\r\n" + b"X-Header: x\r\n" * 1_000, "malformed_form"),
+        (FORM, b"x" * 1_000_000, "malformed_form"),
         (FORM, b'--b\r\nContent-Disposition: form-data; name="file"\r\n\r\na,b\r\n--b--\r\n', "missing_file"),
     ],
 )
@@ -169,7 +174,9 @@ def test_a_form_that_breaks_off_is_no_dataset(house: Installation, client: httpx
 
 def test_a_form_with_two_files_is_no_dataset(house: Installation, client: httpx.Client) -> None:
     two = [("file", ("x.csv", CSV)), ("file", ("y.csv", CSV))]
-    kit.problem(client.post("/v1/datasets", files=two), 400, "several_files")
+    kit.problem(client.post("/v1/datasets", files=two), 400, "several_parts")
+    named = {"file": ("x.csv", CSV), "name": (None, b"flowers")}
+    kit.problem(client.post("/v1/datasets", files=named), 400, "several_parts")
     assert not house.kept() - {house.settings.data / "store"}
 
 
