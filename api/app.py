@@ -24,6 +24,7 @@ from api.routes import (
     predictions,
     workers,
 )
+from api.slots import Slots
 from api.uploads import ABANDONED, tidy
 from api.watcher import Watcher
 from athanor.processes import confinement
@@ -33,6 +34,9 @@ from models.records.database import Database
 from models.serving.predictor_pool import MOST_PROCESSES, MOST_WAITING, PredictorPool
 from models.settings import Settings
 from models.storage.store import open_store
+
+PREVIEWS, PREVIEW_WAIT = 2, 30
+"""Previews that are read at once, and the seconds that another waits for one of them."""
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -53,7 +57,8 @@ def create_app(settings: Settings) -> FastAPI:
             database=database,
             store=store,
             broker=Broker(settings),
-            intakes=CapacityLimiter(limits.max_intakes),
+            intakes=Slots(limits.max_intakes, limits.intake_seconds, "the service reads other uploads"),
+            previews=Slots(PREVIEWS, PREVIEW_WAIT, "the service reads other datasets"),
             exports=CapacityLimiter(limits.max_exports),
             predictors=predictors,
             predictions=CapacityLimiter(MOST_PROCESSES * MOST_WAITING),

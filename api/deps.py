@@ -10,6 +10,7 @@ from fastapi import Depends, Query, Request
 from sqlalchemy.orm import Session
 
 from api.problems import Refused, invalid_parameter, unauthorized
+from api.slots import Slots
 from api.watcher import Watcher
 from models.broker import Broker
 from models.records.database import Database, DatabaseUnavailable
@@ -28,8 +29,9 @@ class Service:
     database: Database
     store: Store
     broker: Broker
-    intakes: CapacityLimiter
+    intakes: Slots
     """Limits how many uploads are read at once: each can use a processor and gigabytes of memory."""
+    previews: Slots
     exports: CapacityLimiter
     """Limits how many networks are exported at once, for the same reason."""
     predictors: PredictorPool

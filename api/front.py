@@ -18,6 +18,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from api.problems import PROBLEM
 from api.request_limits import LARGEST_HEAD
 from athanor.contract import Problem
+from models.data import intake
 from models.serving import networks
 
 HEAD_SECONDS = 10.0
@@ -35,7 +36,8 @@ KEEP_ALIVE = 30
 """Seconds between two requests on a connection."""
 CONNECTIONS = 4000
 WARM_AFTER = 10.0
-"""Seconds from the start to that of the process from which predictions and exports are forked."""
+"""Seconds from the start to that of the processes from which children are forked."""
+WARM_PARENTS = (intake.PARENT, networks.PARENT)
 SPARE_FILES = 256
 """Files that the rest of the process may open."""
 
@@ -231,9 +233,11 @@ class Server(uvicorn.Server):
             # PyTorch imports it for the shapes of the first plan: a second in which others would wait.
             loop.run_in_executor(None, import_module, "torch._dynamo")
             # Later, so that it does not compete with the start of the service.
-            loop.call_later(WARM_AFTER, loop.run_in_executor, None, networks.PARENT.start)
+            for parent in WARM_PARENTS:
+                loop.call_later(WARM_AFTER, loop.run_in_executor, None, parent.start)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         await super().shutdown(sockets)
         # A service that has ended leaves no process, not even for the moment in which this one would end by itself.
-        networks.PARENT.close()
+        for parent in WARM_PARENTS:
+            parent.close()

@@ -99,6 +99,7 @@ def main() -> None:
         # Imported modules are never garbage. Searching them for garbage takes a fifth of the start time.
         gc.disable()
         config.load()
+        gc.freeze()
         gc.enable()
         front.Server(config, f"Athanor on http://{chosen.host}:{port}\nkey in {data / KEY_FILE}").run([listening])
     finally:

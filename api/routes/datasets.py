@@ -17,7 +17,7 @@ from api.problems import Refused
 from api.uploads import Upload
 from athanor.contract import Dataset, Page, Preview
 from models.data import intake
-from models.data.formats import sniff
+from models.data.formats import candidates
 from models.data.formats.limits import OverLimit
 from models.errors import DataError
 from models.parts.dataset import DATASETS
@@ -65,9 +65,10 @@ async def create(
     with tempfile.TemporaryDirectory(dir=service.settings.scratch) as folder:
         upload = Upload(Path(folder) / "upload", service.settings.limits.max_upload_bytes)
         await upload.receive(request)
-        dataset, is_new = await to_thread.run_sync(
-            _take_in, service, upload, name or upload.filename, limiter=service.intakes
-        )
+        async with service.intakes.slot() as threads:
+            dataset, is_new = await to_thread.run_sync(
+                _take_in, service, upload, name or upload.filename, limiter=threads
+            )
     response.status_code = 201 if is_new else 200
     response.headers["Location"] = f"/v1/datasets/{dataset.id}"
     return dataset
@@ -77,9 +78,10 @@ def _take_in(service: Service, upload: Upload, name: str) -> tuple[Dataset, bool
     """Make a dataset of an uploaded file. Returns it, and whether it is new. Raises Refused and stores nothing then."""
     rows = upload.path.with_name("rows.parquet")
     try:
-        format_ = sniff(upload.filename, upload.path)
+        # The format of a zip is known after the child has listed it. Equal bytes with that suffix have the same.
+        formats = candidates(upload.filename, upload.path)
         with service.database.reading() as tx:
-            known = datasets.same_bytes(tx, upload.sha256, format_)
+            known = datasets.same_bytes(tx, upload.sha256, formats)
         if known is not None and has_rows(service, known.id):
             return known, False
         taken = intake.run(upload.path, upload.filename, rows, seconds=service.settings.limits.intake_seconds)
@@ -91,10 +93,10 @@ def _take_in(service: Service, upload: Upload, name: str) -> tuple[Dataset, bool
         return known, False
     size = upload.path.stat().st_size
     is_new = add_dataset(
-        service, taken, rows, id=new_id("ds"), name=name, format=format_, size=size, sha256=upload.sha256
+        service, taken, rows, id=new_id("ds"), name=name, format=taken.format, size=size, sha256=upload.sha256
     )
     with service.database.reading() as tx:
-        dataset = datasets.same_bytes(tx, upload.sha256, format_)
+        dataset = datasets.same_bytes(tx, upload.sha256, formats)
     assert dataset is not None
     return dataset, is_new
 
@@ -116,17 +118,31 @@ def read(service: Parts, dataset_id: str) -> Dataset:
 
 
 @router.get("/{dataset_id}/preview")
-def preview(
+async def preview(
     service: Parts,
     dataset_id: str,
     rows: Annotated[int, Query(ge=1, le=100, description="The number of rows to show.")] = 10,
 ) -> Preview:
-    """Show a dataset's first rows as the service reads them. An image is shown by its shape."""
-    found = read(service, dataset_id)
+    """Show a dataset's first rows as the service reads them. An image is shown by its shape.
+
+    A cell of more than 1,000 characters is cut, and ends in …. A preview shows at most 1,000 columns, and fewer rows
+    where these would take more than 256 KiB.
+    """
+    async with service.previews.slot() as threads:
+        return await to_thread.run_sync(_preview, service, dataset_id, rows, limiter=threads)
+
+
+def _preview(service: Service, dataset_id: str, rows: int) -> Preview:
+    if dataset_id in DATASETS:
+        # Its rows are made at its first use.
+        builtin.find(service, dataset_id)
     with tempfile.TemporaryDirectory(dir=service.settings.scratch) as folder:
         there = Path(folder) / "rows.parquet"
-        builtin.fetch(service, found.id, there)
-        return intake.preview(there, rows)
+        builtin.fetch(service, dataset_id, there)
+        try:
+            return intake.run_preview(there, rows)
+        except DataError as error:
+            raise Refused(422, "data", str(error)) from error
 
 
 @router.delete("/{dataset_id}", status_code=204)

@@ -217,17 +217,18 @@ def run_bounded(
 ) -> Ended:
     """Run a module as a `Child`, and wait for its end.
 
-    Raises TimeoutError after `bounds.seconds`, and OSError if the disk was full.
+    Raises TimeoutError after `bounds.wall` or else `bounds.seconds`, and OSError if the disk was full.
     """
+    patience = bounds.wall or bounds.seconds
     child = Child(
         module, arguments, folder=folder, bounds=bounds, readable=readable, environment=environment, warm=warm
     )
     with ThreadPoolExecutor(1) as reader, child:
         output = reader.submit(child.read)
         try:
-            code = child.process.wait(bounds.seconds)
+            code = child.process.wait(patience)
         except subprocess.TimeoutExpired:
-            raise TimeoutError(f"{module} took longer than {bounds.seconds} s") from None
+            raise TimeoutError(f"{module} took longer than {patience} s") from None
         finally:
             child.process.kill()
         held = output.result()

@@ -25,11 +25,13 @@ class Bounds:
     memory: int
     """Bytes of address space."""
     seconds: int
-    """Limit for the processor time, and in `run_bounded` also for the wall-clock time."""
+    """Limit for the processor time, and in `run_bounded` also for the wall-clock time if there is no `wall`."""
     file: int
     """Bytes of a single file that the child writes."""
     output: int = 2**26
     """Bytes of standard output, or of one answer of a child that is asked. A child that prints more is killed."""
+    wall: int | None = None
+    """Seconds of wall-clock time in `run_bounded`: a busy machine gives a child only some of its processors."""
 
 
 def enter(order: dict[str, Any]) -> None:

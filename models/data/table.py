@@ -54,7 +54,8 @@ class Source:
 
     Every batch has the same columns. A column with a layout is fixed-size binary; the others are strings, whole or
     floating numbers, booleans, or lists of strings. A missing value is null. If `untyped`, strings may be numbers, as
-    in a CSV. `warnings` and `skipped` (the numbers of rows that were left out) grow while batches are read.
+    in a CSV. If `is_text`, the format is text, whose cells take longer to read. `warnings` and `skipped` (the numbers
+    of rows that were left out) grow while batches are read.
     """
 
     batches: Iterator[pa.RecordBatch]
@@ -63,6 +64,7 @@ class Source:
     target: str | None = None
     part: str | None = None
     untyped: bool = False
+    is_text: bool = False
     skipped: list[int] = field(default_factory=list)
 
 

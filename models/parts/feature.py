@@ -24,7 +24,7 @@ from models.parts.learned import Learned
 from models.registry import Buildable, Registry
 
 Rows = npt.NDArray[np.int64]
-Reals = npt.NDArray[np.float64]
+Reals = npt.NDArray[Any]
 Naming = Literal["classes", "whole numbers", "words"]
 
 
@@ -164,7 +164,7 @@ class Feature(Buildable, ABC):
         return self.show(value, column)
 
     def numbers(self, values: pa.Array, column: Column) -> Reals | None:
-        """All numbers in cells that were read and are not null, for range and std; None if the kind has no numbers."""
+        """All numbers [N] in cells that were read and are not null, for range and std; None if the kind has none."""
         return None
 
     def words(self, values: pa.Array) -> list[list[str]] | None:

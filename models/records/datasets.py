@@ -1,5 +1,6 @@
 """Datasets. Uploads of equal bytes in the same format share one row. A dataset that a job uses cannot be deleted."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from sqlalchemy import delete, insert, select, tuple_, update
@@ -99,8 +100,9 @@ def mark_damaged(tx: Session, dataset_id: str, key: str) -> None:
     tx.execute(this.values(blob_sha256=DAMAGED))
 
 
-def same_bytes(tx: Session, sha256: str, format_: str) -> contract.Dataset | None:
-    row = tx.scalar(select(Dataset).where(Dataset.sha256 == sha256, Dataset.format == format_))
+def same_bytes(tx: Session, sha256: str, formats: Collection[str]) -> contract.Dataset | None:
+    """The dataset of an upload with these bytes, in one of these formats."""
+    row = tx.scalar(select(Dataset).where(Dataset.sha256 == sha256, Dataset.format.in_(formats)).limit(1))
     return _answer(row) if row else None
 
 

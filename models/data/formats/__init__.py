@@ -40,14 +40,15 @@ _SUFFIXES = {
     ".txt": "txt",
     ".zip": "zip",
 }
+_ZIPPED = frozenset({"images", "idx", "files"})
 _MAGIC = {"parquet": b"PAR1", "npz": b"PK\x03\x04", "zip": b"PK\x03\x04"}
 
 
-def sniff(filename: str, path: Path, limits: Limits | None = None) -> str:
-    """The format of an uploaded file, as named in FORMATS: found from the suffix of `filename` and the first bytes.
+def candidates(filename: str, path: Path) -> frozenset[str]:
+    """The formats that an uploaded file may have, from the suffix of `filename` and the first bytes alone.
 
-    Raises DataError for an unknown suffix, for content that does not match the suffix, and for a zip whose members
-    fit no format. The message lists what is accepted.
+    It parses nothing, so the service may call it. There are several for a zip. Raises DataError for an unknown suffix
+    and for content that does not match the suffix. The message lists what is accepted.
     """
     suffix = PurePosixPath(filename).suffix.lower()
     name = _SUFFIXES.get(suffix)
@@ -61,7 +62,16 @@ def sniff(filename: str, path: Path, limits: Limits | None = None) -> str:
         _check_text(filename[-100:], start)
     elif not start.startswith(_MAGIC[name]):
         raise DataError(f"{filename[-100:]} is not a {suffix} file: its first bytes are wrong. Upload {ACCEPTED}.")
-    return _sniff_zip(path, limits or Limits()) if name == "zip" else name
+    return _ZIPPED if name == "zip" else frozenset({name})
+
+
+def sniff(filename: str, path: Path, limits: Limits | None = None) -> str:
+    """The format of an uploaded file, as named in FORMATS. For a zip, it lists the members.
+
+    Raises DataError as `candidates` does, and for a zip whose members fit no format.
+    """
+    found = candidates(filename, path)
+    return _sniff_zip(path, limits or Limits()) if found == _ZIPPED else next(iter(found))
 
 
 def _check_text(filename: str, start: bytes) -> None:
@@ -82,5 +92,5 @@ def _sniff_zip(path: Path, limits: Limits) -> str:
         return "idx"
     if suffixes & split_files.READERS.keys():
         return "files"
-    shown = ", ".join(names[:5]) or "no files"
+    shown = ", ".join(name[:100] for name in names[:5]) or "no files"
     raise DataError(f"The zip contains {shown}. Upload {ACCEPTED}.")

@@ -28,6 +28,14 @@ PARTS = {
 PART = "part"
 """Name of the column that readers add when file or folder names give the part of the split."""
 
+_ENTRY = 64
+"""Bytes of a file in the directory of a zip: 46 and its name."""
+_SHORT = 1 << 16
+"""Bytes of a directory that any zip may have. Its files are counted afterwards."""
+_LOCAL = 30
+"""Bytes before the name of a member at its place in a zip."""
+_LONGEST_NAME = 1000
+
 _BROKEN = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, RuntimeError, OSError)
 """Errors of zipfile: RuntimeError is for an encrypted member, NotImplementedError for an unknown compression."""
 
@@ -35,8 +43,9 @@ _BROKEN = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplemen
 class Archive:
     """The files of a zip, without directories, dotfiles and ``__MACOSX``.
 
-    Raises DataError for encrypted members, links, absolute names and names with ``..``; OverLimit for too many members.
-    Bytes are counted while they are read, because the sizes in a zip's directory can be wrong.
+    Raises DataError for encrypted members, links, members that overlap, long or absolute names and names with ``..``;
+    OverLimit for too many members, without reading all of them. Bytes are counted while they are read, because the
+    sizes in a zip's directory can be wrong.
     """
 
     def __init__(self, path: Path, limits: Limits) -> None:
@@ -44,15 +53,22 @@ class Archive:
         self._packed = path.stat().st_size
         self._counted: dict[int, int] = {}
         self._total = 0
+        self._file = _Listed(path, limits)
         try:
-            self._zip = zipfile.ZipFile(path)
+            self._zip = zipfile.ZipFile(self._file)
+            self._file.longest = None
+            members = self._zip.infolist()
+            if len(members) > limits.max_members:
+                raise limits.refuse("max_members", f"The zip has {len(members):,} members")
+            for member in members:
+                _check(member)
+            _check_apart(members)
+        except DataError:
+            self._file.close()
+            raise
         except (*_BROKEN, ValueError, UnicodeDecodeError) as error:
+            self._file.close()
             raise DataError(f"The zip archive cannot be read ({error}). Create it again.") from error
-        members = self._zip.infolist()
-        if len(members) > limits.max_members:
-            raise limits.refuse("max_members", f"The zip has {len(members):,} members")
-        for member in members:
-            _check(member)
         self.members = [member for member in members if not member.is_dir() and not _hidden(member.filename)]
 
     @contextmanager
@@ -87,6 +103,25 @@ class Archive:
 
     def close(self) -> None:
         self._zip.close()
+        self._file.close()
+
+
+class _Listed(io.FileIO):
+    """The file of a zip. While `longest` is set, no more bytes can be read at once: ZipFile reads the directory so."""
+
+    def __init__(self, path: Path, limits: Limits) -> None:
+        super().__init__(path)
+        self._limits = limits
+        self.longest: int | None = _ENTRY * limits.max_members + _SHORT
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if size is not None and self.longest is not None and size > self.longest:
+            raise self._limits.refuse("max_members", f"The zip lists too many files, in {size:,} bytes")
+        return super().read(size) or b""
+
+    def __del__(self) -> None:
+        # As ZipFile does with a file that it opened itself.
+        self.close()
 
 
 class _Counted(io.RawIOBase):
@@ -119,11 +154,22 @@ def _check(member: zipfile.ZipInfo) -> None:
     path = PurePosixPath(name)
     if path.is_absolute() or ".." in path.parts or "\\" in name or "\0" in name or name[1:2] == ":":
         raise DataError(f"The zip has a member called {name!r}. Names must be relative, use / and not contain '..'.")
+    if len(name) > _LONGEST_NAME:
+        raise DataError(f"A name in the zip, {name[:50]!r}…, has more than {_LONGEST_NAME:,} characters. Shorten it.")
     if member.flag_bits & 0x1:
         raise DataError(f"{name} in the zip is encrypted. Create the zip again without a password.")
     kind = stat.S_IFMT(member.external_attr >> 16)
     if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
         raise DataError(f"{name} in the zip is a link or a device. Create the zip again with regular files only.")
+
+
+def _check_apart(members: list[zipfile.ZipInfo]) -> None:
+    """Members that share bytes would make a small archive large, whatever the ratio of each."""
+    end = 0
+    for member in sorted(members, key=lambda member: member.header_offset):
+        if member.header_offset < end:
+            raise DataError(f"{member.filename} in the zip overlaps another member. Create the zip again.")
+        end = member.header_offset + _LOCAL + len(member.orig_filename) + member.compress_size
 
 
 def _hidden(name: str) -> bool:

@@ -2,6 +2,7 @@
 
 import csv
 import re
+from collections import Counter
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -30,7 +31,7 @@ def read(path: Path, limits: Limits, delimiter: str = ",") -> Source:
     records = _records(path, limits, delimiter)
     names = [name.strip() for name in next(records, [])]
     _check(names, limits)
-    source = Source(iter(()), untyped=True)
+    source = Source(iter(()), untyped=True, is_text=True)
     if all(_NUMBER.fullmatch(name) for name in names):
         message = "every column name is a number: the first line was read as the header; add a header if it is data"
         source.warnings.append(Warned(code="header_of_numbers", message=message))
@@ -73,7 +74,7 @@ def _check(names: list[str], limits: Limits) -> None:
             raise DataError(f"Column {position} has no name in the header. Name it (pandas: to_csv(..., index=False)).")
         if len(name) > 200:
             raise DataError(f"The name of column {position} exceeds 200 characters. Does the file have a header?")
-    twice = next((name for name in names if names.count(name) > 1), None) if len(set(names)) < len(names) else None
+    twice = next((name for name, count in Counter(names).items() if count > 1), None)
     if twice is not None:
         raise DataError(f"Two columns are called {twice!r}. Give every column its own name.")
 

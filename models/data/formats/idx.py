@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import IO, Any, cast
 from zipfile import ZipInfo
@@ -22,6 +23,8 @@ from models.errors import DataError
 MEMBER = re.compile(r"idx\d-?(ubyte|byte|short|int|float|double)?(\.gz)?$", re.IGNORECASE)
 """Matches the end of an IDX file's name, for example train-images-idx3-ubyte or labels.idx1-ubyte.gz."""
 
+_MOST_ARRAYS = 8
+"""Images and labels, each without a part or of train, val and test."""
 _TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 
 
@@ -44,7 +47,9 @@ def read(path: Path, limits: Limits) -> Source:
     for different numbers of rows and for wrong headers.
     """
     archive = Archive(path, limits)
-    arrays = [_open(archive, info) for info in archive.members if MEMBER.search(info.filename)]
+    found = (info for info in archive.members if MEMBER.search(info.filename))
+    # One more than there are roles, so that two of any number of files have the same.
+    arrays = [_open(archive, info) for info in islice(found, _MOST_ARRAYS + 1)]
     pairs = _pairs(arrays)
     images, labels = pairs[0]
     kept = layout(images.shape, images.dtype)

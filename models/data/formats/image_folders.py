@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import IO
 from zipfile import ZipInfo
 
 import numpy as np
@@ -16,7 +15,7 @@ from PIL import Image
 from athanor.contract import Warned
 from models.data.formats.archive import PART, PARTS, Archive
 from models.data.formats.arrays import rows_at_once
-from models.data.formats.images import BROKEN, FORMATS, is_gray, pixels, upright
+from models.data.formats.images import BROKEN, is_gray, opened, pixels, upright
 from models.data.formats.limits import Limits
 from models.data.table import Layout, Source
 from models.errors import DataError
@@ -97,12 +96,18 @@ def _check(pictures: list[_Picture], limits: Limits) -> None:
 
 
 @contextmanager
-def _open(archive: Archive, info: ZipInfo) -> Iterator[Image.Image]:
+def _open(archive: Archive, info: ZipInfo, *, whole: bool = True) -> Iterator[tuple[Image.Image, int]]:
+    """An image, and the number of pixels that decoding it takes."""
+    most = archive.limits.max_image_pixels
     with archive.open(info) as stream:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("error", Image.DecompressionBombWarning)
-                yield _decode(stream, archive, info)
+                image, cost = opened(stream, most, whole=whole)
+                if image.width * image.height > most:
+                    what = f"{info.filename} has {image.width}×{image.height} pixels"
+                    raise archive.limits.refuse("max_image_pixels", what)
+                yield image, cost
         except DataError:
             raise
         except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
@@ -111,26 +116,25 @@ def _open(archive: Archive, info: ZipInfo) -> Iterator[Image.Image]:
             raise DataError(f"{info.filename} is not a complete PNG, JPEG or WebP image. Replace it.") from error
 
 
-def _decode(stream: IO[bytes], archive: Archive, info: ZipInfo) -> Image.Image:
-    most, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, archive.limits.max_image_pixels
-    try:
-        image = Image.open(stream, formats=FORMATS)
-    finally:
-        Image.MAX_IMAGE_PIXELS = most
-    if image.width * image.height > archive.limits.max_image_pixels:
-        raise archive.limits.refuse("max_image_pixels", f"{info.filename} has {image.width}×{image.height} pixels")
-    return image
-
-
 def _survey(archive: Archive, pictures: list[_Picture]) -> tuple[int, int, int, list[int]]:
-    """The most common height and width, the channels, and the rows of another size. Reads only the images' headers."""
-    sizes: list[tuple[int, int]] = []
-    gray = True
+    """The most common height and width, the channels, and the rows of another size. Decodes no pixels.
+
+    Raises OverLimit if decoding or storing all pixels would take too long.
+    """
+    limits, sizes = archive.limits, list[tuple[int, int]]()
+    gray, total = True, 0
     for picture in pictures:
-        with _open(archive, picture.info) as image:
+        with _open(archive, picture.info, whole=False) as (image, cost):
             sizes.append(upright(image))
             gray = gray and is_gray(image)
+        total += cost
+        if total > limits.max_pixels:
+            what = f"The first {len(sizes):,} images, up to {picture.info.filename}, have {total:,} pixels to decode"
+            raise limits.refuse("max_pixels", what)
     [(common, _)] = Counter(sizes).most_common(1)
+    if common[0] * common[1] * len(sizes) > limits.max_pixels:
+        what = f"{len(sizes):,} images, resized to the most common size of {common[0]}×{common[1]}, are too many pixels"
+        raise limits.refuse("max_pixels", what)
     return *common, 1 if gray else 3, [row for row, size in enumerate(sizes, 1) if size != common]
 
 
@@ -140,7 +144,7 @@ def _batches(archive: Archive, pictures: list[_Picture], layout: Layout) -> Iter
         block = pictures[start : start + at_once]
         block_NHWC = np.empty((len(block), *layout.shape), np.uint8)
         for row, picture in enumerate(block):
-            with _open(archive, picture.info) as image:
+            with _open(archive, picture.info) as (image, _):
                 block_NHWC[row] = pixels(image, layout.shape)
         columns = {
             "image": pa.FixedSizeBinaryArray.from_buffers(

@@ -34,16 +34,17 @@ def read(path: Path, limits: Limits) -> Source:
     Raises DataError with the line number for broken JSON, nested objects and a key that changes its type.
     """
     keys: dict[str, _Key] = {}
-    for number, _, row in _objects(path, limits):
+    for rows, (number, _, row) in enumerate(_objects(path, limits), 1):
         for name, value in row.items():
             if name not in keys:
                 _admit(name, number, keys, limits)
             if value is not None:
                 _learn(keys[name], name, value, number)
+        limits.check_cells(rows, len(keys), "The table with a column for each key", is_text=True)
     if not keys:
         raise DataError("The file contains no values. Write one JSON object per line.")
     layouts = {name: Layout("array", (key.length,)) for name, key in keys.items() if key.kind == "numbers"}
-    return Source(_batches(path, limits, keys), layouts)
+    return Source(_batches(path, limits, keys), layouts, is_text=True)
 
 
 def _objects(path: Path, limits: Limits) -> Iterator[tuple[int, int, dict[str, Any]]]:
@@ -113,10 +114,31 @@ def _batches(path: Path, limits: Limits, keys: dict[str, _Key]) -> Iterator[pa.R
     rows = ((size, (number, row)) for number, size, row in _objects(path, limits))
     for batch in batched(rows):
         try:
-            columns = [_column(key, [row.get(name) for _, row in batch]) for name, key in keys.items()]
-            yield pa.record_batch(columns, names=list(keys))
+            yield _joined(batch, keys)
         except (UnicodeEncodeError, OverflowError) as error:
             raise DataError(f"Between lines {batch[0][0]} and {batch[-1][0]}: {error}. Correct the value.") from error
+
+
+def _joined(batch: list[tuple[int, dict[str, Any]]], keys: dict[str, _Key]) -> pa.RecordBatch:
+    # Absent keys are filled in by Arrow: where each row has keys of its own, most cells are absent.
+    found: dict[str, tuple[list[int], list[Any]]] = {name: ([], []) for name in keys}
+    for at, (_, row) in enumerate(batch):
+        for name, value in row.items():
+            rows, values = found[name]
+            rows.append(at)
+            values.append(value)
+    empty: dict[pa.DataType, pa.Array] = {}
+    columns = []
+    for name, (rows, values) in found.items():
+        column = _column(keys[name], values)
+        if not values:
+            column = empty.setdefault(column.type, pa.nulls(len(batch), column.type))
+        elif len(values) < len(batch):
+            places = np.full(len(batch), -1, np.int64)
+            places[rows] = np.arange(len(rows))
+            column = column.take(pa.array(places, mask=places < 0))
+        columns.append(column)
+    return pa.record_batch(columns, names=list(keys))
 
 
 def _column(key: _Key, values: list[Any]) -> pa.Array:

@@ -29,8 +29,14 @@ def read(path: Path, limits: Limits) -> Source:
             for index, field in enumerate(file.schema_arrow)
             if _is_vector(field.type)
         }
+    except MemoryError:
+        raise
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"The Parquet file cannot be read ({_first_line(error)}). Write it again.") from error
+    numbers = sum(layout.width // 4 for layout in layouts.values())
+    if file.metadata.num_rows * numbers > limits.max_cells:
+        what = f"The Parquet file has {file.metadata.num_rows:,} rows with {numbers:,} numbers in lists"
+        raise limits.refuse("max_cells", what)
     return Source(_batches(file, layouts), layouts)
 
 
@@ -41,6 +47,7 @@ def _check(file: pq.ParquetFile, limits: Limits) -> None:
         raise limits.refuse("max_columns", f"The Parquet file has {metadata.num_columns:,} columns")
     if metadata.num_rows > limits.max_rows:
         raise limits.refuse("max_rows", f"The Parquet file has {metadata.num_rows:,} rows")
+    limits.check_cells(metadata.num_rows, len(names), "The Parquet file")
     if not names or len(set(names)) < len(names) or not all(name.strip() and len(name) <= 200 for name in names):
         raise DataError("The Parquet file's columns need names of 1 to 200 characters, each used once.")
     sizes = [metadata.row_group(group).total_byte_size for group in range(metadata.num_row_groups)]
@@ -105,6 +112,8 @@ def _batches(file: pq.ParquetFile, layouts: dict[str, Layout]) -> Iterator[pa.Re
             columns = [_column(batch.column(name), name, layouts.get(name), start) for name in names]
             yield pa.record_batch(columns, names=names)
             start += batch.num_rows
+    except MemoryError:
+        raise
     except (pa.ArrowException, OSError) as error:
         reason = _first_line(error)
         raise DataError(f"The Parquet file is damaged after row {start} ({reason}). Write it again.") from error

@@ -6,7 +6,6 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path, PurePosixPath
 from zipfile import ZipInfo
 
@@ -16,7 +15,7 @@ from athanor.contract import Warned
 from models.data.formats import delimited, json_lines, parquet, plain_text
 from models.data.formats.archive import PART, PARTS, Archive
 from models.data.formats.limits import Limits
-from models.data.table import Source
+from models.data.table import Layout, Source
 from models.errors import DataError
 
 READERS: dict[str, Callable[[Path, Limits], Source]] = {
@@ -32,12 +31,15 @@ _ORDER = {None: 0, "train": 1, "val": 2, "test": 3}
 
 @dataclass
 class _File:
-    """One unpacked file: its rows, and the first batch, which was read ahead to learn the columns."""
+    """One unpacked file. Its columns are known from its first batch; it is opened again to read its rows."""
 
     name: str
     part: str | None
-    source: Source
-    first: pa.RecordBatch
+    path: Path
+    schema: pa.Schema
+    layouts: dict[str, Layout]
+    untyped: bool
+    is_text: bool
 
 
 def read(path: Path, limits: Limits) -> Source:
@@ -55,14 +57,15 @@ def read(path: Path, limits: Limits) -> Source:
             unpacked = Path(folder) / f"{number}{_suffix(member)}"
             with archive.open(member) as stream, unpacked.open("wb") as target:
                 shutil.copyfileobj(stream, target)
-            files.append(_open(member, unpacked, limits))
+            files.append(_look(member, unpacked, limits))
         schema = _schema(files)
         first = files[0]
         if first.part and PART in schema.names:
             raise DataError(f"The files have a column called {PART!r}, but the reader adds that name. Rename it.")
         kept = stack.pop_all()
-    source = Source(iter(()), first.source.layouts, part=PART if first.part else None, untyped=first.source.untyped)
-    source.batches = _batches(files, schema, source, kept)
+    source = Source(iter(()), first.layouts, untyped=first.untyped, is_text=first.is_text)
+    source.part = PART if first.part else None
+    source.batches = _batches(files, schema, source, limits, kept)
     return source
 
 
@@ -96,44 +99,50 @@ def _members(archive: Archive) -> list[ZipInfo]:
     return sorted(members, key=lambda member: (_ORDER[parts[member.filename]], member.filename))
 
 
-def _open(member: ZipInfo, unpacked: Path, limits: Limits) -> _File:
+def _look(member: ZipInfo, unpacked: Path, limits: Limits) -> _File:
+    """The columns of an unpacked file. It is closed again: there may be thousands, and each first batch is large."""
     try:
-        source = READERS[_suffix(member)](unpacked, limits)
+        source = READERS[unpacked.suffix](unpacked, limits)
         first = next(source.batches, None)
     except DataError as error:
         raise type(error)(f"{member.filename}: {error}") from error
     if first is None:
         raise DataError(f"{member.filename} contains no rows. Leave it out or add rows.")
-    return _File(member.filename, part_of(member.filename), source, first)
+    part = part_of(member.filename)
+    return _File(member.filename, part, unpacked, first.schema, source.layouts, source.untyped, source.is_text)
 
 
 def _schema(files: list[_File]) -> pa.Schema:
     """The columns of the first file. A column that is integer in one file and floating in another becomes floating."""
-    schema = files[0].first.schema
+    names = files[0].schema.names
+    kinds = dict(zip(names, files[0].schema.types, strict=True))
     for file in files[1:]:
-        other = file.first.schema
-        if set(other.names) != set(schema.names):
-            apart = ", ".join(sorted(set(other.names) ^ set(schema.names))[:5])
+        others = dict(zip(file.schema.names, file.schema.types, strict=True))
+        if others.keys() != kinds.keys():
+            apart = ", ".join(sorted(others.keys() ^ kinds.keys())[:5])
             raise DataError(f"{files[0].name} and {file.name} differ in the columns {apart}. Give both the same.")
-        for index, field in enumerate(schema):
-            kinds = {field.type, other.field(field.name).type}
-            if len(kinds) > 1 and not all(pa.types.is_integer(kind) or pa.types.is_floating(kind) for kind in kinds):
+        for name, kind in kinds.items():
+            other = others[name]
+            if other == kind:
+                continue
+            if not all(pa.types.is_integer(each) or pa.types.is_floating(each) for each in (kind, other)):
                 raise DataError(
-                    f"Column {field.name!r} is {field.type} in {files[0].name} but {other.field(field.name).type} in "
-                    f"{file.name}. Give both the same type."
+                    f"Column {name!r} is {kind} in {files[0].name} but {other} in {file.name}. Give both the same type."
                 )
-            if len(kinds) > 1:
-                schema = schema.set(index, pa.field(field.name, pa.float64()))
-    return schema
+            kinds[name] = pa.float64()
+    return pa.schema(list(kinds.items()))
 
 
-def _batches(files: list[_File], schema: pa.Schema, source: Source, folder: ExitStack) -> Iterator[pa.RecordBatch]:
+def _batches(
+    files: list[_File], schema: pa.Schema, source: Source, limits: Limits, folder: ExitStack
+) -> Iterator[pa.RecordBatch]:
     with folder:
         offset = 0
         for file in files:
             rows = 0
+            opened = READERS[file.path.suffix](file.path, limits)
             try:
-                for batch in chain([file.first], file.source.batches):
+                for batch in opened.batches:
                     columns = {field.name: batch.column(field.name).cast(field.type) for field in schema}
                     if file.part:
                         columns[PART] = pa.array([file.part] * batch.num_rows, pa.string())
@@ -141,8 +150,8 @@ def _batches(files: list[_File], schema: pa.Schema, source: Source, folder: Exit
                     yield pa.record_batch(columns)
             except DataError as error:
                 raise type(error)(f"{file.name}: {error}") from error
-            source.skipped.extend(offset + row for row in file.source.skipped)
-            for warned in file.source.warnings:
+            source.skipped.extend(offset + row for row in opened.skipped)
+            for warned in opened.warnings:
                 message, shifted = f"{file.name}: {warned.message}", [offset + row for row in warned.rows]
                 source.warnings.append(Warned(code=warned.code, message=message, rows=shifted))
-            offset += rows + len(file.source.skipped)
+            offset += rows + len(opened.skipped)

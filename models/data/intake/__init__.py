@@ -1,9 +1,13 @@
 """Turn an upload into a dataset: one Parquet file, a schema and warnings.
 
-`ingest` reads trusted rows in this process. `run` reads an untrusted file in a child process with resource limits.
+`ingest` and `preview` read trusted rows in this process. `run` and `run_preview` read those of strangers in a child
+process with limits.
 """
 
-from models.data.intake.canonical import Intake, ingest, preview
+from models.data.intake.canonical import Intake, ingest
+from models.data.intake.preview import preview
+from models.data.intake.preview import run as run_preview
 from models.data.intake.process import run
+from models.data.intake.warm import PARENT
 
-__all__ = ["Intake", "ingest", "preview", "run"]
+__all__ = ["PARENT", "Intake", "ingest", "preview", "run", "run_preview"]

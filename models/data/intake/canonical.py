@@ -12,15 +12,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.ipc
 import pyarrow.parquet as pq
-from pydantic import JsonValue
 
-from athanor.contract import Column, Preview, Schema, Warned
+from athanor.contract import Column, Schema, Warned
 from models.data.formats.limits import Limits
 from models.data.formats.lines import BATCH_BYTES, BATCH_ROWS
 from models.data.intake.duplicates import Duplicates
 from models.data.intake.evidence import Evidence
 from models.data.intake.missing import Gaps
+from models.data.intake.schema_size import bounded
 from models.data.intake.summary import Summary
+from models.data.intake.texts import Texts
 from models.data.intake.warned import warnings_of
 from models.data.table import Layout, Source
 from models.errors import DataError
@@ -62,7 +63,8 @@ def ingest(source: Source, destination: Path, limits: Limits | None = None) -> I
 
 def _spool(source: Source, spool: Path, limits: Limits) -> dict[str, Evidence]:
     evidence: dict[str, Evidence] = {}
-    rows = size = 0
+    texts = Texts(limits)
+    rows = size = words = 0
     with contextlib.ExitStack() as stack:
         writer: Any = None
         for batch in _resized(source.batches):
@@ -73,9 +75,12 @@ def _spool(source: Source, spool: Path, limits: Limits) -> dict[str, Evidence]:
                 most = _most_classes(limits, batch.num_columns)
                 for column in batch.schema:
                     layout = source.layouts.get(column.name)
-                    evidence[column.name] = Evidence(column.type, layout, untyped=source.untyped, most=most)
+                    evidence[column.name] = Evidence(column.type, layout, texts, untyped=source.untyped, most=most)
+            limits.check_cells(rows + batch.num_rows, batch.num_columns, "The table", is_text=source.is_text)
             for name, values in zip(batch.schema.names, batch.columns, strict=True):
-                _check_cells(name, values, rows, limits)
+                words += _check_cells(name, values, rows, limits)
+                if words > limits.max_text_cells:
+                    raise limits.refuse("max_text_cells", f"The lists have more than {words:,} words")
                 evidence[name].see(values, rows + 1)
             rows, size = rows + batch.num_rows, size + batch.nbytes
             if rows > limits.max_rows:
@@ -119,16 +124,19 @@ def _check_columns(batch: pa.RecordBatch, limits: Limits) -> None:
         raise limits.refuse("max_columns", f"There are {batch.num_columns:,} columns")
 
 
-def _check_cells(name: str, values: pa.Array, start: int, limits: Limits) -> None:
-    sizes = []
+def _check_cells(name: str, values: pa.Array, start: int, limits: Limits) -> int:
+    """The number of words if these are lists of words. Raises OverLimit for a value that is too long."""
+    sizes, words = [], 0
     if pa.types.is_string(values.type):
         sizes = [pc.binary_length(values)]
     elif pa.types.is_list(values.type):
-        sizes = [pc.list_value_length(values), pc.binary_length(values.flatten())]
+        inner = values.flatten()
+        sizes, words = [pc.list_value_length(values), pc.binary_length(inner)], len(inner)
     for lengths in sizes:
         if (pc.max(lengths).as_py() or 0) > limits.max_cell_bytes:
             what = f"Column {name!r} has a value that is too long in rows {start + 1} to {start + len(values)}"
             raise limits.refuse("max_cell_bytes", what)
+    return words
 
 
 def _write(source: Source, evidence: dict[str, Evidence], spool: Path, partial: Path, limits: Limits) -> Intake:
@@ -139,7 +147,8 @@ def _write(source: Source, evidence: dict[str, Evidence], spool: Path, partial: 
         for name, seen in evidence.items()
     ]
     features = [feature_of(column) for column in columns]
-    summaries = [Summary(column, feature, most=most) for column, feature in zip(columns, features, strict=True)]
+    texts = Texts(limits)
+    summaries = [Summary(column, feature, texts, most=most) for column, feature in zip(columns, features, strict=True)]
     duplicates = Duplicates(len(evidence))
     gaps = Gaps([column.name for column, feature in zip(columns, features, strict=True) if feature.names == "classes"])
     rows = 0
@@ -166,7 +175,7 @@ def _write(source: Source, evidence: dict[str, Evidence], spool: Path, partial: 
     for column in described:
         column.missing_by_part = gaps.of(column.name)
     target = source.target or _suggest([column for column in described if column.name != source.part])
-    told = Schema(columns=described, target=target, part=source.part)
+    told = bounded(Schema(columns=described, target=target, part=source.part), limits)
     return Intake(told, rows, warnings_of(source, told, rows, summaries, evidence, duplicates))
 
 
@@ -198,22 +207,3 @@ def _suggest(columns: list[Column]) -> str | None:
             return called[name]
     last = [column.name for column in usable if column.name.lower() not in _NOT_TARGETS]
     return last[-1] if last else None
-
-
-def preview(path: Path, rows: int = 20) -> Preview:
-    """The first rows of a dataset's file, at most one row group, as their features read them."""
-    with pq.ParquetFile(path) as file:
-        first = file.read_row_group(0).slice(0, max(0, rows))
-    columns = [_shown(field, first[field.name].combine_chunks()) for field in first.schema]
-    return Preview(columns=first.schema.names, rows=[list(row) for row in zip(*columns, strict=True)])
-
-
-def _shown(field: pa.Field, values: pa.Array) -> list[JsonValue]:
-    told = {key.decode(): value.decode() for key, value in (field.metadata or {}).items()}
-    if "kind" not in told:
-        cells: list[JsonValue] = values.to_pylist()
-        return cells
-    integer, shape = json.loads(told.get("integer", "false")), json.loads(told.get("shape", "null"))
-    column = Column(name=field.name, kind=told["kind"], integer=integer, shape=shape)
-    feature = feature_of(column)
-    return [feature.preview(value, column) for value in feature.read(values, column).to_pylist()]

@@ -32,12 +32,12 @@ class Duplicates:
         self._digests.append(digests)
         self.checked += batch.num_rows
 
-    def rows(self) -> list[int]:
+    def rows(self) -> npt.NDArray[np.int64]:
         """Numbers (from 1, ascending) of the rows that equal an earlier row."""
         digests = np.concatenate(self._digests) if self._digests else np.zeros(0, np.uint64)
         order = np.argsort(digests, kind="stable")
         again = order[1:][digests[order[1:]] == digests[order[:-1]]]
-        return [int(row) + 1 for row in np.sort(again)]
+        return np.sort(again) + 1
 
 
 def _numbers(values: pa.Array) -> npt.NDArray[np.uint64]:
@@ -45,5 +45,14 @@ def _numbers(values: pa.Array) -> npt.NDArray[np.uint64]:
         bits = pc.fill_null(values, 0).to_numpy(zero_copy_only=False).view(np.uint64)
         present = values.is_valid().to_numpy(zero_copy_only=False)
         return np.where(present, bits, np.uint64(_ABSENT))
+    # Equal cells share one hash. A column of few distinct values takes no Python for each row.
+    if pa.types.is_string(values.type) or pa.types.is_boolean(values.type):
+        encoded = pc.dictionary_encode(values, null_encoding="encode")
+        places: npt.NDArray[np.int32] = encoded.indices.to_numpy(zero_copy_only=False)
+        return _hashes(encoded.dictionary)[places]
+    return _hashes(values)
+
+
+def _hashes(values: pa.Array) -> npt.NDArray[np.uint64]:
     hashes = (hash(tuple(value) if isinstance(value, list) else value) for value in values.to_pylist())
     return np.fromiter(hashes, np.int64, len(values)).view(np.uint64)

@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from models.data.intake.texts import Texts
 from models.data.table import Layout
 from models.parts.feature import FEATURES, Observation
 from models.parts.features.number import NUMERAL, WHOLE, all_match, trimmed
@@ -29,8 +30,8 @@ class Strays:
 class Evidence:
     """Collects facts about one column, batch by batch. Features recognize the column by its `observation`."""
 
-    def __init__(self, kind: pa.DataType, layout: Layout | None, *, untyped: bool, most: int) -> None:
-        self._type, self._layout, self._most = kind, layout, most
+    def __init__(self, kind: pa.DataType, layout: Layout | None, texts: Texts, *, untyped: bool, most: int) -> None:
+        self._type, self._layout, self._texts, self._most = kind, layout, texts, most
         self._looks = untyped and pa.types.is_string(kind)
         self._whole = True
         self._numbers = 0
@@ -44,6 +45,9 @@ class Evidence:
     def see(self, values: pa.Array, start: int) -> None:
         """Add a raw batch. Its first row has the number `start` in the dataset."""
         if self._layout is not None:
+            return
+        if values.null_count == len(values):
+            # A table with a column for every key has mostly such.
             return
         if self._looks:
             self._see_numerals(trimmed(values), start)
@@ -75,12 +79,17 @@ class Evidence:
 
     def _see_strings(self, values: pa.Array) -> None:
         self._present += len(values)
-        if len(values):
-            self._fitting = [part for part in self._fitting if part.fits(values)]
-        if self._distinct is not None and len(values):
-            self._words += pc.sum(pc.count_substring_regex(values, r"\S+")).as_py()
-            if pc.max(pc.binary_length(values)).as_py() <= LONGEST_CLASS:
-                self._distinct.update(pc.unique(values).to_pylist())
+        if not len(values):
+            return
+        counted = values.value_counts()
+        distinct, counts = counted.field(0), counted.field(1)
+        self._texts.take(distinct)
+        self._fitting = [part for part in self._fitting if part.fits(distinct)]
+        if self._distinct is not None:
+            words = pc.count_substring_regex(distinct, r"\S+").cast(pa.int64())
+            self._words += pc.sum(pc.multiply(words, counts)).as_py()
+            if pc.max(pc.binary_length(distinct)).as_py() <= LONGEST_CLASS:
+                self._distinct.update(distinct.to_pylist())
             else:
                 self._distinct = None
         if self._distinct is not None and len(self._distinct) > self._most:

@@ -4,58 +4,78 @@ import argparse
 import errno
 import json
 import os
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
-from athanor.contract import Schema, Warned
+from pydantic import BaseModel, ValidationError
+
 from athanor.processes import full_disk
 from athanor.processes.bounded import Bounds, Ended, run_bounded
+from athanor.processes.confinement import leave
 from athanor.processes.left_behind import check_file, scratch_folder
 from models.data.formats import FORMATS, sniff
-from models.data.formats.limits import Limits, OverLimit
+from models.data.formats.limits import GIB, MIB, Limits, OverLimit
 from models.data.intake.canonical import Intake, ingest
+from models.data.intake.warm import PARENT
 from models.errors import DataError
+
+_ADDRESSES = 4 * GIB
+"""Bytes of addresses that libraries reserve. `leave` counts what they use."""
+_LONGEST_ANSWER = 16 * MIB
+"""Bytes of the description of a dataset: `max_schema_bytes` in JSON, and what each column has in addition."""
+_WALL = 4
+"""A child may take this many times its processor time, because it may have to wait for a processor."""
+
+
+class _Answer(BaseModel):
+    """What the child prints: an intake, or an error and its code."""
+
+    intake: Intake | None = None
+    error: str | None = None
+    code: str = ""
 
 
 def run(path: Path, filename: str, destination: Path, limits: Limits | None = None, seconds: int = 600) -> Intake:
     """Read the upload at `path` in a child process with limits. `filename` is the name that the sender gave it.
 
-    Raises DataError or OverLimit, also if the process runs out of memory, takes longer than `seconds` or dies; then
-    `destination` does not exist. Raises OSError if the disk is full.
+    `limits` and `seconds` of processor time are ceilings; the size of the upload sets lower ones. Raises DataError or
+    OverLimit, also if the process runs out of memory or time, or dies; then `destination` does not exist. Raises
+    OSError if the disk is full.
     """
-    limits = limits or Limits()
+    limits = (limits or Limits()).for_upload(path.stat().st_size)
+    seconds = min(seconds, limits.max_seconds)
     filename = filename.encode("utf-8", "replace").decode().replace("\0", "?")[-200:]
     with scratch_folder(destination.parent, "intake-") as folder:
         written = folder / "rows.parquet"
         arguments = ["--limits", json.dumps(asdict(limits)), "--"]
         arguments += [str(path.absolute()), filename, str(written.absolute())]
         largest = limits.max_expanded_bytes + (limits.max_expanded_bytes >> 3) + (1 << 20)
-        bounds = Bounds(limits.max_memory_bytes, seconds, largest)
+        bounds = Bounds(_ADDRESSES + limits.max_memory_bytes, seconds, largest, _LONGEST_ANSWER, _WALL * seconds)
         try:
             done = run_bounded(
-                "models.data.intake", arguments, folder=folder, bounds=bounds, readable=[path.absolute()]
+                "models.data.intake", arguments, folder=folder, bounds=bounds, readable=[path.absolute()], warm=PARENT
             )
         except TimeoutError as error:
-            raise DataError(f"Reading {filename} took longer than {seconds} s. Upload a smaller file.") from error
-        answer = _answer(done, filename, limits)
+            wall = _WALL * seconds
+            raise DataError(f"Reading {filename} took longer than {wall} s. Upload a smaller file.") from error
+        answer = _answer(done, filename, limits, seconds)
         check_file(written, largest)
         os.replace(written, destination)
     return answer
 
 
-def _answer(done: Ended, filename: str, limits: Limits) -> Intake:
+def _answer(done: Ended, filename: str, limits: Limits, seconds: int) -> Intake:
     try:
-        answer = json.loads(done.output)
-    except ValueError:
+        answer = _Answer.model_validate_json(done.output)
+    except ValidationError:
         raise DataError(
             f"{filename} could not be read: the process that read it ended with {done.code}. It may have run out of "
-            f"memory (limit {limits.max_memory_bytes:,} bytes) or time. Upload a smaller file, or write it again."
+            f"memory ({limits.max_memory_bytes:,} bytes for a file of this size) or of processor time ({seconds} s). "
+            "Upload a file with fewer rows or columns, or write it again."
         ) from None
-    if "error" in answer:
-        raise (OverLimit if answer["code"] == "over_limit" else DataError)(answer["error"])
-    warned = [Warned.model_validate(each) for each in answer["warnings"]]
-    return Intake(Schema.model_validate(answer["schema"]), answer["rows"], warned, answer["format"])
+    if answer.error is not None or answer.intake is None:
+        raise (OverLimit if answer.code == "over_limit" else DataError)(answer.error or f"{filename} cannot be read.")
+    return answer.intake
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -67,24 +87,23 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--limits", type=json.loads, default={}, help="JSON object of limits to change")
     given = parser.parse_args(arguments)
     limits = Limits(**given.limits)
-    answer: dict[str, Any]
+    leave(limits.max_memory_bytes)
     try:
         name = sniff(given.filename, given.path, limits)
         intake = ingest(FORMATS[name](given.path, limits), given.destination, limits)
-        warned = [each.model_dump(mode="json") for each in intake.warnings]
-        schema = intake.schema.model_dump(mode="json")
-        answer = {"format": name, "schema": schema, "rows": intake.rows, "warnings": warned}
+        answer = _Answer(intake=replace(intake, format=name))
     except OverLimit as error:
-        answer = {"error": str(error), "code": "over_limit"}
+        answer = _Answer(error=str(error), code="over_limit")
     except DataError as error:
-        answer = {"error": str(error), "code": "data"}
+        answer = _Answer(error=str(error), code="data")
     except MemoryError:
-        sentence = f"{given.filename} needs more than {limits.max_memory_bytes:,} bytes of memory. Upload less data."
-        answer = {"error": sentence, "code": "over_limit"}
+        sentence = f"{given.filename} needs more than {limits.max_memory_bytes:,} bytes of memory"
+        sentence += ", more than a file of this size may. Upload fewer rows or columns."
+        answer = _Answer(error=sentence, code="over_limit")
     except OSError as error:
         if full_disk.is_to_blame(error):
             return full_disk.EXIT
         sentence = f"{given.filename} could not be unpacked or written: {os.strerror(error.errno or 0)}."
-        answer = {"error": sentence, "code": "over_limit" if error.errno == errno.EFBIG else "data"}
-    print(json.dumps(answer))
-    return 1 if "error" in answer else 0
+        answer = _Answer(error=sentence, code="over_limit" if error.errno == errno.EFBIG else "data")
+    print(answer.model_dump_json())
+    return 0 if answer.error is None else 1

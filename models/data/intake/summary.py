@@ -12,21 +12,27 @@ import pyarrow.compute as pc
 
 from athanor.contract import Column
 from models.data.intake.evidence import LONGEST_CLASS, SHOWN
+from models.data.intake.texts import Texts
 from models.errors import DataError
-from models.parts.feature import Feature
+from models.parts.feature import Feature, Reals
+
+Counts = npt.NDArray[np.int64]
 
 _MOST_WORDS = 1_000_000
 _INTEGER_CLASSES = 100
 MOST_TAGS = 1000
 """The largest number of distinct words that the description of a column of word lists contains, as possible tags."""
+_PIECE = 1 << 17
+"""Numbers that are converted to float64 at a time."""
 _NUMERAL = re.compile(r"[+-]?\d{1,300}(\.\d*)?")
 
 
 class Summary:
     """Describes a column batch by batch. `std` is the population standard deviation of all numbers of all rows."""
 
-    def __init__(self, column: Column, feature: Feature, *, most: int) -> None:
-        self.name, self._column, self._feature = column.name, column, feature
+    def __init__(self, column: Column, feature: Feature, texts: Texts, *, most: int) -> None:
+        self.name, self._column, self._feature, self._texts = column.name, column, feature, texts
+        self._is_begun = False
         self.missing = 0
         self.missing_at: list[int] = []
         self._most = most
@@ -50,30 +56,41 @@ class Summary:
                 rows = pc.indices_nonzero(pc.is_null(values)).slice(0, SHOWN - len(self.missing_at))
                 self.missing_at.extend(start + row for row in rows.to_pylist())
         present = values.drop_null() if values.null_count else values
-        if self._counts is not None:
-            self._tally(present)
+        if self._is_begun and not len(present):
+            # A table with a column for every key has mostly such.
+            return
+        self._is_begun = True
+        # The texts are looked at once for each distinct one. Lists of words have no distinct values in Arrow.
+        is_text = pa.types.is_string(present.type)
+        distinct, counts = present, None
+        if is_text or self._counts is not None:
+            counted = present.value_counts()
+            if self._counts is not None:
+                self._tally(counted)
+            if is_text:
+                distinct, counts = counted.field(0), counted.field(1).to_numpy()
         if (numbers := self._feature.numbers(present, self._column)) is not None:
             self._see_numbers(numbers, values, start)
-        if (texts := self._feature.characters(present)) is not None:
+        if (texts := self._feature.characters(distinct)) is not None:
             self._has_texts = True
-            self._characters += sum(map(len, texts))
+            self._characters += _total(texts, counts)
             self._alphabet.update(*texts)
-        if (words := self._feature.words(present)) is not None:
+        if (words := self._feature.words(distinct)) is not None:
             self._has_words = True
-            self._see_words(words)
+            self._see_words(words, counts)
 
-    def _tally(self, values: pa.Array) -> None:
+    def _tally(self, counted: pa.StructArray) -> None:
         assert self._counts is not None
+        values, counts = counted.field(0), counted.field(1)
         if pa.types.is_string(values.type) and len(values) and pc.max(pc.binary_length(values)).as_py() > LONGEST_CLASS:
             self._counts = None
             return
-        counted = pc.value_counts(values)
-        for value, count in zip(counted.field(0).to_pylist(), counted.field(1).to_pylist(), strict=True):
+        for value, count in zip(values.to_pylist(), counts.to_pylist(), strict=True):
             self._counts[value] = self._counts.get(value, 0) + count
         if len(self._counts) > self._most:
             self._counts = None
 
-    def _see_numbers(self, numbers: npt.NDArray[np.float64], values: pa.Array, start: int) -> None:
+    def _see_numbers(self, numbers: Reals, values: pa.Array, start: int) -> None:
         if not numbers.size:
             return
         wrong = np.flatnonzero(~np.isfinite(numbers))
@@ -85,17 +102,19 @@ class Summary:
                 f"Row {row}, column {self.name!r}: {found} is not a finite number. Replace it or leave it out."
             )
         self._min, self._max = min(self._min, float(numbers.min())), max(self._max, float(numbers.max()))
-        mean, count = float(numbers.mean()), self._count + numbers.size
+        mean, count = _sum(numbers) / numbers.size, self._count + numbers.size
         apart = mean - self._mean
-        self._squares += float(np.square(numbers - mean).sum()) + apart * apart * self._count * (numbers.size / count)
+        self._squares += _sum(numbers, mean, squared=True) + apart * apart * self._count * (numbers.size / count)
         self._mean += apart * numbers.size / count
         self._count = count
 
-    def _see_words(self, rows: Sequence[Sequence[str]]) -> None:
+    def _see_words(self, rows: Sequence[Sequence[str]], counts: Counts | None) -> None:
         self._longest = max(self._longest, max(map(len, rows), default=0))
-        self._words += sum(map(len, rows))
+        self._words += _total(rows, counts)
         if not self._too_many_words:
+            before = len(self._vocabulary)
             self._vocabulary.update(*rows)
+            self._texts.keep(len(self._vocabulary) - before)
             self._too_many_words = len(self._vocabulary) > _MOST_WORDS
 
     @property
@@ -130,6 +149,24 @@ class Summary:
                 classes = in_order(list(counts))
                 return {"classes": classes, "counts": [counts[name] for name in classes]}
         return {}
+
+
+def _total(rows: Sequence[Sequence[str]], counts: Counts | None) -> int:
+    """The lengths of all rows together, each as often as `counts` says."""
+    lengths = np.fromiter(map(len, rows), np.int64, len(rows))
+    return int(lengths.sum() if counts is None else lengths @ counts)
+
+
+def _sum(numbers: Reals, mean: float = 0.0, *, squared: bool = False) -> float:
+    """The sum of numbers [N], or of their squared distances from `mean`, without a float64 copy of all of them.
+
+    It is added up in the order of numpy.sum, so it has the same bits.
+    """
+    if len(numbers) > _PIECE:
+        half = len(numbers) // 2 // 8 * 8
+        return _sum(numbers[:half], mean, squared=squared) + _sum(numbers[half:], mean, squared=squared)
+    piece = numbers.astype(np.float64, copy=False)
+    return float(np.square(piece - mean).sum() if squared else piece.sum())
 
 
 def in_order(names: list[str]) -> list[str]:

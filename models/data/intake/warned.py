@@ -55,12 +55,12 @@ def warnings_of(
 
 def _repeated(duplicates: Duplicates, rows: int, offsets: list[int]) -> list[Warned]:
     again = duplicates.rows()
-    if not again:
+    if not len(again):
         return []
     message = f"rows equal to an earlier row: {len(again):,}"
     if duplicates.checked < rows:
         message += f" (only the first {duplicates.checked:,} rows were compared)"
-    return [Warned(code="duplicate_rows", message=message, rows=[_in_file(row, offsets) for row in again[:SHOWN]])]
+    return [Warned(code="duplicate_rows", message=message, rows=[_in_file(int(row), offsets) for row in again[:SHOWN]])]
 
 
 def _short(value: str) -> str:

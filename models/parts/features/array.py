@@ -77,7 +77,7 @@ class Array(Feature):
         return shown
 
     def numbers(self, values: pa.Array, column: Column) -> Reals | None:
-        return self.layout(column).unpack(values).ravel().astype(np.float64)
+        return self.layout(column).unpack(values).ravel()
 
     def layout(self, column: Column) -> Layout:
         return Layout("array", tuple(column.shape or ()))

@@ -95,7 +95,7 @@ class Image(Feature):
         return None if value is None else "×".join(map(str, column.shape or ())) + " image"
 
     def numbers(self, values: pa.Array, column: Column) -> Reals | None:
-        return self.layout(column).unpack(values).ravel().astype(np.float64)
+        return self.layout(column).unpack(values).ravel()
 
     def layout(self, column: Column) -> Layout:
         return Layout("image", tuple(column.shape or ()))

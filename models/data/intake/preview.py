@@ -1,0 +1,102 @@
+"""The first rows of a dataset, read in a child process: the file's bytes come from a stranger."""
+
+import argparse
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import JsonValue, ValidationError
+
+from athanor.contract import Column, Preview
+from athanor.processes.bounded import Bounds, run_bounded
+from athanor.processes.confinement import leave
+from athanor.processes.left_behind import scratch_folder
+from models.data.formats.limits import GIB, MIB
+from models.data.intake.warm import PARENT
+from models.errors import DataError
+from models.parts.feature import of as feature_of
+
+MODULE = "models.data.intake.preview"
+MOST_BYTES = MIB // 4
+"""Bytes of a preview, about as JSON has them."""
+MOST_CELL = 1000
+"""Characters of a cell in a preview. A longer cell is cut, and so is a list of more words."""
+MOST_COLUMNS = 1000
+CUT = "…"
+_MEMORY, _SECONDS, _PATIENCE = 512 * MIB, 10, 30
+_OTHERWISE = "the dataset's first rows cannot be shown: reading them takes too much time or memory"
+
+
+def run(path: Path, rows: int) -> Preview:
+    """The preview of the dataset's file at `path`, made in a child process. Raises DataError."""
+    bounds = Bounds(4 * GIB, _SECONDS, MIB, 8 * MOST_BYTES, wall=_PATIENCE)
+    with scratch_folder(path.parent, "preview-") as folder:
+        try:
+            done = run_bounded(
+                MODULE, [str(path), str(rows)], folder=folder, bounds=bounds, readable=[path], warm=PARENT
+            )
+        except TimeoutError as error:
+            raise DataError(_OTHERWISE) from error
+    try:
+        return Preview.model_validate_json(done.output)
+    except ValidationError as error:
+        raise DataError(_OTHERWISE) from error
+
+
+def preview(path: Path, rows: int = 20) -> Preview:
+    """The first rows of a dataset's file, at most one row group, as their features read them.
+
+    At most MOST_COLUMNS columns and about MOST_BYTES bytes: long cells are cut, and rows left out at the end.
+    """
+    with pq.ParquetFile(path) as file:
+        names = file.schema_arrow.names[:MOST_COLUMNS]
+        batch = next(file.iter_batches(max(1, rows), row_groups=[0], columns=names, use_threads=False))
+    batch = batch.select(names).slice(0, max(0, rows))
+    columns = [_shown(field, values) for field, values in zip(batch.schema, batch.columns, strict=True)]
+    left, kept = MOST_BYTES - sum(len(name.encode()) + 4 for name in names), list[list[JsonValue]]()
+    for row in zip(*columns, strict=True):
+        left -= len(json.dumps(row))
+        if left < 0 and kept:
+            break
+        kept.append(list(row))
+    return Preview(columns=names, rows=kept)
+
+
+def _shown(field: pa.Field, values: pa.Array) -> Iterator[JsonValue]:
+    told = {key.decode(): value.decode() for key, value in (field.metadata or {}).items()}
+    if "kind" not in told:
+        return map(_cut, values.to_pylist())
+    integer, shape = json.loads(told.get("integer", "false")), json.loads(told.get("shape", "null"))
+    column = Column(name=field.name, kind=told["kind"], integer=integer, shape=shape)
+    feature = feature_of(column)
+    return (_cut(feature.preview(value.as_py(), column)) for value in feature.read(values, column))
+
+
+def _cut(cell: JsonValue) -> JsonValue:
+    """A cell of at most MOST_CELL characters and a mark where it was longer."""
+    if isinstance(cell, str):
+        return cell if len(cell) <= MOST_CELL else cell[:MOST_CELL] + CUT
+    if isinstance(cell, list) and all(isinstance(each, str) for each in cell):
+        left, kept = MOST_CELL, list[JsonValue]()
+        for word in cell:
+            left -= len(str(word))
+            if left < 0:
+                return [*kept, CUT]
+            kept.append(word)
+    return cell
+
+
+def main() -> None:
+    """Run in the child: print the preview as JSON."""
+    parser = argparse.ArgumentParser(prog=f"python -m {MODULE}", description=__doc__)
+    parser.add_argument("path", type=Path)
+    parser.add_argument("rows", type=int)
+    given = parser.parse_args()
+    leave(_MEMORY)
+    print(preview(given.path, given.rows).model_dump_json())
+
+
+if __name__ == "__main__":
+    main()

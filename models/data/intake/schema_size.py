@@ -1,0 +1,35 @@
+"""Keep the description of a dataset small: the service sends it in every answer about the dataset."""
+
+from athanor.contract import Column, Schema
+from models.data.formats.limits import Limits
+from models.parts.feature import of as feature_of
+
+_COUNT = 12
+"""Bytes of a number or of the signs around a name."""
+
+
+def bounded(schema: Schema, limits: Limits) -> Schema:
+    """The schema, with at most `max_schema_bytes` bytes of names, classes and counts.
+
+    Where it has more, columns lose what only a target needs: the classes of whole numbers and of lists of words, the
+    longest first. The suggested target keeps its classes. Raises OverLimit if this is not enough.
+    """
+    sizes = {column.name: _size(column) for column in schema.columns}
+    total, most = sum(sizes.values()), limits.max_schema_bytes
+    spare = [column for column in schema.columns if column.classes and column.name != schema.target]
+    for column in sorted(spare, key=lambda column: -sizes[column.name]):
+        if total > most and feature_of(column).names != "classes":
+            column.classes = column.counts = None
+            total += _size(column) - sizes[column.name]
+    if total > most:
+        longest = max(sizes, key=lambda name: sizes[name])
+        what = f"The names of columns and classes take {total:,} bytes, those of column {longest!r} {sizes[longest]:,}"
+        raise limits.refuse("max_schema_bytes", what)
+    return schema
+
+
+def _size(column: Column) -> int:
+    """Bytes of what has no fixed size in the description of a column, about as JSON has them."""
+    parts = column.missing_by_part or {}
+    names = [column.name, *(column.classes or []), *parts, *(value for counts in parts.values() for value in counts)]
+    return sum(len(name.encode()) + _COUNT for name in names) + _COUNT * len(column.counts or [])
