@@ -15,6 +15,7 @@ from api.dataset_store import has_rows
 from api.deps import Service
 from athanor.processes import full_disk
 from models.data import intake
+from models.data.intake import process as reading
 from models.records import datasets
 from models.serving.exports import process as exports
 from models.settings import Timing
@@ -204,6 +205,7 @@ def test_a_child_that_finds_no_room(
     monkeypatch.setattr(sys, "executable", str(child))
     # A fork of a process that runs already needs no executable.
     monkeypatch.setattr(exports, "PARENT", None)
+    monkeypatch.setattr(reading, "PARENT", None)
     with after.client() as client:
         kit.problem(client.post("/v1/datasets", files={"file": ("more.csv", CSV + b"40,a\n")}), 507, "storage_full")
         export = client.get(f"/v1/jobs/{ended.job_id}/checkpoints/last/export?format=bundle")
