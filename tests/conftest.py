@@ -65,6 +65,15 @@ def absent_devices_unseeded() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def no_warm_parents_left() -> Iterator[None]:
+    """The processes from which children are forked end with the tests, not after them."""
+    yield
+    for name in ("models.data.intake.warm", "models.serving.networks"):
+        if (module := sys.modules.get(name)) is not None:
+            module.PARENT.close()
+
+
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
     """A PostgreSQL cluster; `database_url` makes a database in it for each test."""

@@ -125,8 +125,8 @@ async def preview(
 ) -> Preview:
     """Show a dataset's first rows as the service reads them. An image is shown by its shape.
 
-    A cell of more than 1,000 characters is cut, and ends in …. A preview shows at most 1,000 columns, and fewer rows
-    where these would take more than 256 KiB.
+    A cell of more than 1,000 characters is cut, and ends in …. A preview has at most 1,000 columns and about 256 KiB,
+    so it shows fewer rows, and shorter cells, of a dataset with many columns.
     """
     async with service.previews.slot() as threads:
         return await to_thread.run_sync(_preview, service, dataset_id, rows, limiter=threads)

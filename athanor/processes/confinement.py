@@ -42,6 +42,8 @@ def environment(folder: str | Path) -> dict[str, str]:
     threads = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "ARROW_IO_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
     # Otherwise Arrow's allocator starts a thread, and a process with a second thread cannot fork safely.
     threads |= {"JE_ARROW_MALLOC_CONF": "background_thread:false"}
+    # Otherwise its other allocator takes a gigabyte at its first use, which counts against limits.
+    threads |= {"MIMALLOC_ARENA_EAGER_COMMIT": "0"}
     return kept | threads | {"PYTHONPATH": str(_ROOT), "PYTHONDONTWRITEBYTECODE": "1", "TMPDIR": str(folder)}
 
 

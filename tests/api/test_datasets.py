@@ -6,13 +6,22 @@ import io
 import os
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
+from threading import Event
+from typing import Any
 
 import httpx
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 
 from api.routes import datasets as routes
 from api.uploads import Upload
+from models.data import intake
+from models.data.formats import FORMATS
+from models.data.formats.limits import Limits as Bounds
 from models.settings import Limits
 from tests.api import kit
 from tests.api.kit import Installation
@@ -204,6 +213,73 @@ def test_a_preview(client: httpx.Client) -> None:
     assert len(client.get(f"/v1/datasets/{dataset['id']}/preview").json()["rows"]) == 3
     pictures = client.get("/v1/datasets/digits/preview?rows=1").json()
     assert len(pictures["rows"]) == 1 and "8" in str(pictures["rows"][0])
+
+
+def _images() -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for at in range(4):
+            picture = io.BytesIO()
+            Image.new("L", (5, 4), at).save(picture, "PNG")
+            archive.writestr(f"{at % 2}/{at}.png", picture.getvalue())
+    return buffer.getvalue()
+
+
+def test_the_service_parses_nothing_of_a_file(client: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The children are forked from a process of their own, so they still can."""
+    images = _images()
+    table = io.BytesIO()
+    pq.write_table(pa.table({"a": [1, 2], "b": ["x", "y"]}), table)
+    monkeypatch.setattr(zipfile, "ZipFile", None)
+    monkeypatch.setattr(pq, "ParquetFile", None)
+    monkeypatch.setattr(Image, "open", None)
+    for name, content, rows in (
+        ("a.zip", images, [["4×5×1 image", "0"]]),
+        ("a.parquet", table.getvalue(), [[1, "x"]]),
+    ):
+        dataset = kit.upload(client, name, content)
+        assert client.get(f"/v1/datasets/{dataset['id']}/preview?rows=1").json()["rows"] == rows
+        again = client.post("/v1/datasets", files={"file": (name, content)})
+        assert (again.status_code, again.json()) == (200, dataset)
+    kit.problem(client.post("/v1/datasets", files={"file": ("a.zip", images[:-30])}), 422, "data")
+
+
+def test_a_preview_is_short(client: httpx.Client) -> None:
+    texts = b"".join(b"%d %s,a\n" % (at, b"x" * 9999) for at in range(99))
+    long = kit.upload(client, "long.csv", b"text,label\n" + texts)
+    rows = client.get(f"/v1/datasets/{long['id']}/preview?rows=99").json()["rows"]
+    assert len(rows) == 99 and rows[7] == ["7 " + "x" * 998 + "…", "a"]
+    names = [f"{at:0150}" for at in range(1990)]
+    wide = "\n".join([",".join(names), *(",".join(["word " * 9] * len(names)) for _ in range(30))])
+    answer = client.get(f"/v1/datasets/{kit.upload(client, 'wide.csv', wide.encode())['id']}/preview?rows=30")
+    shown = answer.json()
+    assert len(answer.content) < 300_000
+    assert 500 < len(shown["columns"]) < 1000 and shown["columns"] == names[: len(shown["columns"])]
+    assert 1 < len(shown["rows"]) < 30 and {len(row) for row in shown["rows"]} == {len(shown["columns"])}
+
+
+def test_an_upload_waits_for_others_for_a_bounded_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    is_read, goes_on = Event(), Event()
+
+    def read_slowly(*given: Any, **how: Any) -> intake.Intake:
+        is_read.set()
+        assert goes_on.wait(60)
+        return replace(intake.ingest(FORMATS["csv"](given[0], Bounds()), given[2]), format="csv")
+
+    monkeypatch.setattr(intake, "run", read_slowly)
+    few = Limits(max_intakes=1, intake_seconds=1)
+    with kit.installation(tmp_path / "data", limits=few) as house, house.client() as client:
+        with ThreadPoolExecutor(1) as pool:
+            first = pool.submit(kit.upload, client, "first.csv", CSV)
+            assert is_read.wait(60)
+            refused = client.post("/v1/datasets", files={"file": ("second.csv", CSV + b"5,6,b\n")})
+            kit.problem(refused, 503, "busy")
+            assert refused.headers["Retry-After"] == "5"
+            assert client.get("/v1/datasets").json()["data"] == [], "others are served meanwhile"
+            goes_on.set()
+            assert first.result()["rows"] == 3
+        assert kit.upload(client, "second.csv", CSV + b"5,6,b\n")["rows"] == 4, "the slot was given back"
+        assert not [*house.settings.scratch.iterdir()]
 
 
 def test_a_built_in_set_appears_when_it_is_asked_for(client: httpx.Client) -> None:

@@ -28,6 +28,8 @@ PARTS = {
 PART = "part"
 """Name of the column that readers add when file or folder names give the part of the split."""
 
+NUMBERS = 16 * MIB
+"""Bytes of numbers that any archive may expand to: arrays of zeros and ones are often small files."""
 _ENTRY = 64
 """Bytes of a file in the directory of a zip: 46 and its name."""
 _SHORT = 1 << 16
@@ -48,8 +50,9 @@ class Archive:
     sizes in a zip's directory can be wrong.
     """
 
-    def __init__(self, path: Path, limits: Limits) -> None:
-        self.limits = limits
+    def __init__(self, path: Path, limits: Limits, free: int = MIB) -> None:
+        """`free`: the bytes that any archive may expand to, however small it is."""
+        self.limits, self._free = limits, free
         self._packed = path.stat().st_size
         self._counted: dict[int, int] = {}
         self._total = 0
@@ -96,7 +99,7 @@ class Archive:
         self._total += count
         if self._total > self.limits.max_expanded_bytes:
             raise self.limits.refuse("max_expanded_bytes", "The unpacked zip is too large")
-        if self._total > MIB and self._total > self.limits.zip_ratio * self._packed:
+        if self._total > self._free and self._total > self.limits.zip_ratio * self._packed:
             raise self.limits.refuse(
                 "zip_ratio", f"The zip's {self._packed:,} bytes expand to more than {self._total:,}"
             )

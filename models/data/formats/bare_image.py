@@ -45,7 +45,7 @@ def bare(stream: IO[bytes], most: int, *, whole: bool = True) -> Bare:
     start += stream.read(len(_PNG) - len(start))
     if start == _PNG:
         return Bare(_png(stream, most if whole else 0))
-    return Bare(io.BytesIO(start + stream.read(most)))
+    return Bare(io.BytesIO(start + _up_to(stream, most)))
 
 
 def _png(stream: IO[bytes], most: int) -> IO[bytes]:
@@ -55,7 +55,7 @@ def _png(stream: IO[bytes], most: int) -> IO[bytes]:
         if kind == b"IDAT":
             if len(pixels) >= most:
                 break
-            pixels += stream.read(min(length, most - len(pixels)))
+            pixels += _up_to(stream, min(length, most - len(pixels)))
             stream.read(4)
         elif kind == b"IEND":
             break
@@ -84,7 +84,7 @@ def _jpeg(stream: IO[bytes], most: int) -> Bare:
                 continue
             seen.add(marker)
         found.append(segment)
-    found.append(stream.read(most))
+    found.append(_up_to(stream, most))
     data = b"".join(found)
     # In the data of a scan, 0xFF is followed by 0 or by the marker of a restart.
     return Bare(io.BytesIO(data), max(1, data.count(bytes([0xFF, _START_OF_SCAN]))))
@@ -99,6 +99,14 @@ def _marker(stream: IO[bytes]) -> int | None:
         if (byte := stream.read(1)) not in (b"\xff", b""):
             return byte[0]
     return None
+
+
+def _up_to(stream: IO[bytes], most: int) -> bytes:
+    """At most `most` bytes. A stream that is asked for all of them at once would take memory for them first."""
+    found = bytearray()
+    while len(found) < most and (piece := stream.read(min(_PIECE, most - len(found)))):
+        found += piece
+    return bytes(found)
 
 
 def _skip(stream: IO[bytes], count: int) -> None:

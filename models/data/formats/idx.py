@@ -14,7 +14,7 @@ from zipfile import ZipInfo
 import numpy as np
 import pyarrow as pa
 
-from models.data.formats.archive import PART, PARTS, Archive
+from models.data.formats.archive import NUMBERS, PART, PARTS, Archive
 from models.data.formats.arrays import layout, pack, rows_at_once, stream_rows
 from models.data.formats.limits import Limits
 from models.data.table import Source
@@ -46,7 +46,7 @@ def read(path: Path, limits: Limits) -> Source:
     Files called train… and t10k… (or test…, val…) add a column ``part``. Raises DataError for images without labels,
     for different numbers of rows and for wrong headers.
     """
-    archive = Archive(path, limits)
+    archive = Archive(path, limits, NUMBERS)
     found = (info for info in archive.members if MEMBER.search(info.filename))
     # One more than there are roles, so that two of any number of files have the same.
     arrays = [_open(archive, info) for info in islice(found, _MOST_ARRAYS + 1)]

@@ -9,6 +9,8 @@ from models.errors import DataError
 
 BATCH_ROWS = 10_000
 BATCH_BYTES = 16 << 20
+BATCH_CELLS = 1 << 23
+"""A batch of narrow cells, such as booleans, takes more bytes than these while it is read."""
 Row = TypeVar("Row")
 
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from athanor.contract import Warned
-from models.data.formats.archive import PART, PARTS, Archive
+from models.data.formats.archive import NUMBERS, PART, PARTS, Archive
 from models.data.formats.arrays import layout, pack, rows_at_once, stream_rows
 from models.data.formats.limits import Limits
 from models.data.table import Source
@@ -58,7 +58,7 @@ def read(path: Path, limits: Limits) -> Source:
     [rows, H, W] or [rows, H, W, 1 or 3] are images. Raises DataError for pickled objects, wrong headers and different
     numbers of rows.
     """
-    archive = Archive(path, limits)
+    archive = Archive(path, limits, NUMBERS)
     pairs, ignored = _pairs([_member(archive, info) for info in archive.members])
     inputs, targets = pairs[0].inputs, pairs[0].targets
     name, target = _base(inputs.name), _base(targets.name) if targets else None

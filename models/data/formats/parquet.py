@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from models.data.formats.limits import GIB, Limits
-from models.data.formats.lines import BATCH_BYTES, BATCH_ROWS
+from models.data.formats.lines import BATCH_BYTES, BATCH_CELLS, BATCH_ROWS
 from models.data.table import Layout, Source
 from models.errors import DataError
 
@@ -105,9 +105,10 @@ def _length(file: pq.ParquetFile, index: int, field: pa.Field) -> int:
 def _batches(file: pq.ParquetFile, layouts: dict[str, Layout]) -> Iterator[pa.RecordBatch]:
     names = file.schema_arrow.names
     width = sum(layout.width for layout in layouts.values())
+    most = min(BATCH_ROWS, BATCH_BYTES // max(1, width), BATCH_CELLS // len(names))
     start = 0
     try:
-        for batch in file.iter_batches(batch_size=max(1, min(BATCH_ROWS, BATCH_BYTES // max(1, width)))):
+        for batch in file.iter_batches(batch_size=max(1, most)):
             batch.validate(full=True)
             columns = [_column(batch.column(name), name, layouts.get(name), start) for name in names]
             yield pa.record_batch(columns, names=names)

@@ -12,7 +12,7 @@ from models.data.table import Source
 
 def read(path: Path, limits: Limits) -> Source:
     """Read all lines. Empty lines are rows too, so that no part of the text is lost. Raises DataError for bad UTF-8."""
-    return Source(_batches(path, limits))
+    return Source(_batches(path, limits), is_text=True)
 
 
 def _batches(path: Path, limits: Limits) -> Iterator[pa.RecordBatch]:

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from athanor.contract import Column, Schema, Warned
 from models.data.formats.limits import Limits
-from models.data.formats.lines import BATCH_BYTES, BATCH_ROWS
+from models.data.formats.lines import BATCH_BYTES, BATCH_CELLS, BATCH_ROWS
 from models.data.intake.duplicates import Duplicates
 from models.data.intake.evidence import Evidence
 from models.data.intake.missing import Gaps
@@ -94,15 +94,16 @@ def _spool(source: Source, spool: Path, limits: Limits) -> dict[str, Evidence]:
 
 
 def _resized(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """The same rows in batches of about BATCH_BYTES bytes, with at most BATCH_ROWS rows each."""
+    """The same rows in batches of about BATCH_BYTES bytes, with at most BATCH_ROWS rows and BATCH_CELLS cells each."""
     waiting: list[pa.RecordBatch] = []
     rows = size = 0
     for batch in batches:
-        pieces = max(1, -(-batch.num_rows // BATCH_ROWS), -(-batch.nbytes // BATCH_BYTES))
+        most = max(1, min(BATCH_ROWS, BATCH_CELLS // max(1, batch.num_columns)))
+        pieces = max(1, -(-batch.num_rows // most), -(-batch.nbytes // BATCH_BYTES))
         step = max(1, -(-batch.num_rows // pieces))
         for start in range(0, batch.num_rows, step):
             piece = batch.slice(start, step)
-            if waiting and (rows + piece.num_rows > BATCH_ROWS or size + piece.nbytes > BATCH_BYTES):
+            if waiting and (rows + piece.num_rows > most or size + piece.nbytes > BATCH_BYTES):
                 yield _joined(waiting)
                 waiting, rows, size = [], 0, 0
             waiting.append(piece)

@@ -3,6 +3,7 @@
 import argparse
 import json
 from collections.abc import Iterator
+from itertools import accumulate
 from pathlib import Path
 
 import pyarrow as pa
@@ -22,7 +23,7 @@ MODULE = "models.data.intake.preview"
 MOST_BYTES = MIB // 4
 """Bytes of a preview, about as JSON has them."""
 MOST_CELL = 1000
-"""Characters of a cell in a preview. A longer cell is cut, and so is a list of more words."""
+"""Characters of a cell in a preview, fewer where there are many columns. A longer cell or list of words is cut."""
 MOST_COLUMNS = 1000
 CUT = "…"
 _MEMORY, _SECONDS, _PATIENCE = 512 * MIB, 10, 30
@@ -51,11 +52,12 @@ def preview(path: Path, rows: int = 20) -> Preview:
     At most MOST_COLUMNS columns and about MOST_BYTES bytes: long cells are cut, and rows left out at the end.
     """
     with pq.ParquetFile(path) as file:
-        names = file.schema_arrow.names[:MOST_COLUMNS]
+        names = _fitting(file.schema_arrow.names)
         batch = next(file.iter_batches(max(1, rows), row_groups=[0], columns=names, use_threads=False))
     batch = batch.select(names).slice(0, max(0, rows))
-    columns = [_shown(field, values) for field, values in zip(batch.schema, batch.columns, strict=True)]
-    left, kept = MOST_BYTES - sum(len(name.encode()) + 4 for name in names), list[list[JsonValue]]()
+    most = min(MOST_CELL, MOST_BYTES // (4 * len(names)))
+    columns = [_shown(field, values, most) for field, values in zip(batch.schema, batch.columns, strict=True)]
+    left, kept = MOST_BYTES - len(json.dumps(names)), list[list[JsonValue]]()
     for row in zip(*columns, strict=True):
         left -= len(json.dumps(row))
         if left < 0 and kept:
@@ -64,24 +66,30 @@ def preview(path: Path, rows: int = 20) -> Preview:
     return Preview(columns=names, rows=kept)
 
 
-def _shown(field: pa.Field, values: pa.Array) -> Iterator[JsonValue]:
+def _fitting(names: list[str]) -> list[str]:
+    """The first names, as far as they take a half of the bytes."""
+    ends = accumulate(len(json.dumps(name)) for name in names[:MOST_COLUMNS])
+    return names[: max(1, sum(end <= MOST_BYTES // 2 for end in ends))]
+
+
+def _shown(field: pa.Field, values: pa.Array, most: int) -> Iterator[JsonValue]:
     told = {key.decode(): value.decode() for key, value in (field.metadata or {}).items()}
     if "kind" not in told:
-        return map(_cut, values.to_pylist())
+        return (_cut(value, most) for value in values.to_pylist())
     integer, shape = json.loads(told.get("integer", "false")), json.loads(told.get("shape", "null"))
     column = Column(name=field.name, kind=told["kind"], integer=integer, shape=shape)
     feature = feature_of(column)
-    return (_cut(feature.preview(value.as_py(), column)) for value in feature.read(values, column))
+    return (_cut(feature.preview(value.as_py(), column), most) for value in feature.read(values, column))
 
 
-def _cut(cell: JsonValue) -> JsonValue:
-    """A cell of at most MOST_CELL characters and a mark where it was longer."""
+def _cut(cell: JsonValue, most: int) -> JsonValue:
+    """A cell of at most `most` characters, and a mark where it was longer."""
     if isinstance(cell, str):
-        return cell if len(cell) <= MOST_CELL else cell[:MOST_CELL] + CUT
+        return cell if len(cell) <= most else cell[:most] + CUT
     if isinstance(cell, list) and all(isinstance(each, str) for each in cell):
-        left, kept = MOST_CELL, list[JsonValue]()
+        left, kept = most, list[JsonValue]()
         for word in cell:
-            left -= len(str(word))
+            left -= len(str(word)) + 1
             if left < 0:
                 return [*kept, CUT]
             kept.append(word)

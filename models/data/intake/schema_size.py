@@ -22,9 +22,9 @@ def bounded(schema: Schema, limits: Limits) -> Schema:
             column.classes = column.counts = None
             total += _size(column) - sizes[column.name]
     if total > most:
-        longest = max(sizes, key=lambda name: sizes[name])
-        what = f"The names of columns and classes take {total:,} bytes, those of column {longest!r} {sizes[longest]:,}"
-        raise limits.refuse("max_schema_bytes", what)
+        longest = max(schema.columns, key=_size)
+        what = f"The names of columns and classes take {total:,} bytes"
+        raise limits.refuse("max_schema_bytes", f"{what}, those of column {longest.name!r} {_size(longest):,}")
     return schema
 
 

@@ -16,7 +16,7 @@ import pytest
 from athanor.contract import Column
 from models.data.formats import FORMATS, sniff
 from models.data.formats.limits import Limits, OverLimit
-from models.data.intake import Intake, ingest, preview, run
+from models.data.intake import Intake, ingest, preview, run, run_preview, summary
 from models.data.table import Layout, Source, Table
 from models.errors import DataError
 from models.parts.feature import read
@@ -261,7 +261,7 @@ def test_a_file_name_means_nothing(tmp_path: Path, filename: str) -> None:
 def test_want_of_memory_is_told(tmp_path: Path) -> None:
     (tmp_path / "upload").write_text("a,b\n" + "some text of a row,1\n" * 400_000)
     with pytest.raises(DataError, match=r"memory|could not be read"):
-        run(tmp_path / "upload", "a.csv", tmp_path / "rows", Limits(max_memory_bytes=50 << 20))
+        run(tmp_path / "upload", "a.csv", tmp_path / "rows", Limits(max_memory_bytes=4 << 20))
     assert [path.name for path in tmp_path.iterdir()] == ["upload"]
 
 
@@ -328,3 +328,69 @@ def test_missing_values_are_told_apart_by_columns_of_parts(tmp_path: Path) -> No
         assert _column(intake, name).missing_by_part == {"part": dict(expected)}
     assert _column(intake, "whole").missing_by_part is None
     assert _column(intake, "part").missing_by_part is None
+
+
+def test_a_preview_of_what_cannot_be_read(tmp_path: Path) -> None:
+    (tmp_path / "rows").write_bytes(b"PAR1 and nothing")
+    with pytest.raises(DataError, match="cannot be shown"):
+        run_preview(tmp_path / "rows", 3)
+    assert [path.name for path in tmp_path.iterdir()] == ["rows"]
+
+
+def test_a_preview_in_a_process_of_its_own(tmp_path: Path) -> None:
+    words = [["a", "b"], ["w" * 300] * 9, None]
+    ingest(_source({"a": [1.5, None, 3], "text": ["x" * 2000, "y z", "é"], "words": words}), tmp_path / "rows")
+    shown = run_preview(tmp_path / "rows", 100)
+    assert shown == preview(tmp_path / "rows", 100)
+    assert shown.rows[0] == [1.5, "x" * 1000 + "…", ["a", "b"]]
+    assert shown.rows[1:] == [[None, "y z", ["w" * 300] * 3 + ["…"]], [3, "é", None]]
+
+
+def test_numbers_are_added_as_numpy_does() -> None:
+    """To the bit: a dataset of an earlier version keeps its description."""
+    rng = np.random.default_rng(0)
+    for size in (1, 7, 8, 129, 131_073, 1_000_003):
+        numbers = rng.standard_normal(size) * 10.0 ** rng.integers(-9, 9, size)
+        for each in (numbers, numbers.astype(np.float32), rng.integers(0, 256, size, dtype=np.uint8)):
+            exact = each.astype(np.float64)
+            mean = exact.mean()
+            assert summary._sum(each) == exact.sum() and summary._sum(each) / size == mean
+            assert summary._sum(each, mean, squared=True) == np.square(exact - mean).sum()
+
+
+def test_a_long_description_loses_what_only_a_target_needs(tmp_path: Path) -> None:
+    columns = {
+        "whole": [at % 90 for at in range(900)],
+        "other": [at % 50 for at in range(900)],
+        "kind": ["a", "b", "c"] * 300,
+    }
+    whole = ingest(_source(columns), tmp_path / "rows")
+    assert [len(column.classes or []) for column in whole.schema.columns] == [90, 50, 3]
+    short = ingest(_source(columns), tmp_path / "rows", Limits(max_schema_bytes=1800))
+    assert [column.classes is None for column in short.schema.columns] == [True, False, False]
+    assert (_column(short, "whole").counts, _column(short, "whole").distinct) == (None, 90)
+    with pytest.raises(OverLimit, match=r"those of column 'kind' \d+; the limit max_schema_bytes is 50\. Leave out"):
+        ingest(_source(columns), tmp_path / "rows", Limits(max_schema_bytes=50))
+
+
+def test_only_a_few_columns_may_name_parts(tmp_path: Path) -> None:
+    parts = {f"p{at}": ["train", "test", None] * 3 for at in range(16)}
+    empty = {f"e{at}": pa.nulls(9, pa.string()) for at in range(40)}
+    intake = ingest(_source({**parts, **empty, "label": ["a", "b", "c"] * 3}), tmp_path / "rows")
+    assert _column(intake, "e3").missing_by_part == {name: {"train": 3, "test": 3} for name in parts}
+    with pytest.raises(DataError, match="17 columns contain only train, val and test"):
+        ingest(_source({**parts, "p16": ["val"] * 9}), tmp_path / "rows")
+
+
+def test_absent_keys_are_missing_values(tmp_path: Path) -> None:
+    rows = [{"a": 1}, {"b": "x", "c": [1.5, 2.5]}, {}, {"a": None, "d": ["u"]}, {"a": 3, "b": "y", "e": True}]
+    (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    (batch,) = FORMATS["jsonl"](tmp_path / "a.jsonl", Limits()).batches
+    packed = np.array([1.5, 2.5], np.float32).tobytes()
+    assert batch.to_pydict() == {
+        "a": [1, None, None, None, 3],
+        "b": [None, "x", None, None, "y"],
+        "c": [None, packed, None, None, None],
+        "d": [None, None, None, ["u"], None],
+        "e": [None, None, None, None, True],
+    }
