@@ -1,8 +1,14 @@
 """Datasets: an upload, its columns, and its first rows."""
 
-from pydantic import Field, JsonValue
+from typing import Annotated, TypeVar
+
+from pydantic import FailFast, Field, JsonValue
 
 from athanor.contract.base import Answer
+
+T = TypeVar("T")
+Many = Annotated[list[T], FailFast()]
+"""A list that may be long. A wrong one has one error, not one for each item: it may come from a child process."""
 
 
 class Column(Answer):
@@ -31,7 +37,7 @@ class Column(Answer):
 
 
 class Schema(Answer):
-    columns: list[Column]
+    columns: Many[Column]
     target: str | None = Field(
         None, description="suggested target: a column named like one (target, label, …), else the last that can be one"
     )
@@ -55,7 +61,7 @@ class Dataset(Answer):
     sha256: str = Field(description="of the uploaded bytes")
     created_at: str
     schema_: Schema = Field(alias="schema")
-    warnings: list[Warned] = Field(default_factory=list)
+    warnings: Many[Warned] = Field(default_factory=list)
 
 
 class Preview(Answer):

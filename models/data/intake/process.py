@@ -21,8 +21,8 @@ from models.errors import DataError
 
 _ADDRESSES = 4 * GIB
 """Bytes of addresses that libraries reserve. `leave` counts what they use."""
-_LONGEST_ANSWER = 16 * MIB
-"""Bytes of the description of a dataset: `max_schema_bytes` in JSON, and what each column has in addition."""
+_COLUMN = 400
+"""Bytes of JSON of a column, besides its name and its classes."""
 _WALL = 4
 """A child may take this many times its processor time, because it may have to wait for a processor."""
 
@@ -50,7 +50,7 @@ def run(path: Path, filename: str, destination: Path, limits: Limits | None = No
         arguments = ["--limits", json.dumps(asdict(limits)), "--"]
         arguments += [str(path.absolute()), filename, str(written.absolute())]
         largest = limits.max_expanded_bytes + (limits.max_expanded_bytes >> 3) + (1 << 20)
-        bounds = Bounds(_ADDRESSES + limits.max_memory_bytes, seconds, largest, _LONGEST_ANSWER, _WALL * seconds)
+        bounds = Bounds(_ADDRESSES + limits.max_memory_bytes, seconds, largest, _answer_bytes(limits), _WALL * seconds)
         try:
             done = run_bounded(
                 "models.data.intake", arguments, folder=folder, bounds=bounds, readable=[path.absolute()], warm=PARENT
@@ -62,6 +62,11 @@ def run(path: Path, filename: str, destination: Path, limits: Limits | None = No
         check_file(written, largest)
         os.replace(written, destination)
     return answer
+
+
+def _answer_bytes(limits: Limits) -> int:
+    """The longest description of a dataset. JSON has marks around names, and escapes some characters."""
+    return 2 * limits.max_schema_bytes + _COLUMN * limits.max_columns + MIB // 4
 
 
 def _answer(done: Ended, filename: str, limits: Limits, seconds: int) -> Intake:

@@ -8,7 +8,7 @@ from models.data.formats.limits import FORMULA, GIB, MIB, Limits, OverLimit, cel
 def test_a_small_upload_may_take_little() -> None:
     small = Limits().for_upload(10_000)
     assert small.max_seconds == 5
-    assert small.max_memory_bytes <= 210 * MIB
+    assert small.max_memory_bytes <= 242 * MIB
     assert small.max_pixels == 32 * MIB + 128 * 10_000
     assert small.max_cells == 4_000_000 + 256 * 10_000
     assert small.max_members == 20_000 + 10_000 // 128
