@@ -11,6 +11,8 @@ from models.data.formats.lines import BATCH_BYTES, BATCH_ROWS
 from models.data.table import Layout
 from models.errors import DataError
 
+_PIECE = 1 << 20
+
 
 def layout(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Layout | None:
     """How rows of an array [rows, *] are stored; None for plain numbers [rows].
@@ -45,6 +47,15 @@ def rows_at_once(width: int) -> int:
     return max(1, min(BATCH_ROWS, BATCH_BYTES // max(1, width)))
 
 
+def _fill(stream: IO[bytes], data: npt.NDArray[np.uint8]) -> int:
+    """Read bytes into `data`, in pieces: its size is what a header says. Returns the number of bytes that there are."""
+    filled = 0
+    while filled < len(data) and (piece := stream.read(min(_PIECE, len(data) - filled))):
+        data[filled : filled + len(piece)] = np.frombuffer(piece, np.uint8)
+        filled += len(piece)
+    return filled
+
+
 def stream_rows(
     stream: IO[bytes], name: str, shape: tuple[int, ...], dtype: np.dtype[Any], at_once: int
 ) -> Iterator[npt.NDArray[Any]]:
@@ -52,12 +63,13 @@ def stream_rows(
     width = int(np.prod(shape[1:], dtype=np.int64)) * dtype.itemsize
     for start in range(0, shape[0], at_once):
         count = min(at_once, shape[0] - start)
-        data = stream.read(count * width)
-        if len(data) != count * width:
+        data = np.empty(count * width, np.uint8)
+        filled = _fill(stream, data)
+        if filled != len(data):
             raise DataError(
                 f"The header of {name} gives {shape[0]:,} rows, but the data end before row {start + count:,}. "
                 "Write it again."
             )
-        yield np.frombuffer(data, dtype).reshape(count, *shape[1:])
+        yield data.view(dtype).reshape(count, *shape[1:])
     if stream.read(1):
         raise DataError(f"{name} contains more bytes than its header says. Write it again.")

@@ -11,12 +11,14 @@ import pyarrow as pa
 
 from athanor.contract import Warned
 from models.data.formats.limits import Limits
-from models.data.formats.lines import batched, read_lines
+from models.data.formats.lines import BATCH_BYTES, BATCH_ROWS, count, read_lines
 from models.data.table import Source
 from models.errors import DataError
 
 _NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*")
 _SHOWN = 10
+_CELLS = 500_000
+"""Cells that are kept as Python's strings."""
 
 
 def read(path: Path, limits: Limits, delimiter: str = ",") -> Source:
@@ -31,6 +33,9 @@ def read(path: Path, limits: Limits, delimiter: str = ",") -> Source:
     records = _records(path, limits, delimiter)
     names = [name.strip() for name in next(records, [])]
     _check(names, limits)
+    # Marks within quotes count, too. Only a file that was compressed very well has too many of them.
+    marks = count(path, delimiter.encode() + b"\n")
+    limits.check_cells(marks // len(names), len(names), "The file", is_text=True)
     source = Source(iter(()), untyped=True, is_text=True)
     if all(_NUMBER.fullmatch(name) for name in names):
         message = "every column name is a number: the first line was read as the header; add a header if it is data"
@@ -74,9 +79,34 @@ def _check(names: list[str], limits: Limits) -> None:
             raise DataError(f"Column {position} has no name in the header. Name it (pandas: to_csv(..., index=False)).")
         if len(name) > 200:
             raise DataError(f"The name of column {position} exceeds 200 characters. Does the file have a header?")
-    twice = next((name for name, count in Counter(names).items() if count > 1), None)
+    twice = next((name for name, times in Counter(names).items() if times > 1), None)
     if twice is not None:
         raise DataError(f"Two columns are called {twice!r}. Give every column its own name.")
+
+
+def _packed(records: Iterator[tuple[int, list[str]]], names: list[str]) -> Iterator[pa.RecordBatch]:
+    """The records in batches as of `batched`. Soon after they are read, they go to Arrow, which needs less memory."""
+    waiting, pieces = list[list[str]](), list[pa.RecordBatch]()
+    rows = size = 0
+    for width, record in records:
+        waiting.append(record)
+        rows, size = rows + 1, size + width
+        is_full = rows >= BATCH_ROWS or size >= BATCH_BYTES
+        if is_full or len(waiting) * len(names) >= _CELLS:
+            pieces.append(_typed(waiting, names))
+            waiting = []
+        if is_full:
+            yield pa.concat_batches(pieces)
+            pieces, rows, size = [], 0, 0
+    if waiting:
+        pieces.append(_typed(waiting, names))
+    if pieces:
+        yield pa.concat_batches(pieces)
+
+
+def _typed(rows: list[list[str]], names: list[str]) -> pa.RecordBatch:
+    columns = [pa.array([value or None for value in column], pa.string()) for column in zip(*rows, strict=True)]
+    return pa.record_batch(columns, names=names)
 
 
 def _batches(
@@ -94,9 +124,7 @@ def _batches(
                 first = first or len(record)
                 source.skipped.append(total)
 
-    for rows in batched(kept()):
-        columns = [pa.array([value or None for value in column], pa.string()) for column in zip(*rows, strict=True)]
-        yield pa.record_batch(columns, names=names)
+    yield from _packed(kept(), names)
     if not source.skipped:
         return
     wanted = f"the {len(names):,} field{'s' if len(names) > 1 else ''} of the header"

@@ -9,8 +9,9 @@ from models.errors import DataError
 
 BATCH_ROWS = 10_000
 BATCH_BYTES = 16 << 20
-BATCH_CELLS = 1 << 23
+BATCH_CELLS = 1 << 22
 """A batch of narrow cells, such as booleans, takes more bytes than these while it is read."""
+_PIECE = 1 << 20
 Row = TypeVar("Row")
 
 
@@ -28,6 +29,15 @@ def read_lines(path: Path, limits: Limits) -> Iterator[str]:
                 raise DataError(
                     f"Line {number} is not UTF-8 text (byte {error.start + 1} of the line). Save the file as UTF-8."
                 ) from error
+
+
+def count(path: Path, marks: bytes) -> int:
+    """How often these bytes are in the file. A reader looks so before it works: it takes no time."""
+    found = 0
+    with path.open("rb") as stream:
+        while piece := stream.read(_PIECE):
+            found += sum(piece.count(mark) for mark in marks)
+    return found
 
 
 def batched(rows: Iterable[tuple[int, Row]]) -> Iterator[list[Row]]:

@@ -191,6 +191,8 @@ REFUSED: dict[str, tuple[str, Callable[[], bytes], str]] = {
     ),
     "gzip in a zip": ("a.zip", lambda: _idx(60_000), "zip_ratio is"),
     "zeros": ("a.npz", lambda: _npz(np.zeros((9000, 5000), np.uint8)), "zip_ratio is"),
+    "line ends": ("a.zip", lambda: _zip([("train.txt", b"\n" * 1_000_000)]), "max_text_cells is"),
+    "commas": ("a.zip", lambda: _zip([("train.csv", b"a,b,c,d\n" + b",,,\n" * 250_000)]), "max_text_cells is"),
     "JSON without end": ("a.jsonl", lambda: b"[" * 500_000, "nested too deeply"),
 }
 
