@@ -17,7 +17,7 @@ FORMULA: dict[str, tuple[int, float]] = {
     "max_text_bytes": (4 * MIB, 100),
     "max_words": (500_000, 1 / 2),
     "max_expanded_bytes": (64 * MIB, 4096),
-    "max_memory_bytes": (240 * MIB, 32),
+    "max_memory_bytes": (240 * MIB, 64),
     "max_seconds": (5, 1 / 25_000),
 }
 """Limits that grow with the upload: any upload may have the first number, and the second more for each of its bytes.

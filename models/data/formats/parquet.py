@@ -54,8 +54,8 @@ def _check(file: pq.ParquetFile, limits: Limits) -> None:
     if sum(sizes) > limits.max_expanded_bytes:
         raise limits.refuse("max_expanded_bytes", f"The Parquet file expands to {sum(sizes):,} bytes")
     # Some columns of a group are held at once, in pages of any size.
-    if max(sizes, default=0) > min(_LARGEST_GROUP, limits.max_memory_bytes // 2):
-        what = f"A row group of the Parquet file has {max(sizes):,} bytes, and needs twice as much memory"
+    if max(sizes, default=0) > min(_LARGEST_GROUP, limits.max_memory_bytes // 4):
+        what = f"A row group of the Parquet file has {max(sizes):,} bytes, and needs four times as much memory"
         raise limits.refuse("max_memory_bytes", what)
     for field in file.schema_arrow:
         if not _usable(field.type):

@@ -191,6 +191,11 @@ REFUSED: dict[str, tuple[str, Callable[[], bytes], str]] = {
     ),
     "gzip in a zip": ("a.zip", lambda: _idx(60_000), "zip_ratio is"),
     "zeros": ("a.npz", lambda: _npz(np.zeros((9000, 5000), np.uint8)), "zip_ratio is"),
+    "long words of tags": (
+        "a.parquet",
+        lambda: _parquet({f"c{at}": pa.array([[f"{word:0190}" for word in range(800)]]) for at in range(700)}),
+        "A row group of the Parquet file has",
+    ),
     "line ends": ("a.zip", lambda: _zip([("train.txt", b"\n" * 1_000_000)]), "max_text_cells is"),
     "commas": ("a.zip", lambda: _zip([("train.csv", b"a,b,c,d\n" + b",,,\n" * 250_000)]), "max_text_cells is"),
     "JSON without end": ("a.jsonl", lambda: b"[" * 500_000, "nested too deeply"),
