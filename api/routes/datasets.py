@@ -128,21 +128,25 @@ async def preview(
     A cell of more than 1,000 characters is cut, and ends in …. A preview has at most 1,000 columns and about 256 KiB,
     so it shows fewer rows, and shorter cells, of a dataset with many columns.
     """
-    async with service.previews.slot() as threads:
-        return await to_thread.run_sync(_preview, service, dataset_id, rows, limiter=threads)
+    with tempfile.TemporaryDirectory(dir=service.settings.scratch) as folder:
+        there = Path(folder) / "rows.parquet"
+        await to_thread.run_sync(_fetch, service, dataset_id, there)
+        async with service.previews.slot() as threads:
+            return await to_thread.run_sync(_preview, there, rows, limiter=threads)
 
 
-def _preview(service: Service, dataset_id: str, rows: int) -> Preview:
+def _fetch(service: Service, dataset_id: str, there: Path) -> None:
     if dataset_id in DATASETS:
         # Its rows are made at its first use.
         builtin.find(service, dataset_id)
-    with tempfile.TemporaryDirectory(dir=service.settings.scratch) as folder:
-        there = Path(folder) / "rows.parquet"
-        builtin.fetch(service, dataset_id, there)
-        try:
-            return intake.run_preview(there, rows)
-        except DataError as error:
-            raise Refused(422, "data", str(error)) from error
+    builtin.fetch(service, dataset_id, there)
+
+
+def _preview(there: Path, rows: int) -> Preview:
+    try:
+        return intake.run_preview(there, rows)
+    except DataError as error:
+        raise Refused(422, "data", str(error)) from error
 
 
 @router.delete("/{dataset_id}", status_code=204)

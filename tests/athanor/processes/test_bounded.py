@@ -125,6 +125,27 @@ def test_a_bound_is_kept(run: Run, room: Path, module: Path, bounds: Bounds, cod
     assert time.monotonic() - started < 50
 
 
+def test_it_can_leave_itself_less_memory(run: Run, room: Path, module: Path) -> None:
+    module.write_text(
+        "from athanor.processes.confinement import leave\n"
+        "leave(2**26)\n"
+        "held = bytearray(2**25)\n"
+        "try:\n"
+        "    more = bytearray(2**26)\n"
+        "except MemoryError:\n"
+        "    print('no more')\n"
+    )
+    done = run()
+    assert done.output == b"no more\n", done.errors
+
+
+def test_its_time_on_the_wall_may_be_longer(run: Run, room: Path, module: Path) -> None:
+    module.write_text("import time; time.sleep(2); print('slept')")
+    assert run(replace(ROOM, seconds=1, wall=60)).output == b"slept\n"
+    module.write_text("while True: pass")
+    assert run(replace(ROOM, seconds=1, wall=60)).code < 0
+
+
 def test_the_end_of_what_it_complained_about_is_kept(run: Run, room: Path, module: Path) -> None:
     module.write_text("import sys; sys.stderr.write('x' * 2**20 + 'the reason'); sys.exit(3)")
     done = run()

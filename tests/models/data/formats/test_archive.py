@@ -4,6 +4,7 @@ import io
 import stat
 import zipfile
 from collections.abc import Callable
+from copy import copy
 from pathlib import Path
 
 import pytest
@@ -90,3 +91,33 @@ def test_a_member_is_seekable(tmp_path: Path) -> None:
     archive = Archive(_zip(tmp_path / "a.zip", {"a": b"abcdef"}), Limits())
     with archive.open(archive.members[0]) as stream:
         assert (stream.read(4), stream.seek(0, io.SEEK_SET), stream.read()) == (b"abcd", 0, b"abcdef")
+
+
+def test_a_long_directory_is_not_read(tmp_path: Path) -> None:
+    path = _zip(tmp_path / "a.zip", {f"{at:05}": b"" for at in range(3000)})
+    # 3,000 entries of 51 bytes: more than any zip may have, and than two files need.
+    with pytest.raises(OverLimit, match=r"lists too many files, in 153,000 bytes; the limit max_members is 2\."):
+        Archive(path, Limits(max_members=2))
+    archive = Archive(path, Limits(max_members=3000))
+    assert len(archive.members) == 3000
+    archive.close()
+
+
+def test_members_that_share_bytes_are_refused(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("a", bytes(200))
+        # The directory names the same place twice.
+        twice = copy(archive.infolist()[0])
+        twice.filename = twice.orig_filename = "b"
+        archive.filelist.append(twice)
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path) as archive:
+        assert archive.namelist() == ["a", "b"]
+    with pytest.raises(DataError, match="overlaps another member"):
+        Archive(path, Limits())
+
+
+def test_a_name_has_a_bounded_length(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"has more than 1,000 characters\. Shorten it\."):
+        Archive(_zip(tmp_path / "a.zip", {"x" * 2000: b""}), Limits())
+    assert len(Archive(_zip(tmp_path / "b.zip", {"x" * 1000: b""}), Limits()).members) == 1

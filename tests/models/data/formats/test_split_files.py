@@ -1,6 +1,7 @@
 """Zips of data files, and what a file is taken for."""
 
 import io
+import resource
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -107,3 +108,16 @@ def test_sniffing_knows_every_format(tmp_path: Path) -> None:
         assert sniff(filename, tmp_path / "upload") == name
     with pytest.raises(DataError, match=r"The zip contains a\.exe"):
         sniff("a.zip", _zip(tmp_path / "4", {"a.exe": b""}))
+
+
+def test_thousands_of_shards_need_no_open_files(tmp_path: Path) -> None:
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    archive = _zip(tmp_path / "a.zip", {f"train-{at:04}.csv": b"a,b\n1,%d\nx\n" % at for at in range(400)})
+    resource.setrlimit(resource.RLIMIT_NOFILE, (200, before[1]))
+    try:
+        source = split_files.read(archive, Limits())
+        rows = [row for batch in source.batches for row in batch.column("b").to_pylist()]
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    assert rows == [str(at) for at in range(400)]
+    assert source.skipped == [2 * at + 2 for at in range(400)]
