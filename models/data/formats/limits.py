@@ -8,7 +8,7 @@ MIB = 1 << 20
 GIB = 1 << 30
 
 FORMULA: dict[str, tuple[int, float]] = {
-    "max_columns": (2_000, 1 / 32),
+    "max_columns": (2_000, 1 / 64),
     "max_members": (20_000, 1 / 128),
     "max_cells": (4_000_000, 256),
     "max_text_cells": (250_000, 64),
