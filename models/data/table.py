@@ -54,7 +54,8 @@ class Source:
 
     Every batch has the same columns. A column with a layout is fixed-size binary; the others are strings, whole or
     floating numbers, booleans, or lists of strings. A missing value is null. If `untyped`, strings may be numbers, as
-    in a CSV. If `is_text`, the format is text, whose cells take longer to read. `warnings` and `skipped` (the numbers
+    in a CSV. If `is_text`, the format is text, whose cells take longer to read. There are no more rows than
+    `most_rows`, if the reader knows that before it reads them. `warnings` and `skipped` (the numbers
     of rows that were left out) grow while batches are read.
     """
 
@@ -65,6 +66,7 @@ class Source:
     part: str | None = None
     untyped: bool = False
     is_text: bool = False
+    most_rows: int = 0
     skipped: list[int] = field(default_factory=list)
 
 

@@ -35,8 +35,9 @@ def read(path: Path, limits: Limits, delimiter: str = ",") -> Source:
     _check(names, limits)
     # Marks within quotes count, too. Only a file that was compressed very well has too many of them.
     marks = count(path, delimiter.encode() + b"\n")
-    limits.check_cells(marks // len(names), len(names), "The file", is_text=True)
-    source = Source(iter(()), untyped=True, is_text=True)
+    most_rows = marks // len(names)
+    limits.check_cells(most_rows, len(names), "The file", is_text=True)
+    source = Source(iter(()), untyped=True, is_text=True, most_rows=most_rows)
     if all(_NUMBER.fullmatch(name) for name in names):
         message = "every column name is a number: the first line was read as the header; add a header if it is data"
         source.warnings.append(Warned(code="header_of_numbers", message=message))

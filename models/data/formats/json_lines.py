@@ -34,6 +34,7 @@ def read(path: Path, limits: Limits) -> Source:
     Raises DataError with the line number for broken JSON, nested objects and a key that changes its type.
     """
     keys: dict[str, _Key] = {}
+    rows = 0
     for rows, (number, _, row) in enumerate(_objects(path, limits), 1):
         for name, value in row.items():
             if name not in keys:
@@ -44,7 +45,7 @@ def read(path: Path, limits: Limits) -> Source:
     if not keys:
         raise DataError("The file contains no values. Write one JSON object per line.")
     layouts = {name: Layout("array", (key.length,)) for name, key in keys.items() if key.kind == "numbers"}
-    return Source(_batches(path, limits, keys), layouts, is_text=True)
+    return Source(_batches(path, limits, keys), layouts, is_text=True, most_rows=rows)
 
 
 def _objects(path: Path, limits: Limits) -> Iterator[tuple[int, int, dict[str, Any]]]:

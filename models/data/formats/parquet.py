@@ -37,7 +37,7 @@ def read(path: Path, limits: Limits) -> Source:
     if file.metadata.num_rows * numbers > limits.max_cells:
         what = f"The Parquet file has {file.metadata.num_rows:,} rows with {numbers:,} numbers in lists"
         raise limits.refuse("max_cells", what)
-    return Source(_batches(file, layouts), layouts)
+    return Source(_batches(file, layouts), layouts, most_rows=file.metadata.num_rows)
 
 
 def _check(file: pq.ParquetFile, limits: Limits) -> None:

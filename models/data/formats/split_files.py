@@ -40,6 +40,7 @@ class _File:
     layouts: dict[str, Layout]
     untyped: bool
     is_text: bool
+    most_rows: int
 
 
 def read(path: Path, limits: Limits) -> Source:
@@ -59,6 +60,8 @@ def read(path: Path, limits: Limits) -> Source:
                 shutil.copyfileobj(stream, target)
             files.append(_look(member, unpacked, limits))
         schema = _schema(files)
+        rows = sum(file.most_rows for file in files)
+        limits.check_cells(rows, len(schema), "The table of all files", is_text=files[0].is_text)
         first = files[0]
         if first.part and PART in schema.names:
             raise DataError(f"The files have a column called {PART!r}, but the reader adds that name. Rename it.")
@@ -109,7 +112,16 @@ def _look(member: ZipInfo, unpacked: Path, limits: Limits) -> _File:
     if first is None:
         raise DataError(f"{member.filename} contains no rows. Leave it out or add rows.")
     part = part_of(member.filename)
-    return _File(member.filename, part, unpacked, first.schema, source.layouts, source.untyped, source.is_text)
+    return _File(
+        name=member.filename,
+        part=part,
+        path=unpacked,
+        schema=first.schema,
+        layouts=source.layouts,
+        untyped=source.untyped,
+        is_text=source.is_text,
+        most_rows=source.most_rows,
+    )
 
 
 def _schema(files: list[_File]) -> pa.Schema:

@@ -143,6 +143,11 @@ REFUSED: dict[str, tuple[str, Callable[[], bytes], str]] = {
         lambda: _zip([("train.jsonl", b"".join(b'{"k%d": %d}\n' % (at, at) for at in range(8000)))]),
         "train.jsonl: The table with a column for each key",
     ),
+    "and in many files": (
+        "a.zip",
+        lambda: _zip([(f"train-{at}.jsonl", b"".join(b'{"k%d": 1}\n' % at for at in range(300))) for at in range(90)]),
+        "The table of all files has more than",
+    ),
     "large images": (
         "a.zip",
         lambda: _zip([(f"{at % 2}/{at}.png", _image("PNG", (4096, 4096), at)) for at in range(12)]),
