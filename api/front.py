@@ -13,6 +13,7 @@ from typing import Any, cast
 
 import h11
 import uvicorn
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from api.problems import PROBLEM
@@ -42,6 +43,27 @@ SPARE_FILES = 256
 """Files that the rest of the process may open."""
 
 
+class HoldingFlow(FlowControl):
+    """Reads nothing from a connection while it is held, even if the reader of a body wants more."""
+
+    _is_held = False
+
+    def hold(self) -> None:
+        self._is_held = True
+        self._transport.pause_reading()
+
+    def release(self) -> None:
+        self._is_held = False
+        if not self.read_paused:
+            self._transport.resume_reading()
+
+    def resume_reading(self) -> None:
+        if self._is_held:
+            self.read_paused = False
+        else:
+            super().resume_reading()
+
+
 class BoundedProtocol(H11Protocol):
     """uvicorn's protocol in Python, with bounds on time and on connections.
 
@@ -57,6 +79,7 @@ class BoundedProtocol(H11Protocol):
         self._unparsed = bytearray()
         self._since = self.loop.time()
         super().connection_made(transport)
+        self.flow: HoldingFlow = HoldingFlow(transport)
         if len(self.connections) > most_connections() and not self._take_from_an_idle_one():
             return self._refuse(503, "busy", "too many connections are open; send this again later")
         self._expect()
@@ -71,8 +94,7 @@ class BoundedProtocol(H11Protocol):
                 return self.transport.abort()
         if self._unparsed or len(data) > PIECE:
             if not self._unparsed:
-                # What resumes it meanwhile, the reader of the body, leaves no more than a body's buffer here.
-                self.transport.pause_reading()
+                self.flow.hold()
                 self.loop.call_soon(self._parse)
             self._unparsed += data
         else:
@@ -87,8 +109,8 @@ class BoundedProtocol(H11Protocol):
         del self._unparsed[:PIECE]
         if self._unparsed:
             self.loop.call_soon(self._parse)
-        elif not self.flow.read_paused:
-            self.transport.resume_reading()
+        else:
+            self.flow.release()
         self._expect()
 
     def on_response_complete(self) -> None:

@@ -42,8 +42,8 @@ class Upload:
 
     async def receive(self, request: Request) -> None:
         """Write the body to disk as it arrives. Raises Refused, and OSError if the disk is full."""
-        kind, options = parse_options_header(request.headers.get("content-type", ""))
-        if kind != "multipart/form-data" or not options.get("boundary"):
+        media_type, options = parse_options_header(request.headers.get("content-type", ""))
+        if media_type != "multipart/form-data" or not options.get("boundary"):
             _refuse("")
         try:
             # A form with one part. The parser bounds the heads of parts, too.

@@ -20,7 +20,6 @@ from tests import servers
 
 SLOW_FILES = (
     "worker/test_recovery.py",
-    "api/test_contract.py",
     "api/test_exports.py",
     "test_walk.py",
     "api/test_up.py",

@@ -80,7 +80,7 @@ def sent(port: int, request: bytes) -> tuple[int, dict[str, Any]]:
         (b"POST /v1/jobs HTTP/1.1\r\nHost: x\r\nContent-Type: " + b"a;" * 300 + b"\r\n\r\n", 431),
         (b"POST /v1/jobs HTTP/1.1\r\nHost: x\r\nContent-Length: " + b"9" * 4_400 + b"\r\n\r\n", 400),
         (b"POST /v1/jobs HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n", 400),
-        (b"POST /v1/jobs HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n", 501),
+        (b"POST /v1/jobs HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n", 400),
         (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400),
         (b"GET / HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n", 400),
     ],

@@ -198,6 +198,8 @@ ACCEPTED: dict[str, tuple[str, Callable[[], bytes]]] = {
 }
 """These may be read, in a time and memory in proportion to what they hold."""
 
+CHILDREN = ("child models/data/intake/process.py", "child models/data/intake/preview.py")
+
 FORMAT = {"tar in gzip": "files", "bzip2": "csv", "xz": "csv", "a pickle": "txt", "no format": "txt"}
 """The format nearest to files that are of none."""
 
@@ -215,7 +217,7 @@ def cases() -> Iterator[Case]:
                 return answer if preview.status == 200 else preview
 
             kind = FORMAT.get(name, name.partition(":")[0])
-            covers = {"POST /v1/datasets", f"format {kind}", "child models/data/intake/process.py"}
+            covers = {"POST /v1/datasets", f"format {kind}", *CHILDREN}
             yield Case(f"upload: {name}", upload, frozenset(covers), may_be_read, READ_SECONDS)
     forms: dict[str, bytes] = {
         "a part head of 24 MB": b'--b\r\nContent-Disposition: form-data; name="file"; filename="' + b"x" * 24 * MIB,

@@ -55,11 +55,11 @@ def test_the_same_bytes_read_the_same_way_are_one_dataset(database: Database) ->
     with database.writing() as tx:
         dataset_id = a_dataset(tx, sha256="c" * 64, format_="csv")
         otherwise = a_dataset(tx, sha256="c" * 64, format_="text")
-        found, other = datasets.same_bytes(tx, "c" * 64, "csv"), datasets.same_bytes(tx, "c" * 64, "text")
+        found, other = (datasets.same_bytes(tx, "c" * 64, [each]) for each in ("csv", "text"))
         assert found is not None
         assert other is not None
         assert (found.id, other.id) == (dataset_id, otherwise)
-        assert datasets.same_bytes(tx, "d" * 64, "csv") is None
+        assert datasets.same_bytes(tx, "d" * 64, ["csv", "text"]) is None
     with pytest.raises(IntegrityError), database.writing() as tx:
         a_dataset(tx, sha256="c" * 64, format_="csv")
 

@@ -89,6 +89,10 @@ def test_a_worker_keeps_an_attempt_whose_heartbeats_never_get_the_lock(
     working.start()
     try:
         wait_for(worker, job_id, "starting")
+        until = monotonic() + 20
+        while not worker.reaper.supervised():
+            assert monotonic() < until, "the attempt has no supervisor"
+            sleep(0.02)
         expire(worker, job_id)
         worker.reaper.run()
         assert state(worker, job_id) == "starting"
