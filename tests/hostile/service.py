@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.hostile.case import Target
 from tests.services import Embedded
 
-WIDE_COLUMNS, LONG_WORDS = 6_000, 20_000
+WIDE_COLUMNS, LONG_WORDS = 4_000, 20_000
 
 
 @contextmanager
