@@ -14,9 +14,9 @@ help: ## this list
 
 setup: $(READY) ## make .venv and install everything into it
 
-# Everything in the locks is installed by its digests: pip first, since the one that Python brings may take half as long
-# again. Then come, by their versions, torch and what only some of its builds need. The constraint keeps these from
-# changing anything of the locks.
+# Everything in the locks is installed by its digests. pip is first: the version that comes with Python can need half as
+# much time again. Then come torch, and what only some of its builds need, by their versions. The constraint keeps them
+# from changing anything of the locks.
 $(READY): pyproject.toml $(LOCKS)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "Python 3.11 or newer is needed: make setup PYTHON=python3.12"; exit 1; }

@@ -35,7 +35,7 @@ from models.serving.predictor_pool import MOST_PROCESSES, MOST_WAITING, Predicto
 from models.settings import Settings
 from models.storage.store import open_store
 
-PREVIEWS, PREVIEW_WAIT = 2, 30
+PREVIEWS, PREVIEW_WAIT = 4, 30
 """Previews that are read at once, and the seconds that another waits for one of them."""
 
 

@@ -55,10 +55,11 @@ def start() -> Response:
     return Response(START, media_type="text/javascript")
 
 
-def _file(name: str) -> FileResponse:
-    with resources.as_file(resources.files(PACKAGE) / name) as path:
-        return FileResponse(path)
+def _file(path: str) -> FileResponse:
+    return FileResponse(path)
 
 
-for name in FILES:
-    router.add_api_route(f"/{name}", partial(_file, name), methods=["GET", "HEAD"], response_class=FileResponse)
+for _name in FILES:
+    # The package is a folder of files, as pip installs it.
+    _answer = partial(_file, str(resources.files(PACKAGE) / _name))
+    router.add_api_route(f"/{_name}", _answer, methods=["GET", "HEAD"], response_class=FileResponse)

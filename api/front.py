@@ -44,7 +44,10 @@ SPARE_FILES = 256
 
 
 class HoldingFlow(FlowControl):
-    """Reads nothing from a connection while it is held, even if the reader of a body wants more."""
+    """Reads nothing from a connection while it is held, because much of it is not parsed yet.
+
+    The reader of a body may want more meanwhile; it gets it after the release.
+    """
 
     _is_held = False
 
@@ -94,8 +97,9 @@ class BoundedProtocol(H11Protocol):
                 return self.transport.abort()
         if self._unparsed or len(data) > PIECE:
             if not self._unparsed:
-                self.flow.hold()
                 self.loop.call_soon(self._parse)
+            # Each time: uvicorn itself lets a connection be read again when a body has ended.
+            self.flow.hold()
             self._unparsed += data
         else:
             super().data_received(data)
@@ -103,7 +107,8 @@ class BoundedProtocol(H11Protocol):
 
     def _parse(self) -> None:
         """Parse a piece of what has arrived, and let others have the loop before the next."""
-        if self.transport.is_closing():
+        if self.transport.is_closing() or self.conn.their_state is h11.DONE:
+            # The next request waits for the answer to this one: `on_response_complete` goes on.
             return
         super().data_received(bytes(self._unparsed[:PIECE]))
         del self._unparsed[:PIECE]
@@ -115,6 +120,8 @@ class BoundedProtocol(H11Protocol):
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
+        if self._unparsed:
+            self.loop.call_soon(self._parse)
         self._since = self.loop.time()
         self._expect()
 
@@ -140,7 +147,11 @@ class BoundedProtocol(H11Protocol):
     @property
     def is_idle(self) -> bool:
         """Whether no request is being answered, or has brought more than a part of its head."""
-        return self.conn.their_state is h11.IDLE and (self.cycle is None or self.cycle.response_complete)
+        return (
+            not self._unparsed
+            and self.conn.their_state is h11.IDLE
+            and (self.cycle is None or self.cycle.response_complete)
+        )
 
     def _expect(self) -> None:
         """Set the timer for what the client has to send next."""
@@ -169,7 +180,7 @@ class BoundedProtocol(H11Protocol):
         return None
 
     def _check_rate(self, received: int) -> None:
-        is_due = not self.flow.read_paused and not self.cycle.waiting_for_100_continue
+        is_due = not self._unparsed and not self.flow.read_paused and not self.cycle.waiting_for_100_continue
         if is_due and self._received - received < BODY_RATE * BODY_WINDOW:
             return self._time_out()
         self._timer = self.loop.call_later(BODY_WINDOW, self._check_rate, self._received)

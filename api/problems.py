@@ -1,6 +1,7 @@
 """Error answers as problem+json (RFC 9457), with JSON Pointers to the faults."""
 
 import logging
+import re
 from functools import cache
 from http import HTTPStatus
 from typing import Any
@@ -190,8 +191,14 @@ def storage_full(request: Request, error: Exception) -> JSONResponse:
 
 def _methods(app: FastAPI, path: str) -> set[str]:
     """The methods of every route at a path. Starlette's own `Allow` has those of the first."""
-    routes = [each for each in iter_route_contexts(app.routes) if each.path and compile_path(each.path)[0].match(path)]
-    return {method for each in routes for method in each.methods or ()}
+    return {method for pattern, methods in _patterns(app) if pattern.match(path) for method in methods}
+
+
+@cache
+def _patterns(app: FastAPI) -> list[tuple[re.Pattern[str], set[str]]]:
+    """The path of every route as a pattern, and its methods."""
+    routes = iter_route_contexts(app.routes)
+    return [(compile_path(each.path)[0], set(each.methods or ())) for each in routes if each.path]
 
 
 def install(app: FastAPI) -> None:

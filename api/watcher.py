@@ -20,8 +20,10 @@ logger = logging.getLogger(__name__)
 LOOK_EVERY = 0.25
 """Seconds between two queries."""
 TOLD_AT_ONCE, PAUSE = 10, 0.05
-"""So many listeners are told at once, and the next after so many seconds: each looks, answers and asks again, and
-hundreds of them together would keep all other requests waiting."""
+"""Listeners that are told at once, and seconds until the next are told. Each looks, answers and asks again: hundreds
+together would keep other requests waiting."""
+ROUND = 10
+"""Pauses in which all are told. So a long poll, which waits again every second, hears of news in each round."""
 MOST_LISTENERS = 500
 """Streams and long polls of one key at a time."""
 THREADS = 4
@@ -111,19 +113,17 @@ class Watcher:
             await asyncio.sleep(LOOK_EVERY)
 
     async def _tell(self, waits: list[_Wait], marks: dict[str, Mark], valid: set[str]) -> None:
-        told = 0
         for each in waits:
-            if each.news.done():
-                continue
-            if each.key_id not in valid:
+            if each.key_id not in valid and not each.news.done():
                 each.news.set_exception(unauthorized())
-            elif (mark := marks.get(each.job_id)) != each.seen:
+        told, at_once = 0, max(TOLD_AT_ONCE, len(waits) // ROUND)
+        for each in waits:
+            mark = marks.get(each.job_id)
+            if not each.news.done() and mark != each.seen:
                 each.news.set_result(mark)
-            else:
-                continue
-            told += 1
-            if told % TOLD_AT_ONCE == 0:
-                await asyncio.sleep(PAUSE)
+                told += 1
+                if told % at_once == 0:
+                    await asyncio.sleep(PAUSE)
 
     def _marks(self, job_ids: set[str], key_ids: set[str]) -> tuple[dict[str, Mark], set[str]]:
         with self.database.reading() as tx:

@@ -94,7 +94,7 @@ def unpack(path: Path, folder: Path) -> None:
                 if found.hexdigest() != sha256:
                     raise Broken(f"{name} has the sha256 {found.hexdigest()}, but {DIGESTS} says {sha256}")
     # zipfile: RuntimeError for an encrypted member, NotImplementedError for a compression that it does not know.
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, UnicodeDecodeError) as error:
+    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, ValueError, OverflowError) as error:
         raise Broken(f"{path.name} is not a bundle, or it is damaged: {error}") from error
 
 

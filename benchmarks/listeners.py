@@ -45,10 +45,12 @@ def measure() -> dict[str, Any]:
                 alone = _seconds(caller, job_id)
                 command = [sys.executable, "-m", "benchmarks.listeners", service.url, service.key, job_id]
                 with subprocess.Popen(command) as listeners:
-                    time.sleep(5)
-                    among = _seconds(caller, job_id)
-                    assert listeners.poll() is None, "the listeners ended"
-                    listeners.terminate()
+                    try:
+                        time.sleep(5)
+                        among = _seconds(caller, job_id)
+                        assert listeners.poll() is None, "the listeners ended"
+                    finally:
+                        listeners.terminate()
         results[name] = {"alone": _figures(alone), "among listeners": _figures(among)}
     return results
 

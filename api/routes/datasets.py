@@ -1,6 +1,7 @@
 """Datasets: upload, list, read, preview, delete."""
 
 import tempfile
+from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated
 
@@ -65,21 +66,29 @@ async def create(
     with tempfile.TemporaryDirectory(dir=service.settings.scratch) as folder:
         upload = Upload(Path(folder) / "upload", service.settings.limits.max_upload_bytes)
         await upload.receive(request)
+        formats = await to_thread.run_sync(_formats, upload)
         async with service.intakes.slot() as threads:
             dataset, is_new = await to_thread.run_sync(
-                _take_in, service, upload, name or upload.filename, limiter=threads
+                _take_in, service, upload, formats, name or upload.filename, limiter=threads
             )
     response.status_code = 201 if is_new else 200
     response.headers["Location"] = f"/v1/datasets/{dataset.id}"
     return dataset
 
 
-def _take_in(service: Service, upload: Upload, name: str) -> tuple[Dataset, bool]:
+def _formats(upload: Upload) -> Collection[str]:
+    """The formats that the file may have, by its name and its first bytes. Raises Refused if it has none."""
+    try:
+        return candidates(upload.filename, upload.path)
+    except DataError as error:
+        raise Refused(422, "data", str(error)) from error
+
+
+def _take_in(service: Service, upload: Upload, formats: Collection[str], name: str) -> tuple[Dataset, bool]:
     """Make a dataset of an uploaded file. Returns it, and whether it is new. Raises Refused and stores nothing then."""
     rows = upload.path.with_name("rows.parquet")
     try:
         # The format of a zip is known after the child has listed it. Equal bytes with that suffix have the same.
-        formats = candidates(upload.filename, upload.path)
         with service.database.reading() as tx:
             known = datasets.same_bytes(tx, upload.sha256, formats)
         if known is not None and has_rows(service, known.id):
@@ -128,25 +137,22 @@ async def preview(
     A cell of more than 1,000 characters is cut, and ends in …. A preview has at most 1,000 columns and about 256 KiB,
     so it shows fewer rows, and shorter cells, of a dataset with many columns.
     """
-    with tempfile.TemporaryDirectory(dir=service.settings.scratch) as folder:
-        there = Path(folder) / "rows.parquet"
-        await to_thread.run_sync(_fetch, service, dataset_id, there)
-        async with service.previews.slot() as threads:
-            return await to_thread.run_sync(_preview, there, rows, limiter=threads)
+    # The rows are copied to disk within the slot: waiting requests must not fill it.
+    async with service.previews.slot() as threads:
+        return await to_thread.run_sync(_preview, service, dataset_id, rows, limiter=threads)
 
 
-def _fetch(service: Service, dataset_id: str, there: Path) -> None:
+def _preview(service: Service, dataset_id: str, rows: int) -> Preview:
     if dataset_id in DATASETS:
         # Its rows are made at its first use.
         builtin.find(service, dataset_id)
-    builtin.fetch(service, dataset_id, there)
-
-
-def _preview(there: Path, rows: int) -> Preview:
-    try:
-        return intake.run_preview(there, rows)
-    except DataError as error:
-        raise Refused(422, "data", str(error)) from error
+    with tempfile.TemporaryDirectory(dir=service.settings.scratch) as folder:
+        there = Path(folder) / "rows.parquet"
+        builtin.fetch(service, dataset_id, there)
+        try:
+            return intake.run_preview(there, rows)
+        except DataError as error:
+            raise Refused(422, "data", str(error)) from error
 
 
 @router.delete("/{dataset_id}", status_code=204)

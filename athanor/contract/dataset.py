@@ -7,7 +7,16 @@ from pydantic import FailFast, Field, JsonValue
 from athanor.contract.base import Answer
 
 T = TypeVar("T")
-Many = Annotated[list[T], FailFast()]
+
+
+class FirstFault(FailFast):
+    """pydantic's FailFast, which can stand in a union."""
+
+    def __hash__(self) -> int:
+        return hash(self.fail_fast)
+
+
+Many = Annotated[list[T], FirstFault()]
 """A list that may be long. A wrong one has one error, not one for each item: it may come from a child process."""
 
 
@@ -15,16 +24,16 @@ class Column(Answer):
     name: str
     kind: str = Field(description="how the column is read: a feature of the catalog")
     integer: bool = Field(False, description="number: whether every value is an integer")
-    shape: list[int] | None = Field(None, description="image: [height, width, channels]; array: the shape of one row")
+    shape: Many[int] | None = Field(None, description="image: [height, width, channels]; array: the shape of one row")
     missing: int = 0
     missing_by_part: dict[str, dict[str, int]] | None = Field(
         None, description="missing values by each column that names train, val and test, and by its values"
     )
     distinct: int | None = Field(None, description="number of distinct values; null if there are too many to count")
-    classes: list[str] | None = Field(
+    classes: Many[str] | None = Field(
         None, description="the distinct values, or words of lists, sorted, if they are few"
     )
-    counts: list[int] | None = Field(None, description="rows of each class, in the order of classes")
+    counts: Many[int] | None = Field(None, description="rows of each class, in the order of classes")
     min: float | None = None
     max: float | None = None
     mean: float | None = None
@@ -49,7 +58,7 @@ class Warned(Answer):
 
     code: str
     message: str
-    rows: list[int] = Field(default_factory=list, description="the first few rows in which it was seen")
+    rows: Many[int] = Field(default_factory=list, description="the first few rows in which it was seen")
 
 
 class Dataset(Answer):
@@ -65,5 +74,5 @@ class Dataset(Answer):
 
 
 class Preview(Answer):
-    columns: list[str]
-    rows: list[list[JsonValue]]
+    columns: Many[str]
+    rows: Many[Many[JsonValue]]

@@ -35,6 +35,7 @@ class WarmParent:
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._orders: socket.socket | None = None
+        self._has_forked = False
 
     def start(self) -> None:
         """Start the process in advance, without waiting for its imports."""
@@ -55,6 +56,7 @@ class WarmParent:
             except (BrokenPipeError, ConnectionResetError):
                 self._end()
                 socket.send_fds(self._running(), [message], [*pipes, theirs.fileno()])
+            self._has_forked = True
         return ours
 
     def close(self) -> None:
@@ -83,12 +85,16 @@ class WarmParent:
         if self._orders is not None:
             self._orders.close()
         if self._process is not None:
+            if not self._has_forked:
+                # It may be at its imports still, and has no child that it would have to end.
+                self._process.kill()
             try:
                 self._process.wait(PATIENCE)
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()
         self._orders = self._process = None
+        self._has_forked = False
 
 
 def serve(orders: socket.socket) -> None:

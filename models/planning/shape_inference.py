@@ -31,7 +31,7 @@ class ShapeInference(TorchFunctionMode):
         given = kwargs or {}
         first = args[0] if args else given.get("tensor")
         if isinstance(first, torch.Tensor) and first.is_meta:
-            if func in _SAME_SHAPE:
+            if func in _SAME_SHAPE and first.is_floating_point() and _fits(func, *args, **given):
                 return torch.empty_like(first)
             name = getattr(func, "__name__", "")
             if name in _FILLS or getattr(func, "__module__", "") == "torch.nn.init":
@@ -39,9 +39,29 @@ class ShapeInference(TorchFunctionMode):
             # The packed form has other arguments.
             if name in _RECURRENT and isinstance(args[2], list):
                 return _recurrent(*args)
-            if func is F.linear and first.shape[-1] == args[1].shape[-1]:
+            if func is F.linear and _is_linear(*args, **given):
                 return first.new_empty(*first.shape[:-1], args[1].shape[0])
         return func(*args, **given)
+
+
+def _fits(func: Any, x: torch.Tensor, *rest: Any, **named: Any) -> bool:
+    """Whether a normalization is one of its input. What does not fit is left to PyTorch, which says why."""
+    match func:
+        case F.batch_norm:
+            return bool(rest) and (rest[0] is None or rest[0].shape[0] == x.shape[1])
+        case F.layer_norm:
+            return bool(rest) and tuple(rest[0]) == tuple(x.shape[-len(rest[0]) :])
+        case F.group_norm:
+            weight = named.get("weight", rest[1] if len(rest) > 1 else None)
+            return bool(rest) and x.shape[1] % rest[0] == 0 and (weight is None or weight.shape[0] == x.shape[1])
+    return True
+
+
+def _is_linear(x: torch.Tensor, *rest: Any, **named: Any) -> bool:
+    if named or not rest or x.shape[-1] != rest[0].shape[-1]:
+        return False
+    bias = rest[1] if len(rest) > 1 else None
+    return bias is None or bias.shape == rest[0].shape[:1]
 
 
 def _recurrent(

@@ -61,21 +61,48 @@ def test_who_waits_hears_of_news_and_of_nothing_else(database: Database) -> None
 def test_many_are_told_one_after_the_other(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watchers, "TOLD_AT_ONCE", 3)
     job_id, key_id = owned(database)
+    heard: list[int] = []
 
     async def test() -> None:
-        watcher, loop = Watcher(database), asyncio.get_running_loop()
+        watcher = Watcher(database)
         mark = await watcher.news(job_id, key_id, UNSEEN, 20)
-
-        async def heard() -> float:
-            await watcher.news(job_id, key_id, mark, 20)
-            return loop.time()
-
-        waiting = [asyncio.create_task(heard()) for _ in range(9)]
+        waiting = [asyncio.create_task(watcher.news(job_id, key_id, mark, 20)) for _ in range(9)]
         await asyncio.sleep(0.1)
+        sleep = asyncio.sleep
+
+        async def noted(seconds: float) -> None:
+            if seconds == watchers.PAUSE:
+                heard.append(sum(each.news.done() for each in watcher._waits))
+            await sleep(seconds)
+
+        monkeypatch.setattr(asyncio, "sleep", noted)
         note(database, job_id)
-        times = sorted([await each for each in waiting])
-        for first, last in ((0, 3), (3, 6)):
-            assert times[last] - times[first] >= 0.9 * watchers.PAUSE, times
+        await asyncio.gather(*waiting)
+
+    run(test)
+    # Who has been told is no longer among those who wait.
+    assert heard == [3, 3, 3]
+
+
+def test_the_owner_of_a_revoked_key_is_told_before_others(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watchers, "TOLD_AT_ONCE", 1)
+    job_id, key_id = owned(database)
+    _, other = owned(database)
+
+    async def test() -> None:
+        watcher = Watcher(database)
+        mark = await watcher.news(job_id, key_id, UNSEEN, 20)
+        waiting = [asyncio.create_task(watcher.news(job_id, key_id, mark, 20)) for _ in range(3)]
+        revoked = asyncio.create_task(watcher.news(job_id, other, mark, 20))
+        monkeypatch.setattr(watchers, "PAUSE", 30.0)
+        await asyncio.sleep(0.1)
+        with database.writing() as tx:
+            keys.revoke(tx, other)
+            events.note(tx, job_id, 1, "log", {"line": "news"})
+        with pytest.raises(Refused):
+            await revoked
+        for each in waiting:
+            each.cancel()
 
     run(test)
 

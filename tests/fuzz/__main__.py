@@ -25,12 +25,12 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder) / "data"
         with seeded(data, kit.ended(data)) as service:
-            found = campaign.run(service, Path(folder), chosen.examples // 2, chosen.seed)
+            found = campaign.run(service, Path(folder), max(1, chosen.examples // 2), chosen.seed)
             print(found.told, flush=True)
             unreached = {operation for operation, count in found.reached.items() if not count} - UNREACHED
             assert not unreached, f"nothing was accepted by {', '.join(sorted(unreached))}"
-            any_input.bodies(service, chosen.examples // 4, chosen.seed)
-            any_input.parameters(service, chosen.examples // 4, chosen.seed)
+            any_input.bodies(service, max(1, chosen.examples // 4), chosen.seed)
+            any_input.parameters(service, max(1, chosen.examples // 4), chosen.seed)
             print(f"{chosen.examples // 2} arbitrary bodies and parameters: every answer was right")
     return 1 if found.failures else 0
 

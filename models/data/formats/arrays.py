@@ -34,7 +34,10 @@ def pack(rows: npt.NDArray[Any], kept: Layout | None) -> pa.Array:
         flat = np.ascontiguousarray(rows, dtype=kept.dtype)
         return pa.FixedSizeBinaryArray.from_buffers(pa.binary(kept.width), len(rows), [None, pa.py_buffer(flat)])
     if rows.dtype.kind == "S":
-        rows = np.char.decode(rows, "utf-8")
+        try:
+            rows = np.char.decode(rows, "utf-8")
+        except UnicodeDecodeError as error:
+            raise DataError("An array of bytes is not UTF-8. Save it as text: array.astype('U').") from error
     if rows.dtype.kind == "f":
         rows = rows.astype(np.float64)
     if rows.dtype.kind == "U":

@@ -19,9 +19,12 @@ _MOST_SEGMENTS = 400
 _START_OF_SCAN, _END, _COMMENT = 0xDA, 0xD9, 0xFE
 _ALONE = frozenset({0x01, *range(0xD0, 0xD9)})
 """Markers of a JPEG without a segment."""
-_SEGMENTS = {0xE0: b"JFIF\0", 0xE1: b"Exif\0", 0xE2: b"MPF\0", 0xEE: b"Adobe"}
-"""The application segments that matter, each once: colors, the orientation, and whether there are more images."""
-_NONE = b"no segment starts so"
+_SEGMENTS = (
+    *((0xE0, b"JFIF\0"), (0xE1, b"Exif\0"), (0xE1, b"http://ns.adobe.com/xap/1.0/\0")),
+    *((0xE2, b"MPF\0"), (0xEE, b"Adobe")),
+)
+"""The application segments that matter, each once: colors, the orientation, which EXIF or XMP say, and whether there
+are more images."""
 _PIECE = 1 << 16
 
 
@@ -69,7 +72,7 @@ def _png(stream: IO[bytes], most: int) -> IO[bytes]:
 
 
 def _jpeg(stream: IO[bytes], most: int) -> Bare:
-    found, seen = [_JPEG], set[int]()
+    found, left = [_JPEG], [*_SEGMENTS]
     while len(found) < _MOST_SEGMENTS and (marker := _marker(stream)) is not None:
         if marker in _ALONE:
             continue
@@ -79,10 +82,11 @@ def _jpeg(stream: IO[bytes], most: int) -> Bare:
         length = stream.read(2)
         segment = length + stream.read(max(0, int.from_bytes(length, "big") - 2))
         if marker == _COMMENT or 0xE0 <= marker <= 0xEF:
-            if marker in seen or not segment[2:].startswith(_SEGMENTS.get(marker, _NONE)):
+            fitting = [each for each in left if each[0] == marker and segment[2:].startswith(each[1])]
+            if not fitting:
                 found.pop()
                 continue
-            seen.add(marker)
+            left.remove(fitting[0])
         found.append(segment)
     found.append(_up_to(stream, most))
     data = b"".join(found)

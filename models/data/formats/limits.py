@@ -12,7 +12,7 @@ FORMULA: dict[str, tuple[int, float]] = {
     "max_members": (20_000, 1 / 128),
     "max_cells": (4_000_000, 256),
     "max_text_cells": (250_000, 64),
-    "max_pixels": (32 * MIB, 128),
+    "max_pixels": (128 * MIB, 256),
     "max_texts": (500_000, 16),
     "max_text_bytes": (4 * MIB, 100),
     "max_words": (500_000, 1 / 2),
@@ -23,8 +23,8 @@ FORMULA: dict[str, tuple[int, float]] = {
 """Limits that grow with the upload: any upload may have the first number, and the second more for each of its bytes.
 
 A file of a few kilobytes takes 5 s of a processor at most. Real files are far away from these limits: a cell of a CSV
-has a byte at least, a column of categories in a Parquet file has up to some 110 cells in a byte, and a drawing in a
-PNG up to some 40 pixels. The fields of `Limits` are ceilings for uploads of any size.
+has a byte at least, a column of categories in a Parquet file has up to some 110 cells in a byte, and a black and white
+drawing of 512 × 512 in a PNG up to some 220 pixels. The fields of `Limits` are ceilings for uploads of any size.
 """
 
 _CURES = {

@@ -60,8 +60,8 @@ def _check(file: pq.ParquetFile, limits: Limits) -> None:
     for field in file.schema_arrow:
         if not _usable(field.type):
             raise DataError(
-                f"Column {field.name!r} of the Parquet file has the type {field.type}, which cannot be used. "
-                "Use numbers, booleans, strings, lists of strings or lists of numbers."
+                f"Column {field.name!r} of the Parquet file has the type {str(field.type)[:200]}, which cannot be "
+                "used. Use numbers, booleans, strings, lists of strings or lists of numbers."
             )
 
 

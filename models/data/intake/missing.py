@@ -3,10 +3,9 @@
 import pyarrow as pa
 
 from models.data.table import part_of
-from models.errors import DataError
 
 MOST_PARTS = 16
-"""Columns that a split may use. The counts, and the time that they take, grow with this number times the columns."""
+"""Columns by whose values missing ones are counted. Counts and time grow with this number times the columns."""
 
 
 class Gaps:
@@ -16,7 +15,7 @@ class Gaps:
         self._counts: dict[str, dict[str, dict[str, int]]] = {part: {} for part in parts}
 
     def see(self, batch: pa.RecordBatch) -> None:
-        """Add a batch. Raises DataError if more than MOST_PARTS columns name nothing but parts of a split."""
+        """Add a batch. Of many columns that name nothing but parts of a split, the first MOST_PARTS are counted by."""
         named: list[str] = []
         for part in list(self._counts):
             values = batch.column(part).unique().drop_null().to_pylist()
@@ -24,15 +23,11 @@ class Gaps:
                 del self._counts[part]
             elif values:
                 named.append(part)
-        if len(named) > MOST_PARTS:
-            shown = ", ".join(map(repr, named[:5]))
-            raise DataError(
-                f"{len(named):,} columns contain only train, val and test ({shown}); {MOST_PARTS} may. "
-                "Leave out the columns that no split needs."
-            )
+        for part in named[MOST_PARTS:]:
+            del self._counts[part]
         columns = zip(batch.schema.names, batch.columns, strict=True)
         gaps = [(name, values) for name, values in columns if values.null_count]
-        for part in named:
+        for part in named[:MOST_PARTS]:
             part_values = batch.column(part)
             for name, values in gaps:
                 counts = self._counts[part].setdefault(name, {})

@@ -13,7 +13,7 @@ from athanor.processes import full_disk
 from athanor.processes.bounded import Bounds, Ended, run_bounded
 from athanor.processes.confinement import leave
 from athanor.processes.left_behind import check_file, scratch_folder
-from models.data.formats import FORMATS, sniff
+from models.data.formats import FORMATS, candidates, sniff
 from models.data.formats.limits import GIB, MIB, Limits, OverLimit
 from models.data.intake.canonical import Intake, ingest
 from models.data.intake.warm import PARENT
@@ -59,6 +59,8 @@ def run(path: Path, filename: str, destination: Path, limits: Limits | None = No
             wall = _WALL * seconds
             raise DataError(f"Reading {filename} took longer than {wall} s. Upload a smaller file.") from error
         answer = _answer(done, filename, limits, seconds)
+        if answer.format not in candidates(filename, path) or answer.rows < 1 or not os.path.lexists(written):
+            raise _unread(done, filename, limits, seconds)
         check_file(written, largest)
         os.replace(written, destination)
     return answer
@@ -73,14 +75,19 @@ def _answer(done: Ended, filename: str, limits: Limits, seconds: int) -> Intake:
     try:
         answer = _Answer.model_validate_json(done.output)
     except ValidationError:
-        raise DataError(
-            f"{filename} could not be read: the process that read it ended with {done.code}. It may have run out of "
-            f"memory ({limits.max_memory_bytes:,} bytes for a file of this size) or of processor time ({seconds} s). "
-            "Upload a file with fewer rows or columns, or write it again."
-        ) from None
+        raise _unread(done, filename, limits, seconds) from None
     if answer.error is not None or answer.intake is None:
         raise (OverLimit if answer.code == "over_limit" else DataError)(answer.error or f"{filename} cannot be read.")
     return answer.intake
+
+
+def _unread(done: Ended, filename: str, limits: Limits, seconds: int) -> DataError:
+    """The error for a child that died, or that a file has taken over."""
+    return DataError(
+        f"{filename} could not be read: the process that read it ended with {done.code}. It may have run out of "
+        f"memory ({limits.max_memory_bytes:,} bytes for a file of this size) or of processor time ({seconds} s). "
+        "Upload a file with fewer rows or columns, or write it again."
+    )
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -114,8 +114,10 @@ class Summary:
         if not self._too_many_words:
             before = len(self._vocabulary)
             self._vocabulary.update(*rows)
-            self._texts.keep(len(self._vocabulary) - before)
-            self._too_many_words = len(self._vocabulary) > _MOST_WORDS
+            may_keep = self._texts.may_keep(len(self._vocabulary) - before)
+            if not may_keep or len(self._vocabulary) > _MOST_WORDS:
+                self._too_many_words = True
+                self._vocabulary.clear()
 
     @property
     def distinct(self) -> int | None:

@@ -22,8 +22,7 @@ class Texts:
         if self._bytes > self._limits.max_text_bytes:
             raise self._limits.refuse("max_text_bytes", f"The distinct texts have more than {self._bytes:,} bytes")
 
-    def keep(self, words: int) -> None:
-        """Count words that a description keeps until its end."""
+    def may_keep(self, words: int) -> bool:
+        """Whether a description may keep so many more words until its end."""
         self._words += words
-        if self._words > self._limits.max_words:
-            raise self._limits.refuse("max_words", f"There are more than {self._words:,} distinct words")
+        return self._words <= self._limits.max_words

@@ -1,6 +1,7 @@
 """Shape inference gives what PyTorch's own meta kernels give."""
 
 import time
+from collections.abc import Callable
 from typing import get_args
 
 import pytest
@@ -57,9 +58,34 @@ def test_activations(name: Activation) -> None:
     assert (y_BF.shape, y_BF.dtype, y_BF.device) == (x_BF.shape, x_BF.dtype, x_BF.device)
 
 
-def test_shapes_that_do_not_fit_are_errors() -> None:
-    with ShapeInference(), torch.device("meta"), pytest.raises(RuntimeError, match="same reduction dim"):
-        nn.Linear(3, 2)(torch.ones(4, 5))
+@pytest.mark.parametrize(
+    ("module", "shape"),
+    [
+        (lambda: nn.Linear(3, 2), (4, 5)),
+        (lambda: nn.BatchNorm2d(3).eval(), (2, 5, 4, 4)),
+        (lambda: nn.LayerNorm(3), (4, 5)),
+        (lambda: nn.GroupNorm(2, 4), (2, 6, 3)),
+        (lambda: nn.Conv2d(3, 2, 3), (2, 4, 8, 8)),
+    ],
+)
+def test_shapes_that_do_not_fit_are_errors(module: Callable[[], nn.Module], shape: tuple[int, ...]) -> None:
+    with ShapeInference(), torch.device("meta"):
+        built, x = module(), torch.ones(shape)
+        with pytest.raises(RuntimeError):
+            built(x)
+
+
+@pytest.mark.parametrize("norm", [nn.BatchNorm1d(6), nn.LayerNorm(6), nn.GroupNorm(3, 6), nn.Linear(6, 4, bias=False)])
+def test_shapes_that_fit_are_those_of_torch(norm: nn.Module) -> None:
+    x_BF = torch.ones(5, 6, device="meta")
+    expected = norm.to("meta").eval()(x_BF)
+    with ShapeInference():
+        assert norm(x_BF).shape == expected.shape
+
+
+def test_integers_become_floats() -> None:
+    with ShapeInference():
+        assert torch.sigmoid(torch.ones(3, dtype=torch.int64, device="meta")).dtype == torch.float32
 
 
 def test_tensors_with_numbers_are_computed() -> None:

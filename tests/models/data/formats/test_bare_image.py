@@ -94,3 +94,19 @@ def test_other_files_stay_as_they_are() -> None:
     data = _saved("RGB", "WEBP")
     assert bare(io.BytesIO(data), MOST).file.read() == data
     assert bare(io.BytesIO(b""), MOST).file.read() == b""
+
+
+def test_a_jpeg_keeps_the_orientation_that_xmp_says() -> None:
+    exif = Image.Exif()
+    exif[0x010E] = "a description, and no orientation"
+    xmp = (
+        b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+        b'<rdf:Description xmlns:tiff="http://ns.adobe.com/tiff/1.0/" tiff:Orientation="6"/></rdf:RDF></x:xmpmeta>'
+    )
+    for more in ({"xmp": xmp}, {"xmp": xmp, "exif": exif}):
+        data = _saved("RGB", "JPEG", **more)
+        before, after = (
+            ImageOps.exif_transpose(Image.open(file)) for file in (io.BytesIO(data), bare(io.BytesIO(data), MOST).file)
+        )
+        assert before.size == after.size == (9, 13)
+        assert before.tobytes() == after.tobytes()

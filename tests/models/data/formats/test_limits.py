@@ -9,7 +9,7 @@ def test_a_small_upload_may_take_little() -> None:
     small = Limits().for_upload(10_000)
     assert small.max_seconds == 5
     assert small.max_memory_bytes <= 242 * MIB
-    assert small.max_pixels == 32 * MIB + 128 * 10_000
+    assert small.max_pixels == 128 * MIB + 256 * 10_000
     assert small.max_cells == 4_000_000 + 256 * 10_000
     assert small.max_members == 20_000 + 10_000 // 128
 
