@@ -3,8 +3,10 @@
 import json
 import re
 import socket
+import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import httpx
@@ -13,6 +15,17 @@ MIB = 2**20
 REFUSED_SECONDS, READ_SECONDS = 2.0, 5.0
 MEMORY = 256 * MIB
 """Bytes beyond what API and children use at rest."""
+OTHERS_SECONDS = 0.25
+"""That somebody else waits at most. Sender, watcher and service share the processors."""
+EITHER = None
+"""For `is_accepted`: what is sent may be refused, or be accepted within its bounds."""
+TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""Unused, and shared: a client makes one of its own in 30 ms of a processor, which would count as the service's."""
+
+
+def visitor(port: int, seconds: float) -> httpx.Client:
+    """A client of the service on `port` that waits for `seconds`."""
+    return httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=seconds, trust_env=False, verify=TLS)
 
 
 @dataclass(frozen=True)
@@ -54,7 +67,7 @@ class Target:
     def request(self, method: str, path: str, **rest: Any) -> Answer:
         """A well-formed request with a key."""
         headers = self.headers | rest.pop("headers", {})
-        with httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=120, trust_env=False) as client:
+        with visitor(self.port, 120) as client:
             try:
                 answer = client.request(method, self.fill(path), headers=headers, **rest)
             except (httpx.RemoteProtocolError, httpx.WriteError, httpx.ReadError):
@@ -93,14 +106,22 @@ class Case:
     """Something hostile. `covers` names routes (`POST /v1/jobs`), formats (`format csv`) and children (`child …`)."""
 
     name: str
-    send: Callable[[Target], Answer]
+    send: Callable[..., Answer]
+    """Takes the target and, with `prepare`, the content."""
     covers: frozenset[str] = field(default_factory=frozenset)
     is_accepted: bool | None = False
-    """Whether it is costly and yet right. None: it may be either."""
+    """Whether it is costly and yet right, or EITHER."""
     seconds: float = REFUSED_SECONDS
     memory: int = MEMORY
     silent: bool = False
     """Whether the service may close the connection without a word."""
+    others: float = OTHERS_SECONDS
+    prepare: Callable[[], bytes] | None = None
+    """Makes the content, which may take longer than the service does with it."""
+
+    def ready(self) -> Callable[[Target], Answer]:
+        """What sends the case. Its content, which is large, lives as long."""
+        return self.send if self.prepare is None else partial(self.send, content=self.prepare())
 
     def fault(self, answer: Answer) -> str | None:
         """What is wrong with the answer, if anything is."""

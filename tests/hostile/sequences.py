@@ -1,7 +1,7 @@
 """What takes several connections or requests: slow and silent clients, and many at once."""
 
+import json
 import socket
-import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +12,7 @@ from tests.hostile.case import MIB, Answer, Case, Target
 HUNDREDS = 300
 HELD = 3.0
 """Seconds for which connections are held open."""
+FLOWER = ("sepal length", "sepal width", "petal length", "petal width")
 
 
 def _held(target: Target, begun: bytes, count: int = HUNDREDS) -> Answer:
@@ -27,8 +28,15 @@ def _held(target: Target, begun: bytes, count: int = HUNDREDS) -> Answer:
 def _at_once(target: Target, ask: Callable[[Target], Answer], count: int) -> Answer:
     """The worst of `count` equal requests that are sent at once."""
     with ThreadPoolExecutor(count) as pool:
-        answers = list(pool.map(lambda _: ask(target), range(count)))
-    return max(answers, key=lambda answer: answer.status if answer.status != 503 else 0)
+        return worst(list(pool.map(lambda _: ask(target), range(count))), count)
+
+
+def worst(answers: list[Answer], count: int) -> Answer:
+    """Of `count` answers, one of which must be right. That the service is busy is as good as that."""
+    assert len(answers) == count, f"{len(answers)} of {count} requests were answered"
+    assert any(0 < answer.status < 400 for answer in answers), "no request was served"
+    badness = {0: 1_000, 503: 1}
+    return max(answers, key=lambda answer: badness.get(answer.status, answer.status))
 
 
 def cases() -> Iterator[Case]:
@@ -51,9 +59,14 @@ def cases() -> Iterator[Case]:
 
         yield Case(f"sequence: hundreds of {name}", hold, is_accepted=True, seconds=HELD + 6)
 
-    def predict(target: Target) -> Answer:
-        rows = [{"sepal_length": n, "sepal_width": 1, "petal_length": 1, "petal_width": 1} for n in range(1_000)]
-        return target.request("POST", "/v1/jobs/{job_id}/predict", json={"inputs": rows})
+    def flowers() -> bytes:
+        return json.dumps({"rows": [{f"{part} (cm)": n for part in FLOWER} for n in range(1_000)]}).encode()
+
+    def predict(target: Target, content: bytes) -> Answer:
+        def ask(target: Target) -> Answer:
+            return target.request("POST", "/v1/jobs/{job_id}/predict", content=content)
+
+        return _at_once(target, ask, 60)
 
     def plan(target: Target) -> Answer:
         spec = {
@@ -63,8 +76,15 @@ def cases() -> Iterator[Case]:
         return target.request("POST", "/v1/jobs?validate_only=true", json=spec)
 
     child = frozenset({"child models/serving/predictor_process.py"})
-    yield Case("sequence: 60 predictions at once", lambda target: _at_once(target, predict, 60), child, None, 30.0)
-    yield Case("sequence: 20 large plans at once", lambda target: _at_once(target, plan, 20), frozenset(), None, 30.0)
+    yield Case("sequence: 60 predictions at once", predict, child, True, 30.0, prepare=flowers)
+    yield Case(
+        "sequence: 20 large plans at once",
+        lambda target: _at_once(target, plan, 20),
+        is_accepted=True,
+        seconds=30.0,
+        # Plans are made in threads of the API: others wait while one of them holds the interpreter.
+        others=1.0,
+    )
 
     def export(target: Target) -> Answer:
         return target.request("GET", "/v1/jobs/{job_id}/checkpoints/{checkpoint_id}/export?format=onnx")
@@ -74,7 +94,7 @@ def cases() -> Iterator[Case]:
         "sequence: 10 exports at once",
         lambda target: _at_once(target, export, 10),
         exported,
-        None,
+        True,
         60.0,
         memory=1024 * MIB,
     )
@@ -90,18 +110,15 @@ def cases() -> Iterator[Case]:
     yield Case("sequence: hundreds of callers that hang up", hang_up, is_accepted=True, seconds=10.0)
 
     def many_uploads(target: Target) -> Answer:
-        answers: list[Answer] = []
+        # If this is sent again, the files are others: known ones would not be read.
+        first = time.time_ns()
 
-        def send(number: int) -> None:
-            file = ("x.csv", f"a,b\n{number},2\n" * 2_000)
-            answers.append(target.request("POST", "/v1/datasets", files={"file": file}))
+        def send(number: int) -> Answer:
+            file = ("x.csv", f"a,b\n{first + number},2\n" * 2_000)
+            return target.request("POST", "/v1/datasets", files={"file": file})
 
-        threads = [threading.Thread(target=send, args=(number,)) for number in range(20)]
-        for each in threads:
-            each.start()
-        for each in threads:
-            each.join()
-        return max(answers, key=lambda answer: answer.status if answer.status != 503 else 0)
+        with ThreadPoolExecutor(20) as pool:
+            return worst(list(pool.map(send, range(20))), 20)
 
     uploads = frozenset({"POST /v1/datasets", "child models/data/intake/process.py"})
-    yield Case("sequence: 20 uploads at once", many_uploads, uploads, None, 40.0, memory=512 * MIB)
+    yield Case("sequence: 20 uploads at once", many_uploads, uploads, True, 40.0, memory=512 * MIB)

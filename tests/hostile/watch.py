@@ -8,6 +8,8 @@ from typing import Self
 import httpx
 import psutil
 
+from tests.hostile.case import visitor
+
 EVERY = 0.02
 
 
@@ -20,6 +22,8 @@ class Watch:
         """The most bytes beyond rest, of the API and of the processes that began meanwhile."""
         self.wait = 0.0
         """The longest answer to /healthz, in seconds."""
+        self.failures: list[str] = []
+        """What went wrong with the watch itself: somebody else without an answer, an API that has ended."""
         self._over = threading.Event()
         self._threads = [threading.Thread(target=each, daemon=True) for each in (self._weigh, self._ask)]
 
@@ -38,8 +42,14 @@ class Watch:
             thread.join()
 
     def _weigh(self) -> None:
-        while not self._over.wait(EVERY):
-            self.memory = max(self.memory, self.api.memory_info().rss - self._rest + self._children())
+        while True:
+            try:
+                self.memory = max(self.memory, self.api.memory_info().rss - self._rest + self._children())
+            except psutil.NoSuchProcess:
+                self.failures.append("the process of the service has ended")
+                return
+            if self._over.wait(EVERY):
+                return
 
     def _children(self) -> int:
         """Bytes that only these children use: what a fork shares with its parent is counted there."""
@@ -53,9 +63,15 @@ class Watch:
         return total
 
     def _ask(self) -> None:
-        with httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=60, trust_env=False) as client:
-            client.get("/healthz")
-            while not self._over.wait(EVERY):
+        with visitor(self.port, 60) as client:
+            while True:
                 began = time.perf_counter()
-                assert client.get("/healthz").status_code == 200
-                self.wait = max(self.wait, time.perf_counter() - began)
+                try:
+                    client.get("/healthz").raise_for_status()
+                except httpx.HTTPError as error:
+                    self.failures.append(f"somebody else was not answered: {error!r}")
+                    return
+                finally:
+                    self.wait = max(self.wait, time.perf_counter() - began)
+                if self._over.wait(EVERY):
+                    return
