@@ -9,6 +9,7 @@ import pytest
 from PIL import Image, ImageOps, PngImagePlugin
 
 from models.data.formats.bare_image import bare
+from tests.files import chunk
 
 MOST = 1 << 20
 NOISE = np.random.default_rng(0).integers(0, 256, (9, 13, 4), dtype=np.uint8)
@@ -19,10 +20,6 @@ def _saved(mode: str, kind: str, **options: object) -> bytes:
     image = Image.fromarray(NOISE[..., :3]).convert(mode) if mode != "RGBA" else Image.fromarray(NOISE)
     image.save(buffer, kind, **options)
     return buffer.getvalue()
-
-
-def chunk(kind: bytes, data: bytes) -> bytes:
-    return struct.pack(">I4s", len(data), kind) + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA"])
