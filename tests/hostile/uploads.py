@@ -198,7 +198,7 @@ MAY_BE_READ: dict[str, tuple[str, Callable[[], bytes]]] = {
         lambda: _pictures(_png(8, 8, chunk(b"iCCP", b"k\0\0" + zlib.compress(b"x" * 100 * MIB, 9))), 20),
     ),
 }
-"""Odd, and read at little cost as they are today."""
+"""Odd, and cheap to read: what is in excess or missing is left out. To refuse them is right as well."""
 
 ACCEPTED: dict[str, tuple[str, Callable[[], bytes]]] = {
     "csv: 1,000 columns": ("x.csv", lambda: _columns(1_000, 6)),
