@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -22,8 +22,8 @@ LOOK_EVERY = 0.25
 TOLD_AT_ONCE, PAUSE = 10, 0.05
 """Listeners that are told at once, and seconds until the next are told. Each looks, answers and asks again: hundreds
 together would keep other requests waiting."""
-ROUND = 10
-"""Pauses in which all are told. So a long poll, which waits again every second, hears of news in each round."""
+ROUND = 20
+"""Pauses in which all are told: a second. So a long poll, which waits anew every two, hears of news in each round."""
 MOST_LISTENERS = 500
 """Streams and long polls of one key at a time."""
 THREADS = 4
@@ -51,6 +51,7 @@ class Watcher:
         self._waits: set[_Wait] = set()
         self._listeners: Counter[str] = Counter()
         self._looks: dict[Hashable, asyncio.Future[Any]] = {}
+        self._known: dict[str, job_views.Mark] = {}
         self._task: asyncio.Task[None] | None = None
 
     @contextmanager
@@ -82,6 +83,14 @@ class Watcher:
         finally:
             self._waits.discard(wait)
 
+    def without_news(self, job_id: str, point: int) -> Mark:
+        """A mark of the job when it had no point after `point` and went on; UNSEEN if none is known.
+
+        Whoever waits with it hears of everything since then, and need not look before.
+        """
+        known = self._known.get(job_id)
+        return UNSEEN if known is None or known.is_over or known.point > point else known
+
     async def look(self, what: Hashable, mark: Mark, read: Callable[[], T]) -> T:
         """Call `read` in a thread. Callers that ask for the same at the same time, with the same mark, share one call.
 
@@ -109,10 +118,11 @@ class Watcher:
                 # The listeners wait for their time to end, and the next look may succeed.
                 logger.exception("the jobs that are waited for could not be looked at")
             else:
+                self._known = marks
                 await self._tell(waits, marks, valid)
             await asyncio.sleep(LOOK_EVERY)
 
-    async def _tell(self, waits: list[_Wait], marks: dict[str, Mark], valid: set[str]) -> None:
+    async def _tell(self, waits: list[_Wait], marks: Mapping[str, Mark], valid: set[str]) -> None:
         for each in waits:
             if each.key_id not in valid and not each.news.done():
                 each.news.set_exception(unauthorized())
@@ -125,6 +135,6 @@ class Watcher:
                 if told % at_once == 0:
                     await asyncio.sleep(PAUSE)
 
-    def _marks(self, job_ids: set[str], key_ids: set[str]) -> tuple[dict[str, Mark], set[str]]:
+    def _marks(self, job_ids: set[str], key_ids: set[str]) -> tuple[dict[str, job_views.Mark], set[str]]:
         with self.database.reading() as tx:
-            return dict(job_views.marks(tx, job_ids)), keys.valid(tx, key_ids)
+            return job_views.marks(tx, job_ids), keys.valid(tx, key_ids)

@@ -15,7 +15,7 @@ from models.records import job_views, metrics
 
 router = APIRouter(prefix="/jobs/{job_id}/metrics", tags=["metrics"])
 
-HANGS_UP = 1.0
+HANGS_UP = 2.0
 """Seconds after which it is noticed that a waiting caller has hung up."""
 
 
@@ -45,15 +45,17 @@ async def read(
     """
     # Each name once: a query may repeat it thousands of times.
     names = sorted({name for given in series for name in given.split(",") if name}) if series else None
-    until, mark = time.monotonic() + wait, UNSEEN
+    until = time.monotonic() + wait
+    mark = service.watcher.without_news(job_id, after or 0) if wait else UNSEEN
+    may_look = mark == UNSEEN
     with service.watcher.listening(caller.key_id) if wait else nullcontext():
         while True:
             is_last = time.monotonic() >= until or await request.is_disconnected()
             look = partial(_look, service, job_id, names, after, max_points, is_last)
             what = (job_id, None if names is None else tuple(names), after, max_points, is_last)
-            if (answer := await service.watcher.look(what, mark, look)) is not None:
+            if may_look and (answer := await service.watcher.look(what, mark, look)) is not None:
                 return Response(answer, media_type="application/json")
-            seen = mark
+            may_look, seen = True, mark
             while mark == seen and time.monotonic() < until and not await request.is_disconnected():
                 seconds = min(until - time.monotonic(), HANGS_UP)
                 mark = await service.watcher.news(job_id, caller.key_id, mark, max(0.0, seconds))

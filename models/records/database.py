@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Float, Function, create_engine, event, inspect, text
 from sqlalchemy.engine import Engine
-from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
+from sqlalchemy.exc import InterfaceError, InternalError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Session
@@ -71,10 +71,14 @@ class Database:
 
 def revisions(tx: Session) -> set[str]:
     """The Alembic revisions of the database; none if it was never migrated."""
-    connection = tx.connection()
-    if not inspect(connection).has_table("alembic_version"):
+    try:
+        return set(tx.execute(text("SELECT version_num FROM alembic_version")).scalars())
+    except (OperationalError, ProgrammingError):
+        # Asked only now, because it takes longer than all else in a request.
+        tx.rollback()
+        if inspect(tx.connection()).has_table("alembic_version"):
+            raise
         return set()
-    return set(connection.execute(text("SELECT version_num FROM alembic_version")).scalars())
 
 
 def _use_wal(connection: sqlite3.Connection) -> None:

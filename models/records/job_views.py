@@ -4,7 +4,7 @@ import hashlib
 import math
 from collections import defaultdict
 from collections.abc import Collection, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from sqlalchemy import func, select
@@ -161,8 +161,22 @@ def _folds(trainings: int, latest: dict[str, Point]) -> CrossValidation | None:
     return CrossValidation(n=trainings, done=len(tests.get("test/loss", [])), series=spreads)
 
 
-def marks(tx: Session, job_ids: Collection[str]) -> dict[str, tuple[int, int, int]]:
-    """What changes with every news of a job: (version, last point, last event) of each job that exists."""
+class Mark(NamedTuple):
+    """What changes with every news of a job."""
+
+    version: int
+    point: int
+    """The sequence number of its newest point."""
+    event: int
+    is_over: bool
+
+
+def marks(tx: Session, job_ids: Collection[str]) -> dict[str, Mark]:
+    """The mark of each job that exists."""
     last_event = select(func.max(Event.seq)).where(Event.job_id == Job.id).scalar_subquery()
-    rows = tx.execute(select(Job.id, Job.version, Job.last_sequence, last_event).where(Job.id.in_(job_ids)))
-    return {job_id: (version, point, event or 0) for job_id, version, point, event in rows}
+    columns = (Job.id, Job.version, Job.last_sequence, last_event, Job.state)
+    rows = tx.execute(select(*columns).where(Job.id.in_(job_ids)))
+    return {
+        job_id: Mark(version, point, event or 0, State(state).is_terminal)
+        for job_id, version, point, event, state in rows
+    }
