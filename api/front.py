@@ -4,6 +4,7 @@ uvicorn has no such bounds. h11 bounds the bytes of a head, of a chunk's header 
 """
 
 import asyncio
+import gc
 import resource
 import socket
 import sys
@@ -80,6 +81,7 @@ class BoundedProtocol(H11Protocol):
         self._unread, self._has_drained = 0, False
         self._received = self._dropped = 0
         self._unparsed = bytearray()
+        self._parser: asyncio.Handle | None = None
         self._since = self.loop.time()
         super().connection_made(transport)
         self.flow: HoldingFlow = HoldingFlow(transport)
@@ -96,32 +98,36 @@ class BoundedProtocol(H11Protocol):
             if self._dropped > REST_BYTES:
                 return self.transport.abort()
         if self._unparsed or len(data) > PIECE:
-            if not self._unparsed:
-                self.loop.call_soon(self._parse)
             # Each time: uvicorn itself lets a connection be read again when a body has ended.
             self.flow.hold()
             self._unparsed += data
+            self._parse_soon()
         else:
             super().data_received(data)
             self._expect()
 
+    def _parse_soon(self) -> None:
+        # Once at a time: to h11, a piece without bytes is the end of the connection.
+        if self._unparsed and self._parser is None:
+            self._parser = self.loop.call_soon(self._parse)
+
     def _parse(self) -> None:
         """Parse a piece of what has arrived, and let others have the loop before the next."""
+        self._parser = None
         if self.transport.is_closing() or self.conn.their_state is h11.DONE:
             # The next request waits for the answer to this one: `on_response_complete` goes on.
             return
         super().data_received(bytes(self._unparsed[:PIECE]))
         del self._unparsed[:PIECE]
         if self._unparsed:
-            self.loop.call_soon(self._parse)
+            self._parse_soon()
         else:
             self.flow.release()
         self._expect()
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
-        if self._unparsed:
-            self.loop.call_soon(self._parse)
+        self._parse_soon()
         self._since = self.loop.time()
         self._expect()
 
@@ -248,6 +254,14 @@ def config(host: str, port: int, **more: Any) -> uvicorn.Config:
         server_header=False,
         **more,
     )
+
+
+def load(config: uvicorn.Config) -> None:
+    """Import the application. Its modules are never garbage: searching them takes a fifth of the start time."""
+    gc.disable()
+    config.load()
+    gc.freeze()
+    gc.enable()
 
 
 class Server(uvicorn.Server):

@@ -1,7 +1,6 @@
 """`python -m api.serve`: the API alone, for PostgreSQL and Redis. Workers run elsewhere."""
 
 import argparse
-import gc
 
 from uvicorn.supervisors import Multiprocess
 
@@ -20,11 +19,7 @@ def main() -> None:
     config = front.config(chosen.host, chosen.port, workers=chosen.processes)
     if chosen.processes > 1:
         return Multiprocess(config, [config.bind_socket()]).run()
-    # Imported modules are never garbage. Searching them for garbage takes a fifth of the start time.
-    gc.disable()
-    config.load()
-    gc.freeze()
-    gc.enable()
+    front.load(config)
     front.Server(config).run()
 
 

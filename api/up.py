@@ -2,7 +2,6 @@
 
 import argparse
 import fcntl
-import gc
 import ipaddress
 import os
 import signal
@@ -96,11 +95,7 @@ def main() -> None:
     worker = WorkerProcess(chosen.workers)
     try:
         worker.start()
-        # Imported modules are never garbage. Searching them for garbage takes a fifth of the start time.
-        gc.disable()
-        config.load()
-        gc.freeze()
-        gc.enable()
+        front.load(config)
         front.Server(config, f"Athanor on http://{chosen.host}:{port}\nkey in {data / KEY_FILE}").run([listening])
     finally:
         worker.stop()

@@ -32,7 +32,6 @@ MAX_DIFFERENCE = 1e-4
 MOST_DIGESTS = 4096
 """The largest size of DIGESTS in bytes."""
 
-
 LONGEST_MESSAGE = 600
 """The number of characters of an error."""
 PIECE = 2**20
@@ -93,8 +92,8 @@ def unpack(path: Path, folder: Path) -> None:
                         unpacked.write(piece)
                 if found.hexdigest() != sha256:
                     raise Broken(f"{name} has the sha256 {found.hexdigest()}, but {DIGESTS} says {sha256}")
-    # zipfile: RuntimeError for an encrypted member, NotImplementedError for a compression that it does not know.
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, ValueError, OverflowError) as error:
+    # zipfile: RuntimeError for an encrypted member or an unknown compression.
+    except (zipfile.BadZipFile, EOFError, RuntimeError, UnicodeDecodeError) as error:
         raise Broken(f"{path.name} is not a bundle, or it is damaged: {error}") from error
 
 
@@ -108,6 +107,8 @@ def _digests(archive: zipfile.ZipFile, size: int) -> dict[str, str]:
     for entry in entries:
         if entry.compress_type != zipfile.ZIP_STORED or entry.flag_bits & 1:
             raise Broken(f"{entry.filename} is compressed or encrypted, which no file of a bundle is")
+        if not 0 <= entry.header_offset <= size - entry.file_size:
+            raise Broken(f"{entry.filename} lies outside of the file: it is damaged")
     if sum(entry.file_size for entry in entries) > size:
         raise Broken("its files overlap, which those of a bundle do not")
     if archive.getinfo(DIGESTS).file_size > MOST_DIGESTS:

@@ -47,3 +47,22 @@ def parquet(columns: dict[str, Any], **options: Any) -> bytes:
 def chunk(kind: bytes, content: bytes) -> bytes:
     """A chunk of a PNG."""
     return struct.pack(">I4s", len(content), kind) + content + struct.pack(">I", zlib.crc32(kind + content))
+
+
+def misplaced(content: bytes, place: int) -> bytes:
+    """The same zip, whose directory says that the first member begins at `place`, a number of 64 bits."""
+    entry, end = content.index(b"PK\1\2"), content.rindex(b"PK\5\6")
+    (length,) = struct.unpack_from("<H", content, entry + 28)
+    changed = bytearray(content)
+    changed[entry + 30 : entry + 32] = struct.pack("<H", 12)
+    changed[entry + 42 : entry + 46] = b"\xff" * 4
+    changed[end + 12 : end + 16] = struct.pack("<L", end - entry + 12)
+    changed[entry + 46 + length : entry + 46 + length] = struct.pack("<2HQ", 1, 8, place)
+    return bytes(changed)
+
+
+def shifted(content: bytes, by: int) -> bytes:
+    """The same zip, whose end says that all members are `by` bytes farther from the start than they are."""
+    end = content.rindex(b"PK\5\6")
+    (start,) = struct.unpack_from("<L", content, end + 16)
+    return content[: end + 16] + struct.pack("<L", start + by) + content[end + 20 :]

@@ -54,9 +54,9 @@ class Source:
 
     Every batch has the same columns. A column with a layout is fixed-size binary; the others are strings, whole or
     floating numbers, booleans, or lists of strings. A missing value is null. If `untyped`, strings may be numbers, as
-    in a CSV. If `is_text`, the format is text, whose cells take longer to read. There are no more rows than
-    `most_rows`, if the reader knows that before it reads them. `warnings` and `skipped` (the numbers
-    of rows that were left out) grow while batches are read.
+    in a CSV. If `is_text`, the format is text, whose cells take longer to read. There are at most `most_rows`
+    rows; 0 means that the reader does not know it before it reads them. `warnings` and `skipped` (the numbers of rows
+    that were left out) grow while batches are read.
     """
 
     batches: Iterator[pa.RecordBatch]

@@ -9,7 +9,7 @@ from torch.overrides import TorchFunctionMode
 
 _SAME_SHAPE = frozenset(
     {
-        *(F.batch_norm, F.layer_norm, F.group_norm, F.dropout, F.dropout1d, F.dropout2d),
+        *(F.batch_norm, F.layer_norm, F.dropout),
         *(F.relu, F.leaky_relu, F.elu, F.gelu, F.silu, torch.sigmoid, torch.tanh, torch.sin),
     }
 )
@@ -44,16 +44,13 @@ class ShapeInference(TorchFunctionMode):
         return func(*args, **given)
 
 
-def _fits(func: Any, x: torch.Tensor, *rest: Any, **named: Any) -> bool:
+def _fits(func: Any, x: torch.Tensor, *rest: Any, **_named: Any) -> bool:
     """Whether a normalization is one of its input. What does not fit is left to PyTorch, which says why."""
     match func:
         case F.batch_norm:
             return bool(rest) and (rest[0] is None or rest[0].shape[0] == x.shape[1])
         case F.layer_norm:
             return bool(rest) and tuple(rest[0]) == tuple(x.shape[-len(rest[0]) :])
-        case F.group_norm:
-            weight = named.get("weight", rest[1] if len(rest) > 1 else None)
-            return bool(rest) and x.shape[1] % rest[0] == 0 and (weight is None or weight.shape[0] == x.shape[1])
     return True
 
 

@@ -187,6 +187,34 @@ def test_much_at_once_is_parsed_in_pieces(port: int, house: Installation, monkey
     assert max(parsed) == front.PIECE and sum(parsed) > 2 * len(chunks)
 
 
+def test_an_early_answer_does_not_end_the_parsing_of_the_rest(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A piece without bytes would be the end of the connection to h11."""
+    monkeypatch.setattr(front, "PIECE", 16)
+    parsed: list[int] = []
+    answered_at: list[int] = []
+    plainly, completed = H11Protocol.data_received, H11Protocol.on_response_complete
+
+    def watched(self: H11Protocol, data: bytes) -> None:
+        parsed.append(len(data))
+        plainly(self, data)
+
+    def complete(self: H11Protocol) -> None:
+        answered_at.append(len(parsed))
+        completed(self)
+
+    monkeypatch.setattr(H11Protocol, "data_received", watched)
+    monkeypatch.setattr(H11Protocol, "on_response_complete", complete)
+    keyless = b"POST /v1/jobs HTTP/1.1\r\nHost: x\r\nContent-Length: 60000\r\n\r\n" + b"x" * 60_000
+    with connect(port) as line:
+        line.sendall(keyless + b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        held = b""
+        while piece := line.recv(2**16):
+            held += piece
+    assert [each[1:4] for each in held.split(b"HTTP/1.1")[1:]] == [b"401", b"200"]
+    assert answered_at[0] < 60_000 // 16, "the answer came after the body"
+    assert min(parsed) > 0
+
+
 def test_an_answer_that_nobody_reads_is_dropped(port: int, house: Installation) -> None:
     large = b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n"
     with socket.socket() as line:

@@ -10,7 +10,8 @@ import pytest
 from api import watcher as watchers
 from api.problems import Refused
 from api.watcher import UNSEEN, Watcher
-from models.records import events, job_views, keys
+from models.records import events, job_views, jobs, keys, metrics
+from models.records.chunks import Points
 from models.records.database import Database
 from tests.factories import a_job
 
@@ -54,6 +55,28 @@ def test_who_waits_hears_of_news_and_of_nothing_else(database: Database) -> None
         note(database, job_id)
         assert await waiting != mark
         assert await watcher.news("job_none", key_id, mark, 20) is None
+
+    run(test)
+
+
+def test_who_has_everything_need_not_look(database: Database) -> None:
+    job_id, key_id = owned(database)
+
+    async def test() -> None:
+        watcher = Watcher(database)
+        assert watcher.without_news(job_id, 0) == UNSEEN, "nothing is known yet"
+        mark = await watcher.news(job_id, key_id, UNSEEN, 20)
+        assert watcher.without_news(job_id, 0) == mark
+        with database.writing() as tx:
+            metrics.append(tx, job_id, {"train/loss": Points.of([1, 2], [0.5, 0.4], [0.0, 0.0])})
+        newer = await watcher.news(job_id, key_id, mark, 20)
+        assert newer != mark
+        assert watcher.without_news(job_id, 1) == UNSEEN, "there is a second point"
+        assert watcher.without_news(job_id, 2) == newer
+        with database.writing() as tx:
+            jobs.cancel(tx, job_id, key_id)
+        await watcher.news(job_id, key_id, newer, 20)
+        assert watcher.without_news(job_id, 2) == UNSEEN, "nothing will come"
 
     run(test)
 

@@ -3,6 +3,7 @@
 import io
 import subprocess
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from click.testing import CliRunner
 from athanor import bundle, verification
 from athanor.bundle import ALWAYS, DIGESTS, MODEL, Broken
 from athanor.cli import main
+from tests.files import misplaced, shifted
 
 NAMES = (*ALWAYS, MODEL)
 
@@ -107,6 +109,20 @@ def test_only_the_members_of_a_bundle_are_read(path: Path, tmp_path: Path) -> No
     bomb = _zip(tmp_path / "bomb.zip", [*members[1:], ("README.md", b"0" * 10**6)], zipfile.ZIP_DEFLATED)
     with pytest.raises(Broken, match="compressed or encrypted"):
         _unpack(bomb, tmp_path / "there-bomb")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda content: misplaced(content, 2**63),
+        lambda content: misplaced(content, 2**62),
+        lambda content: shifted(content, 40),
+    ],
+)
+def test_members_where_no_file_has_any(path: Path, tmp_path: Path, wrong: Callable[[bytes], bytes]) -> None:
+    path.write_bytes(wrong(path.read_bytes()))
+    with pytest.raises(Broken, match="lies outside of the file"):
+        _unpack(path, tmp_path / "there")
 
 
 def _install(monkeypatch: pytest.MonkeyPatch, *packages: str) -> None:

@@ -36,8 +36,8 @@ _LOCAL = 30
 """Bytes before the name of a member at its place in a zip."""
 _LONGEST_NAME = 1000
 
-_BROKEN = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, RuntimeError, OSError)
-"""Errors of zipfile: RuntimeError is for an encrypted member, NotImplementedError for an unknown compression."""
+_BROKEN = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError, OSError)
+"""Errors of zipfile: RuntimeError is for an encrypted member or an unknown compression."""
 
 
 class Archive:
@@ -63,11 +63,11 @@ class Archive:
                 raise limits.refuse("max_members", f"The zip has {len(members):,} members")
             for member in members:
                 _check(member)
-            _check_apart(members)
+            _check_places(members, self._packed)
         except DataError:
             self._file.close()
             raise
-        except (*_BROKEN, ValueError, UnicodeDecodeError) as error:
+        except (*_BROKEN, ValueError) as error:
             self._file.close()
             raise DataError(f"The zip archive cannot be read ({error}). Create it again.") from error
         self.members = [member for member in members if not member.is_dir() and not _hidden(member.filename)]
@@ -164,13 +164,16 @@ def _check(member: zipfile.ZipInfo) -> None:
         raise DataError(f"{name} in the zip is a link or a device. Create the zip again with regular files only.")
 
 
-def _check_apart(members: list[zipfile.ZipInfo]) -> None:
-    """Members that share bytes would make a small archive large, whatever the ratio of each."""
+def _check_places(members: list[zipfile.ZipInfo], size: int) -> None:
+    """Members are within the `size` bytes of the file, and share none: a small archive could be large otherwise."""
     end = 0
     for member in sorted(members, key=lambda member: member.header_offset):
-        if member.header_offset < end:
+        start, before = member.header_offset, end
+        end = start + _LOCAL + len(member.orig_filename) + member.compress_size
+        if start < 0 or end > size:
+            raise DataError(f"{member.filename} in the zip lies outside of the file. Create the zip again.")
+        if start < before:
             raise DataError(f"{member.filename} in the zip overlaps another member. Create the zip again.")
-        end = member.header_offset + _LOCAL + len(member.orig_filename) + member.compress_size
 
 
 def _hidden(name: str) -> bool:

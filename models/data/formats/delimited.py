@@ -86,7 +86,7 @@ def _check(names: list[str], limits: Limits) -> None:
 
 
 def _packed(records: Iterator[tuple[int, list[str]]], names: list[str]) -> Iterator[pa.RecordBatch]:
-    """The records in batches as of `batched`. Soon after they are read, they go to Arrow, which needs less memory."""
+    """The records in batches as large as those of `batched`. They become Arrow arrays early, which need less memory."""
     waiting, pieces = list[list[str]](), list[pa.RecordBatch]()
     rows = size = 0
     for width, record in records:

@@ -57,7 +57,7 @@ class Limits:
     max_text_bytes: int = 8 * GIB
     """Bytes of these."""
     max_words: int = 50_000_000
-    """Distinct words in each column of text."""
+    """Distinct words that a description may count. Above, it has no size of the vocabulary."""
     max_cell_bytes: int = MIB
     max_line_bytes: int = 64 * MIB
     max_expanded_bytes: int = 8 * GIB

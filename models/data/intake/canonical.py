@@ -104,16 +104,12 @@ def _resized(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for start in range(0, batch.num_rows, step):
             piece = batch.slice(start, step)
             if waiting and (rows + piece.num_rows > most or size + piece.nbytes > BATCH_BYTES):
-                yield _joined(waiting)
+                yield pa.concat_batches(waiting)
                 waiting, rows, size = [], 0, 0
             waiting.append(piece)
             rows, size = rows + piece.num_rows, size + piece.nbytes
     if waiting:
-        yield _joined(waiting)
-
-
-def _joined(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
-    return pa.concat_batches(batches)
+        yield pa.concat_batches(waiting)
 
 
 def _most_classes(limits: Limits, columns: int) -> int:

@@ -7,14 +7,14 @@ from models.data.formats.limits import Limits
 
 
 class Texts:
-    """The distinct texts and words of all columns so far. Raises OverLimit as soon as they are too many."""
+    """The distinct texts and words of all columns so far."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._texts = self._bytes = self._words = 0
 
     def take(self, distinct: pa.Array) -> None:
-        """Count the distinct texts of one column in one batch."""
+        """Count the distinct texts of one column in one batch. Raises OverLimit if there are too many by now."""
         self._texts += len(distinct)
         self._bytes += pc.sum(pc.binary_length(distinct).cast(pa.int64())).as_py() or 0
         if self._texts > self._limits.max_texts:

@@ -12,6 +12,7 @@ import pytest
 from models.data.formats.archive import Archive
 from models.data.formats.limits import Limits, OverLimit
 from models.errors import DataError
+from tests.files import misplaced, shifted, zipped
 
 
 def _zip(path: Path, members: dict[str, bytes]) -> Path:
@@ -78,6 +79,20 @@ def test_damage_names_the_member(tmp_path: Path) -> None:
     archive = Archive(path, Limits())
     with pytest.raises(DataError, match=r"^a in the zip is damaged"), archive.open(archive.members[0]) as stream:
         stream.read()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        misplaced(zipped([("a", b"abc")]), 2**63),
+        misplaced(zipped([("a", b"abc")]), 99),
+        shifted(zipped([("a", b"")]), 9),
+    ],
+)
+def test_a_member_where_no_file_has_any(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "a.zip").write_bytes(content)
+    with pytest.raises(DataError, match="a in the zip lies outside of the file"):
+        Archive(tmp_path / "a.zip", Limits())
 
 
 def test_too_many_members_and_hidden_ones(tmp_path: Path) -> None:
