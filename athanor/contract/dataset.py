@@ -39,7 +39,9 @@ class Column(Answer):
     mean: float | None = None
     std: float | None = None
     max_length: int | None = Field(None, description="text, tokens: number of words in the longest row")
-    vocabulary: int | None = Field(None, description="text, tokens: number of distinct words")
+    vocabulary: int | None = Field(
+        None, description="text, tokens: number of distinct words; null if there are too many to count"
+    )
     words: int | None = Field(None, description="text: number of words in all rows")
     characters: int | None = Field(None, description="text: number of characters in all rows")
     alphabet: int | None = Field(None, description="text: number of distinct characters")

@@ -81,8 +81,12 @@ def fit_words(table: Table, name: str, tokenizer: Any, train: Rows) -> WordsEnco
 
 
 def expect_words(column: Column) -> Inputs:
-    """The tensor to expect from the description of a column of words."""
-    return Inputs("text", (min(MAX_WORDS, column.max_length or 1),), vocabulary=(column.vocabulary or 0) + FIRST)
+    """The tensor to expect from the description of a column of words.
+
+    Where there are too many distinct words to count, each word of a text may be another.
+    """
+    distinct = column.vocabulary or column.words or 0
+    return Inputs("text", (min(MAX_WORDS, column.max_length or 1),), vocabulary=distinct + FIRST)
 
 
 class Text(Feature):

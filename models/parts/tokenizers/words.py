@@ -27,4 +27,5 @@ class Words(Tokenizer):
         return " ".join(tokens)
 
     def counted(self, column: Column) -> tuple[int, int]:
-        return column.vocabulary or 0, column.words or 0
+        words = column.words or 0
+        return column.vocabulary or words, words

@@ -14,6 +14,8 @@ from models.data.formats.limits import Limits
 from models.data.intake import ingest, process, run
 from models.data.table import Source
 from models.errors import DataError
+from models.parts.features.text import FIRST, expect_words
+from models.parts.tokenizers.words import Words
 
 
 @pytest.mark.parametrize("wrong", [{"format": "nonsense"}, {"format": "tsv"}, {"rows": 0}, {"rows": -7}, {}])
@@ -44,3 +46,6 @@ def test_words_of_an_id_are_not_kept(tmp_path: Path) -> None:
     intake = ingest(Source(iter([batch])), tmp_path / "rows", Limits(max_words=500))
     found = next(column for column in intake.schema.columns if column.name == "id")
     assert (found.vocabulary, found.words) == (None, 6_000)
+    # A plan then counts each word as another, not none.
+    assert expect_words(found).vocabulary == 6_000 + FIRST
+    assert Words().counted(found) == (6_000, 6_000)
