@@ -1,8 +1,15 @@
 """Who may ask: every route under /v1 wants a key, and what is open to all is named here."""
 
+import asyncio
+import time
+from collections.abc import Collection
+
 import httpx
 import pytest
+from sqlalchemy.exc import OperationalError
 
+from api import auth
+from api.deps import Service
 from models.records import keys
 from tests.api import kit
 from tests.api.kit import Installation
@@ -91,3 +98,37 @@ def test_no_body_is_read_for_a_stranger(shared: Installation, api: httpx.Client)
         request = api.build_request("POST", path, content=b"{", headers={"Content-Type": "application/json"})
         del request.headers["Authorization"]
         kit.problem(api.send(request), 401, "unauthorized")
+
+
+def test_requests_that_come_together_share_look_ups(shared: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
+    with shared.database.writing() as tx:
+        second = keys.create(tx, "second")
+    presented = [shared.key, second, shared.key[:-1] + "*"]
+    looked = 0
+    find = auth._find
+
+    def slowly(service: Service, asked: Collection[str]) -> dict[str, keys.Caller | None]:
+        nonlocal looked
+        looked += 1
+        is_first = looked == 1
+        time.sleep(0.05)
+        if is_first:
+            raise OperationalError("SELECT", None, Exception("away"))
+        return find(service, asked)
+
+    monkeypatch.setattr(auth, "_find", slowly)
+
+    async def ask() -> list[list[int]]:
+        transport = httpx.ASGITransport(shared.app)
+        heads = [{"Authorization": f"Bearer {presented[n % 3]}"} for n in range(60)]
+        found = []
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+            for _ in range(2):
+                answers = await asyncio.gather(*(client.get("/v1/workers", headers=each) for each in heads))
+                found.append([answer.status_code for answer in answers])
+        return found
+
+    first, second_time = asyncio.run(ask())
+    assert 503 in first
+    assert second_time == [200, 200, 401] * 20
+    assert looked <= 4 * auth.LOOK_UPS
