@@ -11,7 +11,7 @@ from sqlalchemy.exc import NoResultFound
 from api.dataset_store import add_dataset, fetch_rows, has_rows, restore_rows
 from api.deps import Service
 from api.problems import Refused
-from athanor.contract import Dataset
+from athanor.contract import Dataset, Hints
 from models.data import intake
 from models.parts.dataset import DATASETS
 from models.records import datasets
@@ -80,6 +80,16 @@ def _store(service: Service, kind: str) -> Dataset | None:
             return found
         sha256 = hashlib.sha256(rows.read_bytes()).hexdigest()
         size = rows.stat().st_size
-        add_dataset(service, taken, rows, id=kind, name=kind, format=datasets.BUILT_IN, size=size, sha256=sha256)
+        add_dataset(
+            service,
+            taken,
+            rows,
+            id=kind,
+            name=kind,
+            format=datasets.BUILT_IN,
+            size=size,
+            sha256=sha256,
+            identity=intake.identity(sha256, Hints()),
+        )
     with service.database.reading() as tx:
         return datasets.get(tx, kind)

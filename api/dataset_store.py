@@ -14,7 +14,16 @@ from models.storage.store import Corrupt, checked, fetch_dataset
 
 
 def add_dataset(
-    service: Service, taken: Intake, rows: Path, *, id: str, name: str, format: str, size: int, sha256: str
+    service: Service,
+    taken: Intake,
+    rows: Path,
+    *,
+    id: str,
+    name: str,
+    format: str,
+    size: int,
+    sha256: str,
+    identity: str,
 ) -> bool:
     """Store the file `rows` that the intake wrote, and add the dataset. False if another request has just added it."""
     blob = _put(service, rows)
@@ -25,6 +34,8 @@ def add_dataset(
         rows=taken.rows,
         bytes=size,
         sha256=sha256,
+        identity=identity,
+        dialect=taken.dialect,
         schema=taken.schema,
         warnings=taken.warnings,
         blob=blob,

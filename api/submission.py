@@ -9,7 +9,7 @@ from typing import Any
 from fastapi import Response
 from sqlalchemy.exc import IntegrityError
 
-from api import builtin
+from api import builtin, descriptions
 from api.deps import Service, missing
 from api.openapi import LOCATION, Answers
 from api.problems import Refused
@@ -66,8 +66,9 @@ def plan(service: Service, spec: JobSpec, start: Start | None = None) -> Planned
             code="unknown_dataset",
             suggestion="upload one, or take a built-in set from GET /v1/catalog",
         )
-    resolved = resolve(spec, dataset.schema_, dataset.rows, start)
-    cost = rehearse(resolved, dataset.schema_, dataset.rows, service.settings.limits, start)
+    schema = descriptions.schema_for(service, dataset, spec.dataset.features)
+    resolved = resolve(spec, schema, dataset.rows, start)
+    cost = rehearse(resolved, schema, dataset.rows, service.settings.limits, start)
     return Planned(spec, resolved, cost)
 
 
@@ -93,7 +94,7 @@ def of(caller: Caller, planned: Planned, content: str, idempotency_key: str | No
         key_id=caller.key_id,
         spec=spec.model_dump(mode="json", exclude_unset=True),
         resolved=planned.resolved.model_dump(mode="json"),
-        plan=planned.plan.model_dump(mode="json", exclude={"spec", "shapes", "warnings"}),
+        plan=planned.plan.model_dump(mode="json", exclude={"spec", "shapes", "warnings", "columns"}),
         dataset_id=spec.dataset.id,
         device=spec.resources.device,
         priority=spec.resources.priority,

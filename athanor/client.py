@@ -18,6 +18,7 @@ from athanor.contract import (
     Dataset,
     Event,
     ExportFormat,
+    Hints,
     Job,
     JobSpec,
     Metrics,
@@ -34,7 +35,7 @@ from athanor.transport.download import IDENTITY, Progress, Promise, download
 from athanor.transport.http import FEW, ONCE, Transport
 from athanor.transport.outage import FIRST_CONTACT, OnOutage, RetryPolicy, log_outages
 from athanor.transport.sse import ServerEvent, listen
-from athanor.transport.upload import Upload
+from athanor.transport.upload import Upload, parameters
 from athanor.version import __version__
 
 M = TypeVar("M", bound=BaseModel)
@@ -244,13 +245,21 @@ class Client:
         )
         return _read(Predictions, response)
 
-    def upload(self, path: str | Path, name: str | None = None, progress: Progress | None = None) -> Dataset:
-        """Upload a file as a dataset, streamed from disk. Bytes that the service already has give the same dataset."""
+    def upload(
+        self,
+        path: str | Path,
+        name: str | None = None,
+        progress: Progress | None = None,
+        hints: Hints | Mapping[str, Any] | None = None,
+    ) -> Dataset:
+        """Upload a file as a dataset, streamed from disk. Bytes that the service already has give the same dataset.
+
+        `hints` say how to read it: {"delimiter": ";", "features": {"zip": {"kind": "category"}}}.
+        """
         source = Path(path)
+        query = {"name": name or source.stem, **parameters(hints or {})}
         with Upload(source, progress) as file:
-            response = self._transport.send(
-                "POST", "/v1/datasets", params={"name": name or source.stem}, files={"file": (source.name, file)}
-            )
+            response = self._transport.send("POST", "/v1/datasets", params=query, files={"file": (source.name, file)})
         return _read(Dataset, response)
 
     def datasets(self, limit: int | None = None, after: str | None = None) -> Page[Dataset]:

@@ -30,6 +30,7 @@ def a_dataset(
     name: str = "flowers",
     format_: str = "csv",
     sha256: str | None = None,
+    identity: str | None = None,
     columns: Sequence[Column] = (
         Column(name="x", kind="number"),
         Column(name="y", kind="category", classes=["a", "b"]),
@@ -44,6 +45,8 @@ def a_dataset(
         rows=150,
         bytes=4_551,
         sha256=sha256 or uuid4().hex * 2,
+        identity=identity or uuid4().hex * 2,
+        dialect={"delimiter": ","},
         schema=Schema(columns=list(columns), target=target),
         warnings=[],
         blob=datasets.Blob(blob, None),

@@ -52,13 +52,12 @@ class Duration(Feature):
     precedence: ClassVar[int] = 25
     side_by_side: ClassVar[bool] = True
 
-    @classmethod
-    def fits(cls, values: pa.Array) -> bool:
+    def fits(self, values: pa.Array) -> bool:
         return all_match(values, PATTERN)
 
     @classmethod
-    def recognizes(cls, seen: Observation) -> bool:
-        return "duration" in seen.fitting
+    def recognize(cls, seen: Observation) -> Feature | None:
+        return next((each for each in seen.fitting if isinstance(each, cls)), None)
 
     def read(self, values: pa.Array, column: Column) -> pa.Array:
         parts = pc.split_pattern(values, ":")
@@ -90,7 +89,7 @@ from typing import ClassVar, Literal
 
 from athanor.contract import Column
 from models.data.table import Table
-from models.parts.feature import Observation, Rows
+from models.parts.feature import Feature, Observation, Rows
 from models.parts.features.array import Array, ArrayEncoder
 from models.parts.inputs import InputKind
 
@@ -107,8 +106,8 @@ class Depth(Array):
     precedence: ClassVar[int] = 5
 
     @classmethod
-    def recognizes(cls, seen: Observation) -> bool:
-        return seen.layout is not None and len(seen.layout.shape) == 2
+    def recognize(cls, seen: Observation) -> Feature | None:
+        return cls() if seen.layout is not None and len(seen.layout.shape) == 2 else None
 
     def input_kind(self, column: Column, accepts: frozenset[InputKind]) -> InputKind:
         return "vector"

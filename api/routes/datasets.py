@@ -12,6 +12,7 @@ from sqlalchemy.exc import NoResultFound
 from api import builtin
 from api.dataset_store import add_dataset, has_rows, restore_rows
 from api.deps import Parts, Service, Window, missing, paged
+from api.hints import GivenHints
 from api.openapi import LOCATION, Answers
 from api.pages import page
 from api.problems import Refused
@@ -20,6 +21,7 @@ from athanor.contract import Dataset, Page, Preview
 from models.data import intake
 from models.data.formats import candidates
 from models.data.formats.limits import OverLimit
+from models.data.intake import ReadHints
 from models.errors import DataError
 from models.parts.dataset import DATASETS
 from models.records import datasets
@@ -56,13 +58,14 @@ async def create(
     request: Request,
     response: Response,
     service: Parts,
+    hints: GivenHints,
     name: Annotated[str | None, Query(min_length=1, max_length=200, description="Default: the file's name.")] = None,
 ) -> Dataset:
     """Upload a file as a dataset: csv, tsv, jsonl, parquet, npz, txt, or a zip.
 
     A zip holds class folders of images, IDX files, or files named train, val and test. The answer is 201 with the
-    inferred schema, or 200 with the existing dataset if the same bytes were uploaded before. In that case, rows that
-    the store has lost are restored.
+    inferred schema, or 200 with the existing dataset if the same bytes were uploaded before with the same hints. In
+    that case, rows that the store has lost are restored. All parameters but `name` are hints for the reader.
     """
     with tempfile.TemporaryDirectory(dir=service.settings.scratch) as folder:
         upload = Upload(Path(folder) / "upload", service.settings.limits.max_upload_bytes)
@@ -70,7 +73,7 @@ async def create(
         formats = await to_thread.run_sync(_formats, upload)
         async with service.intakes.slot() as threads:
             dataset, is_new = await to_thread.run_sync(
-                _take_in, service, upload, formats, name or upload.filename, limiter=threads
+                _take_in, service, upload, formats, name or upload.filename, hints, limiter=threads
             )
     response.status_code = 201 if is_new else 200
     response.headers["Location"] = f"/v1/datasets/{dataset.id}"
@@ -85,16 +88,20 @@ def _formats(upload: Upload) -> Collection[str]:
         raise Refused(422, "data", str(error)) from error
 
 
-def _take_in(service: Service, upload: Upload, formats: Collection[str], name: str) -> tuple[Dataset, bool]:
+def _take_in(
+    service: Service, upload: Upload, formats: Collection[str], name: str, hints: ReadHints
+) -> tuple[Dataset, bool]:
     """Make a dataset of an uploaded file. Returns it, and whether it is new. Raises Refused and stores nothing then."""
-    rows = upload.path.with_name("rows.parquet")
+    rows, identity = upload.path.with_name("rows.parquet"), intake.identity(upload.sha256, hints)
     try:
         # The format of a zip is known after the child has listed it. Equal bytes with that suffix have the same.
         with service.database.reading() as tx:
-            known = datasets.same_bytes(tx, upload.sha256, formats)
+            known = datasets.identical(tx, identity, formats)
         if known is not None and has_rows(service, known.id):
             return known, False
-        taken = intake.run(upload.path, upload.filename, rows, seconds=service.settings.limits.intake_seconds)
+        taken = intake.run(
+            upload.path, upload.filename, rows, seconds=service.settings.limits.intake_seconds, hints=hints
+        )
     except OverLimit as error:
         raise Refused(413, "over_limit", str(error)) from error
     except DataError as error:
@@ -103,10 +110,18 @@ def _take_in(service: Service, upload: Upload, formats: Collection[str], name: s
         return known, False
     size = upload.path.stat().st_size
     is_new = add_dataset(
-        service, taken, rows, id=new_id("ds"), name=name, format=taken.format, size=size, sha256=upload.sha256
+        service,
+        taken,
+        rows,
+        id=new_id("ds"),
+        name=name,
+        format=taken.format,
+        size=size,
+        sha256=upload.sha256,
+        identity=identity,
     )
     with service.database.reading() as tx:
-        dataset = datasets.same_bytes(tx, upload.sha256, formats)
+        dataset = datasets.identical(tx, identity, formats)
     assert dataset is not None
     return dataset, is_new
 

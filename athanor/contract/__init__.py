@@ -3,7 +3,7 @@
 from athanor.contract.base import Answer, Frozen
 from athanor.contract.catalog import Catalog, ExportFormat, PartInfo
 from athanor.contract.checkpoint import Checkpoint, CheckpointFile
-from athanor.contract.dataset import Column, Dataset, Preview, Schema, Warned
+from athanor.contract.dataset import Column, Dataset, Hints, Preview, Schema, Warned
 from athanor.contract.event import Event
 from athanor.contract.job import (
     LEASED,
@@ -37,7 +37,7 @@ from athanor.contract.jobspec import (
 )
 from athanor.contract.metrics import Metrics, Point, Series
 from athanor.contract.page import Page
-from athanor.contract.plan import Plan
+from athanor.contract.plan import ColumnRole, Plan
 from athanor.contract.prediction import Generation, Predictions, Rows
 from athanor.contract.problem import Fault, Problem
 from athanor.contract.worker import Device, Worker
@@ -53,6 +53,7 @@ __all__ = [
     "CheckpointFile",
     "CheckpointPolicy",
     "Column",
+    "ColumnRole",
     "CrossValidation",
     "Dataset",
     "DatasetChoice",
@@ -65,6 +66,7 @@ __all__ = [
     "Fork",
     "Frozen",
     "Generation",
+    "Hints",
     "Hyperparameters",
     "Initialization",
     "Job",

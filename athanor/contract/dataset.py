@@ -1,10 +1,12 @@
 """Datasets: an upload, its columns, and its first rows."""
 
-from typing import Annotated, TypeVar
+from collections.abc import Mapping
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import FailFast, Field, JsonValue
 
-from athanor.contract.base import Answer
+from athanor.contract.base import Answer, Frozen
+from athanor.contract.jobspec import Name, Part
 
 T = TypeVar("T")
 
@@ -20,9 +22,32 @@ Many = Annotated[list[T], FirstFault()]
 """A list that may be long. A wrong one has one error, not one for each item: it may come from a child process."""
 
 
+class Hints(Frozen):
+    """How to read a file. What is left out, the service finds out itself, and says in `dialect` of the dataset."""
+
+    encoding: Literal["utf-8", "utf-16", "gb18030", "windows-1252"] | None = Field(
+        None, description="text files: the encoding"
+    )
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = Field(
+        None, description="CSV and TSV: the character between the values of a row"
+    )
+    header: bool | None = Field(None, description="CSV and TSV: whether the first row names the columns")
+    decimal: Literal[".", ","] | None = Field(None, description="CSV and TSV: the decimal mark of numbers")
+    features: Mapping[Name, Part] = Field(
+        {}, max_length=1000, description="how columns are read: a feature of the catalog by the name of the column"
+    )
+
+
 class Column(Answer):
     name: str
     kind: str = Field(description="how the column is read: a feature of the catalog")
+    settings: dict[str, JsonValue] = Field(
+        default_factory=dict, description="fields of the feature that differ from its defaults"
+    )
+    guess: str | None = Field(
+        None, description="why the column may have to be read in another way, and what would settle it"
+    )
+    left_out: str | None = Field(None, description="why a job does not learn from the column unless its spec names it")
     integer: bool = Field(False, description="number: whether every value is an integer")
     shape: Many[int] | None = Field(None, description="image: [height, width, channels]; array: the shape of one row")
     missing: int = 0
@@ -56,11 +81,13 @@ class Schema(Answer):
 
 
 class Warned(Answer):
-    """Something odd in a file that does not prevent training. `rows` are numbered from 1, without the header."""
+    """Something odd that does not prevent training. `rows` are numbered from 1, without the header."""
 
     code: str
     message: str
+    column: str | None = Field(None, description="the column in which it was seen")
     rows: Many[int] = Field(default_factory=list, description="the first few rows in which it was seen")
+    suggestion: str | None = Field(None, description="what would mend it")
 
 
 class Dataset(Answer):
@@ -71,6 +98,9 @@ class Dataset(Answer):
     bytes: int
     sha256: str = Field(description="of the uploaded bytes")
     created_at: str
+    dialect: dict[str, JsonValue] = Field(
+        default_factory=dict, description="how the file was read: encoding, delimiter, header and others"
+    )
     schema_: Schema = Field(alias="schema")
     warnings: Many[Warned] = Field(default_factory=list)
 

@@ -6,8 +6,10 @@ from typing import Literal
 from pydantic import Field, JsonValue
 
 from athanor.contract.base import Answer
+from athanor.contract.dataset import Warned
 from athanor.contract.jobspec import Direction
 from athanor.contract.metrics import Point
+from athanor.contract.plan import ColumnRole
 
 
 class State(StrEnum):
@@ -113,6 +115,10 @@ class Job(Answer):
         default_factory=dict, description="the spec as it was sent; `null` means that something was switched off"
     )
     dataset_id: str
+    columns: list[ColumnRole] = Field(
+        default_factory=list, description="the role of each column of the dataset, of the first 1,000"
+    )
+    warnings: list[Warned] = Field(default_factory=list, description="what is odd about the data of the job")
     origin: Origin | None = Field(None, description="forks: the checkpoint that the job started from")
     attempt: int
     created_at: str

@@ -1,5 +1,6 @@
 """The job spec as a user writes it. The kinds of parts are not defined here: the server's catalog lists them."""
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, JsonValue, field_validator, model_validator
@@ -32,6 +33,12 @@ class DatasetChoice(Frozen):
     )
     input: Name | None = Field(None, description="text, images, arrays: the single column to learn from")
     target: Name | None = Field(None, description="default: the dataset's suggested target")
+    features: Mapping[Name, Part] = Field(
+        {},
+        max_length=1000,
+        description="how columns are read: a feature of the catalog by the name of the column; default: as the dataset "
+        "describes them",
+    )
     split: Part = Field(
         default_factory=lambda: Part(kind="holdout"),
         description="which rows are for training, validation and test; default: by the files' names, else at random",

@@ -1,10 +1,26 @@
 """The plan of a job: what it will cost, before it is queued."""
 
+from typing import Literal
+
 from pydantic import Field, JsonValue
 
 from athanor.contract.base import Answer
 from athanor.contract.dataset import Warned
 from athanor.contract.jobspec import Direction
+
+
+class ColumnRole(Answer):
+    """What a job does with a column of its dataset."""
+
+    name: str
+    role: Literal["input", "target", "split", "left_out"]
+    kind: str = Field(description="how the column is read: a feature of the catalog")
+    settings: dict[str, JsonValue] = Field(default_factory=dict, description="fields that differ from its defaults")
+    input: str | None = Field(None, description="the input of the network that reads it, where there are several")
+    reason: str | None = Field(None, description="why it is left out")
+    guess: str | None = Field(
+        None, description="why the choice may be wrong, and what would settle it; null: the spec or the file says so"
+    )
 
 
 class Plan(Answer):
@@ -29,6 +45,9 @@ class Plan(Answer):
     shapes: dict[str, list[int]] = Field(
         default_factory=dict,
         description="shapes of the first 1,000 parameters by name; freeze takes these names, or their first segments",
+    )
+    columns: list[ColumnRole] = Field(
+        default_factory=list, description="the role of each column of the dataset, of the first 1,000"
     )
     fresh: list[str] = Field(
         default_factory=list,

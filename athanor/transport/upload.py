@@ -1,8 +1,12 @@
 """Uploads: a file that is read while it is sent."""
 
 import io
+import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+from athanor.contract import Hints
 from athanor.transport.download import Progress
 
 
@@ -19,3 +23,9 @@ class Upload(io.FileIO):
         if self._progress is not None and chunk:
             self._progress(self.tell(), self._total)
         return chunk
+
+
+def parameters(hints: Hints | Mapping[str, Any]) -> dict[str, Any]:
+    """The hints that are given, as parameters of a query. Raises pydantic.ValidationError."""
+    given = Hints.model_validate(hints).model_dump(mode="json", exclude_defaults=True)
+    return {name: json.dumps(value) if name == "features" else value for name, value in given.items()}

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pydantic import JsonValue
 
 from athanor.contract import Column, Schema, Warned
 
@@ -55,8 +56,9 @@ class Source:
     Every batch has the same columns. A column with a layout is fixed-size binary; the others are strings, whole or
     floating numbers, booleans, or lists of strings. A missing value is null. If `untyped`, strings may be numbers, as
     in a CSV. If `is_text`, the format is text, whose cells take longer to read. There are at most `most_rows`
-    rows; 0 means that the reader does not know it before it reads them. `warnings` and `skipped` (the numbers of rows
-    that were left out) grow while batches are read.
+    rows; 0 means that the reader does not know it before it reads them. `dialect` says how a text file was read, and
+    `decimal` the decimal mark of its numbers, if it is known. `warnings` and `skipped` (the numbers of rows that were
+    left out) grow while batches are read.
     """
 
     batches: Iterator[pa.RecordBatch]
@@ -68,6 +70,8 @@ class Source:
     is_text: bool = False
     most_rows: int = 0
     skipped: list[int] = field(default_factory=list)
+    dialect: dict[str, JsonValue] = field(default_factory=dict)
+    decimal: Literal[".", ","] | None = None
 
 
 @dataclass(frozen=True)

@@ -48,8 +48,10 @@ class Observation:
     """The file says that the column holds classes."""
     named: bool = False
     """The name of the column is typical for a target."""
-    fitting: frozenset[str] = frozenset()
-    """Kinds of the features whose `fits` accepted every string of the column."""
+    fitting: tuple["Feature", ...] = ()
+    """The candidates whose `fits` accepted every string of the column, in the order of `Feature.candidates`."""
+    decimal: Literal[".", ","] | None = None
+    """The decimal mark of the file's numbers, where the sender named it."""
 
 
 class CellError(ValueError):
@@ -131,8 +133,12 @@ class Feature(Buildable, ABC):
     """What the description lists as classes, if there are few."""
 
     @classmethod
-    def fits(cls, values: pa.Array) -> bool:
-        """Whether all of these strings may be of this kind. None of them is null.
+    def candidates(cls) -> "Sequence[Feature]":
+        """The ways to read a column of strings that `fits` tries, the most usual first: one for each format, say."""
+        return [cls.model_validate({})]
+
+    def fits(self, values: pa.Array) -> bool:
+        """Whether all of these strings may be read in this way. None of them is null.
 
         Called for every batch of a column until it returns false. `Observation.fitting` holds the result.
         """
@@ -140,8 +146,16 @@ class Feature(Buildable, ABC):
 
     @classmethod
     @abstractmethod
-    def recognizes(cls, seen: Observation) -> bool:
-        """Whether a column with these facts is of this kind."""
+    def recognize(cls, seen: Observation) -> "Feature | None":
+        """The feature with the settings for a column with these facts. None if the column is of another kind."""
+
+    def guess(self, seen: Observation) -> str | None:
+        """Why the column may have to be read in another way, and what would settle it. None if it is certain."""
+        return None
+
+    def settings(self) -> dict[str, JsonValue]:
+        """The fields that differ from their defaults."""
+        return self.model_dump(mode="json", exclude={"kind"}, exclude_defaults=True)
 
     @abstractmethod
     def read(self, values: pa.Array, column: Column) -> pa.Array:
@@ -208,7 +222,7 @@ FEATURES: Registry[Feature] = Registry("features")
 
 def of(column: Column) -> Feature:
     """The feature that reads a column."""
-    return FEATURES[column.kind].model_validate({})
+    return FEATURES[column.kind].model_validate(column.settings)
 
 
 def arrays(table: Table, name: str) -> npt.NDArray[np.generic]:
@@ -225,9 +239,10 @@ def joined(kinds: Iterable[str]) -> bool:
     return all(FEATURES[kind].side_by_side for kind in kinds)
 
 
-def recognize(seen: Observation) -> type[Feature]:
+def recognize(seen: Observation) -> Feature:
     """The feature for a column with these facts. There is always one, because text accepts every string."""
-    return next(each for each in sorted(FEATURES, key=lambda each: each.precedence) if each.recognizes(seen))
+    found = (each.recognize(seen) for each in sorted(FEATURES, key=lambda each: each.precedence))
+    return next(each for each in found if each is not None)
 
 
 def read(table: Table, columns: Sequence[Column]) -> Table:

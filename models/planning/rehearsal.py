@@ -99,6 +99,7 @@ def rehearse(resolved: ResolvedSpec, schema: Schema, rows: int, limits: Limits, 
         steps_per_epoch=resolved.steps_per_epoch,
         checkpoint_bytes=cost.checkpoint_bytes,
         shapes={name: list(each.shape) for name, each in islice(model.named_parameters(), SHOWN)},
+        columns=resolved.columns,
         fresh=fresh,
         spec=WireSpec.model_validate(spec.model_dump(mode="json")).model_dump(mode="json"),
     )

@@ -8,7 +8,8 @@ from dataclasses import replace
 
 from pydantic import BaseModel, ConfigDict
 
-from athanor.contract import Direction, Schema
+from athanor.contract import Column, ColumnRole, Direction, Schema
+from models.data.columns import find_column
 from models.data.preparation.roles import InputColumns, Roles, assign
 from models.data.preparation.split import sizes
 from models.errors import SpecError
@@ -19,6 +20,7 @@ from models.parts.loss import LOSSES
 from models.parts.metric import direction
 from models.parts.split import Sizes, default_split
 from models.parts.target import TARGETS, Language
+from models.planning.column_roles import column_roles
 from models.planning.method import planner_of
 from models.planning.spec import JobSpec
 from models.planning.transfer import Start
@@ -49,10 +51,22 @@ class ResolvedSpec(BaseModel):
     steps_per_epoch: int
     directions: dict[str, Direction]
     """For each measure of an evaluation, whether lower or higher is better."""
+    columns: list[ColumnRole] = []
+    """What the job does with each column of the dataset."""
+    described: list[Column] = []
+    """Columns that the spec reads in another way than the dataset describes them."""
+
+    def schema_of(self, schema: Schema) -> Schema:
+        """The dataset's schema with the columns as this spec reads them."""
+        other = {column.name: column for column in self.described}
+        if not other:
+            return schema
+        return schema.model_copy(update={"columns": [other.get(each.name, each) for each in schema.columns]})
 
     def roles_in(self, schema: Schema) -> Roles:
-        """The columns themselves, from the schema that the spec was resolved with."""
-        columns, choice = {column.name: column for column in schema.columns}, self.spec.dataset
+        """The columns themselves, from the schema of the dataset."""
+        choice = self.spec.dataset
+        columns = {column.name: column for column in self.schema_of(schema).columns}
         assert choice.task is not None
         language = None
         if choice.tokens is not None:
@@ -74,9 +88,12 @@ class ResolvedSpec(BaseModel):
 def resolve(spec: JobSpec, schema: Schema, rows: int, start: Start | None = None) -> ResolvedSpec:
     """Fill in everything that a spec leaves open. Raises SpecError with a pointer to the field that cannot work.
 
-    `start` is the checkpoint from which training starts; None for random weights.
+    `schema` describes the columns as the spec's `dataset.features` read them, the others as the dataset does. `start`
+    is the checkpoint from which training starts; None for random weights.
     """
-    submitted = spec.hyperparameters
+    submitted, said = spec.hyperparameters, spec.dataset
+    for name in said.features:
+        find_column(schema, name, "/dataset/features")
     spec, roles = _settle(start.choose(spec, schema) if start else spec, schema)
     parts = _sizes(spec, schema, rows, roles)
     chosen, method = spec.hyperparameters, planner_of(spec.architecture)
@@ -96,6 +113,8 @@ def resolve(spec: JobSpec, schema: Schema, rows: int, start: Start | None = None
         steps=sum(chosen.steps or (chosen.epochs or 1) * steps for steps in per_epoch),
         steps_per_epoch=per_epoch[0],
         directions=roles.asks.directions(),
+        columns=column_roles(said, roles, schema, spec.architecture),
+        described=[column for column in schema.columns if column.name in spec.dataset.features],
     )
 
 

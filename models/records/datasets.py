@@ -1,7 +1,8 @@
-"""Datasets. Uploads of equal bytes in the same format share one row. A dataset that a job uses cannot be deleted."""
+"""Datasets. Equal bytes that are read in the same way share one row. A dataset that a job uses cannot be deleted."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import delete, insert, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
@@ -44,6 +45,9 @@ class New:
     rows: int
     bytes: int
     sha256: str
+    identity: str
+    """A digest of the bytes, and of everything else that decides how they are read."""
+    dialect: dict[str, Any]
     schema: Schema
     warnings: list[Warned]
     blob: Blob
@@ -59,6 +63,8 @@ def add(tx: Session, new: New) -> str:
             rows=new.rows,
             bytes=new.bytes,
             sha256=new.sha256,
+            identity=new.identity,
+            dialect=new.dialect,
             schema=new.schema.model_dump(mode="json"),
             warnings=[warning.model_dump() for warning in new.warnings],
             blob=new.blob.key,
@@ -100,9 +106,9 @@ def mark_damaged(tx: Session, dataset_id: str, key: str) -> None:
     tx.execute(this.values(blob_sha256=DAMAGED))
 
 
-def same_bytes(tx: Session, sha256: str, formats: Collection[str]) -> contract.Dataset | None:
-    """The dataset of an upload with these bytes, in one of these formats."""
-    row = tx.scalar(select(Dataset).where(Dataset.sha256 == sha256, Dataset.format.in_(formats)).limit(1))
+def identical(tx: Session, identity: str, formats: Collection[str]) -> contract.Dataset | None:
+    """The dataset of an upload with the same bytes that was read in the same way, in one of these formats."""
+    row = tx.scalar(select(Dataset).where(Dataset.identity == identity, Dataset.format.in_(formats)).limit(1))
     return _answer(row) if row else None
 
 
@@ -144,6 +150,7 @@ def _answer(row: Dataset) -> contract.Dataset:
         bytes=row.bytes,
         sha256=row.sha256,
         created_at=rfc3339(row.created_at),
+        dialect=row.dialect or {},
         schema_=Schema.model_validate(row.schema),
         warnings=[Warned.model_validate(warning) for warning in row.warnings],
     )

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session, load_only
 from athanor import contract
 from athanor.contract import (
     Baseline,
+    ColumnRole,
     CrossValidation,
     Direction,
     JobError,
@@ -117,6 +118,7 @@ def _answers(tx: Session, rows: list[Job], lease: float) -> list[contract.Job]:
             spec=row.resolved["spec"] if row.resolved else row.spec,
             submitted=row.spec,
             dataset_id=row.dataset_id,
+            columns=[ColumnRole.model_validate(each) for each in (row.resolved or {}).get("columns", ())],
             origin=Origin.model_validate(row.origin) if row.origin else None,
             attempt=row.attempt,
             created_at=rfc3339(row.created_at),

@@ -56,14 +56,18 @@ class Key(Base):
 
 class Dataset(Base):
     __tablename__ = "datasets"
-    __table_args__ = (UniqueConstraint("sha256", "format"),)
+    __table_args__ = (UniqueConstraint("identity", "format", name="uq_datasets_sha256"),)
 
     id: Mapped[str] = mapped_column(primary_key=True)
     name: Mapped[str]
     format: Mapped[str] = mapped_column(String(40))
     rows: Mapped[int] = mapped_column(BigInteger)
     bytes: Mapped[int] = mapped_column(BigInteger)
-    sha256: Mapped[str] = mapped_column(String(64))
+    identity: Mapped[str] = mapped_column(String(64))
+    """A digest of the bytes, and of the hints and the version of the readers."""
+    sha256: Mapped[str] = mapped_column(String(64), server_default=text("''"))
+    """The digest of the bytes alone."""
+    dialect: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     schema: Mapped[dict[str, Any]]
     warnings: Mapped[list[Any]]
     blob: Mapped[str] = mapped_column(Text)
@@ -107,6 +111,7 @@ class Job(Base):
     """The spec as it was sent; in a job of version 0.1, with all defaults filled in."""
     resolved: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     """The resolved spec; None for a job of version 0.1."""
+    findings: Mapped[list[Any] | None] = mapped_column(JSON(none_as_null=True))
     plan: Mapped[dict[str, Any]]
     dataset_id: Mapped[str] = mapped_column(ForeignKey("datasets.id"), index=True)
     origin: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
@@ -208,6 +213,7 @@ class Chunk(Base):
     """Points of one series, packed (see chunks.py). The last chunk of a series is rewritten while it grows."""
 
     __tablename__ = "chunks"
+    __table_args__ = (Index("ix_chunks_sequence", "job_id", "last_sequence"),)
 
     job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
     series: Mapped[str] = mapped_column(primary_key=True)

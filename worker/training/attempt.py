@@ -27,7 +27,7 @@ def attempt(assignment: dict[str, Any], pipe: Pipe, parent_watch: ParentWatch) -
     spec = resolved.spec
     device = devices.prepare(spec.hyperparameters.seed, spec.resources.device)
     pipe.send("started", device=devices.name_of(device), fingerprint=devices.fingerprint(device))
-    table = Table.open(Path(assignment["dataset"]), schema)
+    table = Table.open(Path(assignment["dataset"]), resolved.schema_of(schema))
     initial = InitialWeights.read(**assignment["origin"]) if assignment["origin"] else None
     work = Work(spec, resolved.roles_in(schema), table, device, Path(assignment["folder"]), initial)
     resume, best = (Path(assignment[name]) if assignment[name] is not None else None for name in ("resume", "best"))

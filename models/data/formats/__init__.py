@@ -6,6 +6,7 @@ Nothing here imports torch or SQL, so that the sandboxed process starts quickly.
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
+from athanor.contract import Hints
 from models.data.formats import delimited, idx, image_folders, json_lines, npz, parquet, plain_text, split_files
 from models.data.formats.archive import Archive
 from models.data.formats.limits import Limits
@@ -23,6 +24,9 @@ FORMATS: dict[str, Callable[[Path, Limits], Source]] = {
     "idx": idx.read,
     "files": split_files.read,
 }
+
+_HINTED: dict[str, Callable[[Path, Limits, Hints], Source]] = {"csv": delimited.read, "tsv": delimited.read_tsv}
+_HINTS = ("encoding", "delimiter", "header", "decimal")
 
 ACCEPTED = (
     ".csv, .tsv, .jsonl, .parquet, .npz, .txt, or a .zip of images in class folders, of IDX files, "
@@ -42,6 +46,15 @@ _SUFFIXES = {
 }
 _ZIPPED = frozenset({"images", "idx", "files"})
 _MAGIC = {"parquet": b"PAR1", "npz": b"PK\x03\x04", "zip": b"PK\x03\x04"}
+
+
+def open_source(name: str, path: Path, limits: Limits, hints: Hints) -> Source:
+    """The rows of a file of the format `name`. Raises DataError, also for a hint that the format cannot follow."""
+    if name in _HINTED:
+        return _HINTED[name](path, limits, hints)
+    if useless := [hint for hint in _HINTS if getattr(hints, hint) is not None]:
+        raise DataError(f"{useless[0]} is for {' and '.join(_HINTED)} files; this is {name}. Leave it out.")
+    return FORMATS[name](path, limits)
 
 
 def candidates(filename: str, path: Path) -> frozenset[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from athanor.contract import Warned
+from athanor.contract import Hints, Warned
 from models.data.formats.limits import Limits
 from models.data.formats.lines import BATCH_BYTES, BATCH_ROWS, count, read_lines
 from models.data.table import Source
@@ -21,7 +21,7 @@ _CELLS = 500_000
 """Cells that are kept as Python's strings."""
 
 
-def read(path: Path, limits: Limits, delimiter: str = ",") -> Source:
+def read(path: Path, limits: Limits, hints: Hints = Hints(), delimiter: str = ",") -> Source:  # noqa: B008 -- frozen
     """Read every value as a string; an empty string is a missing value. The intake decides which columns are numbers.
 
     If the header of a CSV has no comma but a semicolon or a tab, that is the delimiter. Rows with too few or too many
@@ -29,7 +29,7 @@ def read(path: Path, limits: Limits, delimiter: str = ",") -> Source:
     where every row has too few or too many fields.
     """
     csv.field_size_limit(limits.max_cell_bytes)
-    delimiter = _delimiter(path, limits, delimiter)
+    delimiter = hints.delimiter or _delimiter(path, limits, delimiter)
     records = _records(path, limits, delimiter)
     names = [name.strip() for name in next(records, [])]
     _check(names, limits)

@@ -3,15 +3,16 @@
 import contextlib
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.ipc
 import pyarrow.parquet as pq
+from pydantic import JsonValue
 
 from athanor.contract import Column, Schema, Warned
 from models.data.formats.limits import Limits
@@ -25,8 +26,8 @@ from models.data.intake.texts import Texts
 from models.data.intake.warned import warnings_of
 from models.data.table import Layout, Source
 from models.errors import DataError
+from models.parts.feature import Feature, recognize
 from models.parts.feature import of as feature_of
-from models.parts.feature import recognize
 
 _TARGETS = ("target", "label", "labels", "class", "y", "intent", "category", "tags")
 _NOT_TARGETS = frozenset({"id", "index", "idx", "row", "part"})
@@ -41,19 +42,23 @@ class Intake:
     rows: int
     warnings: list[Warned] = field(default_factory=list)
     format: str = ""
+    dialect: dict[str, JsonValue] = field(default_factory=dict)
 
 
-def ingest(source: Source, destination: Path, limits: Limits | None = None) -> Intake:
+def ingest(
+    source: Source, destination: Path, limits: Limits | None = None, features: Mapping[str, Feature] | None = None
+) -> Intake:
     """Write `source` as the Parquet file that `Table.open` reads, and describe the columns.
 
-    The first pass copies the rows to a temporary file beside `destination` and finds the types; the second pass writes
-    the result. Only a few batches are in memory. Raises DataError or OverLimit; then `destination` does not exist.
+    `features` says how columns are read, by their names; the others are recognized. The first pass copies the rows to a
+    temporary file beside `destination` and finds the types; the second pass writes the result. Only a few batches are
+    in memory. Raises DataError or OverLimit; then `destination` does not exist.
     """
     limits = limits or Limits()
     spool, partial = (destination.with_name(destination.name + end) for end in (".spool", ".partial"))
     try:
         evidence = _spool(source, spool, limits)
-        intake = _write(source, evidence, spool, partial, limits)
+        intake = _write(source, evidence, spool, partial, limits, features or {})
         os.replace(partial, destination)
     finally:
         spool.unlink(missing_ok=True)
@@ -72,7 +77,7 @@ def _spool(source: Source, spool: Path, limits: Limits) -> dict[str, Evidence]:
                 _check_columns(batch, limits)
                 options = pa.ipc.IpcWriteOptions(compression="lz4")
                 writer = stack.enter_context(pa.ipc.new_stream(str(spool), batch.schema, options=options))
-                most = _most_classes(limits, batch.num_columns)
+                most = most_classes(limits, batch.num_columns)
                 for column in batch.schema:
                     layout = source.layouts.get(column.name)
                     evidence[column.name] = Evidence(column.type, layout, texts, untyped=source.untyped, most=most)
@@ -112,7 +117,7 @@ def _resized(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         yield pa.concat_batches(waiting)
 
 
-def _most_classes(limits: Limits, columns: int) -> int:
+def most_classes(limits: Limits, columns: int) -> int:
     return max(100, min(limits.max_classes, _CLASS_CELLS // columns))
 
 
@@ -136,11 +141,28 @@ def _check_cells(name: str, values: pa.Array, start: int, limits: Limits) -> int
     return words
 
 
-def _write(source: Source, evidence: dict[str, Evidence], spool: Path, partial: Path, limits: Limits) -> Intake:
-    most = _most_classes(limits, len(evidence))
+def _write(
+    source: Source,
+    evidence: dict[str, Evidence],
+    spool: Path,
+    partial: Path,
+    limits: Limits,
+    given: Mapping[str, Feature],
+) -> Intake:
+    most = most_classes(limits, len(evidence))
+    if unknown := [name for name in given if name not in evidence]:
+        raise DataError(f"features names a column {unknown[0]!r}, which the file does not have. Correct the name.")
     known = {source.target, source.part}
     columns = [
-        _column(name, seen, source.layouts.get(name), declared=name in known, named=name.lower() in _TARGETS)
+        described(
+            name,
+            seen,
+            source.layouts.get(name),
+            given.get(name),
+            declared=name in known,
+            named=name.lower() in _TARGETS,
+            decimal=source.decimal,
+        )
         for name, seen in evidence.items()
     ]
     features = [feature_of(column) for column in columns]
@@ -157,7 +179,7 @@ def _write(source: Source, evidence: dict[str, Evidence], spool: Path, partial: 
         ) as writer:
             for raw in reader:
                 read = [
-                    feature.read(values, column)
+                    read_cells(feature, values, column, rows + 1)
                     for feature, column, values in zip(features, columns, raw.columns, strict=True)
                 ]
                 for summary, values in zip(summaries, read, strict=True):
@@ -168,19 +190,56 @@ def _write(source: Source, evidence: dict[str, Evidence], spool: Path, partial: 
                 # The file keeps the raw cells, because the feature reads them again before training.
                 writer.write_batch(pa.record_batch(raw.columns, schema=schema), row_group_size=raw.num_rows)
                 rows += raw.num_rows
-    described = [summary.column() for summary in summaries]
-    for column in described:
+    found = [summary.column() for summary in summaries]
+    for column in found:
         column.missing_by_part = gaps.of(column.name)
-    target = source.target or _suggest([column for column in described if column.name != source.part])
-    told = bounded(Schema(columns=described, target=target, part=source.part), limits)
-    return Intake(told, rows, warnings_of(source, told, rows, summaries, evidence, duplicates))
+    target = source.target or _suggest([column for column in found if column.name != source.part])
+    told = bounded(Schema(columns=found, target=target, part=source.part), limits)
+    warnings = warnings_of(source, told, rows, summaries, evidence, duplicates)
+    return Intake(told, rows, warnings, dialect=source.dialect)
 
 
-def _column(name: str, seen: Evidence, layout: Layout | None, *, declared: bool, named: bool) -> Column:
-    """The column with the fields that a feature needs to read its cells."""
-    feature = recognize(seen.observation(declared=declared, named=named))
-    whole = feature.names == "whole numbers" and seen.is_whole
-    return Column(name=name, kind=feature.model_fields["kind"].default, integer=whole, shape=_shape(layout))
+def described(
+    name: str,
+    seen: Evidence,
+    layout: Layout | None,
+    given: Feature | None,
+    *,
+    declared: bool,
+    named: bool,
+    decimal: Literal[".", ","] | None = None,
+) -> Column:
+    """The column with the fields that a feature needs to read its cells. `given` is the feature that a user chose."""
+    facts = seen.observation(declared=declared, named=named, decimal=decimal)
+    feature = given or recognize(facts)
+    return Column(
+        name=name,
+        kind=feature.kind,
+        settings=feature.settings(),
+        guess=None if given else feature.guess(facts),
+        integer=feature.names == "whole numbers" and seen.is_whole,
+        shape=_shape(layout),
+    )
+
+
+def read_cells(feature: Feature, values: pa.Array, column: Column, start: int) -> pa.Array:
+    """The cells as `feature` reads them. The first row has the number `start`. Raises DataError for a cell it cannot.
+
+    Only a feature that a user chose can meet one: the others have looked at every cell.
+    """
+    try:
+        return feature.read(values, column)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        for row in range(len(values)):
+            try:
+                feature.read(values.slice(row, 1), column)
+            except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+                found = str(values[row].as_py())
+                raise DataError(
+                    f"Row {start + row}, column {column.name!r}: {found[:40]!r} cannot be read as a {column.kind}. "
+                    "Correct it, leave it out, or choose another feature for the column."
+                ) from error
+        raise
 
 
 def _shape(layout: Layout | None) -> list[int] | None:
@@ -188,8 +247,8 @@ def _shape(layout: Layout | None) -> list[int] | None:
 
 
 def _field(field: pa.Field, column: Column) -> pa.Field:
-    told = {"kind": column.kind, "integer": json.dumps(column.integer), "shape": json.dumps(column.shape)}
-    return pa.field(field.name, field.type, metadata=told)
+    told = {name: json.dumps(getattr(column, name)) for name in ("integer", "shape", "settings")}
+    return pa.field(field.name, field.type, metadata={"kind": column.kind, **told})
 
 
 def _suggest(columns: list[Column]) -> str | None:

@@ -1,6 +1,7 @@
 """Collects facts about a column in a first pass over all rows."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import pyarrow as pa
@@ -40,7 +41,7 @@ class Evidence:
         self._present = 0
         self._words = 0
         self._distinct: set[str] | None = set() if pa.types.is_string(kind) else None
-        self._fitting = list(FEATURES)
+        self._fitting = [candidate for part in FEATURES for candidate in part.candidates()]
 
     def see(self, values: pa.Array, start: int) -> None:
         """Add a raw batch. Its first row has the number `start` in the dataset."""
@@ -84,7 +85,7 @@ class Evidence:
         counted = values.value_counts()
         distinct, counts = counted.field(0), counted.field(1)
         self._texts.take(distinct)
-        self._fitting = [part for part in self._fitting if part.fits(distinct)]
+        self._fitting = [candidate for candidate in self._fitting if candidate.fits(distinct)]
         if self._distinct is not None:
             words = pc.count_substring_regex(distinct, r"\S+").cast(pa.int64())
             self._words += pc.sum(pc.multiply(words, counts)).as_py()
@@ -95,11 +96,11 @@ class Evidence:
         if self._distinct is not None and len(self._distinct) > self._most:
             self._distinct = None
 
-    def observation(self, *, declared: bool, named: bool) -> Observation:
+    def observation(self, *, declared: bool, named: bool, decimal: Literal[".", ","] | None = None) -> Observation:
         """The collected facts.
 
         `declared`: the file says that the column holds classes. `named`: the name of the column is typical for a
-        target.
+        target. `decimal`: the decimal mark of the file's numbers, if it is known.
         """
         return Observation(
             type=self._type,
@@ -110,7 +111,8 @@ class Evidence:
             words=self._words,
             declared=declared,
             named=named,
-            fitting=frozenset(part.model_fields["kind"].default for part in self._fitting if self._present),
+            decimal=decimal,
+            fitting=tuple(self._fitting) if self._present else (),
         )
 
     @property

@@ -76,8 +76,8 @@ def _shown(field: pa.Field, values: pa.Array, most: int) -> Iterator[JsonValue]:
     told = {key.decode(): value.decode() for key, value in (field.metadata or {}).items()}
     if "kind" not in told:
         return (_cut(value, most) for value in values.to_pylist())
-    integer, shape = json.loads(told.get("integer", "false")), json.loads(told.get("shape", "null"))
-    column = Column(name=field.name, kind=told["kind"], integer=integer, shape=shape)
+    settings = {name: json.loads(told[name]) for name in ("integer", "shape", "settings") if name in told}
+    column = Column(name=field.name, kind=told["kind"], **settings)
     feature = feature_of(column)
     return (_cut(feature.preview(value.as_py(), column), most) for value in feature.read(values, column))
 

@@ -9,13 +9,15 @@ from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
+from athanor.contract import Hints
 from athanor.processes import full_disk
 from athanor.processes.bounded import Bounds, Ended, run_bounded
 from athanor.processes.confinement import leave
 from athanor.processes.left_behind import check_file, scratch_folder
-from models.data.formats import FORMATS, candidates, sniff
+from models.data.formats import candidates, open_source, sniff
 from models.data.formats.limits import GIB, MIB, Limits, OverLimit
 from models.data.intake.canonical import Intake, ingest
+from models.data.intake.hints import ReadHints
 from models.data.intake.warm import PARENT
 from models.errors import DataError
 
@@ -35,8 +37,15 @@ class _Answer(BaseModel):
     code: str = ""
 
 
-def run(path: Path, filename: str, destination: Path, limits: Limits | None = None, seconds: int = 600) -> Intake:
-    """Read the upload at `path` in a child process with limits. `filename` is the name that the sender gave it.
+def run(
+    path: Path,
+    filename: str,
+    destination: Path,
+    limits: Limits | None = None,
+    seconds: int = 600,
+    hints: Hints = Hints(),  # noqa: B008 -- frozen
+) -> Intake:
+    """Read the upload at `path` in a child process with limits. `filename` and `hints` are what the sender gave.
 
     `limits` and `seconds` of processor time are ceilings; the size of the upload sets lower ones. Raises DataError or
     OverLimit, also if the process runs out of memory or time, or dies; then `destination` does not exist. Raises
@@ -47,7 +56,7 @@ def run(path: Path, filename: str, destination: Path, limits: Limits | None = No
     filename = filename.encode("utf-8", "replace").decode().replace("\0", "?")[-200:]
     with scratch_folder(destination.parent, "intake-") as folder:
         written = folder / "rows.parquet"
-        arguments = ["--limits", json.dumps(asdict(limits)), "--"]
+        arguments = ["--limits", json.dumps(asdict(limits)), "--hints", hints.model_dump_json(), "--"]
         arguments += [str(path.absolute()), filename, str(written.absolute())]
         largest = limits.max_expanded_bytes + (limits.max_expanded_bytes >> 3) + (1 << 20)
         bounds = Bounds(_ADDRESSES + limits.max_memory_bytes, seconds, largest, _answer_bytes(limits), _WALL * seconds)
@@ -97,12 +106,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("filename")
     parser.add_argument("destination", type=Path)
     parser.add_argument("--limits", type=json.loads, default={}, help="JSON object of limits to change")
+    parser.add_argument("--hints", type=ReadHints.model_validate_json, default=ReadHints(), help="JSON object of hints")
     given = parser.parse_args(arguments)
     limits = Limits(**given.limits)
     leave(limits.max_memory_bytes)
     try:
         name = sniff(given.filename, given.path, limits)
-        intake = ingest(FORMATS[name](given.path, limits), given.destination, limits)
+        source = open_source(name, given.path, limits, given.hints)
+        intake = ingest(source, given.destination, limits, given.hints.features)
         answer = _Answer(intake=replace(intake, format=name))
     except OverLimit as error:
         answer = _Answer(error=str(error), code="over_limit")

@@ -47,18 +47,19 @@ class Category(Feature):
     names: ClassVar[Naming | None] = "classes"
 
     @classmethod
-    def recognizes(cls, seen: Observation) -> bool:
+    def recognize(cls, seen: Observation) -> Feature | None:
         """Few distinct short strings: at most 20, or a tenth of the rows; half of them if named like a target."""
         if pa.types.is_boolean(seen.type):
-            return True
+            return cls()
         if not pa.types.is_string(seen.type) or seen.distinct is None:
-            return False
+            return None
         if seen.declared or not seen.present:
-            return True
+            return cls()
         if seen.named:
-            return seen.distinct <= max(FEW, seen.present // 2)
-        repeated = seen.distinct < seen.present
-        return repeated and seen.distinct <= max(FEW, seen.present // 10) and seen.words <= 3 * seen.present
+            return cls() if seen.distinct <= max(FEW, seen.present // 2) else None
+        is_short = seen.words <= 3 * seen.present
+        few = seen.distinct < seen.present and seen.distinct <= max(FEW, seen.present // 10)
+        return cls() if few and is_short else None
 
     def read(self, values: pa.Array, column: Column) -> pa.Array:
         """Strings, as they were written; true and false are words."""

@@ -69,8 +69,8 @@ class Image(Feature):
     counts_values: ClassVar[bool] = False
 
     @classmethod
-    def recognizes(cls, seen: Observation) -> bool:
-        return seen.layout is not None and seen.layout.kind == "image"
+    def recognize(cls, seen: Observation) -> Feature | None:
+        return cls() if seen.layout is not None and seen.layout.kind == "image" else None
 
     def read(self, values: pa.Array, column: Column) -> pa.Array:
         return values

@@ -54,8 +54,9 @@ class Number(Feature):
     names: ClassVar[Naming | None] = "whole numbers"
 
     @classmethod
-    def recognizes(cls, seen: Observation) -> bool:
-        return seen.numeric or pa.types.is_integer(seen.type) or pa.types.is_floating(seen.type)
+    def recognize(cls, seen: Observation) -> Feature | None:
+        is_number = seen.numeric or pa.types.is_integer(seen.type) or pa.types.is_floating(seen.type)
+        return cls() if is_number else None
 
     def read(self, values: pa.Array, column: Column) -> pa.Array:
         """int64 if the column and these values have whole numbers only, else float64."""

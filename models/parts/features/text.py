@@ -98,8 +98,8 @@ class Text(Feature):
     precedence: ClassVar[int] = 50
 
     @classmethod
-    def recognizes(cls, seen: Observation) -> bool:
-        return bool(pa.types.is_string(seen.type))
+    def recognize(cls, seen: Observation) -> Feature | None:
+        return cls() if pa.types.is_string(seen.type) else None
 
     def read(self, values: pa.Array, column: Column) -> pa.Array:
         return values if pa.types.is_string(values.type) else values.cast(pa.string())

@@ -23,8 +23,8 @@ class Tokens(Feature):
     names: ClassVar[Naming | None] = "words"
 
     @classmethod
-    def recognizes(cls, seen: Observation) -> bool:
-        return bool(pa.types.is_list(seen.type))
+    def recognize(cls, seen: Observation) -> Feature | None:
+        return cls() if pa.types.is_list(seen.type) else None
 
     def read(self, values: pa.Array, column: Column) -> pa.Array:
         return values

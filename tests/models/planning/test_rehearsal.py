@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from athanor.contract import JobSpec as WireSpec
+from athanor.contract import Plan
 from models.data.preparation.split import steps_per_epoch
 from models.data.table import Table
 from models.errors import SpecError
@@ -23,6 +24,11 @@ from tests import small
 
 def _spec(architecture: dict[str, Any], **rest: Any) -> JobSpec:
     return JobSpec.model_validate({"architecture": architecture, "dataset": {"id": "x"}, **rest})
+
+
+def _settled(plan: Plan) -> Plan:
+    """Without what is said about the columns: what was said is no guess any more."""
+    return plan.model_copy(update={"columns": []})
 
 
 @pytest.fixture
@@ -69,7 +75,7 @@ def test_few_rows_are_learned_for_as_many_steps_as_the_recipe_wants(
         plan = small.planned(_spec({"kind": "mlp"}, hyperparameters=said), table.schema, table.rows, Limits())
         again = JobSpec.model_validate(plan.spec)
         assert (again.hyperparameters.epochs, plan.steps) == (epochs, steps)
-        assert small.planned(again, table.schema, table.rows, Limits()) == plan
+        assert _settled(small.planned(again, table.schema, table.rows, Limits())) == _settled(plan)
     endless = Recipe("adam", lr=0.1, epochs=3, batch_size=32, least_steps=10**6)
     assert endless.epochs_of(1) == MANY_EPOCHS
 
@@ -256,7 +262,8 @@ def test_a_default_series_without_a_validation_part_is_no_fault(table: Table) ->
     plan = small.planned(spec, table.schema, table.rows, Limits())
     assert plan.val_rows == 0
     # What a job says of itself names the series, and can be submitted again.
-    assert small.planned(JobSpec.model_validate(plan.spec), table.schema, table.rows, Limits()) == plan
+    again = small.planned(JobSpec.model_validate(plan.spec), table.schema, table.rows, Limits())
+    assert _settled(again) == _settled(plan)
 
 
 @pytest.mark.parametrize("series", ["val/loss", "val/rmse", "val/mae", "val/r2"])

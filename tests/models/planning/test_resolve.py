@@ -28,6 +28,11 @@ def _spec(architecture: str = "mlp", **rest: Any) -> JobSpec:
     return JobSpec.model_validate({"architecture": {"kind": architecture}, "dataset": {"id": "x"}, **rest})
 
 
+def _settled(resolved: ResolvedSpec) -> ResolvedSpec:
+    """Without what is said about the columns: what was said is no guess any more."""
+    return resolved.model_copy(update={"columns": []})
+
+
 @pytest.fixture
 def table(tmp_path: Path) -> Table:
     return small.table("vector", tmp_path / "t")
@@ -88,7 +93,7 @@ def test_null_is_off_and_absence_is_the_default(off: float | None, tmp_path: Pat
     # Over the wire and back it means the same.
     wire = WireSpec.model_validate(once.spec.model_dump(mode="json")).model_dump(mode="json")
     assert wire["hyperparameters"]["clip_norm"] is None
-    assert resolve(JobSpec.model_validate(wire), table.schema, table.rows) == once
+    assert _settled(resolve(JobSpec.model_validate(wire), table.schema, table.rows)) == _settled(once)
 
 
 def test_null_is_the_default_of_what_a_training_needs(tmp_path: Path) -> None:
@@ -106,7 +111,7 @@ def test_resolving_twice_is_resolving_once(kind: InputKind, tmp_path: Path) -> N
     once = resolve(_spec(architecture), table.schema, table.rows)
     # Over the wire and back.
     wire = WireSpec.model_validate(once.spec.model_dump(mode="json")).model_dump(mode="json")
-    assert resolve(JobSpec.model_validate(wire), table.schema, table.rows) == once
+    assert _settled(resolve(JobSpec.model_validate(wire), table.schema, table.rows)) == _settled(once)
 
 
 @pytest.mark.parametrize(
@@ -228,7 +233,8 @@ def test_what_was_resolved_is_read_back_as_it_was(
     assert again == resolved
     assert again.roles_in(table.schema) == assign(sent.dataset, table.schema, sent.architecture)
     # Sent by somebody who read it off a job, it is resolved to the same.
-    assert resolve(JobSpec.model_validate(resolved.spec.model_dump(mode="json")), table.schema, table.rows) == resolved
+    sent_again = JobSpec.model_validate(resolved.spec.model_dump(mode="json"))
+    assert _settled(resolve(sent_again, table.schema, table.rows)) == _settled(resolved)
 
 
 def test_thousands_of_named_columns_are_resolved_at_once() -> None:

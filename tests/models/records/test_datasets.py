@@ -19,6 +19,8 @@ def test_a_dataset_shows_what_was_added(database: Database) -> None:
         rows=3,
         bytes=2**40,
         sha256="b" * 64,
+        identity="d" * 64,
+        dialect={"encoding": "gb18030"},
         schema=Schema(columns=[], target=None),
         warnings=[Warned(code="odd", message="a row is odd", rows=[2])],
         blob=datasets.Blob("datasets/b", "c" * 64),
@@ -29,7 +31,7 @@ def test_a_dataset_shows_what_was_added(database: Database) -> None:
         shown = datasets.get(tx, "iris")
         assert shown is not None
         assert (shown.name, shown.rows, shown.bytes, shown.sha256) == ("Blüten", 3, 2**40, "b" * 64)
-        assert (shown.schema_, shown.warnings) == (new.schema, new.warnings)
+        assert (shown.schema_, shown.warnings, shown.dialect) == (new.schema, new.warnings, new.dialect)
         assert datasets.blob_of(tx, "iris") == new.blob
         other = datasets.Blob("datasets/c", "c" * 64)
         assert datasets.replace_blob(tx, "iris", other) == new.blob
@@ -53,15 +55,15 @@ def test_damage_is_noted_of_a_built_in_set_alone_and_of_the_bytes_that_were_read
 
 def test_the_same_bytes_read_the_same_way_are_one_dataset(database: Database) -> None:
     with database.writing() as tx:
-        dataset_id = a_dataset(tx, sha256="c" * 64, format_="csv")
-        otherwise = a_dataset(tx, sha256="c" * 64, format_="text")
-        found, other = (datasets.same_bytes(tx, "c" * 64, [each]) for each in ("csv", "text"))
-        assert found is not None
-        assert other is not None
-        assert (found.id, other.id) == (dataset_id, otherwise)
-        assert datasets.same_bytes(tx, "d" * 64, ["csv", "text"]) is None
+        dataset_id = a_dataset(tx, sha256="c" * 64, identity="c" * 64)
+        other_format = a_dataset(tx, sha256="c" * 64, identity="c" * 64, format_="text")
+        hinted = a_dataset(tx, sha256="c" * 64, identity="e" * 64)
+        ways = (("csv", "c" * 64), ("text", "c" * 64), ("csv", "e" * 64))
+        found = [datasets.identical(tx, identity, [format]) for format, identity in ways]
+        assert [each and each.id for each in found] == [dataset_id, other_format, hinted]
+        assert datasets.identical(tx, "f" * 64, ["csv", "text"]) is None
     with pytest.raises(IntegrityError), database.writing() as tx:
-        a_dataset(tx, sha256="c" * 64, format_="csv")
+        a_dataset(tx, identity="c" * 64)
 
 
 @pytest.mark.parametrize("state", [State.QUEUED, State.RUNNING, State.SUCCEEDED])

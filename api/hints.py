@@ -1,0 +1,61 @@
+"""Hints of an upload, from the query."""
+
+from typing import Annotated, Any, Literal
+
+from fastapi import Depends, Query
+from pydantic import ValidationError
+
+from api.problems import MOST_FAULTS, Refused
+from athanor.contract import Fault, Hints
+from models.data.intake import ReadHints
+from models.faults import fault
+from models.json_body import MalformedJson, TooManyValues, parse
+
+LONGEST = 20_000
+MOST_VALUES = 10_000
+
+
+def _described(name: str) -> str | None:
+    return Hints.model_fields[name].description
+
+
+def _hints(
+    encoding: Annotated[
+        Literal["utf-8", "utf-16", "gb18030", "windows-1252"] | None, Query(description=_described("encoding"))
+    ] = None,
+    delimiter: Annotated[str | None, Query(min_length=1, max_length=1, description=_described("delimiter"))] = None,
+    header: Annotated[bool | None, Query(description=_described("header"))] = None,
+    decimal: Annotated[Literal[".", ","] | None, Query(description=_described("decimal"))] = None,
+    features: Annotated[
+        str | None,
+        Query(
+            max_length=LONGEST,
+            description='How columns are read, as JSON: `{"zip": {"kind": "category"}}`. The features of the catalog '
+            "by the names of the columns.",
+        ),
+    ] = None,
+) -> ReadHints:
+    """Raises Refused (422) for features that are no JSON, or that are not on the shelf."""
+    given: dict[str, Any] = {"encoding": encoding, "delimiter": delimiter, "header": header, "decimal": decimal}
+    try:
+        return ReadHints.model_validate(given | {"features": _parsed(features) if features else {}})
+    except ValidationError as error:
+        faults = [fault(dict(each), given) for each in error.errors()[:MOST_FAULTS]]
+        faults = [each.model_copy(update={"pointer": f"?{each.pointer.strip('/')}"}) for each in faults]
+        raise Refused(422, "invalid", f"{faults[0].pointer}: {faults[0].message}", faults) from error
+
+
+def _parsed(features: str) -> Any:
+    try:
+        return parse(features.encode(), MOST_VALUES)
+    except (MalformedJson, TooManyValues, UnicodeEncodeError) as error:
+        found = Fault(
+            pointer="?features",
+            code="malformed_json",
+            message=f"is not JSON ({error})",
+            suggestion='write an object, such as {"zip": {"kind": "category"}}',
+        )
+        raise Refused(422, "invalid", f"?features: {found.message}", [found]) from error
+
+
+GivenHints = Annotated[ReadHints, Depends(_hints)]

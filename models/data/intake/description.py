@@ -1,0 +1,117 @@
+"""Describe columns of a dataset anew, as the features read them that a spec names for them."""
+
+import argparse
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+import pyarrow.parquet as pq
+from pydantic import BaseModel, Field, ValidationError
+
+from athanor.contract import Column
+from athanor.processes.bounded import Bounds, run_bounded
+from athanor.processes.confinement import leave
+from athanor.processes.left_behind import scratch_folder
+from models.data.formats.limits import GIB, Limits
+from models.data.intake.canonical import described, most_classes, read_cells
+from models.data.intake.evidence import Evidence
+from models.data.intake.hints import ReadHints
+from models.data.intake.summary import Summary
+from models.data.intake.texts import Texts
+from models.data.intake.warm import PARENT
+from models.data.table import Layout
+from models.errors import DataError
+from models.parts.feature import Feature
+from models.parts.feature import of as feature_of
+
+MODULE = "models.data.intake.description"
+_ADDRESSES = 4 * GIB
+_LARGEST_ANSWER = 4 << 20
+
+
+class _Answer(BaseModel):
+    columns: list[Column] = Field(default_factory=list)
+    error: str | None = None
+
+
+def run(path: Path, features: Mapping[str, Feature], columns: list[Column], seconds: int) -> list[Column]:
+    """The description of the columns of the dataset's file at `path`, read by `features`, made in a child process.
+
+    `columns` describe the same columns before. Raises DataError for a cell that cannot be read.
+    """
+    limits = Limits().for_upload(path.stat().st_size)
+    order = {
+        "limits": asdict(limits),
+        "features": {name: feature.model_dump(mode="json") for name, feature in features.items()},
+        "columns": [column.model_dump(mode="json", include={"name", "kind", "shape"}) for column in columns],
+    }
+    bounds = Bounds(_ADDRESSES + limits.max_memory_bytes, seconds, 1 << 20, _LARGEST_ANSWER, wall=4 * seconds)
+    with scratch_folder(path.parent, "describe-") as folder:
+        try:
+            done = run_bounded(
+                MODULE, [str(path), json.dumps(order)], folder=folder, bounds=bounds, readable=[path], warm=PARENT
+            )
+            answer = _Answer.model_validate_json(done.output)
+        except (TimeoutError, ValidationError) as error:
+            raise DataError("the columns could not be read in this way: it takes too much time or memory") from error
+    if answer.error is not None:
+        raise DataError(answer.error)
+    return answer.columns
+
+
+def describe(path: Path, features: Mapping[str, Feature], columns: list[Column], limits: Limits) -> list[Column]:
+    """The description of these columns of a dataset's file, as `features` read them. Raises DataError."""
+    texts, most = Texts(limits), most_classes(limits, len(columns))
+    with pq.ParquetFile(path) as file:
+        names = [column.name for column in columns]
+        layouts = {column.name: _layout(column) for column in columns}
+        kinds = {each.name: each.type for each in file.schema_arrow}
+        # The features are known, so only what they need is looked at: whether all numbers are whole.
+        untyped = {name: str(kinds[name]) == "string" for name in names}
+        evidence = {
+            name: Evidence(kinds[name], layouts[name], texts, untyped=untyped[name], most=most) for name in names
+        }
+        start = 1
+        for batch in file.iter_batches(columns=names, use_threads=False):
+            for name in names:
+                evidence[name].see(batch.column(name), start)
+            start += batch.num_rows
+        found = [
+            described(name, evidence[name], layouts[name], features[name], declared=False, named=False)
+            for name in names
+        ]
+        again = Texts(limits)
+        summaries = [Summary(column, feature_of(column), again, most=most) for column in found]
+        start = 1
+        for batch in file.iter_batches(columns=names, use_threads=False):
+            for column, summary in zip(found, summaries, strict=True):
+                cells = read_cells(feature_of(column), batch.column(column.name), column, start)
+                summary.see(cells, start)
+            start += batch.num_rows
+    return [summary.column() for summary in summaries]
+
+
+def _layout(column: Column) -> Layout | None:
+    return feature_of(column).layout(column) if column.shape else None
+
+
+def main() -> None:
+    """Run in the child: print the descriptions as JSON, or why a cell cannot be read."""
+    parser = argparse.ArgumentParser(prog=f"python -m {MODULE}", description=__doc__)
+    parser.add_argument("path", type=Path)
+    parser.add_argument("order", type=json.loads)
+    given = parser.parse_args()
+    limits = Limits(**given.order["limits"])
+    leave(limits.max_memory_bytes)
+    features = ReadHints.model_validate({"features": given.order["features"]}).features
+    columns = [Column.model_validate(column) for column in given.order["columns"]]
+    try:
+        answer = _Answer(columns=describe(given.path, features, columns, limits))
+    except DataError as error:
+        answer = _Answer(error=str(error))
+    print(answer.model_dump_json())
+
+
+if __name__ == "__main__":
+    main()

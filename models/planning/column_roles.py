@@ -1,0 +1,57 @@
+"""What a job does with each column of its dataset, and why."""
+
+from athanor.contract import Column, ColumnRole, Schema
+from models.data.preparation.choice import DatasetChoice
+from models.data.preparation.roles import Roles
+from models.parts.architecture import Architecture
+from models.parts.feature import of
+
+SHOWN = 1000
+
+
+def column_roles(said: DatasetChoice, roles: Roles, schema: Schema, architecture: Architecture) -> list[ColumnRole]:
+    """The roles of the first SHOWN columns. `said` is what the spec says, before defaults are filled in."""
+    reads = {column.name: name for name, each in roles.named.items() for column in each.columns}
+    return [_role(column, said, roles, reads, schema, architecture) for column in schema.columns[:SHOWN]]
+
+
+def _role(
+    column: Column,
+    said: DatasetChoice,
+    roles: Roles,
+    reads: dict[str, str],
+    schema: Schema,
+    architecture: Architecture,
+) -> ColumnRole:
+    role = ColumnRole(name=column.name, role="left_out", kind=column.kind, settings=column.settings)
+    guess = None if column.name in said.features else column.guess
+    if column.name in reads:
+        name = reads[column.name] if len(roles.named) > 1 else None
+        return role.model_copy(update={"role": "input", "input": name, "guess": guess})
+    if column.name == roles.target.name:
+        if said.target is None:
+            guess = "the spec names no target; dataset.target settles it"
+        return role.model_copy(update={"role": "target", "guess": guess})
+    if column.name == roles.part:
+        return role.model_copy(update={"role": "split"})
+    return role.model_copy(update={"reason": _reason(column, said, roles, schema, architecture)})
+
+
+def _reason(column: Column, said: DatasetChoice, roles: Roles, schema: Schema, architecture: Architecture) -> str:
+    if roles.language is not None:
+        return f"a language is learned from one text, here '{roles.target.name}'"
+    if said.inputs is not None or said.input is not None:
+        return "the spec does not name it as an input"
+    if column.name == schema.part:
+        return f"it names the parts of the data, and split.kind = {said.split.kind} does not use it"
+    if column.left_out is not None:
+        return column.left_out
+    feature = of(column)
+    if feature.is_index(column):
+        return "it numbers the rows; name it in dataset.inputs to learn from it"
+    becomes = feature.input_kind(column, frozenset().union(*architecture.inputs.values()))
+    others = " and ".join(sorted({each.kind for each in roles.inputs}))
+    return (
+        f"{architecture.kind} learns from the {others} columns of this dataset, and this one is {becomes}; "
+        "name it in dataset.inputs, or choose another architecture, to learn from it"
+    )
