@@ -8,6 +8,7 @@ from pathlib import Path
 
 from api import builtin
 from api.deps import Service
+from api.problems import Refused
 from athanor.contract import Column, Dataset, Schema
 from models.data import intake
 from models.data.columns import find_column
@@ -17,6 +18,10 @@ from models.parts.feature import Feature
 KEPT = 200
 """Descriptions that are kept: a spec is often planned, submitted and forked one after the other."""
 
+AT_ONCE, PATIENCE = 2, 2.0
+"""Child processes at a time, and seconds that a request waits for one."""
+
+_turns = threading.BoundedSemaphore(AT_ONCE)
 _kept: OrderedDict[tuple[str, str, str], Column] = OrderedDict()
 _lock = threading.Lock()
 
@@ -57,10 +62,20 @@ def _key(dataset: Dataset, name: str, feature: Feature) -> tuple[str, str, str]:
 def _described(
     service: Service, dataset: Dataset, features: Mapping[str, Feature], columns: list[Column]
 ) -> list[Column]:
-    with tempfile.TemporaryDirectory(dir=service.settings.scratch) as folder:
-        rows = Path(folder) / "rows.parquet"
-        builtin.fetch(service, dataset.id, rows)
-        try:
+    # A request that waits holds a thread that others need.
+    if not _turns.acquire(timeout=PATIENCE):
+        raise Refused(
+            503,
+            "busy",
+            "other specs have their columns read in another way; send this again",
+            headers={"Retry-After": "2"},
+        )
+    try:
+        with tempfile.TemporaryDirectory(dir=service.settings.scratch) as folder:
+            rows = Path(folder) / "rows.parquet"
+            builtin.fetch(service, dataset.id, rows)
             return intake.run_description(rows, features, columns, service.settings.limits.intake_seconds)
-        except DataError as error:
-            raise SpecError("/dataset/features", str(error), code="wrong_feature") from error
+    except DataError as error:
+        raise SpecError("/dataset/features", str(error), code="wrong_feature") from error
+    finally:
+        _turns.release()

@@ -159,14 +159,15 @@ async def preview(
 
 
 def _preview(service: Service, dataset_id: str, rows: int) -> Preview:
-    if dataset_id in DATASETS:
-        # Its rows are made at its first use.
-        builtin.find(service, dataset_id)
+    # The rows of a built-in dataset are made at its first use.
+    found = builtin.find(service, dataset_id)
+    if found is None:
+        raise missing("dataset", dataset_id)
     with tempfile.TemporaryDirectory(dir=service.settings.scratch) as folder:
         there = Path(folder) / "rows.parquet"
         builtin.fetch(service, dataset_id, there)
         try:
-            return intake.run_preview(there, rows)
+            return intake.run_preview(there, rows, found.schema_.columns)
         except DataError as error:
             raise Refused(422, "data", str(error)) from error
 

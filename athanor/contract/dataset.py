@@ -68,6 +68,10 @@ class Column(Answer):
         None, description="text, tokens: number of distinct words; null if there are too many to count"
     )
     words: int | None = Field(None, description="text: number of words in all rows")
+    sampled: int | None = Field(
+        None,
+        description="text: rows whose words were counted, if not all; words and vocabulary are then estimates",
+    )
     characters: int | None = Field(None, description="text: number of characters in all rows")
     alphabet: int | None = Field(None, description="text: number of distinct characters")
 

@@ -127,6 +127,8 @@ class Feature(Buildable, ABC):
     """Whether the intake may suggest such a column as the target."""
     repeats: ClassVar[bool] = False
     """Whether values repeat often, so that dictionary encoding makes the file smaller."""
+    reads_numerals: ClassVar[bool] = False
+    """Whether it reads plain numerals, see `models.parts.numerals`, as the numbers that they are."""
     counts_values: ClassVar[bool] = True
     """Whether the description counts distinct values."""
     names: ClassVar[Naming | None] = None

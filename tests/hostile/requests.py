@@ -135,7 +135,20 @@ def specs() -> Iterator[Case]:
         spec = _spec({"kind": "mlp"}, dataset={"id": target.wide, "target": "y", "inputs": inputs})
         return target.request("POST", "/v1/jobs?validate_only=true", json=spec)
 
+    def otherwise(target: Target) -> Answer:
+        features = {f"{n:04d}" + "n" * 190: {"kind": "text"} for n in range(900)}
+        spec = _spec({"kind": "textcnn"}, dataset={"id": target.wide, "target": "y", "features": features})
+        return target.request("POST", "/v1/jobs?validate_only=true", json=spec)
+
+    def as_classes(target: Target) -> Answer:
+        features = {"text": {"kind": "category"}}
+        spec = _spec({"kind": "mlp"}, dataset={"id": target.long, "target": "label", "features": features})
+        return target.request("POST", "/v1/jobs?validate_only=true", json=spec)
+
     covers = frozenset({"POST /v1/jobs"})
+    anew = covers | {"child models/data/intake/description.py"}
+    yield Case("spec: 900 columns read in another way", otherwise, anew, is_accepted=EITHER)
+    yield Case("spec: long texts as classes", as_classes, anew, is_accepted=EITHER)
     yield Case("spec: a column that thousands resemble", unknown, covers)
     yield Case("spec: 900 inputs with long names", every, covers, is_accepted=True)
 

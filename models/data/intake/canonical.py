@@ -1,16 +1,14 @@
 """Write a stream of raw rows as one Parquet file, and describe it in a schema. All other code uses these two."""
 
 import contextlib
-import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.ipc
 import pyarrow.parquet as pq
 from pydantic import JsonValue
 
@@ -20,13 +18,14 @@ from models.data.formats.lines import BATCH_BYTES, BATCH_CELLS, BATCH_ROWS
 from models.data.intake.duplicates import Duplicates
 from models.data.intake.evidence import Evidence
 from models.data.intake.missing import Gaps
+from models.data.intake.row_writer import RowWriter
 from models.data.intake.schema_size import bounded
 from models.data.intake.summary import Summary
 from models.data.intake.texts import Texts
 from models.data.intake.warned import warnings_of
 from models.data.table import Layout, Source
 from models.errors import DataError
-from models.parts.feature import Feature, recognize
+from models.parts.feature import FEATURES, Feature, recognize
 from models.parts.feature import of as feature_of
 
 _TARGETS = ("target", "label", "labels", "class", "y", "intent", "category", "tags")
@@ -50,52 +49,70 @@ def ingest(
 ) -> Intake:
     """Write `source` as the Parquet file that `Table.open` reads, and describe the columns.
 
-    `features` says how columns are read, by their names; the others are recognized. The first pass copies the rows to a
-    temporary file beside `destination` and finds the types; the second pass writes the result. Only a few batches are
-    in memory. Raises DataError or OverLimit; then `destination` does not exist.
+    `features` says how columns are read, by their names; the others are recognized. The file has the cells as they are.
+    They are written in a first pass, which finds the types and describes columns of plain numbers; a second pass
+    describes the other columns. Only a few batches are in memory. Raises DataError or OverLimit; then `destination`
+    does not exist.
     """
     limits = limits or Limits()
-    spool, partial = (destination.with_name(destination.name + end) for end in (".spool", ".partial"))
+    partial = destination.with_name(destination.name + ".partial")
     try:
-        evidence = _spool(source, spool, limits)
-        intake = _write(source, evidence, spool, partial, limits, features or {})
+        first = _write(source, partial, limits)
+        intake = _describe(source, first, partial, limits, features or {})
         os.replace(partial, destination)
     finally:
-        spool.unlink(missing_ok=True)
         partial.unlink(missing_ok=True)
     return intake
 
 
-def _spool(source: Source, spool: Path, limits: Limits) -> dict[str, Evidence]:
+@dataclass(frozen=True)
+class _FirstPass:
+    rows: int
+    evidence: dict[str, Evidence]
+    duplicates: Duplicates
+
+
+def _write(source: Source, partial: Path, limits: Limits) -> _FirstPass:
+    """Write all rows, with their cells as they are, and look at each batch meanwhile."""
     evidence: dict[str, Evidence] = {}
-    texts = Texts(limits)
+    texts, duplicates = Texts(limits), Duplicates(0)
     rows = size = words = 0
     with contextlib.ExitStack() as stack:
-        writer: Any = None
+        writer: RowWriter | None = None
         for batch in _resized(source.batches):
             if writer is None:
                 _check_columns(batch, limits)
-                options = pa.ipc.IpcWriteOptions(compression="lz4")
-                writer = stack.enter_context(pa.ipc.new_stream(str(spool), batch.schema, options=options))
+                writer = stack.enter_context(RowWriter(partial, batch))
+                duplicates = Duplicates(batch.num_columns)
                 most = most_classes(limits, batch.num_columns)
-                for column in batch.schema:
-                    layout = source.layouts.get(column.name)
-                    evidence[column.name] = Evidence(column.type, layout, texts, untyped=source.untyped, most=most)
+                for field in batch.schema:
+                    evidence[field.name] = _evidence(field, source, texts, most, is_plain=True)
             limits.check_cells(rows + batch.num_rows, batch.num_columns, "The table", is_text=source.is_text)
+            compared = []
             for name, values in zip(batch.schema.names, batch.columns, strict=True):
                 words += _check_cells(name, values, rows, limits)
                 if words > limits.max_text_cells:
                     raise limits.refuse("max_text_cells", f"The lists have more than {words:,} words")
-                evidence[name].see(values, rows + 1)
+                compared.append(evidence[name].see(values, rows + 1))
+            duplicates.see(compared)
             rows, size = rows + batch.num_rows, size + batch.nbytes
             if rows > limits.max_rows:
                 raise limits.refuse("max_rows", "There are too many rows")
             if size > limits.max_expanded_bytes:
                 raise limits.refuse("max_expanded_bytes", f"The first {rows:,} rows are {size:,} bytes")
-            writer.write_batch(batch)
+            writer.write(batch)
     if not rows:
         raise DataError("There are no rows. Upload a file with at least one row below its header.")
-    return evidence
+    return _FirstPass(rows, evidence, duplicates)
+
+
+def _evidence(field: pa.Field, source: Source, texts: Texts, most: int, *, is_plain: bool) -> Evidence:
+    plain = None
+    if is_plain and source.untyped:
+        feature = next(part for part in FEATURES if part.reads_numerals).model_validate({})
+        plain = Summary(Column(name=field.name, kind=feature.kind), feature, texts, most=most)
+    layout = source.layouts.get(field.name)
+    return Evidence(field.type, layout, texts, untyped=source.untyped, most=most, plain=plain)
 
 
 def _resized(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -141,62 +158,80 @@ def _check_cells(name: str, values: pa.Array, start: int, limits: Limits) -> int
     return words
 
 
-def _write(
-    source: Source,
-    evidence: dict[str, Evidence],
-    spool: Path,
-    partial: Path,
-    limits: Limits,
-    given: Mapping[str, Feature],
-) -> Intake:
-    most = most_classes(limits, len(evidence))
+def _describe(source: Source, first: _FirstPass, path: Path, limits: Limits, given: Mapping[str, Feature]) -> Intake:
+    """Recognize each column, and describe those that the first pass has not: numbers in plain cells are done."""
+    evidence, most = first.evidence, most_classes(limits, len(first.evidence))
     if unknown := [name for name in given if name not in evidence]:
         raise DataError(f"features names a column {unknown[0]!r}, which the file does not have. Correct the name.")
-    known = {source.target, source.part}
-    columns = [
-        described(
-            name,
-            seen,
-            source.layouts.get(name),
-            given.get(name),
-            declared=name in known,
-            named=name.lower() in _TARGETS,
-            decimal=source.decimal,
-        )
-        for name, seen in evidence.items()
-    ]
-    features = [feature_of(column) for column in columns]
-    texts = Texts(limits)
-    summaries = [Summary(column, feature, texts, most=most) for column, feature in zip(columns, features, strict=True)]
-    duplicates = Duplicates(len(evidence))
-    gaps = Gaps([column.name for column, feature in zip(columns, features, strict=True) if feature.names == "classes"])
-    rows = 0
-    with pa.ipc.open_stream(str(spool)) as reader:
-        schema = pa.schema([_field(field, column) for field, column in zip(reader.schema, columns, strict=True)])
-        words = [column.name for column, feature in zip(columns, features, strict=True) if feature.repeats]
-        with pq.ParquetWriter(
-            partial, schema, compression="zstd", use_dictionary=words, write_statistics=False
-        ) as writer:
-            for raw in reader:
-                read = [
-                    read_cells(feature, values, column, rows + 1)
-                    for feature, column, values in zip(features, columns, raw.columns, strict=True)
-                ]
-                for summary, values in zip(summaries, read, strict=True):
-                    summary.see(values, rows + 1)
-                batch = pa.record_batch(read, names=raw.schema.names)
-                duplicates.see(batch)
-                gaps.see(batch)
-                # The file keeps the raw cells, because the feature reads them again before training.
-                writer.write_batch(pa.record_batch(raw.columns, schema=schema), row_group_size=raw.num_rows)
-                rows += raw.num_rows
-    found = [summary.column() for summary in summaries]
+    with pq.ParquetFile(path) as file:
+        duplicates = first.duplicates
+        if again := [name for name, seen in evidence.items() if seen.is_partial]:
+            texts, duplicates = Texts(limits), Duplicates(len(evidence))
+            for _, batch in _batches(file, [*evidence]):
+                duplicates.see(batch.columns)
+            for name in again:
+                evidence[name] = _evidence(file.schema_arrow.field(name), source, texts, most, is_plain=False)
+            for start, batch in _batches(file, again):
+                for name in again:
+                    evidence[name].see(batch.column(name), start)
+        columns = [
+            described(
+                name,
+                seen,
+                source.layouts.get(name),
+                given.get(name),
+                declared=name in (source.target, source.part),
+                named=name.lower() in _TARGETS,
+                decimal=source.decimal,
+            )
+            for name, seen in evidence.items()
+        ]
+        texts = Texts(limits)
+        summaries = {
+            column.name: settled(column, evidence[column.name]) or Summary(column, feature_of(column), texts, most=most)
+            for column in columns
+        }
+        gaps = Gaps([column.name for column in columns if _divides(column, evidence[column.name])])
+        unknown_yet = [column for column in columns if summaries[column.name] is not evidence[column.name].plain]
+        # Missing values of all columns are counted by part, but few tables have a column that names parts.
+        wanted = columns if gaps.has_parts else unknown_yet
+        described_anew = {column.name for column in unknown_yet}
+        for start, batch in _batches(file, [column.name for column in wanted]):
+            read = [read_cells(feature_of(column), batch.column(column.name), column, start) for column in wanted]
+            for column, values in zip(wanted, read, strict=True):
+                if column.name in described_anew:
+                    summaries[column.name].see(values, start)
+            if gaps.has_parts:
+                gaps.see(pa.record_batch(read, names=[column.name for column in wanted]))
+    found = [summary.column() for summary in summaries.values()]
     for column in found:
         column.missing_by_part = gaps.of(column.name)
     target = source.target or _suggest([column for column in found if column.name != source.part])
     told = bounded(Schema(columns=found, target=target, part=source.part), limits)
-    warnings = warnings_of(source, told, rows, summaries, evidence, duplicates)
-    return Intake(told, rows, warnings, dialect=source.dialect)
+    warnings = warnings_of(source, told, first.rows, list(summaries.values()), evidence, duplicates)
+    return Intake(told, first.rows, warnings, dialect=source.dialect)
+
+
+def settled(column: Column, seen: Evidence) -> Summary | None:
+    """The description that the first pass has made, if the column is read as it was expected."""
+    feature = feature_of(column)
+    if seen.plain is None or not feature.reads_numerals or feature.settings():
+        return None
+    seen.plain.settle(column)
+    return seen.plain
+
+
+def _divides(column: Column, seen: Evidence) -> bool:
+    return feature_of(column).names == "classes" and seen.names_parts
+
+
+def _batches(file: pq.ParquetFile, names: list[str]) -> Iterator[tuple[int, pa.RecordBatch]]:
+    """The batches that were written, with these columns, each with the number of its first row."""
+    start = 1
+    for group in range(file.num_row_groups if names else 0):
+        (batch,) = file.read_row_group(group, columns=names, use_threads=False).combine_chunks().to_batches()
+        yield start, batch
+        start += batch.num_rows
 
 
 def described(
@@ -244,11 +279,6 @@ def read_cells(feature: Feature, values: pa.Array, column: Column, start: int) -
 
 def _shape(layout: Layout | None) -> list[int] | None:
     return None if layout is None else list(layout.shape)
-
-
-def _field(field: pa.Field, column: Column) -> pa.Field:
-    told = {name: json.dumps(getattr(column, name)) for name in ("integer", "shape", "settings")}
-    return pa.field(field.name, field.type, metadata={"kind": column.kind, **told})
 
 
 def _suggest(columns: list[Column]) -> str | None:

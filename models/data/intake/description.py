@@ -46,6 +46,7 @@ def run(path: Path, features: Mapping[str, Feature], columns: list[Column], seco
         "features": {name: feature.model_dump(mode="json") for name, feature in features.items()},
         "columns": [column.model_dump(mode="json", include={"name", "kind", "shape"}) for column in columns],
     }
+    seconds = min(seconds, limits.max_seconds)
     bounds = Bounds(_ADDRESSES + limits.max_memory_bytes, seconds, 1 << 20, _LARGEST_ANSWER, wall=4 * seconds)
     with scratch_folder(path.parent, "describe-") as folder:
         try:

@@ -1,5 +1,7 @@
 """Find duplicate rows by 64-bit digests."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -20,17 +22,17 @@ class Duplicates:
         self._digests: list[npt.NDArray[np.uint64]] = []
         self.checked = 0
 
-    def see(self, batch: pa.RecordBatch) -> None:
-        """Add the digests of one batch, up to the limit."""
-        batch = batch.slice(0, self._most - self.checked)
-        if not batch.num_rows:
+    def see(self, columns: Sequence[pa.Array]) -> None:
+        """Add the digests of one batch of rows, up to the limit."""
+        rows = min(len(columns[0]), self._most - self.checked)
+        if not rows:
             return
-        digests = np.zeros(batch.num_rows, np.uint64)
-        for values in batch.columns:
-            digests = (digests ^ _numbers(values)) * _SPREAD
+        digests = np.zeros(rows, np.uint64)
+        for values in columns:
+            digests = (digests ^ _numbers(values.slice(0, rows))) * _SPREAD
             digests ^= digests >> _SHIFT
         self._digests.append(digests)
-        self.checked += batch.num_rows
+        self.checked += rows
 
     def rows(self) -> npt.NDArray[np.int64]:
         """Numbers (from 1, ascending) of the rows that equal an earlier row."""
@@ -41,8 +43,12 @@ class Duplicates:
 
 
 def _numbers(values: pa.Array) -> npt.NDArray[np.uint64]:
-    if pa.types.is_integer(values.type) or pa.types.is_floating(values.type):
-        bits = pc.fill_null(values, 0).to_numpy(zero_copy_only=False).view(np.uint64)
+    kind = values.type
+    if pa.types.is_integer(kind) or pa.types.is_floating(kind):
+        wide = pa.float64() if pa.types.is_floating(kind) else kind if pa.types.is_uint64(kind) else pa.int64()
+        bits: npt.NDArray[np.uint64] = pc.fill_null(values, 0).cast(wide).to_numpy().view(np.uint64)
+        if not values.null_count:
+            return bits
         present = values.is_valid().to_numpy(zero_copy_only=False)
         return np.where(present, bits, np.uint64(_ABSENT))
     # Equal cells share one hash. A column of few distinct values takes no Python for each row.

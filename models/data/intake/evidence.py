@@ -1,16 +1,20 @@
 """Collects facts about a column in a first pass over all rows."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from models.data.intake.texts import Texts
-from models.data.table import Layout
+from models.data.table import Layout, part_of
+from models.parts import numerals
 from models.parts.feature import FEATURES, Observation
 from models.parts.features.number import NUMERAL, WHOLE, all_match, trimmed
+
+if TYPE_CHECKING:
+    from models.data.intake.summary import Summary
 
 LONGEST_CLASS = 200
 _EXACT = 2.0**53
@@ -29,11 +33,27 @@ class Strays:
 
 
 class Evidence:
-    """Collects facts about one column, batch by batch. Features recognize the column by its `observation`."""
+    """Collects facts about one column, batch by batch. Features recognize the column by its `observation`.
 
-    def __init__(self, kind: pa.DataType, layout: Layout | None, texts: Texts, *, untyped: bool, most: int) -> None:
+    `plain` describes the column as long as all its cells are plain numbers, as in most tables: nothing else has to be
+    known of such a column. None: the cells are looked at as strings from the start.
+    """
+
+    def __init__(
+        self,
+        kind: pa.DataType,
+        layout: Layout | None,
+        texts: Texts,
+        *,
+        untyped: bool,
+        most: int,
+        plain: "Summary | None" = None,
+    ) -> None:
         self._type, self._layout, self._texts, self._most = kind, layout, texts, most
         self._looks = untyped and pa.types.is_string(kind)
+        self.plain = plain if self._looks and layout is None else None
+        self.is_partial = False
+        """Whether the first batches were looked at as numbers only, and a later one has other cells."""
         self._whole = True
         self._numbers = 0
         self._strays = 0
@@ -43,22 +63,47 @@ class Evidence:
         self._distinct: set[str] | None = set() if pa.types.is_string(kind) else None
         self._fitting = [candidate for part in FEATURES for candidate in part.candidates()]
 
-    def see(self, values: pa.Array, start: int) -> None:
-        """Add a raw batch. Its first row has the number `start` in the dataset."""
-        if self._layout is not None:
-            return
-        if values.null_count == len(values):
+    def see(self, values: pa.Array, start: int) -> pa.Array:
+        """Add a raw batch, whose first row has the number `start`. Returns the cells by which rows are compared."""
+        if self.plain is not None:
+            numbers = self._plain_numbers(values)
+            if numbers is not None:
+                self.plain.see(numbers, start)
+                return numbers
+            self.plain, self.is_partial = None, self._numbers > 0
+        if self._layout is not None or values.null_count == len(values):
             # A table with a column for every key has mostly such.
-            return
+            return values
         if self._looks:
             self._see_numerals(trimmed(values), start)
-        values = values.drop_null()
+        present = values.drop_null()
         if pa.types.is_string(self._type):
-            self._see_strings(values)
+            self._see_strings(present)
         elif pa.types.is_floating(self._type):
-            self._whole = self._whole and _is_whole(values)
-        elif pa.types.is_uint64(self._type) and len(values):
-            self._whole = self._whole and pc.max(values).as_py() < 2**63
+            self._whole = self._whole and _is_whole(present)
+        elif pa.types.is_uint64(self._type) and len(present):
+            self._whole = self._whole and pc.max(present).as_py() < 2**63
+        return values
+
+    def _plain_numbers(self, values: pa.Array) -> pa.Array | None:
+        """The numbers in a batch; None if it has another cell, or if another feature may read its cells."""
+        numbers = numerals.parse(values)
+        if numbers is None:
+            numbers = numerals.parse(trimmed(values))
+        if numbers is None:
+            return None
+        found = numbers.drop_null().to_numpy()
+        if not len(found):
+            return numbers
+        if not self._numbers:
+            distinct = values.drop_null().unique()
+            if any(each.fits(distinct) for each in self._fitting if not each.reads_numerals):
+                return None
+        if float(np.abs(found).max()) > _EXACT:
+            return None
+        self._whole = self._whole and bool((np.floor(found) == found).all())
+        self._numbers += len(found)
+        return numbers
 
     def _see_numerals(self, values: pa.Array, start: int) -> None:
         strays = pc.indices_nonzero(pc.invert(pc.fill_null(pc.match_substring_regex(values, NUMERAL), True)))
@@ -102,18 +147,24 @@ class Evidence:
         `declared`: the file says that the column holds classes. `named`: the name of the column is typical for a
         target. `decimal`: the decimal mark of the file's numbers, if it is known.
         """
+        distinct = None if self._distinct is None else len(self._distinct)
         return Observation(
             type=self._type,
             layout=self._layout,
             numeric=self._looks and self._numbers > 0 and not self._strays,
-            distinct=None if self._distinct is None else len(self._distinct),
-            present=self._present,
+            distinct=distinct if self.plain is None else self.plain.distinct,
+            present=self._present if self.plain is None else self._numbers,
             words=self._words,
             declared=declared,
             named=named,
             decimal=decimal,
             fitting=tuple(self._fitting) if self._present else (),
         )
+
+    @property
+    def names_parts(self) -> bool:
+        """Whether every value names a part of a split, such as train."""
+        return bool(self._distinct) and all(part_of(value) is not None for value in self._distinct or ())
 
     @property
     def is_whole(self) -> bool:

@@ -14,6 +14,10 @@ class Gaps:
     def __init__(self, parts: list[str]) -> None:
         self._counts: dict[str, dict[str, dict[str, int]]] = {part: {} for part in parts}
 
+    @property
+    def has_parts(self) -> bool:
+        return bool(self._counts)
+
     def see(self, batch: pa.RecordBatch) -> None:
         """Add a batch. Of many columns that name nothing but parts of a split, the first MOST_PARTS are counted by."""
         named: list[str] = []

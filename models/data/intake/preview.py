@@ -2,7 +2,7 @@
 
 import argparse
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from pathlib import Path
 
@@ -30,14 +30,16 @@ _MEMORY, _SECONDS, _PATIENCE = 512 * MIB, 10, 30
 _OTHERWISE = "the dataset's first rows cannot be shown: reading them takes too much time or memory"
 
 
-def run(path: Path, rows: int) -> Preview:
-    """The preview of the dataset's file at `path`, made in a child process. Raises DataError."""
+def run(path: Path, rows: int, columns: Sequence[Column]) -> Preview:
+    """The preview of the dataset's file at `path`, made in a child process. `columns` describe it. Raises DataError."""
     bounds = Bounds(4 * GIB, _SECONDS, MIB, 8 * MOST_BYTES, wall=_PATIENCE)
+    told = [column.model_dump(include={"name", "kind", "settings", "integer", "shape"}) for column in columns]
     with scratch_folder(path.parent, "preview-") as folder:
+        described = folder / "columns.json"
+        described.write_text(json.dumps(told[:MOST_COLUMNS]))
         try:
-            done = run_bounded(
-                MODULE, [str(path), str(rows)], folder=folder, bounds=bounds, readable=[path], warm=PARENT
-            )
+            arguments = [str(path), str(rows), str(described)]
+            done = run_bounded(MODULE, arguments, folder=folder, bounds=bounds, readable=[path], warm=PARENT)
         except TimeoutError as error:
             raise DataError(_OTHERWISE) from error
     try:
@@ -46,19 +48,20 @@ def run(path: Path, rows: int) -> Preview:
         raise DataError(_OTHERWISE) from error
 
 
-def preview(path: Path, rows: int = 20) -> Preview:
-    """The first rows of a dataset's file, at most one row group, as their features read them.
+def preview(path: Path, columns: Sequence[Column], rows: int = 20) -> Preview:
+    """The first rows of a dataset's file, at most one row group, as the features of its `columns` read them.
 
     At most MOST_COLUMNS columns and about MOST_BYTES bytes: long cells are cut, and rows left out at the end.
     """
     with pq.ParquetFile(path) as file:
         names = _fitting(file.schema_arrow.names)
+        known = {column.name: column for column in columns}
         batch = next(file.iter_batches(max(1, rows), row_groups=[0], columns=names, use_threads=False))
     batch = batch.select(names).slice(0, max(0, rows))
     most = min(MOST_CELL, MOST_BYTES // (4 * len(names)))
-    columns = [_shown(field, values, most) for field, values in zip(batch.schema, batch.columns, strict=True)]
+    shown = [_shown(known[name], values, most) for name, values in zip(names, batch.columns, strict=True)]
     left, kept = MOST_BYTES - len(json.dumps(names)), list[list[JsonValue]]()
-    for row in zip(*columns, strict=True):
+    for row in zip(*shown, strict=True):
         left -= len(json.dumps(row))
         if left < 0 and kept:
             break
@@ -72,12 +75,7 @@ def _fitting(names: list[str]) -> list[str]:
     return names[: max(1, sum(end <= MOST_BYTES // 2 for end in ends))]
 
 
-def _shown(field: pa.Field, values: pa.Array, most: int) -> Iterator[JsonValue]:
-    told = {key.decode(): value.decode() for key, value in (field.metadata or {}).items()}
-    if "kind" not in told:
-        return (_cut(value, most) for value in values.to_pylist())
-    settings = {name: json.loads(told[name]) for name in ("integer", "shape", "settings") if name in told}
-    column = Column(name=field.name, kind=told["kind"], **settings)
+def _shown(column: Column, values: pa.Array, most: int) -> Iterator[JsonValue]:
     feature = feature_of(column)
     return (_cut(feature.preview(value.as_py(), column), most) for value in feature.read(values, column))
 
@@ -101,9 +99,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog=f"python -m {MODULE}", description=__doc__)
     parser.add_argument("path", type=Path)
     parser.add_argument("rows", type=int)
+    parser.add_argument("columns", type=Path, help="JSON: descriptions of the first columns")
     given = parser.parse_args()
+    columns = [Column.model_validate(each) for each in json.loads(given.columns.read_text())]
     leave(_MEMORY)
-    print(preview(given.path, given.rows).model_dump_json())
+    print(preview(given.path, columns, given.rows).model_dump_json())
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from athanor.contract import Column
 from models.data.intake.evidence import LONGEST_CLASS, SHOWN
+from models.data.intake.text_sample import TextSample
 from models.data.intake.texts import Texts
 from models.errors import DataError
 from models.parts.feature import Feature, Reals
@@ -40,6 +41,7 @@ class Summary:
         self._count, self._mean, self._squares = 0, 0.0, 0.0
         self._min, self._max = math.inf, -math.inf
         self._longest = 0
+        self._sample = TextSample()
         self._has_words, self._vocabulary = False, set[str]()
         self._too_many_words = False
         self._has_texts, self._words, self._characters = False, 0, 0
@@ -71,10 +73,12 @@ class Summary:
                 distinct, counts = counted.field(0), counted.field(1).to_numpy()
         if (numbers := self._feature.numbers(present, self._column)) is not None:
             self._see_numbers(numbers, values, start)
+        if is_text and counts is not None:
+            distinct, counts = self._sample.take(distinct, counts)
         if (texts := self._feature.characters(distinct)) is not None:
             self._has_texts = True
-            self._characters += _total(texts, counts)
-            self._alphabet.update(*texts)
+            self._characters += pc.sum(pc.utf8_length(present).cast(pa.int64())).as_py() or 0
+            self._alphabet.update("".join(texts))
         if (words := self._feature.words(distinct)) is not None:
             self._has_words = True
             self._see_words(words, counts)
@@ -93,8 +97,9 @@ class Summary:
     def _see_numbers(self, numbers: Reals, values: pa.Array, start: int) -> None:
         if not numbers.size:
             return
-        wrong = np.flatnonzero(~np.isfinite(numbers))
-        if wrong.size:
+        total = _sum(numbers)
+        # A sum of finite numbers may be infinite, too, but then it takes a second look.
+        if not math.isfinite(total) and (wrong := np.flatnonzero(~np.isfinite(numbers))).size:
             width = numbers.size // (len(values) - values.null_count)
             row = start + pc.indices_nonzero(values.is_valid())[int(wrong[0]) // width].as_py()
             found = numbers[wrong[0]]
@@ -102,7 +107,7 @@ class Summary:
                 f"Row {row}, column {self.name!r}: {found} is not a finite number. Replace it or leave it out."
             )
         self._min, self._max = min(self._min, float(numbers.min())), max(self._max, float(numbers.max()))
-        mean, count = _sum(numbers) / numbers.size, self._count + numbers.size
+        mean, count = total / numbers.size, self._count + numbers.size
         apart = mean - self._mean
         self._squares += _sum(numbers, mean, squared=True) + apart * apart * self._count * (numbers.size / count)
         self._mean += apart * numbers.size / count
@@ -123,6 +128,12 @@ class Summary:
     def distinct(self) -> int | None:
         return None if self._counts is None else len(self._counts)
 
+    def settle(self, column: Column) -> None:
+        """Describe `column`, which was recognized after the last batch, in place of the one that was expected."""
+        self._column = column
+        if column.integer and self._counts is not None:
+            self._counts = {int(value): count for value, count in self._counts.items()}
+
     def column(self) -> Column:
         """The description. Call it after the last batch."""
         update: dict[str, Any] = {"missing": self.missing, "distinct": self.distinct}
@@ -131,9 +142,12 @@ class Summary:
             update["std"] = math.sqrt(self._squares / self._count)
         vocabulary = None if self._too_many_words else self._vocabulary
         if self._has_words:
-            update |= {"max_length": self._longest, "vocabulary": None if vocabulary is None else len(vocabulary)}
+            known = None if vocabulary is None else self._sample.distinct(len(vocabulary))
+            update |= {"max_length": self._longest, "vocabulary": known}
         if self._has_texts:
-            update |= {"words": self._words, "characters": self._characters, "alphabet": len(self._alphabet)}
+            words = self._sample.total(self._words)
+            update |= {"words": words, "characters": self._characters, "alphabet": len(self._alphabet)}
+            update |= {"sampled": None if self._sample.is_whole else self._sample.rows}
         return self._column.model_copy(update=update | self._classes(vocabulary))
 
     def _classes(self, vocabulary: set[str] | None) -> dict[str, Any]:
@@ -168,7 +182,8 @@ def _sum(numbers: Reals, mean: float = 0.0, *, squared: bool = False) -> float:
         half = len(numbers) // 2 // 8 * 8
         return _sum(numbers[:half], mean, squared=squared) + _sum(numbers[half:], mean, squared=squared)
     piece = numbers.astype(np.float64, copy=False)
-    return float(np.square(piece - mean).sum() if squared else piece.sum())
+    with np.errstate(over="ignore", invalid="ignore"):
+        return float(np.square(piece - mean).sum() if squared else piece.sum())
 
 
 def in_order(names: list[str]) -> list[str]:

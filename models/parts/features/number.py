@@ -13,6 +13,7 @@ from pydantic import JsonValue
 
 from athanor.contract import Column
 from models.data.table import Table
+from models.parts import numerals
 from models.parts.feature import CellError, Encoder, Feature, Naming, Observation, Reals, Rows, json_kind
 from models.parts.inputs import InputKind, Inputs
 from models.parts.scaling import divisor
@@ -52,6 +53,7 @@ class Number(Feature):
     side_by_side: ClassVar[bool] = True
     is_target: ClassVar[bool] = True
     names: ClassVar[Naming | None] = "whole numbers"
+    reads_numerals: ClassVar[bool] = True
 
     @classmethod
     def recognize(cls, seen: Observation) -> Feature | None:
@@ -60,6 +62,8 @@ class Number(Feature):
 
     def read(self, values: pa.Array, column: Column) -> pa.Array:
         """int64 if the column and these values have whole numbers only, else float64."""
+        if pa.types.is_string(values.type) and not column.integer and (numbers := numerals.parse(values)) is not None:
+            return numbers
         if pa.types.is_string(values.type):
             values = pc.replace_substring_regex(trimmed(values), r"^\+", "")
             if not (column.integer and all_match(values, WHOLE)):

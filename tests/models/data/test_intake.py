@@ -156,7 +156,7 @@ def test_images_and_arrays_keep_their_shape(tmp_path: Path) -> None:
     assert np.array_equal(table.arrays("image", layouts["image"]), pixels)
     assert np.array_equal(table.arrays("x", layouts["x"]), vectors)
     assert (_column(intake, "image").max, _column(intake, "tokens").max_length) == (23, 2)
-    shown = preview(tmp_path / "rows", 1)
+    shown = preview(tmp_path / "rows", intake.schema.columns, 1)
     assert shown.rows == [["3×4×1 image", list(range(16)), ["a", "b"]]]
     json.dumps(shown.model_dump(mode="json"))
 
@@ -333,15 +333,16 @@ def test_missing_values_are_told_apart_by_columns_of_parts(tmp_path: Path) -> No
 def test_a_preview_of_what_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "rows").write_bytes(b"PAR1 and nothing")
     with pytest.raises(DataError, match="cannot be shown"):
-        run_preview(tmp_path / "rows", 3)
+        run_preview(tmp_path / "rows", 3, [])
     assert [path.name for path in tmp_path.iterdir()] == ["rows"]
 
 
 def test_a_preview_in_a_process_of_its_own(tmp_path: Path) -> None:
     words = [["a", "b"], ["w" * 300] * 9, None]
-    ingest(_source({"a": [1.5, None, 3], "text": ["x" * 2000, "y z", "é"], "words": words}), tmp_path / "rows")
-    shown = run_preview(tmp_path / "rows", 100)
-    assert shown == preview(tmp_path / "rows", 100)
+    intake = ingest(_source({"a": [1.5, None, 3], "text": ["x" * 2000, "y z", "é"], "words": words}), tmp_path / "rows")
+    columns = intake.schema.columns
+    shown = run_preview(tmp_path / "rows", 100, columns)
+    assert shown == preview(tmp_path / "rows", columns, 100)
     assert shown.rows[0] == [1.5, "x" * 1000 + "…", ["a", "b"]]
     assert shown.rows[1:] == [[None, "y z", ["w" * 300] * 3 + ["…"]], [3, "é", None]]
 

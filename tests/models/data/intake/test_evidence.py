@@ -1,0 +1,63 @@
+"""Evidence about columns: numbers that turn into words later, and what is described in the first pass."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from athanor.contract import Column
+from models.data.intake.canonical import Intake, ingest
+from models.data.table import Source
+from models.errors import DataError
+
+
+def _ingested(path: Path, *batches: Mapping[str, Sequence[str | None]]) -> Intake:
+    made = [pa.record_batch({name: pa.array(cells, pa.string()) for name, cells in batch.items()}) for batch in batches]
+    return ingest(Source(iter(made), untyped=True), path)
+
+
+def _column(intake: Intake, name: str) -> Column:
+    return next(column for column in intake.schema.columns if column.name == name)
+
+
+@pytest.fixture(autouse=True)
+def _small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("models.data.intake.canonical.BATCH_ROWS", 4)
+
+
+def test_numbers_that_turn_into_words_are_looked_at_from_the_start(tmp_path: Path) -> None:
+    numbers, words = ["1", "2", "2", "1"], ["a", "1", None, "a"]
+    y: list[str | None] = ["y"] * 4
+    late = _ingested(tmp_path / "late", {"x": [*numbers], "y": y}, {"x": [*words], "y": y})
+    early = _ingested(tmp_path / "early", {"x": [*words], "y": y}, {"x": [*numbers], "y": y})
+    at_once = _ingested(tmp_path / "once", {"x": [*numbers, *words], "y": y + y})
+    column = _column(late, "x")
+    assert (column.kind, column.classes, column.counts) == ("category", ["1", "2", "a"], [3, 2, 2])
+    assert column == _column(early, "x") == _column(at_once, "x")
+    # Equal rows are found on both sides of the change.
+    (warned,) = (each for each in late.warnings if each.code == "duplicate_rows")
+    assert warned.rows[:1] == [3]
+
+
+def test_whole_numbers_are_counted_as_such_in_the_first_pass(tmp_path: Path) -> None:
+    intake = _ingested(
+        tmp_path / "rows", {"x": ["3", "1", None, "+3"], "y": ["1.5", "2", " NA", "1e1"]}, {"x": ["2"], "y": ["3"]}
+    )
+    x, y = _column(intake, "x"), _column(intake, "y")
+    assert (x.kind, x.integer, x.classes, x.counts, x.missing) == ("number", True, ["1", "2", "3"], [1, 1, 2], 1)
+    assert (x.min, x.max, x.mean, x.distinct) == (1.0, 3.0, 2.25, 3)
+    assert (y.kind, y.integer, y.classes, y.missing, y.mean) == ("number", False, None, 1, 4.125)
+
+
+@pytest.mark.parametrize("odd", ["007", "12345678901234567890", "1e999"])
+def test_numerals_that_are_none_are_read_as_before(odd: str, tmp_path: Path) -> None:
+    """In any batch: after numbers, and before them."""
+    for place, batches in enumerate(([["1", "2"], [odd]], [[odd], ["1", "2"]])):
+        made = [{"x": [*cells]} for cells in batches]
+        if odd == "1e999":
+            with pytest.raises(DataError, match="not a finite number"):
+                _ingested(tmp_path / str(place), *made)
+        else:
+            kind = _column(_ingested(tmp_path / str(place), *made), "x").kind
+            assert kind == ("text" if odd == "007" else "number")
