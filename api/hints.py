@@ -37,8 +37,9 @@ def _hints(
 ) -> ReadHints:
     """Raises Refused (422) for features that are no JSON, or that are not on the shelf."""
     given: dict[str, Any] = {"encoding": encoding, "delimiter": delimiter, "header": header, "decimal": decimal}
+    given["features"] = _parsed(features) if features else {}
     try:
-        return ReadHints.model_validate(given | {"features": _parsed(features) if features else {}})
+        return ReadHints.model_validate(given)
     except ValidationError as error:
         faults = [fault(dict(each), given) for each in error.errors()[:MOST_FAULTS]]
         faults = [each.model_copy(update={"pointer": f"?{each.pointer.strip('/')}"}) for each in faults]
