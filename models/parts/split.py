@@ -116,16 +116,38 @@ def shares(tokens: int, val: float, test: float) -> Sizes:
     return Sizes(tokens - middle - last, middle, last)
 
 
-def draw(rows: Rows, strata: Labels, wanted: int, rng: np.random.Generator) -> tuple[Rows, Rows]:
-    """Draw `wanted` rows, from each stratum in proportion (largest remainders). Returns (drawn, left)."""
+def small(rows: Rows, strata: Labels, parts: int) -> Rows:
+    """The rows of strata with fewer than `parts` rows."""
+    _, stratum, counts = np.unique(strata[rows], return_inverse=True, return_counts=True)
+    return rows[counts[stratum] < parts]
+
+
+def draw(
+    rows: Rows, strata: Labels, wanted: int, rng: np.random.Generator, *, keep: int = 1, kept: Rows | None = None
+) -> tuple[Rows, Rows]:
+    """Draw `wanted` rows, from each stratum in proportion (largest remainders). Returns (drawn, left).
+
+    `keep` rows of each stratum and all rows in `kept` are left, as long as there are enough others.
+    """
     values, stratum = np.unique(strata[rows], return_inverse=True)
-    exact = np.bincount(stratum, minlength=len(values)) * (wanted / max(1, len(rows)))
-    take = np.floor(exact).astype(np.int64)
-    order = np.argsort(-(exact - take), kind="stable")
-    take[order[: wanted - int(take.sum())]] += 1
+    counts = np.bincount(stratum, minlength=len(values))
+    fixed = np.bincount(stratum[np.isin(rows, rows[:0] if kept is None else kept)], minlength=len(values))
+    spare = np.maximum(counts - np.maximum(fixed, keep), 0)
+    take = np.minimum(_apportioned(np.where(spare > 0, counts, 0), wanted), spare)
+    for room in (spare, counts):
+        take += _apportioned(room - take, min(wanted - int(take.sum()), int((room - take).sum())))
     drawn = [rng.permutation(rows[stratum == at])[:count] for at, count in enumerate(take)]
     chosen = np.concatenate(drawn) if drawn else rows[:0]
     return chosen, np.setdiff1d(rows, chosen)
+
+
+def _apportioned(counts: Rows, wanted: int) -> Rows:
+    """`wanted` rows divided in proportion to `counts`, by largest remainders."""
+    exact = counts * (wanted / max(1, int(counts.sum())))
+    take = np.floor(exact).astype(np.int64)
+    order = np.argsort(-(exact - take), kind="stable")
+    take[order[: wanted - int(take.sum())]] += 1 if counts.any() else 0
+    return np.asarray(take)
 
 
 SPLITS: Registry[Split] = Registry("splits")

@@ -8,14 +8,14 @@ from pydantic import Field
 
 from models.data.table import Rows
 from models.errors import SpecError
-from models.parts.split import Division, Labels, Sizes, Split, draw, share
+from models.parts.split import Division, Labels, Sizes, Split, draw, share, small
 
 
 class Folds(Split):
     """Cross-validation: one training for each fold, tested on that fold and trained on the others.
 
     `val` is a share of the other folds. The best epoch and an early stop are chosen on it, so no choice uses the rows
-    that give a result.
+    that give a result. The row of a class that has no other is in the training part of every fold.
     """
 
     kind: Literal["folds"] = "folds"
@@ -39,10 +39,16 @@ class Folds(Split):
 
     def divide(self, rows: Rows, strata: Labels, values: Sequence[str | None] | None, fold: int = 0) -> Division:
         strata = strata if self.stratify else np.zeros_like(strata)
-        test = _dealt(rows, strata, np.random.default_rng(self.seed))[fold :: self.n]
+        test = _dealt(_repeated(rows, strata, self.n), strata, np.random.default_rng(self.seed))[fold :: self.n]
         rest = np.setdiff1d(rows, test)
         val, train = draw(rest, strata, share(self.val, len(rest)), np.random.default_rng([self.seed, fold]))
         return Division(train, val, test)
+
+
+def _repeated(rows: Rows, strata: Labels, folds: int) -> Rows:
+    """The rows of strata with more than one row; all rows if these are fewer than the folds."""
+    several = np.setdiff1d(rows, small(rows, strata, 2))
+    return several if len(several) >= folds else rows
 
 
 def _dealt(rows: Rows, strata: Labels, rng: np.random.Generator) -> Rows:

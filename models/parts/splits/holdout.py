@@ -7,11 +7,13 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from models.data.table import Rows
-from models.parts.split import Division, Labels, Sizes, Split, Tokenize, draw, share, shares
+from models.parts.split import Division, Labels, Sizes, Split, Tokenize, draw, share, shares, small
 
 
 class Holdout(Split):
     """Random shares of the rows, drawn once with `seed`, are kept for validation and for the test.
+
+    A class with fewer rows than parts stays in the training part, where the other classes have enough rows.
 
     A running text is not shuffled: its last `test` share is the test part, and the `val` share before it is the
     validation part.
@@ -37,8 +39,10 @@ class Holdout(Split):
     def divide(self, rows: Rows, strata: Labels, values: Sequence[str | None] | None, fold: int = 0) -> Division:
         strata = strata if self.stratify else np.zeros_like(strata)
         rng = np.random.default_rng(self.seed)
-        test, rest = draw(rows, strata, share(self.test, len(rows)), rng)
-        val, train = draw(rest, strata, min(share(self.val, len(rows)), len(rest)), rng)
+        wanted, last = share(self.val, len(rows)), share(self.test, len(rows))
+        kept = small(rows, strata, 1 + bool(wanted) + bool(last))
+        test, rest = draw(rows, strata, last, rng, keep=2 if wanted else 1, kept=kept)
+        val, train = draw(rest, strata, min(wanted, len(rest)), rng, kept=kept)
         return Division(train, val, test)
 
     def text_sizes(self, tokens: int, rows: int, counts: Mapping[str, int]) -> Sizes:

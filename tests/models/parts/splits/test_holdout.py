@@ -53,8 +53,34 @@ def test_strata_are_even_to_within_a_row(targets: list[str], val: float, test: f
     rest = sorted(set(whole) - set(division.test.tolist()))
     # The test part is drawn first, the validation part from what it leaves.
     for drawn, pool in ((division.test.tolist(), whole), (division.val.tolist(), rest)):
+        whole_counts = _counts(targets, whole)
+        # Where a class is small, or a part large, the rows that stay in the training part make it uneven.
+        if any(0 < count < 3 for count in whole_counts.values()) or max(val, test) > 0.3:
+            continue
         for label, count in _counts(targets, pool).items():
             assert abs(_counts(targets, drawn)[label] - count * len(drawn) / max(1, len(pool))) < 1
+
+
+@settings(deadline=None)
+@given(
+    small=st.lists(st.integers(1, 4), max_size=12),
+    large=st.lists(st.integers(20, 60), min_size=2, max_size=4),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_every_class_is_in_the_training_part(small: list[int], large: list[int], seed: int) -> None:
+    targets = [f"class{at}" for at, count in enumerate([*small, *large]) for _ in range(count)]
+    division = divided(Holdout(seed=seed), targets)
+    trained = [targets[row] for row in division.train]
+    assert set(trained) == set(targets)
+    for at, count in enumerate(small):
+        if count < 3:
+            assert trained.count(f"class{at}") == count
+    assert len(division.test) == len(division.val) == round(0.1 * len(targets))
+
+
+def test_parts_keep_their_sizes_where_every_class_is_small() -> None:
+    division = divided(Holdout(), [f"class{at}" for at in range(50)])
+    assert (len(division.train), len(division.val), len(division.test)) == (40, 5, 5)
 
 
 def test_seeds_differ() -> None:
