@@ -39,6 +39,7 @@ NAMED_BY = {
     "tokenizers": "`dataset.tokens` names one in language modeling.",
     "features": "The schema of a dataset shows the feature of each column as its `kind`; an upload recognizes it.",
     "metrics": "Every metric of the job's task is evaluated; it gives its name to series such as `val/accuracy`.",
+    "findings": "Every rule judges the results when a job ends; what it finds is in `findings` of the job.",
 }
 """By shelf, how a part is selected, for shelves whose parts are not in the schema of the spec."""
 

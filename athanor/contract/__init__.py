@@ -5,6 +5,7 @@ from athanor.contract.catalog import Catalog, ExportFormat, PartInfo
 from athanor.contract.checkpoint import Checkpoint, CheckpointFile
 from athanor.contract.dataset import Column, Dataset, Hints, Preview, Schema, Warned
 from athanor.contract.event import Event
+from athanor.contract.finding import Evidence, Finding, Interval
 from athanor.contract.job import (
     LEASED,
     TERMINAL,
@@ -61,14 +62,17 @@ __all__ = [
     "Direction",
     "EarlyStopping",
     "Event",
+    "Evidence",
     "ExportFormat",
     "Fault",
+    "Finding",
     "Fork",
     "Frozen",
     "Generation",
     "Hints",
     "Hyperparameters",
     "Initialization",
+    "Interval",
     "Job",
     "JobError",
     "JobSpec",

@@ -7,6 +7,7 @@ from pydantic import Field, JsonValue
 
 from athanor.contract.base import Answer
 from athanor.contract.dataset import Warned
+from athanor.contract.finding import Finding
 from athanor.contract.jobspec import Direction
 from athanor.contract.metrics import Point
 from athanor.contract.plan import ColumnRole
@@ -133,6 +134,9 @@ class Job(Answer):
     )
     baseline: Baseline | None = Field(None, description="results of a trivial predictor on the same rows")
     folds: CrossValidation | None = Field(None, description="results over the folds, for split.kind = folds")
+    findings: list[Finding] = Field(
+        default_factory=list, description="what the rules of the catalog say about the results, once the job has ended"
+    )
     stop_seconds: float | None = Field(
         None, description="from the request to cancel or pause until all processes of the job had ended"
     )

@@ -6,6 +6,7 @@ from pydantic import Field, JsonValue
 
 from athanor.contract.base import Answer
 from athanor.contract.dataset import Warned
+from athanor.contract.finding import Interval
 from athanor.contract.jobspec import Direction
 
 
@@ -29,6 +30,11 @@ class Plan(Answer):
     task: str
     directions: dict[str, Direction] = Field(
         description="metrics of an evaluation, and whether lower (min) or higher (max) is better"
+    )
+    intervals: dict[str, Interval] = Field(
+        default_factory=dict,
+        description="metrics whose uncertainty follows from the number of rows: a share of the rows (proportion), "
+        "or a mean error of the rows (error)",
     )
     parameters: int = Field(description="number of parameters; ngram: the largest number that the text can give")
     trainable: int = Field(description="parameters that are not frozen")

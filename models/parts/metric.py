@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Literal
 
 import torch
 
+from athanor.contract import Interval
 from models.registry import Buildable, Registry
 
 Direction = Literal["min", "max"]
@@ -39,6 +40,9 @@ class Metric(Buildable, ABC):
     """Whether the statistics of a dataset are the sums of those of its batches."""
     each_step: ClassVar[bool] = False
     """Whether training steps report it too, in the series train/…"""
+
+    interval: ClassVar[Interval | None] = None
+    """How its uncertainty follows from the number of rows, if each row has one answer. None if it does not."""
 
     @abstractmethod
     def count(self, y: torch.Tensor, t: torch.Tensor, meaning: Meaning) -> list[float]:

@@ -6,6 +6,7 @@ from models.parts.architecture import ARCHITECTURES
 from models.parts.augmentation import AUGMENTATIONS
 from models.parts.dataset import DATASETS
 from models.parts.feature import FEATURES
+from models.parts.finding import FINDINGS
 from models.parts.loss import LOSSES
 from models.parts.metric import METRICS
 from models.parts.optimizer import OPTIMIZERS
@@ -29,6 +30,7 @@ SHELVES: dict[str, Registry[Any]] = {
         METRICS,
         SPLITS,
         DATASETS,
+        FINDINGS,
     )
 }
 """Shelves by the name of their folder, in the order of the catalog."""

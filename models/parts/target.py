@@ -17,7 +17,7 @@ import numpy.typing as npt
 import torch
 from pydantic import Field
 
-from athanor.contract import Column
+from athanor.contract import Column, Interval
 from models.data.table import Table
 from models.errors import SpecError
 from models.nn.named_tensors import NetworkInput
@@ -189,6 +189,11 @@ class Target(Buildable, ABC):
     def directions(cls) -> dict[str, Direction]:
         """For the loss and each metric of an evaluation, whether lower or higher is better. The loss is first."""
         return {"loss": LOSS, **{each.kind: each.direction for each in cls.measures()}}
+
+    @classmethod
+    def intervals(cls) -> dict[str, Interval]:
+        """Metrics whose uncertainty follows from the number of rows. Answers of one row depend on each other."""
+        return {} if cls.per_word() else {each.kind: each.interval for each in cls.measures() if each.interval}
 
     @classmethod
     def fitting_losses(cls) -> list[str]:

@@ -88,6 +88,7 @@ def rehearse(resolved: ResolvedSpec, schema: Schema, rows: int, limits: Limits, 
     return Plan(
         task=roles.task,
         directions=resolved.directions,
+        intervals=roles.asks.intervals(),
         parameters=cost.parameters,
         trainable=cost.trainable,
         memory_bytes=memory,

@@ -16,6 +16,8 @@ from athanor.contract import (
     ColumnRole,
     CrossValidation,
     Direction,
+    Finding,
+    Interval,
     JobError,
     Origin,
     Point,
@@ -66,6 +68,27 @@ def resolved(tx: Session, job_id: str) -> tuple[str, dict[str, Any] | None] | No
     """The id of a job's dataset, and its resolved spec (None for a job of version 0.1). None for an unknown id."""
     row = tx.execute(select(Job.dataset_id, Job.resolved).where(Job.id == job_id)).first()
     return (row.dataset_id, row.resolved) if row else None
+
+
+class Planned(NamedTuple):
+    """What the plan of a job says about its results."""
+
+    trainings: int
+    val_rows: int
+    test_rows: int
+    """Rows that are tested in all trainings together."""
+    intervals: dict[str, Interval]
+
+
+def planned(tx: Session, job_id: str) -> Planned | None:
+    """None for an unknown id."""
+    row = tx.execute(select(Job.plan, Job.resolved).where(Job.id == job_id)).first()
+    if row is None:
+        return None
+    sizes = (row.resolved or {}).get("sizes", ())
+    tested = sum(each["test"] for each in sizes) if sizes else row.plan.get("test_rows", 0)
+    trainings: int = row.plan["trainings"]
+    return Planned(trainings, row.plan.get("val_rows", 0), tested, row.plan.get("intervals", {}))
 
 
 def state(tx: Session, job_id: str) -> State | None:
@@ -131,6 +154,7 @@ def _answers(tx: Session, rows: list[Job], lease: float) -> list[contract.Job]:
             best=best[row.id],
             baseline=Baseline.model_validate(row.baseline) if row.baseline else None,
             folds=_folds(row.plan["trainings"], latest[row.id]),
+            findings=[Finding.model_validate(each) for each in row.findings or ()],
             stop_seconds=row.stop_seconds,
             failures=row.failures,
             preemptions=row.preemptions,

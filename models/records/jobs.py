@@ -10,7 +10,7 @@ from typing import Any, Literal
 from sqlalchemy import ColumnElement, case, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
-from athanor.contract import LEASED, Baseline, JobError, State
+from athanor.contract import LEASED, Baseline, Finding, JobError, State
 from models.records import attempts, checkpoints, idempotency, job_views, metrics
 from models.records.database import now
 from models.records.events import note
@@ -227,9 +227,10 @@ def commit_checkpoint(tx: Session, job_id: str, attempt: int, new: checkpoints.N
     return checkpoint_id
 
 
-def succeed(tx: Session, job_id: str, attempt: int) -> None:
+def succeed(tx: Session, job_id: str, attempt: int, findings: Sequence[Finding] = ()) -> None:
     """T6: running → succeeded. Raises LeaseLost."""
-    held(tx, job_id, attempt, (State.RUNNING,), State.SUCCEEDED, None, {"finished_at": now()})
+    values = {"finished_at": now(), "findings": [each.model_dump(mode="json") for each in findings]}
+    held(tx, job_id, attempt, (State.RUNNING,), State.SUCCEEDED, None, values)
 
 
 def lose(tx: Session, job_id: str, attempt: int, why: str, after: float | None = None) -> None:
@@ -244,9 +245,10 @@ def lose(tx: Session, job_id: str, attempt: int, why: str, after: float | None =
     raise LeaseLost
 
 
-def fail(tx: Session, job_id: str, attempt: int, error: JobError) -> None:
+def fail(tx: Session, job_id: str, attempt: int, error: JobError, findings: Sequence[Finding] = ()) -> None:
     """T8: starting or running → failed. Raises LeaseLost."""
-    values = {"finished_at": now(), "error": error.model_dump()}
+    stored = [each.model_dump(mode="json") for each in findings]
+    values = {"finished_at": now(), "error": error.model_dump(), "findings": stored}
     held(tx, job_id, attempt, LEASED, State.FAILED, error.code, values)
 
 

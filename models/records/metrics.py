@@ -27,6 +27,8 @@ SEALED = 512
 """The number of points in a full chunk."""
 COMPACT = 4096
 """Points of a chunk that is merged from full chunks, so that a long series has fewer rows."""
+MOST_CHUNKS = 64
+"""Chunks of an overview."""
 MOST_NAMED = 1000
 """Names of series in one query."""
 
@@ -208,6 +210,20 @@ def read(
     last = tx.scalar(select(Job.last_sequence).where(Job.id == job_id)) or 0
     last = last if upto is None else min(last, upto)
     return Metrics(series=answer, next=max(since, last))
+
+
+def overview(tx: Session, job_id: str, name: str) -> Points:
+    """Points of a series, with its first, its last and its lowest one, in bounded memory: all, if they are few."""
+    here = (Chunk.job_id == job_id, Chunk.series == name)
+    rows = tx.execute(select(Chunk.first_step, Chunk.vmin).where(*here).order_by(Chunk.first_step)).all()
+    if not rows:
+        return join([])
+    chosen = {int(at) for at in np.linspace(0, len(rows) - 1, min(len(rows), MOST_CHUNKS))}
+    if finite := [at for at, row in enumerate(rows) if row.vmin is not None]:
+        chosen.add(min(finite, key=lambda at: rows[at].vmin))
+    steps = [rows[at].first_step for at in chosen]
+    query = select(Chunk.packed).where(*here, Chunk.first_step.in_(steps)).order_by(Chunk.first_step)
+    return join(list(_readable(tx.scalars(query))))
 
 
 def newest(tx: Session, job_id: str, names: list[str] | None) -> int:

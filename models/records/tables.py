@@ -112,6 +112,7 @@ class Job(Base):
     resolved: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     """The resolved spec; None for a job of version 0.1."""
     findings: Mapped[list[Any] | None] = mapped_column(JSON(none_as_null=True))
+    """What rules say about the results; None until the job has ended."""
     plan: Mapped[dict[str, Any]]
     dataset_id: Mapped[str] = mapped_column(ForeignKey("datasets.id"), index=True)
     origin: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))

@@ -9,7 +9,7 @@ from contextlib import suppress
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from athanor.contract import CheckpointPolicy, JobError
+from athanor.contract import CheckpointPolicy, Finding, JobError
 from athanor.processes import full_disk
 from athanor.processes.left_behind import remove
 from models.records import attempts, jobs
@@ -28,7 +28,7 @@ from worker.messages import (
     Start,
     Stop,
 )
-from worker.supervision import process_identity
+from worker.supervision import findings, process_identity
 from worker.supervision.clock import uptime
 from worker.supervision.database_retry import DatabaseRetry
 from worker.supervision.heartbeat import Heartbeat
@@ -219,28 +219,37 @@ class Supervisor:
         """Write the last transition, after the trainer's process is gone."""
         job_id, attempt = self.claim.job_id, self.claim.attempt
         verdict = self.verdict
+        found = self.retry.call(self._findings)
 
         def conclude(tx: Session) -> None:
             match verdict:
                 case Completion():
-                    jobs.succeed(tx, job_id, attempt)
+                    jobs.succeed(tx, job_id, attempt, found)
                 case Failure(code=code, message=message) if code == UNKNOWN_PART and self.began is None:
                     # Another worker may know the part. After `Start` the trainer has understood the spec.
                     jobs.release(tx, job_id, attempt, drained=False, why=f"{UNKNOWN_PART}: {message}")
                 case Failure(retryable=True):
                     self._lose(tx, verdict.message, verdict.code == full_disk.CODE)
                 case Failure():
-                    jobs.fail(tx, job_id, attempt, JobError(code=verdict.code, message=verdict.message))
+                    jobs.fail(tx, job_id, attempt, JobError(code=verdict.code, message=verdict.message), found)
                 case _ if self.stop_sent == "limit":
                     limit = f"the job ran longer than resources.max_seconds = {self.max_seconds}"
                     message = f"{limit}; submit it with a larger limit, or fork its last checkpoint"
-                    jobs.fail(tx, job_id, attempt, JobError(code="max_seconds", message=message))
+                    jobs.fail(tx, job_id, attempt, JobError(code="max_seconds", message=message), found)
                 case _ if self.stop_sent is not None or isinstance(verdict, Stop):
                     jobs.release(tx, job_id, attempt, self.stop_sent == "drain")
                 case _:
                     self._lose(tx, _exit_reason(exit_code))
 
         self.retry.commit(conclude)
+
+    def _findings(self) -> list[Finding]:
+        """The findings, if the job ends now. Read before the last transaction, which holds up other writers."""
+        is_over = isinstance(self.verdict, Completion | Failure) or self.stop_sent == "limit"
+        if not is_over or (isinstance(self.verdict, Failure) and self.verdict.retryable):
+            return []
+        with self.database.reading() as tx:
+            return findings.judge(tx, self.claim.job_id, isinstance(self.verdict, Completion))
 
 
 def _cause(error: Exception) -> str:

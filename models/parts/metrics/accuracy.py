@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 
 import torch
 
+from athanor.contract import Interval
 from models.parts.metric import Direction, Meaning, Metric
 
 
@@ -16,6 +17,7 @@ class Accuracy(Metric):
     tasks: ClassVar[frozenset[str]] = frozenset({"classification", "tagging", "language_modeling"})
     statistics: ClassVar[tuple[str, ...]] = ("targets", "right")
     each_step: ClassVar[bool] = True
+    interval: ClassVar[Interval | None] = "proportion"
 
     kind: Literal["accuracy"] = "accuracy"
 

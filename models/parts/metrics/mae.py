@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 
 import torch
 
+from athanor.contract import Interval
 from models.parts.metric import Direction, Meaning, Metric
 
 
@@ -15,6 +16,7 @@ class MAE(Metric):
     direction: ClassVar[Direction] = "min"
     tasks: ClassVar[frozenset[str]] = frozenset({"regression"})
     statistics: ClassVar[tuple[str, ...]] = ("targets", "absolute_error")
+    interval: ClassVar[Interval | None] = "error"
 
     kind: Literal["mae"] = "mae"
 

@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 
 import torch
 
+from athanor.contract import Interval
 from models.parts.metric import Direction, Meaning, Metric
 
 
@@ -16,6 +17,7 @@ class RMSE(Metric):
     tasks: ClassVar[frozenset[str]] = frozenset({"regression"})
     statistics: ClassVar[tuple[str, ...]] = ("targets", "squared_error")
     each_step: ClassVar[bool] = True
+    interval: ClassVar[Interval | None] = "error"
 
     kind: Literal["rmse"] = "rmse"
 

@@ -1,0 +1,1 @@
+"""Rules that look at the results of a job, one file each."""
