@@ -38,19 +38,43 @@ def datasets(dataset: str | None, rows: int | None, after: str | None, as_json: 
 @click.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--name", help="Name of the dataset. Default: the file's name.")
+@click.option("--encoding", help="Text files: utf-8, utf-16, gb18030 or windows-1252. Default: found out.")
+@click.option("--delimiter", metavar="CHARACTER", help="CSV: what is between the values of a row; tab for tabs.")
+@click.option("--header/--no-header", default=None, help="CSV: whether the first row names the columns.")
+@click.option("--decimal", type=click.Choice([".", ","]), help="CSV: the decimal mark of numbers.")
+@click.option(
+    "--feature",
+    "features",
+    metavar="COLUMN=KIND",
+    multiple=True,
+    help="How a column is read: zip=category, day=date,format=%d.%m.%Y; or as JSON. Repeat it for more.",
+)
 @as_json
-def upload(file: Path, name: str | None, as_json: bool) -> None:
+def upload(
+    file: Path,
+    name: str | None,
+    encoding: str | None,
+    delimiter: str | None,
+    header: bool | None,
+    decimal: str | None,
+    features: tuple[str, ...],
+    as_json: bool,
+) -> None:
     """Upload a file as a dataset.
 
     FILE is csv, tsv, jsonl, parquet, npz, txt, or a zip: of class folders of images, of IDX files, or of files named
-    train, val and test.
+    train, val and test. The service finds out how to read it, and shows what it found; the options settle it otherwise.
     """
+    from athanor.commands import hints
     from athanor.terminal import display
     from athanor.terminal.progress_bar import bar
 
+    given = hints.read(encoding, delimiter, header, decimal, features)
     with connect() as client, bar(file.name, hidden=as_json) as progress:
-        made = client.upload(file, name, progress)
+        made = client.upload(file, name, progress, given)
     answer(made, as_json, lambda: display.dataset(made))
+    if name is not None and made.name != name:
+        click.echo(f"this file is a dataset already, called {made.name!r}; it keeps that name", err=True)
 
 
 @click.command()

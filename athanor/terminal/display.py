@@ -2,12 +2,11 @@
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import BaseModel
-from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -23,10 +22,10 @@ from athanor.contract import (
     Preview,
     State,
     Waiting,
-    Warned,
     Worker,
 )
-from athanor.terminal import fitted
+from athanor.terminal import columns, fitted, remarks
+from athanor.terminal.tables import facts, number, table
 
 COLOURS = {
     State.QUEUED: "cyan",
@@ -52,10 +51,6 @@ def to_json(answer: BaseModel | dict[str, Any]) -> str:
 
 def colored(state: State) -> Text:
     return Text(str(state), style=COLOURS[state])
-
-
-def number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.4g}"
 
 
 def size(count: float) -> str:
@@ -92,44 +87,47 @@ def kind(job: Job) -> str:
 
 
 def job(answer: Job) -> RenderableType:
-    facts = _facts()
-    facts.add_row("job", Text(answer.id))
-    facts.add_row("name", Text(answer.name or "–"))
-    facts.add_row("trains", Text(f"{kind(answer)} on {answer.dataset_id}"))
+    found = facts()
+    found.add_row("job", Text(answer.id))
+    found.add_row("name", Text(answer.name or "–"))
+    found.add_row("trains", Text(f"{kind(answer)} on {answer.dataset_id}"))
     if answer.origin:
-        facts.add_row("forked from", Text(f"{answer.origin.job_id} at step {answer.origin.step}"))
-    facts.add_row("state", colored(answer.state))
+        found.add_row("forked from", Text(f"{answer.origin.job_id} at step {answer.origin.step}"))
+    found.add_row("state", colored(answer.state))
     moved = answer.transitions[-1] if answer.transitions else None
     if answer.state is State.QUEUED and moved and moved.from_ is not None and moved.reason:
         # A job that was just submitted has no reason to show.
-        facts.add_row("because", Text(moved.reason))
+        found.add_row("because", Text(moved.reason))
     if answer.waiting:
-        facts.add_row("waits", Text(waits(answer.waiting)))
-    if not answer.is_terminal and answer.desired != "run":
-        facts.add_row("asked to", answer.desired)
+        found.add_row("waits", Text(waits(answer.waiting)))
+    is_done = answer.is_terminal or (answer.state is State.PAUSED and answer.desired == "pause")
+    if answer.desired != "run" and not is_done:
+        found.add_row("asked to", answer.desired)
     if answer.error:
-        facts.add_row("error", Text(f"{answer.error.message} ({answer.error.code})", style="red"))
+        found.add_row("error", Text(f"{answer.error.message} ({answer.error.code})", style="red"))
     at = answer.progress
     where = f"step {at.step} of {at.steps}, epoch {at.epoch:.1f}"
     if is_stopped_early(answer):
         where += f", {early_stop(answer)}"
     elif not answer.is_terminal:
         where += f", eta {duration(at.eta_seconds)}"
-    facts.add_row("progress", where)
-    facts.add_row("attempt", str(answer.attempt))
-    facts.add_row("created", f"{answer.created_at} ({ago(answer.created_at)})")
+    found.add_row("progress", where)
+    found.add_row("attempt", str(answer.attempt))
+    found.add_row("created", f"{answer.created_at} ({ago(answer.created_at)})")
     if answer.finished_at:
-        facts.add_row("finished", answer.finished_at)
+        found.add_row("finished", answer.finished_at)
     if not answer.bit_exact:
-        facts.add_row("resumed", "not bit-exact: see athanor logs")
+        found.add_row("resumed", "not bit-exact: see athanor logs")
     for name, value in answer.tags.items():
-        facts.add_row("tag", Text(f"{name}: {value}"))
+        found.add_row("tag", Text(f"{name}: {value}"))
     if (tested := tested_step(answer)) is not None:
-        facts.add_row("tested", f"the {_tested_kind(answer)} checkpoint, of step {tested}")
+        found.add_row("tested", f"the {_tested_kind(answer)} checkpoint, of step {tested}")
     tables = [readings(answer)] if answer.latest else []
     if answer.folds is not None and answer.folds.done:
         tables.append(spreads(answer.folds))
-    return Group(facts, *tables)
+    if answer.columns:
+        tables.append(columns.roles(answer.columns))
+    return Group(found, *tables, *remarks.warnings(answer.warnings), *remarks.findings(answer.findings))
 
 
 def waits(waiting: Waiting) -> str:
@@ -181,7 +179,7 @@ def readings(answer: Job) -> Table:
     A test result is measured once, so it has no best value. Its step is that of the tested checkpoint.
     """
     known = answer.baseline
-    table = _table("series", "latest", "best", "at step", *([f"baseline ({known.kind})"] if known else []))
+    made = table("series", "latest", "best", "at step", *([f"baseline ({known.kind})"] if known else []))
     for name, point in sorted(answer.latest.items()):
         if name.startswith("folds/"):
             continue
@@ -189,45 +187,42 @@ def readings(answer: Job) -> Table:
         at = best.step if best else None
         if name.startswith("test/"):
             best, at = None, tested_step(answer)
-        table.add_row(
+        made.add_row(
             Text(name),
             number(point.value),
             number(best.value) if best else "–",
             "–" if at is None else str(at),
             *([number(known.values.get(name))] if known else []),
         )
-    return table
+    return made
 
 
 def spreads(answer: CrossValidation) -> Table:
     """Mean, standard deviation and values over the completed folds."""
-    table = _table(f"{answer.done} of {answer.n} folds", "mean", "std", "each")
+    made = table(f"{answer.done} of {answer.n} folds", "mean", "std", "each")
     for name, spread in sorted(answer.series.items()):
-        table.add_row(Text(name), number(spread.mean), number(spread.std), "  ".join(map(number, spread.values)))
-    return table
+        made.add_row(Text(name), number(spread.mean), number(spread.std), "  ".join(map(number, spread.values)))
+    return made
 
 
 def plan(answer: Plan) -> RenderableType:
-    facts = _facts()
-    facts.add_row("task", answer.task)
+    found = facts()
+    found.add_row("task", answer.task)
     frozen = answer.parameters - answer.trainable
-    facts.add_row("parameters", f"{answer.parameters:,}" + (f", {frozen:,} of them frozen" if frozen else ""))
+    found.add_row("parameters", f"{answer.parameters:,}" + (f", {frozen:,} of them frozen" if frozen else ""))
     if answer.fresh:
-        facts.add_row("initialized anew", Text(", ".join(answer.fresh)))
-    facts.add_row("memory", f"about {size(answer.memory_bytes)}")
-    facts.add_row("rows", f"{answer.train_rows:,} train, {answer.val_rows:,} val, {answer.test_rows:,} test")
-    facts.add_row("steps", f"{answer.steps:,} ({answer.steps_per_epoch:,} per epoch)")
-    facts.add_row("checkpoint", size(answer.checkpoint_bytes))
-    return Group(facts, *_warnings(answer.warnings))
-
-
-def _warnings(found: Iterable[Warned]) -> list[Text]:
-    return [Text(f"warning: {one.message}", style="yellow") for one in found]
+        found.add_row("initialized anew", Text(", ".join(answer.fresh)))
+    found.add_row("memory", f"about {size(answer.memory_bytes)}")
+    found.add_row("rows", f"{answer.train_rows:,} train, {answer.val_rows:,} val, {answer.test_rows:,} test")
+    found.add_row("steps", f"{answer.steps:,} ({answer.steps_per_epoch:,} per epoch)")
+    found.add_row("checkpoint", size(answer.checkpoint_bytes))
+    shown = [columns.roles(answer.columns)] if answer.columns else []
+    return Group(found, *shown, *remarks.warnings(answer.warnings))
 
 
 def datasets(answers: Sequence[Dataset], width: int) -> Table:
     """One line per dataset, at most `width` characters wide. Commands accept the shortened ids."""
-    columns = [
+    shown = [
         fitted.ids("id", [one.id for one in answers]),
         fitted.Column("name", [one.name for one in answers], 16),
         fitted.Column("format", [one.format for one in answers]),
@@ -236,49 +231,45 @@ def datasets(answers: Sequence[Dataset], width: int) -> Table:
         fitted.Column("bytes", [size(one.bytes) for one in answers], optional=True),
         fitted.Column("columns", [str(len(one.schema_.columns)) for one in answers], optional=True),
     ]
-    return fitted.table(columns, width)
+    return fitted.table(shown, width)
 
 
 def dataset(answer: Dataset) -> RenderableType:
-    table = _table("column", "kind", "missing", "distinct", "content")
-    for column in answer.schema_.columns:
-        inside = ""
-        if column.classes and column.counts:
-            pairs = list(zip(column.classes, column.counts, strict=True))
-            inside = ", ".join(f"{name} {count}" for name, count in pairs[:8]) + (" …" if len(pairs) > 8 else "")
-        elif column.shape:
-            inside = " × ".join(map(str, column.shape))
-        elif column.mean is not None:
-            inside = f"{number(column.min)} to {number(column.max)}, mean {number(column.mean)}"
-        elif column.vocabulary is not None:
-            inside = f"{column.vocabulary:,} words, up to {column.max_length} in a row"
-        mark = " (target)" if column.name == answer.schema_.target else ""
-        distinct = "many" if column.distinct is None else str(column.distinct)
-        table.add_row(Text(column.name + mark), column.kind, str(column.missing), distinct, Text(inside))
-    facts = _facts()
-    facts.add_row("dataset", Text(answer.id))
-    facts.add_row("name", Text(answer.name))
-    facts.add_row("file", f"{answer.format}, {size(answer.bytes)}")
-    facts.add_row("rows", f"{answer.rows:,}")
-    facts.add_row("target", Text(answer.schema_.target or "–"))
-    return Group(facts, table, *_warnings(answer.warnings))
+    found = facts()
+    found.add_row("dataset", Text(answer.id))
+    found.add_row("name", Text(answer.name))
+    found.add_row("file", f"{answer.format}, {size(answer.bytes)}")
+    if answer.dialect:
+        found.add_row(
+            "read with", Text(", ".join(f"{name} = {_shown(value)}" for name, value in answer.dialect.items()))
+        )
+    found.add_row("rows", f"{answer.rows:,}")
+    found.add_row("target", Text(answer.schema_.target or "–"))
+    return Group(
+        found, columns.described(answer.schema_), *columns.doubts(answer.schema_), *remarks.warnings(answer.warnings)
+    )
+
+
+def _shown(value: Any) -> str:
+    """A value in JSON; a string as it is, unless it has characters that are not seen."""
+    return value if isinstance(value, str) and value.isprintable() and value.strip() else json.dumps(value)
 
 
 def preview(answer: Preview) -> Table:
-    table = _table(*answer.columns)
+    made = table(*answer.columns)
     for row in answer.rows:
-        table.add_row(*(Text(cell if isinstance(cell, str) else json.dumps(cell), overflow="ellipsis") for cell in row))
-    return table
+        made.add_row(*(Text(cell if isinstance(cell, str) else json.dumps(cell), overflow="ellipsis") for cell in row))
+    return made
 
 
 def catalog(answer: Catalog) -> Table:
-    table = _table("shelf", "kind", "description")
+    made = table("shelf", "kind", "description")
     for shelf, parts in _shelves(answer):
         for place, part in enumerate(parts):
-            table.add_row(Text("" if place else shelf, style="bold"), Text(part.kind), Text(part.summary))
+            made.add_row(Text("" if place else shelf, style="bold"), Text(part.kind), Text(part.summary))
         if parts:
-            table.add_section()
-    return table
+            made.add_section()
+    return made
 
 
 def parts(answer: Catalog, kind: str) -> list[tuple[str, PartInfo]]:
@@ -288,7 +279,7 @@ def parts(answer: Catalog, kind: str) -> list[tuple[str, PartInfo]]:
 
 def workers(answers: Sequence[Worker], width: int) -> Table:
     """One line per worker, at most `width` characters wide."""
-    columns = [
+    shown = [
         fitted.ids("id", [one.id for one in answers]),
         fitted.Column("state", [Text(one.state, "green" if one.state == "active" else "yellow") for one in answers]),
         fitted.Column("slots", [f"{len(one.running)}/{one.slots}" for one in answers]),
@@ -297,7 +288,7 @@ def workers(answers: Sequence[Worker], width: int) -> Table:
         fitted.Column("devices", [", ".join(device.name for device in one.devices) for one in answers], 12, True),
         fitted.Column("heartbeat", [ago(one.heartbeat_at) for one in answers], optional=True),
     ]
-    return fitted.table(columns, width)
+    return fitted.table(shown, width)
 
 
 def _running(worker: Worker, *, whole: bool) -> str:
@@ -306,34 +297,19 @@ def _running(worker: Worker, *, whole: bool) -> str:
 
 
 def predictions(answer: Predictions, rows: Sequence[Any]) -> Table:
-    table = _table("row", "prediction", "probability")
+    made = table("row", "prediction", "probability")
     for row, one in zip(rows, answer.predictions, strict=False):
         shown = row if isinstance(row, str) else json.dumps(row)
         predicted = (
             number(float(one["value"])) if "value" in one else one.get("label", one.get("text", one.get("tags")))
         )
         probability = one.get("probabilities", {}).get(one.get("label"))
-        table.add_row(
+        made.add_row(
             Text(shown if len(shown) <= 60 else shown[:59] + "…"),
             Text(str(predicted), style="bold"),
             "" if probability is None else f"{probability:.0%}",
         )
-    return table
-
-
-def _table(*columns: str) -> Table:
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold")
-    for name in columns:
-        # Users copy ids, so an id is never broken into two lines.
-        table.add_column(Text(name), no_wrap=name in {"id", "kind", "state"}, overflow="fold")
-    return table
-
-
-def _facts() -> Table:
-    table = Table(box=None, pad_edge=False, show_header=False)
-    table.add_column(style="bold")
-    table.add_column(overflow="fold")
-    return table
+    return made
 
 
 def _shelves(answer: Catalog) -> list[tuple[str, list[PartInfo]]]:

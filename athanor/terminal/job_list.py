@@ -8,10 +8,14 @@ from rich.text import Text
 
 from athanor.contract import Job, State
 from athanor.terminal import fitted
-from athanor.terminal.display import COLOURS, ago, checkpoint_series, is_stopped_early, kind, number
+from athanor.terminal.display import COLOURS, ago, checkpoint_series, is_stopped_early, kind
 from athanor.terminal.fitted import GAP, SHORT_ID
+from athanor.terminal.remarks import COLORS, ORDER
+from athanor.terminal.tables import number
 
 SHORT_NAME = 8
+FEW = 2
+"""Ids of a note about several jobs."""
 
 Cells = Callable[[Job], str]
 
@@ -50,12 +54,29 @@ def table(jobs: Sequence[Job], width: int) -> Table:
 
 
 def notes(jobs: Sequence[Job]) -> list[Text]:
-    """The reasons why queued jobs of the list wait, one line per reason."""
+    """The reasons why queued jobs of the list wait, and what was found of ended ones, one line each."""
     reasons = Counter(job.waiting.reason for job in jobs if job.waiting)
-    return [
+    waiting = [
         Text(f"{count} {'job waits' if count == 1 else 'jobs wait'}: {reason}", style=COLOURS[State.QUEUED])
         for reason, count in reasons.items()
     ]
+    return waiting + _findings(jobs)
+
+
+def _findings(jobs: Sequence[Job]) -> list[Text]:
+    """The jobs of each rule, the worst rules first. What is only of interest is left to `athanor show`."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for job in jobs:
+        for each in job.findings:
+            if each.severity != "info":
+                found.setdefault((each.severity, each.rule), []).append(job.id[:SHORT_ID])
+    ordered = sorted(found.items(), key=lambda each: (ORDER.index(each[0][0]), each[0][1]))
+    return [Text(f"{rule}: {_some(ids)}", COLORS[severity]) for (severity, rule), ids in ordered]
+
+
+def _some(ids: list[str]) -> str:
+    more = f" and {len(ids) - FEW} more" if len(ids) > FEW else ""
+    return ", ".join(ids[:FEW]) + more
 
 
 def best(job: Job) -> str:

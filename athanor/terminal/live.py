@@ -11,7 +11,8 @@ from rich.table import Column
 from rich.text import Text
 
 from athanor.contract import Job, Metrics, Point, State
-from athanor.terminal.display import COLOURS, duration, is_stopped_early, kind, number, waits
+from athanor.terminal.display import COLOURS, duration, is_stopped_early, kind, waits
+from athanor.terminal.tables import number
 
 SECOND = ("test/accuracy", "test/r2", "val/accuracy", "val/f1", "val/r2", "val/loss", "train/accuracy")
 
