@@ -3,6 +3,7 @@
 import bz2
 import gzip
 import io
+import itertools
 import json
 import lzma
 import math
@@ -76,6 +77,39 @@ def _idx(*shape: int, content: bytes = b"") -> bytes:
     return struct.pack(f">HBB{len(shape)}I", 0, 8, len(shape), *shape) + content
 
 
+_MAIN = b"http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+_OFFICE = b"http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+_PACKAGE = b"http://schemas.openxmlformats.org/package/2006/"
+
+
+def _workbook(rows: bytes, declared: bytes = b"") -> bytes:
+    """A workbook of one sheet. `declared` is a document type."""
+    relation = b'<Relationships xmlns="%srelationships"><Relationship Id="r" Type="%s/%s" Target="%s"/></Relationships>'
+    types = b'<Types xmlns="%scontent-types"><Override PartName="/xl/workbook.xml" ContentType="%s"/></Types>'
+    kind = b"application/vnd.openxmlformats-officedocument.spreadsheetml.sheet.main+xml"
+    sheets = b'<sheets><sheet name="a" sheetId="1" r:id="r"/></sheets>'
+    return zipped(
+        [
+            ("[Content_Types].xml", types % (_PACKAGE, kind)),
+            ("_rels/.rels", relation % (_PACKAGE, _OFFICE, b"officeDocument", b"xl/workbook.xml")),
+            ("xl/workbook.xml", b'<workbook xmlns="%s" xmlns:r="%s">%s</workbook>' % (_MAIN, _OFFICE, sheets)),
+            ("xl/_rels/workbook.xml.rels", relation % (_PACKAGE, _OFFICE, b"worksheet", b"sheet1.xml")),
+            (
+                "xl/sheet1.xml",
+                declared + b'<worksheet xmlns="%s"><sheetData>%s</sheetData></worksheet>' % (_MAIN, rows),
+            ),
+        ]
+    )
+
+
+def _entities(depth: int) -> bytes:
+    """Entities that double the text before them; the last is `g`."""
+    names = [f"e{level}" for level in range(depth)] + ["g"]
+    pairs = itertools.pairwise(names)
+    declared = "".join(f'<!ENTITY {after} "&{before};&{before};">' for before, after in pairs)
+    return f'<!DOCTYPE x [<!ENTITY e0 "1">{declared}]>'.encode()
+
+
 def _zeros(*shape: int) -> bytes:
     return _idx(*shape, content=bytes(math.prod(shape)))
 
@@ -110,6 +144,15 @@ REFUSED: dict[str, tuple[str, Callable[[], bytes]]] = {
     "jsonl: an integer of a million digits": ("x.jsonl", lambda: b'{"a": ' + b"9" * MIB + b"}\n"),
     "jsonl: one line of 20 MB": ("x.jsonl", lambda: b'{"a": "' + b"x" * 20 * MIB + b'"}\n'),
     "jsonl: half a surrogate pair": ("x.jsonl", lambda: b'{"\\ud800": "\\udc00"}\n' * 3),
+    "json: arrays in arrays": ("x.json", lambda: b"[" * MIB + b"]" * MIB),
+    "json: an object of 20 MB": ("x.json", lambda: b'[{"a": "' + b"x" * 20 * MIB + b'"}]'),
+    "json: an object that does not end": ("x.json", lambda: b'[{"a": ' + b"[1," * 4 * MIB),
+    "json: nothing but spaces": ("x.json", lambda: b" " * 20 * MIB),
+    "xlsx: a bomb": ("x.xlsx", lambda: _workbook(b"<row/>" * 10 * MIB)),
+    "xlsx: a cell far to the right": ("x.xlsx", lambda: _workbook(b'<row r="1"><c r="XFD1"><v>1</v></c></row>')),
+    "xlsx: entities of entities": ("x.xlsx", lambda: _workbook(b"<row><c><v>&g;</v></c></row>", _entities(30))),
+    "xlsx: a million members": ("x.xlsx", lambda: listed(1_000_000)),
+    "xlsx: no workbook": ("x.xlsx", lambda: zipped([("x.csv", b"a,b\n1,2\n")])),
     "parquet: a false end": ("x.parquet", lambda: b"PAR1" + b"\xff" * 1_000 + struct.pack("<I", 2**31) + b"PAR1"),
     "parquet: lists in lists": (
         "x.parquet",
@@ -187,6 +230,13 @@ MAY_BE_READ: dict[str, tuple[str, Callable[[], bytes]]] = {
         ),
     ),
     "csv: rows of other lengths": ("x.csv", lambda: _joined(["a,b", *("1" + ",1" * (n % 50) for n in range(5_000))])),
+    "csv: quotes that open and do not close": ("x.csv", lambda: _joined(["a,b", *['1,"x'] * 50_000])),
+    "csv: quotes in quotes": ("x.csv", lambda: b'a,b\n1,"' + b'""' * 200_000 + b'"\n' * 3),
+    "csv: line ends of three kinds": ("x.csv", lambda: b"a,b\r" + b"1,2\r\n3,4\r5,6\n" * 20_000),
+    "csv: letters of no encoding": ("x.csv", lambda: b"a,b\n" + b"\x80\xa1x,\xb0\xa1y\n" * 100_000),
+    "txt: one line in UTF-16": ("x.txt", lambda: ("x" * 4 * MIB).encode("utf-16")),
+    "json: a million small objects": ("x.json", lambda: b"[" + b"{}," * MIB + b'{"a": 1}]'),
+    "xlsx: a row far below": ("x.xlsx", lambda: _workbook(b'<row r="1048576"><c r="A1048576"><v>1</v></c></row>')),
     "txt: nothing but line breaks": ("x.txt", lambda: b"\n" * 2 * MIB),
     "images: half a picture": ("x.zip", lambda: _pictures(_png(500, 500, rows=3), 4)),
     "images: a text of 100 MB": (
@@ -244,6 +294,9 @@ ACCEPTED: dict[str, tuple[str, Callable[[], bytes]]] = {
     ),
     "images: two large pictures": ("x.zip", lambda: _pictures(_png(4000, 4000), 2)),
     "images: 2,000 small pictures": ("x.zip", lambda: _pictures(_png(28, 28), 2_000)),
+    "csv: 100,000 rows in GB18030": ("x.csv", lambda: ("文本,y\n" + "这家店很好,x\n" * 100_000).encode("gb18030")),
+    "json: 20,000 objects": ("x.json", lambda: json.dumps([{"a": n, "b": n % 2} for n in range(20_000)]).encode()),
+    "xlsx: 5,000 rows": ("x.xlsx", lambda: _workbook(b"<row><c><v>1</v></c><c><v>2</v></c></row>" * 5_000)),
     "files: 1,500 shards": ("x.zip", lambda: zipped((f"train-{n:05}.csv", b"a,b\n1,2\n3,4\n") for n in range(1_500))),
     "idx: 100,000 zeros": ("x.zip", lambda: _mnist(_zeros(1_000, 10, 10), _zeros(1_000))),
 }

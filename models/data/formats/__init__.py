@@ -7,54 +7,50 @@ from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
 from athanor.contract import Hints
-from models.data.formats import delimited, idx, image_folders, json_lines, npz, parquet, plain_text, split_files
+from models.data.formats import idx, image_folders, npz, parquet, split_files, text_formats, workbook
 from models.data.formats.archive import Archive
+from models.data.formats.encoding import is_wide
 from models.data.formats.limits import Limits
+from models.data.formats.text_file import GZIP
 from models.data.table import Source
 from models.errors import DataError
 
-FORMATS: dict[str, Callable[[Path, Limits], Source]] = {
-    "csv": delimited.read,
-    "tsv": delimited.read_tsv,
-    "jsonl": json_lines.read,
+FORMATS: dict[str, Callable[..., Source]] = {
+    **{name: reader.read for name, reader in text_formats.FORMATS.items()},
     "parquet": parquet.read,
     "npz": npz.read,
-    "txt": plain_text.read,
+    "xlsx": workbook.read,
     "images": image_folders.read,
     "idx": idx.read,
     "files": split_files.read,
 }
+"""Readers by the name of their format. Those in `_HINTS` also take the hints of the sender."""
 
-_HINTED: dict[str, Callable[[Path, Limits, Hints], Source]] = {"csv": delimited.read, "tsv": delimited.read_tsv}
-_HINTS = ("encoding", "delimiter", "header", "decimal")
+_HINTS: dict[str, frozenset[str]] = {
+    **{name: reader.hints for name, reader in text_formats.FORMATS.items()},
+    "xlsx": frozenset({"header"}),
+    "files": frozenset({"encoding", "delimiter", "header", "decimal"}),
+}
+"""The hints that a format can follow."""
 
 ACCEPTED = (
-    ".csv, .tsv, .jsonl, .parquet, .npz, .txt, or a .zip of images in class folders, of IDX files, "
-    "or of data files named train, val and test"
+    ".csv, .tsv, .json, .jsonl, .txt (each also as .gz), .xlsx, .parquet, .npz, or a .zip of images in class folders, "
+    "of IDX files, of one data file, or of data files named train, val and test"
 )
 
-_SUFFIXES = {
-    ".csv": "csv",
-    ".tsv": "tsv",
-    ".tab": "tsv",
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".parquet": "parquet",
-    ".npz": "npz",
-    ".txt": "txt",
-    ".zip": "zip",
-}
+_SUFFIXES = text_formats.SUFFIXES | {".parquet": "parquet", ".npz": "npz", ".xlsx": "xlsx", ".zip": "zip"}
 _ZIPPED = frozenset({"images", "idx", "files"})
-_MAGIC = {"parquet": b"PAR1", "npz": b"PK\x03\x04", "zip": b"PK\x03\x04"}
+_MAGIC = {"parquet": b"PAR1", "npz": b"PK\x03\x04", "xlsx": b"PK\x03\x04", "zip": b"PK\x03\x04"}
 
 
 def open_source(name: str, path: Path, limits: Limits, hints: Hints) -> Source:
     """The rows of a file of the format `name`. Raises DataError, also for a hint that the format cannot follow."""
-    if name in _HINTED:
-        return _HINTED[name](path, limits, hints)
-    if useless := [hint for hint in _HINTS if getattr(hints, hint) is not None]:
-        raise DataError(f"{useless[0]} is for {' and '.join(_HINTED)} files; this is {name}. Leave it out.")
-    return FORMATS[name](path, limits)
+    follows = _HINTS.get(name, frozenset())
+    given = [hint for hint in split_files.HINTS if getattr(hints, hint) is not None]
+    if useless := [hint for hint in given if hint not in follows]:
+        able = ", ".join(other for other, hinted in _HINTS.items() if useless[0] in hinted)
+        raise DataError(f"{useless[0]} is for files of the formats {able}; this is {name}. Leave it out.")
+    return FORMATS[name](path, limits, hints) if follows else FORMATS[name](path, limits)
 
 
 def candidates(filename: str, path: Path) -> frozenset[str]:
@@ -63,15 +59,20 @@ def candidates(filename: str, path: Path) -> frozenset[str]:
     It parses nothing, so the service may call it. There are several for a zip. Raises DataError for an unknown suffix
     and for content that does not match the suffix. The message lists what is accepted.
     """
-    suffix = PurePosixPath(filename).suffix.lower()
+    given = PurePosixPath(filename)
+    packed = given.suffix.lower() == ".gz"
+    suffix = (given.with_suffix("") if packed else given).suffix.lower()
     name = _SUFFIXES.get(suffix)
-    if name is None:
+    if name is None or (packed and name not in text_formats.FORMATS):
         raise DataError(f"The file {filename[-100:]!r} has an unknown format. Upload {ACCEPTED}.")
     with path.open("rb") as stream:
         start = stream.read(1 << 16)
     if not start:
         raise DataError(f"{filename[-100:]} is empty. Upload a file that contains rows.")
-    if name not in _MAGIC:
+    if packed:
+        if not start.startswith(GZIP):
+            raise DataError(f"{filename[-100:]} is not a gzip file: its first bytes are wrong. Upload {ACCEPTED}.")
+    elif name not in _MAGIC:
         _check_text(filename[-100:], start)
     elif not start.startswith(_MAGIC[name]):
         raise DataError(f"{filename[-100:]} is not a {suffix} file: its first bytes are wrong. Upload {ACCEPTED}.")
@@ -88,9 +89,7 @@ def sniff(filename: str, path: Path, limits: Limits | None = None) -> str:
 
 
 def _check_text(filename: str, start: bytes) -> None:
-    if start.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise DataError(f"{filename} is UTF-16 text. Save it as UTF-8.")
-    if b"\0" in start or start.startswith((b"PK\x03\x04", b"\x1f\x8b", b"PAR1", b"%PDF")):
+    if (b"\0" in start and not is_wide(start)) or start.startswith((b"PK\x03\x04", GZIP, b"PAR1", b"%PDF")):
         raise DataError(f"{filename} is not a text file, although its name says so. Upload {ACCEPTED}.")
 
 
@@ -103,7 +102,7 @@ def _sniff_zip(path: Path, limits: Limits) -> str:
         return "images"
     if any(idx.MEMBER.search(name) for name in names):
         return "idx"
-    if suffixes & split_files.READERS.keys():
+    if suffixes & split_files.SUFFIXES:
         return "files"
     shown = ", ".join(name[:100] for name in names[:5]) or "no files"
     raise DataError(f"The zip contains {shown}. Upload {ACCEPTED}.")

@@ -1,21 +1,25 @@
-"""CSV and TSV: a header, then one row per record."""
+"""CSV and TSV: a header, then one row per record. Every value is a string."""
 
 import csv
-import re
-from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from functools import partial
+from itertools import islice
 from pathlib import Path
+from typing import Literal
 
 import pyarrow as pa
 
 from athanor.contract import Hints, Warned
+from models.data.formats import blocks
+from models.data.formats.dialect import Dialect, decide
 from models.data.formats.limits import Limits
-from models.data.formats.lines import BATCH_BYTES, BATCH_ROWS, count, read_lines
+from models.data.formats.lines import BATCH_BYTES, BATCH_ROWS, read_table_lines
+from models.data.formats.sample import look
+from models.data.formats.text_file import TextFile, open_text
 from models.data.table import Source
 from models.errors import DataError
 
-_NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*")
 _SHOWN = 10
 _CELLS = 500_000
 """Cells that are kept as Python's strings."""
@@ -24,65 +28,182 @@ _CELLS = 500_000
 def read(path: Path, limits: Limits, hints: Hints = Hints(), delimiter: str = ",") -> Source:  # noqa: B008 -- frozen
     """Read every value as a string; an empty string is a missing value. The intake decides which columns are numbers.
 
-    If the header of a CSV has no comma but a semicolon or a tab, that is the delimiter. Rows with too few or too many
-    fields are left out with a warning. Raises DataError for bad UTF-8, a bad header, a quote that is not closed, and
-    where every row has too few or too many fields.
+    `dialect` of the source says how the file was read, as far as `hints` do not say it before. Rows with too few or too
+    many fields are left out with a warning. Raises DataError where the encoding or the header is in doubt, where a
+    quote is not closed, and where most rows have too few or too many fields.
     """
-    csv.field_size_limit(limits.max_cell_bytes)
-    delimiter = hints.delimiter or _delimiter(path, limits, delimiter)
-    records = _records(path, limits, delimiter)
-    names = [name.strip() for name in next(records, [])]
-    _check(names, limits)
-    # Marks within quotes count, too. Only a file that was compressed very well has too many of them.
-    marks = count(path, delimiter.encode() + b"\n")
-    most_rows = marks // len(names)
-    limits.check_cells(most_rows, len(names), "The file", is_text=True)
-    source = Source(iter(()), untyped=True, is_text=True, most_rows=most_rows)
-    if all(_NUMBER.fullmatch(name) for name in names):
-        message = "every column name is a number: the first line was read as the header; add a header if it is data"
-        source.warnings.append(Warned(code="header_of_numbers", message=message))
-    source.batches = _batches(records, names, source, delimiter)
-    return source
+    return read_text(open_text(path, limits, hints.encoding), limits, hints, delimiter)
 
 
 read_tsv = partial(read, delimiter="\t")
 
 
-def _delimiter(path: Path, limits: Limits, delimiter: str) -> str:
-    header = next((line for line in read_lines(path, limits) if line.strip()), "")
-    if delimiter in header:
-        return delimiter
-    return max(";\t", key=header.count) if any(mark in header for mark in ";\t") else delimiter
+def read_text(text: TextFile, limits: Limits, hints: Hints, delimiter: str = ",") -> Source:
+    """Read a text that was opened before. `delimiter` is the usual one of its format."""
+    csv.field_size_limit(limits.max_cell_bytes)
+    dialect = decide(look(text.path, text.start, limits), hints, delimiter, limits)
+    if dialect.delimiter == "\t" and dialect.quoting and text.quotes:
+        dialect = blocks.with_quotes_as_letters(dialect, text)
+    most_rows = max(0, text.lines + 1 - dialect.line)
+    limits.check_cells(most_rows, len(dialect.names), "The file", is_text=True)
+    source = Source(iter(()), untyped=True, is_text=True, most_rows=most_rows)
+    source.dialect = text.dialect | dialect.told
+    source.decimal = dialect.decimal
+    source.warnings = [*text.warnings, *dialect.warnings]
+    source.batches = _Rows(text, dialect, limits, source).batches()
+    return source
 
 
-def _records(path: Path, limits: Limits, delimiter: str) -> Iterator[list[str]]:
-    reader = csv.reader(read_lines(path, limits), delimiter=delimiter, strict=False)
-    start = 1
-    try:
-        for record in reader:
-            if record:
-                yield record
-            start = reader.line_num + 1
-    except csv.Error as error:
-        if "field limit" in str(error):
-            what = f"A value in the row that starts at line {start} is too long (is a quote not closed?)"
-            raise limits.refuse("max_cell_bytes", what) from error
-        raise DataError(f"Line {reader.line_num} is not CSV: {error}. Correct it or write the file again.") from error
+@dataclass
+class _Rows:
+    """Reads the rows. Arrow takes a block of whole rows; this class takes it in its place where Arrow would misread it.
+
+    `rows` counts the rows so far, those that are left out too, and `line` the lines of the file.
+    """
+
+    text: TextFile
+    dialect: Dialect
+    limits: Limits
+    source: Source
+    rows: int = 0
+    line: int = 0
+    odd: tuple[int, int, int] | None = None
+    """Row, line and fields of the first row that is left out."""
+    columns: list[str] = field(default_factory=list)
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        at, end = self._start(), self.text.size
+        self.columns = [str(number) for number in range(self.dialect.width)]
+        with self.text.path.open("rb") as stream:
+            while at < end:
+                stream.seek(at)
+                block = blocks.take(stream, self.dialect)
+                batch = None if block is None else blocks.read(block, self.dialect, self.columns)
+                if block is not None and batch is not None:
+                    self._note(block, batch)
+                    yield from self._kept(batch.rows)
+                    at, self.line, self.rows = at + len(block), self.line + block.count(b"\n"), self.rows + batch.count
+                    continue
+                # A cell that is longer than a block, or quotes that Arrow reads in another way than most programs.
+                for rows in _packed(self._records(at, at + blocks.SIZE), self.columns):
+                    yield from self._kept(rows)
+                at = self.reached
+        self._conclude()
+
+    def _start(self) -> int:
+        """The byte at which the rows begin, after the lines above them."""
+        at = self.text.start
+        lines = read_table_lines(self.text.path, self.text.start, self.limits)
+        for line in islice(lines, self.dialect.line):
+            at += len(line)
+        self.line = self.dialect.line
+        return at
+
+    def _kept(self, rows: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+        """The rows without the field that a separator at their ends makes."""
+        names = self.dialect.names
+        for number in range(len(names), self.dialect.width):
+            if rows.column(number).null_count < len(rows):
+                raise DataError(
+                    f"A row has a value in field {number + 1}, which has no name. Name the column in the header, or "
+                    f"leave the value out. It is among rows {self.rows + 1:,} and the following."
+                )
+        if len(rows):
+            yield pa.record_batch(rows.columns[: len(names)], names=names)
+
+    def _note(self, block: bytes, read: blocks.Block) -> None:
+        """Note the rows of a block that are left out."""
+        for number, width in read.ragged:
+            if self.odd is None:
+                lines = csv.reader(_lines(block), delimiter=self.dialect.delimiter, quoting=_quoting(self.dialect))
+                line, left = 0, number
+                for fields in lines:
+                    left -= bool(fields)
+                    if not left:
+                        break
+                    line = lines.line_num
+                self.odd = (self.rows + number, self.line + line + 1, width)
+            self.source.skipped.append(self.rows + number)
+
+    def _records(self, start: int, end: int) -> Iterator[tuple[int, list[str]]]:
+        """The records from the byte `start` on, until one that ends after the byte `end`. `reached` is where it ends.
+
+        Raises DataError with the line of a quote that stays open, or closes within a value of another line.
+        """
+        self.reached = start
+        held = list[str]()
+
+        def lines() -> Iterator[str]:
+            for line in read_table_lines(self.text.path, start, self.limits, self.line):
+                self.reached += len(line)
+                decoded = line.decode()
+                held.append(decoded)
+                yield decoded
+
+        first = self.line
+        reader = csv.reader(lines(), delimiter=self.dialect.delimiter, quoting=_quoting(self.dialect), strict=False)
+        try:
+            for record in reader:
+                is_last = self.reached >= self.text.size
+                if self.dialect.quoting and (len(held) > 1 or is_last):
+                    self._check(held)
+                held.clear()
+                if record:
+                    self.rows += 1
+                    if len(record) == self.dialect.width:
+                        yield sum(map(len, record)), record
+                    else:
+                        self.odd = self.odd or (self.rows, self.line + 1, len(record))
+                        self.source.skipped.append(self.rows)
+                self.line = first + reader.line_num
+                if self.reached >= end:
+                    return
+        except csv.Error as error:
+            if "field limit" in str(error):
+                what = f"A value in the row that starts at line {self.line + 1} is too long (is a quote not closed?)"
+                raise self.limits.refuse("max_cell_bytes", what) from error
+            raise DataError(f"Line {self.line + 1} is not CSV: {error}. Correct it or write the file again.") from error
+
+    def _check(self, lines: list[str]) -> None:
+        """Check that the quotes of a record of several lines close where values end."""
+        try:
+            list(csv.reader(lines, delimiter=self.dialect.delimiter, strict=True))
+        except csv.Error as error:
+            last = self.line + len(lines)
+            where = "the end of the file" if "end of data" in str(error) else f"line {last:,}, within a value"
+            raise DataError(
+                f"Line {self.line + 1:,} opens a quote that closes only at {where}. Close it in its line, or double "
+                'a quotation mark that is part of a value ("").'
+            ) from error
+
+    def _conclude(self) -> None:
+        """The warning about rows that were left out. Raises DataError if these are most rows."""
+        skipped, width = len(self.source.skipped), self.dialect.width
+        if self.odd is None:
+            return
+        row, line, found = self.odd
+        of = "header" if self.dialect.told.get("header") else "first row"
+        wanted = f"the {width:,} field{'s' if width > 1 else ''} of the {of}"
+        mark = "tab" if self.dialect.delimiter == "\t" else f"'{self.dialect.delimiter}'"
+        example = f"row {row:,} (line {line:,}) has {found:,}"
+        cure = f"write every value of a row, and quotes around a value that contains a {mark}"
+        if 2 * skipped > self.rows:
+            what = "No row has" if skipped == self.rows else f"{skipped:,} of {self.rows:,} rows do not have"
+            raise DataError(
+                f"{what} {wanted}; {example}. Correct the rows: {cure}. "
+                "Delete lines above the header, or give the delimiter."
+            )
+        message = f"{skipped:,} of {self.rows:,} rows left out because they do not have {wanted}; {example}"
+        rows = self.source.skipped[:_SHOWN]
+        self.source.warnings.append(Warned(code="ragged_rows", message=message, rows=rows, suggestion=cure))
 
 
-def _check(names: list[str], limits: Limits) -> None:
-    if not names:
-        raise DataError("The file is empty. The first line must name the columns.")
-    if len(names) > limits.max_columns:
-        raise limits.refuse("max_columns", f"The header names {len(names):,} columns")
-    for position, name in enumerate(names, 1):
-        if not name:
-            raise DataError(f"Column {position} has no name in the header. Name it (pandas: to_csv(..., index=False)).")
-        if len(name) > 200:
-            raise DataError(f"The name of column {position} exceeds 200 characters. Does the file have a header?")
-    twice = next((name for name, times in Counter(names).items() if times > 1), None)
-    if twice is not None:
-        raise DataError(f"Two columns are called {twice!r}. Give every column its own name.")
+def _quoting(dialect: Dialect) -> Literal[0, 3]:
+    return csv.QUOTE_MINIMAL if dialect.quoting else csv.QUOTE_NONE
+
+
+def _lines(block: bytes) -> Iterator[str]:
+    return (line.decode() for line in block.splitlines(keepends=True))
 
 
 def _packed(records: Iterator[tuple[int, list[str]]], names: list[str]) -> Iterator[pa.RecordBatch]:
@@ -108,31 +229,3 @@ def _packed(records: Iterator[tuple[int, list[str]]], names: list[str]) -> Itera
 def _typed(rows: list[list[str]], names: list[str]) -> pa.RecordBatch:
     columns = [pa.array([value or None for value in column], pa.string()) for column in zip(*rows, strict=True)]
     return pa.record_batch(columns, names=names)
-
-
-def _batches(
-    records: Iterator[list[str]], names: list[str], source: Source, delimiter: str
-) -> Iterator[pa.RecordBatch]:
-    first = 0
-    total = 0
-
-    def kept() -> Iterator[tuple[int, list[str]]]:
-        nonlocal first, total
-        for total, record in enumerate(records, 1):
-            if len(record) == len(names):
-                yield sum(map(len, record)), record
-            else:
-                first = first or len(record)
-                source.skipped.append(total)
-
-    yield from _packed(kept(), names)
-    if not source.skipped:
-        return
-    wanted = f"the {len(names):,} field{'s' if len(names) > 1 else ''} of the header"
-    mark = "tab" if delimiter == "\t" else f"'{delimiter}'"
-    row = f"row {source.skipped[0]:,} has {first:,}"
-    cure = f"write every value of a row, and quotes around a value that contains a {mark}"
-    if len(source.skipped) == total:
-        raise DataError(f"No row has {wanted}; {row}. Correct the rows: {cure}.")
-    message = f"{len(source.skipped):,} of {total:,} rows left out because they do not have {wanted}; {row}: {cure}"
-    source.warnings.append(Warned(code="ragged_rows", message=message, rows=source.skipped[:_SHOWN]))

@@ -1,6 +1,5 @@
-"""JSON lines: one object per line; each key is a column."""
+"""JSON: an object per line, or an array of objects; each key is a column."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,8 +8,12 @@ from typing import Any, Literal
 import numpy as np
 import pyarrow as pa
 
+from athanor.contract import Hints
+from models.data.formats.conversations import Form, form_of
+from models.data.formats.json_objects import Located, is_array, objects
 from models.data.formats.limits import Limits
-from models.data.formats.lines import batched, read_lines
+from models.data.formats.lines import batched
+from models.data.formats.text_file import TextFile, open_text
 from models.data.table import Layout, Source
 from models.errors import DataError
 
@@ -27,40 +30,40 @@ class _Key:
     whole: bool = True
 
 
-def read(path: Path, limits: Limits) -> Source:
+def read(path: Path, limits: Limits, hints: Hints = Hints()) -> Source:  # noqa: B008 -- frozen
     """Values are strings, numbers, booleans, lists of strings (tokens) or lists of numbers of one length (arrays).
 
-    The file is read twice; the first pass finds the type of every key. An absent key and null are missing values.
-    Raises DataError with the line number for broken JSON, nested objects and a key that changes its type.
+    Prompts with completions, and conversations, become a column `text`; `dialect` says how. The file is read twice; the
+    first pass finds the type of every key. An absent key and null are missing values. Raises DataError with the line
+    number for broken JSON, nested objects and a key that changes its type.
     """
+    text = open_text(path, limits, hints.encoding)
     keys: dict[str, _Key] = {}
+    form = next((form_of(first.row) for first in objects(text, limits)), None)
     rows = 0
-    for rows, (number, _, row) in enumerate(_objects(path, limits), 1):
-        for name, value in row.items():
+    for rows, found in enumerate(_rows(text, limits, form), 1):
+        for name, value in found.row.items():
             if name not in keys:
-                _admit(name, number, keys, limits)
+                _admit(name, found.line, keys, limits)
             if value is not None:
-                _learn(keys[name], name, value, number)
+                _learn(keys[name], name, value, found.line)
         limits.check_cells(rows, len(keys), "The table with a column for each key", is_text=True)
     if not keys:
-        raise DataError("The file contains no values. Write one JSON object per line.")
+        raise DataError("The file contains no values. Write one JSON object per line, or an array of objects.")
     layouts = {name: Layout("array", (key.length,)) for name, key in keys.items() if key.kind == "numbers"}
-    return Source(_batches(path, limits, keys), layouts, is_text=True, most_rows=rows)
+    source = Source(_batches(text, limits, form, keys), layouts, is_text=True, most_rows=rows)
+    source.dialect = text.dialect | {"form": "array" if is_array(text) else "lines"}
+    if form is not None:
+        source.dialect |= {"rows": form.name, "text": form.told}
+    source.warnings = list(text.warnings)
+    return source
 
 
-def _objects(path: Path, limits: Limits) -> Iterator[tuple[int, int, dict[str, Any]]]:
-    for number, line in enumerate(read_lines(path, limits), 1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except RecursionError as error:
-            raise DataError(f"Line {number} is nested too deeply. Use strings, numbers, booleans and lists.") from error
-        except ValueError as error:
-            raise DataError(f"Line {number} is not JSON ({error}). Write one object per line.") from error
-        if not isinstance(row, dict):
-            raise DataError(f'Line {number} is not a JSON object. Write one per line, such as {{"text": "a b"}}.')
-        yield number, len(line), row
+def _rows(text: TextFile, limits: Limits, form: Form | None) -> Iterator[Located]:
+    found = objects(text, limits)
+    if form is None:
+        return found
+    return (each._replace(row=form.row(each.line, each.row)) for each in found)
 
 
 def _admit(name: str, number: int, keys: dict[str, _Key], limits: Limits) -> None:
@@ -111,8 +114,8 @@ def _kind(value: Any) -> Kind | None:
     return None
 
 
-def _batches(path: Path, limits: Limits, keys: dict[str, _Key]) -> Iterator[pa.RecordBatch]:
-    rows = ((size, (number, row)) for number, size, row in _objects(path, limits))
+def _batches(text: TextFile, limits: Limits, form: Form | None, keys: dict[str, _Key]) -> Iterator[pa.RecordBatch]:
+    rows = ((found.size, (found.line, found.row)) for found in _rows(text, limits, form))
     for batch in batched(rows):
         try:
             yield _joined(batch, keys)

@@ -5,21 +5,26 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from athanor.contract import Hints
 from models.data.formats.limits import Limits
-from models.data.formats.lines import batched, count, read_lines
+from models.data.formats.lines import batched, read_lines
+from models.data.formats.text_file import TextFile, open_text
 from models.data.table import Source
 
 
-def read(path: Path, limits: Limits) -> Source:
-    """Read all lines. Empty lines are rows too, so that no part of the text is lost. Raises DataError for bad UTF-8.
+def read(path: Path, limits: Limits, hints: Hints = Hints()) -> Source:  # noqa: B008 -- frozen
+    """Read all lines. Empty lines are rows too, so that no part of the text is lost. Raises DataError for no text.
 
     Raises OverLimit for too many lines.
     """
-    limits.check_cells(count(path, b"\n"), 1, "The file", is_text=True)
-    return Source(_batches(path, limits), is_text=True)
+    text = open_text(path, limits, hints.encoding)
+    limits.check_cells(text.lines, 1, "The file", is_text=True)
+    source = Source(_batches(text, limits), is_text=True)
+    source.dialect, source.warnings = dict(text.dialect), list(text.warnings)
+    return source
 
 
-def _batches(path: Path, limits: Limits) -> Iterator[pa.RecordBatch]:
-    lines = (line.removesuffix("\n").removesuffix("\r") for line in read_lines(path, limits))
-    for rows in batched((len(line), line) for line in lines):
+def _batches(text: TextFile, limits: Limits) -> Iterator[pa.RecordBatch]:
+    lines = read_lines(text.path, text.start, limits)
+    for rows in batched((len(line), line.removesuffix(b"\n").removesuffix(b"\r")) for line in lines):
         yield pa.record_batch({"text": pa.array(rows, pa.string())})

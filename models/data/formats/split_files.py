@@ -3,29 +3,25 @@
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Literal
 from zipfile import ZipInfo
 
 import pyarrow as pa
+from pydantic import JsonValue
 
-from athanor.contract import Warned
-from models.data.formats import delimited, json_lines, parquet, plain_text
+from athanor.contract import Hints
+from models.data.formats import parquet, text_formats
 from models.data.formats.archive import PART, PARTS, Archive
 from models.data.formats.limits import Limits
 from models.data.table import Layout, Source
 from models.errors import DataError
 
-READERS: dict[str, Callable[[Path, Limits], Source]] = {
-    ".csv": delimited.read,
-    ".tsv": delimited.read_tsv,
-    ".jsonl": json_lines.read,
-    ".ndjson": json_lines.read,
-    ".parquet": parquet.read,
-    ".txt": plain_text.read,
-}
+SUFFIXES = frozenset({*text_formats.SUFFIXES, ".parquet"})
+HINTS = ("encoding", "delimiter", "header", "decimal")
 _ORDER = {None: 0, "train": 1, "val": 2, "test": 3}
 
 
@@ -41,9 +37,11 @@ class _File:
     untyped: bool
     is_text: bool
     most_rows: int
+    dialect: dict[str, JsonValue]
+    decimal: Literal[".", ","] | None
 
 
-def read(path: Path, limits: Limits) -> Source:
+def read(path: Path, limits: Limits, hints: Hints = Hints()) -> Source:  # noqa: B008 -- frozen
     """The rows of train, then val, then test. A column ``part`` names the part; a single file has no such column.
 
     A part may have several files, read in the order of their names. The files are unpacked into a temporary folder.
@@ -58,7 +56,7 @@ def read(path: Path, limits: Limits) -> Source:
             unpacked = Path(folder) / f"{number}{_suffix(member)}"
             with archive.open(member) as stream, unpacked.open("wb") as target:
                 shutil.copyfileobj(stream, target)
-            files.append(_look(member, unpacked, limits))
+            files.append(_look(member, unpacked, limits, hints))
         schema = _schema(files)
         rows = sum(file.most_rows for file in files)
         limits.check_cells(rows, len(schema), "The table of all files", is_text=files[0].is_text)
@@ -68,7 +66,10 @@ def read(path: Path, limits: Limits) -> Source:
         kept = stack.pop_all()
     source = Source(iter(()), first.layouts, untyped=first.untyped, is_text=first.is_text)
     source.part = PART if first.part else None
-    source.batches = _batches(files, schema, source, limits, kept)
+    source.dialect = first.dialect
+    decimals = {file.decimal for file in files}
+    source.decimal = first.decimal if len(decimals) == 1 else None
+    source.batches = _batches(files, schema, source, limits, hints, kept)
     return source
 
 
@@ -88,7 +89,7 @@ def _suffix(member: ZipInfo) -> str:
 
 
 def _members(archive: Archive) -> list[ZipInfo]:
-    members = [member for member in archive.members if _suffix(member) in READERS]
+    members = [member for member in archive.members if _suffix(member) in SUFFIXES]
     if len({_suffix(member) for member in members}) > 1:
         members = [member for member in members if _suffix(member) != ".txt"]
     parts = {member.filename: part_of(member.filename) for member in members}
@@ -102,10 +103,10 @@ def _members(archive: Archive) -> list[ZipInfo]:
     return sorted(members, key=lambda member: (_ORDER[parts[member.filename]], member.filename))
 
 
-def _look(member: ZipInfo, unpacked: Path, limits: Limits) -> _File:
+def _look(member: ZipInfo, unpacked: Path, limits: Limits, hints: Hints) -> _File:
     """The columns of an unpacked file. It is closed again: there may be thousands, and each first batch is large."""
     try:
-        source = READERS[unpacked.suffix](unpacked, limits)
+        source = _open(unpacked, limits, hints)
         first = next(source.batches, None)
     except DataError as error:
         raise type(error)(f"{member.filename}: {error}") from error
@@ -121,7 +122,18 @@ def _look(member: ZipInfo, unpacked: Path, limits: Limits) -> _File:
         untyped=source.untyped,
         is_text=source.is_text,
         most_rows=source.most_rows,
+        dialect=source.dialect,
+        decimal=source.decimal,
     )
+
+
+def _open(unpacked: Path, limits: Limits, hints: Hints) -> Source:
+    """Raises DataError for a hint that the format cannot follow."""
+    name = text_formats.SUFFIXES.get(unpacked.suffix)
+    follows = text_formats.FORMATS[name].hints if name else frozenset()
+    if useless := [hint for hint in HINTS if getattr(hints, hint) is not None and hint not in follows]:
+        raise DataError(f"{useless[0]} is given, but a {unpacked.suffix} file does not follow it. Leave it out.")
+    return text_formats.FORMATS[name].read(unpacked, limits, hints) if name else parquet.read(unpacked, limits)
 
 
 def _schema(files: list[_File]) -> pa.Schema:
@@ -146,13 +158,13 @@ def _schema(files: list[_File]) -> pa.Schema:
 
 
 def _batches(
-    files: list[_File], schema: pa.Schema, source: Source, limits: Limits, folder: ExitStack
+    files: list[_File], schema: pa.Schema, source: Source, limits: Limits, hints: Hints, folder: ExitStack
 ) -> Iterator[pa.RecordBatch]:
     with folder:
         offset = 0
         for file in files:
             rows = 0
-            opened = READERS[file.path.suffix](file.path, limits)
+            opened = _open(file.path, limits, hints)
             try:
                 for batch in opened.batches:
                     columns = {field.name: batch.column(field.name).cast(field.type) for field in schema}
@@ -165,5 +177,5 @@ def _batches(
             source.skipped.extend(offset + row for row in opened.skipped)
             for warned in opened.warnings:
                 message, shifted = f"{file.name}: {warned.message}", [offset + row for row in warned.rows]
-                source.warnings.append(Warned(code=warned.code, message=message, rows=shifted))
+                source.warnings.append(warned.model_copy(update={"message": message, "rows": shifted}))
             offset += rows + len(opened.skipped)

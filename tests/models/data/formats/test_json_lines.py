@@ -77,3 +77,79 @@ def test_bad_lines_are_named(tmp_path: Path, lines: list[str], message: str) -> 
 def test_too_many_keys(tmp_path: Path) -> None:
     with pytest.raises(OverLimit, match="max_columns is 2"):
         _read(tmp_path, '{"a": 1, "b": 1, "c": 1}', limits=Limits(max_columns=2))
+
+
+def _array(tmp_path: Path, content: str) -> list[dict[str, Any]]:
+    (tmp_path / "a.json").write_text(content, encoding="utf-8")
+    return _rows(json_lines.read(tmp_path / "a.json", Limits()))
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+@given(st.lists(_ROW, min_size=1, max_size=20), st.sampled_from([None, 1]), st.integers(1, 50))
+def test_arrays_come_back(tmp_path: Path, rows: list[dict[str, Any]], indent: int | None, piece: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("models.data.formats.text_file.PIECE", piece)
+        assert _array(tmp_path, json.dumps(rows, indent=indent, ensure_ascii=False)) == rows
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ('[{"a": 1},\n 3]', "Line 2: the array has an item that is no object"),
+        ('[{"a": 1},\n\n {"a":}]', "The object that begins in line 3 is not JSON"),
+        ('[{"a": 1},\n {"a": "', "The object that begins in line 2 is not JSON"),
+        ('[{"a": 1}\n {"a": 2}]', "Line 2 is not JSON: a ',' or a ']' must follow"),
+        ('[{"a": 1}', "Line 1 is not JSON: a ',' or a ']' must follow"),
+        ('[{"a": 1}]\n[]', "Line 2: .* follows the array"),
+        ("[]", "contains no values"),
+        ('{\n"a": 1}', "Line 1 is not JSON .* in one array"),
+        ('[{"a": ' + "[" * 100_000 + "]" * 100_000 + "}]", "nested"),
+        ('[{"a": [[1]]}]', "Line 1, key 'a': nested"),
+    ],
+)
+def test_bad_arrays_are_named(tmp_path: Path, content: str, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        _array(tmp_path, content)
+
+
+def test_the_content_says_whether_it_is_an_array(tmp_path: Path) -> None:
+    assert _array(tmp_path, '{"a": 1}\n{"a": 2}\n') == [{"a": 1}, {"a": 2}]
+    assert _rows(_read(tmp_path, '[{"a": 1}]')) == [{"a": 1}]
+
+
+def test_a_long_object_in_an_array_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text('[{"a": "' + "x" * (3 << 20) + '"}]')
+    with pytest.raises(OverLimit, match="max_line_bytes is 100"):
+        json_lines.read(tmp_path / "a.json", Limits(max_line_bytes=100))
+
+
+@pytest.mark.parametrize(
+    ("line", "row"),
+    [
+        ('{"prompt": "1 + 1 =", "completion": " 2"}', {"text": "1 + 1 = 2"}),
+        ('{"prompt": "Sum", "completion": "2", "id": "x"}', {"text": "Sum\n2", "id": "x"}),
+        ('{"prompt": "Sum", "completion": "2", "text": "x"}', {"prompt": "Sum", "completion": "2", "text": "x"}),
+        (
+            '{"messages": [{"role": "user", "content": "hi"}, {"role": "assistant", "content": null}]}',
+            {"text": "user: hi\nassistant: "},
+        ),
+        (
+            '{"messages": [{"role": "user", "content": [{"text": "a"}, {"type": "text", "text": "b"}]}]}',
+            {"text": "user: a\nb"},
+        ),
+        ('{"conversations": [{"from": "human", "value": "hi"}]}', {"text": "human: hi"}),
+        (
+            '{"prompt": [{"role": "user", "content": "hi"}], "completion": [{"role": "bot", "content": "yo"}]}',
+            {"text": "user: hi\nbot: yo"},
+        ),
+    ],
+)
+def test_prompts_and_conversations_are_texts(tmp_path: Path, line: str, row: dict[str, str]) -> None:
+    source = _read(tmp_path, line, line)
+    assert _rows(source) == [row, row]
+    assert ("rows" in source.dialect) == ("prompt" not in row)
+
+
+def test_rows_have_one_form(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="Line 2 has no 'prompt' and 'completion' as the first row has"):
+        _read(tmp_path, '{"prompt": "a", "completion": "b"}', '{"prompt": "a"}')

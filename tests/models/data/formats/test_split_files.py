@@ -1,5 +1,6 @@
 """Zips of data files, and what a file is taken for."""
 
+import gzip
 import io
 import resource
 import zipfile
@@ -74,7 +75,9 @@ def test_files_that_do_not_fit(tmp_path: Path, members: dict[str, bytes], messag
         ("a.pkl", b"x", "'a.pkl' has an unknown format. Upload .csv, .tsv"),
         ("a", b"x", "has an unknown format"),
         ("a.csv", b"", "is empty"),
-        ("a.csv", "a,b".encode("utf-16"), "is UTF-16 text"),
+        ("a.csv.gz", b"a,b\n1,2\n", "is not a gzip file"),
+        ("a.tar.gz", b"\x1f\x8b", "has an unknown format"),
+        ("a.parquet.gz", b"\x1f\x8b", "has an unknown format"),
         ("a.csv", b"PK\x03\x04", "is not a text file"),
         ("a.txt", b"\0\1", "is not a text file"),
         ("a.parquet", b"a,b", "is not a .parquet file"),
@@ -95,7 +98,9 @@ def test_sniffing_knows_every_format(tmp_path: Path) -> None:
         "csv": ("a.CSV", b"a\n1"),
         "tsv": ("a.tsv", b"a\n1"),
         "jsonl": ("a.jsonl", b"{}"),
+        "json": ("a.json", b"[{}]"),
         "txt": ("a.txt", b"a"),
+        "xlsx": ("a.xlsx", b"PK\x03\x04"),
         "npz": ("a.npz", npz.getvalue()),
         "parquet": ("a.parquet", parquet.getvalue()),
         "images": ("a.zip", _zip(tmp_path / "1", {"a/1.png": b""}).read_bytes()),
@@ -106,6 +111,8 @@ def test_sniffing_knows_every_format(tmp_path: Path) -> None:
     for name, (filename, content) in uploads.items():
         (tmp_path / "upload").write_bytes(content)
         assert sniff(filename, tmp_path / "upload") == name
+    (tmp_path / "upload").write_bytes(gzip.compress(b"a\n1"))
+    assert sniff("a.CSV.GZ", tmp_path / "upload") == "csv"
     with pytest.raises(DataError, match=r"The zip contains a\.exe"):
         sniff("a.zip", _zip(tmp_path / "4", {"a.exe": b""}))
 

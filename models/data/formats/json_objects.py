@@ -1,0 +1,132 @@
+"""The objects of a JSON file: one on each line, or all in one array."""
+
+import codecs
+import json
+import re
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from models.data.formats.limits import Limits
+from models.data.formats.lines import read_lines
+from models.data.formats.text_file import TextFile
+from models.errors import DataError
+
+_SPACE = re.compile(r"[ \t\n\r]*")
+_EXAMPLE = '{"text": "a b"}'
+
+
+class Located(NamedTuple):
+    """An object, the line at which it begins, and about as many characters as it has."""
+
+    line: int
+    size: int
+    row: dict[str, Any]
+
+
+def is_array(text: TextFile) -> bool:
+    """Whether the file holds one array, and not an object on each line."""
+    start = next(text.pieces(), b"").lstrip()
+    return start.startswith(b"[")
+
+
+def objects(text: TextFile, limits: Limits) -> Iterator[Located]:
+    """The objects of the file, one by one. Raises DataError with the line of what is broken, or no object."""
+    return _of_array(text, limits) if is_array(text) else _of_lines(text, limits)
+
+
+def _of_lines(text: TextFile, limits: Limits) -> Iterator[Located]:
+    for number, line in enumerate(read_lines(text.path, text.start, limits), 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except RecursionError as error:
+            raise _too_deep(number) from error
+        except ValueError as error:
+            cure = "Write one object per line, or all of them in one array"
+            raise DataError(f"Line {number} is not JSON ({error}). {cure}.") from error
+        if not isinstance(row, dict):
+            raise DataError(f"Line {number} is not a JSON object. Write one per line, such as {_EXAMPLE}.")
+        yield Located(number, len(line), row)
+
+
+def _of_array(text: TextFile, limits: Limits) -> Iterator[Located]:
+    held = _Held(text, limits)
+    held.skip()
+    held.at += 1
+    while (mark := held.skip()) != "]":
+        row = held.value(mark)
+        if not isinstance(row.row, dict):
+            raise DataError(f"Line {row.line}: the array has an item that is no object. Write {_EXAMPLE} for a row.")
+        yield row
+        mark = held.skip()
+        if mark == ",":
+            held.at += 1
+        elif mark != "]":
+            raise DataError(
+                f"Line {held.line} is not JSON: a ',' or a ']' must follow an object. Write the file again."
+            )
+    held.at += 1
+    if rest := held.skip():
+        raise DataError(f"Line {held.line}: {rest!r} follows the array. Write one array of objects.")
+
+
+class _Held:
+    """The part of the text that is being parsed. It grows until an object is whole, and is dropped behind it."""
+
+    def __init__(self, text: TextFile, limits: Limits) -> None:
+        self._pieces, self._limits = text.pieces(), limits
+        self._decoder, self._json = codecs.getincrementaldecoder("utf-8")(), json.JSONDecoder()
+        self._text = ""
+        self.at, self.line = 0, 1
+
+    def skip(self) -> str:
+        """The next character that is no space; empty at the end."""
+        while True:
+            end = self._end_of_space()
+            self.line += self._text.count("\n", self.at, end)
+            self.at = end
+            if end < len(self._text):
+                return self._text[end]
+            if not self._more():
+                return ""
+
+    def _end_of_space(self) -> int:
+        match = _SPACE.match(self._text, self.at)
+        assert match is not None
+        return match.end()
+
+    def value(self, mark: str) -> Located:
+        """The value that begins here."""
+        while True:
+            try:
+                row, end = self._json.raw_decode(self._text, self.at)
+            except RecursionError as error:
+                raise _too_deep(self.line) from error
+            except ValueError as error:
+                if mark != "{" or not self._more():
+                    what = str(error).partition(": line")[0]
+                    raise DataError(
+                        f"The object that begins in line {self.line} is not JSON ({what}). Correct it."
+                    ) from error
+                continue
+            found = Located(self.line, end - self.at, row)
+            self.line += self._text.count("\n", self.at, end)
+            self.at = end
+            return found
+
+    def _more(self) -> bool:
+        """Hold at least twice as much, so that a long object is parsed in time proportional to its length."""
+        held = self._text[self.at :]
+        if len(held) > self._limits.max_line_bytes:
+            raise self._limits.refuse("max_line_bytes", f"The object that begins in line {self.line} is too long")
+        pieces, size = [held], 0
+        while size <= len(held) and (piece := next(self._pieces, b"")):
+            pieces.append(self._decoder.decode(piece))
+            size += len(piece)
+        self._text, self.at = "".join(pieces), 0
+        return size > 0
+
+
+def _too_deep(line: int) -> DataError:
+    return DataError(f"Line {line} is nested too deeply. Use strings, numbers, booleans and lists.")

@@ -1,0 +1,142 @@
+"""Workbooks of Excel (.xlsx): the first sheet that has rows, as a table of text."""
+
+import csv
+import io
+import warnings
+import zipfile
+from collections.abc import Iterator
+from datetime import date, datetime, time, timedelta
+from pathlib import Path
+from typing import Any
+
+from athanor.contract import Hints, Warned
+from models.data.formats import delimited
+from models.data.formats.archive import NUMBERS, Archive
+from models.data.formats.limits import Limits
+from models.data.formats.text_file import TextFile, rewrite
+from models.data.table import Source
+from models.errors import DataError
+
+_BROKEN = (ArithmeticError, AttributeError, LookupError, SyntaxError, TypeError, ValueError, zipfile.BadZipFile)
+"""Errors of openpyxl for a file that is no workbook. SyntaxError is for broken XML."""
+_SHOWN = 5
+
+
+def read(path: Path, limits: Limits, hints: Hints = Hints()) -> Source:  # noqa: B008 -- frozen
+    """Cells as text: dates and times in ISO 8601, true and false, and an error of a formula as a missing value.
+
+    Empty rows are left out. The header is found as in a CSV file. Raises DataError for a file that is no workbook.
+    """
+    _check_members(path, limits)
+    text = TextFile(path)
+    # Only this format needs it, and the service imports all formats.
+    import openpyxl
+
+    try:
+        with warnings.catch_warnings():
+            # About formats and extensions, which are of no use here.
+            warnings.simplefilter("ignore")
+            with path.open("rb") as stream:
+                book = openpyxl.load_workbook(stream, read_only=True, data_only=True, keep_links=False)
+                sheet, others = _spool(text, book, limits)
+                book.close()
+    except DataError:
+        raise
+    except _BROKEN as error:
+        raise DataError(f"The workbook cannot be read ({str(error)[:200]}). Save it again as .xlsx or .csv.") from error
+    given = hints.model_copy(update={"delimiter": ",", "decimal": "."})
+    source = delimited.read_text(text, limits, given)
+    told = {key: value for key, value in source.dialect.items() if key in ("header", "skipped_lines")}
+    source.dialect = {"sheet": sheet, **told}
+    if others:
+        shown = ", ".join(repr(name[:40]) for name in others[:_SHOWN])
+        source.warnings.append(
+            Warned(
+                code="other_sheets",
+                message=f"the workbook has {len(others):,} more sheets, which were not read: {shown}",
+                suggestion=f"if {sheet[:40]!r} is not the sheet you mean, save that one as a file of its own",
+            )
+        )
+    return source
+
+
+def _check_members(path: Path, limits: Limits) -> None:
+    """Check what the workbook expands to. A reader takes no more of a member than the directory says."""
+    archive = Archive(path, limits, free=NUMBERS)
+    try:
+        for member in archive.members:
+            archive.expand(member.file_size)
+    finally:
+        archive.close()
+
+
+def _spool(text: TextFile, book: Any, limits: Limits) -> tuple[str, list[str]]:
+    """Write the first sheet with rows as CSV. Returns its name, and those of the other sheets."""
+    for sheet in book.worksheets:
+        # The size that a sheet gives for itself is often wrong.
+        sheet.reset_dimensions()
+        shape = _Shape(limits)
+        rewrite(text, shape.pieces(sheet), limits)
+        if shape.rows:
+            if shape.differ:
+                rewrite(text, _padded(text.path, shape.width), limits)
+            text.lines = shape.rows
+            text.quotes = sum(piece.count(b'"') for piece in text.pieces())
+            return sheet.title, [other.title for other in book.worksheets if other is not sheet]
+    raise DataError("The workbook has no rows. Save it with a sheet that has a header and rows.")
+
+
+class _Shape:
+    """Counts the rows of a sheet, and the cells of its longest row, while it becomes CSV."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self.rows = self.width = 0
+        self.differ = False
+
+    def pieces(self, sheet: Any) -> Iterator[bytes]:
+        for row in sheet.iter_rows(values_only=True):
+            cells = [_text(value) for value in row]
+            while cells and not cells[-1]:
+                cells.pop()
+            if not cells:
+                continue
+            if len(cells) > self._limits.max_columns:
+                raise self._limits.refuse("max_columns", f"A row has {len(cells):,} cells")
+            self.differ = self.differ or (self.rows > 0 and len(cells) != self.width)
+            self.rows, self.width = self.rows + 1, max(self.width, len(cells))
+            self._limits.check_cells(self.rows, self.width, "The sheet", is_text=True)
+            yield _line(cells)
+
+
+def _padded(path: Path, width: int) -> Iterator[bytes]:
+    """The rows of a CSV file, each with `width` cells."""
+    with path.open(encoding="utf-8", newline="") as stream:
+        for cells in csv.reader(stream):
+            yield _line(cells + [""] * (width - len(cells)))
+
+
+def _line(cells: list[str]) -> bytes:
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="\n").writerow(cells)
+    return buffer.getvalue().encode("utf-8", "replace")
+
+
+def _text(value: Any) -> str:
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "true" if value else "false"
+        case datetime() if value.time() == time():
+            return value.date().isoformat()
+        case datetime() | date() | time():
+            return value.isoformat()
+        case timedelta():
+            return str(value.total_seconds())
+        case str() if value.startswith("#") and value in _ERRORS:
+            return ""
+    return str(value)
+
+
+_ERRORS = frozenset({"#DIV/0!", "#N/A", "#NAME?", "#NULL!", "#NUM!", "#REF!", "#VALUE!", "#GETTING_DATA", "#SPILL!"})

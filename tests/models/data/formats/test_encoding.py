@@ -1,0 +1,106 @@
+"""Encodings of text: marks, UTF-8, and what the bytes themselves make likely."""
+
+from pathlib import Path
+
+import pytest
+
+from athanor.contract import Hints
+from models.data.formats import delimited, plain_text
+from models.data.formats.limits import Limits
+from models.data.table import Source
+from models.errors import DataError
+
+WESTERN = "name,city,label\n" + "Zoë,Málaga – “Größe”,très bien\nJörg,Ærø,schön\n" * 20
+CHINESE = "文本,标签\n" + "确实这家店的面条很好吃,好\n下次还来、服务员态度特别差,差\n" * 20
+
+
+def _read(tmp_path: Path, content: bytes, hints: Hints = Hints()) -> Source:  # noqa: B008 -- frozen
+    (tmp_path / "a.csv").write_bytes(content)
+    return delimited.read(tmp_path / "a.csv", Limits(), hints)
+
+
+def _lines(source: Source) -> list[list[str]]:
+    return [list(row.values()) for batch in source.batches for row in batch.to_pylist()]
+
+
+@pytest.mark.parametrize(
+    ("text", "codec", "told"),
+    [
+        (WESTERN, "utf-8", "utf-8"),
+        (WESTERN, "utf-8-sig", "utf-8"),
+        (WESTERN, "utf-16", "utf-16"),
+        (WESTERN, "utf-16-le", "utf-16"),
+        (WESTERN, "utf-16-be", "utf-16"),
+        (WESTERN, "cp1252", "windows-1252"),
+        (CHINESE, "utf-8", "utf-8"),
+        (CHINESE, "utf-16", "utf-16"),
+        (CHINESE, "gb18030", "gb18030"),
+        (CHINESE, "gbk", "gb18030"),
+    ],
+)
+def test_encodings_are_found_and_said(tmp_path: Path, text: str, codec: str, told: str) -> None:
+    source = _read(tmp_path, text.encode(codec))
+    assert _lines(source) == [line.split(",") for line in text.splitlines()[1:]]
+    assert source.dialect["encoding"] == told
+    guessed = [warned.code for warned in source.warnings] == ["encoding_guessed"]
+    assert guessed == (told in ("gb18030", "windows-1252"))
+
+
+@pytest.mark.parametrize("codec", ["cp1251", "shift-jis", "euc-jp", "euc-kr", "big5"])
+def test_other_encodings_are_no_guess(tmp_path: Path, codec: str) -> None:
+    texts = {
+        "cp1251": "очень хороший фильм",
+        "shift-jis": "本日は晴天なり、とても良い",
+        "euc-jp": "とても良いです、ありがとう",
+        "euc-kr": "이 영화는 정말 재미있고 배우들의 연기가 훌륭했습니다 다시 보고 싶은 최고의 작품 강력히 추천합니다",
+        "big5": "這部電影真的很好看我們應該再去一次",
+    }
+    with pytest.raises(DataError, match=r"Line 2 is not UTF-8 .* Give its encoding"):
+        _read(tmp_path, ("text,label\n" + f"{texts[codec]},x\n" * 20).encode(codec))
+
+
+def test_what_may_be_two_encodings_is_refused(tmp_path: Path) -> None:
+    both = "a,b\n1,½\n".encode("cp1252") + b"x\xb0\xa1,y\xb0\xa1\n" * 5
+    with pytest.raises(DataError, match="it may be GB18030 or Windows-1252"):
+        _read(tmp_path, both[:4] + both[8:])
+    assert _read(tmp_path, both[:4] + both[8:], Hints(encoding="gb18030")).dialect["encoding"] == "gb18030"
+
+
+@pytest.mark.parametrize(
+    ("content", "encoding", "message"),
+    [
+        (CHINESE.encode() + b"\xff,x\n", None, "Line 42 is not UTF-8 .* most of the file is"),
+        (b"a,b\n1,\xff\n", None, "Line 2 is not UTF-8 text .byte 3 of the line"),
+        (CHINESE.encode("gb18030"), "utf-8", "Line 1 is not UTF-8 text"),
+        (b"a,b\n1,\x81\n", "windows-1252", "Line 2 is not Windows-1252 text"),
+        (WESTERN.encode("utf-16"), "gb18030", "begins with the mark of UTF-16, so it is not GB18030"),
+        (WESTERN.encode("utf-32"), None, "UTF-32"),
+        (b"\xff\xfea\0,\0b\0\n\0\x00\xd8,\0x\0\n\0", None, "is not UTF-16 text"),
+    ],
+)
+def test_what_is_no_text_is_refused(tmp_path: Path, content: bytes, encoding: str | None, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        _read(tmp_path, content, Hints.model_validate({"encoding": encoding}))
+
+
+def test_a_letter_may_stand_on_both_sides_of_a_piece(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("encoding", "text_file"):
+        monkeypatch.setattr(f"models.data.formats.{module}.PIECE", 7)
+    for codec in ("utf-8", "utf-16", "gb18030"):
+        assert len(_lines(_read(tmp_path, CHINESE.encode(codec)))) == 40
+
+
+def test_plain_text_has_encodings_too(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes("Größe\nmañana\n".encode("cp1252"))
+    source = plain_text.read(tmp_path / "a.txt", Limits())
+    assert [row["text"] for batch in source.batches for row in batch.to_pylist()] == ["Größe", "mañana"]
+    assert source.dialect == {"encoding": "windows-1252"}
+
+
+def test_what_is_written_for_it_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    source = _read(tmp_path, WESTERN.encode("utf-16"))
+    assert len(list(tmp_path.glob("text-*"))) == 1
+    assert len(_lines(source)) == 40
+    del source
+    assert not list(tmp_path.glob("text-*"))

@@ -1,0 +1,111 @@
+"""Workbooks of Excel."""
+
+import datetime
+import io
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import pytest
+
+from athanor.contract import Hints
+from models.data.formats import workbook
+from models.data.formats.limits import Limits, OverLimit
+from models.errors import DataError
+from tests.files import zipped
+
+
+def _book(path: Path, **sheets: list[list[Any]]) -> Path:
+    book = openpyxl.Workbook()
+    book.remove(book.active)
+    for name, rows in sheets.items():
+        sheet = book.create_sheet(name)
+        for row in rows:
+            sheet.append(row)
+    book.save(path)
+    return path
+
+
+def _rows(path: Path, hints: Hints = Hints()) -> list[dict[str, Any]]:  # noqa: B008 -- frozen
+    return [row for batch in workbook.read(path, Limits(), hints).batches for row in batch.to_pylist()]
+
+
+def test_cells_are_text(tmp_path: Path) -> None:
+    rows: list[list[Any]] = [
+        ["day", "at", "n", "ok", "who"],
+        [datetime.date(2024, 1, 31), datetime.datetime(2024, 1, 2, 3, 4), 1.5, True, 'a, "b"\nc'],
+        [],
+        [datetime.date(2024, 2, 1), datetime.datetime(2024, 1, 2, 3, 5), 2, False],
+        [None, None, "#N/A", None, " é "],
+    ]
+    assert _rows(_book(tmp_path / "a.xlsx", data=rows)) == [
+        {"day": "2024-01-31", "at": "2024-01-02T03:04:00", "n": "1.5", "ok": "true", "who": 'a, "b"\nc'},
+        {"day": "2024-02-01", "at": "2024-01-02T03:05:00", "n": "2", "ok": "false", "who": None},
+        {"day": None, "at": None, "n": None, "ok": None, "who": " é "},
+    ]
+
+
+def test_other_sheets_and_titles_are_said(tmp_path: Path) -> None:
+    table: list[list[Any]] = [["Station 7"], [], ["a", "b", "label"], [1, 2, "x"], [3, 4, "y"]]
+    path = _book(tmp_path / "a.xlsx", empty=[], data=table, notes=[["hello"]])
+    source = workbook.read(path, Limits())
+    assert [len(batch) for batch in source.batches] == [2]
+    assert source.dialect == {"sheet": "data", "header": True, "skipped_lines": 1}
+    assert [warned.code for warned in source.warnings] == ["title_lines", "other_sheets"]
+    assert "2 more sheets, which were not read: 'empty', 'notes'" in source.warnings[1].message
+
+
+def test_a_sheet_without_a_header(tmp_path: Path) -> None:
+    path = _book(tmp_path / "a.xlsx", data=[[1.5, "x"], [2.5, "x"], [3.5, "y"]])
+    assert len(_rows(path)) == 3
+    assert len(_rows(path, Hints(header=True))) == 2
+
+
+def _with(path: Path, name: str, content: bytes) -> bytes:
+    """A workbook with another content of a member."""
+    with zipfile.ZipFile(path) as archive:
+        members = {each: archive.read(each) for each in archive.namelist()}
+    return zipped((members | {name: content}).items())
+
+
+def test_what_is_no_workbook_is_refused(tmp_path: Path) -> None:
+    good = _book(tmp_path / "good.xlsx", data=[["a"], [1]])
+    for content, message in (
+        (b"PK\x03\x04", "cannot be read"),
+        (zipped([("a.txt", b"x")]), "The workbook cannot be read"),
+        (_book(tmp_path / "empty.xlsx", data=[]).read_bytes(), "The workbook has no rows"),
+        (_with(good, "xl/worksheets/sheet1.xml", b"<worksheet>"), "cannot be read"),
+        (_with(good, "xl/workbook.xml", b"<!DOCTYPE x [<!ENTITY a 'b'>]><x>&a;</x>"), "cannot be read"),
+    ):
+        (tmp_path / "a.xlsx").write_bytes(content)
+        with pytest.raises(DataError, match=message):
+            _rows(tmp_path / "a.xlsx")
+
+
+def test_limits_are_named(tmp_path: Path) -> None:
+    good = _book(tmp_path / "good.xlsx", data=[["a", "b"], [1, 2], [3, 4]])
+    sheet = b'<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>'
+    far = sheet + b'<row r="1"><c r="XFD1"><v>1</v></c></row></sheetData></worksheet>'
+    for content, limits, limit in (
+        (good.read_bytes(), Limits(max_columns=1), "max_columns"),
+        (good.read_bytes(), Limits(max_text_cells=3), "max_text_cells"),
+        (_with(good, "xl/worksheets/sheet1.xml", far), Limits(), "max_columns"),
+        (_with(good, "xl/worksheets/sheet1.xml", sheet + b" " * (20 << 20)), Limits(), "zip_ratio"),
+    ):
+        (tmp_path / "a.xlsx").write_bytes(content)
+        with pytest.raises(OverLimit, match=f"the limit {limit} is"):
+            workbook.read(tmp_path / "a.xlsx", limits)
+
+
+def test_strings_may_be_in_the_cells(tmp_path: Path) -> None:
+    """As programs write that stream: no table of strings, and a wrong size."""
+    rows = "".join(
+        f'<row r="{at}"><c r="A{at}" t="inlineStr"><is><t>{cell}</t></is></c><c r="B{at}"><v>{at}</v></c></row>'
+        for at, cell in enumerate(["text", "x", "y"], 1)
+    )
+    sheet = '<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><dimension ref="A1"/>'
+    good = _book(tmp_path / "good.xlsx", data=[["a"], [1]])
+    content = _with(good, "xl/worksheets/sheet1.xml", f"{sheet}<sheetData>{rows}</sheetData></worksheet>".encode())
+    (tmp_path / "a.xlsx").write_bytes(io.BytesIO(content).getvalue())
+    assert _rows(tmp_path / "a.xlsx", Hints(header=True)) == [{"text": "x", "1": "2"}, {"text": "y", "1": "3"}]
