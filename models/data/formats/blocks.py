@@ -4,13 +4,15 @@ import re
 from dataclasses import dataclass, replace
 from typing import IO, Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pacsv
 
 from models.data.formats.dialect import Dialect
-from models.data.formats.text_file import TextFile
+from models.data.formats.text_file import TextFile, count
 
 SIZE = 4 << 20
+_QUOTE = ord('"')
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ def take(stream: IO[bytes], dialect: Dialect) -> bytes | None:
     if not dialect.quoting or b'"' not in block:
         cut = len(block) if is_last else block.rfind(b"\n") + 1
         return block[:cut] or None
-    cut, odd = len(block), block.count(b'"') % 2 == 1
+    cut, odd = len(block), count(block, _QUOTE) % 2 == 1
     if not is_last:
         # A line end within quotes is no end of a row.
         while True:
@@ -44,13 +46,16 @@ def take(stream: IO[bytes], dialect: Dialect) -> bytes | None:
     if odd or not cut:
         return None
     block = block[:cut]
-    return block if _is_balanced(block, dialect.delimiter.encode()) else None
+    return block if _is_balanced(block, ord(dialect.delimiter)) else None
 
 
-def _is_balanced(block: bytes, mark: bytes) -> bool:
+def _is_balanced(block: bytes, mark: int) -> bool:
     """Whether as many quotes stand where values begin as where they end. Else one may be open, or be a letter."""
-    opened = block.startswith(b'"') + sum(block.count(before + b'"') for before in (mark, b"\n", b"\r"))
-    closed = block.endswith(b'"') + sum(block.count(b'"' + after) for after in (mark, b"\n", b"\r"))
+    every = np.frombuffer(b"\n" + block + b"\n", np.uint8)
+    at = np.flatnonzero(every == _QUOTE)
+    before, after = every[at - 1], every[at + 1]
+    ends = (mark, *b"\r\n")
+    opened, closed = (sum(np.count_nonzero(beside == end) for end in ends) for beside in (before, after))
     return opened == closed
 
 

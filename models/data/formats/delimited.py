@@ -58,7 +58,7 @@ def read_text(text: TextFile, limits: Limits, hints: Hints, delimiter: str = ","
 class _Rows:
     """Reads the rows. Arrow takes a block of whole rows; this class takes it in its place where Arrow would misread it.
 
-    `rows` counts the rows so far, those that are left out too, and `line` the lines of the file.
+    `rows` counts the rows so far, those that are left out too, and `line` the lines up to the byte `counted`.
     """
 
     text: TextFile
@@ -70,6 +70,8 @@ class _Rows:
     odd: tuple[int, int, int] | None = None
     """Row, line and fields of the first row that is left out."""
     columns: list[str] = field(default_factory=list)
+    counted: int = 0
+    reached: int = 0
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         at, end = self._start(), self.text.size
@@ -80,14 +82,15 @@ class _Rows:
                 block = blocks.take(stream, self.dialect)
                 batch = None if block is None else blocks.read(block, self.dialect, self.columns)
                 if block is not None and batch is not None:
-                    self._note(block, batch)
+                    self._note(block, batch, at)
                     yield from self._kept(batch.rows)
-                    at, self.line, self.rows = at + len(block), self.line + block.count(b"\n"), self.rows + batch.count
+                    at, self.rows = at + len(block), self.rows + batch.count
                     continue
+                self._count_lines(at)
                 # A cell that is longer than a block, or quotes that Arrow reads in another way than most programs.
                 for rows in _packed(self._records(at, at + blocks.SIZE), self.columns):
                     yield from self._kept(rows)
-                at = self.reached
+                at = self.counted = self.reached
         self._conclude()
 
     def _start(self) -> int:
@@ -96,8 +99,13 @@ class _Rows:
         lines = read_table_lines(self.text.path, self.text.start, self.limits)
         for line in islice(lines, self.dialect.line):
             at += len(line)
-        self.line = self.dialect.line
+        self.line, self.counted = self.dialect.line, at
         return at
+
+    def _count_lines(self, at: int) -> None:
+        """Bring `line` to the byte `at`. Only messages need it."""
+        self.line += self.text.lines_between(self.counted, at)
+        self.counted = at
 
     def _kept(self, rows: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
         """The rows without the field that a separator at their ends makes."""
@@ -111,10 +119,11 @@ class _Rows:
         if len(rows):
             yield pa.record_batch(rows.columns[: len(names)], names=names)
 
-    def _note(self, block: bytes, read: blocks.Block) -> None:
+    def _note(self, block: bytes, read: blocks.Block, at: int) -> None:
         """Note the rows of a block that are left out."""
         for number, width in read.ragged:
             if self.odd is None:
+                self._count_lines(at)
                 lines = csv.reader(_lines(block), delimiter=self.dialect.delimiter, quoting=_quoting(self.dialect))
                 line, left = 0, number
                 for fields in lines:

@@ -87,20 +87,31 @@ def decide(path: Path, given: Encoding | None) -> Decoded:
 def check(path: Path, decoded: Decoded) -> None:
     """Raises NotDecoded for the first byte that is no text."""
     decoder = codecs.getincrementaldecoder(decoded.codec)()
-    lines, pending = 1, False
+    at, pending = decoded.mark, 0
     with path.open("rb") as stream:
-        stream.seek(decoded.mark)
+        stream.seek(at)
         try:
             while piece := stream.read(PIECE):
                 if pending or not (decoded.codec == "utf-8" and piece.isascii()):
                     decoder.decode(piece)
-                    pending = bool(decoder.getstate()[0])
-                lines += piece.count(b"\n")
+                    pending = len(decoder.getstate()[0])
+                at += len(piece)
             decoder.decode(b"", True)
         except UnicodeDecodeError as error:
-            before = bytes(error.object[: error.start])
-            at = len(before) - before.rfind(b"\n")
-            raise NotDecoded(lines + before.count(b"\n"), at) from error
+            raise _located(path, at - pending + error.start) from error
+
+
+def _located(path: Path, at: int) -> NotDecoded:
+    """The line and the byte of the line at which the byte `at` of the file is."""
+    lines, last = 1, 0
+    with path.open("rb") as stream:
+        read = 0
+        while read < at:
+            piece = stream.read(min(PIECE, at - read))
+            lines += piece.count(b"\n")
+            last = read + piece.rfind(b"\n") + 1 if b"\n" in piece else last
+            read += len(piece)
+    return NotDecoded(lines, at - last + 1)
 
 
 def _checked(path: Path, decoded: Decoded) -> Decoded:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 from pydantic import JsonValue
 
 from athanor.contract import Warned
@@ -38,6 +39,16 @@ class TextFile:
     @property
     def size(self) -> int:
         return self.path.stat().st_size
+
+    def lines_between(self, start: int, end: int) -> int:
+        """The number of line ends from the byte `start` to the byte `end`."""
+        found = 0
+        with self.path.open("rb") as stream:
+            stream.seek(start)
+            while (left := end - start) > 0 and (piece := stream.read(min(PIECE, left))):
+                found += count(piece, ord("\n"))
+                start += len(piece)
+        return found
 
     def pieces(self) -> Iterator[bytes]:
         """All bytes of the text."""
@@ -81,13 +92,18 @@ def open_text(path: Path, limits: Limits, encoding: Encoding | None = None) -> T
     return text
 
 
+def count(piece: bytes, byte: int) -> int:
+    """How often a byte is in a piece. NumPy counts frequent bytes several times faster than `bytes.count`."""
+    return int(np.count_nonzero(np.frombuffer(piece, np.uint8) == byte))
+
+
 def _count(text: TextFile) -> int:
     """Count lines and quotation marks. Returns how often CR is in the text."""
     returns = 0
     for piece in text.pieces():
-        text.lines += piece.count(b"\n")
-        text.quotes += piece.count(b'"')
-        returns += piece.count(b"\r")
+        text.lines += count(piece, ord("\n"))
+        text.quotes += count(piece, ord('"')) if b'"' in piece else 0
+        returns += count(piece, ord("\r")) if b"\r" in piece else 0
     return returns
 
 
