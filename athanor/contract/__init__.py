@@ -3,7 +3,7 @@
 from athanor.contract.base import Answer, Frozen
 from athanor.contract.catalog import Catalog, ExportFormat, PartInfo
 from athanor.contract.checkpoint import Checkpoint, CheckpointFile
-from athanor.contract.dataset import Column, Dataset, Hints, Preview, Schema, Warned
+from athanor.contract.dataset import Column, Dataset, Hints, Preview, Schema, Stored, Warned
 from athanor.contract.event import Event
 from athanor.contract.finding import Evidence, Finding, Interval
 from athanor.contract.job import (
@@ -95,6 +95,7 @@ __all__ = [
     "Series",
     "Spread",
     "State",
+    "Stored",
     "Transition",
     "Waiting",
     "Warned",

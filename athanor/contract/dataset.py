@@ -38,6 +38,17 @@ class Hints(Frozen):
     )
 
 
+class Stored(Answer):
+    """How the rows of a column of images or arrays are stored. A predict request sends such rows, or pictures."""
+
+    kind: Literal["image", "array"]
+    shape: Many[int]
+    pixels: dict[str, JsonValue] = Field(
+        default_factory=dict,
+        description="how a picture becomes pixels: resize, ground (below what is transparent), range (of 16 bits)",
+    )
+
+
 class Column(Answer):
     name: str
     kind: str = Field(description="how the column is read: a feature of the catalog")
@@ -50,6 +61,7 @@ class Column(Answer):
     left_out: str | None = Field(None, description="why a job does not learn from the column unless its spec names it")
     integer: bool = Field(False, description="number: whether every value is an integer")
     shape: Many[int] | None = Field(None, description="image: [height, width, channels]; array: the shape of one row")
+    stored: Stored | None = Field(None, description="image, array: how the rows are stored, if not as they are read")
     missing: int = 0
     missing_by_part: dict[str, dict[str, int]] | None = Field(
         None, description="missing values by each column that names train, val and test, and by its values"

@@ -1,6 +1,6 @@
 """A dataset in memory: Arrow columns, described by a schema."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -23,6 +23,8 @@ class Layout:
 
     kind: Literal["image", "array"]
     shape: tuple[int, ...]
+    pixels: Mapping[str, JsonValue] = field(default_factory=dict)
+    """How a picture becomes such pixels: the fields of `models.data.formats.images.Reading`."""
 
     @property
     def dtype(self) -> npt.DTypeLike:

@@ -191,9 +191,18 @@ class Feature(Buildable, ABC):
         """The texts in cells that were read and are not null; None if the kind counts no characters."""
         return None
 
+    def shape(self, stored: Layout) -> tuple[int, ...]:
+        """The shape of a cell as the feature reads it, from the layout of the cells in the file."""
+        return stored.shape
+
     def layout(self, column: Column) -> Layout:
         """The layout of a cell. Only features whose cells have a fixed size have one."""
         raise AssertionError(f"a cell of a {self.kind} column has no fixed size")
+
+    def stored(self, column: Column) -> Layout:
+        """The layout of the cells in the file, before `read`. A predict request sends such cells."""
+        stored = column.stored
+        return self.layout(column) if stored is None else Layout(stored.kind, tuple(stored.shape), stored.pixels)
 
     def is_index(self, column: Column) -> bool:
         """Whether the column numbers the rows. Such a column is an input only if the spec names it.

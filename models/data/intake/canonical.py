@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pydantic import JsonValue
 
-from athanor.contract import Column, Schema, Warned
+from athanor.contract import Column, Schema, Stored, Warned
 from models.data.formats.limits import Limits
 from models.data.formats.lines import BATCH_BYTES, BATCH_CELLS, BATCH_ROWS
 from models.data.intake.duplicates import Duplicates
@@ -253,7 +253,8 @@ def described(
         settings=feature.settings(),
         guess=None if given else feature.guess(facts),
         integer=feature.names == "whole numbers" and seen.is_whole,
-        shape=_shape(layout),
+        shape=None if layout is None else list(feature.shape(layout)),
+        stored=None if layout is None else _stored(layout, feature),
     )
 
 
@@ -277,8 +278,11 @@ def read_cells(feature: Feature, values: pa.Array, column: Column, start: int) -
         raise
 
 
-def _shape(layout: Layout | None) -> list[int] | None:
-    return None if layout is None else list(layout.shape)
+def _stored(layout: Layout, feature: Feature) -> Stored | None:
+    """How cells are stored, if they are not read as they are."""
+    if (feature.kind, feature.shape(layout), dict(layout.pixels)) == (layout.kind, layout.shape, {}):
+        return None
+    return Stored(kind=layout.kind, shape=list(layout.shape), pixels=dict(layout.pixels))
 
 
 def _suggest(columns: list[Column]) -> str | None:

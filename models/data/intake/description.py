@@ -44,7 +44,7 @@ def run(path: Path, features: Mapping[str, Feature], columns: list[Column], seco
     order = {
         "limits": asdict(limits),
         "features": {name: feature.model_dump(mode="json") for name, feature in features.items()},
-        "columns": [column.model_dump(mode="json", include={"name", "kind", "shape"}) for column in columns],
+        "columns": [column.model_dump(mode="json", include={"name", "kind", "shape", "stored"}) for column in columns],
     }
     seconds = min(seconds, limits.max_seconds)
     bounds = Bounds(_ADDRESSES + limits.max_memory_bytes, seconds, 1 << 20, _LARGEST_ANSWER, wall=4 * seconds)
@@ -83,6 +83,8 @@ def describe(path: Path, features: Mapping[str, Feature], columns: list[Column],
             for name in names
         ]
         again = Texts(limits)
+        for column in found:
+            _check_size(column, file.metadata.num_rows, limits)
         summaries = [Summary(column, feature_of(column), again, most=most) for column in found]
         start = 1
         for batch in file.iter_batches(columns=names, use_threads=False):
@@ -93,8 +95,16 @@ def describe(path: Path, features: Mapping[str, Feature], columns: list[Column],
     return [summary.column() for summary in summaries]
 
 
+def _check_size(column: Column, rows: int, limits: Limits) -> None:
+    """Raises OverLimit if all rows of images or arrays, as they are read, would be too large."""
+    size = rows * feature_of(column).layout(column).width if column.shape else 0
+    if size > limits.max_expanded_bytes:
+        what = f"{rows:,} rows of column {column.name!r}, read as {column.shape}, are {size:,} bytes"
+        raise limits.refuse("max_expanded_bytes", what)
+
+
 def _layout(column: Column) -> Layout | None:
-    return feature_of(column).layout(column) if column.shape else None
+    return feature_of(column).stored(column) if column.shape else None
 
 
 def main() -> None:

@@ -33,7 +33,7 @@ _OTHERWISE = "the dataset's first rows cannot be shown: reading them takes too m
 def run(path: Path, rows: int, columns: Sequence[Column]) -> Preview:
     """The preview of the dataset's file at `path`, made in a child process. `columns` describe it. Raises DataError."""
     bounds = Bounds(4 * GIB, _SECONDS, MIB, 8 * MOST_BYTES, wall=_PATIENCE)
-    told = [column.model_dump(include={"name", "kind", "settings", "integer", "shape"}) for column in columns]
+    told = [column.model_dump(include={"name", "kind", "settings", "integer", "shape", "stored"}) for column in columns]
     with scratch_folder(path.parent, "preview-") as folder:
         described = folder / "columns.json"
         described.write_text(json.dumps(told[:MOST_COLUMNS]))

@@ -43,6 +43,10 @@ def origin(order: Order) -> dict[str, Any]:
     }
 
 
+READ = {"name", "kind", "settings", "shape", "stored"}
+"""What a feature needs of a column to read its cells."""
+
+
 def write(
     destination: Path,
     order: Order,
@@ -56,7 +60,7 @@ def write(
     about = {
         "bundle": FORMAT,
         **origin(order),
-        "columns": [column.model_dump(mode="json", include={"name", "kind", "shape"}) for column in predictor.columns],
+        "columns": [column.model_dump(mode="json", include=READ) for column in predictor.columns],
         "onnx": {"missing": model.missing} if model.missing else {"max_difference": model.max_difference},
     }
     documents: dict[str, Any] = {
