@@ -30,8 +30,9 @@ _HINTS: dict[str, frozenset[str]] = {
     **{name: reader.hints for name, reader in text_formats.FORMATS.items()},
     "xlsx": frozenset({"header"}),
     "files": frozenset({"encoding", "delimiter", "header", "decimal"}),
+    "images": frozenset({"features"}),
 }
-"""The hints that a format can follow."""
+"""The hints that the reader of a format follows. Features are for all formats; most readers need not know them."""
 
 ACCEPTED = (
     ".csv, .tsv, .json, .jsonl, .txt (each also as .gz), .xlsx, .parquet, .npz, or a .zip of images in class folders, "

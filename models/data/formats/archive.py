@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO
 
+from models.data.formats import member_names
 from models.data.formats.limits import MIB, Limits
 from models.errors import DataError
 
@@ -61,6 +62,7 @@ class Archive:
             members = self._zip.infolist()
             if len(members) > limits.max_members:
                 raise limits.refuse("max_members", f"The zip has {len(members):,} members")
+            member_names.decode(members)
             for member in members:
                 _check(member)
             _check_places(members, self._packed)
@@ -70,7 +72,9 @@ class Archive:
         except (*_BROKEN, ValueError) as error:
             self._file.close()
             raise DataError(f"The zip archive cannot be read ({error}). Create it again.") from error
-        self.members = [member for member in members if not member.is_dir() and not _hidden(member.filename)]
+        seen = [member for member in members if not _hidden(member.filename)]
+        self.members = [member for member in seen if not member.is_dir()]
+        self.folders = [member.filename for member in seen if member.is_dir()]
 
     @contextmanager
     def open(self, member: zipfile.ZipInfo) -> Iterator[IO[bytes]]:
@@ -151,7 +155,8 @@ class _Counted(io.RawIOBase):
 
 
 def _check(member: zipfile.ZipInfo) -> None:
-    name = member.orig_filename
+    # ZipFile cuts a name at its first zero.
+    name = member.orig_filename if "\0" in member.orig_filename else member.filename
     path = PurePosixPath(name)
     if path.is_absolute() or ".." in path.parts or "\\" in name or "\0" in name or name[1:2] == ":":
         raise DataError(f"The zip has a member called {name!r}. Names must be relative, use / and not contain '..'.")

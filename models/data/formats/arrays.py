@@ -12,18 +12,20 @@ from models.data.table import Layout
 from models.errors import DataError
 
 _PIECE = 1 << 20
+_CHANNELS = (1, 3, 4)
 
 
 def layout(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Layout | None:
     """How rows of an array [rows, *] are stored; None for plain numbers [rows].
 
-    uint8 [rows, H, W] and uint8 [rows, H, W, 1 or 3] are images, everything else is an array.
+    uint8 [rows, H, W], and uint8 [rows, H, W, C] or [rows, C, H, W] of 1, 3 or 4 channels, are images, everything else
+    is an array.
     """
     if len(shape) == 1:
         return None
     if dtype == np.uint8 and len(shape) == 3:
         return Layout("image", (*shape[1:], 1))
-    if dtype == np.uint8 and len(shape) == 4 and shape[3] in (1, 3):
+    if dtype == np.uint8 and len(shape) == 4 and (shape[3] in _CHANNELS or shape[1] in _CHANNELS):
         return Layout("image", shape[1:])
     return Layout("array", shape[1:])
 

@@ -12,6 +12,8 @@ from typing import IO
 _PNG, _JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8"
 _KEPT = (b"IHDR", b"PLTE", b"tRNS")
 """Chunks of a PNG that pixels depend on, besides IDAT and IEND."""
+_EXIF, _LONGEST_EXIF = b"eXIf", 1 << 16
+"""The chunk that may have the orientation. It may stand behind the pixels."""
 _LONGEST_CHUNK = 1 << 12
 """Bytes of one of these: a palette has 768."""
 _MOST_SEGMENTS = 400
@@ -52,7 +54,7 @@ def bare(stream: IO[bytes], most: int, *, whole: bool = True) -> Bare:
 
 
 def _png(stream: IO[bytes], most: int) -> IO[bytes]:
-    found, pixels = [_PNG], bytearray()
+    found, pixels, exif = [_PNG], bytearray(), b""
     while len(header := stream.read(8)) == 8:
         length, kind = struct.unpack(">I4s", header)
         if kind == b"IDAT":
@@ -64,10 +66,12 @@ def _png(stream: IO[bytes], most: int) -> IO[bytes]:
             break
         elif kind in _KEPT and length <= _LONGEST_CHUNK and not pixels:
             found.append(header + stream.read(length + 4))
+        elif kind == _EXIF and length <= _LONGEST_EXIF and not exif:
+            exif = header + stream.read(length + 4)
         else:
             _skip(stream, length + 4)
     crc = zlib.crc32(pixels, zlib.crc32(b"IDAT"))
-    found += [struct.pack(">I4s", len(pixels), b"IDAT"), bytes(pixels), struct.pack(">I", crc)]
+    found += [exif, struct.pack(">I4s", len(pixels), b"IDAT"), bytes(pixels), struct.pack(">I", crc)]
     return io.BytesIO(b"".join([*found, struct.pack(">I4sI", 0, b"IEND", zlib.crc32(b"IEND"))]))
 
 

@@ -1,8 +1,7 @@
-"""A zip of images in class folders: ``cat/1.png``, or ``train/cat/1.png`` and ``test/cat/2.png``."""
+"""A zip of pictures: in class folders, such as ``train/cat/1.png``, or beside a table that names them."""
 
 import warnings
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -12,55 +11,69 @@ import numpy as np
 import pyarrow as pa
 from PIL import Image
 
-from athanor.contract import Warned
-from models.data.formats.archive import PART, PARTS, Archive
+from athanor.contract import Hints, Warned
+from models.data.formats import label_tables
+from models.data.formats.archive import PART, Archive
 from models.data.formats.arrays import rows_at_once
-from models.data.formats.images import BROKEN, is_gray, opened, pixels, upright
+from models.data.formats.class_folders import Arrangement, Folders, arrange
+from models.data.formats.images import BROKEN_INSIDE, NAMED, Pixels, Reading, opened, pixels
+from models.data.formats.label_tables import CLASS, LabelTable
 from models.data.formats.limits import Limits
+from models.data.formats.survey import SHOWN, Survey
 from models.data.table import Layout, Source
 from models.errors import DataError
 
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp"})
+IMAGE = "image"
+SUFFIXES = frozenset(
+    (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm")
+)
 _ORDER = {None: 0, "train": 1, "val": 2, "test": 3}
 
 
 @dataclass(frozen=True)
 class _Picture:
     info: ZipInfo
-    label: str
+    label: str | None
     part: str | None
 
     @property
-    def order(self) -> tuple[int, str, str]:
-        return _ORDER[self.part], PurePosixPath(self.info.filename).name, self.label
+    def order(self) -> tuple[int, str, str, str]:
+        name = self.info.filename
+        return _ORDER[self.part], PurePosixPath(name).name, self.label or "", name
 
 
-def read(path: Path, limits: Limits) -> Source:
-    """Columns ``image`` and ``label``, and ``part`` if the class folders are in folders train, val or test.
+def read(path: Path, limits: Limits, hints: Hints = Hints()) -> Source:  # noqa: B008 -- frozen
+    """Columns ``image`` and ``label``, and ``part`` if folders are called train, val or test.
 
-    The class of an image is the name of its folder. Rows are ordered by part, file name without folder, and class.
-    Every image is resized to the most common size, with one channel if all are gray, else three. Raises DataError for
-    a broken image, and names it.
+    The class of a picture is the top folder below those that all pictures share. If folders name no classes, a CSV or
+    TSV may: its columns are those of the dataset then. Rows are ordered by part, file name without folder, and class.
+    All pictures get one size (see Survey), with one channel if all are gray, else three. Pictures without a class have
+    no label, and damaged ones are left out; warnings say so. Raises DataError if nothing can be learned.
     """
     archive = Archive(path, limits)
-    images = [info for info in archive.members if _suffix(info) in SUFFIXES]
-    pictures = sorted((_picture(info) for info in images), key=lambda picture: picture.order)
-    _check(pictures, limits)
-    height, width, channels, resized = _survey(archive, pictures)
-    layout = Layout("image", (height, width, channels))
-    if layout.width * len(pictures) > limits.max_expanded_bytes:
-        what = f"{len(pictures):,} images of {height}×{width}×{channels} are {layout.width * len(pictures):,} bytes"
-        raise limits.refuse("max_expanded_bytes", what)
-    source = Source(_batches(archive, pictures, layout), {"image": layout}, target="label")
-    source.part = PART if pictures[0].part else None
-    if resized:
-        names = ", ".join(pictures[row - 1].info.filename for row in resized[:3])
-        message = f"{len(resized)} images of another size were resized to {height}×{width}: {names}"
-        source.warnings.append(Warned(code="resized_images", message=message, rows=resized[:10]))
-    others = [info.filename for info in archive.members if _suffix(info) not in SUFFIXES]
-    if others:
-        message = f"{len(others)} files that are not PNG, JPEG or WebP were left out: {', '.join(others[:5])}"
-        source.warnings.append(Warned(code="ignored_files", message=message))
+    pictures, arrangement = _arranged(archive)
+    if not pictures:
+        raise DataError(f"The zip contains no images. Put {NAMED} files in one folder per class.")
+    if len(pictures) > limits.max_rows:
+        raise limits.refuse("max_rows", f"The zip contains {len(pictures):,} images")
+    labels = {picture.label for picture in pictures if picture.label is not None}
+    table = None
+    if len(labels) < 2 or any(picture.label is None for picture in pictures):
+        table = label_tables.find(archive, [each.info for each in pictures], [each.part for each in pictures])
+    if table is None:
+        _check(pictures, labels, limits)
+    source = Source(iter(()), target=None if table else CLASS, untyped=table is not None, is_text=table is not None)
+    survey = Survey(limits, hints, IMAGE)
+    damaged = set(_surveyed(archive, pictures, survey))
+    if len(damaged) == len(pictures):
+        raise _broken(pictures[0].info)
+    layout = survey.layout()
+    name = IMAGE if table is None or IMAGE not in table.names else "picture"
+    source.layouts = {name: layout}
+    source.part = PART if _has_parts(pictures, table) else None
+    source.dialect = {"image": {"size": list(layout.shape), **layout.pixels}}
+    source.warnings += survey.warnings() + _said(archive, pictures, arrangement, table)
+    source.batches = _batches(archive, pictures, table, name, layout, damaged, source)
     return source
 
 
@@ -68,31 +81,49 @@ def _suffix(info: ZipInfo) -> str:
     return PurePosixPath(info.filename).suffix.lower()
 
 
-def _picture(info: ZipInfo) -> _Picture:
-    folders = PurePosixPath(info.filename).parts[:-1]
-    if not folders or (folders[-1].lower() in PARTS):
-        raise DataError(f"{info.filename} is not in a class folder. Put every image in a folder named after its class.")
-    part = next((PARTS[folder.lower()] for folder in folders[:-1] if folder.lower() in PARTS), None)
-    return _Picture(info, folders[-1], part)
+def _folders(name: str) -> Folders:
+    return PurePosixPath(name).parts[:-1]
 
 
-def _check(pictures: list[_Picture], limits: Limits) -> None:
-    if not pictures:
-        raise DataError("The zip contains no images. Put PNG, JPEG or WebP files in one folder per class.")
-    if len(pictures) > limits.max_rows:
-        raise limits.refuse("max_rows", f"The zip contains {len(pictures):,} images")
-    folders: dict[tuple[str | None, str], PurePosixPath] = {}
-    for picture in pictures:
-        folder = PurePosixPath(picture.info.filename).parent
-        other = folders.setdefault((picture.part, picture.label), folder)
-        if other != folder:
-            raise DataError(f"The folders {other} and {folder} name the same class. Put each class in one folder.")
-        if (picture.part is None) != (pictures[0].part is None):
-            names = f"{picture.info.filename} and {pictures[0].info.filename}"
-            raise DataError(f"{names}: one is in train, val or test, the other is not. Move one of them.")
-    labels = {label for _, label in folders}
+def _arranged(archive: Archive) -> tuple[list[_Picture], Arrangement]:
+    images = [info for info in archive.members if _suffix(info) in SUFFIXES]
+    arrangement = arrange([_folders(info.filename) for info in images])
+    pictures = []
+    for info in images:
+        part, label = arrangement.place(_folders(info.filename))
+        pictures.append(_Picture(info, label, part))
+    known = {picture.label for picture in pictures if picture.part == "train"} - {None}
+    for part in ("val", "test"):
+        said = {picture.label for picture in pictures if picture.part == part}
+        if len(known) > 1 and len(said) == 1 and not said & known:
+            # A part in one folder of another name, such as test/images, has no classes.
+            pictures = [_Picture(each.info, None, part) if each.part == part else each for each in pictures]
+    return sorted(pictures, key=lambda picture: picture.order), arrangement
+
+
+def _check(pictures: list[_Picture], labels: set[str], limits: Limits) -> None:
+    if not labels:
+        raise DataError(
+            f"{pictures[0].info.filename} is not in a class folder. Put every image in a folder named after its class, "
+            "or add a CSV with the names of the images and their labels."
+        )
     if len(labels) > limits.max_classes:
         raise limits.refuse("max_classes", f"The zip has {len(labels):,} class folders")
+    known = [picture for picture in pictures if picture.label is not None]
+    for picture in known:
+        if (picture.part is None) != (known[0].part is None):
+            names = f"{picture.info.filename} and {known[0].info.filename}"
+            raise DataError(f"{names}: one is in train, val or test, the other is not. Move one of them.")
+
+
+def _has_parts(pictures: Sequence[_Picture], table: LabelTable | None) -> bool:
+    """Whether the pictures with a label are in several parts, one of them train."""
+    known = (
+        {picture.part for picture in pictures if picture.label is not None}
+        if table is None
+        else {picture.part for picture, is_found in zip(pictures, table.found, strict=True) if is_found}
+    )
+    return "train" in known and len(known) > 1 and None not in known and (table is None or PART not in table.names)
 
 
 @contextmanager
@@ -102,6 +133,7 @@ def _open(archive: Archive, info: ZipInfo, *, whole: bool = True) -> Iterator[tu
     with archive.open(info) as stream:
         try:
             with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
                 warnings.simplefilter("error", Image.DecompressionBombWarning)
                 image, cost = opened(stream, most, whole=whole)
                 if image.width * image.height > most:
@@ -112,46 +144,131 @@ def _open(archive: Archive, info: ZipInfo, *, whole: bool = True) -> Iterator[tu
             raise
         except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
             raise archive.limits.refuse("max_image_pixels", f"{info.filename} has too many pixels") from error
-        except BROKEN as error:
-            raise DataError(f"{info.filename} is not a complete PNG, JPEG or WebP image. Replace it.") from error
+        except BROKEN_INSIDE as error:
+            raise _broken(info) from error
 
 
-def _survey(archive: Archive, pictures: list[_Picture]) -> tuple[int, int, int, list[int]]:
-    """The most common height and width, the channels, and the rows of another size. Decodes no pixels.
-
-    Raises OverLimit if decoding or storing all pixels would take too long.
-    """
-    limits, sizes = archive.limits, list[tuple[int, int]]()
-    gray, total = True, 0
-    for picture in pictures:
-        with _open(archive, picture.info, whole=False) as (image, cost):
-            sizes.append(upright(image))
-            gray = gray and is_gray(image)
-        total += cost
-        if total > limits.max_pixels:
-            what = f"The first {len(sizes):,} images, up to {picture.info.filename}, have {total:,} pixels to decode"
-            raise limits.refuse("max_pixels", what)
-    [(common, _)] = Counter(sizes).most_common(1)
-    if common[0] * common[1] * len(sizes) > limits.max_pixels:
-        what = f"{len(sizes):,} images, resized to the most common size of {common[0]}×{common[1]}, are too many pixels"
-        raise limits.refuse("max_pixels", what)
-    return *common, 1 if gray else 3, [row for row, size in enumerate(sizes, 1) if size != common]
+class _Damaged(DataError):
+    """A picture that cannot be decoded."""
 
 
-def _batches(archive: Archive, pictures: list[_Picture], layout: Layout) -> Iterator[pa.RecordBatch]:
-    at_once = rows_at_once(layout.width)
+def _broken(info: ZipInfo) -> _Damaged:
+    return _Damaged(f"{info.filename} is not a complete {NAMED} image. Replace it.")
+
+
+def _surveyed(archive: Archive, pictures: list[_Picture], survey: Survey) -> Iterator[int]:
+    """Show all pictures to the survey. Yields the places of those that are damaged."""
+    for place, picture in enumerate(pictures):
+        try:
+            with _open(archive, picture.info, whole=False) as (image, cost):
+                wanted = survey.see(place + 1, picture.info.filename, image, cost)
+            if wanted:
+                with _open(archive, picture.info) as (image, _):
+                    survey.look(image)
+        except _Damaged:
+            yield place
+
+
+def _said(
+    archive: Archive, pictures: list[_Picture], arrangement: Arrangement, table: LabelTable | None
+) -> list[Warned]:
+    found = []
+    unknown = [
+        row
+        for row, picture in enumerate(pictures)
+        if (picture.label is None if table is None else not table.found[row])
+    ]
+    if unknown:
+        names = ", ".join(pictures[row].info.filename for row in unknown[:3])
+        message = f"{len(unknown):,} of {len(pictures):,} images have no label ({names}); no job learns from them"
+        found.append(
+            Warned(
+                code="unlabeled_images",
+                message=message,
+                rows=[row + 1 for row in unknown[:SHOWN]],
+                suggestion="send them to predict, or add their labels and upload again",
+            )
+        )
+    if table is None and (empty := _empty(archive, pictures, arrangement)):
+        message = f"{len(empty):,} class folders have no images: {', '.join(empty[:5])}"
+        cure = "add images to them, or remove the folders"
+        found.append(Warned(code="empty_classes", message=message, suggestion=cure))
+    readable = SUFFIXES if table is None else SUFFIXES | label_tables.READERS.keys()
+    others = [info.filename for info in archive.members if _suffix(info) not in readable]
+    if others:
+        message = f"{len(others):,} files that are not {NAMED} were left out: {', '.join(others[:5])}"
+        found.append(Warned(code="ignored_files", message=message, suggestion="convert them, if they are pictures"))
+    return found
+
+
+def _empty(archive: Archive, pictures: list[_Picture], arrangement: Arrangement) -> list[str]:
+    """Class folders without pictures, with their parts."""
+    filled = {(picture.part, picture.label) for picture in pictures}
+    is_divided = arrangement.part is not None
+    empty = set()
+    for name in archive.folders:
+        folders = PurePosixPath(name).parts
+        above = arrangement.root + arrangement.inner
+        if len(folders) <= len(arrangement.root) or folders[: len(arrangement.root)] != arrangement.root:
+            continue
+        part, label = arrangement.place(folders)
+        if label is None or (is_divided and part is None) or label in above:
+            continue
+        if (part, label) not in filled:
+            empty.add(label if part is None else f"{part}/{label}")
+    return sorted(empty)
+
+
+def _batches(
+    archive: Archive,
+    pictures: list[_Picture],
+    table: LabelTable | None,
+    name: str,
+    layout: Layout,
+    damaged: set[int],
+    source: Source,
+) -> Iterator[pa.RecordBatch]:
+    at_once, lost = rows_at_once(layout.width), list[str]()
+    reading = Reading.of(layout.shape, layout.pixels)
     for start in range(0, len(pictures), at_once):
-        block = pictures[start : start + at_once]
-        block_NHWC = np.empty((len(block), *layout.shape), np.uint8)
-        for row, picture in enumerate(block):
-            with _open(archive, picture.info) as (image, _):
-                block_NHWC[row] = pixels(image, layout.shape)
-        columns = {
-            "image": pa.FixedSizeBinaryArray.from_buffers(
-                pa.binary(layout.width), len(block), [None, pa.py_buffer(block_NHWC.reshape(-1))]
-            ),
-            "label": pa.array([picture.label for picture in block], pa.string()),
-        }
-        if pictures[0].part:
-            columns[PART] = pa.array([picture.part for picture in block], pa.string())
+        kept = list[int]()
+        cells_NHWC = np.empty((min(at_once, len(pictures) - start), *layout.shape), np.uint8)
+        for place in range(start, min(start + at_once, len(pictures))):
+            cell = None if place in damaged else _decoded(archive, pictures[place], reading)
+            if cell is None:
+                source.skipped.append(place + 1)
+                lost.append(pictures[place].info.filename)
+                continue
+            cells_NHWC[len(kept)] = cell
+            kept.append(place)
+        if not kept:
+            continue
+        data = pa.py_buffer(cells_NHWC[: len(kept)].reshape(-1))
+        columns = {name: pa.FixedSizeBinaryArray.from_buffers(pa.binary(layout.width), len(kept), [None, data])}
+        if table is None:
+            columns[CLASS] = pa.array([pictures[place].label for place in kept], pa.string())
+        else:
+            rows = table.columns.take(pa.array(kept)).combine_chunks()
+            columns |= {each: _chunk(rows[each]) for each in table.names}
+        if source.part:
+            columns[PART] = pa.array([pictures[place].part for place in kept], pa.string())
         yield pa.record_batch(columns)
+    if len(lost) == len(pictures):
+        raise _broken(pictures[0].info)
+    if lost:
+        message = f"{len(lost):,} of {len(pictures):,} images are damaged and left out: {', '.join(lost[:5])}"
+        cure = "write them again, and upload"
+        rows = source.skipped[:SHOWN]
+        source.warnings.append(Warned(code="damaged_images", message=message, rows=rows, suggestion=cure))
+
+
+def _chunk(column: pa.ChunkedArray) -> pa.Array:
+    return column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
+
+
+def _decoded(archive: Archive, picture: _Picture, reading: Reading) -> Pixels | None:
+    try:
+        with _open(archive, picture.info) as (image, _):
+            return pixels(image, reading)
+    except _Damaged:
+        return None

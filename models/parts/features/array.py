@@ -6,10 +6,11 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from pydantic import JsonValue
+from pydantic import Field, JsonValue
 
 from athanor.contract import Column
 from models.data.table import Layout, Table
+from models.parts.channels import Channels, last, likely, moved, nested, packed, unsure
 from models.parts.feature import CellError, Encoder, Feature, Observation, Reals, Rows, arrays
 from models.parts.features.image import ImageEncoder, channels_height_width
 from models.parts.inputs import InputKind, Inputs
@@ -47,29 +48,40 @@ class Array(Feature):
 
     kind: Literal["array"] = "array"
 
+    channels: Channels = Field(
+        "last", description="networks for images: whether the channels are the first or the last of a row's three axes"
+    )
+
     precedence: ClassVar[int] = 11
     counts_values: ClassVar[bool] = False
 
     @classmethod
     def recognize(cls, seen: Observation) -> Feature | None:
-        return cls() if seen.layout is not None and seen.layout.kind == "array" else None
+        if seen.layout is None or seen.layout.kind != "array":
+            return None
+        return cls(channels=likely(seen.layout.shape))
+
+    def guess(self, seen: Observation) -> str | None:
+        return None if seen.layout is None else unsure(seen.layout.shape)
 
     def read(self, values: pa.Array, column: Column) -> pa.Array:
-        return values
+        """Numbers as the file has them, with the channels last."""
+        stored, wanted = self.stored(column), self.layout(column)
+        if stored.kind == wanted.kind and self.channels == "last":
+            return values
+        return packed(moved(stored.unpack(values), self.channels), values, wanted)
 
     def cells(self, values: Sequence[Any], column: Column) -> pa.Array:
-        layout = self.layout(column)
-        packed = [layout.pack(value, -LARGEST, LARGEST) for value in values]
-        if None in packed:
+        layout = self.stored(column)
+        low, high = (0, 255) if layout.dtype == np.uint8 else (-LARGEST, LARGEST)
+        found = [layout.pack(value, low, high) for value in values]
+        if None in found:
             shape = " × ".join(map(str, layout.shape))
-            raise CellError(packed.index(None), f"must be a list of {shape} numbers")
-        return pa.array(packed, pa.binary(layout.width))
+            raise CellError(found.index(None), f"must be a list of {shape} numbers")
+        return pa.array(found, pa.binary(layout.width))
 
     def show(self, value: Any, column: Column) -> JsonValue:
-        shown: JsonValue = (
-            None if value is None else np.frombuffer(value, np.float32).reshape(column.shape or ()).tolist()
-        )
-        return shown
+        return None if value is None else nested(value, self.stored(column))
 
     def preview(self, value: Any, column: Column) -> JsonValue:
         """Only the first numbers."""
@@ -78,6 +90,9 @@ class Array(Feature):
 
     def numbers(self, values: pa.Array, column: Column) -> Reals | None:
         return self.layout(column).unpack(values).ravel()
+
+    def shape(self, stored: Layout) -> tuple[int, ...]:
+        return last(stored.shape, self.channels) if len(stored.shape) == 3 else stored.shape
 
     def layout(self, column: Column) -> Layout:
         return Layout("array", tuple(column.shape or ()))

@@ -2,7 +2,7 @@
 
 import base64
 from collections.abc import Sequence
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -11,11 +11,15 @@ from pydantic import Field, JsonValue
 
 from athanor.contract import Column
 from models.data.formats import images
+from models.data.formats.limits import Limits
 from models.data.table import Layout, Table
 from models.errors import DataError
+from models.parts.channels import Channels, last, likely, moved, nested, packed, unsure
 from models.parts.feature import CellError, Encoder, Feature, Observation, Reals, Rows, arrays
 from models.parts.inputs import InputKind, Inputs
 from models.parts.scaling import divisor
+
+Side = Annotated[int, Field(ge=1, le=images.LARGEST_SIDE)]
 
 
 class ImageEncoder(Encoder):
@@ -61,34 +65,67 @@ class ImageEncoder(Encoder):
 
 
 class Image(Feature):
-    """An image, each channel to zero mean and unit variance over the training rows."""
+    """An image, each channel to zero mean and unit variance over the training rows.
+
+    A zip of pictures is stored in one size: that of the hint `size`, else the median of the sizes found, made smaller
+    if it has more than 9,216 pixels, so that a default `cnn` has fewer than five million parameters. The default of
+    `resize` is pad: it is the only way that neither cuts anything off nor changes the proportions.
+    """
 
     kind: Literal["image"] = "image"
+    size: Side | Annotated[list[Side], Field(min_length=2, max_length=2)] | None = Field(
+        None, description="[height, width] in pixels, or one number for both; default: from the pictures"
+    )
+    resize: images.Resize = Field(
+        "pad",
+        description="pictures of other proportions: crop cuts their ends off, pad continues their edges, stretch "
+        "distorts them",
+    )
+    channels: Channels = Field("last", description="arrays: whether the channels are the first or the last of a row")
 
     precedence: ClassVar[int] = 10
     counts_values: ClassVar[bool] = False
 
     @classmethod
     def recognize(cls, seen: Observation) -> Feature | None:
-        return cls() if seen.layout is not None and seen.layout.kind == "image" else None
+        if seen.layout is None or seen.layout.kind != "image":
+            return None
+        return cls(channels=likely(seen.layout.shape))
+
+    def guess(self, seen: Observation) -> str | None:
+        return None if seen.layout is None or seen.layout.pixels else unsure(seen.layout.shape)
 
     def read(self, values: pa.Array, column: Column) -> pa.Array:
-        return values
+        """Pixels as the file has them, with the channels last and in the size that was chosen."""
+        stored, wanted = self.stored(column), self.layout(column)
+        if stored.kind != wanted.kind:
+            raise pa.ArrowInvalid("only whole numbers from 0 to 255 are pixels")
+        if stored.shape == wanted.shape and self.channels == "last":
+            return values
+        height, width, _ = wanted.shape
+        shape = last(stored.shape, self.channels)
+        cells_NHWC = moved(stored.unpack(values), self.channels).reshape(-1, *shape).astype(np.uint8, copy=False)
+        return packed([images.resized(cell, height, width, self.resize) for cell in cells_NHWC], values, wanted)
 
     def cells(self, values: Sequence[Any], column: Column) -> pa.Array:
-        """Lists of numbers from 0 to 255, or an image file in base64, with or without the prefix of a data: URL."""
-        layout = self.layout(column)
-        packed = [
-            _decoded(value, layout, row) if isinstance(value, str) else _packed(value, layout, row)
-            for row, value in enumerate(values)
-        ]
-        return pa.array(packed, pa.binary(layout.width))
+        """Lists of numbers from 0 to 255, or a picture file in base64, with or without the prefix of a data: URL."""
+        layout = self.stored(column)
+        reading = images.Reading.of(last(layout.shape, self.channels), layout.pixels)
+        # Work in proportion to the request, as it is for an upload.
+        left = Limits().for_upload(sum(len(value) for value in values if isinstance(value, str))).max_pixels
+        found: list[bytes] = []
+        for row, value in enumerate(values):
+            if not isinstance(value, str):
+                found.append(_packed(value, layout, row))
+                continue
+            pixels_HWC, cost = _decoded(value, reading, left, row)
+            left -= cost
+            is_moved = self.channels == "first" and len(layout.shape) == 3
+            found.append((pixels_HWC.transpose(2, 0, 1) if is_moved else pixels_HWC).tobytes())
+        return pa.array(found, pa.binary(layout.width))
 
     def show(self, value: Any, column: Column) -> JsonValue:
-        shown: JsonValue = (
-            None if value is None else np.frombuffer(value, np.uint8).reshape(column.shape or ()).tolist()
-        )
-        return shown
+        return None if value is None else nested(value, self.stored(column))
 
     def preview(self, value: Any, column: Column) -> JsonValue:
         """Only the shape."""
@@ -96,6 +133,12 @@ class Image(Feature):
 
     def numbers(self, values: pa.Array, column: Column) -> Reals | None:
         return self.layout(column).unpack(values).ravel()
+
+    def shape(self, stored: Layout) -> tuple[int, ...]:
+        height, width, channels = last(stored.shape, self.channels)
+        if self.size is not None:
+            height, width = (self.size, self.size) if isinstance(self.size, int) else self.size
+        return height, width, channels
 
     def layout(self, column: Column) -> Layout:
         return Layout("image", tuple(column.shape or ()))
@@ -125,7 +168,7 @@ def _packed(value: Any, layout: Layout, row: int) -> bytes:
     return packed
 
 
-def _decoded(text: str, layout: Layout, row: int) -> bytes:
+def _decoded(text: str, reading: images.Reading, most: int, row: int) -> tuple[images.Pixels, int]:
     head, comma, body = text.partition(",") if text.startswith("data:") else ("", "", text)
     try:
         if comma and not head.endswith(";base64"):
@@ -134,7 +177,6 @@ def _decoded(text: str, layout: Layout, row: int) -> bytes:
             data = base64.b64decode("".join(body.split()), validate=True)
         except ValueError as error:
             raise DataError("it is not base64") from error
-        height, width, channels = (*layout.shape, 1)[:3]
-        return images.decode(data, (height, width, channels)).tobytes()
+        return images.decode(data, reading, most)
     except DataError as error:
         raise CellError(row, f"cannot be read: {error}") from error

@@ -53,12 +53,24 @@ class Taken:
         return self.answer["error"] or ""
 
 
-def _take_in(folder: Path, name: str, content: bytes) -> Taken:
+def _take_in(folder: Path, name: str, content: bytes, hints: str = "{}") -> Taken:
     path = folder / "upload"
     path.write_bytes(content)
     limits = Limits().for_upload(len(content))
     told = json.dumps(asdict(limits))
-    command = [sys.executable, "-c", MEASURED, "--limits", told, "--", str(path), name, str(folder / "rows")]
+    command = [
+        sys.executable,
+        "-c",
+        MEASURED,
+        "--limits",
+        told,
+        "--hints",
+        hints,
+        "--",
+        str(path),
+        name,
+        str(folder / "rows"),
+    ]
     environment = confinement.environment(folder)
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, timeout=120, check=False)
     assert done.stdout, done.stderr.decode()[-2000:]
@@ -101,14 +113,6 @@ REFUSED: dict[str, tuple[str, Callable[[], bytes], str]] = {
         lambda: zipped([("train.jsonl", b"".join(b'{"k%d": %d}\n' % (at, at) for at in range(8000)))]),
         "train.jsonl: The table with a column for each key",
     ),
-    "small images as large as a few": (
-        "a.zip",
-        lambda: zipped(
-            [(f"{at % 2}/{at}.png", _image("PNG", (1 + at, 3), 0)) for at in range(300)]
-            + [(f"0/large{at}.png", _image("PNG", (3500, 3500), 0)) for at in range(2)]
-        ),
-        "resized to the most common size of 3500×3500",
-    ),
     "a JPEG of many scans": ("a.zip", lambda: zipped([("a/1.jpg", _scans(1000))]), "max_pixels is"),
     "members that overlap": ("a.zip", lambda: listed(900), "overlaps another member"),
     "rows of nothing": ("a.parquet", lambda: parquet({"a": pa.nulls(9_000_000)}), "max_cells is"),
@@ -143,6 +147,14 @@ def test_hostile_files_are_refused_soon(tmp_path: Path, case: str) -> None:
     assert not (tmp_path / "rows").exists()
 
 
+def test_small_images_are_not_made_large(tmp_path: Path) -> None:
+    content = zipped([(f"{at % 2}/{at}.png", _image("PNG", (1 + at, 3), 0)) for at in range(300)])
+    hints = '{"features": {"image": {"kind": "image", "size": 1024}}}'
+    taken = _take_in(tmp_path, "a.zip", content, hints)
+    assert "resized to 1024×1024, are too many pixels; the limit max_pixels is" in taken.error
+    assert taken.seconds < MOST_SECONDS and taken.memory < MOST_MEMORY, taken
+
+
 ACCEPTED: dict[str, tuple[str, Callable[[], bytes]]] = {
     "parts times columns": ("a.csv", lambda: _csv(1000, 10, lambda row, at: ["train", "", "test"][(row + at) % 3])),
     "many keys": ("a.jsonl", lambda: b"".join(b'{"k%d": 1}\n' % (at % 90) for at in range(9000))),
@@ -152,6 +164,13 @@ ACCEPTED: dict[str, tuple[str, Callable[[], bytes]]] = {
     "one long text repeated": (
         "a.parquet",
         lambda: parquet({"a": pa.array([" ".join(f"w{at}" for at in range(300))] * 9000)}),
+    ),
+    "small images and a few large ones": (
+        "a.zip",
+        lambda: zipped(
+            [(f"{at % 2}/{at}.png", _image("PNG", (1 + at, 3), 0)) for at in range(300)]
+            + [(f"0/large{at}.png", _image("PNG", (3500, 3500), 0)) for at in range(2)]
+        ),
     ),
     "tags": (
         "a.parquet",
