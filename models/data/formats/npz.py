@@ -13,15 +13,15 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from athanor.contract import Warned
-from models.data.formats.archive import NUMBERS, PART, PARTS, Archive
+from models.data.formats.archive import NUMBERS, PART, Archive
+from models.data.formats.array_names import ArrayName, by_shape, meaning
 from models.data.formats.arrays import layout, pack, rows_at_once, stream_rows
 from models.data.formats.limits import Limits
-from models.data.table import Source
+from models.data.table import Layout, Source
 from models.errors import DataError
 
-_INPUTS = {"x", "images", "image", "data", "inputs", "features"}
-_TARGETS = {"y", "labels", "label", "targets", "target"}
 _ACCEPTED = "Use x and y, or x_train, y_train, x_test, y_test (also images, data; labels, target)."
+_SHOWN = 10
 
 
 @dataclass(frozen=True)
@@ -55,32 +55,83 @@ def read(path: Path, limits: Limits) -> Source:
     the target.
 
     [rows] numbers, booleans or strings are plain columns, [rows, *] numbers are float32 arrays, and uint8 of
-    [rows, H, W] or [rows, H, W, 1 or 3] are images. Raises DataError for pickled objects, wrong headers and different
-    numbers of rows.
+    [rows, H, W], or with 1, 3 or 4 channels before or after H and W, are images. One-hot targets become the numbers of
+    the classes. Raises DataError for pickled objects, wrong headers and different numbers of rows.
     """
     archive = Archive(path, limits, NUMBERS)
-    pairs, ignored = _pairs([_member(archive, info) for info in archive.members])
+    members = [_member(archive, info) for info in archive.members]
+    names, warnings = _named(members)
+    pairs = _pairs(members, names)
     inputs, targets = pairs[0].inputs, pairs[0].targets
-    name, target = _base(inputs.name), _base(targets.name) if targets else None
+    name, target = names[inputs.name].column, names[targets.name].column if targets else None
+    is_one_hot = targets is not None and all(_is_one_hot(archive, each.targets) for each in pairs if each.targets)
     columns = {name: layout(inputs.shape, inputs.dtype)}
     if target and targets:
-        columns[target] = layout(targets.shape, targets.dtype)
-    parts = any(pair.part for pair in pairs)
+        columns[target] = None if is_one_hot else layout(targets.shape, targets.dtype)
+        _check_unlabeled(pairs, columns[target])
+    parts = sum(pair.targets is not None or targets is None for pair in pairs)
     source = Source(
-        _batches(archive, pairs, list(columns)),
+        _batches(archive, pairs, list(columns), is_one_hot=is_one_hot, is_divided=parts > 1),
         {name: kept for name, kept in columns.items() if kept is not None},
         target=target if target and columns[target] is None else None,
-        part=PART if parts else None,
+        part=PART if parts > 1 else None,
+        warnings=warnings,
     )
-    if ignored:
-        message = f"arrays left out because their names are unknown: {', '.join(ignored[:10])}. {_ACCEPTED}"
-        source.warnings.append(Warned(code="ignored_arrays", message=message))
+    source.warnings += _said(pairs, is_one_hot=is_one_hot)
     return source
 
 
-def _base(name: str) -> str:
-    pieces = [piece for piece in name.split("_") if piece.lower() not in PARTS]
-    return "_".join(pieces)
+def _named(members: list[_Member]) -> tuple[dict[str, ArrayName], list[Warned]]:
+    """What each array is, by its name or, if no name says it, by its shape."""
+    names = {member.name: meaning(member.name) for member in members}
+    if not any(each.role for each in names.values()):
+        guessed = by_shape([member.shape for member in members])
+        if guessed is None:
+            return names, []
+        names = dict(zip(names, guessed, strict=True))
+        said = ", ".join(
+            f"{name} is {each.column}" + (f" of {each.part}" if each.part else "") for name, each in names.items()
+        )
+        message = f"the names of {len(names)} arrays do not say what they are; by their shapes, {said}"
+        return names, [Warned(code="guessed_arrays", message=message, suggestion=_ACCEPTED)]
+    if not (ignored := [name for name, each in names.items() if each.role is None]):
+        return names, []
+    message = f"{len(ignored)} arrays left out because their names are unknown: {', '.join(ignored[:_SHOWN])}"
+    return names, [Warned(code="ignored_arrays", message=message, suggestion=_ACCEPTED)]
+
+
+def _said(pairs: list[_Pair], *, is_one_hot: bool) -> list[Warned]:
+    found = []
+    if is_one_hot and (targets := pairs[0].targets):
+        message = (
+            f"{targets.name} is one-hot: the class of a row is the place of its 1, from 0 to {targets.shape[1] - 1}"
+        )
+        found.append(
+            Warned(code="one_hot_target", message=message, suggestion="save the numbers of the classes to be sure")
+        )
+    unknown = sum(pair.inputs.shape[0] for pair in pairs if pair.targets is None)
+    if pairs[0].targets is not None and unknown:
+        names = ", ".join(pair.inputs.name for pair in pairs if pair.targets is None)
+        message = f"{unknown:,} rows of {names} have no target; no job learns from them"
+        cure = "send them to predict, or add their targets and upload again"
+        found.append(Warned(code="unlabeled_rows", message=message, suggestion=cure))
+    return found
+
+
+def _check_unlabeled(pairs: list[_Pair], target: Layout | None) -> None:
+    if target is not None and any(pair.targets is None for pair in pairs):
+        raise DataError(f"Some parts have targets and some do not. {_ACCEPTED}")
+
+
+def _is_one_hot(archive: Archive, member: _Member) -> bool:
+    """Whether each row has a single 1 among zeros."""
+    if len(member.shape) != 2 or member.shape[1] < 2 or member.dtype.kind not in "biuf":
+        return False
+    with ExitStack() as stack:
+        return all(
+            bool(((rows == 0) | (rows == 1)).all() and (rows.sum(axis=1) == 1).all())
+            for rows in _blocks(stack, archive, member, rows_at_once(member.width))
+        )
 
 
 def _member(archive: Archive, info: ZipInfo) -> _Member:
@@ -105,7 +156,7 @@ def _member(archive: Archive, info: ZipInfo) -> _Member:
     if size > archive.limits.max_expanded_bytes:
         raise archive.limits.refuse("max_expanded_bytes", f"{name} holds {size:,} bytes")
     member = _Member(info, shape, dtype, fortran)
-    if len(shape) == 2 and shape[1] == 1 and _role(member.name)[0] != "inputs":
+    if len(shape) == 2 and shape[1] == 1 and meaning(member.name).role != "inputs":
         return _Member(info, shape[:1], dtype, False)
     return member
 
@@ -125,37 +176,28 @@ def _header(stream: IO[bytes], name: str) -> tuple[tuple[int, ...], bool, np.dty
     return header
 
 
-def _role(name: str) -> tuple[str | None, str | None]:
-    pieces = name.lower().split("_")
-    part = next((PARTS[piece] for piece in pieces if piece in PARTS), None)
-    rest = "_".join(piece for piece in pieces if piece not in PARTS)
-    return "inputs" if rest in _INPUTS else "targets" if rest in _TARGETS else None, part
-
-
-def _pairs(members: list[_Member]) -> tuple[list[_Pair], list[str]]:
+def _pairs(members: list[_Member], names: dict[str, ArrayName]) -> list[_Pair]:
     found: dict[tuple[str, str | None], _Member] = {}
-    ignored = []
     for member in members:
-        role, part = _role(member.name)
+        role, part = names[member.name].role, names[member.name].part
         if role is None:
-            ignored.append(member.name)
-        elif (role, part) in found:
+            continue
+        if (role, part) in found:
             raise DataError(f"{found[role, part].name} and {member.name} have the same role. {_ACCEPTED}")
-        else:
-            found[role, part] = member
+        found[role, part] = member
     parts = [part for part in (None, "train", "val", "test") if ("inputs", part) in found]
     if not parts or (None in parts and len(parts) > 1) or any(part not in parts for _, part in found):
-        names = ", ".join(member.name for member in members[:20]) or "nothing"
-        raise DataError(f"The npz contains {names}. {_ACCEPTED}")
+        told = ", ".join(member.name for member in members[:20]) or "nothing"
+        raise DataError(f"The npz contains {told}. {_ACCEPTED}")
     pairs = [_Pair(part, found["inputs", part], found.get(("targets", part))) for part in parts]
     for pair in pairs:
         _agree(pair, pairs[0])
-    return pairs, ignored
+    return pairs
 
 
 def _agree(pair: _Pair, first: _Pair) -> None:
     inputs, targets = pair.inputs, pair.targets
-    if (targets is None) != (first.targets is None):
+    if targets is not None and first.targets is None:
         raise DataError(f"Some parts have targets and some do not. {_ACCEPTED}")
     for one, other in ((inputs, first.inputs), (targets, first.targets)):
         if one is None or other is None:
@@ -174,18 +216,25 @@ def _agree(pair: _Pair, first: _Pair) -> None:
         )
 
 
-def _batches(archive: Archive, pairs: list[_Pair], names: list[str]) -> Iterator[pa.RecordBatch]:
+def _batches(
+    archive: Archive, pairs: list[_Pair], names: list[str], *, is_one_hot: bool, is_divided: bool
+) -> Iterator[pa.RecordBatch]:
+    kind: pa.DataType = pa.null()
     for pair in pairs:
         members = [pair.inputs, *([pair.targets] if pair.targets else [])]
         at_once = rows_at_once(max(member.width for member in members))
         with ExitStack() as stack:
             blocks = [_blocks(stack, archive, member, at_once) for member in members]
             for rows in zip(*blocks, strict=True):
-                columns = {
-                    name: pack(block, layout(member.shape, member.dtype))
-                    for name, member, block in zip(names, members, rows, strict=True)
-                }
-                if pair.part:
+                columns = {names[0]: pack(rows[0], layout(pair.inputs.shape, pair.inputs.dtype))}
+                if pair.targets and is_one_hot:
+                    columns[names[1]] = pa.array(rows[1].argmax(axis=1))
+                elif pair.targets:
+                    columns[names[1]] = pack(rows[1], layout(pair.targets.shape, pair.targets.dtype))
+                elif len(names) > 1:
+                    columns[names[1]] = pa.nulls(len(rows[0]), kind)
+                kind = columns[names[-1]].type
+                if pair.part and is_divided:
                     columns[PART] = pa.array([pair.part] * len(rows[0]), pa.string())
                 yield pa.record_batch(columns)
 

@@ -35,6 +35,9 @@ def _npy(array: Any, **changes: object) -> bytes:
         (np.arange(24, dtype=np.uint8).reshape(2, 3, 4), Layout("image", (3, 4, 1))),
         (np.arange(72, dtype=np.uint8).reshape(2, 3, 4, 3), Layout("image", (3, 4, 3))),
         (np.arange(24, dtype=np.uint8).reshape(2, 3, 4, 1), Layout("image", (3, 4, 1))),
+        (np.arange(24, dtype=np.uint8).reshape(2, 1, 3, 4), Layout("image", (1, 3, 4))),
+        (np.arange(96, dtype=np.uint8).reshape(2, 4, 3, 4), Layout("image", (4, 3, 4))),
+        (np.arange(96, dtype=np.uint8).reshape(2, 6, 4, 2), Layout("array", (6, 4, 2))),
     ],
 )
 def test_inputs_of_every_shape(tmp_path: Path, x: Any, layout: Layout) -> None:
@@ -53,6 +56,57 @@ def test_parts_follow_one_another(tmp_path: Path) -> None:
     rows = [row for batch in source.batches for row in batch.to_pylist()]
     assert source.part == "part"
     assert rows == [{"x": 1.0, "y": 0, "part": "train"}] * 2 + [{"x": 0.0, "y": 1, "part": "test"}]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        "X_train y_train X_test y_test",
+        "trainX trainY testX testY",
+        "xtrain ytrain xtest ytest",
+        "Xtr ytr Xte yte",
+        "train_images train_labels test_images test_labels",
+        "train_set_x train_set_y test_set_x test_set_y",
+        "arr_0 arr_1 arr_2 arr_3",
+    ],
+)
+def test_usual_names(tmp_path: Path, names: str) -> None:
+    arrays: list[Any] = [np.zeros((3, 2)), np.array([0, 1, 1]), np.ones((2, 2)), np.array([1, 0])]
+    np.savez(tmp_path / "a.npz", **dict(zip(names.split(), arrays, strict=True)))
+    source = npz.read(tmp_path / "a.npz", Limits())
+    batches = list(source.batches)
+    (name,) = source.layouts
+    assert [part for batch in batches for part in batch["part"].to_pylist()] == ["train"] * 3 + ["test"] * 2
+    assert [label for batch in batches for label in batch[source.target].to_pylist()] == [0, 1, 1, 1, 0]
+    assert batches[0][name][0].as_py() == bytes(8)
+
+
+@pytest.mark.parametrize("names", [("arr_0", "arr_1"), ("faces", "ids"), ("a_labels_of_b", "a")])
+def test_arrays_without_telling_names(tmp_path: Path, names: tuple[str, str]) -> None:
+    for x, y in (names, names[::-1]):
+        arrays: dict[str, Any] = {x: np.zeros((3, 4, 4), np.uint8), y: np.arange(3)}
+        np.savez(tmp_path / "a.npz", **arrays)
+        source = npz.read(tmp_path / "a.npz", Limits())
+        [batch] = source.batches
+        assert (list(source.layouts), source.target, batch["y"].to_pylist()) == (["x"], "y", [0, 1, 2])
+        [warned] = source.warnings
+        assert warned.code == "guessed_arrays" and f"{y} is y" in warned.message
+
+
+def test_one_hot_targets_are_classes(tmp_path: Path) -> None:
+    for kind in (float, bool, np.uint8):
+        source = _read(tmp_path, x=np.zeros((4, 2)), y=np.eye(3, dtype=kind)[[2, 0, 1, 2]])
+        [batch] = source.batches
+        assert (source.target, batch["y"].to_pylist()) == ("y", [2, 0, 1, 2])
+        assert source.warnings[0].code == "one_hot_target"
+    several = _read(tmp_path, x=np.zeros((2, 2)), y=np.array([[1, 1], [1, 0]]))
+    assert several.layouts["y"] == Layout("array", (2,)) and not several.warnings
+
+
+def test_rows_without_targets_are_kept_without(tmp_path: Path) -> None:
+    source = _read(tmp_path, x_train=np.zeros((3, 2)), y_train=np.eye(2)[[0, 1, 1]], x_test=np.ones((2, 2)))
+    assert [label for batch in source.batches for label in batch["y"].to_pylist()] == [0, 1, 1, None, None]
+    assert (source.part, "2 rows of x_test have no target" in source.warnings[1].message) == (None, True)
 
 
 def test_other_arrays_are_left_out(tmp_path: Path) -> None:

@@ -3,27 +3,34 @@
 A feature that is added brings such a test of its own kind of cells.
 """
 
+import base64
+import io
 import json
-from pathlib import Path
+import zipfile
+from pathlib import Path, PurePosixPath
 from typing import Any, get_args
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow.parquet as pq
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
+from athanor.contract import Schema
 from models.data.formats import FORMATS
 from models.data.formats.limits import Limits
 from models.data.intake import Intake, ingest
+from models.data.intake.description import describe
 from models.data.preparation.choice import DatasetChoice
 from models.data.preparation.encoders import TensorEncoder
 from models.data.preparation.roles import InputColumns, assign
 from models.data.table import Table
 from models.parts.architecture import ARCHITECTURES
 from models.parts.dataset import DATASETS
-from models.parts.feature import of, read
+from models.parts.feature import FEATURES, of, read
 from models.parts.inputs import InputKind
 from models.serving.prediction import _table
 
@@ -128,3 +135,58 @@ def test_cells_are_kept_as_they_were_written(tmp_path: Path) -> None:
     column = table.schema.columns[0]
     assert column.kind == "number"
     assert of(column).read(table.data["price"].chunk(0), column).to_pylist() == [1.5, 7.0, 2.0]
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_channels_first(dtype: type, tmp_path: Path) -> None:
+    """The same numbers with the channels first and last are the same images."""
+    pixels: npt.NDArray[Any] = np.random.default_rng(0).integers(0, 256, (12, 6, 6, 3)).astype(dtype)
+    tensors = []
+    for folder, cells in (("first", pixels.transpose(0, 3, 1, 2)), ("last", pixels)):
+        (tmp_path / folder).mkdir()
+        np.savez(tmp_path / "t.npz", x=cells, y=np.arange(12) % 2)
+        intake, table = _taken_in(tmp_path / folder, "t.npz", (tmp_path / "t.npz").read_bytes(), "npz")
+        column = intake.schema.columns[0]
+        assert (column.shape, column.settings) == ([6, 6, 3], {"channels": "first"} if folder == "first" else {})
+        trained, predicted = _both_ways(table, column.kind, "cnn")
+        assert trained.numpy().tobytes() == predicted.numpy().tobytes()
+        tensors.append(trained)
+    assert torch.equal(*tensors)
+
+
+def _pictures() -> dict[str, bytes]:
+    """Pictures of many sizes and kinds, by their names in a zip."""
+    rng = np.random.default_rng(0)
+    found: dict[str, bytes] = {}
+    for row in range(10):
+        height, width = (int(side) for side in rng.integers(9, 40, 2))
+        colors = Image.fromarray(rng.integers(0, 256, (height, width, (3, 4)[row % 2]), np.uint8))
+        exif = Image.Exif()
+        exif[0x0112] = 1 + row % 8
+        held = io.BytesIO()
+        kind = ("PNG", "WEBP", "TIFF", "GIF")[row % 4]
+        colors.save(held, kind, **({} if kind == "GIF" else {"exif": exif}))
+        found[f"{'ab'[row % 2]}/{row}.{kind.lower()}"] = held.getvalue()
+    return found
+
+
+@pytest.mark.parametrize("chosen", [{}, {"size": [14, 10], "resize": "crop"}, {"size": 33, "resize": "stretch"}])
+def test_picture_files(chosen: dict[str, Any], tmp_path: Path) -> None:
+    """A file in a predict request is what the same file in the zip was, also in another size than that of the zip."""
+    pictures = _pictures()
+    with zipfile.ZipFile(tmp_path / "t.zip", "w") as archive:
+        for name, content in pictures.items():
+            archive.writestr(name, content)
+    _, table = _taken_in(tmp_path, "t.zip", (tmp_path / "t.zip").read_bytes(), "images")
+    if chosen:
+        feature = FEATURES["image"].model_validate(chosen)
+        [column] = describe(tmp_path / "rows.parquet", {"image": feature}, table.schema.columns[:1], Limits())
+        assert column.shape is not None and column.shape[:2] == ([33, 33] if chosen["size"] == 33 else [14, 10])
+    else:
+        column = table.schema.columns[0]
+    given = InputColumns(frozenset({"image"}), [column])
+    trained, _ = _trained_and_asked(Table(Schema(columns=[column]), table.data), given)
+    encoder = TensorEncoder.fit(read(Table(Schema(columns=[column]), table.data), [column]), given, np.arange(10))
+    names = sorted(pictures, key=lambda name: PurePosixPath(name).name)
+    sent = [{"image": base64.b64encode(pictures[name]).decode()} for name in names]
+    assert encoder.encode(_table(sent, [column])).numpy().tobytes() == trained.numpy().tobytes()
