@@ -39,7 +39,7 @@ from athanor.contract.jobspec import (
 from athanor.contract.metrics import Metrics, Point, Series
 from athanor.contract.page import Page
 from athanor.contract.plan import ColumnRole, Plan
-from athanor.contract.prediction import Generation, Predictions, Rows
+from athanor.contract.prediction import Findings, Generation, PredictedFile, Predictions, Rows, Scores
 from athanor.contract.problem import Fault, Problem
 from athanor.contract.worker import Device, Worker
 
@@ -66,6 +66,7 @@ __all__ = [
     "ExportFormat",
     "Fault",
     "Finding",
+    "Findings",
     "Fork",
     "Frozen",
     "Generation",
@@ -85,6 +86,7 @@ __all__ = [
     "PartInfo",
     "Plan",
     "Point",
+    "PredictedFile",
     "Predictions",
     "Preview",
     "Problem",
@@ -92,6 +94,7 @@ __all__ = [
     "Resources",
     "Rows",
     "Schema",
+    "Scores",
     "Series",
     "Spread",
     "State",

@@ -5,6 +5,7 @@ from typing import Any
 from pydantic import Field
 
 from athanor.contract.base import Answer, Frozen
+from athanor.contract.dataset import Many, Warned
 
 
 class Generation(Frozen):
@@ -34,7 +35,25 @@ class Rows(Generation):
         return Generation.model_validate(self.model_dump(include=self.model_fields_set - {"rows"}))
 
 
-class Predictions(Answer):
+class Scores(Answer):
+    """How well rows with a known target are predicted, as in an evaluation of the job."""
+
+    rows: int = Field(description="rows that are scored")
+    left_out: int = Field(description="rows whose target is missing, or is none that the job learned")
+    metrics: dict[str, float] = Field(description="every metric of the task that is defined for these rows")
+
+
+class Findings(Answer):
+    """What is worth knowing about predictions. Rows are numbered from 1."""
+
+    warnings: Many[Warned] = Field(
+        default_factory=list,
+        description="values that were filled in, or are unlike the training data; `rows` has the first 10",
+    )
+    scores: Scores | None = Field(None, description="null if no row has the target column")
+
+
+class Predictions(Findings):
     """One prediction per row.
 
     Classification: `label` and `probabilities` by class. Regression: `value`. Tagging: `tags`. Language modeling:
@@ -43,3 +62,11 @@ class Predictions(Answer):
 
     checkpoint_id: str
     predictions: list[dict[str, Any]]
+
+
+class PredictedFile(Findings):
+    """What is worth knowing about the predictions of a file. The header `Athanor-Predictions` holds it as JSON."""
+
+    checkpoint_id: str
+    rows: int
+    more_warnings: int = Field(0, description="warnings that are left out, because a header is short")

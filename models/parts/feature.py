@@ -21,6 +21,7 @@ from athanor.contract import Column
 from models.data.table import Layout, Table
 from models.parts.inputs import InputKind, Inputs
 from models.parts.learned import Learned
+from models.parts.oddity import Oddity
 from models.registry import Buildable, Registry
 
 Rows = npt.NDArray[np.int64]
@@ -75,6 +76,17 @@ class Encoder(Learned, ABC):
     @abstractmethod
     def encode(self, table: Table) -> npt.NDArray[np.generic]:
         """x_N… of the column. Its cells must have been read."""
+
+    def odd(self, table: Table, column: Column) -> list[Oddity]:
+        """What is unusual in cells that `encode` can encode. Also says of how many cells, where nothing is."""
+        cells = table.data[self.name].combine_chunks()
+        missing = np.flatnonzero(cells.is_null().to_numpy(zero_copy_only=False)).tolist()
+        what = f"have no value; each counts as {self.stands_in()}"
+        return [Oddity.of_rows("missing_values", what, "give the values that are known", missing, len(cells))]
+
+    def stands_in(self) -> str:
+        """What a missing value counts as, in words."""
+        return "no value"
 
     def for_column(self, column: Column) -> "Encoder | str":
         """This encoder for a column of another dataset, or an error message if that column is of another type."""
@@ -131,6 +143,8 @@ class Feature(Buildable, ABC):
     """Whether it reads plain numerals, see `models.parts.numerals`, as the numbers that they are."""
     counts_values: ClassVar[bool] = True
     """Whether the description counts distinct values."""
+    can_be_missing: ClassVar[bool] = True
+    """Whether rows to predict may all lack the column. Otherwise one of them has to have it."""
     names: ClassVar[Naming | None] = None
     """What the description lists as classes, if there are few."""
 

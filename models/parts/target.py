@@ -85,6 +85,11 @@ class FittedTarget(Learned, ABC):
         """The meaning of the numbers in outputs and targets."""
         return Meaning()
 
+    def known(self, table: Table) -> Rows:
+        """The rows whose target `encode` can encode: it is there, and was learned."""
+        cells = [] if self.column is None else table.data[self.column].to_pylist()
+        return np.flatnonzero([cell is not None for cell in cells])
+
     @abstractmethod
     def encode(self, table: Table, rows: Rows) -> torch.Tensor:
         """t_N… of these rows. Raises DataError."""

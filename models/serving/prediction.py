@@ -5,12 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from athanor.contract import Column, Generation, Schema
+from athanor.contract import Column, Findings, Generation, Schema
 from athanor.files import PREPARATION, WEIGHTS
 from models.data.preparation.encoders import TensorEncoder
 from models.data.preparation.examples import Preparation
@@ -18,9 +17,11 @@ from models.data.preparation.stream import TokenEncoder, generate
 from models.data.table import Table
 from models.errors import SpecError
 from models.nn.named_tensors import NetworkInput, call, split, tensors
-from models.parts.feature import CellError, SequenceEncoder, of, read
+from models.parts.feature import SequenceEncoder
 from models.planning.resolve import ResolvedSpec
 from models.planning.spec import JobSpec
+from models.serving.cells import Pointer, Reader, pointer_in
+from models.serving.findings import Collector
 
 MAX_TOKENS = 4096
 BATCH = 256
@@ -32,63 +33,102 @@ class Predictor:
 
     module: nn.Module
     preparation: Preparation
-    columns: list[Column]
+    reader: Reader
     any_length: bool = False
     """Whether the network can read rows that are longer than all training rows."""
+
+    @property
+    def columns(self) -> list[Column]:
+        """The input columns."""
+        return self.reader.inputs
 
     @classmethod
     def load(cls, resolved: ResolvedSpec, schema: Schema, folder: Path) -> "Predictor":
         """Load the weights and the preparation of a checkpoint from `folder`."""
-        return cls.rebuild(resolved.spec, resolved.roles_in(schema).inputs, folder)
+        roles = resolved.roles_in(schema)
+        return cls._load(resolved.spec, Reader.of(roles.inputs, roles.target, schema), folder)
 
     @classmethod
     def rebuild(cls, spec: JobSpec, columns: list[Column], folder: Path) -> "Predictor":
         """Like `load`, for known input columns."""
+        return cls._load(spec, Reader(columns), folder)
+
+    @classmethod
+    def _load(cls, spec: JobSpec, reader: Reader, folder: Path) -> "Predictor":
         preparation = Preparation.model_validate_json((folder / PREPARATION).read_text())
         module = spec.architecture.build_for(preparation.named_inputs(), preparation.target.outputs)
         module.load_state_dict(load_file(folder / WEIGHTS))
-        return cls(module.eval(), preparation, columns, spec.architecture.any_length)
+        return cls(module.eval(), preparation, reader, spec.architecture.any_length)
 
     def encode(self, rows: list[Any]) -> NetworkInput:
         """x_N… of raw rows. Raises SpecError with a pointer to the cell that cannot be read."""
-        # A number that overflows becomes infinite, and `answer` refuses it later.
-        with np.errstate(over="ignore"):
-            return self.preparation.encoder.encode(_table(rows, self.columns))
+        return self._encode(self.reader.of_rows(rows))
 
     def decode(self, rows: list[Any], y: torch.Tensor) -> list[dict[str, Any]]:
         """Predictions (labels, values or tags) from outputs y_N…. `rows` are the raw rows."""
         target = self.preparation.target
         # Count words in the raw rows, because the encoder turns a row without words into one unknown word.
-        lengths = self._sequence.lengths(_table(rows, self.columns)) if target.part.per_word() else []
+        lengths = self._sequence.lengths(self.reader.of_rows(rows)) if target.part.per_word() else []
         return target.decode(y, lengths)
 
-    @torch.no_grad()
+    def collector(self, absent: list[str]) -> Collector:
+        """What collects the findings about predictions. `absent` are inputs that no row has."""
+        return Collector(self.preparation.encoder, self.preparation.target, self.columns, absent)
+
     def answer(self, rows: list[Any], how: Generation | None = None) -> list[dict[str, Any]]:
         """One prediction per row; `how` is for language models. Raises SpecError with a pointer to the bad cell."""
-        if self.preparation.target.part.self_supervised:
-            return self._continue(rows, how or Generation())
-        if how is not None and how.model_fields_set:
+        return self.examine(rows, how)[0]
+
+    def examine(self, rows: list[Any], how: Generation | None = None) -> tuple[list[dict[str, Any]], Findings]:
+        """Like `answer`, with what is worth knowing about the predictions."""
+        self.check_task(how)
+        cells, absent = self.reader.rows(rows)
+        pointer, collector = pointer_in(rows), self.collector(absent)
+        return self.predict(self.reader.table(cells, pointer), collector, pointer, how=how), collector.findings()
+
+    def check_task(self, how: Generation | None) -> None:
+        """Raises SpecError for options of text generation where the job makes no text."""
+        if how is not None and how.model_fields_set and not self.preparation.target.part.self_supervised:
             name = min(how.model_fields_set)
             raise SpecError(f"/{name}", f"{name} is for language models; this job is not one", code="wrong_task")
+
+    @torch.no_grad()
+    def predict(
+        self, table: Table, collector: Collector, pointer: Pointer, start: int = 0, how: Generation | None = None
+    ) -> list[dict[str, Any]]:
+        """One prediction for each row of cells that were read. The first row has the number `start` for `collector`.
+
+        Raises SpecError with a pointer to the bad cell.
+        """
+        collector.see_rows(table, start)
         target = self.preparation.target
+        if target.part.self_supervised:
+            return self._continue(table, how or Generation())
         x: NetworkInput
-        x, lengths = self._read(rows) if target.part.per_word() else (self.encode(rows), [])
-        self._check_size(x, rows)
+        x, lengths = self._read(table, pointer) if target.part.per_word() else (self._encode(table), [])
+        self._check_size(x, pointer)
         y_NK = torch.cat([call(self.module, x_B) for x_B in split(x, BATCH)])
+        if target.column is not None and target.column in table.data.column_names:
+            collector.see_outputs(table, y_NK)
         return target.decode(y_NK, lengths)
 
-    def _read(self, rows: list[Any]) -> tuple[torch.Tensor, list[int]]:
+    def _encode(self, table: Table) -> NetworkInput:
+        # A number that overflows becomes infinite, and `predict` refuses it later.
+        with np.errstate(over="ignore"):
+            return self.preparation.encoder.encode(table)
+
+    def _read(self, table: Table, pointer: Pointer) -> tuple[torch.Tensor, list[int]]:
         """x_NT and the number of words of each row.
 
         T is the length of the longest row, so that no word is cut. Raises SpecError if a row is too long.
         """
-        sequence, table = self._sequence, _table(rows, self.columns)
+        sequence = self._sequence
         most = sequence.max_length if self.any_length else sequence.inputs().shape[0]
         lengths = sequence.lengths(table)
         for at, length in enumerate(lengths):
             if length > most:
                 what = f"{length} words; at most {most} are read"
-                raise SpecError(_cell(rows, at, sequence.name), what, code="over_limit")
+                raise SpecError(pointer(at, sequence.name), what, code="over_limit")
         return torch.from_numpy(sequence.encode(table, max(1, *lengths))), lengths
 
     @property
@@ -97,7 +137,7 @@ class Predictor:
         assert isinstance(encoder, TensorEncoder)
         return encoder.sequence
 
-    def _check_size(self, x: NetworkInput, rows: list[Any]) -> None:
+    def _check_size(self, x: NetworkInput, pointer: Pointer) -> None:
         """Raises SpecError for the first value that is not finite as a scaled float32."""
         encoder = self.preparation.encoder
         assert not isinstance(encoder, TokenEncoder)
@@ -109,48 +149,17 @@ class Predictor:
         for row, place, each in bad[:1]:
             name = each.column_at(place)
             what = f"'{name}' is too far from the training values: scaled, it is not finite"
-            raise SpecError(_cell(rows, row, name), what, code="wrong_value")
+            raise SpecError(pointer(row, name), what, code="wrong_value")
 
-    def _continue(self, rows: list[Any], how: Generation) -> list[dict[str, Any]]:
+    def _continue(self, table: Table, how: Generation) -> list[dict[str, Any]]:
         """Continue each prompt. Every row has its own random generator, so rows do not affect each other."""
-        if len(rows) * how.max_new_tokens > MAX_TOKENS:
+        if table.rows * how.max_new_tokens > MAX_TOKENS:
             raise SpecError(
                 "/max_new_tokens",
-                f"{len(rows)} rows of {how.max_new_tokens} tokens; one request makes {MAX_TOKENS} at most",
+                f"{table.rows} rows of {how.max_new_tokens} tokens; one request makes {MAX_TOKENS} at most",
                 code="over_limit",
             )
         encoder = self.preparation.encoder
         assert isinstance(encoder, TokenEncoder)
-        prompts = _table(rows, self.columns).strings(encoder.name)
-        settings = how.max_new_tokens, how.temperature, how.top_k, how.seed
+        prompts, settings = table.strings(encoder.name), (how.max_new_tokens, how.temperature, how.top_k, how.seed)
         return [{"text": generate(self.module, encoder, prompt or "", *settings)} for prompt in prompts]
-
-
-def _table(rows: list[Any], columns: list[Column]) -> Table:
-    """Rows as a table of the input columns. A row is {column: value}, or a bare value if there is only one column."""
-    cells: dict[str, list[Any]] = {column.name: [] for column in columns}
-    arrays: dict[str, pa.Array] = {}
-    for at, row in enumerate(rows):
-        if not isinstance(row, dict):
-            if len(columns) > 1:
-                names = ", ".join(column.name for column in columns[:10])
-                raise SpecError(f"/rows/{at}", f"a row is an object with the columns {names}", code="wrong_row")
-            row = {columns[0].name: row}
-        unknown = sorted(row.keys() - cells.keys())
-        if unknown:
-            what = f"the job did not learn from a column '{unknown[0][:50]}'; leave it out"
-            raise SpecError(_cell(rows, at, unknown[0]), what, code="unknown_column")
-        for column in columns:
-            cells[column.name].append(row.get(column.name))
-    try:
-        for column in columns:
-            arrays[column.name] = of(column).cells(cells[column.name], column)
-    except CellError as error:
-        raise SpecError(_cell(rows, error.row, column.name), f"'{column.name}' {error}", code="wrong_value") from error
-    return read(Table(Schema(columns=columns), pa.table(arrays)), columns)
-
-
-def _cell(rows: list[Any], at: int, name: str) -> str:
-    """The JSON Pointer to a cell. For a row that is a bare value, it points to the row."""
-    escaped = name.replace("~", "~0").replace("/", "~1")
-    return f"/rows/{at}/{escaped}" if isinstance(rows[at], dict) else f"/rows/{at}"

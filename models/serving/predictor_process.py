@@ -154,7 +154,7 @@ def _outcome(order: Order, predictor: Any, body: bytes) -> tuple[str, str]:
         return "refused", Fault(pointer="", code="over_limit", message=str(error)).model_dump_json()
     try:
         asked = Rows.model_validate(given)
-        predictions = predictor.answer(_without_target(asked.rows, order), asked.generation())
+        predictions, findings = predictor.examine(asked.rows, asked.generation())
     except ValidationError as error:
         faults = [fault(dict(each), given).model_dump() for each in error.errors()[:MOST_FAULTS]]
         return "invalid", json.dumps(faults)
@@ -162,18 +162,8 @@ def _outcome(order: Order, predictor: Any, body: bytes) -> tuple[str, str]:
         found = Fault(pointer=error.pointer, code=error.code, message=error.message, suggestion=error.suggestion)
         return "refused", found.model_dump_json()
     # Written here, because FastAPI writes null for NaN and infinity in an untyped field.
-    return "answered", Predictions(checkpoint_id=order.checkpoint_id, predictions=predictions).model_dump_json()
-
-
-def _without_target(rows: list[Any], order: Order) -> list[Any]:
-    """The rows without the target column, unless it is also an input, like the text of a language model."""
-    roles = order.resolved.roles
-    if any(roles.target in names for names in roles.inputs.values()):
-        return rows
-    return [
-        {name: cell for name, cell in row.items() if name != roles.target} if isinstance(row, dict) else row
-        for row in rows
-    ]
+    answer = Predictions(checkpoint_id=order.checkpoint_id, predictions=predictions, **findings.model_dump())
+    return "answered", answer.model_dump_json()
 
 
 def _print(status: str, content: str) -> None:

@@ -42,10 +42,45 @@ def test_rows_of_a_table(trained: Trained) -> None:
     assert found[0] == found[2]
 
 
-def test_a_row_may_have_its_target(trained: Trained) -> None:
+def test_a_row_with_its_target_is_scored(trained: Trained) -> None:
     alone = ask(trained, trained.table, [FLOWER]).json()
-    for said in ("setosa", None, 3, ["no label"]):
-        assert ask(trained, trained.table, [FLOWER | {"target": said}]).json() == alone
+    assert alone["scores"] is None and alone["warnings"] == []
+    label = alone["predictions"][0]["label"]
+    for said in (None, 3, ["no label"], "rose"):
+        found = ask(trained, trained.table, [FLOWER | {"target": said}]).json()
+        assert found["predictions"] == alone["predictions"]
+        assert found["scores"] == {"rows": 0, "left_out": 1, "metrics": {}}
+    others = {"setosa", "versicolor", "virginica"} - {label}
+    rows = [FLOWER | {"target": label}] * 3 + [FLOWER | {"target": min(others)}, FLOWER | {"target": None}, FLOWER]
+    scores = ask(trained, trained.table, rows).json()["scores"]
+    assert (scores["rows"], scores["left_out"], scores["metrics"]["accuracy"]) == (4, 2, 0.75)
+
+
+def test_a_column_that_no_row_has(trained: Trained) -> None:
+    """A number is filled in, and the answer says so; a text is not."""
+    bare = {name: value for name, value in FLOWER.items() if name != COLUMNS[3]}
+    answer = ask(trained, trained.table, [bare, bare]).json()
+    (warned,) = answer["warnings"]
+    assert (warned["code"], warned["column"], warned["rows"]) == ("missing_column", COLUMNS[3], [1, 2])
+    assert "2 of 2 rows have no value" in warned["message"] and "the mean of the training rows" in warned["message"]
+    kit.fault(ask(trained, trained.table, [{}, {}]), f"/rows/0/{COLUMNS[0]}", "missing_column")
+    kit.fault(ask(trained, trained.text, [{}]), "/rows/0/text", "missing_column")
+    assert ask(trained, trained.text, [{}, {"text": "good"}]).json()["warnings"][0]["code"] == "missing_values"
+
+
+def test_numbers_of_another_unit(trained: Trained) -> None:
+    rows = [FLOWER, FLOWER | {COLUMNS[0]: 51.0}, FLOWER | {COLUMNS[0]: None}]
+    far = {each["code"]: each for each in ask(trained, trained.table, rows).json()["warnings"]}
+    assert far.keys() == {"far_from_training", "missing_values"}
+    assert far["far_from_training"]["rows"] == [2] and far["missing_values"]["rows"] == [3]
+    assert "such as '51'" in far["far_from_training"]["message"]
+
+
+def test_words_that_training_has_not(trained: Trained) -> None:
+    (warned,) = ask(trained, trained.text, ["this film was good", "zut alors quelle horreur"]).json()["warnings"]
+    assert (warned["code"], warned["rows"]) == ("unknown_words", [2])
+    assert "4 of 8 words" in warned["message"]
+    assert ask(trained, trained.text, ["this film was good"] * 9 + ["zut alors"]).json()["warnings"] == []
 
 
 def test_images(trained: Trained) -> None:

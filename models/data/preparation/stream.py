@@ -14,8 +14,10 @@ from torch.nn import functional as F
 from models.data.preparation.roles import Roles
 from models.data.table import Rows, Table
 from models.errors import DataError
+from models.parts.features.text import unknown_words
 from models.parts.inputs import ONLY, Inputs, NamedInputs
 from models.parts.learned import Learned
+from models.parts.oddity import Oddity
 from models.parts.split import Split
 from models.parts.target import Language
 from models.parts.tokenizer import TOKENIZERS
@@ -74,6 +76,11 @@ class TokenEncoder(Learned):
         for row, prompt_n in enumerate(prompts):
             x_NT[row, : len(prompt_n)] = prompt_n
         return x_NT
+
+    def odd(self, table: Table) -> list[Oddity]:
+        """The tokens of the prompts that are not in the vocabulary, if there are many."""
+        prompts = [cut(text or "", self.tokens) for text in table.strings(self.name)]
+        return [unknown_words(prompts, set(self.vocabulary), "tokens")]
 
     def prompt(self, text: str) -> torch.Tensor:
         """The last tokens of a prompt, at most `context`.

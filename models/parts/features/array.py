@@ -53,6 +53,7 @@ class Array(Feature):
     )
 
     precedence: ClassVar[int] = 11
+    can_be_missing: ClassVar[bool] = False
     counts_values: ClassVar[bool] = False
 
     @classmethod

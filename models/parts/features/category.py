@@ -11,6 +11,7 @@ from athanor.contract import Column
 from models.data.table import Table
 from models.parts.feature import CellError, Encoder, Feature, Naming, Observation, Rows, is_text, json_kind
 from models.parts.inputs import InputKind, Inputs
+from models.parts.oddity import LONGEST, SHOWN, Oddity
 
 FEW = 20
 
@@ -32,6 +33,23 @@ class CategoryEncoder(Encoder):
             if value is not None and value in index:
                 hot_NF[row, index[value]] = 1.0
         return hot_NF
+
+    def odd(self, table: Table, column: Column) -> list[Oddity]:
+        """Missing values, and values that no training row has."""
+        known, seen = set(self.values), table.strings(self.name)
+        new = [row for row, value in enumerate(seen) if value is not None and value not in known]
+        what = "have a value that no training row has; it counts as none of the known values"
+        suggestion = "check the spelling; the training rows have " + ", ".join(
+            value[:LONGEST] for value in self.values[:SHOWN]
+        )
+        values = [seen[row] or "" for row in new]
+        return [
+            *super().odd(table, column),
+            Oddity.of_rows("unseen_category", what, suggestion, new, len(seen), values),
+        ]
+
+    def stands_in(self) -> str:
+        return "none of the known values"
 
 
 class Category(Feature):

@@ -84,6 +84,7 @@ class Image(Feature):
     channels: Channels = Field("last", description="arrays: whether the channels are the first or the last of a row")
 
     precedence: ClassVar[int] = 10
+    can_be_missing: ClassVar[bool] = False
     counts_values: ClassVar[bool] = False
 
     @classmethod

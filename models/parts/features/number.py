@@ -16,6 +16,7 @@ from models.data.table import Table
 from models.parts import numerals
 from models.parts.feature import CellError, Encoder, Feature, Naming, Observation, Reals, Rows, json_kind
 from models.parts.inputs import InputKind, Inputs
+from models.parts.oddity import EXAMPLES, Oddity
 from models.parts.scaling import divisor
 
 MISSING = ("", "NA", "N/A", "NaN", "nan", "NULL", "null", "None", "none", "?")
@@ -42,6 +43,23 @@ class NumberEncoder(Encoder):
     def encode(self, table: Table) -> npt.NDArray[np.generic]:
         """x_NF, float64, F = 1."""
         return np.nan_to_num((table.numbers(self.name) - self.mean) / self.std, nan=0.0)[:, None]
+
+    def odd(self, table: Table, column: Column) -> list[Oddity]:
+        """Missing values, and numbers further from the numbers of the dataset than these are from each other."""
+        found = super().odd(table, column)
+        if column.min is None or column.max is None:
+            return found
+        values = table.numbers(self.name)
+        with np.errstate(over="ignore"):
+            reach = np.float64(column.max) - column.min
+            far = np.flatnonzero((values < column.min - reach) | (values > column.max + reach)).tolist()
+        what = f"are far from the numbers of the dataset, which go from {column.min:.6g} to {column.max:.6g}"
+        suggestion = "check the unit and the decimal mark of these numbers"
+        shown = [f"{value:.6g}" for value in values[far[:EXAMPLES]]]
+        return [*found, Oddity.of_rows("far_from_training", what, suggestion, far, len(values), shown)]
+
+    def stands_in(self) -> str:
+        return f"{self.mean:.6g}, the mean of the training rows"
 
 
 class Number(Feature):

@@ -1,7 +1,7 @@
 """Texts, split into numbered words."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -13,11 +13,15 @@ from athanor.contract import Column
 from models.data.table import Table
 from models.parts.feature import CellError, Encoder, Feature, Observation, Rows, SequenceEncoder, is_text, json_kind
 from models.parts.inputs import InputKind, Inputs
+from models.parts.oddity import SHOWN, Oddity, distinct
 from models.parts.tokenizers import AnyTokenizer
 from models.parts.tokenizers.words import Words
 
 MAX_WORDS = 512
 """Longer texts are cut, because a few long rows would set the cost of all rows."""
+
+MANY_UNKNOWN = 0.2
+"""The share of unknown words in a prediction from which it is worth a warning."""
 
 PAD, UNKNOWN, FIRST = 0, 1, 2
 """The word numbered FIRST is the first of the vocabulary."""
@@ -60,6 +64,30 @@ class WordsEncoder(SequenceEncoder):
             x_NT[row, : len(numbers)] = numbers
         return x_NT
 
+    def odd(self, table: Table, column: Column) -> list[Oddity]:
+        """Missing values, and words that no training row has, if there are many."""
+        rows = words_of(table, self.name, self.tokenizer)
+        return [*super().odd(table, column), unknown_words(rows, set(self.words))]
+
+    def stands_in(self) -> str:
+        return "an empty text"
+
+
+def unknown_words(rows: Sequence[list[str]], known: Container[str], unit: str = "words") -> Oddity:
+    """The words of these rows that are not known."""
+    unknown = [(row, word) for row, words in enumerate(rows) for word in words if word not in known]
+    return Oddity(
+        "unknown_words",
+        "are in no training row; they tell the network nothing",
+        "check the language, the spelling and the encoding of these rows, or train on rows that are more like them",
+        len(unknown),
+        sum(map(len, rows)),
+        tuple(dict.fromkeys(row for row, _ in unknown))[:SHOWN],
+        unit,
+        distinct([word for _, word in unknown]),
+        least=MANY_UNKNOWN,
+    )
+
 
 def words_of(table: Table, name: str, tokenizer: Any) -> list[list[str]]:
     """The words of every row of a column."""
@@ -96,6 +124,7 @@ class Text(Feature):
     tokenizer: AnyTokenizer = Field(Words(), description="how a text is cut into words")
 
     precedence: ClassVar[int] = 50
+    can_be_missing: ClassVar[bool] = False
 
     @classmethod
     def recognize(cls, seen: Observation) -> Feature | None:

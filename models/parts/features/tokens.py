@@ -18,6 +18,7 @@ class Tokens(Feature):
     kind: Literal["tokens"] = "tokens"
 
     precedence: ClassVar[int] = 20
+    can_be_missing: ClassVar[bool] = False
     repeats: ClassVar[bool] = True
     counts_values: ClassVar[bool] = False
     names: ClassVar[Naming | None] = "words"

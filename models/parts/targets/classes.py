@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 from typing import Any, ClassVar, Literal, Self
 
+import numpy as np
 import torch
 
 from athanor.contract import Column
@@ -38,6 +39,10 @@ class FittedClasses(FittedTarget):
     @property
     def meaning(self) -> Meaning:
         return Meaning(names=tuple(self.classes))
+
+    def known(self, table: Table) -> Rows:
+        classes = set(self.classes)
+        return np.flatnonzero([value in classes for value in table.strings(self.name)])
 
     def encode(self, table: Table, rows: Rows) -> torch.Tensor:
         """t_N, int64."""

@@ -6,6 +6,7 @@ Shape letters: N rows, T words, n words of all rows, V words of the vocabulary, 
 from collections.abc import Sequence
 from typing import Any, ClassVar, Literal, Self
 
+import numpy as np
 import torch
 from pydantic import Field
 
@@ -37,6 +38,13 @@ class FittedTags(FittedTarget):
     @property
     def meaning(self) -> Meaning:
         return Meaning(names=tuple(self.tags))
+
+    def known(self, table: Table) -> Rows:
+        """Rows with a known tag for each word."""
+        tags, rows = set(self.tags), zip(table.tokens(self.words), table.tokens(self.name), strict=True)
+        return np.flatnonzero(
+            [bool(here) and len(here or []) == len(words or []) and tags.issuperset(here or []) for words, here in rows]
+        )
 
     def encode(self, table: Table, rows: Rows) -> torch.Tensor:
         """t_NT, int64; -1 for padding. Raises DataError for a row with different numbers of tags and words."""

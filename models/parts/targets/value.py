@@ -38,6 +38,9 @@ class FittedValue(FittedTarget):
     def meaning(self) -> Meaning:
         return Meaning(unit=self.std)
 
+    def known(self, table: Table) -> Rows:
+        return np.flatnonzero(np.isfinite(table.numbers(self.name)))
+
     def encode(self, table: Table, rows: Rows) -> torch.Tensor:
         """t_N, float32, standardized."""
         values = (table.numbers(self.name)[rows] - self.mean) / self.std

@@ -21,6 +21,7 @@ from models.parts.inputs import only
 from models.parts.targets.value import FittedValue
 from models.parts.tokenizers.words import Words
 from models.planning.spec import JobSpec
+from models.serving.cells import Reader
 from models.serving.prediction import Predictor
 from tests import small
 from worker.training import loop, snapshot
@@ -96,7 +97,6 @@ def test_the_value_itself_where_there_is_one_column(tmp_path: Path) -> None:
         ("vector", {"height": float("inf")}, "/rows/1/height", "wrong_value"),
         ("vector", {"height": 10**400}, "/rows/1/height", "wrong_value"),
         ("vector", {"color": ["red"]}, "/rows/1/color", "wrong_value"),
-        ("vector", {"target": "ash"}, "/rows/1/target", "unknown_column"),
         ("vector", {"a/b~c": 1}, "/rows/1/a~1b~0c", "unknown_column"),
         ("text", 3, "/rows/1", "wrong_value"),
         ("image", None, "/rows/1", "wrong_value"),
@@ -182,7 +182,7 @@ def _tagger(folder: Path) -> Predictor:
     module = architecture.build_for(preparation.named_inputs(), preparation.target.outputs)
     assert only(preparation.named_inputs()).shape == (6,)
     roles = resolved.roles_in(table.schema)
-    return Predictor(module.eval(), preparation, roles.inputs, any_length=architecture.any_length)
+    return Predictor(module.eval(), preparation, Reader(roles.inputs), any_length=architecture.any_length)
 
 
 def test_a_tag_for_every_word(tmp_path: Path) -> None:
@@ -202,7 +202,7 @@ def test_a_tag_for_every_word_of_a_text(tmp_path: Path) -> None:
     assert isinstance(encoder, TensorEncoder) and isinstance(encoder.first, WordsEncoder)
     of_texts = TensorEncoder(columns=[encoder.first.model_copy(update={"tokenizer": Words()})])
     preparation = lists.preparation.model_copy(update={"encoder": of_texts})
-    texts = replace(lists, preparation=preparation, columns=[Column(name="words", kind="text")])
+    texts = replace(lists, preparation=preparation, reader=Reader([Column(name="words", kind="text")]))
     assert texts.answer(["ash to ash", {"words": "coal"}, ""]) == lists.answer([["ash", "to", "ash"], ["coal"], []])
 
 

@@ -2,28 +2,25 @@
 
 import json
 import math
-from types import SimpleNamespace
 from typing import Any, cast
 
-from athanor.contract import Schema
+from athanor.contract import Findings, Schema, Warned
 from models.planning.resolve import ResolvedSpec
 from models.serving.predictor_process import Order, _outcome
 
-RESOLVED = SimpleNamespace(roles=SimpleNamespace(target="label", inputs={"x": ["width"]}))
 ORDER = Order.model_construct(
-    checkpoint_id="ckpt_1", resolved=cast(ResolvedSpec, RESOLVED), dataset_schema=Schema(columns=[])
+    checkpoint_id="ckpt_1", resolved=cast(ResolvedSpec, None), dataset_schema=Schema(columns=[])
 )
 
 
 class Says:
-    """A predictor that says what it is told to, and keeps what it was asked."""
+    """A predictor that says what it is told to."""
 
-    def __init__(self, said: list[dict[str, Any]]) -> None:
-        self.said = said
+    def __init__(self, said: list[dict[str, Any]], findings: Findings | None = None) -> None:
+        self.said, self.findings = said, findings or Findings()
 
-    def answer(self, rows: list[Any], _: object) -> list[dict[str, Any]]:
-        self.rows = rows
-        return self.said
+    def examine(self, rows: list[Any], _: object) -> tuple[list[dict[str, Any]], Findings]:
+        return self.said, self.findings
 
 
 def outcome(predictor: Says, body: str) -> tuple[str, Any]:
@@ -34,13 +31,14 @@ def outcome(predictor: Says, body: str) -> tuple[str, Any]:
 def test_what_is_not_finite_has_a_name() -> None:
     says = Says([{"value": math.nan}, {"label": None, "probabilities": {"a": math.inf, "b": -math.inf}}])
     named = [{"value": "NaN"}, {"label": None, "probabilities": {"a": "Infinity", "b": "-Infinity"}}]
-    assert outcome(says, '{"rows": [{}, {}]}') == ("answered", {"checkpoint_id": "ckpt_1", "predictions": named})
+    told = {"checkpoint_id": "ckpt_1", "predictions": named, "warnings": [], "scores": None}
+    assert outcome(says, '{"rows": [{}, {}]}') == ("answered", told)
 
 
-def test_the_target_is_left_out() -> None:
-    says = Says([{"label": "a"}])
-    assert outcome(says, '{"rows": [{"width": 1, "label": "b"}, 2]}')[0] == "answered"
-    assert says.rows == [{"width": 1}, 2]
+def test_findings_are_in_the_answer() -> None:
+    warned = Warned(code="missing_values", message="column 'x': 1 of 1 rows have no value", column="x", rows=[1])
+    _, told = outcome(Says([{"label": "a"}], Findings(warnings=[warned])), '{"rows": [{}]}')
+    assert told["warnings"] == [warned.model_dump()]
 
 
 def test_every_fault_of_a_body_is_pointed_at() -> None:

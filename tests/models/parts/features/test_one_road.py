@@ -32,7 +32,7 @@ from models.parts.architecture import ARCHITECTURES
 from models.parts.dataset import DATASETS
 from models.parts.feature import FEATURES, of, read
 from models.parts.inputs import InputKind
-from models.serving.prediction import _table
+from models.serving.cells import Reader
 
 NUMERALS = st.sampled_from(["1.50", "7.5", "+3", "-0", "1e3", " 2.25 ", "NA", "", "0.1", "12345678901234567890", ".5"])
 WORDS = st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), min_size=1, max_size=12)
@@ -57,7 +57,7 @@ def _trained_and_asked(table: Table, given: InputColumns) -> tuple[torch.Tensor,
     encoder = TensorEncoder.fit(read(table, [column]), given, np.arange(table.rows))
     raw = table.data[column.name].to_pylist()
     sent = json.loads(json.dumps([{column.name: of(column).show(cell, column)} for cell in raw]))
-    return encoder.encode(read(table, [column])), encoder.encode(_table(sent, [column]))
+    return encoder.encode(read(table, [column])), encoder.encode(Reader([column]).of_rows(sent))
 
 
 def _csv(cells: list[str]) -> bytes:

@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from athanor.contract import Checkpoint, Dataset, Job, Origin
 from models.planning.spec import JobSpec
+from models.serving.cells import Reader
 from models.serving.exports import card
 from models.serving.exports.order import Order
 from models.serving.prediction import Predictor
@@ -24,7 +25,9 @@ def _card(folder: Path, origin: Origin | None, fold: int | None) -> str:
     said = {"architecture": {"kind": "linear"}, "dataset": {"id": "x"}}
     resolved, prepared = small.resolve_and_prepare(JobSpec.model_validate(said), table)
     preparation, columns = prepared.preparation, resolved.roles_in(table.schema).inputs
-    predictor = Predictor(resolved.spec.architecture.build_for(preparation.named_inputs(), 3), preparation, columns)
+    predictor = Predictor(
+        resolved.spec.architecture.build_for(preparation.named_inputs(), 3), preparation, Reader(columns)
+    )
     order = _made(
         Order,
         job=_made(Job, id="job_b", name=None, spec=said, latest={}, best={}, origin=origin),

@@ -9,6 +9,7 @@ import torch
 
 from models.parts.architecture import InputKind
 from models.planning.spec import JobSpec
+from models.serving.cells import Reader
 from models.serving.exports import goldens
 from models.serving.prediction import Predictor
 from tests import small
@@ -27,7 +28,7 @@ def _predictor(kind: InputKind, path: Path, architecture: dict[str, Any], **choi
     preparation = prepared.preparation
     torch.manual_seed(0)
     module = resolved.spec.architecture.build_for(preparation.named_inputs(), preparation.target.outputs)
-    return Predictor(module.eval(), preparation, resolved.roles_in(table.schema).inputs)
+    return Predictor(module.eval(), preparation, Reader(resolved.roles_in(table.schema).inputs))
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -1,0 +1,131 @@
+"""What is said about predictions beside them."""
+
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import torch
+from sklearn.metrics import accuracy_score, r2_score
+
+from models.data.table import Table
+from models.errors import SpecError
+from models.parts.oddity import Oddity
+from models.planning.spec import JobSpec
+from models.serving.prediction import Predictor
+from models.serving.scorer import Scorer
+from tests import small
+from worker.training import loop, snapshot
+from worker.training.build import build
+
+COLORS = ["red", "green", "blue"]
+
+
+def _predictor(folder: Path, target: pa.Array) -> tuple[Table, Predictor]:
+    """Of rows with a number `height`, a color, a column `note` that the job does not read, and a target."""
+    rows = len(target)
+    columns = {
+        "height": pa.array([float(row % 10) for row in range(rows)]),
+        "color": pa.array([COLORS[row % 3] for row in range(rows)]),
+        "note": pa.array([f"note {row} is about this and that" for row in range(rows)]),
+        "target": target,
+    }
+    table = small.ingested(folder / "table", columns, target="target")
+    chosen = {"id": "x", "inputs": ["height", "color"], "target": "target"}
+    spec = JobSpec.model_validate({"architecture": {"kind": "mlp", "hidden": [4]}, "dataset": chosen})
+    resolved, prepared = small.resolve_and_prepare(spec, table)
+    learner = build(resolved.spec, prepared)
+    list(islice(loop.fit(learner, (prepared.train.x, prepared.train.t), None), 6))
+    snapshot.write(learner, folder / "s", {}, prepared.preparation.model_dump_json())
+    return table, Predictor.load(resolved, table.schema, folder / "s")
+
+
+@pytest.fixture
+def classifier(tmp_path: Path) -> Predictor:
+    return _predictor(tmp_path, pa.array(["low" if row % 10 < 5 else "high" for row in range(40)]))[1]
+
+
+def _codes(predictor: Predictor, rows: list[Any]) -> dict[str, tuple[str | None, list[int]]]:
+    return {each.code: (each.column, each.rows) for each in predictor.examine(rows)[1].warnings}
+
+
+def test_rows_like_the_training_rows_have_no_warnings(classifier: Predictor) -> None:
+    assert classifier.examine([{"height": 3, "color": "red"}])[1].model_dump() == {"warnings": [], "scores": None}
+
+
+def test_each_warning_names_its_rows(classifier: Predictor) -> None:
+    good = {"height": 3, "color": "red"}
+    rows = [good, good | {"color": "mauve"}, good | {"height": None}, good | {"height": 18.5}, good | {"height": 17.5}]
+    assert _codes(classifier, rows) == {
+        "unseen_category": ("color", [2]),
+        "missing_values": ("height", [3]),
+        "far_from_training": ("height", [4]),
+    }
+    (unseen,) = [each for each in classifier.examine(rows)[1].warnings if each.code == "unseen_category"]
+    assert "1 of 5 rows, such as 'mauve', have a value" in unseen.message
+    assert unseen.suggestion is not None and "blue, green, red" in unseen.suggestion
+
+
+def test_only_the_first_ten_rows_are_named(classifier: Predictor) -> None:
+    assert _codes(classifier, [{"height": 3, "color": "mauve"}] * 30)["unseen_category"][1] == list(range(1, 11))
+
+
+def test_a_column_of_the_dataset_is_passed_over_and_a_misspelled_one_is_not(classifier: Predictor) -> None:
+    row = {"height": 3, "color": "red"}
+    assert classifier.answer([row | {"note": ["anything"]}]) == classifier.answer([row])
+    with pytest.raises(SpecError) as refused:
+        classifier.answer([row, {"hieght": 3, "color": "red"}])
+    assert (refused.value.pointer, refused.value.suggestion) == ("/rows/1/hieght", "did you mean 'height'?")
+
+
+def test_scores_are_those_of_the_metric(classifier: Predictor) -> None:
+    said = ["low", "high", "low", "low"]
+    rows = [{"height": at, "color": "red", "target": each} for at, each in enumerate(said)]
+    predictions, findings = classifier.examine(rows)
+    assert findings.scores is not None
+    expected = accuracy_score(said, [each["label"] for each in predictions])
+    assert findings.scores.metrics["accuracy"] == pytest.approx(expected)
+
+
+def test_a_score_that_does_not_add_up_over_batches(tmp_path: Path) -> None:
+    """R² of all rows, although they come in batches; and a target that is not finite is left out."""
+    table, predictor = _predictor(tmp_path, pa.array([(row % 10) * 2.5 + 1 for row in range(40)]))
+    rng = np.random.default_rng(0)
+    truth, y_N1 = rng.standard_normal(30) * 5 + 8, torch.from_numpy(rng.standard_normal((30, 1)).astype(np.float32))
+    truth[4] = np.nan
+    scorer = Scorer(predictor.preparation.target)
+    for start in (0, 7, 20):
+        stop = {0: 7, 7: 20, 20: 30}[start]
+        cells = pa.table({"target": pa.array(truth[start:stop], from_pandas=True)})
+        scorer.see(Table(table.schema, cells), y_N1[start:stop])
+    scores = scorer.scores()
+    assert scores is not None and (scores.rows, scores.left_out) == (29, 1)
+    values = np.array([each["value"] for each in predictor.preparation.target.decode(y_N1, [])])
+    kept = np.isfinite(truth)
+    assert scores.metrics["r2"] == pytest.approx(r2_score(truth[kept], values[kept]), abs=1e-4)
+    assert scores.metrics["mae"] == pytest.approx(np.abs(truth[kept] - values[kept]).mean(), abs=1e-4)
+
+
+def test_a_target_that_cannot_be_read_is_left_out(tmp_path: Path) -> None:
+    _, predictor = _predictor(tmp_path, pa.array([(row % 10) * 2.5 + 1 for row in range(40)]))
+    rows = [{"height": 1, "color": "red", "target": each} for each in (3.0, "much", [1], None, "5")]
+    scores = predictor.examine(rows)[1].scores
+    assert scores is not None and (scores.rows, scores.left_out) == (2, 3)
+
+
+def test_oddities_of_batches_add_up() -> None:
+    first = Oddity.of_rows("x", "are odd", "mend them", [0, 3], 5, ["a", "b"])
+    second = Oddity.of_rows("x", "are odd", "mend them", [1], 4, ["a"]).moved(5)
+    warned = first.followed_by(second).warned("color")
+    assert warned is not None
+    assert warned.message == "column 'color': 3 of 9 rows, such as 'a', 'b', are odd"
+    assert warned.rows == [1, 4, 7]
+    assert Oddity.of_rows("x", "are odd", "mend them", [], 5).warned("color") is None
+
+
+def test_what_is_rare_is_not_said() -> None:
+    for count, is_said in ((1, False), (2, True)):
+        odd = Oddity("unknown_words", "are new", "check", count, 10, (0,), "words", least=0.2)
+        assert (odd.warned("text") is not None) == is_said
