@@ -37,6 +37,8 @@ from models.storage.store import open_store
 
 PREVIEWS, PREVIEW_WAIT = 4, 30
 """Previews that are read at once, and the seconds that another waits for one of them."""
+FILE_PREDICTIONS, FILE_WAIT = 2, 60
+"""The same for files of rows to predict."""
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -62,6 +64,7 @@ def create_app(settings: Settings) -> FastAPI:
             exports=CapacityLimiter(limits.max_exports),
             predictors=predictors,
             predictions=CapacityLimiter(MOST_PROCESSES * MOST_WAITING),
+            file_predictions=Slots(FILE_PREDICTIONS, FILE_WAIT, "the service predicts other files"),
             watcher=Watcher(database),
         )
         yield

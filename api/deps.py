@@ -37,6 +37,8 @@ class Service:
     predictors: PredictorPool
     predictions: CapacityLimiter
     """The threads of predictions. There are enough for all that the pool lets wait."""
+    file_predictions: Slots
+    """Limits how many files are predicted at once. Each has a process of its own."""
     watcher: Watcher
 
     def discard(self, prefix: str) -> None:

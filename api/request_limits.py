@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.problems import Refused, refuse
+from api.row_files import is_file
 from models.settings import Limits
 
 UPLOADS = "/v1/datasets"
@@ -31,8 +32,8 @@ class RequestLimits:
     def __init__(self, app: ASGIApp, limits: Limits) -> None:
         self.app, self.limits = app, limits
 
-    def _limit(self, path: str) -> tuple[str, int]:
-        if path == UPLOADS:
+    def _limit(self, path: str, content_type: str) -> tuple[str, int]:
+        if path == UPLOADS or (path.endswith("/predict") and is_file(content_type)):
             return "max_upload_bytes", self.limits.max_upload_bytes + OVERHEAD
         if path.endswith("/predict"):
             return "max_predict_bytes", self.limits.max_predict_bytes
@@ -44,7 +45,7 @@ class RequestLimits:
         request = Request(scope)
         request_id = uuid4().hex
         request.state.request_id = request_id
-        name, limit = self._limit(scope["path"])
+        name, limit = self._limit(scope["path"], request.headers.get("content-type", ""))
         seen = 0
 
         def too_large() -> Refused:

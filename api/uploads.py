@@ -60,6 +60,14 @@ class Upload:
         if not self.filename:
             raise Refused(400, "missing_file", f"the form has no file in the field '{FIELD}'")
 
+    async def receive_bare(self, request: Request, filename: str) -> None:
+        """Write a body that is the file itself, and has this name. Raises Refused, and OSError if the disk is full."""
+        with self.path.open("wb") as file:
+            async for piece in request.stream():
+                if piece:
+                    await run_in_threadpool(self._keep, piece, file)
+        self.filename = filename
+
     def _parse(self, parser: PushMultipartParser, piece: bytes, file: BinaryIO) -> None:
         for part in parser.parse(piece):
             if isinstance(part, MultipartSegment):
@@ -67,11 +75,14 @@ class Upload:
                     raise Refused(400, "missing_file", f"the form's first field is not '{FIELD}'; send it alone")
                 self.filename = Path(part.filename or "").name[-LONGEST_NAME:]
             elif part is not None:
-                self._size += len(part)
-                if self._size > self.limit:
-                    raise Refused(413, "over_limit", f"the file is larger than max_upload_bytes = {self.limit:,} bytes")
-                self._digest.update(part)
-                file.write(part)
+                self._keep(part, file)
+
+    def _keep(self, piece: bytes | bytearray, file: BinaryIO) -> None:
+        self._size += len(piece)
+        if self._size > self.limit:
+            raise Refused(413, "over_limit", f"the file is larger than max_upload_bytes = {self.limit:,} bytes")
+        self._digest.update(piece)
+        file.write(piece)
 
 
 def _refuse(why: str) -> NoReturn:

@@ -7,8 +7,9 @@ from typing import Annotated
 from anyio import to_thread
 from fastapi import APIRouter, Query, Request, Response
 
-from api import submission
+from api import row_files, submission
 from api.deps import Parts, Service, missing
+from api.openapi import Answers
 from api.problems import Refused
 from api.routes.checkpoints import find, take
 from athanor.contract import Fault, Predictions, Rows
@@ -19,11 +20,39 @@ from models.serving.predictor_process import Order, Outcome
 
 router = APIRouter(prefix="/jobs/{job_id}/predict", tags=["predictions"])
 
-BODY = {"requestBody": {"required": True, "content": {"application/json": {"schema": Rows.model_json_schema()}}}}
+FILE = {"schema": {"type": "string", "format": "binary"}}
+FORM = {
+    "type": "object",
+    "required": ["file"],
+    "additionalProperties": False,
+    "properties": {"file": {"type": "string", "format": "binary"}},
+}
+BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {"schema": Rows.model_json_schema()},
+            row_files.FORM: {"schema": FORM},
+            **dict.fromkeys(row_files.SUFFIXES, FILE),
+        },
+    }
+}
 """The body as documented. It is parsed where it is used, in a process of its own."""
+ANSWERS: Answers = {
+    200: {
+        "description": "A prediction for each row, in the form in which the rows came.",
+        "content": dict.fromkeys(row_files.MEDIA.values(), FILE),
+        "headers": {
+            row_files.FINDINGS: {
+                "description": "of a file: the rows, the warnings and the scores, as JSON (PredictedFile)",
+                "schema": {"type": "string"},
+            }
+        },
+    }
+}
 
 
-@router.post("", response_model=Predictions, openapi_extra=BODY)
+@router.post("", response_model=Predictions, openapi_extra=BODY, responses=ANSWERS)
 async def create(
     request: Request,
     service: Parts,
@@ -32,9 +61,16 @@ async def create(
 ) -> Response:
     """Predict rows with a checkpoint. Rows are given as in the uploaded file; the job's preprocessing is applied.
 
-    A row may contain the target column; it is ignored.
-    The answer has one prediction for each row: a label with probabilities, a value, tags, or text.
+    The answer has one prediction for each row: a label with probabilities, a value, tags, or text. `warnings` name
+    values that were filled in or are unlike the training data. If rows have their target, `scores` has the metrics.
+
+    Up to 1,000 rows come as JSON. Any number comes as a CSV, TSV, JSON Lines or Parquet file, as the body or in a form.
+    The answer is then the same file with the columns of the prediction: `predicted_label` and `probability_…` of each
+    class, `predicted_value`, `predicted_tags` or `predicted_text`. It begins when all rows are predicted: a file with a
+    wrong row is refused, with the place of that row. The warnings and scores are in a header.
     """
+    if row_files.is_file(request.headers.get("content-type", "")):
+        return await row_files.predict(request, service, job_id, checkpoint)
     if service.predictions.available_tokens < 1:
         # Before the body is read: it would be kept while the request waits.
         raise _busy("all processes that predict are busy")

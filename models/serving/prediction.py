@@ -42,6 +42,11 @@ class Predictor:
         """The input columns."""
         return self.reader.inputs
 
+    @property
+    def self_supervised(self) -> bool:
+        """Whether it continues a text, in place of answering about a row."""
+        return self.preparation.target.part.self_supervised
+
     @classmethod
     def load(cls, resolved: ResolvedSpec, schema: Schema, folder: Path) -> "Predictor":
         """Load the weights and the preparation of a checkpoint from `folder`."""

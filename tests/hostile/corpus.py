@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from api.app import app
-from tests.hostile import heads, requests, sequences, uploads
+from tests.hostile import heads, requests, row_files, sequences, uploads
 from tests.hostile.case import Case
 
 
@@ -18,4 +18,5 @@ def cases() -> Iterator[Case]:
     yield from requests.specs()
     yield from requests.patches()
     yield from uploads.cases()
+    yield from row_files.cases()
     yield from sequences.cases()
