@@ -50,7 +50,11 @@ class Observation:
     named: bool = False
     """The name of the column is typical for a target."""
     fitting: tuple["Feature", ...] = ()
-    """The candidates whose `fits` accepted every string of the column, in the order of `Feature.candidates`."""
+    """What `Feature.narrowed` left of the candidates that can read every string of the column."""
+    whole: bool = False
+    """Every number is whole and a float64 holds it exactly. Only numbers that are typed or plain numerals count."""
+    name: str = ""
+    """The name of the column."""
     decimal: Literal[".", ","] | None = None
     """The decimal mark of the file's numbers, where the sender named it."""
 
@@ -158,6 +162,18 @@ class Feature(Buildable, ABC):
 
         Called for every batch of a column until it returns false. `Observation.fitting` holds the result.
         """
+        return False
+
+    def narrowed(self, values: pa.Array) -> "Feature | None":
+        """This candidate, narrowed to the ways in which these strings may be written. None if it cannot read them."""
+        return self if self.fits(values) else None
+
+    def settled(self, seen: Observation) -> "Feature":
+        """This feature, which a user chose, with what it leaves open settled by the facts."""
+        return self
+
+    def whole(self, seen: Observation) -> bool:
+        """Whether every cell is a whole number that a float64 holds exactly."""
         return False
 
     @classmethod

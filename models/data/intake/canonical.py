@@ -245,14 +245,14 @@ def described(
     decimal: Literal[".", ","] | None = None,
 ) -> Column:
     """The column with the fields that a feature needs to read its cells. `given` is the feature that a user chose."""
-    facts = seen.observation(declared=declared, named=named, decimal=decimal)
-    feature = given or recognize(facts)
+    facts = seen.observation(name, declared=declared, named=named, decimal=decimal)
+    feature = given.settled(facts) if given else recognize(facts)
     return Column(
         name=name,
         kind=feature.kind,
         settings=feature.settings(),
         guess=None if given else feature.guess(facts),
-        integer=feature.names == "whole numbers" and seen.is_whole,
+        integer=feature.whole(facts),
         shape=None if layout is None else list(feature.shape(layout)),
         stored=None if layout is None else _stored(layout, feature),
     )

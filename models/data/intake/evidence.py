@@ -97,7 +97,7 @@ class Evidence:
             return numbers
         if not self._numbers:
             distinct = values.drop_null().unique()
-            if any(each.fits(distinct) for each in self._fitting if not each.reads_numerals):
+            if any(each.narrowed(distinct) for each in self._fitting if not each.reads_numerals):
                 return None
         if float(np.abs(found).max()) > _EXACT:
             return None
@@ -130,7 +130,8 @@ class Evidence:
         counted = values.value_counts()
         distinct, counts = counted.field(0), counted.field(1)
         self._texts.take(distinct)
-        self._fitting = [candidate for candidate in self._fitting if candidate.fits(distinct)]
+        narrowed = (candidate.narrowed(distinct) for candidate in self._fitting)
+        self._fitting = [candidate for candidate in narrowed if candidate is not None]
         if self._distinct is not None:
             words = pc.count_substring_regex(distinct, r"\S+").cast(pa.int64())
             self._words += pc.sum(pc.multiply(words, counts)).as_py()
@@ -141,8 +142,10 @@ class Evidence:
         if self._distinct is not None and len(self._distinct) > self._most:
             self._distinct = None
 
-    def observation(self, *, declared: bool, named: bool, decimal: Literal[".", ","] | None = None) -> Observation:
-        """The collected facts.
+    def observation(
+        self, name: str, *, declared: bool, named: bool, decimal: Literal[".", ","] | None = None
+    ) -> Observation:
+        """The collected facts about the column `name`.
 
         `declared`: the file says that the column holds classes. `named`: the name of the column is typical for a
         target. `decimal`: the decimal mark of the file's numbers, if it is known.
@@ -159,17 +162,14 @@ class Evidence:
             named=named,
             decimal=decimal,
             fitting=tuple(self._fitting) if self._present else (),
+            whole=self._whole,
+            name=name,
         )
 
     @property
     def names_parts(self) -> bool:
         """Whether every value names a part of a split, such as train."""
         return bool(self._distinct) and all(part_of(value) is not None for value in self._distinct or ())
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether every number is whole and a float64 holds it exactly."""
-        return self._whole
 
 
 def _is_whole(values: pa.Array) -> bool:

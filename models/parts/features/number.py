@@ -78,6 +78,9 @@ class Number(Feature):
         is_number = seen.numeric or pa.types.is_integer(seen.type) or pa.types.is_floating(seen.type)
         return cls() if is_number else None
 
+    def whole(self, seen: Observation) -> bool:
+        return seen.whole
+
     def read(self, values: pa.Array, column: Column) -> pa.Array:
         """int64 if the column and these values have whole numbers only, else float64."""
         if pa.types.is_string(values.type) and not column.integer and (numbers := numerals.parse(values)) is not None:
