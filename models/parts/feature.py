@@ -144,7 +144,7 @@ class Feature(Buildable, ABC):
     repeats: ClassVar[bool] = False
     """Whether values repeat often, so that dictionary encoding makes the file smaller."""
     reads_numerals: ClassVar[bool] = False
-    """Whether it reads plain numerals, see `models.parts.numerals`, as the numbers that they are."""
+    """Whether it reads plain numerals, see `models.parts.plain_numerals`, as the numbers that they are."""
     counts_values: ClassVar[bool] = True
     """Whether the description counts distinct values."""
     can_be_missing: ClassVar[bool] = True

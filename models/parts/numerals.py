@@ -1,38 +1,194 @@
-"""Plain numerals in a column of strings, read at once: most cells of most tables are such."""
+"""Numbers as people write them: decimal commas, grouped digits, units, signs of other scripts.
 
-import numpy as np
+Works on Arrow arrays, without a Python loop over cells of ASCII.
+"""
+# ruff: noqa: RUF001 -- what looks like ASCII and is not is what this file is about
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
 import pyarrow as pa
 import pyarrow.compute as pc
 
-_ZERO, _NINE, _PLUS, _MINUS = b"09+-"
+from models.parts.units import is_known, is_money
+
+Mark = Literal[".", ","]
+
+MISSING = (
+    *("", "-", "--", ".", "..", "?", "NA", "N/A", "n/a", "na", "n.a.", "#N/A", "#NA", "<NA>", "NaN", "nan", "NAN"),
+    *("NULL", "Null", "null", "None", "none", "NONE", "#VALUE!", "#DIV/0!", "#REF!", "NaT", "\\N", "无", "無", "缺失"),
+)
+"""In a column whose other values are all numbers, dates or truth values, these words mean a missing value."""
+
+NUMERAL = r"^[+-]?((0|[1-9][0-9]*)(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?$"
+WHOLE = r"^[+-]?(0|[1-9][0-9]{0,17})$"
+LONGEST = 60
+"""Bytes of the longest cell that may be a number, a date or a truth value with what stands around it."""
+
+_ZEROS = "٠۰०০੦૦୦௦౦೦൦๐０"
+_SIGNS = {
+    **dict.fromkeys("−–﹣－", "-"),
+    **dict.fromkeys("＋﹢", "+"),
+    **dict.fromkeys("，﹐", ","),
+    **dict.fromkeys("．﹒٫", "."),
+    **dict.fromkeys("％﹪٪", "%"),
+    **dict.fromkeys("’‘′٬＇", "'"),
+    **dict.fromkeys("\u00a0\u2007\u2008\u2009\u200a\u202f\u3000", " "),
+    **{"（": "(", "）": ")", "／": "/", "：": ":", "＄": "$"},
+}
+_ASCII = str.maketrans({chr(ord(zero) + digit): str(digit) for zero in _ZEROS for digit in range(10)} | _SIGNS)
+_FOREIGN = "[" + "".join(map(chr, _ASCII)) + "]"
+
+_EXPONENT = r"(?:[eE][+-]?[0-9]+)?"
 
 
-def parse(values: pa.Array) -> pa.Array | None:
-    """The numbers [N] in float64 if every string that is not null is a plain numeral, else None.
-
-    A plain numeral has digits, and may have a sign, a point and an exponent: 7, -0.5, 1e-3. White space, leading zeros
-    as in 007, and words such as nan are none: they take a slower look.
-    """
-    try:
-        numbers = values.cast(pa.float64())
-    except pa.ArrowInvalid:
-        return None
-    if pc.all(pc.is_finite(numbers)).as_py() is False or _has_leading_zeros(values):
-        return None
-    return numbers
+def _digits(mark: str, other: str) -> str:
+    """Digits with this decimal mark. The other mark, a space or an apostrophe may group them; India groups by two."""
+    plain = rf"(?:(?:0|[1-9][0-9]*)(?:[{mark}][0-9]*)?|[{mark}][0-9]+){_EXPONENT}"
+    grouped = rf"[1-9][0-9]{{0,2}}(?:(?:[{other}][0-9]{{2,3}})*[{other}][0-9]{{3}}|(?: [0-9]{{3}})+|(?:'[0-9]{{3}})+)"
+    return rf"(?:{grouped}(?:[{mark}][0-9]*)?|{plain})"
 
 
-def _has_leading_zeros(values: pa.Array) -> bool:
-    offsets, data = values.buffers()[1:3]
-    if data is None or not len(data):
-        return False
-    letters = np.frombuffer(data, np.uint8)
-    ends = np.frombuffer(offsets, np.int32)[values.offset : values.offset + len(values) + 1]
-    last = len(letters) - 1
-    starts = np.minimum(ends[:-1], last)
-    signs = (letters[starts] == _MINUS) | (letters[starts] == _PLUS)
-    starts = np.minimum(starts + signs, last)
-    # Only a numeral of two characters or more can have a digit after its zero.
-    zeros = np.flatnonzero((letters[starts] == _ZERO) & (starts + 1 < ends[1:]))
-    following = letters[starts[zeros] + 1]
-    return bool(((following >= _ZERO) & (following <= _NINE)).any())
+_DIGITS: dict[Mark, str] = {".": _digits(".", ","), ",": _digits(",", ".")}
+_ANY = r"[0-9.,' ]*[0-9.,]" + _EXPONENT
+_FRACTION: dict[Mark, str] = {
+    ".": r"\.[0-9]*[1-9]|[0-9.,][eE][+-]?[0-9]|[0-9]{16}",
+    ",": r",[0-9]*[1-9]|[0-9.,][eE][+-]?[0-9]|[0-9]{16}",
+}
+_BEFORE, _AFTER = r"[\p{L}\p{Sc}][\p{L}\p{Sc}.]{0,3}", r'[\p{L}\p{S}%‰"″][^+(),;:]{0,15}'
+_FIRST = 16
+"""Values that are looked at first, because most columns are of another kind."""
+
+
+@dataclass(frozen=True)
+class Writing:
+    """How the numbers of a column are written, as far as its values were seen."""
+
+    marks: frozenset[Mark] = frozenset({".", ","})
+    """The decimal marks with which every value is a number."""
+    fractions: frozenset[Mark] = frozenset()
+    """The decimal marks with which some value is not whole."""
+    unit: str = ""
+    """What stands before or after numbers."""
+    has_numbers: bool = False
+    is_plain: bool = True
+    """Every number is one of a programming language, with a point and without groups."""
+    has_bare: bool = False
+    """Some number has no unit."""
+
+    def seen(self, values: pa.Array) -> "Writing | None":
+        """With these values, too; None if they are not numbers written in one way."""
+        first = self._seen(values.slice(0, _FIRST))
+        return None if first is None else first._seen(values.slice(_FIRST))
+
+    def _seen(self, values: pa.Array) -> "Writing | None":
+        if not len(values):
+            return self
+        if pc.max(pc.binary_length(values)).as_py() > LONGEST:
+            return None
+        values = trimmed(values).drop_null()
+        if not len(values):
+            return self
+        if all_match(values, NUMERAL):
+            if "." in self.fractions and len(self.marks) == 1:
+                return replace(self, has_bare=True)
+            if all_match(values, r"^-?(?:0|[1-9][0-9]{0,14})$"):
+                return replace(self, has_numbers=True, has_bare=True)
+            return self._narrowed(values, "")
+        if not pc.all(pc.equal(pc.starts_with(values, "("), pc.ends_with(values, ")"))).as_py():
+            return None
+        written = replace(self, is_plain=False)
+        if (found := written._narrowed(values, self.unit)) is not None or self.unit:
+            return found
+        return written._with_unit(values)
+
+    def _with_unit(self, values: pa.Array) -> "Writing | None":
+        parts = pc.extract_regex(values, rf"^\(?[+-]? ?(?P<before>{_BEFORE})? ?[+-]? ?{_ANY} ?(?P<after>{_AFTER})?\)?$")
+        if parts.null_count:
+            return None
+        units = pc.binary_join_element_wise(parts.field("before"), parts.field("after"), "").unique().to_pylist()
+        if len(stated := [unit for unit in units if unit]) != 1:
+            return None
+        (unit,) = stated
+        if not is_money(unit) and (_stands_before(parts) or not _is_apart(values, unit)):
+            return None
+        return self._narrowed(values, unit)
+
+    def _narrowed(self, values: pa.Array, unit: str) -> "Writing | None":
+        start, end = _around(unit)
+        marks = frozenset(mark for mark in self.marks if all_match(values, start + _DIGITS[mark] + end))
+        if not marks:
+            return None
+        fractions = self.fractions & marks
+        for mark in marks - fractions:
+            if pc.any(pc.match_substring_regex(values, _FRACTION[mark])).as_py():
+                fractions |= {mark}
+        has_bare = self.has_bare or not unit or not pc.all(pc.match_substring(values, unit)).as_py()
+        return Writing(marks, fractions, unit or self.unit, True, self.is_plain, has_bare)
+
+
+def _around(unit: str) -> tuple[str, str]:
+    """Patterns of what may stand before and after the digits of a number with this unit."""
+    quoted = _quoted(unit)
+    before, after = (rf"(?:{quoted})? ?", rf"(?: ?{quoted})?") if unit else ("", "")
+    return rf"^(?P<open>\()?(?P<sign>[+-])? ?{before}(?P<second>[+-])? ?", rf"{after}(?P<close>\))?$"
+
+
+def _quoted(text: str) -> str:
+    return r"\Q" + text.replace("\\E", r"\E\\E\Q") + r"\E"
+
+
+def _stands_before(parts: pa.StructArray) -> bool:
+    return bool(pc.any(pc.not_equal(parts.field("before"), "")).as_py())
+
+
+def _is_apart(values: pa.Array, unit: str) -> bool:
+    """Whether a word after numbers looks like a unit: `5 stars`, `5个` and `5kg` do, `5a` names something."""
+    if not unit.isascii() or (is_known(unit) and len(unit) > 1):
+        return True
+    return all_match(values, rf"(?: {_quoted(unit)}|[0-9.,])\)?$") or (is_known(unit) and unit in "%hsmg")
+
+
+def plain(values: pa.Array, decimal: Mark, unit: str, missing: Sequence[str] = ()) -> tuple[pa.Array, pa.Array]:
+    """The strings as plain numerals, null where a value is missing; and a mask of those that are no numbers."""
+    values = trimmed(values, missing)
+    if decimal == "." and all_match(values, NUMERAL):
+        return pc.replace_substring_regex(values, r"^\+", ""), pa.repeat(False, len(values))
+    start, end = _around(unit)
+    parts = pc.extract_regex(values, start + rf"(?P<digits>{_DIGITS[decimal]})" + end)
+    opened, closed, digits = parts.field("open"), parts.field("close"), parts.field("digits")
+    balanced = pc.equal(pc.equal(opened, ""), pc.equal(closed, ""))
+    is_number = pc.and_(pc.fill_null(pc.is_valid(parts), False), pc.fill_null(balanced, False))
+    digits = pc.replace_substring_regex(digits, "[ ']", "")
+    digits = pc.replace_substring(digits, "," if decimal == "." else ".", "")
+    digits = digits if decimal == "." else pc.replace_substring(digits, ",", ".")
+    marked = pc.binary_join_element_wise(opened, parts.field("sign"), parts.field("second"), "")
+    sign = pc.if_else(pc.match_substring_regex(marked, r"[(-]"), "-", "")
+    digits = pc.binary_join_element_wise(sign, digits, "")
+    wrong = pc.and_(pc.is_valid(values), pc.invert(is_number))
+    return pc.if_else(is_number, digits, pa.scalar(None, pa.string())), wrong
+
+
+def trimmed(values: pa.Array, missing: Sequence[str] = ()) -> pa.Array:
+    """Strings without white space around them, digits and signs in ASCII; words for a missing value become null."""
+    values = in_ascii(pc.utf8_trim_whitespace(values))
+    words = pa.array([*MISSING, *(word.strip() for word in missing)], pa.string())
+    return pc.if_else(pc.is_in(values, value_set=words), pa.scalar(None, pa.string()), values)
+
+
+def in_ascii(values: pa.Array) -> pa.Array:
+    """Digits, signs and spaces of other scripts in ASCII, in cells that are short enough for a number or a date."""
+    if pc.all(pc.string_is_ascii(values)).as_py() is not False:
+        return values
+    foreign = pc.and_(pc.match_substring_regex(values, _FOREIGN), pc.less_equal(pc.binary_length(values), 3 * LONGEST))
+    if not pc.any(foreign).as_py():
+        return values
+    found = values.filter(foreign)
+    translated = pa.array([cell.translate(_ASCII).strip() for cell in found.to_pylist()], pa.string())
+    return pc.replace_with_mask(values, pc.fill_null(foreign, False), translated)
+
+
+def all_match(values: pa.Array, pattern: str) -> bool:
+    """Whether every string that is not null matches."""
+    return pc.all(pc.match_substring_regex(values, pattern)).as_py() is not False

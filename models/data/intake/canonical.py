@@ -27,6 +27,7 @@ from models.data.table import Layout, Source
 from models.errors import DataError
 from models.parts.feature import FEATURES, Feature, recognize
 from models.parts.feature import of as feature_of
+from models.parts.features.number import file_decimal
 
 _TARGETS = ("target", "label", "labels", "class", "y", "intent", "category", "tags")
 _NOT_TARGETS = frozenset({"id", "index", "idx", "row", "part"})
@@ -164,8 +165,14 @@ def _describe(source: Source, first: _FirstPass, path: Path, limits: Limits, giv
     if unknown := [name for name in given if name not in evidence]:
         raise DataError(f"features names a column {unknown[0]!r}, which the file does not have. Correct the name.")
     with pq.ParquetFile(path) as file:
+        decimal = source.decimal or file_decimal(
+            seen.observation(name, declared=False, named=False) for name, seen in evidence.items()
+        )
         duplicates = first.duplicates
-        if again := [name for name, seen in evidence.items() if seen.is_partial]:
+        # Where other columns have decimal commas, a point groups digits.
+        if again := [
+            name for name, seen in evidence.items() if seen.is_partial or (decimal == "," and seen.has_points)
+        ]:
             texts, duplicates = Texts(limits), Duplicates(len(evidence))
             for _, batch in _batches(file, [*evidence]):
                 duplicates.see(batch.columns)
@@ -182,7 +189,7 @@ def _describe(source: Source, first: _FirstPass, path: Path, limits: Limits, giv
                 given.get(name),
                 declared=name in (source.target, source.part),
                 named=name.lower() in _TARGETS,
-                decimal=source.decimal,
+                decimal=decimal,
             )
             for name, seen in evidence.items()
         ]

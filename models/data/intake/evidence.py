@@ -9,9 +9,9 @@ import pyarrow.compute as pc
 
 from models.data.intake.texts import Texts
 from models.data.table import Layout, part_of
-from models.parts import numerals
-from models.parts.feature import FEATURES, Observation
-from models.parts.features.number import NUMERAL, WHOLE, all_match, trimmed
+from models.parts.feature import FEATURES, Observation, recognize
+from models.parts.numerals import NUMERAL, WHOLE, all_match, trimmed
+from models.parts.plain_numerals import parse
 
 if TYPE_CHECKING:
     from models.data.intake.summary import Summary
@@ -87,23 +87,35 @@ class Evidence:
 
     def _plain_numbers(self, values: pa.Array) -> pa.Array | None:
         """The numbers in a batch; None if it has another cell, or if another feature may read its cells."""
-        numbers = numerals.parse(values)
+        numbers = parse(values)
         if numbers is None:
-            numbers = numerals.parse(trimmed(values))
+            numbers = parse(trimmed(values))
         if numbers is None:
             return None
         found = numbers.drop_null().to_numpy()
         if not len(found):
             return numbers
-        if not self._numbers:
-            distinct = values.drop_null().unique()
-            if any(each.narrowed(distinct) for each in self._fitting if not each.reads_numerals):
-                return None
+        if not self._numbers and not self._reads_numerals(values.drop_null().unique()):
+            return None
         if float(np.abs(found).max()) > _EXACT:
             return None
         self._whole = self._whole and bool((np.floor(found) == found).all())
         self._numbers += len(found)
         return numbers
+
+    def _reads_numerals(self, distinct: pa.Array) -> bool:
+        """Whether these numerals are numbers, and not, for example, dates such as 20240131."""
+        assert self.plain is not None
+        fitting = (each.narrowed(distinct) for each in self._fitting if not each.reads_numerals)
+        facts = Observation(
+            type=self._type,
+            numeric=True,
+            distinct=len(distinct),
+            present=len(distinct),
+            fitting=tuple(each for each in fitting if each is not None),
+            name=self.plain.name,
+        )
+        return recognize(facts).reads_numerals
 
     def _see_numerals(self, values: pa.Array, start: int) -> None:
         strays = pc.indices_nonzero(pc.invert(pc.fill_null(pc.match_substring_regex(values, NUMERAL), True)))
@@ -165,6 +177,11 @@ class Evidence:
             whole=self._whole,
             name=name,
         )
+
+    @property
+    def has_points(self) -> bool:
+        """Whether the column was looked at as plain numbers, and some of them are not whole."""
+        return self.plain is not None and not self._whole
 
     @property
     def names_parts(self) -> bool:

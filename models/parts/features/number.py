@@ -1,32 +1,34 @@
 """Numbers, scaled to zero mean and unit variance."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-from pydantic import JsonValue
+from pydantic import Field, JsonValue, PrivateAttr
 
 from athanor.contract import Column
 from models.data.table import Table
-from models.parts import numerals
-from models.parts.feature import CellError, Encoder, Feature, Naming, Observation, Reals, Rows, json_kind
+from models.parts.feature import CellError, Encoder, Feature, Naming, Observation, Reals, Rows, is_text, json_kind
 from models.parts.inputs import InputKind, Inputs
+from models.parts.numerals import Writing, plain
 from models.parts.oddity import EXAMPLES, Oddity
+from models.parts.plain_numerals import parse
 from models.parts.scaling import divisor
+from models.parts.units import is_known
 
-MISSING = ("", "NA", "N/A", "NaN", "nan", "NULL", "null", "None", "none", "?")
-"""In a column whose other values are all numbers, these words mean a missing value. Elsewhere they are words."""
-
-NUMERAL = r"^[+-]?((0|[1-9][0-9]*)(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?$"
-WHOLE = r"^[+-]?(0|[1-9][0-9]{0,17})$"
 INDEX = {"id", "index", "idx", "row", "unnamed: 0"}
 """Names of columns that number the rows, in lower case."""
-
+CODES = re.compile(
+    r"(^|[ _.-])(zip|zipcode|plz|post(al)?[ _-]?code|code|class|label|group|cluster|category|type|kind|level|grade)$"
+    r"|[a-z](Code|Class|Type)$|(编码|代码|邮编|类别|类型|等级)$"
+)
+"""Names of columns whose whole numbers may be codes or classes."""
+FEW = 20
 LARGEST = float(np.finfo(np.float64).max)
 
 
@@ -63,9 +65,21 @@ class NumberEncoder(Encoder):
 
 
 class Number(Feature):
-    """A number, to zero mean and unit variance over the training rows. A missing value is the mean."""
+    """A number, to zero mean and unit variance over the training rows. A missing value is the mean.
+
+    Digits may be grouped (`1,234.5`, `1 234`, `1'234`), in any script, and have a sign or be in parentheses, which make
+    them negative. A unit may stand before or after them, also a currency or `%`, and is left out: 45% is 45.
+    """
 
     kind: Literal["number"] = "number"
+    decimal: Literal[".", ","] | None = Field(
+        None, description="the decimal mark; the other one groups digits. null: as the column shows it, else a point"
+    )
+    unit: str = Field("", max_length=20, description="what stands before or after numbers, such as `kg`, `€` or `%`")
+    missing: tuple[Annotated[str, Field(max_length=200)], ...] = Field(
+        (), max_length=20, description="more words that mean a missing value"
+    )
+    _writing: Writing = PrivateAttr(default_factory=Writing)
 
     precedence: ClassVar[int] = 30
     side_by_side: ClassVar[bool] = True
@@ -73,22 +87,85 @@ class Number(Feature):
     names: ClassVar[Naming | None] = "whole numbers"
     reads_numerals: ClassVar[bool] = True
 
+    def narrowed(self, values: pa.Array) -> "Number | None":
+        writing = self._writing.seen(values)
+        return None if writing is None else self._written(writing)
+
+    def _written(self, writing: Writing) -> "Number":
+        feature = self.model_copy()
+        feature._writing = writing
+        return feature
+
     @classmethod
     def recognize(cls, seen: Observation) -> Feature | None:
-        is_number = seen.numeric or pa.types.is_integer(seen.type) or pa.types.is_floating(seen.type)
-        return cls() if is_number else None
+        if pa.types.is_integer(seen.type) or pa.types.is_floating(seen.type):
+            return cls()
+        written = _writing(seen)
+        if seen.numeric and (seen.decimal != "," or written is None or "," not in written.marks):
+            return cls()
+        if written is None or seen.declared:
+            return None
+        # Strings of a typed file such as "10", and words such as '3 doors': they are names if they are few.
+        are_names = "." not in written.fractions if written.is_plain else written.unit and not is_known(written.unit)
+        if are_names and seen.distinct is not None and seen.distinct <= FEW:
+            return None
+        return cls().settled(seen)
+
+    def settled(self, seen: Observation) -> Feature:
+        """With the decimal mark and the unit of the column, where they are left open."""
+        writing = _writing(seen)
+        if writing is None:
+            return self
+        decimal = self.decimal or _decimal(writing, seen)
+        update = {"decimal": None if decimal == "." else decimal, "unit": self.unit or writing.unit}
+        return self.model_copy(update=update)._written(writing)
+
+    def guess(self, seen: Observation) -> str | None:
+        if not pa.types.is_string(seen.type):
+            return self._codes(seen)
+        writing = _writing(seen)
+        if writing is None:
+            return self._codes(seen)
+        if len(writing.marks) > 1 and not writing.is_plain and len(writing.fractions) == 1 and seen.decimal is None:
+            (mark,) = writing.fractions
+            roles = "the decimal mark", "a mark between groups of digits"
+            now, other = roles if mark == (self.decimal or ".") else roles[::-1]
+            return f"each '{mark}' is read as {now} and may be {other}; decimal = '.' or ',' of the feature settles it"
+        if writing.unit and not is_known(writing.unit):
+            return f"'{writing.unit}' is read as a unit and left out; the kind of the feature settles it"
+        if writing.unit and writing.has_bare:
+            return f"some numbers have no '{writing.unit}' and are read as if they had; the file settles it"
+        return self._codes(seen)
+
+    def _codes(self, seen: Observation) -> str | None:
+        """Whole numbers that may be names."""
+        is_named = CODES.search(seen.name.strip()) or CODES.search(seen.name.strip().lower())
+        writing = _writing(seen)
+        is_typed_text = not seen.numeric and writing is not None and writing.is_plain
+        if not self.whole(seen) or not (is_named or is_typed_text):
+            return None
+        settle = 'dataset.features with {"kind": "category"} or {"kind": "number"} settles it'
+        return f"its whole numbers are read as quantities and may be codes or classes; {settle}"
 
     def whole(self, seen: Observation) -> bool:
-        return seen.whole
+        if not pa.types.is_string(seen.type) or (seen.numeric and self.decimal != ","):
+            return seen.whole
+        writing = _writing(seen)
+        return writing is not None and (self.decimal or ".") not in writing.fractions
 
     def read(self, values: pa.Array, column: Column) -> pa.Array:
         """int64 if the column and these values have whole numbers only, else float64."""
-        if pa.types.is_string(values.type) and not column.integer and (numbers := numerals.parse(values)) is not None:
+        is_usual = self.decimal != "," and not self.missing and not column.integer
+        if is_usual and pa.types.is_string(values.type) and (numbers := parse(values)) is not None:
             return numbers
         if pa.types.is_string(values.type):
-            values = pc.replace_substring_regex(trimmed(values), r"^\+", "")
-            if not (column.integer and all_match(values, WHOLE)):
-                values = values.cast(pa.float64())
+            numerals, wrong = plain(values, self.decimal or ".", self.unit, self.missing)
+            if pc.any(wrong).as_py():
+                raise pa.ArrowInvalid("not a number")
+            try:
+                values = numerals.cast(pa.int64() if column.integer else pa.float64())
+            except pa.ArrowInvalid:
+                values = numerals.cast(pa.float64())
         if pa.types.is_floating(values.type):
             values = pc.if_else(pc.is_nan(values), pa.scalar(None, values.type), values)
         if column.integer:
@@ -98,15 +175,34 @@ class Number(Feature):
 
     def cells(self, values: Sequence[Any], column: Column) -> pa.Array:
         for row, value in enumerate(values):
-            if value is None or _is_number(value) or (isinstance(value, str) and _is_numeral(value)):
+            if value is None or _is_number(value) or is_text(value):
                 continue
             found = json_kind(value)
             found = "not" if found == "a number" else found
             raise CellError(row, f"must be a finite number; this is {found}")
-        if any(isinstance(value, str) for value in values):
-            # The shortest decimal of a float is read as the same float.
-            return pa.array([None if value is None else str(value) for value in values], pa.string())
-        return pa.array([None if value is None else float(value) for value in values], pa.float64())
+        if not any(isinstance(value, str) for value in values):
+            return pa.array([None if value is None else float(value) for value in values], pa.float64())
+        written = pa.array([value if value is None else self._as_written(value) for value in values], pa.string())
+        self._check(written)
+        return written
+
+    def _as_written(self, value: Any) -> str:
+        """A JSON number as the column has it. The shortest decimal of a float is read as the same float."""
+        return value if isinstance(value, str) else str(value).replace(".", self.decimal or ".")
+
+    def _check(self, written: pa.Array) -> None:
+        numerals, wrong = plain(written, self.decimal or ".", self.unit, self.missing)
+        if rows := pc.indices_nonzero(wrong).to_pylist():
+            raise CellError(rows[0], f"must be a finite number{self._example()}; this is a string")
+        numbers = numerals.cast(pa.float64()).to_numpy(zero_copy_only=False)
+        if len(rows := np.flatnonzero(np.isinf(numbers))):
+            raise CellError(int(rows[0]), "must be a finite number; this is a string")
+
+    def _example(self) -> str:
+        if self.decimal is None and not self.unit:
+            return ""
+        digits = "1234" + (self.decimal or ".") + "5"
+        return f" like '{digits}{' ' + self.unit if self.unit else ''}'"
 
     def show(self, value: Any, column: Column) -> JsonValue:
         """Infinities and NaN become null, because JSON has no such numbers."""
@@ -136,18 +232,24 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST
 
 
-def _is_numeral(value: str) -> bool:
-    """Whether a string may be a value of a number column in an upload."""
-    stripped = value.strip()
-    return stripped in MISSING or (re.fullmatch(NUMERAL, stripped) is not None and abs(float(stripped)) <= LARGEST)
+def _writing(seen: Observation) -> Writing | None:
+    """How the strings of the column are written, if all of them are numbers."""
+    fitting = [each._writing for each in seen.fitting if isinstance(each, Number)]
+    return fitting[0] if fitting and fitting[0].has_numbers else None
 
 
-def trimmed(values: pa.Array) -> pa.Array:
-    """Strings without white space around them; words for a missing value become null."""
-    values = pc.utf8_trim_whitespace(values)
-    return pc.if_else(pc.is_in(values, value_set=pa.array(MISSING, pa.string())), pa.scalar(None, pa.string()), values)
+def file_decimal(columns: Iterable[Observation]) -> Literal[".", ","] | None:
+    """The decimal mark of a file whose numbers show one in some columns, and the other in none."""
+    found: set[Literal[".", ","]] = set()
+    for seen in columns:
+        writing = _writing(seen)
+        if writing is not None and len(writing.marks) == 1:
+            found |= writing.marks
+    return found.pop() if len(found) == 1 else None
 
 
-def all_match(values: pa.Array, pattern: str) -> bool:
-    """Whether every string that is not null matches."""
-    return pc.all(pc.match_substring_regex(values, pattern)).as_py() is not False
+def _decimal(writing: Writing, seen: Observation) -> Literal[".", ","]:
+    """The decimal mark: the only possible one, that of the file, or a point if nothing settles it."""
+    if seen.decimal in writing.marks:
+        return seen.decimal
+    return "." if "." in writing.marks else ","

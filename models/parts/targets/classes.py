@@ -11,14 +11,21 @@ import numpy as np
 import torch
 
 from athanor.contract import Column
+from models.data.formats.limits import Limits
 from models.data.table import Table
 from models.errors import SpecError
 from models.parts.architecture import Inputs
+from models.parts.feature import of
 from models.parts.metric import Meaning
 from models.parts.target import FittedTarget, Language, Pairs, Rows, Target, wrong_column
 
 MAX_INFERRED_CLASSES = 20
-"""Whole numbers with more distinct values are quantities, not classes, unless `task` says otherwise."""
+"""Whole numbers with more distinct values are quantities, not classes, unless their name or `task` says otherwise."""
+LISTED = 100
+"""The description of a column of whole numbers lists at most so many classes."""
+MOST = Limits.max_classes
+_LABELS = frozenset(("label", "labels", "class", "classes", "category", "intent", "类别", "标签"))
+_ROWS_OF_A_CLASS = 5
 
 
 class FittedClasses(FittedTarget):
@@ -86,17 +93,23 @@ class Classes(Target):
     @classmethod
     def recognize(cls, column: Column) -> float:
         few = column.integer and 2 <= len(column.classes or []) <= MAX_INFERRED_CLASSES
-        return 1.0 if column.kind == "category" or (column.kind == "number" and few) else 0.0
+        match of(column).names:
+            case "classes":
+                return 1.0
+            case "whole numbers":
+                return 1.0 if few or _are_labels(column) else 0.0
+        return 0.0
 
     @classmethod
     def check(cls, column: Column) -> None:
-        if column.kind not in ("number", "category"):
+        if of(column).names not in ("classes", "whole numbers"):
             raise wrong_column(column)
         if len(column.classes or []) < 2:
-            why = "has one value only" if column.classes else "has too many distinct values to be classes"
+            why, other = "has one value only", "choose another target column, or upload rows in which this one has more"
             if column.distinct == 0:
                 why = "has no values"
-            other = "choose another target column, or upload rows in which this one has two or more values"
+            elif not column.classes:
+                why, other = _too_many(column)
             raise SpecError("/dataset/target", f"'{column.name}' {why}", code="wrong_target", suggestion=other)
 
     @classmethod
@@ -106,3 +119,26 @@ class Classes(Target):
     @classmethod
     def fit(cls, table: Table, column: Column, train: Rows, inputs: Inputs, words: str) -> FittedClasses:
         return FittedClasses(name=column.name, classes=column.classes or [])
+
+
+def _are_labels(column: Column) -> bool:
+    """Whether many whole numbers number classes: the name says so, no number is left out, and each has several rows."""
+    counts = column.counts or []
+    if column.name.strip().lower() not in _LABELS or len(counts) < 2 or not column.integer:
+        return False
+    without_gaps = column.min in (0, 1) and column.max == column.min + len(counts) - 1
+    return without_gaps and sum(counts) >= _ROWS_OF_A_CLASS * len(counts)
+
+
+def _too_many(column: Column) -> tuple[str, str]:
+    """Why a column has no classes, and what to do."""
+    few = "choose another target column, or make its values fewer"
+    if of(column).names == "classes":
+        return f"has more than {MOST:,} distinct values, the largest number of classes of a target", few
+    if not column.integer:
+        return "has numbers that are not whole, which are no classes", 'set dataset.task to "regression"'
+    number = "more" if column.distinct is None else f"{column.distinct:,}"
+    return (
+        f"has {number} distinct whole numbers; more than {LISTED} are classes only as a category, up to {MOST:,}",
+        f'add "features": {{"{column.name}": {{"kind": "category"}}}} to dataset, or set dataset.task to "regression"',
+    )

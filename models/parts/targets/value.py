@@ -13,6 +13,7 @@ from athanor.contract import Column
 from models.data.table import Table
 from models.errors import SpecError
 from models.parts.architecture import Inputs
+from models.parts.feature import of
 from models.parts.metric import Meaning
 from models.parts.scaling import divisor
 from models.parts.target import FittedTarget, Language, Pairs, Rows, Target, wrong_column
@@ -77,9 +78,9 @@ class Value(Target):
 
     @classmethod
     def check(cls, column: Column) -> None:
-        if column.kind == "category":
+        if of(column).names == "classes":
             raise SpecError(
-                "/dataset/task", f"'{column.name}' is a category; regression needs numbers", code="wrong_task"
+                "/dataset/task", f"'{column.name}' is a {column.kind}; regression needs numbers", code="wrong_task"
             )
         if column.kind != "number":
             raise wrong_column(column)

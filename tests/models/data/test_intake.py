@@ -51,7 +51,7 @@ def _column(intake: Intake, name: str) -> Column:
         (["the film is good", "it was dull indeed", "the film is good"], "text", False, 0),
         (["99999999999999999999", "1"], "number", False, 0),
         (["1e999", "1"], None, False, 0),
-        (["2020-01-01", "2020-01-02"], "text", False, 0),
+        (["2020-01-01", "2020-01-02"], "date", False, 0),
     ],
 )
 def test_kinds_of_csv_columns(tmp_path: Path, values: list[str], kind: str | None, integer: bool, missing: int) -> None:
@@ -70,10 +70,10 @@ def _mostly(intake: Intake) -> list[tuple[str, list[int]]]:
 
 def test_a_column_of_numbers_with_an_odd_cell_is_pointed_out(tmp_path: Path) -> None:
     cells = [f"{at}.5" for at in range(400)]
-    cells[77], cells[5] = "-", "NA"
+    cells[77], cells[5] = "~", "NA"
     intake = _csv(tmp_path, "a,b\n" + "".join(f"{cell},x{at}\n" for at, cell in enumerate(cells)))
     assert _column(intake, "a").kind == "text"
-    assert _mostly(intake) == [("column 'a': 398 of 399 values are numbers; row 78 says '-'", [78])]
+    assert _mostly(intake) == [("column 'a': 398 of 399 values are numbers; row 78 says '~'", [78])]
     # A row that is left out counts in the file.
     ragged = "a,b\n1,2,3\n" + "".join(f"{cell},x{at}\n" for at, cell in enumerate(cells))
     assert [rows for _, rows in _mostly(_csv(tmp_path, ragged))] == [[79]]
@@ -115,7 +115,7 @@ def test_numbers_are_described(tmp_path: Path) -> None:
     assert (a.integer, a.min, a.max, a.missing, a.classes, a.counts) == (True, 1, 3, 2, ["1", "3"], [2, 1])
     assert a.mean == pytest.approx(5 / 3)
     assert a.std == pytest.approx(float(np.std([3, 1, 1])))
-    assert (b.kind, b.classes, b.counts) == ("category", ["false", "true"], [1, 3])
+    assert (b.kind, b.classes, b.counts) == ("boolean", ["false", "true"], [1, 3])
     table = Table.open(tmp_path / "x", intake.schema)
     table = read(table, table.schema.columns)
     assert table.strings("a") == ["3", None, "1", "1", None]

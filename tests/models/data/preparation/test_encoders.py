@@ -59,11 +59,11 @@ def test_a_constant_that_has_no_last_digit(tmp_path: Path) -> None:
     assert found[:300].abs().max() < 1e-6 and float(found[300]) == pytest.approx(0.1)
 
 
-def test_a_missing_category_is_none_of_them(tmp_path: Path) -> None:
+def test_a_missing_category_is_one_of_its_own(tmp_path: Path) -> None:
     columns = {"color": pa.array(["red", None, "blue", "red"] * 3), "target": pa.array(["a", "b"] * 6)}
     table = small.ingested(tmp_path / "t", columns)
     found = _fit(table, Linear(), [0, 1, 2, 3]).encode(table)
-    assert found[:4].tolist() == [[0, 1], [0, 0], [1, 0], [0, 1]]
+    assert found[:4].tolist() == [[0, 1, 0], [0, 0, 1], [1, 0, 0], [0, 1, 0]]
 
 
 def test_a_column_of_nothing_known(tmp_path: Path) -> None:

@@ -102,7 +102,7 @@ def test_tasks(target: str, task: str | None, expected: str, outputs: int) -> No
         ({"target": "review"}, "/dataset/target", "wrong_column", "'review' is a text column"),
         ({"target": "photo"}, "/dataset/target", "wrong_column", "image"),
         ({"target": "once"}, "/dataset/target", "wrong_target", "one value only"),
-        ({"target": "height", "task": "classification"}, "/dataset/target", "wrong_target", "too many distinct"),
+        ({"target": "height", "task": "classification"}, "/dataset/target", "wrong_target", "not whole"),
         ({"task": "regression"}, "/dataset/task", "wrong_task", "regression needs numbers"),
         ({"input": "hieght"}, "/dataset/input", "unknown_column", "hieght"),
         ({"inputs": ["height", "nope"]}, "/dataset/inputs/1", "unknown_column", "nope"),

@@ -7,6 +7,8 @@ import base64
 import io
 import json
 import zipfile
+from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import Any, get_args
 
@@ -74,6 +76,60 @@ def test_numbers_of_a_csv(tmp_path_factory: pytest.TempPathFactory, cells: list[
     assert trained.numpy().tobytes() == predicted.numpy().tobytes()
 
 
+AMOUNTS = st.floats(-1e9, 1e9, allow_nan=False).map(lambda value: round(value, 2))
+WRITTEN: dict[str, Callable[[float], str]] = {
+    "comma": lambda value: f"{value:,.2f}".translate(str.maketrans(",.", ".,")),
+    "money": lambda value: f"-${-value:,.2f}" if value < 0 else f"${value:,.2f}",
+    "kilograms": lambda value: f"{value} kg",
+    "percent": lambda value: f"{value:.1f}%",
+    "parentheses": lambda value: f"({-value:,.2f})" if value < 0 else f"{value:,.2f}",
+    "wide": lambda value: f"{value:.2f}".translate(
+        str.maketrans("0123456789", "".join(map(chr, range(0xFF10, 0xFF1A))))
+    ),
+}
+
+
+@pytest.mark.parametrize("way", WRITTEN)
+@settings(max_examples=15, deadline=None)
+@given(amounts=st.lists(AMOUNTS, min_size=4, max_size=30))
+def test_written_numbers_of_a_csv(tmp_path_factory: pytest.TempPathFactory, way: str, amounts: list[float]) -> None:
+    cells = [WRITTEN[way](value) for value in [1234.56, *amounts]]
+    _, table = _taken_in(tmp_path_factory.mktemp("w"), "t.csv", _csv([*cells, "n/a"]), "csv")
+    column = table.schema.columns[0]
+    assert (column.kind, column.missing) == ("number", 1)
+    assert column.max == pytest.approx(max([1234.56, *amounts]), abs=0.051)
+    trained, predicted = _both_ways(table, "number", "mlp")
+    assert trained.numpy().tobytes() == predicted.numpy().tobytes()
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.sampled_from(["True", "false", "YES", "no ", "1", "0", "n/a", "", "On"]), max_size=30))
+def test_truth_values_of_a_csv(tmp_path_factory: pytest.TempPathFactory, cells: list[str]) -> None:
+    _, table = _taken_in(tmp_path_factory.mktemp("b"), "t.csv", _csv(["true", "False", *cells]), "csv")
+    trained, predicted = _both_ways(table, "boolean", "mlp")
+    assert trained.numpy().tobytes() == predicted.numpy().tobytes()
+
+
+DATES = {
+    "ymd": "%Y-%m-%dT%H:%M:%S",
+    "dmy": "%d.%m.%Y %H:%M",
+    "mdy": "%m/%d/%Y %I:%M %p",
+    "month_name": "%d %b %Y",
+    "time": "%H:%M:%S",
+}
+
+
+@pytest.mark.parametrize("format", DATES)
+@settings(max_examples=15, deadline=None)
+@given(moments=st.lists(st.datetimes(datetime(1900, 1, 1), datetime(2100, 1, 1)), max_size=30))
+def test_dates_of_a_csv(tmp_path_factory: pytest.TempPathFactory, format: str, moments: list[datetime]) -> None:
+    cells = [each.strftime(DATES[format]) for each in [datetime(2024, 5, 31, 13, 1), *moments]]
+    _, table = _taken_in(tmp_path_factory.mktemp("d"), "t.csv", _csv([*cells, ""]), "csv")
+    assert table.schema.columns[0].settings == {"format": format}
+    trained, predicted = _both_ways(table, "date", "mlp")
+    assert trained.numpy().tobytes() == predicted.numpy().tobytes()
+
+
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.one_of(WORDS, st.sampled_from(["1.50", "1.5", " a", "a ", "A"])), min_size=2, max_size=5))
 def test_categories_of_a_csv(tmp_path_factory: pytest.TempPathFactory, cells: list[str]) -> None:
@@ -82,7 +138,7 @@ def test_categories_of_a_csv(tmp_path_factory: pytest.TempPathFactory, cells: li
         return
     trained, predicted = _both_ways(table, "category", "mlp")
     assert trained.numpy().tobytes() == predicted.numpy().tobytes()
-    assert trained.sum() == table.rows - intake.schema.columns[0].missing
+    assert trained.sum() == table.rows, "one for a value, and one for a missing value"
 
 
 @settings(max_examples=40, deadline=None)
@@ -189,4 +245,4 @@ def test_picture_files(chosen: dict[str, Any], tmp_path: Path) -> None:
     encoder = TensorEncoder.fit(read(Table(Schema(columns=[column]), table.data), [column]), given, np.arange(10))
     names = sorted(pictures, key=lambda name: PurePosixPath(name).name)
     sent = [{"image": base64.b64encode(pictures[name]).decode()} for name in names]
-    assert encoder.encode(_table(sent, [column])).numpy().tobytes() == trained.numpy().tobytes()
+    assert encoder.encode(Reader([column]).of_rows(sent)).numpy().tobytes() == trained.numpy().tobytes()

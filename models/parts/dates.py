@@ -1,0 +1,153 @@
+"""Dates and times as people write them, as seconds since 1970 on the clock of the place where they were written."""
+
+import re
+from collections.abc import Sequence
+from typing import Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from models.parts.numerals import LONGEST, MISSING, all_match, trimmed
+
+Format = Literal["ymd", "dmy", "mdy", "month_name", "yyyymmdd", "time", "unix", "unix_ms"]
+FORMATS: tuple[Format, ...] = get_args(Format)
+
+DAY = 86_400
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+
+_CLOCK = (
+    r"(?P<hour>[0-9]{1,2})(?::(?P<minute>[0-5][0-9])(?::(?P<second>[0-5][0-9])(?:[.,][0-9]{1,9})?)?|时|点)"
+    r"(?:(?P<minute_>[0-5]?[0-9])分)?(?: ?(?P<half>[AaPp])\.?[Mm]\.?)?"
+)
+_ZONE = r"(?: ?(?:Z|UTC|GMT|[+-][0-9]{2}:?[0-9]{2}|[+-][0-9]{2}))?"
+_AFTER = rf"(?:(?:[Tt]|,? +|日 ?){_CLOCK}{_ZONE})?$"
+_NAME = r"(?P<name>(?i:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec))[A-Za-z]{0,6}\.?"
+_WEEKDAY = r"(?:[A-Za-z]{3,9},? )?"
+
+_PATTERNS: dict[Format, tuple[str, ...]] = {
+    "ymd": (
+        r"^(?P<year>[0-9]{4})(?:-(?P<month>[0-9]{1,2})(?:-(?P<day>[0-9]{1,2}))?"
+        r"|/(?P<month_>[0-9]{1,2})(?:/(?P<day_>[0-9]{1,2}))?"
+        r"|\.(?P<month__>[0-9]{1,2})\.(?P<day__>[0-9]{1,2})\.?"
+        r"|年 ?(?P<month___>[0-9]{1,2})月(?: ?(?P<day___>[0-9]{1,2})日)?)" + _AFTER,
+    ),
+    "dmy": (r"^(?P<day>[0-9]{1,2})[-/. ] ?(?P<month>[0-9]{1,2})[-/. ] ?(?P<year>[0-9]{4}|[0-9]{2})\.?" + _AFTER,),
+    "mdy": (r"^(?P<month>[0-9]{1,2})[-/](?P<day>[0-9]{1,2})[-/](?P<year>[0-9]{4}|[0-9]{2})" + _AFTER,),
+    "month_name": (
+        rf"^{_WEEKDAY}(?P<day>[0-9]{{1,2}})(?:st|nd|rd|th)?\.?[- ]{_NAME}[-, ]{{1,2}}(?P<year>[0-9]{{4}}|[0-9]{{2}})"
+        + _AFTER,
+        rf"^{_WEEKDAY}{_NAME}[- ](?:(?P<day>[0-9]{{1,2}})(?:st|nd|rd|th)?,? )?(?P<year>[0-9]{{4}}){_AFTER}",
+    ),
+    "yyyymmdd": (
+        r"^(?P<year>(?:1[5-9]|2[0-2])[0-9]{2})(?P<month>[0-9]{2})(?P<day>[0-9]{2})"
+        r"(?:[T ]?(?P<hour>[0-9]{2})(?P<minute>[0-9]{2})(?P<second>[0-9]{2})?Z?)?$",
+    ),
+    "time": (rf"^{_CLOCK}{_ZONE}$",),
+}
+_ISO = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2})?)?$"
+_UNITS: dict[Format, int] = {"unix": 1, "unix_ms": 1000}
+_LARGEST = 253_402_300_800
+"""Seconds from 1970 to the year 10000."""
+
+
+def seconds(values: pa.Array, format: Format) -> pa.Array:
+    """int64, the seconds of each date; null where a value is missing. Raises ArrowInvalid for what is no date."""
+    if pa.types.is_string(values.type):
+        values = trimmed(values)
+    if format in _UNITS:
+        numbers = values.cast(pa.float64())
+        found = np.floor(np.asarray(numbers.to_numpy(zero_copy_only=False), np.float64) / _UNITS[format])
+        missing = np.isnan(found)
+        if np.any(np.abs(found[~missing]) > _LARGEST):
+            raise pa.ArrowInvalid("a time beyond the year 10000")
+        return pa.array(np.where(missing, 0, found).astype(np.int64), mask=missing)
+    if not pa.types.is_string(values.type):
+        values = values.cast(pa.string())
+    encoded = values.dictionary_encode()
+    counted = _seconds(encoded.dictionary, format)
+    if counted is None:
+        raise pa.ArrowInvalid("not a date")
+    return pa.array(counted, pa.int64()).take(encoded.indices)
+
+
+def narrowed(values: pa.Array, formats: Sequence[Format]) -> tuple[Format, ...]:
+    """The formats in which all of these strings are dates. A value may be missing."""
+    if pc.max(pc.binary_length(values)).as_py() > LONGEST:
+        return ()
+    # Most columns are none of these, and their first value shows it sooner than Arrow compiles a pattern.
+    first = values[0].as_py().strip()
+    if first not in MISSING and not any(letter.isdigit() for letter in first):
+        return ()
+    if first not in MISSING and first.isascii():
+        formats = [
+            each for each in formats if each in _UNITS or any(re.match(pattern, first) for pattern in _PATTERNS[each])
+        ]
+    values = trimmed(values).drop_null()
+    return tuple(each for each in formats if each not in _UNITS and (not len(values) or _fits(values, each)))
+
+
+def _fits(values: pa.Array, format: Format) -> bool:
+    return _seconds(values, format) is not None
+
+
+def _seconds(values: pa.Array, format: Format) -> npt.NDArray[np.int64] | None:
+    """The seconds of these strings, none of which is null. None if one of them is not such a date."""
+    if not len(values):
+        return np.zeros(0, np.int64)
+    if format == "ymd" and all_match(values, _ISO):
+        try:
+            return np.asarray(values.cast(pa.timestamp("s")).cast(pa.int64()).to_numpy(zero_copy_only=False))
+        except pa.ArrowInvalid:
+            return None
+    found = np.zeros(len(values), np.int64)
+    left = np.ones(len(values), bool)
+    for pattern in _PATTERNS[format]:
+        here = np.flatnonzero(left)
+        parts = pc.extract_regex(values.take(pa.array(here)), pattern)
+        matched = parts.is_valid().to_numpy(zero_copy_only=False)
+        if matched.any():
+            counted = _counted(parts.filter(parts.is_valid()))
+            if counted is None:
+                return None
+            found[here[matched]] = counted
+            left[here[matched]] = False
+        if not left.any():
+            return found
+    return None
+
+
+def _counted(parts: pa.StructArray) -> npt.NDArray[np.int64] | None:
+    """The seconds of what a pattern found. None for a day or an hour that does not exist."""
+    names = [field.name for field in parts.type]
+
+    def numbers(name: str, otherwise: int) -> npt.NDArray[np.int64]:
+        found = np.full(len(parts), otherwise, np.int64)
+        for each in names:
+            if each.rstrip("_") == name:
+                texts = parts.field(names.index(each))
+                told = pc.not_equal(texts, "")
+                values = pc.if_else(told, texts, "0").cast(pa.int64()).to_numpy(zero_copy_only=False)
+                found = np.where(told.to_numpy(zero_copy_only=False), values, found)
+        return found
+
+    year, month, day = numbers("year", 1970), numbers("month", 1), numbers("day", 1)
+    year = np.where(year < 70, year + 2000, np.where(year < 100, year + 1900, year))
+    if "name" in names:
+        lowered = pc.utf8_lower(parts.field(names.index("name")))
+        month = np.asarray(pc.index_in(lowered, value_set=pa.array(_MONTHS)).to_numpy(zero_copy_only=False)) + 1
+    hour, minute, second = numbers("hour", 0), numbers("minute", 0), numbers("second", 0)
+    if "half" in names:
+        half = pc.utf8_lower(parts.field(names.index("half"))).to_numpy(zero_copy_only=False)
+        if np.any((half != "") & ((hour < 1) | (hour > 12))):
+            return None
+        hour = np.where(half == "", hour, hour % 12 + np.where(half == "p", 12, 0))
+    if np.any((month < 1) | (month > 12) | (day < 1) | (day > 31) | (hour > 23) | (minute > 59) | (second > 59)):
+        return None
+    months = ((year - 1970) * 12 + month - 1).astype("datetime64[M]")
+    days = months.astype("datetime64[D]") + (day - 1).astype("timedelta64[D]")
+    if np.any(days.astype("datetime64[M]") != months):
+        return None
+    counted: npt.NDArray[np.int64] = days.astype(np.int64) * DAY + hour * 3600 + minute * 60 + second
+    return counted

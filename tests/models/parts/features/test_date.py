@@ -1,0 +1,140 @@
+"""Dates: what is read, what is a guess, and cycles against the standard library."""
+# ruff: noqa: RUF001 -- full-width letters are what it tests
+
+import math
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from athanor.contract import Column, Schema
+from models.data.formats import FORMATS
+from models.data.formats.limits import Limits
+from models.data.intake import ingest
+from models.data.table import Table
+from models.parts.feature import CellError, of, read
+from models.parts.features.date import Date
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def _column(folder: Path, cells: list[str], name: str = "x", given: Date | None = None) -> tuple[Column, list[Any]]:
+    (folder / "t.csv").write_text(f"{name},z\n" + "".join(f'"{cell}",1\n' for cell in cells))
+    features = {} if given is None else {name: given}
+    intake = ingest(FORMATS["csv"](folder / "t.csv", Limits()), folder / "rows.parquet", features=features)
+    column = intake.schema.columns[0]
+    found = read(Table.open(folder / "rows.parquet", intake.schema), [column]).data[name].to_pylist()
+    if column.kind == "date":
+        found = [
+            None if each is None else (EPOCH + timedelta(seconds=each)).strftime("%y%m%d %H%M%S") for each in found
+        ]
+    return column, found
+
+
+@pytest.mark.parametrize(
+    ("cells", "format", "found"),
+    [
+        (["2024-01-05", "1969-12-31"], "ymd", ["240105 000000", "691231 000000"]),
+        (["2024-01-05 13:30", "2024-01-05T13:30:10"], "ymd", ["240105 133000", "240105 133010"]),
+        (["2024-01-05T13:30:00.123+01:00", "2024-01-05T13:30:00Z"], "ymd", ["240105 133000"] * 2),
+        (["2024/1/5", "2024/12/31", "NA", ""], "ymd", ["240105 000000", "241231 000000", None, None]),
+        (["2024年1月5日", "2024年12月31日 8:05"], "ymd", ["240105 000000", "241231 080500"]),
+        (["2024-01", "2024-12"], "ymd", ["240101 000000", "241201 000000"]),
+        (["05.01.2024", "31.12.2024 8:05"], "dmy", ["240105 000000", "241231 080500"]),
+        (["01/05/2024", "12/31/2024"], "mdy", ["240105 000000", "241231 000000"]),
+        (["01/05/2024", "31/12/2024"], "dmy", ["240501 000000", "241231 000000"]),
+        (["1/5/24 3:30 pm", "12/31/24 12:00 AM"], "mdy", ["240105 153000", "241231 000000"]),
+        (["5 Jan 2024", "Jan 6, 2024"], "month_name", ["240105 000000", "240106 000000"]),
+        (["Mon, 8 January 2024 10:00"], "month_name", ["240108 100000"]),
+        (["12:30", "1:05:20"], "time", ["700101 123000", "700101 010520"]),
+        (["２０２４-01-05", "2024-01-06"], "ymd", ["240105 000000", "240106 000000"]),
+    ],
+)
+def test_what_is_written_is_read(tmp_path: Path, cells: list[str], format: str, found: list[Any]) -> None:
+    column, read_as = _column(tmp_path, cells)
+    assert (column.kind, column.settings, column.guess, read_as) == ("date", {"format": format}, None, found)
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ["2024-02-30", "2024-01-01"],
+        ["2024-13-01", "2024-01-01"],
+        ["25:00", "12:30"],
+        ["13/13/2024", "01/01/2024"],
+        ["2024", "2023"],
+        ["1.2.3", "1.2.4"],
+        ["13:00 pm", "1:00 pm"],
+        ["31/12/2024", "12/31/2024"],
+    ],
+)
+def test_what_is_no_date(tmp_path: Path, cells: list[str]) -> None:
+    assert _column(tmp_path, cells)[0].kind != "date"
+
+
+def test_day_or_month_first_is_a_guess_if_nothing_settles_it(tmp_path: Path) -> None:
+    column, found = _column(tmp_path, ["01/05/2024", "02/06/2024"])
+    assert found[0] == "240501 000000"
+    assert column.guess is not None and "may be mdy" in column.guess and "format" in column.guess
+    column, found = _column(tmp_path, ["01/05/2024", "02/06/2024"], given=Date(format="mdy"))
+    assert (found[0], column.guess) == ("240105 000000", None)
+
+
+def test_eight_digits_are_dates_where_the_name_says_so(tmp_path: Path) -> None:
+    column, found = _column(tmp_path, ["20240105", "19991231"], "order_date")
+    assert found == ["240105 000000", "991231 000000"] and column.guess is not None
+    assert _column(tmp_path, ["20240105", "19991231"], "amount")[0].kind == "number"
+    assert _column(tmp_path, ["20240105", "20249931"], "order_date")[0].kind == "number"
+
+
+@pytest.mark.parametrize(("format", "factor"), [("unix", 1), ("unix_ms", 1000)])
+def test_unix_seconds_by_override(tmp_path: Path, format: Any, factor: int) -> None:
+    column, found = _column(tmp_path, [str(1_704_461_400 * factor), ""], given=Date(format=format))
+    assert (column.kind, found) == ("date", ["240105 133000", None])
+
+
+def _table(moments: list[datetime | None]) -> tuple[Table, Column]:
+    column = Column(name="x", kind="date", settings={"format": "ymd"})
+    cells = pa.array([None if each is None else each.isoformat() for each in moments], pa.string())
+    schema = Schema(columns=[column])
+    return read(Table(schema, pa.table({"x": cells})), [column]), column
+
+
+def test_cycles_are_those_of_the_calendar() -> None:
+    moments = [datetime(2023, 1, 31, 6, 0) + timedelta(days=37 * at, minutes=97 * at) for at in range(40)]
+    table, column = _table([*moments])
+    encoder = Date(format="ymd").fit(table, column, np.arange(40), frozenset({"vector"}))
+    assert encoder.cycles == ["month", "day", "weekday", "time"] and encoder.inputs().shape == (9,)
+    seconds = np.array([(each - datetime(1970, 1, 1)).total_seconds() for each in moments])
+    expected = [(seconds - seconds.mean()) / seconds.std()]
+    for turn in (
+        [(each.month - 1) / 12 for each in moments],
+        [(each.day - 1) / 31 for each in moments],
+        [each.weekday() / 7 for each in moments],
+        [(each.hour * 60 + each.minute) / 1440 for each in moments],
+    ):
+        expected += [np.sin(2 * np.pi * np.array(turn)), np.cos(2 * np.pi * np.array(turn))]
+    np.testing.assert_allclose(encoder.encode(table), np.stack(expected, 1), atol=1e-9)  # type: ignore[arg-type]
+
+
+def test_what_varies_in_the_training_rows_alone_is_learned() -> None:
+    table, column = _table([datetime(2024, 1, 1), datetime(2024, 1, 2), None, datetime(2025, 6, 3, 12)])
+    feature = Date(format="ymd")
+    encoder = feature.fit(table, column, np.array([0, 1]), frozenset({"vector"}))
+    assert (encoder.cycles, encoder.missing) == (["day", "weekday"], False)
+    assert encoder.encode(table)[2].tolist() == [0, 0, 0, 0, 0]
+    marked = feature.fit(table, column, np.array([0, 1, 2]), frozenset({"vector"}))
+    assert marked.encode(table)[:, -1].tolist() == [0, 0, 1, 0]
+    none = feature.fit(table, column, np.array([2]), frozenset({"vector"}))
+    assert none.encode(table)[2].tolist() == [0, 1] and math.isfinite(none.std)
+
+
+@pytest.mark.parametrize("sent", ["soon", "2024-02-30", "05.01.2024", [1], True])
+def test_predict_refuses_what_is_no_date(sent: Any) -> None:
+    column = Column(name="x", kind="date", settings={"format": "ymd"})
+    with pytest.raises(CellError, match="must be a date") as refused:
+        of(column).cells(["2024-01-05", None, sent], column)
+    assert refused.value.row == 2

@@ -1,0 +1,144 @@
+"""Numbers as people write them: what is read, what is a guess, what is no number."""
+# ruff: noqa: RUF001 -- full-width letters are what it tests
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from athanor.contract import Column
+from models.data.formats import FORMATS
+from models.data.formats.limits import Limits
+from models.data.intake import ingest
+from models.data.table import Table
+from models.parts.feature import CellError, of, read
+from models.parts.features.number import Number
+
+
+def _column(folder: Path, cells: list[str], name: str = "x", other: str = "") -> tuple[Column, list[Any]]:
+    """The description of a column of a CSV, and its cells as the feature reads them."""
+    quoted = ['"' + cell.replace('"', '""') + '"' for cell in cells]
+    (folder / "t.csv").write_text(f"{name},z\n" + "".join(f'{cell},"{other}"\n' for cell in quoted))
+    intake = ingest(FORMATS["csv"](folder / "t.csv", Limits()), folder / "rows.parquet")
+    column = intake.schema.columns[0]
+    return column, read(Table.open(folder / "rows.parquet", intake.schema), [column]).data[name].to_pylist()
+
+
+@pytest.mark.parametrize(
+    ("cells", "values", "settings"),
+    [
+        (["28,7", "3", "-0,5"], [28.7, 3, -0.5], {"decimal": ","}),
+        (["1,234,567", "12", "1,5e3"], None, None),
+        (["1,234,567", "12"], [1_234_567, 12], {}),
+        (["1,234.5", "1,000"], [1234.5, 1000], {}),
+        (["1.234,5", "2.000"], [1234.5, 2000], {"decimal": ","}),
+        (["1.234.567", "2,5"], [1_234_567, 2.5], {"decimal": ","}),
+        (["1 234,5", "12\u202f345", "7\u00a0000"], [1234.5, 12345, 7000], {"decimal": ","}),
+        (["1'234.5", "10’000"], [1234.5, 10_000], {}),
+        (["12,34,567.8", "1,00,000"], [1_234_567.8, 100_000], {}),
+        (["$12.50", "-$3", "$1,200.00"], [12.5, -3, 1200], {"unit": "$"}),
+        (["€ 12,50", "€ 1.200,00"], [12.5, 1200], {"decimal": ",", "unit": "€"}),
+        (["12,50 €", "-3,00 €", "4"], [12.5, -3, 4], {"decimal": ",", "unit": "€"}),
+        (["USD 5", "USD 7.25"], [5, 7.25], {"unit": "USD"}),
+        (["45%", "3.5 %", "100%"], [45, 3.5, 100], {"unit": "%"}),
+        (["12 kg", "3.5 kg", "0.1kg"], [12, 3.5, 0.1], {"unit": "kg"}),
+        (["5 m²", "7.5 m²"], [5, 7.5], {"unit": "m²"}),
+        (["3 €/kg", "4.5 €/kg"], [3, 4.5], {"unit": "€/kg"}),
+        (["(1,234.50)", "12"], [-1234.5, 12], {}),
+        (["−5", "–3.2", "+4"], [-5, -3.2, 4], {}),
+        (["１２３", "４．５", "－７"], [123, 4.5, -7], {}),
+        (["१२.५", "३"], [12.5, 3], {}),
+        (["٣٫٥", "١٢"], [3.5, 12], {}),
+        (["1.5", "-", "n/a", "#N/A", "无", "nan", ".", "NULL"], [1.5, *[None] * 7], {}),
+        (["$5.5", "N/A", "$6"], [5.5, None, 6], {"unit": "$"}),
+        # No numbers: codes, several units, words with a number, other notations.
+        (["01234", "98765"], None, None),
+        (["12 kg", "3 g"], None, None),
+        (["$5", "€7"], None, None),
+        (["A1", "A2"], None, None),
+        (["5a", "6a"], None, None),
+        (["3 doors", "5 doors"], None, None),
+        (["1,2,3", "4,5,6"], None, None),
+        (["192.168.1.1", "10.0.0.1"], None, None),
+        (["0x1F", "0x20"], None, None),
+        (["(5", "6"], None, None),
+        (["5 - 7", "6 - 9"], None, None),
+    ],
+)
+def test_what_is_written_is_read(
+    tmp_path: Path, cells: list[str], values: list[Any] | None, settings: dict[str, Any] | None
+) -> None:
+    column, found = _column(tmp_path, cells)
+    if values is None:
+        assert column.kind != "number"
+        return
+    assert (column.kind, column.settings, found) == ("number", settings, values)
+    assert column.integer == all(value is None or value == int(value) for value in values)
+
+
+def test_many_numbers_with_an_unknown_unit_are_a_guess(tmp_path: Path) -> None:
+    column, found = _column(tmp_path, [f"{at} Stück" for at in range(40)])
+    assert (column.kind, column.settings, found) == ("number", {"unit": "Stück"}, list(range(40)))
+    assert column.guess is not None and "'Stück' is read as a unit" in column.guess
+
+
+def test_a_mark_that_may_be_either_is_a_guess_until_something_settles_it(tmp_path: Path) -> None:
+    cells = ["1,234", "5,678", "900"]
+    column, found = _column(tmp_path, cells)
+    assert found == [1234, 5678, 900]
+    assert column.guess is not None and "decimal" in column.guess
+    # Another column of the file shows a decimal mark.
+    for other, values in (("2.5", [1234, 5678, 900]), ("2,5", [1.234, 5.678, 900])):
+        column, found = _column(tmp_path, cells, other=other)
+        assert (found, column.guess) == (values, None)
+    column, found = _column(tmp_path, ["1.234", "5.678"])
+    assert (found, column.guess, column.settings) == ([1.234, 5.678], None, {}), "a plain numeral is no guess"
+    column, found = _column(tmp_path, ["1.234", "5.678"], other="2,5")
+    assert (found, column.integer) == ([1234, 5678], True)
+
+
+def test_a_user_settles_what_the_column_leaves_open(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text('x\n"1,234 kg"\n"5,6 kg"\nlost\n')
+    told = Number.model_validate({"kind": "number", "missing": ["lost"]})
+    for given, values in ((told.model_copy(update={"decimal": ",", "unit": "kg"}), [1.234, 5.6, None]),):
+        source = FORMATS["csv"](tmp_path / "t.csv", Limits())
+        intake = ingest(source, tmp_path / "rows.parquet", features={"x": given})
+        table = Table.open(tmp_path / "rows.parquet", intake.schema)
+        assert read(table, intake.schema.columns).data["x"].to_pylist() == values
+    (tmp_path / "u.csv").write_text('x\n"1,234 kg"\n"7,000 kg"\n')
+    source = FORMATS["csv"](tmp_path / "u.csv", Limits())
+    intake = ingest(source, tmp_path / "u.parquet", features={"x": Number(decimal=",")})
+    (column,) = intake.schema.columns
+    assert (column.settings, column.guess, column.max) == ({"decimal": ",", "unit": "kg"}, None, 7.0)
+
+
+@pytest.mark.parametrize(
+    ("name", "is_guess"),
+    [("zip", True), ("product_code", True), ("class", True), ("countryCode", True), ("邮编", True), ("age", False)],
+)
+def test_whole_numbers_that_may_be_names_are_a_guess(tmp_path: Path, name: str, is_guess: bool) -> None:
+    column, _ = _column(tmp_path, ["10115", "10117", "99084"], name)
+    assert (column.kind, column.guess is not None) == ("number", is_guess)
+
+
+@pytest.mark.parametrize(
+    ("settings", "sent", "value"),
+    [
+        ({"decimal": ","}, ["28,7", 28.7, "1.234,5", 1.234], [28.7, 28.7, 1234.5, 1.234]),
+        ({"unit": "$"}, ["$12.50", 12.5, "12.5", None, "n/a"], [12.5, 12.5, 12.5, None, None]),
+        ({"unit": "%"}, ["45%", "45", 45], [45, 45, 45]),
+        ({}, ["1,234", 1e-7, "1e-7"], [1234, 1e-7, 1e-7]),
+    ],
+)
+def test_predict_reads_every_spelling_and_bare_numbers(
+    settings: dict[str, Any], sent: list[Any], value: list[Any]
+) -> None:
+    column = Column(name="x", kind="number", settings=settings)
+    assert of(column).read(of(column).cells(sent, column), column).to_pylist() == value
+
+
+@pytest.mark.parametrize("sent", ["12 kg", "28,7", "abc", "1e999", True, [1], "x" * 100_000])
+def test_predict_refuses_what_the_column_does_not_have(sent: Any) -> None:
+    column = Column(name="x", kind="number")
+    with pytest.raises(CellError, match="must be a finite number"):
+        of(column).cells([1, sent], column)
