@@ -121,7 +121,12 @@ def _known_field(parents: list[str], loc: list[str]) -> str | None:
     ]
     if len(close) == 1:
         return f"did you mean '{close[0]}'?"
-    if close := similar(name, fields):
+    close = similar(name, fields)
+    own = sorted(known for known, homes in fields.items() if {(place, tag) for tag in loc[-2:-1]} & homes.keys())
+    if own and (not close or any(there == place for there, _ in fields[close[0]])):
+        # A similar name of another kind would lead from sgd to Adam.
+        return f"{loc[-2]} has {', '.join(each for each in own if each != 'kind') or 'no fields'}"
+    if close:
         homes = fields[close[0]]
         return (
             f"did you mean '{close[0]}' in {' or '.join(sorted({there or 'the spec itself' for there, _ in homes}))}?"

@@ -1,5 +1,6 @@
 """Forks: a new job that starts with the weights of another."""
 
+import re
 import tempfile
 from collections.abc import Callable
 from dataclasses import replace
@@ -26,6 +27,7 @@ from models.records.origins import Origin, prefix_of
 
 router = APIRouter(prefix="/jobs/{job_id}/fork", tags=["jobs"], route_class=JsonRoute)
 
+LONGEST_NAME = 200
 UNCHANGED = Fork()
 """The default of the body: no changes to the spec."""
 
@@ -46,7 +48,8 @@ def create(
     the same scales. It does not use the parent's optimizer state. If its outputs differ from the parent's, the output
     layer gets new random weights, and `fresh` names its tensors. A split into folds is refused on the parent's dataset,
     because the weights have learned from its rows. The fork has its own copy of the weights, so the parent can be
-    deleted. `Idempotency-Key` and `validate_only` work as for a new job.
+    deleted. If `spec` gives no name, it is the parent's with "(fork)". `Idempotency-Key` and `validate_only` work as
+    for a new job.
     """
     content = f"{job_id} {wanted.model_dump_json(exclude_unset=True)}"
     if not validate_only and (made := submission.earlier(service, response, caller, content, idempotency_key)):
@@ -96,12 +99,22 @@ def _spec(parent: Job, wanted: Fork) -> JobSpec:
     """The parent's spec with the patch merged in. Raises Refused, also if the patch removes an unknown field."""
     before = dict(parent.spec)
     changed = patched(dict(parent.submitted), before, wanted.spec)
+    if parent.name is not None and "name" not in wanted.spec:
+        changed["name"] = _name(parent.name)
     nulls = with_unused_nulls(changed, before, wanted.spec)
     unknown = [each for each in _errors(nulls) if each["type"] == "extra_forbidden" and each["input"] is None]
     errors = {each["loc"]: each for each in (*_errors(changed), *unknown)}
     if errors:
         raise invalid_spec(list(errors.values()), nulls, "/spec")
     return JobSpec.model_validate(changed)
+
+
+def _name(parent: str) -> str:
+    """`reviews (fork)`, and of a fork `reviews (fork 2)`: names find jobs, so two generations have not the same one."""
+    found = re.fullmatch(r"(.*) \(fork(?: (\d{1,9}))?\)", parent, re.DOTALL)
+    base, generation = (found[1], int(found[2] or 1) + 1) if found else (parent, 1)
+    end = " (fork)" if generation == 1 else f" (fork {generation})"
+    return base[: LONGEST_NAME - len(end)] + end
 
 
 def _errors(spec: Any) -> list[ErrorDetails]:

@@ -1,5 +1,6 @@
 """Metrics: the points of a job's series, as columns of steps, values and times."""
 
+import re
 import time
 from contextlib import nullcontext
 from functools import partial
@@ -7,14 +8,21 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
+from sqlalchemy.orm import Session
 
 from api.deps import LAST, Authenticated, Parts, Service, missing
+from api.problems import Refused
 from api.watcher import UNSEEN
-from athanor.contract import TERMINAL, Metrics
+from athanor.contract import TERMINAL, Fault, Metrics
 from models.records import job_views, metrics
 
 router = APIRouter(prefix="/jobs/{job_id}/metrics", tags=["metrics"])
 
+LONGEST = 50
+"""Characters of a name that a message repeats."""
+MOST_NAMED = 30
+"""Names that a message lists."""
+MEMBER = re.compile(r"^folds/\d{1,4}/")
 HANGS_UP = 2.0
 """Seconds after which it is noticed that a waiting caller has hung up."""
 
@@ -37,6 +45,8 @@ async def read(
     wait: Annotated[float, Query(ge=0, le=60, description="Seconds to wait for a new point before answering.")] = 0,
 ) -> Response:
     """Read the points of a job's series. To follow a job, poll with `after` set to the `next` of the last answer.
+
+    The name of a series that the job cannot have is refused with 422, once the job has points.
 
     With `wait` the answer comes as soon as there is a new point. Sequence numbers count the points of a job in the
     order in which they are recorded, whatever their steps. A job that resumes from a checkpoint computes the points
@@ -61,6 +71,25 @@ async def read(
                 mark = await service.watcher.news(job_id, caller.key_id, mark, max(0.0, seconds))
 
 
+def _check(tx: Session, job_id: str, names: list[str]) -> None:
+    """Raises Refused (422) for the name of a series that the job has not, and will not have by what is known."""
+    known = metrics.recorded(tx, job_id)
+    # A job without points may still have any series, and one with points those of an evaluation that is to come.
+    later = job_views.evaluated(tx, job_id)
+    unknown = [name for name in names if name not in known and MEMBER.sub("", name) not in later] if known else []
+    if unknown:
+        shown = unknown[0][:LONGEST]
+        faults = [
+            Fault(
+                pointer="?series",
+                code="unknown_series",
+                message=f"the job has no series '{shown}'",
+                suggestion=f"one of {', '.join(known[:MOST_NAMED])}" + (" …" if len(known) > MOST_NAMED else ""),
+            )
+        ]
+        raise Refused(422, "invalid", f"?series: {faults[0].message}", faults)
+
+
 def _look(
     service: Service, job_id: str, names: list[str] | None, after: int | None, most: int | None, is_last: bool
 ) -> str | None:
@@ -72,6 +101,8 @@ def _look(
         state = job_views.state(tx, job_id)
         if state is None:
             raise missing("job", job_id)
+        if names and not after:
+            _check(tx, job_id, names)
         if not is_last and state not in TERMINAL and metrics.newest(tx, job_id, names) <= (after or 0):
             return None
         return metrics.read(tx, job_id, names, after, most).model_dump_json()

@@ -91,6 +91,12 @@ def planned(tx: Session, job_id: str) -> Planned | None:
     return Planned(trainings, row.plan.get("val_rows", 0), tested, row.plan.get("intervals", {}))
 
 
+def evaluated(tx: Session, job_id: str) -> set[str]:
+    """The names of all series that an evaluation of a job may have."""
+    directions: dict[str, Direction] = tx.scalar(select(Job.plan["directions"]).where(Job.id == job_id)) or {}
+    return {f"{part}/{name}" for part in ("train", "val", "test") for name in directions}
+
+
 def state(tx: Session, job_id: str) -> State | None:
     found = tx.scalar(select(Job.state).where(Job.id == job_id))
     return State(found) if found else None

@@ -212,6 +212,12 @@ def read(
     return Metrics(series=answer, next=max(since, last))
 
 
+def recorded(tx: Session, job_id: str) -> list[str]:
+    """The names of the series that have points; those of single folds last."""
+    found = tx.scalars(select(Series.name).where(Series.job_id == job_id)).all()
+    return sorted(found, key=lambda name: (name.startswith("folds/"), name))
+
+
 def overview(tx: Session, job_id: str, name: str) -> Points:
     """Points of a series, with its first, its last and its lowest one, in bounded memory: all, if they are few."""
     here = (Chunk.job_id == job_id, Chunk.series == name)

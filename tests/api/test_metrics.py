@@ -47,10 +47,26 @@ def test_series_by_name(client: httpx.Client, job_id: str, query: str) -> None:
     assert client.get(f"/v1/jobs/{job_id}/metrics?{query}").json()["series"].keys() == {"val/loss", "lr"}
 
 
-def test_an_unknown_series_is_empty(client: httpx.Client, job_id: str) -> None:
-    found = client.get(f"/v1/jobs/{job_id}/metrics?series=val/f1").json()
+@pytest.mark.parametrize("name", ["val/accuracy", "test/loss", "folds/3/val/loss"])
+def test_a_series_that_may_come_is_empty(client: httpx.Client, job_id: str, name: str) -> None:
+    found = client.get(f"/v1/jobs/{job_id}/metrics?series={name}").json()
     empty: dict[str, list[float]] = {"steps": [], "values": [], "times": []}
-    assert found == {"series": {"val/f1": empty}, "next": 103}
+    assert found == {"series": {name: empty}, "next": 103}
+
+
+@pytest.mark.parametrize("name", ["val/losses", "val/perplexity", "nosuch", "x" * 5_000])
+def test_an_unknown_series_is_refused_with_the_names_of_all(client: httpx.Client, job_id: str, name: str) -> None:
+    for more in ("", "&wait=30", "&max_points=4"):
+        answer = client.get(f"/v1/jobs/{job_id}/metrics?series=lr,{name}{more}")
+        (fault,) = kit.problem(answer, 422, "invalid")["errors"]
+        assert (fault["pointer"], fault["code"]) == ("?series", "unknown_series")
+        assert fault["suggestion"] == "one of lr, train/loss, val/loss" and name[:50] in fault["message"]
+    # A caller that goes on was answered before.
+    assert client.get(f"/v1/jobs/{job_id}/metrics?series={name}&after=103").status_code == 200
+
+
+def test_a_job_without_points_may_still_have_any_series(client: httpx.Client) -> None:
+    assert client.get(f"/v1/jobs/{kit.submit(client)}/metrics?series=nosuch").json()["next"] == 0
 
 
 def test_after(client: httpx.Client, job_id: str) -> None:

@@ -170,7 +170,7 @@ def test_what_was_said_is_cut(api: httpx.Client) -> None:
         ("hyperparameters.lr", "'lr' belongs in hyperparameters.optimizer"),
         ("architecture.epochs", "'epochs' belongs in hyperparameters"),
         ("hyperparameters.tags", "'tags' belongs in the spec itself"),
-        ("architecture.vocabularyyy", None),
+        ("architecture.vocabularyyy", "mlp has activation, dropout, hidden"),
         ("lrr", "did you mean 'lr' in hyperparameters.optimizer?"),
         ("hyperparameters.epoch", "did you mean 'epochs'?"),
     ],
@@ -178,6 +178,13 @@ def test_what_was_said_is_cut(api: httpx.Client) -> None:
 def test_an_unknown_field_is_shown_its_place(api: httpx.Client, path: str, suggestion: str | None) -> None:
     found = kit.fault(api.post("/v1/jobs", json=deep(path, 1)), "/" + path.replace(".", "/"), "extra_forbidden")
     assert found.get("suggestion") == suggestion
+
+
+def test_a_name_like_one_of_another_kind_is_shown_the_own_ones(api: httpx.Client) -> None:
+    """`beta` is like Adam's beta2, and sgd's is called momentum."""
+    body = kit.spec(hyperparameters={"optimizer": {"kind": "sgd", "beta": 0.9}})
+    said = kit.fault(api.post("/v1/jobs", json=body), "/hyperparameters/optimizer/beta")["suggestion"]
+    assert said == "sgd has lr, momentum, nesterov, weight_decay"
 
 
 def test_a_field_of_another_kind_is_shown_its_kinds(api: httpx.Client) -> None:
