@@ -31,7 +31,7 @@ from athanor.contract import (
 )
 from athanor.errors import AthanorError, JobFailed, ServiceUnavailable, Unreachable
 from athanor.transport.address import find_key, find_url
-from athanor.transport.download import IDENTITY, Progress, Promise, download
+from athanor.transport.download import IDENTITY, Progress, Promise, download, target
 from athanor.transport.http import FEW, ONCE, Transport
 from athanor.transport.outage import FIRST_CONTACT, OnOutage, RetryPolicy, log_outages
 from athanor.transport.sse import ServerEvent, listen
@@ -193,15 +193,13 @@ class Client:
         return Promise.read(self._transport.send("HEAD", _weights(id, checkpoint), headers=IDENTITY)).sha256
 
     def pull(self, id: str, path: str | Path, checkpoint: str = "best", progress: Progress | None = None) -> Path:
-        """Download weights (safetensors) to `path`, a file or a folder. Returns the file's path.
+        """Download weights (safetensors) to `path`, a file, or a folder (a new one ends in a slash). Returns the file.
 
         A broken download continues from `path`.part. The file gets its name when all bytes have arrived and the SHA-256
         is right. `progress` is called with the bytes so far and the total. Raises DigestMismatch.
         """
-        target = Path(path)
-        if target.is_dir():
-            target = target / f"{id}-{checkpoint}.safetensors"
-        return download(self._transport, _weights(id, checkpoint), target, progress)
+        file = target(path, f"{id}-{checkpoint}.safetensors")
+        return download(self._transport, _weights(id, checkpoint), file, progress)
 
     def export(
         self, id: str, checkpoint: str, format: ExportFormat, path: str | Path, progress: Progress | None = None
@@ -211,11 +209,9 @@ class Client:
         The service makes the export on request, which takes seconds, or longer for large networks. `path` may be a
         folder.
         """
-        target = Path(path)
-        if target.is_dir():
-            target = target / f"{id}-{checkpoint}.{'zip' if format == 'bundle' else format}"
+        file = target(path, f"{id}-{checkpoint}.{'zip' if format == 'bundle' else format}")
         source = _path("jobs", id, "checkpoints", checkpoint, "export") + f"?format={quote(format, safe='')}"
-        return download(self._transport, source, target, progress, timeout=EXPORT)
+        return download(self._transport, source, file, progress, timeout=EXPORT)
 
     def predict(
         self,

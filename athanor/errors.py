@@ -43,6 +43,10 @@ class ServiceUnavailable(AthanorError):
     """The service runs but cannot answer now."""
 
 
+class MalformedAddress(AthanorError):
+    """The address of the service is no address, or not one of HTTP."""
+
+
 class Unreachable(AthanorError):
     """There is no service at the address, or the connection broke."""
 

@@ -30,7 +30,15 @@ MEANINGS = {
 
 def of(error: Exception) -> ExitCode:
     """The exit code for an error that ends a command."""
-    from athanor.errors import AthanorError, JobCancelled, JobFailed, ServiceUnavailable, UnknownReference, Unreachable
+    from athanor.errors import (
+        AthanorError,
+        JobCancelled,
+        JobFailed,
+        MalformedAddress,
+        ServiceUnavailable,
+        UnknownReference,
+        Unreachable,
+    )
 
     match error:
         case JobFailed():
@@ -39,6 +47,8 @@ def of(error: Exception) -> ExitCode:
             return ExitCode.JOB_CANCELLED
         case Unreachable() | ServiceUnavailable():
             return ExitCode.UNREACHABLE
+        case MalformedAddress():
+            return ExitCode.USAGE
         case UnknownReference():
             return ExitCode.REFUSED
         case TimeoutError():

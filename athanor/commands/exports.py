@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("job")
 @click.option("--format", type=click.Choice(["onnx", "pt2", "bundle"]), default="bundle", show_default=True)
-@click.option("-o", "--out", type=click.Path(path_type=Path), default=Path("."), help="A file or a folder.")
+@click.option("-o", "--out", type=click.Path(), default=".", help="A file or a folder; a new folder ends in a slash.")
 @checkpoint
 @as_json
-def export(job: str, format: "ExportFormat", out: Path, checkpoint: str, as_json: bool) -> None:
+def export(job: str, format: "ExportFormat", out: str, checkpoint: str, as_json: bool) -> None:
     """Download a network for use elsewhere.
 
     onnx is a model for onnxruntime, pt2 a program for torch.export.load. A bundle is a zip of the weights, the ONNX

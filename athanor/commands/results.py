@@ -16,13 +16,13 @@ FEWEST = 4
 
 @click.command()
 @click.argument("job")
-@click.argument("path", type=click.Path(path_type=Path), default=Path("."))
+@click.argument("path", type=click.Path(), default=".")
 @checkpoint
 @as_json
-def pull(job: str, path: Path, checkpoint: str, as_json: bool) -> None:
+def pull(job: str, path: str, checkpoint: str, as_json: bool) -> None:
     """Download weights and verify them.
 
-    PATH is a file or a folder. If the download breaks off, the same command continues it.
+    PATH is a file or a folder; a new folder ends in a slash. If the download breaks off, the same command continues it.
     """
     from athanor.commands.references import find_job
     from athanor.terminal.display import size

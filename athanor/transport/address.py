@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from athanor.errors import AthanorError
+from athanor.errors import AthanorError, MalformedAddress
 
 DEFAULT_URL = "http://127.0.0.1:8500"
 DEFAULT_DATA = "./athanor-data"
@@ -15,10 +15,12 @@ KEY_FILE = "admin.key"
 def find_url(given: str | None) -> str:
     """The argument, else ATHANOR_URL, else the address of `athanor up`. http:// is added if there is no scheme.
 
-    A path /v1 is removed, because the client adds it itself.
+    A path /v1 is removed, because the client adds it itself. Raises MalformedAddress.
     """
     url = (given or os.environ.get("ATHANOR_URL") or DEFAULT_URL).strip().rstrip("/")
     url = url if "://" in url else f"http://{url}"
+    if not url.lower().startswith(("http://", "https://")):
+        raise MalformedAddress(f"the address {url} is not one of HTTP; write http:// or https://")
     return url.removesuffix("/v1").rstrip("/") if urlsplit(url).path.endswith("/v1") else url
 
 

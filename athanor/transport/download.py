@@ -67,6 +67,13 @@ def download(
         promise, inherited = None, False
 
 
+def target(path: str | Path, name: str) -> Path:
+    """The file to write: `name` in a folder, which `path` is if it exists as one or ends in a slash, else `path`."""
+    chosen = Path(path)
+    is_folder = chosen.is_dir() or str(path).endswith(("/", os.sep))
+    return chosen / name if is_folder else chosen
+
+
 def sha256_of(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -304,6 +304,11 @@ def test_pull_export_and_upload(stub: Stub, tmp_path: Path) -> None:
     assert json.loads(result.stdout)["bytes"] == 3
     assert (tmp_path / "w.safetensors").read_bytes() == b"abc"
     stub.on("GET", "/v1/jobs/job_1/checkpoints/best/export", weights(b"zip"))
+    # A folder that does not exist yet, not a file of that name.
+    made = json.loads(_run(stub, "export", "job_1", "-o", "new/", "--json").stdout)["path"]
+    assert made == "new/job_1-best.zip" and Path(made).is_file()
+    made = json.loads(_run(stub, "pull", "job_1", "deep/er/", "--checkpoint", "last", "--json").stdout)["path"]
+    assert made == "deep/er/job_1-last.safetensors" and Path(made).is_file()
     result = _run(stub, "export", "job_1", "-o", "m.zip")
     assert "m.zip  3 B" in result.stdout and "verified" in result.stdout
     assert stub.asked[-1].query == {"format": ["bundle"]}

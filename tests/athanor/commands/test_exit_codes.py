@@ -52,6 +52,12 @@ def test_a_service_that_cannot_answer(stub: Stub, status: int) -> None:
     assert run(stub, "jobs").exit_code == 6
 
 
+@pytest.mark.parametrize("url", ["ftp://furnace.example", "file:///etc", "ws://127.0.0.1:8500"])
+def test_an_address_that_is_not_of_http(url: str) -> None:
+    result = CliRunner().invoke(main, ["--url", url, "--key", "k", "jobs"])
+    assert (result.exit_code, url in result.stderr) == (2, True) and "http" in result.stderr
+
+
 def test_no_service() -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

@@ -88,3 +88,10 @@ def test_a_plan_shows_its_warnings() -> None:
     out = io.StringIO()
     Console(file=out, width=120, highlight=False).print(display.plan(Plan.model_validate(plan)))
     assert "warning: no worker has CUDA" in out.getvalue()
+
+
+def test_a_job_is_asked_for_what_it_has_not_done_yet() -> None:
+    assert _row(_shown(desired="pause"), "asked to") == ["asked", "to", "pause"]
+    assert _row(_shown(state="paused", desired="cancel"), "asked to")[-1] == "cancel"
+    assert "asked to" not in _shown(state="paused", desired="pause")
+    assert "asked to" not in _shown(state="cancelled", desired="cancel")
