@@ -5,10 +5,9 @@ from typing import Annotated, Any, Literal
 from fastapi import Depends, Query
 from pydantic import ValidationError
 
-from api.problems import MOST_FAULTS, Refused
+from api.problems import MOST_FAULTS, Refused, in_query
 from athanor.contract import Fault, Hints
 from models.data.intake import ReadHints
-from models.faults import fault
 from models.json_body import MalformedJson, TooManyValues, parse
 
 LONGEST = 20_000
@@ -41,8 +40,7 @@ def _hints(
     try:
         return ReadHints.model_validate(given)
     except ValidationError as error:
-        faults = [fault(dict(each), given) for each in error.errors()[:MOST_FAULTS]]
-        faults = [each.model_copy(update={"pointer": f"?{each.pointer.strip('/')}"}) for each in faults]
+        faults = [in_query(dict(each), given) for each in error.errors()[:MOST_FAULTS]]
         raise Refused(422, "invalid", f"{faults[0].pointer}: {faults[0].message}", faults) from error
 
 

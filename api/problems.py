@@ -97,6 +97,12 @@ def _fault(error: dict[str, Any], body: Any, is_spec: bool) -> Fault:
     return found.model_copy(update={"pointer": at, "suggestion": suggestion})
 
 
+def in_query(error: dict[str, Any], values: dict[str, Any]) -> Fault:
+    """The fault of one pydantic error in a value of the query that is JSON: `?features/zip/kind`."""
+    found = _fault({**error, "loc": ("body", *error["loc"])}, values, is_spec=False)
+    return found.model_copy(update={"pointer": "?" + found.pointer.removeprefix("/")})
+
+
 def _known_kind(given: str, expected: str) -> str:
     kinds = [kind.strip(QUOTE) for kind in expected.split(", ")]
     close = similar(given, kinds)
