@@ -305,3 +305,28 @@ def test_a_summary_after_a_cut_is_that_of_what_is_left(database: Database) -> No
         columns = [c for c in Series.__table__.columns if c.name not in ("job_id", "last_sequence")]
         cut, never = (tx.execute(select(*columns).where(Series.job_id == one)).all() for one in (job_id, whole))
         assert cut == never and cut[0].last_step == 1777
+
+
+def test_an_overview_is_all_of_a_short_series_and_the_ends_of_a_long_one(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with database.writing() as tx:
+        job_id = a_job(tx)
+        assert len(metrics.overview(tx, job_id, "train/loss")) == 0
+        values = [1.0] * 6000
+        values[5000] = 0.5
+        for start in range(0, 6000, 1000):
+            part = Points.of(range(start + 1, start + 1001), values[start : start + 1000], [0.0] * 1000)
+            metrics.append(tx, job_id, {"train/loss": part})
+        assert metrics.overview(tx, job_id, "train/loss").values.tolist() == values
+        monkeypatch.setattr(metrics, "MOST_CHUNKS", 2)
+        few = metrics.overview(tx, job_id, "train/loss")
+        assert {1, 5001, 6000} <= set(few.steps.tolist()) and len(few) < 6000
+
+
+def test_recorded_names(database: Database) -> None:
+    with database.writing() as tx:
+        job_id = a_job(tx)
+        for name in ("val/loss", "folds/1/val/loss", "lr"):
+            metrics.append(tx, job_id, {name: some_points(start=1, stop=3)})
+        assert metrics.recorded(tx, job_id) == ["lr", "val/loss", "folds/1/val/loss"]
