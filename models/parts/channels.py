@@ -8,6 +8,7 @@ import numpy.typing as npt
 import pyarrow as pa
 from pydantic import JsonValue
 
+from athanor.contract import Column
 from models.data.table import Layout
 
 Channels = Literal["first", "last"]
@@ -40,6 +41,11 @@ def unsure(shape: Sequence[int]) -> str | None:
         f"a row of {first} × {middle} × {final} is read as {count} channels, which are {place}; "
         f"if they are {other}, say channels = {other} in features of the upload or of the spec"
     )
+
+
+def placed(chosen: Channels | None, column: Column, stored: Sequence[int]) -> Channels:
+    """Where the channels of the stored cells are. Descriptions of earlier versions have them last."""
+    return chosen or ("last" if column.stored is None else likely(stored))
 
 
 def last(shape: Sequence[int], channels: Channels) -> tuple[int, int, int]:

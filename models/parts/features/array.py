@@ -10,7 +10,7 @@ from pydantic import Field, JsonValue
 
 from athanor.contract import Column
 from models.data.table import Layout, Table
-from models.parts.channels import Channels, last, likely, moved, nested, packed, unsure
+from models.parts.channels import Channels, last, likely, moved, nested, packed, placed, unsure
 from models.parts.feature import CellError, Encoder, Feature, Observation, Reals, Rows, arrays
 from models.parts.features.image import ImageEncoder, channels_height_width
 from models.parts.inputs import InputKind, Inputs
@@ -48,8 +48,10 @@ class Array(Feature):
 
     kind: Literal["array"] = "array"
 
-    channels: Channels = Field(
-        "last", description="networks for images: whether the channels are the first or the last of a row's three axes"
+    channels: Channels | None = Field(
+        None,
+        description="networks for images: whether the channels are the first or the last of a row's three axes; "
+        "default: from its shape",
     )
 
     precedence: ClassVar[int] = 11
@@ -60,7 +62,7 @@ class Array(Feature):
     def recognize(cls, seen: Observation) -> Feature | None:
         if seen.layout is None or seen.layout.kind != "array":
             return None
-        return cls(channels=likely(seen.layout.shape))
+        return cls(channels="first" if likely(seen.layout.shape) == "first" else None)
 
     def guess(self, seen: Observation) -> str | None:
         return None if seen.layout is None else unsure(seen.layout.shape)
@@ -68,9 +70,10 @@ class Array(Feature):
     def read(self, values: pa.Array, column: Column) -> pa.Array:
         """Numbers as the file has them, with the channels last."""
         stored, wanted = self.stored(column), self.layout(column)
-        if stored.kind == wanted.kind and self.channels == "last":
+        channels = placed(self.channels, column, stored.shape)
+        if stored.kind == wanted.kind and channels == "last":
             return values
-        return packed(moved(stored.unpack(values), self.channels), values, wanted)
+        return packed(moved(stored.unpack(values), channels), values, wanted)
 
     def cells(self, values: Sequence[Any], column: Column) -> pa.Array:
         layout = self.stored(column)
@@ -93,7 +96,7 @@ class Array(Feature):
         return self.layout(column).unpack(values).ravel()
 
     def shape(self, stored: Layout) -> tuple[int, ...]:
-        return last(stored.shape, self.channels) if len(stored.shape) == 3 else stored.shape
+        return last(stored.shape, self.channels or likely(stored.shape)) if len(stored.shape) == 3 else stored.shape
 
     def layout(self, column: Column) -> Layout:
         return Layout("array", tuple(column.shape or ()))

@@ -14,7 +14,7 @@ from models.data.formats import images
 from models.data.formats.limits import Limits
 from models.data.table import Layout, Table
 from models.errors import DataError
-from models.parts.channels import Channels, last, likely, moved, nested, packed, unsure
+from models.parts.channels import Channels, last, likely, moved, nested, packed, placed, unsure
 from models.parts.feature import CellError, Encoder, Feature, Observation, Reals, Rows, arrays
 from models.parts.inputs import InputKind, Inputs
 from models.parts.scaling import divisor
@@ -81,7 +81,9 @@ class Image(Feature):
         description="pictures of other proportions: crop cuts their ends off, pad continues their edges, stretch "
         "distorts them",
     )
-    channels: Channels = Field("last", description="arrays: whether the channels are the first or the last of a row")
+    channels: Channels | None = Field(
+        None, description="arrays: whether the channels are the first or the last of a row; default: from its shape"
+    )
 
     precedence: ClassVar[int] = 10
     can_be_missing: ClassVar[bool] = False
@@ -91,7 +93,7 @@ class Image(Feature):
     def recognize(cls, seen: Observation) -> Feature | None:
         if seen.layout is None or seen.layout.kind != "image":
             return None
-        return cls(channels=likely(seen.layout.shape))
+        return cls(channels="first" if likely(seen.layout.shape) == "first" else None)
 
     def guess(self, seen: Observation) -> str | None:
         return None if seen.layout is None or seen.layout.pixels else unsure(seen.layout.shape)
@@ -101,17 +103,19 @@ class Image(Feature):
         stored, wanted = self.stored(column), self.layout(column)
         if stored.kind != wanted.kind:
             raise pa.ArrowInvalid("only whole numbers from 0 to 255 are pixels")
-        if stored.shape == wanted.shape and self.channels == "last":
+        channels = placed(self.channels, column, stored.shape)
+        if stored.shape == wanted.shape and channels == "last":
             return values
         height, width, _ = wanted.shape
-        shape = last(stored.shape, self.channels)
-        cells_NHWC = moved(stored.unpack(values), self.channels).reshape(-1, *shape).astype(np.uint8, copy=False)
+        shape = last(stored.shape, channels)
+        cells_NHWC = moved(stored.unpack(values), channels).reshape(-1, *shape).astype(np.uint8, copy=False)
         return packed([images.resized(cell, height, width, self.resize) for cell in cells_NHWC], values, wanted)
 
     def cells(self, values: Sequence[Any], column: Column) -> pa.Array:
         """Lists of numbers from 0 to 255, or a picture file in base64, with or without the prefix of a data: URL."""
         layout = self.stored(column)
-        reading = images.Reading.of(last(layout.shape, self.channels), layout.pixels)
+        channels = placed(self.channels, column, layout.shape)
+        reading = images.Reading.of(last(layout.shape, channels), layout.pixels)
         # Work in proportion to the request, as it is for an upload.
         left = Limits().for_upload(sum(len(value) for value in values if isinstance(value, str))).max_pixels
         found: list[bytes] = []
@@ -121,7 +125,7 @@ class Image(Feature):
                 continue
             pixels_HWC, cost = _decoded(value, reading, left, row)
             left -= cost
-            is_moved = self.channels == "first" and len(layout.shape) == 3
+            is_moved = channels == "first" and len(layout.shape) == 3
             found.append((pixels_HWC.transpose(2, 0, 1) if is_moved else pixels_HWC).tobytes())
         return pa.array(found, pa.binary(layout.width))
 
@@ -136,7 +140,7 @@ class Image(Feature):
         return self.layout(column).unpack(values).ravel()
 
     def shape(self, stored: Layout) -> tuple[int, ...]:
-        height, width, channels = last(stored.shape, self.channels)
+        height, width, channels = last(stored.shape, self.channels or likely(stored.shape))
         if self.size is not None:
             height, width = (self.size, self.size) if isinstance(self.size, int) else self.size
         return height, width, channels

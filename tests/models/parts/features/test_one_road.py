@@ -246,3 +246,17 @@ def test_picture_files(chosen: dict[str, Any], tmp_path: Path) -> None:
     names = sorted(pictures, key=lambda name: PurePosixPath(name).name)
     sent = [{"image": base64.b64encode(pictures[name]).decode()} for name in names]
     assert encoder.encode(Reader([column]).of_rows(sent)).numpy().tobytes() == trained.numpy().tobytes()
+
+
+def test_a_chosen_size_leaves_the_channels_where_they_are(tmp_path: Path) -> None:
+    cells = np.random.default_rng(0).integers(0, 256, (12, 3, 6, 6), np.uint8)
+    np.savez(tmp_path / "t.npz", x=cells, y=np.arange(12) % 2)
+    _, table = _taken_in(tmp_path, "t.npz", (tmp_path / "t.npz").read_bytes(), "npz")
+    feature = FEATURES["image"].model_validate({"size": 12})
+    [column] = describe(tmp_path / "rows.parquet", {"x": feature}, table.schema.columns[:1], Limits())
+    assert column.shape == [12, 12, 3]
+    turned = FEATURES["image"].model_validate({"channels": "last"})
+    [column] = describe(tmp_path / "rows.parquet", {"x": turned}, table.schema.columns[:1], Limits())
+    assert column.shape == [3, 6, 6]
+    raw = table.data["x"].chunk(0)
+    assert turned.read(raw, column).to_pylist() == raw.to_pylist()
