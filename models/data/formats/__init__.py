@@ -31,6 +31,7 @@ _HINTS: dict[str, frozenset[str]] = {
     "xlsx": frozenset({"header"}),
     "files": frozenset({"encoding", "delimiter", "header", "decimal"}),
     "images": frozenset({"features"}),
+    "parquet": frozenset({"features"}),
 }
 """The hints that the reader of a format follows. Features are for all formats; most readers need not know them."""
 

@@ -8,19 +8,46 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from athanor.contract import Hints, Warned
 from models.data.formats.limits import GIB, Limits
 from models.data.formats.lines import BATCH_BYTES, BATCH_CELLS, BATCH_ROWS
+from models.data.formats.picture_columns import PictureColumns, class_names, holds_pictures, named
 from models.data.table import Layout, Source
 from models.errors import DataError
 
 _LARGEST_GROUP = GIB
+_SHOWN = 10
 
 
-def read(path: Path, limits: Limits) -> Source:
-    """Read numbers, booleans, strings, lists of strings (tokens) and lists of numbers of one length (arrays).
+def look(path: Path, limits: Limits, pictures: PictureColumns) -> None:
+    """Show the pictures of a file to `pictures`, which then reads those of all files of a dataset alike."""
+    try:
+        file = pq.ParquetFile(path)
+        _check(file, limits)
+        if names := [field.name for field in file.schema_arrow if holds_pictures(field.type)]:
+            pictures.see(file, names)
+    except MemoryError:
+        raise
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(f"The Parquet file cannot be read ({_first_line(error)}). Write it again.") from error
 
-    Dates and times are converted to strings. Raises DataError for other types and for a damaged file.
+
+def read(
+    path: Path,
+    limits: Limits,
+    hints: Hints = Hints(),  # noqa: B008 -- frozen
+    pictures: PictureColumns | None = None,
+) -> Source:
+    """Read numbers, booleans, strings, lists of strings (tokens), lists of numbers of one length (arrays) and pictures.
+
+    Dates and times are converted to strings. Pictures are files in columns of bytes, or the hub's {bytes, path}; see
+    Survey for their size. Rows whose picture is missing or damaged are left out with a warning. `pictures` is what is
+    known of those of several files. Raises DataError for other types and for a damaged file.
     """
+    is_one_file = pictures is None
+    if pictures is None:
+        pictures = PictureColumns(limits, hints)
+        look(path, limits, pictures)
     try:
         file = pq.ParquetFile(path)
         _check(file, limits)
@@ -37,7 +64,12 @@ def read(path: Path, limits: Limits) -> Source:
     if file.metadata.num_rows * numbers > limits.max_cells:
         what = f"The Parquet file has {file.metadata.num_rows:,} rows with {numbers:,} numbers in lists"
         raise limits.refuse("max_cells", what)
-    return Source(_batches(file, layouts), layouts, most_rows=file.metadata.num_rows)
+    labels = class_names(file.schema_arrow)
+    source = Source(iter(()), layouts | pictures.layouts(), most_rows=file.metadata.num_rows)
+    source.target = next(iter(labels)) if len(labels) == 1 else None
+    source.warnings += pictures.warnings() if is_one_file else []
+    source.batches = _batches(file, source, pictures, labels)
+    return source
 
 
 def _check(file: pq.ParquetFile, limits: Limits) -> None:
@@ -61,14 +93,21 @@ def _check(file: pq.ParquetFile, limits: Limits) -> None:
         if not _usable(field.type):
             raise DataError(
                 f"Column {field.name!r} of the Parquet file has the type {str(field.type)[:200]}, which cannot be "
-                "used. Use numbers, booleans, strings, lists of strings or lists of numbers."
+                "used. Use numbers, booleans, strings, lists of strings, lists of numbers or pictures ({bytes, path})."
             )
 
 
 def _usable(kind: pa.DataType) -> bool:
     if pa.types.is_dictionary(kind):
         kind = kind.value_type
-    return _is_number(kind) or _is_words(kind) or _is_vector(kind) or _is_tokens(kind) or pa.types.is_boolean(kind)
+    return (
+        _is_number(kind)
+        or _is_words(kind)
+        or _is_vector(kind)
+        or _is_tokens(kind)
+        or pa.types.is_boolean(kind)
+        or holds_pictures(kind)
+    )
 
 
 def _is_number(kind: pa.DataType) -> bool:
@@ -104,22 +143,51 @@ def _length(file: pq.ParquetFile, index: int, field: pa.Field) -> int:
     return length
 
 
-def _batches(file: pq.ParquetFile, layouts: dict[str, Layout]) -> Iterator[pa.RecordBatch]:
+def _batches(
+    file: pq.ParquetFile, source: Source, pictures: PictureColumns, labels: dict[str, list[str]]
+) -> Iterator[pa.RecordBatch]:
     names = file.schema_arrow.names
-    width = sum(layout.width for layout in layouts.values())
+    files = [name for name in names if name in pictures.surveys]
+    width = sum(layout.width for layout in source.layouts.values())
+    if files:
+        groups = (file.metadata.row_group(group) for group in range(file.metadata.num_row_groups))
+        width += sum(group.total_byte_size for group in groups) // max(1, file.metadata.num_rows)
     most = min(BATCH_ROWS, BATCH_BYTES // max(1, width), BATCH_CELLS // len(names))
     start = 0
     try:
         for batch in file.iter_batches(batch_size=max(1, most)):
             batch.validate(full=True)
-            columns = [_column(batch.column(name), name, layouts.get(name), start) for name in names]
-            yield pa.record_batch(columns, names=names)
+            columns = []
+            for name in names:
+                values, layout = batch.column(name), source.layouts.get(name)
+                if name in files and layout is not None:
+                    columns.append(pictures.decoded(values, layout))
+                elif name in labels:
+                    columns.append(named(values, labels[name], name, start))
+                else:
+                    columns.append(_column(values, name, layout, start))
+            yield _whole(pa.record_batch(columns, names=names), files, source, start)
             start += batch.num_rows
     except MemoryError:
         raise
     except (pa.ArrowException, OSError) as error:
         reason = _first_line(error)
         raise DataError(f"The Parquet file is damaged after row {start} ({reason}). Write it again.") from error
+    if source.skipped:
+        message = f"{len(source.skipped):,} of {start:,} rows left out, because their picture is missing or damaged"
+        rows, cure = source.skipped[:_SHOWN], "write the pictures again, and upload"
+        source.warnings.append(Warned(code="damaged_images", message=message, rows=rows, suggestion=cure))
+
+
+def _whole(batch: pa.RecordBatch, files: list[str], source: Source, start: int) -> pa.RecordBatch:
+    """The rows that have all their pictures."""
+    is_whole = np.ones(batch.num_rows, bool)
+    for name in files:
+        is_whole &= batch.column(name).is_valid().to_numpy(zero_copy_only=False)
+    if is_whole.all():
+        return batch
+    source.skipped.extend((start + 1 + np.flatnonzero(~is_whole)).tolist())
+    return batch.filter(pa.array(is_whole))
 
 
 def _column(values: pa.Array, name: str, layout: Layout | None, start: int) -> pa.Array:

@@ -1,5 +1,7 @@
 """Parquet."""
 
+import io
+import json
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -8,9 +10,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 
 from models.data.formats import parquet
 from models.data.formats.limits import Limits, OverLimit
+from models.data.intake import ReadHints
 from models.data.table import Layout
 from models.errors import DataError
 
@@ -62,3 +66,54 @@ def test_damaged_pages_are_refused(tmp_path: Path) -> None:
     path.write_bytes(data)
     with pytest.raises(DataError, match="damaged"):
         list(parquet.read(path, Limits()).batches)
+
+
+def _png(level: int, size: tuple[int, int] = (4, 3)) -> bytes:
+    held = io.BytesIO()
+    Image.new("RGB", size, (level, 0, 0)).save(held, "PNG")
+    return held.getvalue()
+
+
+def _hub(tmp_path: Path, cells: list[Any], labels: list[int], **more: Any) -> Path:
+    """A file as the `datasets` library writes it."""
+    kind = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    about = {"info": {"features": {"image": {"_type": "Image"}, "label": {"_type": "ClassLabel", "names": ["a", "b"]}}}}
+    table = pa.table({"image": pa.array(cells, kind), "label": labels})
+    path = tmp_path / "a.parquet"
+    pq.write_table(table.replace_schema_metadata({"huggingface": json.dumps(about)}), path, **more)
+    return path
+
+
+def test_pictures_of_the_hub(tmp_path: Path) -> None:
+    cells = [{"bytes": _png(level, (4 + level % 2, 3)), "path": f"{level}.png"} for level in range(9)]
+    source = parquet.read(_hub(tmp_path, cells, [0, 1, -1] * 3, row_group_size=4), Limits())
+    rows = [row for batch in source.batches for row in batch.to_pylist()]
+    assert source.layouts == {"image": Layout("image", (3, 4, 3), {"resize": "pad", "ground": 255})}
+    assert [row["image"][0] for row in rows] == list(range(9))
+    assert (source.target, [row["label"] for row in rows]) == ("label", ["a", "b", None] * 3)
+    assert [(warned.code, warned.rows) for warned in source.warnings] == [("resized_images", [2, 4, 6, 8])]
+
+
+def test_pictures_in_bytes_with_a_hint(tmp_path: Path) -> None:
+    hints = ReadHints.model_validate({"features": {"scan": {"kind": "image", "size": [2, 5]}}})
+    source = parquet.read(_write(tmp_path, {"scan": [_png(1), _png(7)], "y": [0, 1]}), Limits(), hints)
+    [batch] = source.batches
+    assert source.layouts["scan"].shape == (2, 5, 3)
+    assert [cell[0] for cell in batch["scan"].to_pylist()] == [1, 7]
+
+
+def test_rows_without_a_whole_picture_are_left_out(tmp_path: Path) -> None:
+    cells = [{"bytes": _png(1)}, {"bytes": None, "path": "b.png"}, None, {"bytes": _png(4)[:45]}, {"bytes": _png(5)}]
+    source = parquet.read(_hub(tmp_path, cells, [0, 1, 0, 1, 0]), Limits())
+    [batch] = source.batches
+    assert [row[0] for row in batch["image"].to_pylist()] == [1, 5]
+    assert (source.skipped, source.warnings[-1].code) == ([2, 3, 4], "damaged_images")
+
+
+def test_bytes_that_are_no_pictures_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="No cell of column 'a' holds the bytes of a"):
+        parquet.read(_write(tmp_path, {"a": [b"x", b"y"]}), Limits())
+    with pytest.raises(DataError, match="Row 2, column 'label': there is no class 2"):
+        list(parquet.read(_hub(tmp_path, [{"bytes": _png(1)}] * 2, [0, 2]), Limits()).batches)
+    with pytest.raises(OverLimit, match="max_image_pixels is 11"):
+        parquet.read(_hub(tmp_path, [{"bytes": _png(1)}], [0]), Limits(max_image_pixels=11))
