@@ -9,9 +9,9 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 
 from models.data.formats.dialect import Dialect
-from models.data.formats.text_file import TextFile, count
+from models.data.formats.text_file import TextFile
 
-SIZE = 4 << 20
+SIZE = 2 << 20
 _QUOTE = ord('"')
 
 
@@ -33,20 +33,22 @@ def take(stream: IO[bytes], dialect: Dialect) -> bytes | None:
     if not dialect.quoting or b'"' not in block:
         cut = len(block) if is_last else block.rfind(b"\n") + 1
         return block[:cut] or None
-    cut, odd = len(block), count(block, _QUOTE) % 2 == 1
-    if not is_last:
-        # A line end within quotes is no end of a row.
-        while True:
-            before = block.rfind(b"\n", 0, cut) + 1
-            odd ^= block.count(b'"', before, cut) % 2 == 1
-            if not before or not odd:
-                cut = before
-                break
-            cut = before - 1
-    if odd or not cut:
-        return None
-    block = block[:cut]
-    return block if _is_balanced(block, ord(dialect.delimiter)) else None
+    block = block[: _end_of_rows(block, is_last=is_last)]
+    return block if block and _is_balanced(block, ord(dialect.delimiter)) else None
+
+
+def _end_of_rows(block: bytes, *, is_last: bool) -> int:
+    """The end of the last whole row: no quote is open there, so the number of quotes before it is even."""
+    at: list[int] = np.flatnonzero(np.frombuffer(block, np.uint8) == _QUOTE).tolist()
+    if is_last:
+        return len(block) if len(at) % 2 == 0 else 0
+    end = len(block)
+    for number in range(len(at), -1, -1):
+        start = at[number - 1] if number else 0
+        if number % 2 == 0 and (found := block.rfind(b"\n", start, end)) >= 0:
+            return found + 1
+        end = start
+    return 0
 
 
 def _is_balanced(block: bytes, mark: int) -> bool:

@@ -12,6 +12,7 @@ from models.data.formats.text_file import TextFile
 from models.errors import DataError
 
 _SPACE = re.compile(r"[ \t\n\r]*")
+_NEXT = re.compile(r",[ \t\n\r]*\{")
 _EXAMPLE = '{"text": "a b"}'
 
 
@@ -54,18 +55,12 @@ def _of_array(text: TextFile, limits: Limits) -> Iterator[Located]:
     held = _Held(text, limits)
     held.skip()
     held.at += 1
-    while (mark := held.skip()) != "]":
-        row = held.value(mark)
-        if not isinstance(row.row, dict):
-            raise DataError(f"Line {row.line}: the array has an item that is no object. Write {_EXAMPLE} for a row.")
-        yield row
-        mark = held.skip()
-        if mark == ",":
-            held.at += 1
-        elif mark != "]":
-            raise DataError(
-                f"Line {held.line} is not JSON: a ',' or a ']' must follow an object. Write the file again."
-            )
+    mark = held.skip()
+    while mark != "]":
+        found, mark = held.value(mark)
+        if not isinstance(found.row, dict):
+            raise DataError(f"Line {found.line}: the array has an item that is no object. Write {_EXAMPLE} for a row.")
+        yield found
     held.at += 1
     if rest := held.skip():
         raise DataError(f"Line {held.line}: {rest!r} follows the array. Write one array of objects.")
@@ -76,31 +71,27 @@ class _Held:
 
     def __init__(self, text: TextFile, limits: Limits) -> None:
         self._pieces, self._limits = text.pieces(), limits
-        self._decoder, self._json = codecs.getincrementaldecoder("utf-8")(), json.JSONDecoder()
+        self._decoder, self._decode = codecs.getincrementaldecoder("utf-8")(), json.JSONDecoder().raw_decode
         self._text = ""
         self.at, self.line = 0, 1
 
     def skip(self) -> str:
         """The next character that is no space; empty at the end."""
         while True:
-            end = self._end_of_space()
-            self.line += self._text.count("\n", self.at, end)
-            self.at = end
-            if end < len(self._text):
-                return self._text[end]
+            match = _SPACE.match(self._text, self.at)
+            assert match is not None
+            self._pass(match.end())
+            if self.at < len(self._text):
+                return self._text[self.at]
             if not self._more():
                 return ""
 
-    def _end_of_space(self) -> int:
-        match = _SPACE.match(self._text, self.at)
-        assert match is not None
-        return match.end()
-
-    def value(self, mark: str) -> Located:
-        """The value that begins here."""
+    def value(self, mark: str) -> tuple[Located, str]:
+        """The value that begins here with `mark`, and the mark at which the next value or the end of the array is."""
         while True:
             try:
-                row, end = self._json.raw_decode(self._text, self.at)
+                row, end = self._decode(self._text, self.at)
+                break
             except RecursionError as error:
                 raise _too_deep(self.line) from error
             except ValueError as error:
@@ -109,11 +100,26 @@ class _Held:
                     raise DataError(
                         f"The object that begins in line {self.line} is not JSON ({what}). Correct it."
                     ) from error
-                continue
-            found = Located(self.line, end - self.at, row)
-            self.line += self._text.count("\n", self.at, end)
-            self.at = end
-            return found
+        found = Located(self.line, end - self.at, row)
+        # Most objects are followed by a comma and the next one, with nothing or a space or a line end between.
+        match = _NEXT.match(self._text, end)
+        if match is not None:
+            self._pass(match.end() - 1)
+            return found, "{"
+        self._pass(end)
+        following = self.skip()
+        if following == ",":
+            self.at += 1
+            following = self.skip()
+        elif following != "]":
+            raise DataError(
+                f"Line {self.line} is not JSON: a ',' or a ']' must follow an object. Write the file again."
+            )
+        return found, following
+
+    def _pass(self, end: int) -> None:
+        self.line += self._text.count("\n", self.at, end)
+        self.at = end
 
     def _more(self) -> bool:
         """Hold at least twice as much, so that a long object is parsed in time proportional to its length."""

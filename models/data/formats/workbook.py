@@ -2,6 +2,7 @@
 
 import csv
 import io
+import mimetypes
 import warnings
 import zipfile
 from collections.abc import Iterator
@@ -29,6 +30,8 @@ def read(path: Path, limits: Limits, hints: Hints = Hints()) -> Source:  # noqa:
     """
     _check_members(path, limits)
     text = TextFile(path)
+    # openpyxl would read the system's lists of types, which an enclosed process cannot open.
+    mimetypes.knownfiles.clear()
     # Only this format needs it, and the service imports all formats.
     import openpyxl
 

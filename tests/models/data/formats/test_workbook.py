@@ -12,6 +12,7 @@ import pytest
 from athanor.contract import Hints
 from models.data.formats import workbook
 from models.data.formats.limits import Limits, OverLimit
+from models.data.intake import run
 from models.errors import DataError
 from tests.files import zipped
 
@@ -109,3 +110,9 @@ def test_strings_may_be_in_the_cells(tmp_path: Path) -> None:
     content = _with(good, "xl/worksheets/sheet1.xml", f"{sheet}<sheetData>{rows}</sheetData></worksheet>".encode())
     (tmp_path / "a.xlsx").write_bytes(io.BytesIO(content).getvalue())
     assert _rows(tmp_path / "a.xlsx", Hints(header=True)) == [{"text": "x", "1": "2"}, {"text": "y", "1": "3"}]
+
+
+def test_an_enclosed_process_reads_it(tmp_path: Path) -> None:
+    path = _book(tmp_path / "a.xlsx", data=[["a", "label"], [1, "x"], [2, "y"]])
+    intake = run(path, "a.xlsx", tmp_path / "rows")
+    assert (intake.rows, intake.format, intake.dialect["sheet"]) == (2, "xlsx", "data")
