@@ -2,7 +2,7 @@
 
 import sys
 
-from benchmarks import listeners, naive, observers, pages, points, result, start, stops, supervision
+from benchmarks import listeners, naive, observers, pages, points, result, start, stops, supervision, tables
 
 BENCHMARKS = {
     "start": start.measure,
@@ -12,6 +12,7 @@ BENCHMARKS = {
     "supervision": supervision.measure,
     "observers": observers.measure,
     "listeners": listeners.measure,
+    "tables": tables.measure,
 }
 
 

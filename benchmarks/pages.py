@@ -26,6 +26,9 @@ def figures() -> str:
             lines.append(f"| metric points written, {label} | {figure} | `python -m benchmarks points` |")
             figure = f"{took['read_1000_of_all_ms']:.0f} ms"
             lines.append(f"| 1,000 of 200,000 points read, {label} | {figure} | `python -m benchmarks points` |")
+    for what, took in measured("tables").items():
+        figure = f"{took['child_mb_per_s']} MB/s, the reader alone {took['reader_mb_per_s']} MB/s"
+        lines.append(f"| a CSV file of {what} becomes a dataset | {figure} | `python -m benchmarks tables` |")
     if norms := measured("observers"):
         low, high = norms["quartiles_percent"]
         figure = f"{norms['median_percent']:.1f} % of a step ({low:.1f} to {high:.1f})"
