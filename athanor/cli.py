@@ -11,7 +11,8 @@ from athanor.commands import exit_codes
 from athanor.commands.data import catalog, datasets, upload
 from athanor.commands.exports import export, verify
 from athanor.commands.jobs import cancel, delete, jobs, logs, pause, resume, show
-from athanor.commands.results import plot, predict, pull
+from athanor.commands.predictions import predict
+from athanor.commands.results import plot, pull
 from athanor.commands.server import api, demo, key, up, worker, workers
 from athanor.commands.training import fork, submit, wait, watch
 

@@ -1,6 +1,5 @@
 """The Python client: one method per endpoint, with answers typed by the contract."""
 
-import base64
 import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -24,12 +23,14 @@ from athanor.contract import (
     Metrics,
     Page,
     Plan,
+    PredictedFile,
     Predictions,
     Preview,
     State,
     Worker,
 )
 from athanor.errors import AthanorError, JobFailed, ServiceUnavailable, Unreachable
+from athanor.transport import rows as rows_to_predict
 from athanor.transport.address import find_key, find_url
 from athanor.transport.download import IDENTITY, Progress, Promise, download, target
 from athanor.transport.http import FEW, ONCE, Transport
@@ -232,14 +233,23 @@ class Client:
         gives the same text.
         """
         how = {"max_new_tokens": max_new_tokens, "temperature": temperature, "top_k": top_k, "seed": seed}
-        body = {
-            "rows": [_row(row) for row in rows],
-            **{name: value for name, value in how.items() if value is not None},
-        }
-        response = self._transport.send(
-            "POST", _path("jobs", id, "predict"), params={"checkpoint": checkpoint}, json=body, repeatable=True
-        )
-        return _read(Predictions, response)
+        query, body, path = {"checkpoint": checkpoint}, rows_to_predict.body(rows, how), _path("jobs", id, "predict")
+        return _read(Predictions, self._transport.send("POST", path, params=query, json=body, repeatable=True))
+
+    def predict_file(
+        self,
+        id: str,
+        path: str | Path,
+        destination: str | Path,
+        checkpoint: str = "best",
+        progress: Progress | None = None,
+    ) -> PredictedFile:
+        """Predict the rows of a CSV, TSV, JSON Lines or Parquet file, and write them to `destination`.
+
+        The answer has the same form and order, and the columns of the prediction besides. Both files are streamed.
+        """
+        url = _path("jobs", id, "predict")
+        return rows_to_predict.predict_file(self._transport, url, Path(path), Path(destination), checkpoint, progress)
 
     def upload(
         self,
@@ -370,12 +380,6 @@ def _path(*parts: str) -> str:
 
 def _weights(id: str, checkpoint: str) -> str:
     return _path("jobs", id, "checkpoints", checkpoint, "weights")
-
-
-def _row(row: Any) -> Any:
-    if isinstance(row, bytes):
-        return base64.b64encode(row).decode()
-    return row.tolist() if hasattr(row, "tolist") else row
 
 
 def _json(spec: Spec) -> Any:

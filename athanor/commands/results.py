@@ -1,12 +1,11 @@
-"""The commands for a job's results: download weights, predict, plot."""
+"""The commands for a job's results: download weights, plot."""
 
 import json
 from pathlib import Path
-from typing import IO, Any
 
 import click
 
-from athanor.commands.service import answer, as_json, checkpoint, connect
+from athanor.commands.service import as_json, checkpoint, connect
 
 POINTS = 2000
 """The largest number of points of a series in a plot."""
@@ -38,40 +37,6 @@ def pull(job: str, path: str, checkpoint: str, as_json: bool) -> None:
         click.echo(json.dumps({"path": str(file), "bytes": file.stat().st_size, "sha256": digest}))
     else:
         click.echo(f"{file}  {size(file.stat().st_size)}  sha256 {digest} (verified)")
-
-
-@click.command()
-@click.argument("job")
-@click.argument("file", type=click.File(encoding="utf-8"), required=False)
-@click.option("--text", "texts", multiple=True, help="A sentence or a prompt. Repeat it for several rows.")
-@checkpoint
-@click.option("--max-new-tokens", type=int, help="Language models: the number of tokens to generate.")
-@click.option("--temperature", type=float, help="Language models: below 1, probable tokens become more probable.")
-@click.option("--top-k", type=int, help="Language models: sample from the k most probable tokens.")
-@click.option("--seed", type=int, help="Language models: the same seed gives the same text.")
-@as_json
-def predict(job: str, file: IO[str] | None, texts: tuple[str, ...], checkpoint: str, as_json: bool, **how: Any) -> None:
-    """Predict rows with a checkpoint. A language model continues them.
-
-    FILE holds a JSON list of rows; - is standard input.
-    """
-    from athanor.commands.references import find_job
-    from athanor.terminal import display
-
-    rows: list[Any] = list(texts)
-    if file is not None:
-        try:
-            held = json.load(file)
-        except ValueError as error:
-            raise click.UsageError(f"{file.name} is not JSON: {error}") from error
-        if not isinstance(held, list):
-            raise click.UsageError(f"{file.name} must hold a list of rows, such as [[5.1, 3.5, 1.4, 0.2]]")
-        rows += held
-    if not rows:
-        raise click.UsageError("give a FILE of rows, or --text")
-    with connect() as client:
-        predictions = client.predict(find_job(client, job), rows, checkpoint, **how)
-    answer(predictions, as_json, lambda: display.predictions(predictions, rows))
 
 
 @click.command()

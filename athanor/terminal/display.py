@@ -18,7 +18,6 @@ from athanor.contract import (
     Job,
     PartInfo,
     Plan,
-    Predictions,
     Preview,
     State,
     Waiting,
@@ -294,22 +293,6 @@ def workers(answers: Sequence[Worker], width: int) -> Table:
 def _running(worker: Worker, *, whole: bool) -> str:
     """The ids of the worker's jobs. If not `whole`, they are shortened; commands accept the short ids."""
     return ", ".join(id if whole else id[: fitted.SHORT_ID] for id in worker.running) or "–"
-
-
-def predictions(answer: Predictions, rows: Sequence[Any]) -> Table:
-    made = table("row", "prediction", "probability")
-    for row, one in zip(rows, answer.predictions, strict=False):
-        shown = row if isinstance(row, str) else json.dumps(row)
-        predicted = (
-            number(float(one["value"])) if "value" in one else one.get("label", one.get("text", one.get("tags")))
-        )
-        probability = one.get("probabilities", {}).get(one.get("label"))
-        made.add_row(
-            Text(shown if len(shown) <= 60 else shown[:59] + "…"),
-            Text(str(predicted), style="bold"),
-            "" if probability is None else f"{probability:.0%}",
-        )
-    return made
 
 
 def _shelves(answer: Catalog) -> list[tuple[str, list[PartInfo]]]:

@@ -99,10 +99,20 @@ class Transport:
         raise AssertionError("count() has no end")
 
     @contextmanager
-    def open(self, path: str, *, headers: Mapping[str, str], timeout: float | None = None) -> Iterator[httpx.Response]:
-        """GET a response as a stream. A broken connection raises Unreachable, also inside the `with` block."""
+    def open(
+        self,
+        path: str,
+        *,
+        headers: Mapping[str, str],
+        timeout: float | None = None,
+        method: str = "GET",
+        params: Mapping[str, Any] | None = None,
+        files: Mapping[str, tuple[str, IO[bytes]]] | None = None,
+    ) -> Iterator[httpx.Response]:
+        """A response as a stream. A broken connection raises Unreachable, also inside the `with` block."""
+        wait = timeout or self.timeout
         try:
-            with self._http.stream("GET", path, headers=headers, timeout=timeout or self.timeout) as response:
+            with self._http.stream(method, path, params=params, files=files, headers=headers, timeout=wait) as response:
                 if not response.is_success:
                     raise error_of(response.status_code, response.read())
                 yield response

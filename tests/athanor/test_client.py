@@ -1,5 +1,6 @@
 """The client against a server that misbehaves in every way the real one hopes not to."""
 
+import json
 import socket
 from pathlib import Path
 
@@ -201,6 +202,20 @@ def test_predict_says_how_to_go_on(stub: Stub, client: Client) -> None:
     stub.on("POST", "/v1/jobs/job_1/predict", as_json({"checkpoint_id": "ckpt_1", "predictions": [{"text": "b"}]}))
     client.predict("job_1", ["a"], max_new_tokens=5, temperature=0.5, top_k=3, seed=0)
     assert stub.asked[0].json == {"rows": ["a"], "max_new_tokens": 5, "temperature": 0.5, "top_k": 3, "seed": 0}
+
+
+def test_a_file_of_rows_comes_back_whole_or_not_at_all(stub: Stub, client: Client, tmp_path: Path) -> None:
+    rows, answers = tmp_path / "rows.csv", tmp_path / "answers.csv"
+    rows.write_text("a\n1\n")
+    found = {"checkpoint_id": "ckpt_1", "rows": 1}
+    headers = {"Athanor-Predictions": json.dumps(found)}
+    stub.on("POST", "/v1/jobs/job_1/predict", Reply(200, b"a,predicted_value\n1,2\n", headers))
+    assert client.predict_file("job_1", rows, answers).rows == 1
+    assert answers.read_bytes() == b"a,predicted_value\n1,2\n"
+    stub.on("POST", "/v1/jobs/job_1/predict", Reply(200, b"a,pre", headers, promised=100))
+    with pytest.raises(Unreachable):
+        client.predict_file("job_1", rows, tmp_path / "broken.csv")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["answers.csv", "rows.csv"]
 
 
 def test_upload_streams_the_file(stub: Stub, client: Client, tmp_path: Path) -> None:
