@@ -37,7 +37,7 @@ def before_call(context: HookContext, case: Case[Any], kwargs: dict[str, Any]) -
         match case.operation.label:
             case "POST /v1/jobs":
                 case.body = {**case.body, **SPEC} if isinstance(case.body, dict) else SPEC
-            case "POST /v1/jobs/{job_id}/predict":
+            case "POST /v1/jobs/{job_id}/predict" if case.media_type == "application/json":
                 case.body = {"rows": [ROW]}
 
 
