@@ -13,7 +13,8 @@ from api import builtin, descriptions
 from api.deps import Service, missing
 from api.openapi import LOCATION, Answers
 from api.problems import Refused
-from athanor.contract import Job, Plan, Warned
+from athanor.contract import Dataset, Job, Plan, Warned
+from models.data.checks import concerns
 from models.errors import SpecError
 from models.planning.rehearsal import rehearse
 from models.planning.resolve import ResolvedSpec, resolve
@@ -22,6 +23,9 @@ from models.planning.transfer import Start
 from models.records import idempotency, job_views, jobs, queue, waiting
 from models.records.database import DatabaseUnavailable
 from models.records.keys import Caller
+
+MOST_WARNINGS = 50
+"""Warnings about its data that a job keeps."""
 
 ANSWERS: Answers = {
     200: {
@@ -49,11 +53,13 @@ def earlier(
 
 @dataclass(frozen=True)
 class Planned:
-    """A spec that can work: as the user sent it, as it was resolved, and its cost."""
+    """A spec that can work: as the user sent it, as it was resolved, its cost, and what is odd about its data."""
 
     spec: JobSpec
     resolved: ResolvedSpec
     plan: Plan
+    warnings: list[Warned]
+    """About the data."""
 
 
 def plan(service: Service, spec: JobSpec, start: Start | None = None) -> Planned:
@@ -69,16 +75,24 @@ def plan(service: Service, spec: JobSpec, start: Start | None = None) -> Planned
     schema = descriptions.schema_for(service, dataset, spec.dataset.features)
     resolved = resolve(spec, schema, dataset.rows, start)
     cost = rehearse(resolved, schema, dataset.rows, service.settings.limits, start)
-    return Planned(spec, resolved, cost)
+    return Planned(spec, resolved, cost, _about_data(dataset, resolved))
+
+
+def _about_data(dataset: Dataset, resolved: ResolvedSpec) -> list[Warned]:
+    """The first warnings about the dataset that concern a job."""
+    roles, suggested = resolved.roles, dataset.schema_.target
+    inputs = {name for names in roles.inputs.values() for name in names}
+    found = [each for each in dataset.warnings if concerns(each, inputs, roles.target, roles.split, suggested)]
+    return found[:MOST_WARNINGS]
 
 
 def warned(service: Service, planned: Planned, *more: Warned) -> Plan:
-    """The plan with warnings: `more`, ignored fields, and the reasons why the job would have to wait now.
+    """The plan with warnings: `more`, about the data, ignored fields, why the job would have to wait now.
 
     Use it only for an answer: the reasons to wait change.
     """
     given, used = planned.spec.hyperparameters, planned.resolved.spec.hyperparameters
-    found = list(more)
+    found = [*more, *planned.warnings]
     if given.batch_size not in (None, used.batch_size) and used.optimizer:
         unused = f"{used.optimizer.kind} takes all rows in one batch; batch_size = {given.batch_size} is not used"
         found.append(Warned(code="unused", message=unused))
@@ -94,7 +108,8 @@ def of(caller: Caller, planned: Planned, content: str, idempotency_key: str | No
         key_id=caller.key_id,
         spec=spec.model_dump(mode="json", exclude_unset=True),
         resolved=planned.resolved.model_dump(mode="json"),
-        plan=planned.plan.model_dump(mode="json", exclude={"spec", "shapes", "warnings", "columns"}),
+        plan=planned.plan.model_dump(mode="json", exclude={"spec", "shapes", "warnings", "columns"})
+        | {"warnings": [each.model_dump(mode="json") for each in planned.warnings]},
         dataset_id=spec.dataset.id,
         device=spec.resources.device,
         priority=spec.resources.priority,

@@ -13,6 +13,9 @@ from athanor.contract import Baseline
 LONGEST_LINE = 4 * 2**20
 """Bytes of the longest message: about 50,000 points."""
 
+MOST_WARNINGS = 50
+"""Warnings of one message."""
+
 Step = Annotated[int, Field(ge=0, le=10**9)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 SeriesName = Annotated[str, Field(min_length=1, max_length=200)]
@@ -51,6 +54,21 @@ class BaselineResult(TrainerMessage):
 
     type: Literal["baseline"]
     baseline: Baseline
+
+
+class DataWarning(TrainerMessage):
+    code: str = Field(max_length=100)
+    message: str = Field(max_length=10_000)
+    column: str | None = Field(None, max_length=10_000)
+    rows: list[Annotated[int, Field(ge=0)]] = Field([], max_length=100)
+    suggestion: str | None = Field(None, max_length=10_000)
+
+
+class DataWarnings(TrainerMessage):
+    """What is odd about the rows of the job."""
+
+    type: Literal["warnings"]
+    warnings: list[DataWarning] = Field(max_length=MOST_WARNINGS)
 
 
 class PointBatch(TrainerMessage):
@@ -116,7 +134,7 @@ class Failure(TrainerMessage):
     retryable: bool
 
 
-Message = Readiness | Start | BaselineResult | PointBatch | Snapshot | Completion | Stop | Failure
+Message = Readiness | Start | BaselineResult | DataWarnings | PointBatch | Snapshot | Completion | Stop | Failure
 _MESSAGES: TypeAdapter[Message] = TypeAdapter(Annotated[Message, Field(discriminator="type")])
 
 

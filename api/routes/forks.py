@@ -68,7 +68,7 @@ def create(
             response.status_code = 200
             return submission.warned(service, planned, *warnings)
         new = submission.of(caller, planned, content, idempotency_key)
-        new = replace(new, warnings=[each.message for each in warnings])
+        new = replace(new, warnings=warnings)
         origin = Origin(
             job_id=job_id,
             checkpoint_id=checkpoint.id,

@@ -60,6 +60,6 @@ class Plan(Answer):
         description="forks: tensors that are newly initialized, because the fork has other outputs",
     )
     warnings: list[Warned] = Field(
-        default_factory=list, description="why the job would wait if it were queued now; not stored"
+        default_factory=list, description="what is odd about the data, and why the job would wait if it were queued now"
     )
     spec: dict[str, JsonValue] = Field(description="the spec with every default filled in")

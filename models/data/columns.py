@@ -7,6 +7,20 @@ LONGEST = 50
 """Characters of a name that a message repeats."""
 
 
+LONGEST_FIELD = 200
+"""Characters of the longest name that a warning has as its column."""
+
+
+def shown(name: str) -> str:
+    """A name in quotes, cut for a message."""
+    return repr(name if len(name) <= LONGEST else name[: LONGEST - 1] + "…")
+
+
+def field(name: str) -> str | None:
+    """The column of a warning. None for a name that would be most of a long list of warnings."""
+    return name if len(name) <= LONGEST_FIELD else None
+
+
 def find_column(schema: Schema, name: str, pointer: str) -> Column:
     """The column called `name`. Raises SpecError at `pointer`, with a similar name or a list of the names."""
     for column in schema.columns:

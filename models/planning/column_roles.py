@@ -2,7 +2,7 @@
 
 from athanor.contract import Column, ColumnRole, Schema
 from models.data.preparation.choice import DatasetChoice
-from models.data.preparation.roles import Roles
+from models.data.preparation.roles import Roles, why_left_out
 from models.parts.architecture import Architecture
 from models.parts.feature import of
 
@@ -44,12 +44,9 @@ def _reason(column: Column, said: DatasetChoice, roles: Roles, schema: Schema, a
         return "the spec does not name it as an input"
     if column.name == schema.part:
         return f"it names the parts of the data, and split.kind = {said.split.kind} does not use it"
-    if column.left_out is not None:
-        return column.left_out
-    feature = of(column)
-    if feature.is_index(column):
-        return "it numbers the rows; name it in dataset.inputs to learn from it"
-    becomes = feature.input_kind(column, frozenset().union(*architecture.inputs.values()))
+    if (why := why_left_out(column)) is not None:
+        return why
+    becomes = of(column).input_kind(column, frozenset().union(*architecture.inputs.values()))
     others = " and ".join(sorted({each.kind for each in roles.inputs}))
     return (
         f"{architecture.kind} learns from the {others} columns of this dataset, and this one is {becomes}; "

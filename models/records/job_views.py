@@ -3,7 +3,7 @@
 import hashlib
 import math
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,8 +25,9 @@ from athanor.contract import (
     Spread,
     State,
     Transition,
+    Warned,
 )
-from models.records import pages
+from models.records import data_warnings, pages
 from models.records.tables import Event, Job, Series, Tag
 from models.records.times import rfc3339
 from models.records.waiting import waiting
@@ -113,7 +114,7 @@ def page(
         query = query.where(Job.id.in_(select(Tag.job_id).where(Tag.name == name, Tag.value == value)))
     if after is not None:
         query = query.where(Job.id < after)
-    rows, more = pages.fitting(tx, query, limit, Job.spec, Job.resolved)
+    rows, more = pages.fitting(tx, query, limit, Job.spec, Job.resolved, Job.plan)
     return _answers(tx, rows, lease), more
 
 
@@ -126,7 +127,7 @@ def _answers(tx: Session, rows: list[Job], lease: float) -> list[contract.Job]:
         transitions[event.job_id].append(Transition.model_validate(shown))
     latest: dict[str, dict[str, Point]] = defaultdict(dict)
     best: dict[str, dict[str, Point]] = defaultdict(dict)
-    waits = waiting(tx, rows, lease)
+    waits, warned = waiting(tx, rows, lease), data_warnings.of_jobs(tx, ids)
     directions = {row.id: row.plan["directions"] for row in rows}
     for series in tx.scalars(select(Series).where(Series.job_id.in_(ids)).order_by(Series.name)):
         value = math.nan if series.last_value is None else series.last_value
@@ -147,6 +148,7 @@ def _answers(tx: Session, rows: list[Job], lease: float) -> list[contract.Job]:
             spec=row.resolved["spec"] if row.resolved else row.spec,
             submitted=row.spec,
             dataset_id=row.dataset_id,
+            warnings=_warnings(row.plan.get("warnings", ()), warned.get(row.id, [])),
             columns=[ColumnRole.model_validate(each) for each in (row.resolved or {}).get("columns", ())],
             origin=Origin.model_validate(row.origin) if row.origin else None,
             attempt=row.attempt,
@@ -172,6 +174,12 @@ def _answers(tx: Session, rows: list[Job], lease: float) -> list[contract.Job]:
         )
         for row in rows
     ]
+
+
+def _warnings(planned: Iterable[dict[str, Any]], seen: list[Warned]) -> list[Warned]:
+    """Warnings about a job's data: those of its dataset, and those of its trainer, which has counted its own rows."""
+    counted = {each.code for each in seen}
+    return [*(each for each in map(Warned.model_validate, planned) if each.code not in counted), *seen]
 
 
 def _folds(trainings: int, latest: dict[str, Point]) -> CrossValidation | None:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from sqlalchemy import ColumnElement, case, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
-from athanor.contract import LEASED, Baseline, Finding, JobError, State
+from athanor.contract import LEASED, Baseline, Finding, JobError, State, Warned
 from models.records import attempts, checkpoints, idempotency, job_views, metrics
 from models.records.database import now
 from models.records.events import note
@@ -46,7 +46,7 @@ class Submission:
     idempotency_key: str | None = None
     id: str = field(default_factory=lambda: new_id("job"))
     origin: Origin | None = None
-    warnings: Sequence[str] = ()
+    warnings: Sequence[Warned] = ()
 
 
 @dataclass(frozen=True)
@@ -89,8 +89,8 @@ def submit(tx: Session, wanted: Submission) -> tuple[str, bool]:
         tx.execute(insert(Tag).values(job_id=job_id, name=name, value=value))
     reason = f"forked from {origin.job_id} at step {origin.step}" if origin else "submitted"
     record(tx, job_id, 0, None, State.QUEUED, reason, "key", wanted.key_id)
-    for message in wanted.warnings:
-        note(tx, job_id, 0, "warning", {"message": message})
+    for warned in wanted.warnings:
+        note(tx, job_id, 0, "warning", warned.model_dump(exclude_defaults=True))
     return job_id, True
 
 

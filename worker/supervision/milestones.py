@@ -38,6 +38,10 @@ class Milestones:
     def began(self, device: str) -> None:
         self._say(f"attempt {self.attempt} runs on {device}")
 
+    def warned(self, messages: list[str]) -> None:
+        for message in messages:
+            self._say(f"warning: {message}")
+
     def reached(self, points: PointBatch) -> None:
         """Write a line for the last epoch that ends in these points, and a line for test results."""
         for name, (steps, _, _) in points.series.items():

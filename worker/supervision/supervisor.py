@@ -9,10 +9,10 @@ from contextlib import suppress
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from athanor.contract import CheckpointPolicy, Finding, JobError
+from athanor.contract import CheckpointPolicy, Finding, JobError, Warned
 from athanor.processes import full_disk
 from athanor.processes.left_behind import remove
-from models.records import attempts, jobs
+from models.records import attempts, data_warnings, jobs
 from models.records.database import Database, DatabaseUnavailable
 from models.records.queue import UNKNOWN_PART
 from models.settings import Settings
@@ -20,6 +20,7 @@ from models.storage.store import Store
 from worker.messages import (
     BaselineResult,
     Completion,
+    DataWarnings,
     Failure,
     PointBatch,
     ProtocolError,
@@ -183,6 +184,10 @@ class Supervisor:
                 self.milestones.began(device)
             case BaselineResult(baseline=baseline):
                 self.retry.commit(lambda tx: jobs.note_baseline(tx, self.claim.job_id, self.claim.attempt, baseline))
+            case DataWarnings(warnings=found):
+                warned = [Warned.model_validate(each.model_dump()) for each in found]
+                self.retry.commit(lambda tx: data_warnings.add(tx, self.claim.job_id, self.claim.attempt, warned))
+                self.milestones.warned([each.message for each in found])
             case PointBatch():
                 self.report.points(heard)
                 self.milestones.reached(heard)

@@ -15,7 +15,7 @@ from models.data.preparation.examples import Examples, prepare
 from models.data.preparation.roles import Roles
 from models.data.table import Table
 from models.planning.spec import JobSpec
-from worker.messages import snapshot_folder
+from worker.messages import MOST_WARNINGS, snapshot_folder
 from worker.training import snapshot
 from worker.training.build import InitialWeights, build
 from worker.training.completed_folds import CompletedFolds, mean
@@ -61,7 +61,11 @@ class TrainingRun:
     ) -> None:
         self.work, self.completed, self.pipe, self.parent_watch = work, completed, pipe, parent_watch
         kept = work.initial.preparation if work.initial else None
-        self.prepared = prepare(work.table, work.roles, work.spec.dataset.split, completed.folds, kept)
+        # One look is enough: a resumed job has looked before, and folds have the same rows.
+        is_first = resume is None and not completed.folds
+        self.prepared = prepare(
+            work.table, work.roles, work.spec.dataset.split, completed.folds, kept, is_inspected=is_first
+        )
         self.preparation = self.prepared.preparation.model_dump_json()
         self.learner = build(work.spec, self.prepared, work.initial)
         self.best: Tensors | None = None
@@ -81,7 +85,10 @@ class TrainingRun:
         return all(self.receive(step, points) for step in points.to_the_end_of(self._steps()))
 
     def begin(self) -> PointBuffer:
-        """Report the baseline. Returns the buffer for the points of this training."""
+        """Report the baseline and warnings. Returns the buffer for the points of this training."""
+        if self.prepared.warnings:
+            told = [warned.model_dump() for warned in self.prepared.warnings[:MOST_WARNINGS]]
+            self.pipe.send("warnings", warnings=told)
         self._measure_baseline()
         left = (self.work.folds - self.completed.folds) * self.learner.config.batching.steps
         return PointBuffer(self.pipe, self.learner.state.step, left, self.completed.steps, self.member)

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from pydantic import JsonValue
 
 from athanor.contract import Column, Schema, Stored, Warned
+from models.data.checks import inspect
 from models.data.formats.limits import Limits
 from models.data.formats.lines import BATCH_BYTES, BATCH_CELLS, BATCH_ROWS
 from models.data.intake.duplicates import Duplicates
@@ -215,7 +216,10 @@ def _describe(source: Source, first: _FirstPass, path: Path, limits: Limits, giv
         column.missing_by_part = gaps.of(column.name)
     target = source.target or _suggest([column for column in found if column.name != source.part])
     told = bounded(Schema(columns=found, target=target, part=source.part), limits)
-    warnings = warnings_of(source, told, first.rows, list(summaries.values()), evidence, duplicates)
+    inspection = inspect(path, told, first.rows)
+    for column in told.columns:
+        column.left_out = inspection.left_out.get(column.name)
+    warnings = warnings_of(source, told, first.rows, list(summaries.values()), evidence, duplicates, inspection)
     return Intake(told, first.rows, warnings, dialect=source.dialect)
 
 

@@ -23,7 +23,7 @@ from models.errors import DataError
 
 _ADDRESSES = 4 * GIB
 """Bytes of addresses that libraries reserve. `leave` counts what they use."""
-_COLUMN = 400
+_COLUMN = 700
 """Bytes of JSON of a column, besides its name and its classes."""
 _WALL = 4
 """A child may take this many times its processor time, because it may have to wait for a processor."""

@@ -2,8 +2,11 @@
 
 from bisect import bisect_left
 from collections import Counter
+from collections.abc import Iterator
 
 from athanor.contract import Schema, Warned
+from models.data.checks import Inspection
+from models.data.columns import field, shown
 from models.data.intake.duplicates import Duplicates
 from models.data.intake.evidence import SHOWN, Evidence
 from models.data.intake.summary import Summary
@@ -21,46 +24,82 @@ def warnings_of(
     summaries: list[Summary],
     evidence: dict[str, Evidence],
     duplicates: Duplicates,
+    inspection: Inspection,
 ) -> list[Warned]:
-    """Warnings of the reader, missing values, text among numbers, columns of one value, rare classes, duplicate rows.
+    """Warnings of the reader, missing values, text among numbers, columns of one value, duplicate rows, and leaks.
 
     Rows are numbered as in the file, including rows that the reader left out. Each code appears at most 20 times.
     """
     offsets = [row - 1 - index for index, row in enumerate(source.skipped)]
     found = list(source.warnings)
     if rows == 1:
-        message = "the dataset has one row; training needs two or more, and a validation part more; upload more rows"
-        found.append(Warned(code="one_row", message=message))
+        message = "the dataset has 1 row; training needs two or more, and a validation part more"
+        found.append(Warned(code="one_row", message=message, rows=[1], suggestion="upload more rows"))
     for summary in summaries:
-        if summary.missing:
-            message = f"column {summary.name!r}: {summary.missing:,} of {rows:,} rows have no value"
-            at = [_in_file(row, offsets) for row in summary.missing_at]
-            found.append(Warned(code="missing_values", message=message, rows=at))
-        if strays := evidence[summary.name].strays():
-            at = [_in_file(row, offsets) for row, _ in strays.at]
-            message = f"column {summary.name!r}: {strays.numbers:,} of {strays.values:,} values are numbers"
-            message += f"; row {at[0]} says {_short(strays.at[0][1])!r}"
-            found.append(Warned(code="mostly_numbers", message=message, rows=at))
-        if summary.name == schema.target:
-            if summary.distinct == 1 and rows > 1:
-                message = f"the target {summary.name!r} has the same value in every row: there is nothing to learn"
-                found.append(Warned(code="one_class_target", message=message))
-        elif summary.distinct == 1 and not summary.missing and rows > 1 and summary.name != schema.part:
-            message = f"column {summary.name!r} has the same value in every row"
-            found.append(Warned(code="constant_column", message=message))
+        found += _of_column(summary, evidence[summary.name], schema, rows, offsets)
+    found += [
+        warned.model_copy(update={"rows": [_in_file(row, offsets) for row in warned.rows]})
+        for warned in inspection.warnings
+    ]
     if len(summaries) > 1:
         found += _repeated(duplicates, rows, offsets)
     return _few(found)
+
+
+def _of_column(summary: Summary, evidence: Evidence, schema: Schema, rows: int, offsets: list[int]) -> Iterator[Warned]:
+    name = summary.name
+    if summary.missing:
+        yield Warned(
+            code="missing_values",
+            column=field(name),
+            message=f"column {shown(name)}: {summary.missing:,} of {rows:,} rows have no value",
+            rows=[_in_file(row, offsets) for row in summary.missing_at],
+            suggestion="fill them in or leave the rows out, if these rows should not count like others",
+        )
+    if strays := evidence.strays():
+        at = [_in_file(row, offsets) for row, _ in strays.at]
+        message = f"column {shown(name)}: {strays.numbers:,} of {strays.values:,} values are numbers"
+        yield Warned(
+            code="mostly_numbers",
+            column=field(name),
+            message=f"{message}; row {at[0]} says {_short(strays.at[0][1])!r}",
+            rows=at,
+            suggestion="correct these cells or leave them empty, so that the column is read as numbers",
+        )
+    if summary.distinct != 1 or rows == 1:
+        return
+    if name == schema.target:
+        yield Warned(
+            code="one_class_target",
+            column=field(name),
+            message=f"the target {shown(name)} has the same value in all {rows - summary.missing:,} rows that have "
+            "one: there is nothing to learn",
+            suggestion="name another column in dataset.target, or add rows with other values",
+        )
+    elif not summary.missing and name != schema.part:
+        yield Warned(
+            code="constant_column",
+            column=field(name),
+            message=f"column {shown(name)}: all {rows:,} rows have the same value; a job does not learn from it",
+            suggestion="nothing can be learned from it; leave it out of the file",
+        )
 
 
 def _repeated(duplicates: Duplicates, rows: int, offsets: list[int]) -> list[Warned]:
     again = duplicates.rows()
     if not len(again):
         return []
-    message = f"rows equal to an earlier row: {len(again):,}"
+    message = f"rows equal to an earlier row: {len(again):,} of {rows:,}"
     if duplicates.checked < rows:
         message += f" (only the first {duplicates.checked:,} rows were compared)"
-    return [Warned(code="duplicate_rows", message=message, rows=[_in_file(int(row), offsets) for row in again[:SHOWN]])]
+    return [
+        Warned(
+            code="duplicate_rows",
+            message=message,
+            rows=[_in_file(int(row), offsets) for row in again[:SHOWN]],
+            suggestion="if they are copies, leave them out: a random split puts equal rows into training and test",
+        )
+    ]
 
 
 def _short(value: str) -> str:

@@ -1,11 +1,14 @@
 """A job's data as tensors of each part, and the encoders that prepare new rows in the same way."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
+from athanor.contract import Warned
+from models.data.checks import inspect_job
 from models.data.preparation import encoders, reuse, stream
 from models.data.preparation.encoders import Encoder
 from models.data.preparation.roles import Roles
@@ -15,7 +18,7 @@ from models.nn.named_tensors import NetworkInput, map_tensors
 from models.parts.feature import read
 from models.parts.inputs import NamedInputs
 from models.parts.learned import Learned
-from models.parts.split import Split
+from models.parts.split import Division, Split
 from models.parts.target import FittedTarget, Language, fitted_union
 
 if TYPE_CHECKING:
@@ -90,12 +93,22 @@ class Prepared:
     train: Examples
     val: Examples
     test: Examples
+    warnings: Sequence[Warned] = ()
 
 
-def prepare(table: Table, roles: Roles, split: Split, fold: int = 0, kept: Preparation | None = None) -> Prepared:
+def prepare(
+    table: Table,
+    roles: Roles,
+    split: Split,
+    fold: int = 0,
+    kept: Preparation | None = None,
+    *,
+    is_inspected: bool = False,
+) -> Prepared:
     """Divide the rows, learn the encoders from the training part, and encode all parts. Raises DataError.
 
-    With `kept`, the encoders are those of an earlier training. Raises SpecError if they cannot read the columns.
+    With `kept`, the encoders are those of an earlier training. Raises SpecError if they cannot read the columns. If
+    `is_inspected`, the result has warnings about the rows.
     """
     table = read(table, [*roles.columns, *([table.column(roles.part)] if roles.part is not None else [])])
     if roles.language is not None:
@@ -111,7 +124,20 @@ def prepare(table: Table, roles: Roles, split: Split, fold: int = 0, kept: Prepa
         here = torch.from_numpy(rows)
         return Examples(map_tensors(lambda x: x[here], x), preparation.target.encode(table, rows))
 
-    return Prepared(preparation, part(division.train), part(division.val), part(division.test))
+    warnings = _inspected(table, roles, division) if is_inspected else ()
+    return Prepared(preparation, part(division.train), part(division.val), part(division.test), warnings)
+
+
+def _inspected(table: Table, roles: Roles, division: Division) -> list[Warned]:
+    return inspect_job(
+        table,
+        roles.inputs,
+        roles.target,
+        {"train": division.train, "val": division.val, "test": division.test},
+        has_classes=roles.asks.stratifies,
+        drawn=roles.part is None,
+        known=roles.target.name == table.schema.target,
+    )
 
 
 def fit_target(table: Table, roles: Roles, train: Rows, encoder: Encoder) -> FittedTarget:
@@ -140,4 +166,4 @@ def _prepare_language(
         for each in (val, test)
     ]
     target = fit_target(table, roles, np.arange(0), encoder)
-    return Prepared(Preparation(encoder=encoder, target=target), Stream.of(train, context, reach), *held)
+    return Prepared(Preparation(encoder=encoder, target=target), Stream.of(train, context, reach), held[0], held[1])

@@ -1,5 +1,6 @@
 """Choose the input columns, the target column and the task."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -207,7 +208,7 @@ def _inputs(
         where = "/dataset/input" if choice.input is not None else "/dataset/inputs"
         raise SpecError(where, "the target and the split column cannot be inputs", code="leak")
     columns = named or [
-        column for column in schema.columns if column.name not in taken and not of(column).is_index(column)
+        column for column in schema.columns if column.name not in taken and why_left_out(column) is None
     ]
     chosen: dict[str, InputColumns] = {}
     # Names, because comparing the whole descriptions of thousands of columns takes minutes.
@@ -215,6 +216,7 @@ def _inputs(
     for name, accepts in architecture.inputs.items():
         found = _fitting([column for column in columns if column.name not in read], accepts)
         if not found:
+            _check_something_is_left(columns, schema, taken)
             kinds = sorted({column.kind for column in columns})
             wanted = " or ".join(sorted(accepts)) + (" inputs" if name == ONLY else f" inputs for '{name}'")
             raise SpecError(
@@ -246,6 +248,33 @@ def _inputs(
                 suggestion="name the columns of all inputs in dataset.inputs",
             )
     return chosen
+
+
+def why_left_out(column: Column) -> str | None:
+    """Why a job learns from the column only if its spec names it. None if it learns from it anyway."""
+    if column.left_out is not None:
+        return column.left_out
+    if of(column).is_index(column):
+        return "it numbers the rows; name it in dataset.inputs to learn from it"
+    return None
+
+
+def _check_something_is_left(columns: Sequence[Column], schema: Schema, taken: set[str | None]) -> None:
+    """Raises SpecError if every column beside the target is left out, with the reason of each."""
+    reasons = [
+        (column.name, why) for column in schema.columns if column.name not in taken and (why := why_left_out(column))
+    ]
+    if columns or not reasons:
+        return
+    told = "; ".join(f"'{name}': {why}" for name, why in reasons[:LISTED])
+    more = f"; and {len(reasons) - LISTED:,} more" if len(reasons) > LISTED else ""
+    raise SpecError(
+        "/dataset/inputs",
+        f"nothing is left to learn from: {len(reasons):,} columns beside the target are left out. {told}{more}",
+        code="nothing_left",
+        suggestion='add columns to the file, or name one all the same: "inputs": '
+        + json.dumps([reasons[0][0]], ensure_ascii=False),
+    )
 
 
 def _listed(columns: Sequence[Column]) -> str:

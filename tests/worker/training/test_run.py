@@ -237,9 +237,9 @@ def test_a_fold_s_network_and_data_are_gone_before_the_next_are_built(
     alive: list[int] = []
     truly = preparation.prepare
 
-    def prepare(*arguments: Any) -> Prepared:
+    def prepare(*arguments: Any, **more: Any) -> Prepared:
         alive.append(sum(each() is not None for each in earlier))
-        prepared = truly(*arguments)
+        prepared = truly(*arguments, **more)
         earlier.extend(weakref.ref(each) for each in (prepared, prepared.train.x))
         return prepared
 

@@ -1,0 +1,92 @@
+"""Classes: spellings that are nearly equal, and classes with too few rows."""
+
+import re
+import unicodedata
+from collections import defaultdict
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from athanor.contract import Column, Warned
+from models.data.checks.sample import Sample
+from models.data.columns import shown
+
+LISTED = 5
+"""Classes or spellings that a message names."""
+FEWEST = 10
+"""Rows below which no class has many."""
+PARTS = 3
+"""A class needs a row for each: train, val and test."""
+_LETTERS = 10
+"""Values of one letter from which a and A are taken for what they are: letters."""
+_JOINT = re.compile(r"(?<=\w)[-_\s]+(?=\w)")
+
+
+def plain(value: str) -> str:
+    """A spelling without what hardly differs to the eye: case, width, white space, hyphens, a full stop at the end."""
+    folded = unicodedata.normalize("NFKC", value).casefold()
+    return _JOINT.sub(" ", folded.strip().rstrip(".,;:!").strip())
+
+
+def normalized(values: pa.Array) -> pa.Array:
+    """Strings in their plain spelling. Each distinct one is looked at once."""
+    encoded = pc.dictionary_encode(values)
+    spelled = pa.array([plain(value) for value in encoded.dictionary.to_pylist()], pa.string())
+    return spelled.take(encoded.indices)
+
+
+def near_equal(column: Column, sample: Sample) -> list[Warned]:
+    """A warning for each group of classes that are nearly equal."""
+    if not column.classes or not column.counts or column.name not in sample.columns:
+        return []
+    values = sample.columns[column.name]
+    if not pa.types.is_string(values.type) or sum(len(name) == 1 for name in column.classes) >= _LETTERS:
+        return []
+    counts = dict(zip(column.classes, column.counts, strict=True))
+    alike: dict[str, list[str]] = defaultdict(list)
+    for name in column.classes:
+        alike[plain(name)].append(name)
+    found = []
+    for names in alike.values():
+        if len(names) < 2:
+            continue
+        names.sort(key=lambda name: -counts[name])
+        told = ", ".join(f"{name!r} ({counts[name]:,} rows)" for name in names[:LISTED])
+        others = pc.fill_null(pc.is_in(values, value_set=pa.array(names[1:], pa.string())), False)
+        found.append(
+            Warned(
+                code="near_equal_classes",
+                column=column.name,
+                message=f"column {shown(column.name)}: {len(names):,} values are nearly equal, and count as different "
+                f"classes: {told}",
+                rows=sample.first(others.to_numpy(zero_copy_only=False)),
+                suggestion=f"write {names[0]!r} in all of these rows, if they mean the same, and upload the file again",
+            )
+        )
+    return found
+
+
+def rare(target: Column, sample: Sample) -> list[Warned]:
+    """A warning about classes of the target with fewer rows than there are parts."""
+    if not target.classes or not target.counts or target.name not in sample.columns:
+        return []
+    if len(sample) < FEWEST:
+        return []
+    few = [(name, count) for name, count in zip(target.classes, target.counts, strict=True) if count < PARTS]
+    if not few:
+        return []
+    values = sample.columns[target.name].cast(pa.string())
+    chosen = pc.fill_null(pc.is_in(values, value_set=pa.array([name for name, _ in few], pa.string())), False)
+    told = ", ".join(f"{name!r} ({count:,})" for name, count in few[:LISTED]) + (" …" if len(few) > LISTED else "")
+    return [
+        Warned(
+            code="rare_classes",
+            column=target.name,
+            message=f"{len(few):,} of the {len(target.classes):,} classes of {shown(target.name)} have fewer than "
+            f"{PARTS} rows: {told}; a random split keeps these rows for training, so no result says how "
+            "well they are learned",
+            rows=sample.first(np.asarray(chosen.to_numpy(zero_copy_only=False), bool)),
+            suggestion="add rows of these classes, join them to one class, or leave them out",
+        )
+    ]

@@ -1,0 +1,26 @@
+"""Which warnings about a dataset concern a job that uses some of its columns."""
+
+from collections.abc import Collection
+
+from athanor.contract import Warned
+
+
+def concerns(warned: Warned, inputs: Collection[str], target: str, split: str | None, suggested: str | None) -> bool:
+    """Whether a job has the problem.
+
+    The job learns `target` from `inputs`; the column `split` divides its rows, or chance if it is None. The dataset's
+    warnings were made for the target `suggested`.
+    """
+    match warned.code:
+        case "duplicate_rows":
+            # The job counts those that its parts share.
+            return False
+        case "unused_split" | "groups":
+            return split is None
+        case "rows_in_two_parts":
+            return split is not None
+        case "determines_target":
+            return warned.column in inputs and target == suggested
+        case "rare_classes":
+            return warned.column == target
+    return warned.column is None or warned.column in {*inputs, target, split}

@@ -1,0 +1,65 @@
+"""Groups of rows, such as those of one patient, that a random split puts on both sides."""
+
+import re
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from athanor.contract import Column, Warned
+from models.data.checks.identifiers import is_named_id, words
+from models.data.checks.sample import Sample, codes
+from models.data.columns import shown
+
+FEWEST = 5
+"""Groups below which a column is a category like others."""
+MANY = 30
+"""Values from which a column of words is pointed out by its numbers alone."""
+SMALLEST, LARGEST = 2.0, 50.0
+"""Rows that a group has on average."""
+
+_OWNERS = re.compile(
+    r"user|patient|subject|session|customer|person|participant|speaker|author|client|household|family|"
+    r"group|device|player|student|employee|member|visitor|writer|donor|proband|host|account|respondent|"
+    r"rater|annotator"
+)
+_CODE = re.compile(r"[^\W\d]{1,12}[-_ ]?\d+")
+
+
+def torn(column: Column, sample: Sample) -> Warned | None:
+    """A warning about a column whose values repeat so that a random split tears their rows apart."""
+    values = sample.columns[column.name]
+    if not (pa.types.is_string(values.type) or column.integer):
+        return None
+    rows_N, groups = codes(values.drop_null())
+    if groups < FEWEST or not SMALLEST <= len(rows_N) / groups <= LARGEST:
+        return None
+    if not (
+        is_named_id(column.name)
+        or any(_OWNERS.fullmatch(word) for word in words(column.name))
+        or _names_groups(values, groups)
+    ):
+        return None
+    sizes = np.bincount(rows_N)
+    shared = int(sizes[sizes > 1].sum())
+    return Warned(
+        code="groups",
+        column=column.name,
+        message=f"column {shown(column.name)}: {groups:,} values, each in {len(rows_N) / groups:.1f} rows on average; "
+        f"{shared:,} of {len(values):,} rows share their value with others, and a random split puts rows of one value "
+        f"into training and test{sample.extent}",
+        rows=sample.first(np.asarray(pc.equal(values, values.drop_null()[0]).fill_null(False), bool)),
+        suggestion="if rows of one value are alike, add a column, part say, that says train, val or test for each "
+        'row, the same for all rows of one value, and set {"dataset": {"split": {"kind": "given", "column": "part"}}}',
+    )
+
+
+def _names_groups(values: pa.Array, groups: int) -> bool:
+    """Whether words are many and look like codes, such as P017, or are very many."""
+    if not pa.types.is_string(values.type):
+        return False
+    distinct = values.drop_null().unique()
+    if pc.max(pc.binary_length(distinct)).as_py() > 64:
+        return False
+    are_codes = all(_CODE.fullmatch(value) for value in distinct.slice(0, 1000).to_pylist())
+    return groups >= MANY or (are_codes and groups >= 2 * FEWEST)

@@ -1,0 +1,83 @@
+"""Look at the rows of a job: what depends on its target, and on the parts into which its rows were divided."""
+
+from collections.abc import Mapping, Sequence
+
+from athanor.contract import Column, Warned
+from models.data.checks import overlap
+from models.data.checks.classes import LISTED, near_equal
+from models.data.checks.sample import SHOWN, Sample
+from models.data.checks.upload import told_determining
+from models.data.columns import field, shown
+from models.data.table import Rows, Table
+
+_MOST_CLASSES = 10_000
+"""Classes whose rows are counted."""
+
+
+def inspect_job(
+    table: Table,
+    inputs: Sequence[Column],
+    target: Column,
+    parts: Mapping[str, Rows],
+    *,
+    has_classes: bool,
+    drawn: bool,
+    known: bool,
+) -> list[Warned]:
+    """Warnings about a job's rows, whose cells were read. `parts` has the row numbers, from 0, of train, val and test.
+
+    `has_classes`: the target has classes. `drawn`: the parts were drawn at random. `known`: the dataset's own warnings
+    are about this target.
+    """
+    warned = _overlaps(table, inputs, target, parts, drawn=drawn)
+    if has_classes:
+        warned += _untrained(table, target, parts)
+    if not known:
+        sample = Sample.of_table(table, [target, *(column for column in inputs if column.name != target.name)])
+        warned += told_determining(inputs, target, sample)
+        if has_classes:
+            warned += near_equal(target, sample)
+    return warned
+
+
+def _overlaps(
+    table: Table, inputs: Sequence[Column], target: Column, parts: Mapping[str, Rows], *, drawn: bool
+) -> list[Warned]:
+    compared = [column for column in inputs if column.name != target.name] or list(inputs)
+    arrays = [table.data[column.name].combine_chunks() for column in compared]
+    if table.rows > overlap.MOST_ROWS or table.rows * len(arrays) > overlap.MOST_CELLS:
+        return []
+    if sum(values.nbytes for values in arrays) > overlap.MOST_BYTES:
+        return []
+    what = "equal in all inputs, apart from case and white space"
+    cure = "leave the copies out of the file, and upload it again"
+    if drawn:
+        cure += "; or add a column that says train, val or test, the same for all copies of a row"
+    tolerance, possible = overlap.DRAWN if drawn else overlap.GIVEN, overlap.possible_rows(compared)
+    return overlap.overlaps(overlap.digests(arrays), parts, possible, what, tolerance, cure)
+
+
+def _untrained(table: Table, target: Column, parts: Mapping[str, Rows]) -> list[Warned]:
+    """A warning for each part with rows of classes that no training row has."""
+    if len(target.classes or []) > _MOST_CLASSES:
+        return []
+    strings = table.strings(target.name)
+    trained = {strings[row] for row in parts["train"]}
+    warned = []
+    for part, rows in parts.items():
+        unseen = [int(row) for row in rows if strings[row] not in trained] if part != "train" else []
+        if not unseen:
+            continue
+        names = sorted({strings[row] or "" for row in unseen})
+        told = ", ".join(repr(name) for name in names[:LISTED]) + (" …" if len(names) > LISTED else "")
+        warned.append(
+            Warned(
+                code="untrained_classes",
+                column=field(target.name),
+                message=f"{len(unseen):,} of the {len(rows):,} rows of {part} are of {len(names):,} classes of "
+                f"{shown(target.name)} that no training row has: {told}; they cannot be predicted",
+                rows=[row + 1 for row in unseen[:SHOWN]],
+                suggestion="move rows of these classes to the training part, or leave them out",
+            )
+        )
+    return warned

@@ -1,0 +1,160 @@
+"""Look at an upload: columns that jobs leave out, and warnings that need no spec."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from athanor.contract import Column, Schema, Warned
+from models.data.checks import overlap
+from models.data.checks.classes import near_equal, rare
+from models.data.checks.determination import determines
+from models.data.checks.groups import torn
+from models.data.checks.identifiers import identifier, rises
+from models.data.checks.parts import is_split, unused
+from models.data.checks.sample import Sample
+from models.data.columns import LONGEST, LONGEST_FIELD, shown
+from models.data.table import part_of
+from models.parts.feature import of
+
+_LISTED = 10
+"""Columns that a suggestion names."""
+
+
+@dataclass
+class Inspection:
+    """What was found. `left_out` has the reason for each column that jobs leave out by default."""
+
+    left_out: dict[str, str] = field(default_factory=dict)
+    warnings: list[Warned] = field(default_factory=list)
+
+
+def inspect(path: Path, schema: Schema, rows: int) -> Inspection:
+    """Look at the Parquet file of an upload. Time and memory are bounded: a part of a large file is looked at."""
+    sample, found = Sample.of_file(path, schema.columns, rows), Inspection()
+    target = next((column for column in schema.columns if column.name == schema.target), None)
+    others = [column for column in schema.columns if column.name not in (schema.target, schema.part)]
+    for column in others:
+        _look_at(column, sample, rows, found)
+    inputs = [column for column in others if column.name not in found.left_out]
+    if target is not None:
+        found.warnings += rare(target, sample) + told_determining(inputs, target, sample)
+    for column in schema.columns:
+        if column.name not in found.left_out and column.name != schema.part:
+            found.warnings += near_equal(column, sample)
+    splits = [column.name for column in schema.columns if column.name == schema.part or is_split(column)]
+    if splits:
+        found.warnings += _in_two_parts(path, schema, splits[0], inputs, rows)
+    else:
+        looked = [column for column in inputs if column.name in sample.columns]
+        found.warnings += [each for column in looked if (each := torn(column, sample))]
+    return found
+
+
+def _look_at(column: Column, sample: Sample, rows: int, found: Inspection) -> None:
+    if column.distinct == 1 and not column.missing and rows > 1:
+        found.left_out[column.name] = f"all {rows:,} rows have the same value"
+        return
+    if is_split(column) and len(column.name) <= LONGEST_FIELD:
+        warned = unused(column)
+        use = "dataset.split with kind given and the column's name uses it"
+        found.left_out[column.name] = f"it names parts of the data; {use}"
+        found.warnings.append(warned)
+        return
+    if column.name not in sample.columns:
+        return
+    name = json.dumps(column.name, ensure_ascii=False)
+    if reason := identifier(column, sample):
+        found.left_out[column.name] = f"{reason}; name it in dataset.inputs to learn from it"
+        message = f"column {shown(column.name)}: {reason}; a job does not learn from it unless its spec names it"
+        suggestion = f'to learn from it, name all inputs: {{"dataset": {{"inputs": [{name}, …]}}}}'
+        found.warnings.append(
+            Warned(
+                code="identifier",
+                column=column.name,
+                message=message,
+                rows=[int(row) for row in sample.rows[:3]],
+                suggestion=suggestion,
+            )
+        )
+    elif odd := rises(column, sample):
+        message = f"column {shown(column.name)}: {odd}; if it numbers the rows, a job learns their order from it"
+        found.warnings.append(
+            Warned(
+                code="rising",
+                column=column.name,
+                message=message + sample.extent,
+                rows=[int(row) for row in sample.rows[:3]],
+                suggestion=f"if it does, name the columns to learn from, without {name}, in dataset.inputs",
+            )
+        )
+
+
+def told_determining(inputs: Sequence[Column], target: Column, sample: Sample) -> list[Warned]:
+    """Warnings about columns that determine the target, where there are others to learn from."""
+    if target.name not in sample.columns or len(inputs) < 2:
+        return []
+    warned = []
+    for column in inputs:
+        if column.name in sample.columns and (how := determines(column, target, sample)):
+            warned.append(
+                Warned(
+                    code="determines_target",
+                    column=column.name,
+                    message=f"column {shown(column.name)} determines the target: {how}{sample.extent}; a job that "
+                    "learns from it looks perfect, and fails where its values are not known before",
+                    rows=[int(row) for row in sample.rows[:3]],
+                    suggestion=_without(column, inputs),
+                )
+            )
+    return warned
+
+
+def _without(column: Column, inputs: Sequence[Column]) -> str:
+    """How a spec leaves a column out."""
+    beside = of(column).side_by_side
+    names = [each.name for each in inputs if each.name != column.name and of(each).side_by_side == beside]
+    if not 0 < len(names) <= _LISTED or max(map(len, names)) > LONGEST:
+        return f"if so, name the columns to learn from, without {shown(column.name)}, in dataset.inputs"
+    return "if so, leave it out: " + json.dumps({"dataset": {"inputs": names}}, ensure_ascii=False)
+
+
+def _in_two_parts(path: Path, schema: Schema, split: str, inputs: Sequence[Column], rows: int) -> list[Warned]:
+    """Warnings about rows of given parts. Each batch is read once, and only digests are kept."""
+    compared = [column for column in inputs if column.name != split]
+    texts = [column for column in compared if not of(column).side_by_side] if len(compared) > 1 else []
+    if not compared or rows > overlap.MOST_ROWS or rows * len(compared) > overlap.MOST_CELLS:
+        return []
+    width = sum(of(column).layout(column).width for column in compared if column.shape)
+    if width * rows > overlap.MOST_BYTES:
+        return []
+    found: dict[str, list[overlap.Digests]] = {"": [], **{column.name: [] for column in texts}}
+    said: list[str] = []
+    with pq.ParquetFile(path) as file:
+        for batch in file.iter_batches(columns=[split, *(column.name for column in compared)], use_threads=False):
+            said += [part_of(value or "") or "" for value in batch.column(split).cast(pa.string()).to_pylist()]
+            cells = {column.name: of(column).read(batch.column(column.name), column) for column in compared}
+            found[""].append(overlap.digests(list(cells.values())))
+            for column in texts:
+                found[column.name].append(overlap.digests([cells[column.name]]))
+    parts = {name: np.flatnonzero(np.array(said) == name) for name in ("train", "val", "test")}
+    cure = "leave these rows out of one of the parts, and upload the file again"
+    warned = []
+    for name, pieces in found.items():
+        what = f"equal in column {shown(name)}" if name else "equal in all columns but the target"
+        what += ", apart from case and white space" if name or texts else ""
+        possible = overlap.possible_rows([column for column in compared if name in ("", column.name)])
+        warned += overlap.overlaps(np.concatenate(pieces), parts, possible, what, overlap.GIVEN, cure)
+    return _distinct(warned)
+
+
+def _distinct(warned: list[Warned]) -> list[Warned]:
+    """Without warnings about the same rows, which a single column of text causes."""
+    kept: dict[tuple[str, tuple[int, ...]], Warned] = {}
+    for each in warned:
+        kept.setdefault((each.message.partition("(")[0], tuple(each.rows)), each)
+    return list(kept.values())
