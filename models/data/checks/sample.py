@@ -15,8 +15,8 @@ from models.data.columns import LONGEST_FIELD
 from models.data.table import Rows, Table
 from models.parts.feature import of
 
-MOST_ROWS = 100_000
-MOST_CELLS = 2_000_000
+MOST_ROWS = 50_000
+MOST_CELLS = 1_000_000
 MOST_BYTES = 32 << 20
 MOST_COLUMNS = 1_000
 LONGEST_TEXT = 200
