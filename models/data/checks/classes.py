@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from athanor.contract import Column, Warned
 from models.data.checks.sample import Sample
-from models.data.columns import shown
+from models.data.columns import field, shown
 
 LISTED = 5
 """Classes or spellings that a message names."""
@@ -18,6 +18,9 @@ FEWEST = 10
 """Rows below which no class has many."""
 PARTS = 3
 """A class needs a row for each: train, val and test."""
+_FEW_CLASSES = 20
+"""Whole numbers up to which a target is taken for classes anyway."""
+_CALLED = re.compile(r"label|class|categor|intent|(^|[_ .])(y|id|type|kind|code|group|cluster|species|digit)$")
 _LETTERS = 10
 """Values of one letter from which a and A are taken for what they are: letters."""
 _JOINT = re.compile(r"(?<=\w)[-_\s]+(?=\w)")
@@ -65,6 +68,23 @@ def near_equal(column: Column, sample: Sample) -> list[Warned]:
             )
         )
     return found
+
+
+def whole_numbers(target: Column, rows: int) -> list[Warned]:
+    """A warning about a target of whole numbers that is called like classes, and has many."""
+    many = len(target.classes or [])
+    if not target.integer or many <= _FEW_CLASSES or rows < 2 * many or not _CALLED.search(target.name.lower()):
+        return []
+    return [
+        Warned(
+            code="whole_number_classes",
+            column=field(target.name),
+            message=f"the target {shown(target.name)} has {many:,} different whole numbers in {rows:,} rows, which may "
+            "be classes or quantities",
+            suggestion='if they are classes, set {"dataset": {"task": "classification"}}; else {"dataset": {"task": '
+            '"regression"}}',
+        )
+    ]
 
 
 def rare(target: Column, sample: Sample) -> list[Warned]:

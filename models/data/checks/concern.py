@@ -21,6 +21,6 @@ def concerns(warned: Warned, inputs: Collection[str], target: str, split: str | 
             return split is not None
         case "determines_target":
             return warned.column in inputs and target == suggested
-        case "rare_classes":
+        case "rare_classes" | "whole_number_classes":
             return warned.column == target
     return warned.column is None or warned.column in {*inputs, target, split}

@@ -64,7 +64,7 @@ def _cells(values: pa.Array) -> Digests:
         reals = pc.fill_null(values.cast(pa.float64()), 0.0).to_numpy(zero_copy_only=False) + 0.0
         present = values.is_valid().to_numpy(zero_copy_only=False)
         return np.asarray(np.where(present, reals.view(np.uint64), _ABSENT), np.uint64)
-    if pa.types.is_string(values.type) or pa.types.is_boolean(values.type):
+    if not (pa.types.is_nested(values.type) or pa.types.is_fixed_size_binary(values.type)):
         encoded = pc.dictionary_encode(values, null_encoding="encode")
         known = encoded.dictionary
         known = plain_texts(known) if pa.types.is_string(known.type) else known

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from athanor.contract import Column, Schema, Warned
 from models.data.checks import overlap
-from models.data.checks.classes import near_equal, rare
+from models.data.checks.classes import near_equal, rare, whole_numbers
 from models.data.checks.determination import determines
 from models.data.checks.groups import torn
 from models.data.checks.identifiers import identifier, rises
@@ -42,7 +42,7 @@ def inspect(path: Path, schema: Schema, rows: int) -> Inspection:
         _look_at(column, sample, rows, found)
     inputs = [column for column in others if column.name not in found.left_out]
     if target is not None:
-        found.warnings += rare(target, sample) + told_determining(inputs, target, sample)
+        found.warnings += rare(target, sample) + whole_numbers(target, rows) + told_determining(inputs, target, sample)
     for column in schema.columns:
         if column.name not in found.left_out and column.name != schema.part:
             found.warnings += near_equal(column, sample)

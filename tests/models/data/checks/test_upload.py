@@ -188,6 +188,16 @@ def test_classes_with_too_few_rows(tmp_path: Path) -> None:
     assert "'pair' (2), 'rare' (1)" in warned.message
 
 
+def test_whole_numbers_that_may_be_classes(tmp_path: Path) -> None:
+    numbers = [at % 40 for at in range(200)]
+    (warned,) = told(taken(tmp_path, csv({"a": NOISE[:200], "label": numbers})), "whole_number_classes")
+    assert "40 different whole numbers in 200 rows" in warned.message and "classification" in (warned.suggestion or "")
+    assert not told(taken(tmp_path, csv({"a": NOISE[:200], "age": numbers})), "whole_number_classes")
+    assert not told(
+        taken(tmp_path, csv({"a": NOISE[:200], "label": [at % 4 for at in numbers]})), "whole_number_classes"
+    )
+
+
 def test_groups_that_a_random_split_tears_apart(tmp_path: Path) -> None:
     patients = [f"P{at // 5:03}" for at in range(200)]
     (warned,) = told(taken(tmp_path, beside(case_no=patients)), "groups")
