@@ -3,14 +3,17 @@
 import re
 import unicodedata
 from collections import defaultdict
+from collections.abc import Mapping
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from athanor.contract import Column, Warned
-from models.data.checks.sample import Sample
+from models.data.checks.sample import SHOWN, Sample, codes
 from models.data.columns import field, shown
+from models.data.table import Rows
+from models.parts.feature import of
 
 LISTED = 5
 """Classes or spellings that a message names."""
@@ -87,12 +90,19 @@ def whole_numbers(target: Column, rows: int) -> list[Warned]:
     ]
 
 
+def has_classes(column: Column) -> bool:
+    """Whether a target like this column is taken for classes, if the spec does not say otherwise."""
+    names = of(column).names
+    return bool(column.classes) and (
+        names == "classes" or (column.integer and len(column.classes or []) <= _FEW_CLASSES)
+    )
+
+
 def rare(target: Column, sample: Sample) -> list[Warned]:
     """A warning about classes of the target with fewer rows than there are parts."""
-    if not target.classes or not target.counts or target.name not in sample.columns:
+    if not has_classes(target) or target.name not in sample.columns or len(sample) < FEWEST:
         return []
-    if len(sample) < FEWEST:
-        return []
+    assert target.classes is not None and target.counts is not None
     few = [(name, count) for name, count in zip(target.classes, target.counts, strict=True) if count < PARTS]
     if not few:
         return []
@@ -110,3 +120,31 @@ def rare(target: Column, sample: Sample) -> list[Warned]:
             suggestion="add rows of these classes, join them to one class, or leave them out",
         )
     ]
+
+
+def untrained(values: pa.Array, target: Column, parts: Mapping[str, Rows]) -> list[Warned]:
+    """A warning for each part with rows of classes that no row of train has. `parts` has row numbers from 0."""
+    rows_N, _ = codes(values)
+    trained, warned = np.unique(rows_N[parts["train"]]), []
+    for part, rows in parts.items():
+        unseen = rows[~np.isin(rows_N[rows], trained)]
+        unseen = unseen[values.take(pa.array(unseen)).is_valid().to_numpy(zero_copy_only=False)]
+        if part == "train" or not len(unseen) or not len(trained):
+            continue
+        names = sorted(str(name) for name in values.take(pa.array(unseen)).unique().to_pylist())
+        told = ", ".join(repr(name) for name in names[:LISTED]) + (" …" if len(names) > LISTED else "")
+        warned.append(
+            Warned(
+                code="untrained_classes",
+                column=field(target.name),
+                message=f"{len(unseen):,} of the {len(rows):,} rows of {part} are of {_counted(len(names))} of "
+                f"{shown(target.name)} that no training row has: {told}; they cannot be predicted",
+                rows=[int(row) + 1 for row in np.sort(unseen)[:SHOWN]],
+                suggestion="move rows of these classes to the training part, or leave them out",
+            )
+        )
+    return warned
+
+
+def _counted(classes: int) -> str:
+    return f"{classes:,} classes" if classes != 1 else "1 class"

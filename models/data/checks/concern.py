@@ -19,6 +19,8 @@ def concerns(warned: Warned, inputs: Collection[str], target: str, split: str | 
             return split is None
         case "rows_in_two_parts":
             return split is not None
+        case "untrained_classes":
+            return split is not None and warned.column == target
         case "determines_target":
             return warned.column in inputs and target == suggested
         case "rare_classes" | "whole_number_classes":

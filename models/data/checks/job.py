@@ -4,14 +4,10 @@ from collections.abc import Mapping, Sequence
 
 from athanor.contract import Column, Warned
 from models.data.checks import overlap
-from models.data.checks.classes import LISTED, near_equal
-from models.data.checks.sample import SHOWN, Sample
+from models.data.checks.classes import near_equal, untrained
+from models.data.checks.sample import Sample
 from models.data.checks.upload import told_determining
-from models.data.columns import field, shown
 from models.data.table import Rows, Table
-
-_MOST_CLASSES = 10_000
-"""Classes whose rows are counted."""
 
 
 def inspect_job(
@@ -31,7 +27,7 @@ def inspect_job(
     """
     warned = _overlaps(table, inputs, target, parts, drawn=drawn)
     if has_classes:
-        warned += _untrained(table, target, parts)
+        warned += untrained(table.data[target.name].combine_chunks(), target, parts)
     if not known:
         sample = Sample.of_table(table, [target, *(column for column in inputs if column.name != target.name)])
         warned += told_determining(inputs, target, sample)
@@ -55,29 +51,3 @@ def _overlaps(
         cure += "; or add a column that says train, val or test, the same for all copies of a row"
     tolerance, possible = overlap.DRAWN if drawn else overlap.GIVEN, overlap.possible_rows(compared)
     return overlap.overlaps(overlap.digests(arrays), parts, possible, what, tolerance, cure)
-
-
-def _untrained(table: Table, target: Column, parts: Mapping[str, Rows]) -> list[Warned]:
-    """A warning for each part with rows of classes that no training row has."""
-    if len(target.classes or []) > _MOST_CLASSES:
-        return []
-    strings = table.strings(target.name)
-    trained = {strings[row] for row in parts["train"]}
-    warned = []
-    for part, rows in parts.items():
-        unseen = [int(row) for row in rows if strings[row] not in trained] if part != "train" else []
-        if not unseen:
-            continue
-        names = sorted({strings[row] or "" for row in unseen})
-        told = ", ".join(repr(name) for name in names[:LISTED]) + (" …" if len(names) > LISTED else "")
-        warned.append(
-            Warned(
-                code="untrained_classes",
-                column=field(target.name),
-                message=f"{len(unseen):,} of the {len(rows):,} rows of {part} are of {len(names):,} classes of "
-                f"{shown(target.name)} that no training row has: {told}; they cannot be predicted",
-                rows=[row + 1 for row in unseen[:SHOWN]],
-                suggestion="move rows of these classes to the training part, or leave them out",
-            )
-        )
-    return warned

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from athanor.contract import Column, Schema, Warned
 from models.data.checks import overlap
-from models.data.checks.classes import near_equal, rare, whole_numbers
+from models.data.checks.classes import has_classes, near_equal, rare, untrained, whole_numbers
 from models.data.checks.determination import determines
 from models.data.checks.groups import torn
 from models.data.checks.identifiers import identifier, rises
@@ -48,7 +48,7 @@ def inspect(path: Path, schema: Schema, rows: int) -> Inspection:
             found.warnings += near_equal(column, sample)
     splits = [column.name for column in schema.columns if column.name == schema.part or is_split(column)]
     if splits:
-        found.warnings += _in_two_parts(path, schema, splits[0], inputs, rows)
+        found.warnings += _of_given_parts(path, splits[0], inputs, target, rows)
     else:
         looked = [column for column in inputs if column.name in sample.columns]
         found.warnings += [each for column in looked if (each := torn(column, sample))]
@@ -123,8 +123,8 @@ def _without(column: Column, inputs: Sequence[Column]) -> str:
     return "if so, leave it out: " + json.dumps({"dataset": {"inputs": names}}, ensure_ascii=False)
 
 
-def _in_two_parts(path: Path, schema: Schema, split: str, inputs: Sequence[Column], rows: int) -> list[Warned]:
-    """Warnings about rows of given parts. Each batch is read once, and only digests are kept."""
+def _of_given_parts(path: Path, split: str, inputs: Sequence[Column], target: Column | None, rows: int) -> list[Warned]:
+    """Warnings about rows of given parts. Each batch is read once; only digests and classes are kept."""
     compared = [column for column in inputs if column.name != split]
     texts = [column for column in compared if not of(column).side_by_side] if len(compared) > 1 else []
     if not compared or rows > overlap.MOST_ROWS or rows * len(compared) > overlap.MOST_CELLS:
@@ -133,12 +133,16 @@ def _in_two_parts(path: Path, schema: Schema, split: str, inputs: Sequence[Colum
     if width * rows > overlap.MOST_BYTES:
         return []
     found: dict[str, list[overlap.Digests]] = {"": [], **{column.name: [] for column in texts}}
+    answers = [target] if target is not None and has_classes(target) else []
     said: list[str] = []
+    classes: list[pa.Array] = []
+    names = [split, *(column.name for column in (*compared, *answers))]
     with pq.ParquetFile(path) as file:
-        for batch in file.iter_batches(columns=[split, *(column.name for column in compared)], use_threads=False):
+        for batch in file.iter_batches(columns=names, use_threads=False):
             said += [part_of(value or "") or "" for value in batch.column(split).cast(pa.string()).to_pylist()]
             cells = {column.name: of(column).read(batch.column(column.name), column) for column in compared}
             found[""].append(overlap.digests(list(cells.values())))
+            classes += [of(column).read(batch.column(column.name), column) for column in answers]
             for column in texts:
                 found[column.name].append(overlap.digests([cells[column.name]]))
     parts = {name: np.flatnonzero(np.array(said) == name) for name in ("train", "val", "test")}
@@ -149,7 +153,10 @@ def _in_two_parts(path: Path, schema: Schema, split: str, inputs: Sequence[Colum
         what += ", apart from case and white space" if name or texts else ""
         possible = overlap.possible_rows([column for column in compared if name in ("", column.name)])
         warned += overlap.overlaps(np.concatenate(pieces), parts, possible, what, overlap.GIVEN, cure)
-    return _distinct(warned)
+    warned = _distinct(warned)
+    if target is not None and classes:
+        warned += untrained(pa.concat_arrays(classes), target, parts)
+    return warned
 
 
 def _distinct(warned: list[Warned]) -> list[Warned]:

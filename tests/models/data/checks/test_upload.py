@@ -186,6 +186,8 @@ def test_classes_with_too_few_rows(tmp_path: Path) -> None:
     (warned,) = told(taken(tmp_path, csv({"a": NOISE[:36], "label": labels})), "rare_classes")
     assert warned.column == "label" and "2 of the 4 classes" in warned.message and warned.rows == [31, 32, 33]
     assert "'pair' (2), 'rare' (1)" in warned.message
+    ages = [20 + at % 37 for at in range(74)] + [81]
+    assert not told(taken(tmp_path, csv({"a": NOISE[:75], "age": ages})), "rare_classes")
 
 
 def test_whole_numbers_that_may_be_classes(tmp_path: Path) -> None:
@@ -220,6 +222,19 @@ def test_rows_of_test_that_are_in_train(tmp_path: Path) -> None:
     assert "10 of the 30 rows of test" in warned.message and warned.rows == list(range(101, 111))
     apart = csv({"a": NOISE[200:230], "b": NOISE[230:260], "label": LABELS[:30]})
     assert not told(taken(tmp_path, _parts(train, apart), "zip"), "rows_in_two_parts")
+
+
+def test_classes_of_test_that_are_not_in_train(tmp_path: Path) -> None:
+    train = csv({"a": NOISE[:60], "label": ["x", "y"] * 30})
+    test = csv({"a": NOISE[60:80], "label": ["x", "y", "z", "y"] * 5})
+    (warned,) = told(taken(tmp_path, _parts(train, test), "zip"), "untrained_classes")
+    assert "5 of the 20 rows of test are of 1 class of 'label'" in warned.message and warned.rows == [
+        63,
+        67,
+        71,
+        75,
+        79,
+    ]
 
 
 def test_texts_of_test_that_are_in_train_in_other_spellings(tmp_path: Path) -> None:
