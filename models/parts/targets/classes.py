@@ -137,7 +137,7 @@ def _too_many(column: Column) -> tuple[str, str]:
         return f"has more than {MOST:,} distinct values, the largest number of classes of a target", few
     if not column.integer:
         return "has numbers that are not whole, which are no classes", 'set dataset.task to "regression"'
-    number = "more" if column.distinct is None else f"{column.distinct:,}"
+    number = f"more than {MOST:,}" if column.distinct is None else f"{column.distinct:,}"
     return (
         f"has {number} distinct whole numbers; more than {LISTED} are classes only as a category, up to {MOST:,}",
         f'add "features": {{"{column.name}": {{"kind": "category"}}}} to dataset, or set dataset.task to "regression"',
