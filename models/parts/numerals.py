@@ -79,6 +79,9 @@ class Writing:
 
     def seen(self, values: pa.Array) -> "Writing | None":
         """With these values, too; None if they are not numbers written in one way."""
+        word = first_word(values)
+        if word is not None and not any(letter.isdigit() for letter in word):
+            return None
         first = self._seen(values.slice(0, _FIRST))
         return None if first is None else first._seen(values.slice(_FIRST))
 
@@ -187,6 +190,14 @@ def in_ascii(values: pa.Array) -> pa.Array:
     found = values.filter(foreign)
     translated = pa.array([cell.translate(_ASCII).strip() for cell in found.to_pylist()], pa.string())
     return pc.replace_with_mask(values, pc.fill_null(foreign, False), translated)
+
+
+def first_word(values: pa.Array) -> str | None:
+    """The first string, to tell most columns of another kind at once. None if it is long, or means a missing value."""
+    if not len(values) or len(values[0].as_buffer() or b"") > LONGEST:
+        return None
+    word = str(values[0].as_py()).strip()
+    return None if word in MISSING else word
 
 
 def all_match(values: pa.Array, pattern: str) -> bool:

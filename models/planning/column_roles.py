@@ -30,7 +30,8 @@ def _role(
         return role.model_copy(update={"role": "input", "input": name, "guess": guess})
     if column.name == roles.target.name:
         if said.target is None:
-            guess = "the spec names no target; dataset.target settles it"
+            unnamed = "the spec names no target; dataset.target settles it"
+            guess = unnamed if guess is None else f"{unnamed}; {guess}"
         return role.model_copy(update={"role": "target", "guess": guess})
     if column.name == roles.part:
         return role.model_copy(update={"role": "split"})

@@ -13,7 +13,7 @@ from athanor.contract import Column
 from models.data.table import Table
 from models.parts.feature import CellError, Encoder, Feature, Naming, Observation, Rows, is_text, json_kind
 from models.parts.inputs import InputKind, Inputs
-from models.parts.numerals import LONGEST, MISSING
+from models.parts.numerals import LONGEST, MISSING, first_word
 
 PAIRS = (
     ("true", "false"),
@@ -107,6 +107,9 @@ class Boolean(Feature):
 
     def narrowed(self, values: pa.Array) -> "Boolean | None":
         """With the words of these values, in the order of their first appearance."""
+        first = first_word(values)
+        if first is not None and first.casefold() not in _MEANINGS:
+            return None
         words: list[str] = []
         for part in (values.slice(0, _FIRST), values):
             if len(part) > _MOST_WORDS or pc.max(pc.binary_length(part)).as_py() > LONGEST:

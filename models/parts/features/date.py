@@ -15,12 +15,18 @@ from models.data.table import Table
 from models.parts.dates import DAY, FORMATS, Format, narrowed, seconds
 from models.parts.feature import CellError, Encoder, Feature, Observation, Reals, Rows, is_text, json_kind
 from models.parts.inputs import InputKind, Inputs
+from models.parts.numerals import first_word
 from models.parts.scaling import divisor
 
 Cycle = Literal["month", "day", "weekday", "time"]
 
 _LENGTHS: dict[Cycle, int] = {"month": 12, "day": 31, "weekday": 7, "time": DAY}
 _FIRST = 16
+_LIKELY = re.compile(
+    r"\d{4}[-/年]|\d{4}\.\d{1,2}\.|\d{1,2}[-/. ] ?\d{1,2}[-/. ]|\d{8}"
+    r"|\d{1,2}(:|\uff1a|时|点)|[A-Za-z]{3}|\d{1,2}\D{0,3}[- ][A-Za-z]{3}"
+)
+"""How a date begins."""
 _NAMED = re.compile(r"(^|[_ .-])(date|day|datum|dt|ymd|fecha|data)([_ .-]|$)|[a-z]Date$|日期|日付|날짜")
 """Names of columns whose numbers of eight digits are dates."""
 
@@ -87,6 +93,8 @@ class Date(Feature):
     side_by_side: ClassVar[bool] = True
 
     def narrowed(self, values: pa.Array) -> "Date | None":
+        if (first := first_word(values)) is not None and not _LIKELY.match(first):
+            return None
         formats = narrowed(values.slice(0, _FIRST), self._formats)
         formats = narrowed(values, formats) if formats and len(values) > _FIRST else formats
         if not formats:

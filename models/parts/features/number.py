@@ -145,7 +145,7 @@ class Number(Feature):
         if not self.whole(seen) or not (is_named or is_typed_text):
             return None
         settle = 'dataset.features with {"kind": "category"} or {"kind": "number"} settles it'
-        return f"its whole numbers are read as quantities and may be codes or classes; {settle}"
+        return f"its whole numbers may be quantities, or codes or classes; {settle}"
 
     def whole(self, seen: Observation) -> bool:
         if not pa.types.is_string(seen.type) or (seen.numeric and self.decimal != ","):
