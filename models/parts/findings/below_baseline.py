@@ -22,13 +22,18 @@ class BelowBaseline(FindingRule):
         better = [each for each in compared if each.beats_baseline]
         worst = compared[0]
         explanation = f"{_beside(worst)}: the result does not beat the baseline ({job.baseline_kind})"
+        numbers = _numbers(compared)
+        if worst.estimate is not None:
+            low, high = worst.estimate.bounds(worst.value, worst.rows)
+            explanation += f"; its 95 % interval on {worst.rows:,} rows is {low:.3g} to {high:.3g}"
+            numbers |= {"rows": float(worst.rows), "low": low, "high": high}
         if better:
             explanation += "; " + ", ".join(f"{_beside(each)}, is better" for each in better)
         return Finding(
             rule=self.kind,
             severity="warning" if better else "problem",
             steps=[0, job.step],
-            evidence=Evidence(series=[each.series for each in compared], numbers=_numbers(compared)),
+            evidence=Evidence(series=[each.series for each in compared], numbers=numbers),
             explanation=explanation,
             suggestion=(
                 "look at the role of each column: a column that says something about the target may be left out; "

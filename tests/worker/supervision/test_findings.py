@@ -46,7 +46,8 @@ def test_every_rule_sees_what_is_recorded(database: Database) -> None:
         job_id = _job(tx, series, {"test/accuracy": 0.7, "val/accuracy": 0.1}, **plan)
     found = _judged(database, job_id)
     assert set(found) == {"below_baseline", "flat_loss", "overfitting", "small_part"}
-    assert found["below_baseline"].evidence.numbers == {"test/accuracy": 0.6, "baseline test/accuracy": 0.7}
+    numbers = found["below_baseline"].evidence.numbers
+    assert (numbers["test/accuracy"], numbers["baseline test/accuracy"], numbers["rows"]) == (0.6, 0.7, 20)
     assert found["small_part"].evidence.numbers["rows"] == 20
     assert found["overfitting"].steps == [20, 100]
 

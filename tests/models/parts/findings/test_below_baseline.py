@@ -13,7 +13,10 @@ F1 = Result("test/f1", 0.6, "max", 0.3, 1000, None)
 def test_it_does_not_beat_it(result: Result) -> None:
     found = BelowBaseline().judge(results(result, baseline_kind="majority"))
     assert found is not None and (found.severity, found.steps) == ("problem", [0, 60])
-    assert found.evidence.numbers == {result.series: result.value, f"baseline {result.series}": result.baseline}
+    numbers = dict(found.evidence.numbers)
+    assert numbers.pop("low") < result.value < numbers.pop("high") and numbers.pop("rows") == 1000
+    assert numbers == {result.series: result.value, f"baseline {result.series}": result.baseline}
+    assert "95 % interval on 1,000 rows" in found.explanation
     assert f"{result.value:g}" in found.explanation and f"{result.baseline:g}" in found.explanation
     assert "majority" in found.explanation and found.suggestion
 
