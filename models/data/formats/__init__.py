@@ -29,7 +29,7 @@ FORMATS: dict[str, Callable[..., Source]] = {
 _HINTS: dict[str, frozenset[str]] = {
     **{name: reader.hints for name, reader in text_formats.FORMATS.items()},
     "xlsx": frozenset({"header"}),
-    "files": frozenset({"encoding", "delimiter", "header", "decimal"}),
+    "files": frozenset({"encoding", "delimiter", "header", "decimal", "features"}),
     "images": frozenset({"features"}),
     "parquet": frozenset({"features"}),
 }

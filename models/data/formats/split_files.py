@@ -17,10 +17,12 @@ from athanor.contract import Hints
 from models.data.formats import parquet, text_formats
 from models.data.formats.archive import PART, PARTS, Archive
 from models.data.formats.limits import Limits
+from models.data.formats.picture_columns import PictureColumns
 from models.data.table import Layout, Source
 from models.errors import DataError
 
-SUFFIXES = frozenset({*text_formats.SUFFIXES, ".parquet"})
+_PARQUET = ".parquet"
+SUFFIXES = frozenset({*text_formats.SUFFIXES, _PARQUET})
 HINTS = ("encoding", "delimiter", "header", "decimal")
 _ORDER = {None: 0, "train": 1, "val": 2, "test": 3}
 
@@ -39,6 +41,7 @@ class _File:
     most_rows: int
     dialect: dict[str, JsonValue]
     decimal: Literal[".", ","] | None
+    target: str | None
 
 
 def read(path: Path, limits: Limits, hints: Hints = Hints()) -> Source:  # noqa: B008 -- frozen
@@ -51,12 +54,14 @@ def read(path: Path, limits: Limits, hints: Hints = Hints()) -> Source:  # noqa:
     members = _members(archive)
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="unpacked-"))
-        files = []
-        for number, member in enumerate(members):
-            unpacked = Path(folder) / f"{number}{_suffix(member)}"
+        places = [Path(folder) / f"{number}{_suffix(member)}" for number, member in enumerate(members)]
+        pictures = PictureColumns(limits, hints)
+        for member, unpacked in zip(members, places, strict=True):
             with archive.open(member) as stream, unpacked.open("wb") as target:
                 shutil.copyfileobj(stream, target)
-            files.append(_look(member, unpacked, limits, hints))
+            if unpacked.suffix == _PARQUET:
+                _show(member, unpacked, pictures)
+        files = [_look(member, unpacked, hints, pictures) for member, unpacked in zip(members, places, strict=True)]
         schema = _schema(files)
         rows = sum(file.most_rows for file in files)
         limits.check_cells(rows, len(schema), "The table of all files", is_text=files[0].is_text)
@@ -66,10 +71,11 @@ def read(path: Path, limits: Limits, hints: Hints = Hints()) -> Source:  # noqa:
         kept = stack.pop_all()
     source = Source(iter(()), first.layouts, untyped=first.untyped, is_text=first.is_text)
     source.part = PART if first.part else None
-    source.dialect = first.dialect
+    source.target, source.dialect = first.target, first.dialect
+    source.warnings += pictures.warnings()
     decimals = {file.decimal for file in files}
     source.decimal = first.decimal if len(decimals) == 1 else None
-    source.batches = _batches(files, schema, source, limits, hints, kept)
+    source.batches = _batches(files, schema, source, hints, pictures, kept)
     return source
 
 
@@ -103,10 +109,18 @@ def _members(archive: Archive) -> list[ZipInfo]:
     return sorted(members, key=lambda member: (_ORDER[parts[member.filename]], member.filename))
 
 
-def _look(member: ZipInfo, unpacked: Path, limits: Limits, hints: Hints) -> _File:
+def _show(member: ZipInfo, unpacked: Path, pictures: PictureColumns) -> None:
+    """Let `pictures` see those of all files, because they get one size."""
+    try:
+        parquet.look(unpacked, pictures.limits, pictures)
+    except DataError as error:
+        raise type(error)(f"{member.filename}: {error}") from error
+
+
+def _look(member: ZipInfo, unpacked: Path, hints: Hints, pictures: PictureColumns) -> _File:
     """The columns of an unpacked file. It is closed again: there may be thousands, and each first batch is large."""
     try:
-        source = _open(unpacked, limits, hints)
+        source = _open(unpacked, hints, pictures)
         first = next(source.batches, None)
     except DataError as error:
         raise type(error)(f"{member.filename}: {error}") from error
@@ -124,16 +138,19 @@ def _look(member: ZipInfo, unpacked: Path, limits: Limits, hints: Hints) -> _Fil
         most_rows=source.most_rows,
         dialect=source.dialect,
         decimal=source.decimal,
+        target=source.target,
     )
 
 
-def _open(unpacked: Path, limits: Limits, hints: Hints) -> Source:
+def _open(unpacked: Path, hints: Hints, pictures: PictureColumns) -> Source:
     """Raises DataError for a hint that the format cannot follow."""
     name = text_formats.SUFFIXES.get(unpacked.suffix)
     follows = text_formats.FORMATS[name].hints if name else frozenset()
     if useless := [hint for hint in HINTS if getattr(hints, hint) is not None and hint not in follows]:
         raise DataError(f"{useless[0]} is given, but a {unpacked.suffix} file does not follow it. Leave it out.")
-    return text_formats.FORMATS[name].read(unpacked, limits, hints) if name else parquet.read(unpacked, limits)
+    if name is None:
+        return parquet.read(unpacked, pictures.limits, hints, pictures)
+    return text_formats.FORMATS[name].read(unpacked, pictures.limits, hints)
 
 
 def _schema(files: list[_File]) -> pa.Schema:
@@ -158,13 +175,13 @@ def _schema(files: list[_File]) -> pa.Schema:
 
 
 def _batches(
-    files: list[_File], schema: pa.Schema, source: Source, limits: Limits, hints: Hints, folder: ExitStack
+    files: list[_File], schema: pa.Schema, source: Source, hints: Hints, pictures: PictureColumns, folder: ExitStack
 ) -> Iterator[pa.RecordBatch]:
     with folder:
         offset = 0
         for file in files:
             rows = 0
-            opened = _open(file.path, limits, hints)
+            opened = _open(file.path, hints, pictures)
             try:
                 for batch in opened.batches:
                     columns = {field.name: batch.column(field.name).cast(field.type) for field in schema}

@@ -11,11 +11,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 
 from models.data.formats import FORMATS, sniff, split_files
 from models.data.formats.limits import Limits
 from models.data.table import Source
 from models.errors import DataError
+from tests.files import zipped
 
 
 def _zip(path: Path, members: dict[str, bytes]) -> Path:
@@ -128,3 +130,30 @@ def test_thousands_of_shards_need_no_open_files(tmp_path: Path) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
     assert rows == [str(at) for at in range(400)]
     assert source.skipped == [2 * at + 2 for at in range(400)]
+
+
+def test_pictures_of_all_files_have_one_size(tmp_path: Path) -> None:
+    """The hub divides a dataset into files; the pictures of each may have other sizes."""
+
+    def shard(sizes: list[tuple[int, int]]) -> bytes:
+        cells = []
+        for size in sizes:
+            held = io.BytesIO()
+            Image.new("L", size, 9).save(held, "PNG")
+            cells.append({"bytes": held.getvalue()})
+        held = io.BytesIO()
+        pq.write_table(pa.table({"image": cells, "label": ["a"] * len(cells)}), held)
+        return held.getvalue()
+
+    members = [
+        ("data/train-00000-of-00002.parquet", shard([(6, 4)] * 3)),
+        ("data/train-00001-of-00002.parquet", shard([(9, 9)])),
+        ("data/test-00000-of-00001.parquet", shard([(6, 4), (2, 2)])),
+    ]
+    (tmp_path / "a.zip").write_bytes(zipped(members))
+    source = split_files.read(tmp_path / "a.zip", Limits())
+    rows = [row for batch in source.batches for row in batch.to_pylist()]
+    assert source.layouts["image"].shape == (4, 6, 1)
+    assert [row["part"] for row in rows] == ["train"] * 4 + ["test"] * 2
+    assert {row["image"] for row in rows} == {bytes([9]) * 24}
+    assert [(warned.code, warned.rows) for warned in source.warnings] == [("resized_images", [4, 6])]
