@@ -116,11 +116,10 @@ SQUARE = np.zeros((8, 8), np.uint8)
 @pytest.mark.parametrize(
     ("row", "said"),
     [
-        (_file(np.zeros((8, 9), np.uint8)), "it has 8 × 9 pixels, but the training images have 8 × 8"),
         (_file(np.zeros((5000, 5000), np.uint8)), "it has 5000 × 5000 pixels"),
-        (_file(SQUARE)[:40], "not a complete PNG, JPEG or WebP image"),
-        (_file(SQUARE, "GIF"), "not a complete PNG, JPEG or WebP image"),
-        ("", "not a complete PNG, JPEG or WebP image"),
+        (_file(SQUARE)[:40], "not a complete PNG"),
+        (_file(SQUARE, "PDF"), "not a complete PNG, JPEG, WebP, GIF, BMP, TIFF or PNM image"),
+        ("", "not a complete PNG"),
         ("digit.png", "it is not base64"),
         (_file(SQUARE)[:-1], "it is not base64"),
         ("data:image/png," + _file(SQUARE), "its data: URL is not in base64"),

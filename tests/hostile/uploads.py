@@ -59,6 +59,25 @@ def _animated(frames: int) -> bytes:
     return held.getvalue()
 
 
+def _saved(picture: Image.Image, kind: str, **options: object) -> bytes:
+    held = io.BytesIO()
+    picture.save(held, kind, **options)
+    return held.getvalue()
+
+
+def _frames(count: int) -> bytes:
+    """A GIF of a large first frame and many others."""
+    first, *rest = (Image.new("P", (2000, 2000), level % 9) for level in range(count))
+    return _saved(first, "GIF", save_all=True, append_images=rest)
+
+
+def _records(files: list[bytes]) -> bytes:
+    """Pictures as the hub writes them."""
+    return parquet(
+        {"image": pa.array([{"bytes": file, "path": "x"} for file in files]), "label": pa.array(range(len(files)))}
+    )
+
+
 def _pictures(picture: bytes, count: int, suffix: str = "png") -> bytes:
     return zipped(((f"{'cat' if n % 2 else 'dog'}/{n}.{suffix}", picture) for n in range(count)), zipfile.ZIP_STORED)
 
@@ -166,6 +185,8 @@ REFUSED: dict[str, tuple[str, Callable[[], bytes]]] = {
         "x.parquet",
         lambda: parquet({f"c{n}": pa.array([[f"{tag:0190}" for tag in range(800)]]) for n in range(700)}),
     ),
+    "parquet: 40 pictures of 16 megapixels": ("x.parquet", lambda: _records([_png(4096, 4096)] * 40)),
+    "parquet: a picture of 2^31 pixels a side": ("x.parquet", lambda: _records([_png(2**31 - 1, 2**31 - 1, rows=1)])),
     "parquet: 100 MB of one word": (
         "x.parquet",
         lambda: parquet({"a": _repeated("w" * 10_000, 1_000_000), "y": _repeated("a", 1_000_000)}),
@@ -182,6 +203,11 @@ REFUSED: dict[str, tuple[str, Callable[[], bytes]]] = {
     "images: 24 pictures of 16 megapixels": ("x.zip", lambda: _pictures(_png(4096, 4096), 24)),
     "images: 2,000 pictures of 1 megapixel": ("x.zip", lambda: _pictures(_png(1024, 1024), 2_000)),
     "images: a picture of 2^31 pixels a side": ("x.zip", lambda: _pictures(_png(2**31 - 1, 2**31 - 1, rows=1), 2)),
+    "images: 60 pictures of 16 megapixels in TIFF": (
+        "x.zip",
+        lambda: _pictures(_saved(Image.new("L", (4096, 4096)), "TIFF", compression="tiff_adobe_deflate"), 60, "tif"),
+    ),
+    "images: 200 animations of 4 megapixels": ("x.zip", lambda: _pictures(_frames(3), 200, "gif")),
     "images: names upward": ("x.zip", lambda: zipped((f"../../{n % 2}/{n}.png", _png(8, 8)) for n in range(4))),
     "images: a million members": ("x.zip", lambda: listed(1_000_000, b"a", is_zip64=False)),
     "images: 60,000 members": ("x.zip", lambda: listed(60_000, b"a", is_zip64=False)),
@@ -292,6 +318,19 @@ ACCEPTED: dict[str, tuple[str, Callable[[], bytes]]] = {
         "x.txt",
         lambda: _joined([" ".join(f"word{m}" for m in range(n, n + 10)) for n in range(0, 200_000, 10)]),
     ),
+    "images: two large pictures with alpha": (
+        "x.zip",
+        lambda: _pictures(_saved(Image.new("RGBA", (4000, 4000), (9, 9, 9, 99)), "PNG"), 2),
+    ),
+    "images: a large picture of 16 bits": (
+        "x.zip",
+        lambda: _pictures(_saved(Image.fromarray(np.zeros((4000, 4000), np.uint16)), "PNG"), 2),
+    ),
+    "images: a large bitmap of runs": (
+        "x.zip",
+        lambda: _pictures(_saved(Image.new("L", (4000, 4000)), "BMP"), 2, "bmp"),
+    ),
+    "parquet: 500 small pictures": ("x.parquet", lambda: _records([_png(28, 28)] * 500)),
     "images: two large pictures": ("x.zip", lambda: _pictures(_png(4000, 4000), 2)),
     "images: 2,000 small pictures": ("x.zip", lambda: _pictures(_png(28, 28), 2_000)),
     "csv: 100,000 rows in GB18030": ("x.csv", lambda: ("文本,y\n" + "这家店很好,x\n" * 100_000).encode("gb18030")),

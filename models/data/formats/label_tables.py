@@ -74,7 +74,8 @@ def _keys(pictures: Sequence[ZipInfo]) -> dict[str, list[int]]:
     keys: dict[str, list[int]] = {}
     for row, info in enumerate(pictures):
         path = PurePosixPath(info.filename)
-        for name in {path.name, path.stem, str(path), str(path.with_suffix("")), "/".join(path.parts[-2:])}:
+        bare = path.with_suffix("")
+        for name in {path.name, bare.name, str(path), str(bare), *("/".join(each.parts[-2:]) for each in (path, bare))}:
             keys.setdefault(name, []).append(row)
     return keys
 
