@@ -47,8 +47,8 @@ class Collector:
     def findings(self) -> Findings:
         warnings = [warned for (name, _), odd in self._odd.items() if (warned := odd.warned(name))]
         told = [self._as_absent(warned) for warned in warnings[:MOST_WARNINGS]]
-        if more := len(warnings) - MOST_WARNINGS if len(warnings) > MOST_WARNINGS else 0:
-            told.append(Warned(code="more_warnings", message=f"{more:,} more warnings of this kind"))
+        if (more := len(warnings) - MOST_WARNINGS) > 0:
+            told.append(Warned(code="more_warnings", message=f"{more:,} more warnings are left out"))
         return Findings(warnings=told, scores=self._scorer.scores())
 
     def _as_absent(self, warned: Warned) -> Warned:
