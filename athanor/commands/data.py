@@ -62,8 +62,9 @@ def upload(
 ) -> None:
     """Upload a file as a dataset.
 
-    FILE is csv, tsv, jsonl, parquet, npz, txt, or a zip: of class folders of images, of IDX files, or of files named
-    train, val and test. The service finds out how to read it, and shows what it found; the options settle it otherwise.
+    FILE is csv, tsv, json, jsonl, txt, xlsx, parquet, npz, or a zip: of class folders of images, of IDX files, or of
+    files named train, val and test. The service finds out how to read it, and shows what it found; the options settle
+    it otherwise.
     """
     from athanor.commands import hints
     from athanor.terminal import display
