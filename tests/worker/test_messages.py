@@ -72,3 +72,17 @@ def test_nothing_else_is_read(line: bytes) -> None:
     with pytest.raises(ProtocolError) as refused:
         messages.read(line)
     assert len(str(refused.value)) < 2000
+
+
+def test_warnings_about_data_are_bounded() -> None:
+    warned = {"code": "rows_in_two_parts", "message": "3 of the 10 rows", "column": None, "rows": [1, 2]}
+    read = messages.read(json.dumps({"type": "warnings", "warnings": [warned]}).encode())
+    assert isinstance(read, messages.DataWarnings) and read.warnings[0].rows == [1, 2]
+    for wrong in (
+        {"warnings": [warned] * (messages.MOST_WARNINGS + 1)},
+        {"warnings": [warned | {"message": "x" * 10_001}]},
+        {"warnings": [warned | {"rows": [-1]}]},
+        {"warnings": [warned | {"more": 1}]},
+    ):
+        with pytest.raises(ProtocolError):
+            messages.read(json.dumps({"type": "warnings", **wrong}).encode())
