@@ -11,7 +11,6 @@ import pytest
 from safetensors.numpy import load
 from sklearn.datasets import load_iris
 
-from api.routes import forks
 from models.records import checkpoints
 from models.storage.folder import FolderStore
 from tests.api import kit
@@ -170,19 +169,6 @@ def test_any_checkpoint_can_be_the_start(parents: dict[str, str], client: httpx.
     listed = client.get(f"/v1/jobs/{parents['table']}/checkpoints").json()["data"]
     for asked, id in [(each["id"], each["id"]) for each in listed] + [("last", listed[-1]["id"])]:
         assert fork(client, parents["table"], checkpoint=asked)["origin"]["checkpoint_id"] == id
-
-
-def test_a_fork_has_a_name_of_its_own(parents: dict[str, str], client: httpx.Client) -> None:
-    assert fork(client, parents["table"])["name"] is None
-    named = fork(client, parents["table"], spec={"name": "x"})
-    assert named["name"] == "x"
-    for name, expected in (
-        ("reviews", "reviews (fork)"),
-        ("reviews (fork)", "reviews (fork 2)"),
-        ("reviews (fork 9)", "reviews (fork 10)"),
-        ("r" * 200, "r" * 193 + " (fork)"),
-    ):
-        assert forks._name(name) == expected
 
 
 def test_the_spec_is_the_parents_with_changes(parents: dict[str, str], client: httpx.Client) -> None:

@@ -180,13 +180,6 @@ def test_an_unknown_field_is_shown_its_place(api: httpx.Client, path: str, sugge
     assert found.get("suggestion") == suggestion
 
 
-def test_a_name_like_one_of_another_kind_is_shown_the_own_ones(api: httpx.Client) -> None:
-    """`beta` is like Adam's beta2, and sgd's is called momentum."""
-    body = kit.spec(hyperparameters={"optimizer": {"kind": "sgd", "beta": 0.9}})
-    said = kit.fault(api.post("/v1/jobs", json=body), "/hyperparameters/optimizer/beta")["suggestion"]
-    assert said == "sgd has lr, momentum, nesterov, weight_decay"
-
-
 def test_a_field_of_another_kind_is_shown_its_kinds(api: httpx.Client) -> None:
     body = kit.spec("linear", architecture={"hidden": [3]})
     said = kit.fault(api.post("/v1/jobs", json=body), "/architecture/hidden")["suggestion"]

@@ -179,3 +179,10 @@ def test_each_limit_is_named(strict: httpx.Client, wanted: dict[str, Any], point
 
 def test_a_limit_is_not_met_by_what_is_just_below(strict: httpx.Client, tmp_path: Path) -> None:
     assert strict.post("/v1/jobs", json=kit.spec(hyperparameters={"steps": 1000})).status_code == 201
+
+
+def test_a_name_like_one_of_another_kind_is_shown_the_own_ones(api: httpx.Client) -> None:
+    """`beta` is like Adam's beta2, and sgd's is called momentum."""
+    body = kit.spec(hyperparameters={"optimizer": {"kind": "sgd", "beta": 0.9}})
+    said = kit.fault(api.post("/v1/jobs", json=body), "/hyperparameters/optimizer/beta")["suggestion"]
+    assert said == "sgd has lr, momentum, nesterov, weight_decay"
