@@ -18,8 +18,8 @@ REPEATS = 5
 """Rows that a value has on average. Values that hardly repeat go with one class each, whatever they mean."""
 SPARED = 0.01
 """Of the rows that the most frequent class gets wrong, the share that a column may get wrong too."""
-_ALIKE = 1 - 1e-9
-"""The correlation of a column with its multiple."""
+_ALIKE = 1 - 1e-6
+"""The correlation of a column with its multiple, where both are rounded."""
 
 
 def determines(column: Column, target: Column, sample: Sample) -> str | None:
@@ -89,7 +89,9 @@ def _copied_number(column: Column, target: Column, values: pa.Array, answers: pa
         alike = abs(float(np.corrcoef(x_N, y_N)[0, 1])) >= _ALIKE
     if alike:
         slope = float((y_N.std() / x_N.std()) * np.sign(np.cov(x_N, y_N)[0, 1]))
-        return f"{shown(target.name)} is {slope:.6g} times it plus a constant, in all {len(x_N):,} rows"
+        return (
+            f"{shown(target.name)} is {slope:.6g} times it plus a constant in all {len(x_N):,} rows, but for rounding"
+        )
     if _same_order(x_N, y_N) or _same_order(x_N, -y_N):
         return f"its values and those of {shown(target.name)} have the same order in all {len(x_N):,} rows"
     return None

@@ -28,6 +28,7 @@ _QUANTITIES = re.compile(
 _UUID = r"^\{?[0-9a-fA-F]{8}-?([0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}\}?$"
 _HEX = r"^[0-9a-fA-F]{16,64}$"
 _CODE = r"^[\p{L}#][\p{L}_#:./-]*[0-9][0-9\p{L}_#:./-]*$"
+_EMAIL = r"^[^@\s]+@[^@\s]+\.[^@\s]+$"
 _LONGEST = 64
 _SHAPES = 3
 
@@ -96,7 +97,7 @@ def _are_codes(values: pa.Array, *, named: bool) -> bool:
         return False
     if pc.any(pc.match_substring_regex(values, r"\s")).as_py():
         return False
-    if named or any(pc.all(pc.match_substring_regex(values, each)).as_py() for each in (_UUID, _HEX)):
+    if named or any(pc.all(pc.match_substring_regex(values, each)).as_py() for each in (_UUID, _HEX, _EMAIL)):
         return True
     if not pc.all(pc.match_substring_regex(values, _CODE)).as_py():
         return False

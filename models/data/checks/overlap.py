@@ -20,6 +20,8 @@ MOST_BYTES = 1 << 30
 CHANCE = 10
 """Real values are not equally frequent: this many times as many rows may be equal by chance as if they were."""
 
+_DOUBT = 3
+"""Equal rows that train may have by chance more than it has."""
 _UNCOUNTED = 1000
 """Distinct values of a column with too many to count, at least."""
 _ABSENT = np.uint64(0x9E3779B97F4A7C15)
@@ -100,7 +102,7 @@ def overlaps(
     """
     train, warned = np.unique(found[parts["train"]]), []
     # Rows of few values are equal by chance: within train, too, and more of them than there may be different ones.
-    within = 1 - len(train) / max(1, len(parts["train"]))
+    within = (len(parts["train"]) - len(train) + _DOUBT) / max(1, len(parts["train"]))
     by_chance = min(CHANCE * len(parts["train"]) / possible, CHANCE * within)
     for part, rows in parts.items():
         if part == "train" or not len(rows) or not len(train):

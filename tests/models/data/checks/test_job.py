@@ -44,7 +44,7 @@ def test_a_job_without_traps_has_no_warnings() -> None:
 @pytest.mark.parametrize(("again", "drawn", "warned"), [(2, True, []), (2, False, [2]), (5, True, [5])])
 def test_rows_in_two_parts(again: int, drawn: bool, warned: list[int]) -> None:
     x = [*NOISE[:90], *NOISE[:again], *NOISE[90 + again :]]
-    found = seen({"x": ("number", x), "y": ("category", LABELS)}, drawn=drawn)
+    found = seen({"x": ("number", x), "z": ("number", [-value for value in x]), "y": ("category", LABELS)}, drawn=drawn)
     assert [each.code for each in found] == ["rows_in_two_parts"] * len(warned)
     for each in found:
         assert f"{again} of the 10 rows of test" in each.message and each.rows == list(range(91, 91 + again))

@@ -59,6 +59,7 @@ IDENTIFIERS: dict[str, tuple[str, list[Any]]] = {
     "with gaps": ("order number", (np.arange(200) * 7 + 3).tolist()),
     "codes": ("ref", [f"AB-{at:05}" for at in SHUFFLED]),
     "UUIDs": ("ref", [f"{at:08x}-0000-4000-8000-{at * 77:012x}" for at in SHUFFLED]),
+    "addresses": ("contact", [f"{chr(97 + at % 26)}{at}@{chr(98 + at % 9)}.example.org" for at in SHUFFLED]),
     "words with the name": ("sample_id", [f"{at:x}z{at % 7}" for at in SHUFFLED]),
 }
 
@@ -135,10 +136,15 @@ def test_a_target_in_several_spellings_is_one_answer(tmp_path: Path) -> None:
     assert [warned.column for warned in told(taken(tmp_path, content), "determines_target")] == ["copy"]
 
 
-@pytest.mark.parametrize("case", ["in other units", "in logarithms", "reversed"])
+@pytest.mark.parametrize("case", ["in other units", "rounded", "in logarithms", "reversed"])
 def test_copies_of_a_number_are_pointed_out(tmp_path: Path, case: str) -> None:
     price = np.exp(RNG.standard_normal(200)) * 100
-    copy = {"in other units": price * 1.17 + 3, "in logarithms": np.log(price), "reversed": 1 / price}[case]
+    copy = {
+        "in other units": price * 1.17 + 3,
+        "rounded": (price * 0.9).round(2),
+        "in logarithms": np.log(price),
+        "reversed": 1 / price,
+    }[case]
     content = csv({"copy": copy.tolist(), "a": NOISE[:200], "price": price.tolist()})
     (warned,) = told(taken(tmp_path, content), "determines_target")
     assert warned.column == "copy" and "200 rows" in warned.message
