@@ -78,6 +78,15 @@ def test_what_is_not_json_says_so(document: dict[str, Any], path: str, media: se
     assert document["paths"][path]["get"]["responses"]["200"]["content"].keys() == media
 
 
+def test_rows_to_predict_come_and_go_in_the_same_forms(document: dict[str, Any]) -> None:
+    operation = document["paths"][f"{JOB}/predict"]["post"]
+    files = {"text/csv", "text/tab-separated-values", "application/x-ndjson", "application/vnd.apache.parquet"}
+    assert operation["requestBody"]["content"].keys() >= files | {"application/json", "multipart/form-data"}
+    answer = operation["responses"]["200"]
+    assert answer["content"].keys() == files | {"application/json"}
+    assert "Athanor-Predictions" in answer["headers"]
+
+
 def test_what_can_be_continued_says_with_which_headers(document: dict[str, Any]) -> None:
     answers = document["paths"][WEIGHTS]["get"]["responses"]
     assert answers["206"]["headers"].keys() >= {"ETag", "Repr-Digest", "Content-Range"}
