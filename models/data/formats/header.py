@@ -21,6 +21,8 @@ _NUMBER = re.compile(r"[+-]?(\d+[.,]?\d*|[.,]\d+)([eE][+-]?\d+)?%?")
 _DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([T ].*)?")
 _ABSENT = frozenset({"", "na", "n/a", "nan", "null", "none", "?", "-"})
 _MOSTLY = 0.9
+_SCALE = 8
+"""As many numbers seldom rise from column to column by chance."""
 _YEARS = range(1800, 2200)
 
 
@@ -170,10 +172,10 @@ def _votes(first: list[str], rows: list[list[str]]) -> tuple[int, int]:
                 names += 1
         elif kind.fullmatch(cell):
             data += 1
-            numbers.append(cell)
+            numbers += [cell] if kind is _NUMBER else []
         else:
             names += 1
-    if numbers and _numbered(numbers):
+    if numbers and _are_names(numbers, rows):
         data -= len(numbers)
         names += 1
     return names, data
@@ -183,13 +185,29 @@ def _mostly(kind: re.Pattern[str], values: list[str]) -> bool:
     return sum(1 for value in values if kind.fullmatch(value)) >= _MOSTLY * len(values)
 
 
-def _numbered(cells: list[str]) -> bool:
-    """Whether names are numbers that count up: those that pandas gives to columns without names, or years."""
-    if len(cells) < 2 or not all(cell.isdecimal() and len(cell) < 6 for cell in cells):
+def _are_names(cells: list[str], rows: list[list[str]]) -> bool:
+    """Whether numbers in the first line name columns: those that pandas gives, years, wavelengths or such.
+
+    They rise from column to column, and the values below them mostly do not.
+    """
+    values = [_value(cell) for cell in cells]
+    if len(values) < 2 or not _rises(values):
         return False
-    values = [int(cell) for cell in cells]
-    counts = values == list(range(values[0], values[0] + len(values)))
-    return counts and (values[0] in (0, 1) or values[0] in _YEARS)
+    steps = {round(after - before, 6) for before, after in pairwise(values)}
+    if all(value in _YEARS for value in values) or (steps == {1} and values[0] == 0):
+        return True
+    if len(values) < _SCALE and (len(steps) > 1 or (len(values) < 3 and values[0] != 1)):
+        return False
+    below = [[_value(cell) for cell in row if _NUMBER.fullmatch(cell.strip())] for row in rows]
+    return 2 * sum(_rises(each) for each in below if len(each) > 1) <= len(rows)
+
+
+def _value(cell: str) -> float:
+    return float(cell.strip().rstrip("%").replace(",", "."))
+
+
+def _rises(values: list[float]) -> bool:
+    return all(after > before for before, after in pairwise(values))
 
 
 def _named(fields: list[str], rows: list[list[str]]) -> tuple[list[str], list[int]]:

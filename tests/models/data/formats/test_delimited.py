@@ -149,6 +149,9 @@ def test_one_column_of_texts_with_commas_has_no_title(tmp_path: Path) -> None:
         ("2024-01-01,3\n2024-01-02,9\n", ["column_1", "column_2"]),
         ("a,b,label\n1,2,x\n3,4,label\n", ["a", "b", "label"]),
         ("country,2019,2020\nA,1,2\nB,3,4\n", ["country", "2019", "2020"]),
+        ("country,1990,2000,2013\nA,1,2,1\nB,3,4,2\n", ["country", "1990", "2000", "2013"]),
+        ("400.5,401.0,401.5\n3,1,2\n5,6,4\n", ["400.5", "401.0", "401.5"]),
+        ("1,2,3\n2,3,4\n3,5,7\n", ["column_1", "column_2", "column_3"]),
         ("text,label\ngood,pos\ntext,label\nbad,neg\n", ["text", "label"]),
         (",a,b\n0,1,x\n1,2,y\n", ["index", "a", "b"]),
         (",a,b\n7,1,x\n3,2,y\n", ["index", "a", "b"]),
@@ -227,4 +230,4 @@ def test_blocks_of_any_size_have_the_same_rows(tmp_path: Path, rows: list[tuple[
 
 
 def test_a_header_of_numbers_is_mentioned(tmp_path: Path) -> None:
-    assert [warned.code for warned in _read(tmp_path, "1,2\n3,4\n").warnings] == ["header_like_data"]
+    assert [warned.code for warned in _read(tmp_path, "0,1\n3,4\n").warnings] == ["header_like_data"]
