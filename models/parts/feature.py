@@ -7,8 +7,8 @@ Shape letters: N rows, F features, C channels, H height, W width, T words.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from inspect import isabstract
 from typing import Any, ClassVar, Literal, get_args
 
@@ -57,6 +57,10 @@ class Observation:
     """The name of the column."""
     decimal: Literal[".", ","] | None = None
     """The decimal mark of the file's numbers, where the sender named it."""
+    letters: Mapping[str, int] = field(default_factory=dict)
+    """Letters of each script in a sample of the strings, the most frequent script first."""
+    html: float = 0.0
+    """The share of strings with an HTML tag in this sample."""
 
 
 class CellError(ValueError):
@@ -114,7 +118,7 @@ class Encoder(Learned, ABC):
 class SequenceEncoder(Encoder, ABC):
     """An encoder of rows of words, x_NT. A target with an answer for each word needs one."""
 
-    max_length: ClassVar[int]
+    max_length: int
     """The largest number of words of a row that can be encoded."""
 
     @abstractmethod

@@ -10,8 +10,10 @@ import pyarrow.compute as pc
 from models.data.intake.texts import Texts
 from models.data.table import Layout, part_of
 from models.parts.feature import FEATURES, Observation, recognize
+from models.parts.markup import is_marked_up
 from models.parts.numerals import NUMERAL, WHOLE, all_match, trimmed
 from models.parts.plain_numerals import parse
+from models.parts.scripts import letters
 
 if TYPE_CHECKING:
     from models.data.intake.summary import Summary
@@ -21,6 +23,9 @@ _EXACT = 2.0**53
 SHOWN = 10
 _MOST_STRAYS = 10_000
 """The search for numbers stops after this many values that are not numbers. This saves time on long texts."""
+
+_SAMPLE, _SAMPLED_CHARACTERS = 200, 500
+"""The scripts of a column are counted in so many of its first distinct strings, and so many characters of each."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +66,7 @@ class Evidence:
         self._present = 0
         self._words = 0
         self._distinct: set[str] | None = set() if pa.types.is_string(kind) else None
+        self._sample: list[str] = []
         self._fitting = [candidate for part in FEATURES for candidate in part.candidates()]
 
     def see(self, values: pa.Array, start: int) -> pa.Array:
@@ -142,6 +148,9 @@ class Evidence:
         counted = values.value_counts()
         distinct, counts = counted.field(0), counted.field(1)
         self._texts.take(distinct)
+        if len(self._sample) < _SAMPLE:
+            some = distinct.slice(0, _SAMPLE - len(self._sample))
+            self._sample += pc.utf8_slice_codeunits(some, 0, _SAMPLED_CHARACTERS).to_pylist()
         narrowed = (candidate.narrowed(distinct) for candidate in self._fitting)
         self._fitting = [candidate for candidate in narrowed if candidate is not None]
         if self._distinct is not None:
@@ -173,6 +182,8 @@ class Evidence:
             declared=declared,
             named=named,
             decimal=decimal,
+            letters=letters(self._sample),
+            html=sum(map(is_marked_up, self._sample)) / max(1, len(self._sample)),
             fitting=tuple(self._fitting) if self._present else (),
             whole=self._whole,
             name=name,
