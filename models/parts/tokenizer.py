@@ -1,7 +1,8 @@
 """Tokenizers: split a text into tokens and join them again. They need no torch."""
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar
+from collections.abc import Iterable
+from typing import Any, ClassVar, Self
 
 from athanor.contract import Column
 from models.registry import Buildable, Registry
@@ -12,6 +13,17 @@ class Tokenizer(Buildable, ABC):
 
     min_count: ClassVar[int] = 1
     """A language model treats tokens that occur less often in the training part as unknown."""
+
+    learns: ClassVar[bool] = False
+    """Whether its tokens are learned from the training rows. A language model cannot use such a tokenizer."""
+
+    def fit(self, texts: Iterable[str]) -> Self:
+        """The tokenizer that has learned its tokens from the texts of the training rows."""
+        return self
+
+    def is_extra(self, token: str) -> bool:
+        """Whether a token says again what those beside it say. A rare one is left out, not counted as unknown."""
+        return False
 
     @abstractmethod
     def tokens(self, text: str) -> list[str]:

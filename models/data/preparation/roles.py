@@ -173,6 +173,10 @@ def _tokenizer(name: str) -> str:
         known = ", ".join(part.model_fields["kind"].default for part in TOKENIZERS)
         message = f"no tokenizer is called '{name}'"
         raise SpecError("/dataset/tokens", message, code="unknown_part", suggestion=f"one of {known}")
+    if TOKENIZERS[name].learns:
+        fixed = ", ".join(part.model_fields["kind"].default for part in TOKENIZERS if not part.learns)
+        message = f"{name} learns its tokens from the training rows, and a language model counts them before"
+        raise SpecError("/dataset/tokens", message, code="wrong_part", suggestion=f"one of {fixed}")
     return name
 
 

@@ -7,18 +7,25 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from pydantic import Field
+import pyarrow.compute as pc
+from pydantic import Field, JsonValue
 
 from athanor.contract import Column
 from models.data.table import Table
 from models.parts.feature import CellError, Encoder, Feature, Observation, Rows, SequenceEncoder, is_text, json_kind
 from models.parts.inputs import InputKind, Inputs
 from models.parts.oddity import SHOWN, Oddity, distinct
+from models.parts.scripts import UNSPACED
 from models.parts.tokenizers import AnyTokenizer
 from models.parts.tokenizers.words import Words
 
 MAX_WORDS = 512
-"""Longer texts are cut, because a few long rows would set the cost of all rows."""
+"""Longer texts are cut by default, because a few long rows would set the cost of all rows."""
+LONGEST = 8192
+
+_UNSPACED_SHARE = 0.3
+_MARKED_UP = 0.1
+"""The shares of letters and of texts from which a column is read in another way than English is."""
 
 MANY_UNKNOWN = 0.2
 """The share of unknown words in a prediction from which it is worth a warning."""
@@ -30,10 +37,9 @@ PAD, UNKNOWN, FIRST = 0, 1, 2
 class WordsEncoder(SequenceEncoder):
     """Words to numbers: 0 is padding, 1 is any word that is not in the training rows."""
 
-    max_length: ClassVar[int] = MAX_WORDS
-
     kind: Literal["words"] = "words"
     tokenizer: AnyTokenizer | None = Field(description="cuts a row into words; null: rows are lists of words")
+    max_length: int = Field(MAX_WORDS, description="words that are read of a row; further ones are cut off")
     length: int
     words: list[str] = Field(description="the word numbered i + 2, most frequent first")
     rare: int = Field(description="number of the first word that was seen once")
@@ -60,7 +66,8 @@ class WordsEncoder(SequenceEncoder):
         index, length = {word: at for at, word in enumerate(self.words, FIRST)}, length or self.length
         x_NT = np.zeros((table.rows, length), np.int64)
         for row, words in enumerate(words_of(table, self.name, self.tokenizer)):
-            numbers = [index.get(word, UNKNOWN) for word in words[:length]] or [UNKNOWN]
+            said = [word for word in words if word in index or not _is_extra(self.tokenizer, word)]
+            numbers = [index.get(word, UNKNOWN) for word in said[:length]] or [UNKNOWN]
             x_NT[row, : len(numbers)] = numbers
         return x_NT
 
@@ -96,25 +103,48 @@ def words_of(table: Table, name: str, tokenizer: Any) -> list[list[str]]:
     return [tokenizer.tokens(text or "") for text in table.strings(name)]
 
 
-def fit_words(table: Table, name: str, tokenizer: Any, train: Rows) -> WordsEncoder:
+def _is_extra(tokenizer: Any, word: str) -> bool:
+    return tokenizer is not None and tokenizer.is_extra(word)
+
+
+def fit_words(
+    table: Table, name: str, tokenizer: Any, train: Rows, max_length: int = MAX_WORDS, min_count: int = 1
+) -> WordsEncoder:
     """A vocabulary from the training rows, the most frequent word first."""
+    if tokenizer is not None and tokenizer.learns:
+        texts = table.strings(name)
+        tokenizer = tokenizer.fit(texts[row] or "" for row in train)
     rows = words_of(table, name, tokenizer)
     counts = Counter(word for row in train for word in rows[row])
     # Ties are sorted by spelling, so that the order of the rows does not matter.
-    ordered = sorted(counts, key=lambda word: (-counts[word], word))
+    kept = [
+        word for word, count in counts.items() if count >= min_count and (count > 1 or not _is_extra(tokenizer, word))
+    ]
+    ordered = sorted(kept, key=lambda word: (-counts[word], word))
     # From all rows: if training rows set the length, a longer test sentence would be cut before it is measured.
-    length = min(MAX_WORDS, max(map(len, rows), default=1) or 1)
+    known = set(kept)
+    longest = max((sum(word in known or not _is_extra(tokenizer, word) for word in row) for row in rows), default=1)
+    length = min(max_length, longest or 1)
     rare = FIRST + sum(1 for word in ordered if counts[word] > 1)
-    return WordsEncoder(name=name, tokenizer=tokenizer, length=length, words=ordered, rare=rare)
+    return WordsEncoder(name=name, tokenizer=tokenizer, max_length=max_length, length=length, words=ordered, rare=rare)
 
 
-def expect_words(column: Column) -> Inputs:
-    """The tensor to expect from the description of a column of words.
+def expect_words(column: Column, distinct: int | None = None, max_length: int = MAX_WORDS) -> Inputs:
+    """The tensor to expect from the description of a column of words, of which at most `distinct` differ.
 
     Where there are too many distinct words to count, each word of a text may be another.
     """
-    distinct = column.vocabulary or column.words or 0
-    return Inputs("text", (min(MAX_WORDS, column.max_length or 1),), vocabulary=distinct + FIRST)
+    if distinct is None:
+        distinct = column.vocabulary or column.words or 0
+    return Inputs("text", (min(max_length, column.max_length or 1),), vocabulary=distinct + FIRST)
+
+
+def normalized(texts: pa.Array) -> pa.Array:
+    """The strings in Unicode's normal form NFC: a letter and its mark are one character where Unicode has one."""
+    # Texts that are ASCII are in every normal form.
+    if pc.all(pc.string_is_ascii(texts)).as_py() in (True, None):
+        return texts
+    return pc.utf8_normalize(texts, "NFC")
 
 
 class Text(Feature):
@@ -122,16 +152,48 @@ class Text(Feature):
 
     kind: Literal["text"] = "text"
     tokenizer: AnyTokenizer = Field(Words(), description="how a text is cut into words")
+    max_length: int = Field(
+        MAX_WORDS, ge=1, le=LONGEST, description="tokens that are read of a row; further ones are cut off"
+    )
+    min_count: int = Field(
+        1, ge=1, le=1_000_000, description="a token that occurs less often in the training part counts as unknown"
+    )
 
     precedence: ClassVar[int] = 50
     can_be_missing: ClassVar[bool] = False
 
     @classmethod
     def recognize(cls, seen: Observation) -> Feature | None:
-        return cls() if pa.types.is_string(seen.type) else None
+        if not pa.types.is_string(seen.type):
+            return None
+        return cls(tokenizer=Words(html=seen.html >= _MARKED_UP))
+
+    def guess(self, seen: Observation) -> str | None:
+        said = []
+        unspaced = {script: count for script, count in seen.letters.items() if script in UNSPACED}
+        share = sum(unspaced.values()) / max(1, sum(seen.letters.values()))
+        if share >= _UNSPACED_SHARE:
+            said.append(
+                f"{share:.0%} of the letters are {' and '.join(list(unspaced)[:2])}, without spaces between words: "
+                "characters and their pairs are the tokens; the tokenizers characters and bpe are others"
+            )
+        if seen.html >= _MARKED_UP:
+            said.append(
+                f"{seen.html:.0%} of the texts have HTML tags, which are left out; html = false of the tokenizer "
+                "keeps them"
+            )
+        return "; ".join(said) or None
+
+    def settings(self) -> dict[str, JsonValue]:
+        told = super().settings()
+        if "tokenizer" in told:
+            # Without its kind, which is a default too, nobody could read it.
+            told["tokenizer"] = {"kind": self.tokenizer.kind, **self.tokenizer.model_dump(exclude_defaults=True)}
+        return told
 
     def read(self, values: pa.Array, column: Column) -> pa.Array:
-        return values if pa.types.is_string(values.type) else values.cast(pa.string())
+        texts = values if pa.types.is_string(values.type) else values.cast(pa.string())
+        return normalized(texts)
 
     def cells(self, values: Sequence[Any], column: Column) -> pa.Array:
         for row, value in enumerate(values):
@@ -150,7 +212,8 @@ class Text(Feature):
         return "text"
 
     def expect(self, column: Column, accepts: frozenset[InputKind]) -> Inputs:
-        return expect_words(column)
+        distinct = self.tokenizer.counted(column)[0] if self.tokenizer.learns else None
+        return expect_words(column, distinct, self.max_length)
 
     def fit(self, table: Table, column: Column, train: Rows, accepts: frozenset[InputKind]) -> WordsEncoder:
-        return fit_words(table, column.name, self.tokenizer, train)
+        return fit_words(table, column.name, self.tokenizer, train, self.max_length, self.min_count)

@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
 
 import pyarrow as pa
+import pyarrow.compute as pc
+from pydantic import Field
 
 from athanor.contract import Column
 from models.data.table import Table
 from models.parts.feature import CellError, Feature, Naming, Observation, Rows, is_text, json_kind
-from models.parts.features.text import WordsEncoder, expect_words, fit_words
+from models.parts.features.text import LONGEST, MAX_WORDS, WordsEncoder, expect_words, fit_words, normalized
 from models.parts.inputs import InputKind, Inputs
 
 
@@ -16,6 +18,12 @@ class Tokens(Feature):
     """A list of words per row."""
 
     kind: Literal["tokens"] = "tokens"
+    max_length: int = Field(
+        MAX_WORDS, ge=1, le=LONGEST, description="words that are read of a row; further ones are cut off"
+    )
+    min_count: int = Field(
+        1, ge=1, le=1_000_000, description="a word that occurs less often in the training part counts as unknown"
+    )
 
     precedence: ClassVar[int] = 20
     can_be_missing: ClassVar[bool] = False
@@ -28,7 +36,11 @@ class Tokens(Feature):
         return cls() if pa.types.is_list(seen.type) else None
 
     def read(self, values: pa.Array, column: Column) -> pa.Array:
-        return values
+        words = values.flatten()
+        if (composed := normalized(words)) is words:
+            return values
+        offsets = pc.subtract(values.offsets, values.offsets[0])
+        return pa.ListArray.from_arrays(offsets, composed, mask=pc.is_null(values))
 
     def cells(self, values: Sequence[Any], column: Column) -> pa.Array:
         for row, value in enumerate(values):
@@ -44,7 +56,7 @@ class Tokens(Feature):
         return "text"
 
     def expect(self, column: Column, accepts: frozenset[InputKind]) -> Inputs:
-        return expect_words(column)
+        return expect_words(column, max_length=self.max_length)
 
     def fit(self, table: Table, column: Column, train: Rows, accepts: frozenset[InputKind]) -> WordsEncoder:
-        return fit_words(table, column.name, None, train)
+        return fit_words(table, column.name, None, train, self.max_length, self.min_count)

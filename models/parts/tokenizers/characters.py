@@ -3,16 +3,20 @@
 from typing import Literal
 
 from athanor.contract import Column
+from models.parts.scripts import clusters
 from models.parts.tokenizer import Tokenizer
 
 
 class Characters(Tokenizer):
-    """Every Unicode code point is a token."""
+    """Every character is a token: a letter with its marks, an emoji with its joiners.
+
+    In language modeling, every Unicode code point is a token.
+    """
 
     kind: Literal["characters"] = "characters"
 
     def tokens(self, text: str) -> list[str]:
-        return list(text)
+        return clusters(text)
 
     def tokens_with_breaks(self, text: str) -> list[str]:
         return list(text)
