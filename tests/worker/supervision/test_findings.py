@@ -91,7 +91,7 @@ def _trained(folder: Path, *specs: dict[str, Any]) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize(
     ("kind", "dataset", "expected"),
-    [("mlp", "iris", "15 rows"), ("mlp", "breast_cancer", "57 rows"), ("linear", "digits", None)],
+    [("linear", "iris", "15 rows"), ("mlp", "breast_cancer", "57 rows"), ("linear", "digits", None)],
 )
 def test_good_jobs_cause_no_alarm(kind: str, dataset: str, expected: str | None, tmp_path: Path) -> None:
     """With all defaults. That a test part of 15 rows tells little is true, and no alarm."""
