@@ -274,7 +274,9 @@ with kit.installation(Path(sys.argv[1])) as house, house.client() as client:
         part for part in client.get("/v1/catalog").json()["architectures"] if part["kind"] == "words_and_numbers"
     )
     told["listed"] = listed["inputs"]
-    texts = "title,body,n,liked\\n" + "".join(f"{a},{a} again {at},{at},{c}\\n" for at, (a, _, c) in enumerate(rows))
+    texts = "title,body,n,liked\\n" + "".join(
+        f"{a},{a} again {at},{at % 7},{c}\\n" for at, (a, _, c) in enumerate(rows)
+    )
     two_texts = {"id": kit.upload(client, "texts.csv", texts.encode())["id"]}
     refused = {}
     for name, choice, augmentations in (
