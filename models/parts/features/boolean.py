@@ -77,6 +77,9 @@ class BooleanEncoder(Encoder):
         missing_N = pc.is_null(values).to_numpy(zero_copy_only=False)
         return np.stack([true_N, missing_N][: 1 + self.missing], 1).astype(np.float64)
 
+    def stands_in(self) -> str:
+        return "missing, as in the training rows" if self.missing else "false"
+
 
 class Boolean(Feature):
     """True or false, as 1 or 0; where training rows have no value, a second number marks missing values.

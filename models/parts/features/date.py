@@ -14,14 +14,18 @@ from athanor.contract import Column
 from models.data.table import Table
 from models.parts.dates import DAY, FORMATS, Format, narrowed, seconds
 from models.parts.feature import CellError, Encoder, Feature, Observation, Reals, Rows, is_text, json_kind
+from models.parts.features.number import beyond
 from models.parts.inputs import InputKind, Inputs
 from models.parts.numerals import first_word
+from models.parts.oddity import EXAMPLES, Oddity
 from models.parts.scaling import divisor
 
 Cycle = Literal["month", "day", "weekday", "time"]
 
 _LENGTHS: dict[Cycle, int] = {"month": 12, "day": 31, "weekday": 7, "time": DAY}
 _FIRST = 16
+_HALF = 3**0.5
+"""Standard deviations from the mean of equally frequent dates to the first and to the last."""
 _LIKELY = re.compile(
     r"\d{4}[-/年]|\d{4}\.\d{1,2}\.|\d{1,2}[-/. ] ?\d{1,2}[-/. ]|\d{8}"
     r"|\d{1,2}(:|\uff1a|时|点)|[A-Za-z]{3}|\d{1,2}\D{0,3}[- ][A-Za-z]{3}"
@@ -56,6 +60,26 @@ class DateEncoder(Encoder):
             angle_N = 2 * np.pi * position(seconds_N, cycle) / _LENGTHS[cycle]
             columns += [np.where(missing_N, 0, np.sin(angle_N)), np.where(missing_N, 0, np.cos(angle_N))]
         return np.stack([*columns, *([missing_N.astype(np.float64)] if self.missing else [])], 1)
+
+    def odd(self, table: Table, column: Column) -> list[Oddity]:
+        """Missing values, and dates far from those of the training rows."""
+        found = super().odd(table, column)
+        seconds_N = table.numbers(self.name)
+        low, high = self.mean - _HALF * self.std, self.mean + _HALF * self.std
+        far = np.flatnonzero(beyond(seconds_N, low, high)).tolist()
+        what = f"are far from the dates of the training rows, most of which are from {_day(low)} to {_day(high)}"
+        suggestion = "check the order of day, month and year, or train on rows of these dates"
+        shown = [_day(each) for each in seconds_N[far[:EXAMPLES]]]
+        return [*found, Oddity.of_rows("far_from_training", what, suggestion, far, len(seconds_N), shown)]
+
+    def stands_in(self) -> str:
+        return (
+            "missing, as in the training rows" if self.missing else f"{_day(self.mean)}, the mean of the training rows"
+        )
+
+
+def _day(at: float) -> str:
+    return str(np.datetime64(int(at), "s").astype("datetime64[D]"))
 
 
 def position(seconds_N: Reals, cycle: Cycle) -> Reals:

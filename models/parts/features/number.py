@@ -52,9 +52,7 @@ class NumberEncoder(Encoder):
         if column.min is None or column.max is None:
             return found
         values = table.numbers(self.name)
-        with np.errstate(over="ignore"):
-            reach = np.float64(column.max) - column.min
-            far = np.flatnonzero((values < column.min - reach) | (values > column.max + reach)).tolist()
+        far = np.flatnonzero(beyond(values, column.min, column.max)).tolist()
         what = f"are far from the numbers of the dataset, which go from {column.min:.6g} to {column.max:.6g}"
         suggestion = "check the unit and the decimal mark of these numbers"
         shown = [f"{value:.6g}" for value in values[far[:EXAMPLES]]]
@@ -62,6 +60,13 @@ class NumberEncoder(Encoder):
 
     def stands_in(self) -> str:
         return f"{self.mean:.6g}, the mean of the training rows"
+
+
+def beyond(values_N: Reals, low: float, high: float) -> npt.NDArray[np.bool_]:
+    """Which values are outside of `low` to `high`, by more than these are apart."""
+    with np.errstate(over="ignore"):
+        reach = np.float64(high) - low
+        return np.asarray((values_N < low - reach) | (values_N > high + reach))
 
 
 class Number(Feature):

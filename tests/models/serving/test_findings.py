@@ -129,3 +129,29 @@ def test_what_is_rare_is_not_said() -> None:
     for count, is_said in ((1, False), (2, True)):
         odd = Oddity("unknown_words", "are new", "check", count, 10, (0,), "words", least=0.2)
         assert (odd.warned("text") is not None) == is_said
+
+
+def test_dates_and_booleans_say_what_a_missing_value_counts_as(tmp_path: Path) -> None:
+    columns = {
+        "day": pa.array([f"2024-03-{1 + row % 28:02d}" for row in range(56)]),
+        "open": pa.array([row % 3 == 0 for row in range(56)]),
+        "target": pa.array(["ash" if row % 2 else "iron" for row in range(56)]),
+    }
+    table = small.ingested(tmp_path / "table", columns, target="target")
+    spec = JobSpec.model_validate({"architecture": {"kind": "linear"}, "dataset": {"id": "x", "target": "target"}})
+    resolved, prepared = small.resolve_and_prepare(spec, table)
+    learner = build(resolved.spec, prepared)
+    snapshot.write(learner, tmp_path / "s", {}, prepared.preparation.model_dump_json())
+    predictor = Predictor.load(resolved, table.schema, tmp_path / "s")
+    good = {"day": "2024-03-05", "open": True}
+    rows = [good, good | {"day": None}, good | {"open": None}, good | {"day": "1924-03-05"}]
+    found = {(each.column, each.code): each for each in predictor.examine(rows)[1].warnings}
+    assert {key: each.rows for key, each in found.items()} == {
+        ("day", "missing_values"): [2],
+        ("day", "far_from_training"): [4],
+        ("open", "missing_values"): [3],
+    }
+    assert "'1924-03-05'" in found["day", "far_from_training"].message
+    assert "from 2024-0" in found["day", "far_from_training"].message
+    assert "counts as 2024-03-" in found["day", "missing_values"].message
+    assert "counts as false" in found["open", "missing_values"].message
