@@ -25,7 +25,7 @@ import pyarrow.compute as pc
 from athanor.contract import Column
 from models.data.table import Table
 from models.parts.feature import CellError, Encoder, Feature, Observation, Reals, Rows, json_kind
-from models.parts.features.number import all_match
+from models.parts.numerals import all_match
 from models.parts.inputs import InputKind, Inputs
 
 PATTERN = r"^[0-9]{1,4}:[0-5][0-9]$"
