@@ -331,7 +331,7 @@ def test_a_dropped_feature(told: dict[str, Any]) -> None:
     assert {name: column["kind"] for name, column in told["columns"].items()} == {
         "review": "text",
         "length": "duration",
-        "liked": "category",
+        "liked": "boolean",
     }
     assert told["columns"]["length"]["max"] == 49 * 60 + 49
     assert [row[1] for row in told["preview"]] == [0.0, 61.0]
