@@ -39,7 +39,7 @@ from athanor.contract.jobspec import (
 from athanor.contract.metrics import Metrics, Point, Series
 from athanor.contract.page import Page
 from athanor.contract.plan import ColumnRole, Plan
-from athanor.contract.prediction import Findings, Generation, PredictedFile, Predictions, Rows, Scores
+from athanor.contract.prediction import Generation, PredictedFile, Predictions, Remarks, Rows, Scores
 from athanor.contract.problem import Fault, Problem
 from athanor.contract.worker import Device, Worker
 
@@ -66,7 +66,6 @@ __all__ = [
     "ExportFormat",
     "Fault",
     "Finding",
-    "Findings",
     "Fork",
     "Frozen",
     "Generation",
@@ -91,6 +90,7 @@ __all__ = [
     "Preview",
     "Problem",
     "Progress",
+    "Remarks",
     "Resources",
     "Rows",
     "Schema",

@@ -43,7 +43,7 @@ class Scores(Answer):
     metrics: dict[str, float] = Field(description="every metric of the task that is defined for these rows")
 
 
-class Findings(Answer):
+class Remarks(Answer):
     """What is worth knowing about predictions. Rows are numbered from 1."""
 
     warnings: Many[Warned] = Field(
@@ -53,7 +53,7 @@ class Findings(Answer):
     scores: Scores | None = Field(None, description="null if no row has the target column")
 
 
-class Predictions(Findings):
+class Predictions(Remarks):
     """One prediction per row.
 
     Classification: `label` and `probabilities` by class. Regression: `value`. Tagging: `tags`. Language modeling:
@@ -64,7 +64,7 @@ class Predictions(Findings):
     predictions: list[dict[str, Any]]
 
 
-class PredictedFile(Findings):
+class PredictedFile(Remarks):
     """What is worth knowing about the predictions of a file. The header `Athanor-Predictions` holds it as JSON."""
 
     checkpoint_id: str

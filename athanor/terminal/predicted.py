@@ -10,7 +10,7 @@ from typing import Any
 from rich.console import Group
 from rich.text import Text
 
-from athanor.contract import Findings, PredictedFile, Predictions
+from athanor.contract import PredictedFile, Predictions, Remarks
 from athanor.terminal.remarks import warnings
 from athanor.terminal.tables import number, table
 
@@ -34,7 +34,7 @@ def rows(answer: Predictions, given: Sequence[Any]) -> Group:
     return Group(made, *told(answer))
 
 
-def told(found: Findings) -> list[Text]:
+def told(found: Remarks) -> list[Text]:
     """A line for the scores, and one for each warning."""
     lines = []
     if found.scores is not None:

@@ -131,8 +131,8 @@ def main() -> int:
     try:
         predictor = Predictor.load(order.resolved, order.dataset_schema, folder)
         limits = Limits(**order.limits)
-        rows, findings = predict(predictor, folder / ROWS, order.format, order.dialect, limits, folder / ANSWERS)
-        told = _Told(predicted=PredictedFile(checkpoint_id=order.checkpoint_id, rows=rows, **findings.model_dump()))
+        rows, remarks = predict(predictor, folder / ROWS, order.format, order.dialect, limits, folder / ANSWERS)
+        told = _Told(predicted=PredictedFile(checkpoint_id=order.checkpoint_id, rows=rows, **remarks.model_dump()))
     except SpecError as error:
         told = _fault(error.pointer, error.code, error.message, error.suggestion)
     except OverLimit as error:

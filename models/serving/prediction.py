@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from athanor.contract import Column, Findings, Generation, Schema
+from athanor.contract import Column, Generation, Remarks, Schema
 from athanor.files import PREPARATION, WEIGHTS
 from models.data.preparation.encoders import TensorEncoder
 from models.data.preparation.examples import Preparation
@@ -21,7 +21,7 @@ from models.parts.feature import SequenceEncoder
 from models.planning.resolve import ResolvedSpec
 from models.planning.spec import JobSpec
 from models.serving.cells import Pointer, Reader, pointer_in
-from models.serving.findings import Collector
+from models.serving.remarks import Collector
 
 MAX_TOKENS = 4096
 BATCH = 256
@@ -77,19 +77,19 @@ class Predictor:
         return target.decode(y, lengths)
 
     def collector(self, absent: list[str]) -> Collector:
-        """What collects the findings about predictions. `absent` are inputs that no row has."""
+        """What collects the remarks about predictions. `absent` are inputs that no row has."""
         return Collector(self.preparation.encoder, self.preparation.target, self.columns, absent)
 
     def answer(self, rows: list[Any], how: Generation | None = None) -> list[dict[str, Any]]:
         """One prediction per row; `how` is for language models. Raises SpecError with a pointer to the bad cell."""
         return self.examine(rows, how)[0]
 
-    def examine(self, rows: list[Any], how: Generation | None = None) -> tuple[list[dict[str, Any]], Findings]:
+    def examine(self, rows: list[Any], how: Generation | None = None) -> tuple[list[dict[str, Any]], Remarks]:
         """Like `answer`, with what is worth knowing about the predictions."""
         self.check_task(how)
         cells, absent = self.reader.rows(rows)
         pointer, collector = pointer_in(rows), self.collector(absent)
-        return self.predict(self.reader.table(cells, pointer), collector, pointer, how=how), collector.findings()
+        return self.predict(self.reader.table(cells, pointer), collector, pointer, how=how), collector.remarks()
 
     def check_task(self, how: Generation | None) -> None:
         """Raises SpecError for options of text generation where the job makes no text."""

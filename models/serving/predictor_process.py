@@ -154,7 +154,7 @@ def _outcome(order: Order, predictor: Any, body: bytes) -> tuple[str, str]:
         return "refused", Fault(pointer="", code="over_limit", message=str(error)).model_dump_json()
     try:
         asked = Rows.model_validate(given)
-        predictions, findings = predictor.examine(asked.rows, asked.generation())
+        predictions, remarks = predictor.examine(asked.rows, asked.generation())
     except ValidationError as error:
         faults = [fault(dict(each), given).model_dump() for each in error.errors()[:MOST_FAULTS]]
         return "invalid", json.dumps(faults)
@@ -162,7 +162,7 @@ def _outcome(order: Order, predictor: Any, body: bytes) -> tuple[str, str]:
         found = Fault(pointer=error.pointer, code=error.code, message=error.message, suggestion=error.suggestion)
         return "refused", found.model_dump_json()
     # Written here, because FastAPI writes null for NaN and infinity in an untyped field.
-    answer = Predictions(checkpoint_id=order.checkpoint_id, predictions=predictions, **findings.model_dump())
+    answer = Predictions(checkpoint_id=order.checkpoint_id, predictions=predictions, **remarks.model_dump())
     return "answered", answer.model_dump_json()
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 from pydantic import ValidationError
 
-from athanor.contract import Findings, Generation, Hints
+from athanor.contract import Generation, Hints, Remarks
 from models.data.formats import open_source
 from models.data.formats.limits import Limits
 from models.data.table import Layout, Source
@@ -37,8 +37,8 @@ class _Opened:
 
 def predict(
     predictor: Predictor, path: Path, format: str, dialect: dict[str, Any], limits: Limits, answers: Path
-) -> tuple[int, Findings]:
-    """Write the rows of `path` with their predictions to `answers`. Returns their number and the findings.
+) -> tuple[int, Remarks]:
+    """Write the rows of `path` with their predictions to `answers`. Returns their number and the remarks.
 
     `dialect` says how the dataset of the job was read. Raises DataError, and SpecError with a pointer to the cell.
     """
@@ -59,8 +59,8 @@ def predict(
         _check_whole(opened.source)
     _check_whole(opened.source)
     writer.close()
-    findings = collector.findings()
-    return done, findings.model_copy(update={"warnings": [*opened.source.warnings, *findings.warnings]})
+    remarks = collector.remarks()
+    return done, remarks.model_copy(update={"warnings": [*opened.source.warnings, *remarks.warnings]})
 
 
 def _open(reader: Reader, path: Path, format: str, dialect: dict[str, Any], limits: Limits) -> _Opened:

@@ -4,7 +4,7 @@ import json
 import math
 from typing import Any, cast
 
-from athanor.contract import Findings, Schema, Warned
+from athanor.contract import Remarks, Schema, Warned
 from models.planning.resolve import ResolvedSpec
 from models.serving.predictor_process import Order, _outcome
 
@@ -16,11 +16,11 @@ ORDER = Order.model_construct(
 class Says:
     """A predictor that says what it is told to."""
 
-    def __init__(self, said: list[dict[str, Any]], findings: Findings | None = None) -> None:
-        self.said, self.findings = said, findings or Findings()
+    def __init__(self, said: list[dict[str, Any]], remarks: Remarks | None = None) -> None:
+        self.said, self.remarks = said, remarks or Remarks()
 
-    def examine(self, rows: list[Any], _: object) -> tuple[list[dict[str, Any]], Findings]:
-        return self.said, self.findings
+    def examine(self, rows: list[Any], _: object) -> tuple[list[dict[str, Any]], Remarks]:
+        return self.said, self.remarks
 
 
 def outcome(predictor: Says, body: str) -> tuple[str, Any]:
@@ -37,7 +37,7 @@ def test_what_is_not_finite_has_a_name() -> None:
 
 def test_findings_are_in_the_answer() -> None:
     warned = Warned(code="missing_values", message="column 'x': 1 of 1 rows have no value", column="x", rows=[1])
-    _, told = outcome(Says([{"label": "a"}], Findings(warnings=[warned])), '{"rows": [{}]}')
+    _, told = outcome(Says([{"label": "a"}], Remarks(warnings=[warned])), '{"rows": [{}]}')
     assert told["warnings"] == [warned.model_dump()]
 
 

@@ -1,10 +1,10 @@
-"""Findings about predictions, collected batch by batch: warnings and scores."""
+"""Remarks about predictions, collected batch by batch: warnings and scores."""
 
 from collections.abc import Sequence
 
 import torch
 
-from athanor.contract import Column, Findings, Warned
+from athanor.contract import Column, Remarks, Warned
 from models.data.preparation.encoders import Encoder
 from models.data.preparation.stream import TokenEncoder
 from models.data.table import Table
@@ -44,12 +44,12 @@ class Collector:
         """Outputs of rows that have the target column."""
         self._scorer.see(table, y)
 
-    def findings(self) -> Findings:
+    def remarks(self) -> Remarks:
         warnings = [warned for (name, _), odd in self._odd.items() if (warned := odd.warned(name))]
         told = [self._as_absent(warned) for warned in warnings[:MOST_WARNINGS]]
         if (more := len(warnings) - MOST_WARNINGS) > 0:
             told.append(Warned(code="more_warnings", message=f"{more:,} more warnings are left out"))
-        return Findings(warnings=told, scores=self._scorer.scores())
+        return Remarks(warnings=told, scores=self._scorer.scores())
 
     def _as_absent(self, warned: Warned) -> Warned:
         if warned.column not in self._absent or warned.code != "missing_values":
