@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -59,7 +59,7 @@ def ingest(
     limits = limits or Limits()
     partial = destination.with_name(destination.name + ".partial")
     try:
-        first = _write(source, partial, limits)
+        first = _write(source, partial, limits, features or {})
         intake = _describe(source, first, partial, limits, features or {})
         os.replace(partial, destination)
     finally:
@@ -74,8 +74,11 @@ class _FirstPass:
     duplicates: Duplicates
 
 
-def _write(source: Source, partial: Path, limits: Limits) -> _FirstPass:
-    """Write all rows, with their cells as they are, and look at each batch meanwhile."""
+def _write(source: Source, partial: Path, limits: Limits, given: Container[str]) -> _FirstPass:
+    """Write all rows, with their cells as they are, and look at each batch meanwhile.
+
+    `given` are the columns whose features a user chose: they are looked at as strings.
+    """
     evidence: dict[str, Evidence] = {}
     texts, duplicates = Texts(limits), Duplicates(0)
     rows = size = words = 0
@@ -88,7 +91,7 @@ def _write(source: Source, partial: Path, limits: Limits) -> _FirstPass:
                 duplicates = Duplicates(batch.num_columns)
                 most = most_classes(limits, batch.num_columns)
                 for field in batch.schema:
-                    evidence[field.name] = _evidence(field, source, texts, most, is_plain=True)
+                    evidence[field.name] = _evidence(field, source, texts, most, is_plain=field.name not in given)
             limits.check_cells(rows + batch.num_rows, batch.num_columns, "The table", is_text=source.is_text)
             compared = []
             for name, values in zip(batch.schema.names, batch.columns, strict=True):
@@ -169,19 +172,7 @@ def _describe(source: Source, first: _FirstPass, path: Path, limits: Limits, giv
         decimal = source.decimal or file_decimal(
             seen.observation(name, declared=False, named=False) for name, seen in evidence.items()
         )
-        duplicates = first.duplicates
-        # Where other columns have decimal commas, a point groups digits.
-        if again := [
-            name for name, seen in evidence.items() if seen.is_partial or (decimal == "," and seen.has_points)
-        ]:
-            texts, duplicates = Texts(limits), Duplicates(len(evidence))
-            for _, batch in _batches(file, [*evidence]):
-                duplicates.see(batch.columns)
-            for name in again:
-                evidence[name] = _evidence(file.schema_arrow.field(name), source, texts, most, is_plain=False)
-            for start, batch in _batches(file, again):
-                for name in again:
-                    evidence[name].see(batch.column(name), start)
+        duplicates = _look_again(file, source, first, limits, has_commas=decimal == ",") or first.duplicates
         columns = [
             described(
                 name,
@@ -221,6 +212,28 @@ def _describe(source: Source, first: _FirstPass, path: Path, limits: Limits, giv
         column.left_out = inspection.left_out.get(column.name)
     warnings = warnings_of(source, told, first.rows, list(summaries.values()), evidence, duplicates, inspection)
     return Intake(told, first.rows, warnings, dialect=source.dialect)
+
+
+def _look_again(
+    file: pq.ParquetFile, source: Source, first: _FirstPass, limits: Limits, *, has_commas: bool
+) -> Duplicates | None:
+    """Look at all rows of those columns as strings that were taken for numbers at first.
+
+    Where other columns have decimal commas, a point groups digits. Equal rows are found anew: some cells were compared
+    as numbers. None if there are no such columns.
+    """
+    evidence = first.evidence
+    again = [name for name, seen in evidence.items() if seen.is_partial or (has_commas and seen.has_points)]
+    if not again:
+        return None
+    texts, duplicates, most = Texts(limits), Duplicates(len(evidence)), most_classes(limits, len(evidence))
+    for name in again:
+        evidence[name] = _evidence(file.schema_arrow.field(name), source, texts, most, is_plain=False)
+    for start, batch in _batches(file, [*evidence]):
+        duplicates.see(batch.columns)
+        for name in again:
+            evidence[name].see(batch.column(name), start)
+    return duplicates
 
 
 def settled(column: Column, seen: Evidence) -> Summary | None:
