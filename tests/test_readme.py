@@ -63,15 +63,17 @@ def test_the_examples_in_a_shell_work(tmp_path: Path) -> None:
         marked = "\necho; echo next\n".join(CURL).replace("http://127.0.0.1:8500", service.url)
         ran = subprocess.run(["bash", "-eu", "-c", marked], cwd=here, capture_output=True, text=True, timeout=240)
         assert ran.returncode == 0, ran.stderr
-        first, plan, listed, predicted, answers, forked = ran.stdout.split("next\n")
+        first, plan, houses, listed, predicted, answers, forked = ran.stdout.split("next\n")
         assert "event: end" in first and '"val/accuracy"' in first and '"label":"email"' in first
         with safe_open(here / "first.safetensors", framework="np") as file:
             assert "embedding.weight" in file.keys()  # noqa: SIM118 -- it is no mapping
         assert json.loads(plan)["parameters"] > 0
+        means = [column["mean"] for column in json.loads(houses)["schema"]["columns"][1:]]
+        assert means == [pytest.approx(61.83, abs=0.01), 1320]
         assert [job["name"] for job in json.loads(listed)["data"]] == ["first"]
         assert len(json.loads(predicted)["predictions"]) == 2
         assert answers.splitlines()[0].startswith("text,predicted_label,probability_")
-        assert len(answers.splitlines()) == 3
+        assert len(answers.strip().splitlines()) == 3
         assert json.loads(forked)["origin"]["fresh"] == []
 
 

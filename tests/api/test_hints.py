@@ -29,7 +29,7 @@ def test_features_decide_how_columns_are_read(client: httpx.Client) -> None:
     ("features", "pointer", "suggestion"),
     [
         ({"zip": {"kind": "categry"}}, "?features/zip/kind", "did you mean 'category'?"),
-        ({"zip": {"kind": "§"}}, "?features/zip/kind", "one of array, category"),
+        ({"zip": {"kind": "§"}}, "?features/zip/kind", "one of array, boolean, category"),
         ({"zip": {"kind": "text", "tokenizr": 1}}, "?features/zip/tokenizr", ""),
         ({"zip": {}}, "?features/zip", ""),
         ([1], "?features", ""),

@@ -60,7 +60,8 @@ def identifier(column: Column, sample: Sample) -> str | None:
         if not _are_codes(values, named=is_named_id(name)):
             return None
         return f"it looks like an identifier: {counted}, and have no spaces in them, such as {values[0].as_py()!r}"
-    if not column.integer:
+    # Numbers with a unit, say, are quantities.
+    if not column.integer or column.settings:
         return None
     numbers = values.to_numpy(zero_copy_only=False)
     first, last = f"{int(numbers[0]):,}", f"{int(numbers[-1]):,}"

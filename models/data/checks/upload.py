@@ -14,7 +14,7 @@ from models.data.checks import overlap
 from models.data.checks.classes import has_classes, near_equal, rare, untrained, whole_numbers
 from models.data.checks.determination import determines
 from models.data.checks.groups import torn
-from models.data.checks.identifiers import identifier, rises
+from models.data.checks.identifiers import identifier, is_named_id, rises
 from models.data.checks.parts import is_split, unused
 from models.data.checks.sample import Sample
 from models.data.columns import LONGEST, LONGEST_FIELD, shown
@@ -40,7 +40,7 @@ def inspect(path: Path, schema: Schema, rows: int) -> Inspection:
     others = [column for column in schema.columns if column.name not in (schema.target, schema.part)]
     for column in others:
         _look_at(column, sample, rows, found)
-    inputs = [column for column in others if column.name not in found.left_out]
+    inputs = [column for column in others if column.name not in found.left_out] or _spared(others, found)
     if target is not None:
         found.warnings += rare(target, sample) + whole_numbers(target, rows) + told_determining(inputs, target, sample)
     for column in schema.columns:
@@ -53,6 +53,24 @@ def inspect(path: Path, schema: Schema, rows: int) -> Inspection:
         looked = [column for column in inputs if column.name in sample.columns]
         found.warnings += [each for column in looked if (each := torn(column, sample))]
     return found
+
+
+def _spared(others: Sequence[Column], found: Inspection) -> list[Column]:
+    """Columns that only number the rows stay inputs where nothing else is left: they may be the x of a curve."""
+    spared = [column for column in others if _may_be_learned(column)]
+    for column in spared:
+        reason = found.left_out.pop(column.name)
+        seen = reason.partition(";")[0]
+        message = f"column {shown(column.name)}: {seen}; a job learns from it, because nothing else is left"
+        for place, warned in enumerate(found.warnings):
+            if warned.code == "identifier" and warned.column == column.name:
+                suggestion = "if it identifies the rows, add columns to learn from"
+                found.warnings[place] = warned.model_copy(update={"message": message, "suggestion": suggestion})
+    return spared
+
+
+def _may_be_learned(column: Column) -> bool:
+    return column.integer and column.distinct != 1 and not is_named_id(column.name) and not is_split(column)
 
 
 def _look_at(column: Column, sample: Sample, rows: int, found: Inspection) -> None:

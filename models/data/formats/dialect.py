@@ -90,13 +90,19 @@ def _chosen(sample: Sample, start: int, preferred: str, marks: tuple[str, ...] |
     mark = preferred if len(marks) > 1 else marks[0]
     best, chosen = 0.0, (mark, mark != "\t" or not has_quotes)
     for mark in sorted(marks, key=lambda mark: mark != preferred):
-        for quoting in (True, False) if has_quotes else (True,):
+        may_be_letters = has_quotes and (mark == "\t" or _swallows_lines(sample, start, mark))
+        for quoting in (True, False) if may_be_letters else (True,):
             score = _consistency(sample, start, mark, quoting=quoting)
             if mark == "\t" and quoting and has_quotes and not _wrapped(sample, start):
                 score *= 0.999
             if score > best + 1e-9:
                 best, chosen = score, (mark, quoting)
     return chosen
+
+
+def _swallows_lines(sample: Sample, start: int, mark: str) -> bool:
+    """Whether quotes join lines: then they may be letters, which stay open."""
+    return any(record.next - record.line > 1 for record in sample.records(mark, quoting=True, start=start))
 
 
 def _consistency(sample: Sample, start: int, mark: str, *, quoting: bool) -> float:

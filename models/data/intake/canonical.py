@@ -170,7 +170,8 @@ def _describe(source: Source, first: _FirstPass, path: Path, limits: Limits, giv
         raise DataError(f"features names a column {unknown[0]!r}, which the file does not have. Correct the name.")
     with pq.ParquetFile(path) as file:
         decimal = source.decimal or file_decimal(
-            seen.observation(name, declared=False, named=False) for name, seen in evidence.items()
+            (seen.observation(name, declared=False, named=False) for name, seen in evidence.items()),
+            has_points=any(seen.has_points for seen in evidence.values()),
         )
         duplicates = _look_again(file, source, first, limits, has_commas=decimal == ",") or first.duplicates
         columns = [

@@ -243,14 +243,18 @@ def _writing(seen: Observation) -> Writing | None:
     return fitting[0] if fitting and fitting[0].has_numbers else None
 
 
-def file_decimal(columns: Iterable[Observation]) -> Literal[".", ","] | None:
-    """The decimal mark of a file whose numbers show one in some columns, and the other in none."""
+def file_decimal(columns: Iterable[Observation], *, has_points: bool = False) -> Literal[".", ","] | None:
+    """The decimal mark of a file whose numbers show one in some columns, and the other in none.
+
+    `has_points`: a column of plain numerals has some that are not whole. Their point may still group digits, if other
+    columns show a comma.
+    """
     found: set[Literal[".", ","]] = set()
     for seen in columns:
         writing = _writing(seen)
         if writing is not None and len(writing.marks) == 1:
             found |= writing.marks
-    return found.pop() if len(found) == 1 else None
+    return found.pop() if len(found) == 1 else "." if has_points and not found else None
 
 
 def _decimal(writing: Writing, seen: Observation) -> Literal[".", ","]:

@@ -102,6 +102,16 @@ def test_numbers_that_rise_with_gaps_are_pointed_out(tmp_path: Path) -> None:
     assert not told(taken(tmp_path, beside(konto=rising[:150] + rising[:150])), "rising")
 
 
+def test_numbers_of_the_rows_are_learned_from_where_nothing_else_is_left(tmp_path: Path) -> None:
+    curve = "".join(f"{at},{at * at / 7}\n" for at in range(60))
+    intake = taken(tmp_path, f"konto,y\n{curve}".encode())
+    assert left_out(intake) == []
+    (warned,) = told(intake, "identifier")
+    assert "60 values all differ" in warned.message and "a job learns from it" in warned.message
+    intake = taken(tmp_path, f"id,y\n{curve}".encode())
+    assert left_out(intake) == ["id"]
+
+
 def test_a_column_of_one_value_is_left_out(tmp_path: Path) -> None:
     intake = taken(tmp_path, beside(batch=["x1"] * 60, gap=["x1", ""] * 30))
     assert left_out(intake) == ["batch"]

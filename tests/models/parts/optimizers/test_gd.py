@@ -45,7 +45,9 @@ def test_the_batch_is_the_whole_training_part(batch_size: int | None, table: Tab
     spec = _spec(batch_size=batch_size, epochs=9)
     resolved = resolve(spec, table.schema, table.rows)
     assert resolved.spec.hyperparameters.batch_size == MAX_BATCH
-    assert resolve(resolved.spec, table.schema, table.rows) == resolved
+    again = resolve(resolved.spec, table.schema, table.rows)
+    # What was said is no guess any more.
+    assert again.model_copy(update={"columns": []}) == resolved.model_copy(update={"columns": []})
     plan = small.planned(spec, table.schema, table.rows, Limits())
     assert (plan.steps_per_epoch, plan.steps) == (1, 9)
     whole = small.planned(_spec(optimizer={"kind": "sgd", "momentum": 0.0}, batch_size=32), table.schema, 40, Limits())

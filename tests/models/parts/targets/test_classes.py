@@ -23,7 +23,7 @@ UNUSED = TensorEncoder(columns=[])
 
 
 def test_classes_are_numbered_as_the_schema_has_them(tmp_path: Path) -> None:
-    table = small.ingested(tmp_path / "t", {"x": pa.array([1.5] * 6), "target": pa.array([10, 9, 2, 10, 9, 2])})
+    table = small.ingested(tmp_path / "t", {"x": pa.array([1.5, 2.5] * 3), "target": pa.array([10, 9, 2, 10, 9, 2])})
     roles = assign(DatasetChoice(id="x"), table.schema, Linear())
     target = fit_target(table, roles, np.array([0, 1]), UNUSED)
     assert isinstance(target, FittedClasses)
@@ -73,11 +73,11 @@ def test_many_whole_numbers_are_classes_if_they_are_named_and_numbered_so(
     name: str, classes: int, rows: int, task: str, tmp_path: Path
 ) -> None:
     numbers = [str(at % classes) for at in range(rows)]
-    columns = {"x": pa.array([1.5] * rows), name: pa.array(numbers).cast(pa.int64())}
+    columns = {"x": pa.array([2.5] + [1.5] * (rows - 1)), name: pa.array(numbers).cast(pa.int64())}
     table = small.ingested(tmp_path / "t", columns)
     assert assign(DatasetChoice(id="x", target=name), table.schema, Linear()).task == task
     gap = [number if number != "3" else str(classes) for number in numbers]
-    apart = {"x": pa.array([1.5] * rows), name: pa.array(gap).cast(pa.int64())}
+    apart = {"x": pa.array([2.5] + [1.5] * (rows - 1)), name: pa.array(gap).cast(pa.int64())}
     schema = small.ingested(tmp_path / "u", apart).schema
     assert assign(DatasetChoice(id="x", target=name), schema, Linear()).task == "regression"
 

@@ -20,7 +20,9 @@ UNUSED = TensorEncoder(columns=[])
 
 
 def test_values_are_scaled_by_the_training_rows(tmp_path: Path) -> None:
-    table = small.ingested(tmp_path / "t", {"x": pa.array([1.5] * 4), "target": pa.array([1.5, 3.5, 100.25, None])})
+    table = small.ingested(
+        tmp_path / "t", {"x": pa.array([1.5, 2.5, 1.0, 1.0]), "target": pa.array([1.5, 3.5, 100.25, None])}
+    )
     roles = assign(DatasetChoice(id="x"), table.schema, Linear())
     target = fit_target(table, roles, np.array([0, 1]), UNUSED)
     assert isinstance(target, FittedValue)
@@ -31,7 +33,7 @@ def test_values_are_scaled_by_the_training_rows(tmp_path: Path) -> None:
 
 
 def test_a_constant_value_has_no_scale(tmp_path: Path) -> None:
-    columns = {"x": pa.array([1.5] * 301), "target": pa.array([0.1] * 300 + [0.2])}
+    columns = {"x": pa.array([1.5, 2.5] + [1.5] * 299), "target": pa.array([0.1] * 300 + [0.2])}
     table = small.ingested(tmp_path / "t", columns)
     roles = assign(DatasetChoice(id="x"), table.schema, Linear())
     target = fit_target(table, roles, np.arange(300), UNUSED)
