@@ -10,7 +10,8 @@ from athanor.contract import Fault, Hints
 from models.data.intake import ReadHints
 from models.json_body import MalformedJson, TooManyValues, parse
 
-LONGEST = 20_000
+LONGEST = 4_000
+"""Characters of the features. An address has 8,192 bytes at most, and `dataset.features` of a spec has more room."""
 MOST_VALUES = 10_000
 
 

@@ -63,7 +63,7 @@ def _text(chance: random.Random) -> str:
 
 def _rates(folder: Path, header: str, row: Callable[[random.Random], str]) -> dict[str, float]:
     path = folder / "upload.csv"
-    chance = random.Random(0)  # nosec B311 -- the rows of a measurement
+    chance = random.Random(0)  # nosec B311
     rows = "".join(row(chance) + "\n" for _ in range(100_000))
     with path.open("w") as file:
         file.write(header + "\n")
