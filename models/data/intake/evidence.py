@@ -1,5 +1,6 @@
 """Collects facts about a column in a first pass over all rows."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -193,6 +194,11 @@ class Evidence:
     def has_points(self) -> bool:
         """Whether the column was looked at as plain numbers, and some of them are not whole."""
         return self.plain is not None and not self._whole
+
+    @property
+    def spellings(self) -> Collection[str]:
+        """The distinct strings of the file; empty if there are too many to keep."""
+        return self._distinct or ()
 
     @property
     def names_parts(self) -> bool:

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -123,6 +123,19 @@ class Summary:
             if not may_keep or len(self._vocabulary) > _MOST_WORDS:
                 self._too_many_words = True
                 self._vocabulary.clear()
+
+    def merged(self, spellings: Collection[str]) -> list[list[str]]:
+        """Those of these strings that are read as one value, where a column is of classes."""
+        if self._feature.names != "classes" or not spellings:
+            return []
+        ordered = sorted(spellings)
+        alike: dict[str, list[str]] = {}
+        for value, spelling in zip(
+            self._feature.read(pa.array(ordered, pa.string()), self._column).to_pylist(), ordered, strict=True
+        ):
+            if value is not None:
+                alike.setdefault(str(value), []).append(spelling)
+        return [each for each in alike.values() if len(each) > 1]
 
     @property
     def distinct(self) -> int | None:

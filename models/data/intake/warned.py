@@ -13,6 +13,8 @@ from models.data.intake.summary import Summary
 from models.data.table import Source
 
 _MOST = 20
+_SPELLINGS = 4
+"""Spellings of one value that a warning names."""
 _LONGEST = 40
 """The largest number of characters of a value in a warning."""
 
@@ -55,6 +57,17 @@ def _of_column(summary: Summary, evidence: Evidence, schema: Schema, rows: int, 
             message=f"column {shown(name)}: {summary.missing:,} of {rows:,} rows have no value",
             rows=[_in_file(row, offsets) for row in summary.missing_at],
             suggestion="fill them in or leave the rows out, if these rows should not count like others",
+        )
+    if merged := summary.merged(evidence.spellings):
+        told = " and ".join(
+            ", ".join(repr(_short(each)) for each in spellings[:_SPELLINGS]) for spellings in merged[:2]
+        )
+        count = "1 value" if len(merged) == 1 else f"{len(merged):,} values"
+        yield Warned(
+            code="merged_spellings",
+            column=field(name),
+            message=f"column {shown(name)}: {sum(map(len, merged)):,} spellings are read as {count}: {told}",
+            suggestion="write those in other words that differ in meaning",
         )
     if strays := evidence.strays():
         at = [_in_file(row, offsets) for row, _ in strays.at]

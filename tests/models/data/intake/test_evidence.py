@@ -61,3 +61,21 @@ def test_numerals_that_are_none_are_read_as_before(odd: str, tmp_path: Path) -> 
         else:
             kind = _column(_ingested(tmp_path / str(place), *made), "x").kind
             assert kind == ("text" if odd == "007" else "number")
+
+
+@pytest.mark.parametrize(
+    ("cells", "message"),
+    [
+        (["yes", "Yes", "yes ", "no"] * 3, "'x': 3 spellings are read as 1 value: 'Yes', 'yes', 'yes '"),
+        (
+            ["red", "red ", "blue", " blue"] * 3,
+            "'x': 4 spellings are read as 2 values: ' blue', 'blue' and 'red', 'red '",
+        ),
+        (["yes", "no", "NA", ""] * 3, None),
+        (["red", "Red", "blue"] * 4, None),
+    ],
+)
+def test_spellings_that_are_read_as_one_value_are_said(cells: list[str], message: str | None, tmp_path: Path) -> None:
+    intake = _ingested(tmp_path / "rows", {"x": [cell or None for cell in cells], "y": ["1"] * 12})
+    told = [each.message for each in intake.warnings if each.code == "merged_spellings"]
+    assert told == ([] if message is None else [f"column {message}"])
