@@ -21,7 +21,7 @@ from athanor.contract import Column
 from models.data.table import Layout, Table
 from models.parts.inputs import InputKind, Inputs
 from models.parts.learned import Learned
-from models.parts.oddity import Oddity
+from models.parts.oddity import MISSING, Oddity
 from models.registry import Buildable, Registry
 
 Rows = npt.NDArray[np.int64]
@@ -90,7 +90,7 @@ class Encoder(Learned, ABC):
         cells = table.data[self.name].combine_chunks()
         missing = np.flatnonzero(cells.is_null().to_numpy(zero_copy_only=False)).tolist()
         what = f"have no value; each counts as {self.stands_in()}"
-        return [Oddity.of_rows("missing_values", what, "give the values that are known", missing, len(cells))]
+        return [Oddity.of_rows(MISSING, what, "give the values that are known", missing, len(cells))]
 
     def stands_in(self) -> str:
         """What a missing value counts as, in words."""

@@ -6,6 +6,8 @@ from typing import Self
 
 from athanor.contract import Warned
 
+MISSING = "missing_values"
+"""The code of the oddity of missing values."""
 SHOWN = 10
 """Rows that a warning names."""
 EXAMPLES = 3

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
 import torch
 
 from athanor.contract import Warned
@@ -18,6 +19,7 @@ from models.nn.named_tensors import NetworkInput, map_tensors
 from models.parts.feature import read
 from models.parts.inputs import NamedInputs
 from models.parts.learned import Learned
+from models.parts.oddity import MISSING
 from models.parts.split import Division, Split
 from models.parts.target import FittedTarget, Language, fitted_union
 
@@ -124,7 +126,11 @@ def prepare(
         here = torch.from_numpy(rows)
         return Examples(map_tensors(lambda x: x[here], x), preparation.target.encode(table, rows))
 
-    warnings = _inspected(table, roles, division) if is_inspected else ()
+    warnings = (
+        [*_inspected(table, roles, division), *_unlike_training(table, roles, division, encoder)]
+        if is_inspected
+        else ()
+    )
     return Prepared(preparation, part(division.train), part(division.val), part(division.test), warnings)
 
 
@@ -138,6 +144,23 @@ def _inspected(table: Table, roles: Roles, division: Division) -> list[Warned]:
         drawn=roles.part is None,
         known=roles.target.name == table.schema.target,
     )
+
+
+def _unlike_training(table: Table, roles: Roles, division: Division, encoder: Encoder) -> list[Warned]:
+    """What the validation and test rows have that the network cannot have learned, such as unknown words."""
+    rows = np.concatenate([division.val, division.test])
+    held = Table(table.schema, table.data.take(pa.array(rows)))
+    known = {column.name: column for column in roles.inputs}
+    found = []
+    for each in encoder.each() if not isinstance(encoder, stream.TokenEncoder) else []:
+        for column in each.columns:
+            for odd in column.odd(held, known[column.name]):
+                # Missing values were told when the file was read.
+                if odd.code != MISSING and (warned := odd.warned(column.name)) is not None:
+                    here = [int(rows[row - 1]) + 1 for row in warned.rows]
+                    message = f"{warned.message} (in the validation and test parts)"
+                    found.append(warned.model_copy(update={"rows": here, "message": message}))
+    return found
 
 
 def fit_target(table: Table, roles: Roles, train: Rows, encoder: Encoder) -> FittedTarget:

@@ -72,9 +72,16 @@ class WordsEncoder(SequenceEncoder):
         return x_NT
 
     def odd(self, table: Table, column: Column) -> list[Oddity]:
-        """Missing values, and words that no training row has, if there are many."""
+        """Missing values, texts that are cut, and words that no training row has, if there are many."""
         rows = words_of(table, self.name, self.tokenizer)
-        return [*super().odd(table, column), unknown_words(rows, set(self.words))]
+        cut = Oddity.of_rows(
+            "cut_texts",
+            f"have more than {self.length:,} words or characters, and are cut after these",
+            "raise max_length of the column's feature if what follows matters",
+            [at for at, words in enumerate(rows) if len(words) > self.length],
+            len(rows),
+        )
+        return [*super().odd(table, column), cut, unknown_words(rows, set(self.words))]
 
     def stands_in(self) -> str:
         return "an empty text"

@@ -2,18 +2,24 @@
 
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 import torch
 
+from models.data.formats.limits import Limits
+from models.data.intake.description import describe
 from models.data.preparation.choice import DatasetChoice
 from models.data.preparation.examples import Preparation, prepare
 from models.data.preparation.roles import assign
 from models.data.preparation.split import divide
+from models.data.table import Table
 from models.parts.architecture import Architecture, InputKind
 from models.parts.architectures.cnn import CNN
 from models.parts.architectures.linear import Linear
 from models.parts.architectures.textcnn import TextCNN
+from models.parts.features.text import Text
 from models.parts.inputs import only
+from models.parts.splits.given import Given
 from models.parts.splits.holdout import Holdout
 from tests import small
 
@@ -37,3 +43,22 @@ def test_parts_and_round_trip(kind: InputKind, task: str, tmp_path: Path) -> Non
         assert torch.equal(again.target.encode(table, rows), part.t)
         assert small.single(part.to(torch.device("cpu")).x).shape[1:] == only(again.named_inputs()).shape
     assert small.single(prepared.train.x).dtype == (torch.int64 if kind == "text" else torch.float32)
+
+
+@pytest.mark.parametrize("is_strange", [True, False])
+def test_words_that_no_training_row_has_are_told(is_strange: bool, tmp_path: Path) -> None:
+    train = ["one two three four five six"] * 30
+    held = ["one two seven" if is_strange else "one two three"] * 9 + ["one " * 12]
+    content = {"text": pa.array(train + held), "label": pa.array(["a", "b"] * 20)}
+    content["part"] = pa.array(["train"] * 30 + ["val"] * 5 + ["test"] * 5)
+    table = small.ingested(tmp_path / "t", content)
+    feature = Text.model_validate({"max_length": 10})
+    (column,) = describe(tmp_path / "t", {"text": feature}, table.schema.columns[:1], Limits())
+    table = Table(table.schema.model_copy(update={"columns": [column, *table.schema.columns[1:]]}), table.data)
+    split = Given(column="part")
+    roles = assign(DatasetChoice(id="x", input="text", target="label", split=split), table.schema, TextCNN())
+    told = {each.code: each for each in prepare(table, roles, split, is_inspected=True).warnings}
+    assert "1 of 10 rows have more than 10 words" in told["cut_texts"].message and told["cut_texts"].rows == [40]
+    assert ("unknown_words" in told) == is_strange
+    if is_strange:
+        assert told["unknown_words"].rows[0] == 31 and "'seven'" in told["unknown_words"].message
