@@ -29,7 +29,8 @@ class Authentication:
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
         self._limiter = CapacityLimiter(LOOK_UPS)
-        self._running = set[asyncio.Task[None]]()
+        self._running = 0
+        self._tasks = set[asyncio.Task[None]]()
         self._asked: dict[str, asyncio.Future[Caller | None]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -55,24 +56,29 @@ class Authentication:
         Hundreds of requests that come together would otherwise take a thread and a transaction each.
         """
         found = self._asked.setdefault(presented, asyncio.get_running_loop().create_future())
-        if len(self._running) < LOOK_UPS:
+        if self._running < LOOK_UPS:
+            self._running += 1
             task = asyncio.create_task(self._look_up(service))
-            self._running.add(task)
-            task.add_done_callback(self._running.discard)
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
         # A caller that hangs up must not end the look-up for the others.
         return await asyncio.shield(found)
 
     async def _look_up(self, service: Service) -> None:
-        while self._asked:
-            asked, self._asked = self._asked, {}
-            try:
-                callers = await to_thread.run_sync(_find, service, asked, limiter=self._limiter)
-            except Exception as error:
-                for found in asked.values():
-                    found.set_exception(error)
-            else:
-                for presented, found in asked.items():
-                    found.set_result(callers[presented])
+        try:
+            while self._asked:
+                asked, self._asked = self._asked, {}
+                try:
+                    callers = await to_thread.run_sync(_find, service, asked, limiter=self._limiter)
+                except Exception as error:
+                    for found in asked.values():
+                        found.set_exception(error)
+                else:
+                    for presented, found in asked.items():
+                        found.set_result(callers[presented])
+        finally:
+            # Here, and not when the task is done: a request that comes in between would wait for ever.
+            self._running -= 1
 
 
 def _find(service: Service, presented: Collection[str]) -> dict[str, Caller | None]:

@@ -43,8 +43,8 @@ MEDIA = {
     "parquet": "application/vnd.apache.parquet",
 }
 """The media type of an answer by the format of the rows."""
-FINDINGS = "Athanor-Predictions"
-LONGEST_FINDINGS = 6_000
+REMARKS = "Athanor-Predictions"
+LONGEST_REMARKS = 6_000
 """Characters of the header. Many servers between a client and the service refuse longer heads."""
 PIECE = 2**20
 PULSE = 0.5
@@ -90,17 +90,17 @@ async def predict(request: Request, service: Service, job_id: str, wanted: str) 
                 yield piece
 
     headers = {
-        FINDINGS: findings(answered.predicted),
+        REMARKS: remarks(answered.predicted),
         "Content-Length": str(size),
         "Content-Disposition": f'attachment; filename="predictions.{format}"',
     }
     return StreamingResponse(pieces(), headers=headers, media_type=MEDIA[format])
 
 
-def findings(predicted: PredictedFile) -> str:
+def remarks(predicted: PredictedFile) -> str:
     """The header: JSON in ASCII, with as many warnings as it has room for."""
     told: dict[str, Any] = json.loads(predicted.model_dump_json())
-    while len(text := json.dumps(told, separators=(",", ":"))) > LONGEST_FINDINGS and told["warnings"]:
+    while len(text := json.dumps(told, separators=(",", ":"))) > LONGEST_REMARKS and told["warnings"]:
         told["warnings"].pop()
         told["more_warnings"] += 1
     return text

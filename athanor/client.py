@@ -258,7 +258,7 @@ class Client:
         progress: Progress | None = None,
         hints: Hints | Mapping[str, Any] | None = None,
     ) -> Dataset:
-        """Upload a file as a dataset, streamed from disk. Bytes that the service already has give the same dataset.
+        """Upload a file as a dataset, streamed from disk. The same bytes with the same hints are one dataset.
 
         `hints` say how to read it: {"delimiter": ";", "features": {"zip": {"kind": "category"}}}.
         """

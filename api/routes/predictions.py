@@ -43,7 +43,7 @@ ANSWERS: Answers = {
         "description": "A prediction for each row, in the form in which the rows came.",
         "content": dict.fromkeys(row_files.MEDIA.values(), FILE),
         "headers": {
-            row_files.FINDINGS: {
+            row_files.REMARKS: {
                 "description": "of a file: the rows, the warnings and the scores, as JSON (PredictedFile)",
                 "schema": {"type": "string"},
             }

@@ -16,6 +16,8 @@ from athanor.terminal.tables import number, table
 
 LONGEST = 60
 """Characters of a row, and of a cell."""
+LARGEST_CELL = 2**20
+"""Characters of the largest cell that the service reads."""
 
 
 def rows(answer: Predictions, given: Sequence[Any]) -> Group:
@@ -59,7 +61,11 @@ def first_rows(path: Path, most: int, found: PredictedFile) -> Group:
             held = [json.loads(line) for line in islice(stream, most)]
             names, cells = list(held[0]) if held else [], [[*map(json.dumps, row.values())] for row in held]
         else:
-            delimiter = "\t" if path.suffix.lower() in (".tsv", ".tab") else ","
+            csv.field_size_limit(LARGEST_CELL)
+            first = stream.readline()
+            stream.seek(0)
+            # The answers have the delimiter of the rows.
+            delimiter = max(",;\t|", key=lambda mark: len(next(csv.reader([first], delimiter=mark), [])))
             names, *cells = islice(csv.reader(stream, delimiter=delimiter), most + 1)
     made = table(*names)
     for row in cells:

@@ -16,7 +16,7 @@ from athanor.transport.upload import Upload
 
 SUFFIXES = (".csv", ".tsv", ".tab", ".jsonl", ".ndjson", ".parquet")
 """Of files of rows."""
-FINDINGS = "Athanor-Predictions"
+REMARKS = "Athanor-Predictions"
 PATIENCE = 4 * 3_600.0
 """Seconds to wait for the first byte: the answer begins when all rows are predicted."""
 
@@ -50,7 +50,7 @@ def predict_file(
             ) as response,
         ):
             try:
-                found = PredictedFile.model_validate_json(response.headers.get(FINDINGS, ""))
+                found = PredictedFile.model_validate_json(response.headers.get(REMARKS, ""))
             except ValidationError as error:
                 raise AthanorError(f"the service at {transport.url} does not predict files; update it") from error
             with part.open("wb") as written:

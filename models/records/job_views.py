@@ -92,10 +92,14 @@ def planned(tx: Session, job_id: str) -> Planned | None:
     return Planned(trainings, row.plan.get("val_rows", 0), tested, row.plan.get("intervals", {}))
 
 
+STEADY = frozenset({"lr", "grad_norm", "samples_per_second"})
+"""Series that every training has, some of them only from its first epoch on."""
+
+
 def evaluated(tx: Session, job_id: str) -> set[str]:
-    """The names of all series that an evaluation of a job may have."""
+    """The names of all series that a training of a job may have, without the prefix of its fold."""
     directions: dict[str, Direction] = tx.scalar(select(Job.plan["directions"]).where(Job.id == job_id)) or {}
-    return {f"{part}/{name}" for part in ("train", "val", "test") for name in directions}
+    return {f"{part}/{name}" for part in ("train", "val", "test") for name in directions} | STEADY
 
 
 def state(tx: Session, job_id: str) -> State | None:

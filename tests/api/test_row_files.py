@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from sklearn.datasets import load_iris
 
-from api.row_files import FINDINGS, LONGEST_FINDINGS, findings
+from api.row_files import LONGEST_REMARKS, REMARKS, remarks
 from athanor.contract import PredictedFile, Warned
 from tests.api import kit
 from tests.api.conftest import Trained
@@ -38,7 +38,7 @@ def table(rows: list[list[Any]], names: list[str] = COLUMNS, delimiter: str = ",
 def summary(answer: httpx.Response) -> PredictedFile:
     assert answer.status_code == 200, answer.text
     assert int(answer.headers["content-length"]) == len(answer.content)
-    return PredictedFile.model_validate_json(answer.headers[FINDINGS])
+    return PredictedFile.model_validate_json(answer.headers[REMARKS])
 
 
 def read(answer: httpx.Response, delimiter: str = ",") -> list[dict[str, str]]:
@@ -178,8 +178,8 @@ def test_nothing_is_left_behind(trained: Trained) -> None:
 def test_the_header_is_short() -> None:
     warned = Warned(code="unseen_category", message="é" * 300, column="c", rows=[1], suggestion="x")
     told = PredictedFile(checkpoint_id="ckpt_1", rows=3, warnings=[warned] * 40)
-    text = findings(told)
-    assert text.isascii() and "\n" not in text and len(text) <= LONGEST_FINDINGS
+    text = remarks(told)
+    assert text.isascii() and "\n" not in text and len(text) <= LONGEST_REMARKS
     read = PredictedFile.model_validate_json(text)
     assert read.warnings and len(read.warnings) + read.more_warnings == 40
 

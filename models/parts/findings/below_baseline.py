@@ -37,8 +37,11 @@ class BelowBaseline(FindingRule):
             explanation=explanation,
             suggestion=(
                 "look at the role of each column: a column that says something about the target may be left out; "
-                + ("class weights in hyperparameters.loss help a rare class" if better else "")
-                + ("" if better else "then try another lr, more epochs or another architecture")
+                + (
+                    "class weights in hyperparameters.loss help a rare class"
+                    if better and worst.estimate is not None
+                    else "then try another lr, more epochs or another architecture"
+                )
             ),
         )
 

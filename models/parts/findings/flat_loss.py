@@ -18,13 +18,13 @@ class FlatLoss(FindingRule):
     """The training loss fell by less than 5 % over the whole training: the network has learned hardly anything.
 
     In a cross-validation, it says so if more than half of the folds show it. It says nothing of a fork, which starts
-    with weights that are trained already.
+    with weights that are trained already, and of a job that failed early.
     """
 
     kind: Literal["flat_loss"] = "flat_loss"
 
     def judge(self, job: JobResults) -> Finding | None:
-        if job.is_fork:
+        if job.is_fork or (2 * job.step < job.steps and not job.succeeded):
             return None
         flat = {each.prefix + SERIES: numbers for each in job.trainings if (numbers := _flat(each))}
         if 2 * len(flat) <= len(job.trainings):

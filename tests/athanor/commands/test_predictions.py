@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from athanor.contract import PredictedFile, Scores, Warned
-from athanor.transport.rows import FINDINGS
+from athanor.transport.rows import REMARKS
 from tests.athanor.answers import a_job
 from tests.athanor.command_line import run
 from tests.athanor.stub import Asked, Reply, Stub, as_json, problem
@@ -28,7 +28,7 @@ def rows(stub: Stub, tmp_path: Path) -> Path:
 
     def answer(asked: Asked) -> Reply:
         assert asked.headers["content-type"].startswith("multipart/form-data") and b"a\n1\n20\n" in asked.body
-        return Reply(200, b"a,predicted_label\n1,cat\n20,dog\n", {FINDINGS: found.model_dump_json()})
+        return Reply(200, b"a,predicted_label\n1,cat\n20,dog\n", {REMARKS: found.model_dump_json()})
 
     stub.on("GET", "/v1/jobs/job_1", as_json(a_job()))
     stub.on("POST", "/v1/jobs/job_1/predict", answer)
