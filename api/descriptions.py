@@ -74,7 +74,8 @@ def _described(
         with tempfile.TemporaryDirectory(dir=service.settings.scratch) as folder:
             rows = Path(folder) / "rows.parquet"
             builtin.fetch(service, dataset.id, rows)
-            return intake.run_description(rows, features, columns, service.settings.limits.intake_seconds)
+            seconds, decimal = service.settings.limits.intake_seconds, dataset.dialect.get("decimal")
+            return intake.run_description(rows, features, columns, seconds, decimal)
     except DataError as error:
         raise SpecError("/dataset/features", str(error), code="wrong_feature") from error
     finally:

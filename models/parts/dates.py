@@ -133,7 +133,13 @@ def _counted(parts: pa.StructArray) -> npt.NDArray[np.int64] | None:
         return found
 
     year, month, day = numbers("year", 1970), numbers("month", 1), numbers("day", 1)
-    year = np.where(year < 70, year + 2000, np.where(year < 100, year + 1900, year))
+    is_short = np.zeros(len(parts), bool)
+    for place, each in enumerate(names):
+        if each.rstrip("_") == "year":
+            is_short |= pc.equal(pc.utf8_length(parts.field(place)), 2).to_numpy(zero_copy_only=False)
+    year = np.where(is_short, year + np.where(year < 70, 2000, 1900), year)
+    if np.any(year < 1):
+        return None
     if "name" in names:
         lowered = pc.utf8_lower(parts.field(names.index("name")))
         month = np.asarray(pc.index_in(lowered, value_set=pa.array(_MONTHS)).to_numpy(zero_copy_only=False)) + 1

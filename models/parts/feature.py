@@ -193,6 +193,10 @@ class Feature(Buildable, ABC):
         """The fields that differ from their defaults."""
         return self.model_dump(mode="json", exclude={"kind"}, exclude_defaults=True)
 
+    def can_read(self, kind: pa.DataType, layout: Layout | None) -> bool:
+        """Whether cells of this Arrow type, with this layout if their size is fixed, may be read as this feature."""
+        return layout is None and not pa.types.is_list(kind)
+
     @abstractmethod
     def read(self, values: pa.Array, column: Column) -> pa.Array:
         """Convert cells from the file to the type of the column. Missing values are null.

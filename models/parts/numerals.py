@@ -46,7 +46,9 @@ _EXPONENT = r"(?:[eE][+-]?[0-9]+)?"
 def _digits(mark: str, other: str) -> str:
     """Digits with this decimal mark. The other mark, a space or an apostrophe may group them; India groups by two."""
     plain = rf"(?:(?:0|[1-9][0-9]*)(?:[{mark}][0-9]*)?|[{mark}][0-9]+){_EXPONENT}"
-    grouped = rf"[1-9][0-9]{{0,2}}(?:(?:[{other}][0-9]{{2,3}})*[{other}][0-9]{{3}}|(?: [0-9]{{3}})+|(?:'[0-9]{{3}})+)"
+    size = "2,3" if other == "," else "3"
+    marked = rf"(?:[{other}][0-9]{{{size}}})*[{other}][0-9]{{3}}"
+    grouped = rf"[1-9][0-9]{{0,2}}(?:{marked}|(?: [0-9]{{3}})+|(?:'[0-9]{{3}})+)"
     return rf"(?:{grouped}(?:[{mark}][0-9]*)?|{plain})"
 
 

@@ -127,3 +127,12 @@ def test_a_description_is_kept_and_children_are_few(api: httpx.Client, monkeypat
         for _ in range(descriptions.AT_ONCE):
             descriptions._turns.release()
     assert api.post("/v1/jobs?validate_only=true", json=spec).status_code == 200
+
+
+@pytest.mark.parametrize("kind", ["image", "array", "tokens"])
+def test_a_feature_of_other_cells_is_refused(kind: str, api: httpx.Client, table: dict[str, Any]) -> None:
+    features = {"note": {"kind": kind}}
+    answer = api.post("/v1/datasets", files={"file": ("t.csv", TABLE)}, params={"features": json.dumps(features)})
+    assert f"cannot be read as {kind}" in kit.problem(answer, 422, "data")["detail"]
+    answer = api.post("/v1/jobs", json=kit.spec("mlp", table["id"], choice={"features": features}))
+    assert f"cannot be read as {kind}" in kit.problem(answer, 422)["errors"][0]["message"]

@@ -202,7 +202,9 @@ def test_a_large_upload_takes_little_memory(tmp_path: Path) -> None:
         port = kit.free_port()
         with (
             process("api.serve", "--port", str(port), ATHANOR_DATA=str(tmp_path)) as server,
-            httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=house.headers, trust_env=False) as client,
+            httpx.Client(
+                base_url=f"http://127.0.0.1:{port}", headers=house.headers, trust_env=False, timeout=60
+            ) as client,
         ):
             kit.until(answers(client, "/v1/jobs"), 30)
             kit.upload(client, "warm.csv", b"a,b\n1,2\n3,4\n")

@@ -171,7 +171,8 @@ def _describe(source: Source, first: _FirstPass, path: Path, limits: Limits, giv
     with pq.ParquetFile(path) as file:
         decimal = source.decimal or file_decimal(
             (seen.observation(name, declared=False, named=False) for name, seen in evidence.items()),
-            has_points=any(seen.has_points for seen in evidence.values()),
+            # Where semicolons separate, commas are decimal marks, and points group digits.
+            has_points=source.dialect.get("delimiter") != ";" and any(seen.has_points for seen in evidence.values()),
         )
         duplicates = _look_again(file, source, first, limits, has_commas=decimal == ",") or first.duplicates
         columns = [
@@ -271,6 +272,10 @@ def described(
 ) -> Column:
     """The column with the fields that a feature needs to read its cells. `given` is the feature that a user chose."""
     facts = seen.observation(name, declared=declared, named=named, decimal=decimal)
+    if given is not None and not given.can_read(facts.type, facts.layout):
+        is_list = pa.types.is_list(facts.type)
+        found = "images or arrays" if facts.layout is not None else "lists" if is_list else "single values"
+        raise DataError(f"Column {name!r} holds {found} and cannot be read as {given.kind}. Choose another feature.")
     feature = given.settled(facts) if given else recognize(facts)
     return Column(
         name=name,

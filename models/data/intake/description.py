@@ -5,9 +5,10 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import Literal
 
 import pyarrow.parquet as pq
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, JsonValue, ValidationError
 
 from athanor.contract import Column
 from athanor.processes.bounded import Bounds, run_bounded
@@ -35,13 +36,17 @@ class _Answer(BaseModel):
     error: str | None = None
 
 
-def run(path: Path, features: Mapping[str, Feature], columns: list[Column], seconds: int) -> list[Column]:
+def run(
+    path: Path, features: Mapping[str, Feature], columns: list[Column], seconds: int, decimal: JsonValue = None
+) -> list[Column]:
     """The description of the columns of the dataset's file at `path`, read by `features`, made in a child process.
 
-    `columns` describe the same columns before. Raises DataError for a cell that cannot be read.
+    `columns` describe the same columns before, and `decimal` is the decimal mark that the dataset's dialect has. Raises
+    DataError for a cell that cannot be read.
     """
     limits = Limits().for_upload(path.stat().st_size)
     order = {
+        "decimal": decimal if decimal in (".", ",") else None,
         "limits": asdict(limits),
         "features": {name: feature.model_dump(mode="json") for name, feature in features.items()},
         "columns": [column.model_dump(mode="json", include={"name", "kind", "shape", "stored"}) for column in columns],
@@ -49,9 +54,11 @@ def run(path: Path, features: Mapping[str, Feature], columns: list[Column], seco
     seconds = min(seconds, limits.max_seconds)
     bounds = Bounds(_ADDRESSES + limits.max_memory_bytes, seconds, 1 << 20, _LARGEST_ANSWER, wall=4 * seconds)
     with scratch_folder(path.parent, "describe-") as folder:
+        told = folder / "order.json"
+        told.write_text(json.dumps(order))
         try:
             done = run_bounded(
-                MODULE, [str(path), json.dumps(order)], folder=folder, bounds=bounds, readable=[path], warm=PARENT
+                MODULE, [str(path), str(told)], folder=folder, bounds=bounds, readable=[path], warm=PARENT
             )
             answer = _Answer.model_validate_json(done.output)
         except (TimeoutError, ValidationError) as error:
@@ -61,8 +68,17 @@ def run(path: Path, features: Mapping[str, Feature], columns: list[Column], seco
     return answer.columns
 
 
-def describe(path: Path, features: Mapping[str, Feature], columns: list[Column], limits: Limits) -> list[Column]:
-    """The description of these columns of a dataset's file, as `features` read them. Raises DataError."""
+def describe(
+    path: Path,
+    features: Mapping[str, Feature],
+    columns: list[Column],
+    limits: Limits,
+    decimal: Literal[".", ","] | None = None,
+) -> list[Column]:
+    """The description of these columns of a dataset's file, as `features` read them. Raises DataError.
+
+    `decimal` is the decimal mark of the file's numbers, if it is known.
+    """
     texts, most = Texts(limits), most_classes(limits, len(columns))
     with pq.ParquetFile(path) as file:
         names = [column.name for column in columns]
@@ -79,7 +95,7 @@ def describe(path: Path, features: Mapping[str, Feature], columns: list[Column],
                 evidence[name].see(batch.column(name), start)
             start += batch.num_rows
         found = [
-            described(name, evidence[name], layouts[name], features[name], declared=False, named=False)
+            described(name, evidence[name], layouts[name], features[name], declared=False, named=False, decimal=decimal)
             for name in names
         ]
         again = Texts(limits)
@@ -111,14 +127,15 @@ def main() -> None:
     """Run in the child: print the descriptions as JSON, or why a cell cannot be read."""
     parser = argparse.ArgumentParser(prog=f"python -m {MODULE}", description=__doc__)
     parser.add_argument("path", type=Path)
-    parser.add_argument("order", type=json.loads)
+    parser.add_argument("order", type=Path)
     given = parser.parse_args()
-    limits = Limits(**given.order["limits"])
+    order = json.loads(given.order.read_text())
+    limits = Limits(**order["limits"])
     leave(limits.max_memory_bytes)
-    features = ReadHints.model_validate({"features": given.order["features"]}).features
-    columns = [Column.model_validate(column) for column in given.order["columns"]]
+    features = ReadHints.model_validate({"features": order["features"]}).features
+    columns = [Column.model_validate(column) for column in order["columns"]]
     try:
-        answer = _Answer(columns=describe(given.path, features, columns, limits))
+        answer = _Answer(columns=describe(given.path, features, columns, limits, order["decimal"]))
     except DataError as error:
         answer = _Answer(error=str(error))
     print(answer.model_dump_json())

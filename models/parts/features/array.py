@@ -67,6 +67,9 @@ class Array(Feature):
     def guess(self, seen: Observation) -> str | None:
         return None if seen.layout is None else unsure(seen.layout.shape)
 
+    def can_read(self, kind: pa.DataType, layout: Layout | None) -> bool:
+        return layout is not None
+
     def read(self, values: pa.Array, column: Column) -> pa.Array:
         """Numbers as the file has them, with the channels last."""
         stored, wanted = self.stored(column), self.layout(column)

@@ -98,6 +98,9 @@ class Image(Feature):
     def guess(self, seen: Observation) -> str | None:
         return None if seen.layout is None or seen.layout.pixels else unsure(seen.layout.shape)
 
+    def can_read(self, kind: pa.DataType, layout: Layout | None) -> bool:
+        return layout is not None
+
     def read(self, values: pa.Array, column: Column) -> pa.Array:
         """Pixels as the file has them, with the channels last and in the size that was chosen."""
         stored, wanted = self.stored(column), self.layout(column)

@@ -131,8 +131,10 @@ class Number(Feature):
         writing = _writing(seen)
         if writing is None:
             return self._codes(seen)
-        if len(writing.marks) > 1 and not writing.is_plain and len(writing.fractions) == 1 and seen.decimal is None:
-            (mark,) = writing.fractions
+        mark = next(iter(writing.fractions)) if len(writing.fractions) == 1 else ""
+        # A point between groups of digits is said, even where other columns show decimal commas.
+        is_open = (not writing.is_plain and seen.decimal is None) or (mark == "." and self.decimal == ",")
+        if len(writing.marks) > 1 and mark and is_open:
             roles = "the decimal mark", "a mark between groups of digits"
             now, other = roles if mark == (self.decimal or ".") else roles[::-1]
             return f"each '{mark}' is read as {now} and may be {other}; decimal = '.' or ',' of the feature settles it"
@@ -171,6 +173,9 @@ class Number(Feature):
                 values = numerals.cast(pa.int64() if column.integer else pa.float64())
             except pa.ArrowInvalid:
                 values = numerals.cast(pa.float64())
+        elif missing := self._missing_numbers():
+            told = pc.is_in(values.cast(pa.float64()), value_set=pa.array(missing, pa.float64()))
+            values = pc.if_else(told, pa.scalar(None, values.type), values)
         if pa.types.is_floating(values.type):
             values = pc.if_else(pc.is_nan(values), pa.scalar(None, values.type), values)
         if column.integer:
@@ -185,11 +190,18 @@ class Number(Feature):
             found = json_kind(value)
             found = "not" if found == "a number" else found
             raise CellError(row, f"must be a finite number; this is {found}")
+        missing = self._missing_numbers()
+        values = [None if isinstance(value, int | float) and float(value) in missing else value for value in values]
         if not any(isinstance(value, str) for value in values):
             return pa.array([None if value is None else float(value) for value in values], pa.float64())
         written = pa.array([value if value is None else self._as_written(value) for value in values], pa.string())
         self._check(written)
         return written
+
+    def _missing_numbers(self) -> list[float]:
+        """The numbers among the words that mean a missing value, such as -999."""
+        numbers = (parse(pa.array([word.strip()])) for word in self.missing)
+        return [found[0].as_py() for found in numbers if found is not None]
 
     def _as_written(self, value: Any) -> str:
         """A JSON number as the column has it. The shortest decimal of a float is read as the same float."""
@@ -246,15 +258,16 @@ def _writing(seen: Observation) -> Writing | None:
 def file_decimal(columns: Iterable[Observation], *, has_points: bool = False) -> Literal[".", ","] | None:
     """The decimal mark of a file whose numbers show one in some columns, and the other in none.
 
-    `has_points`: a column of plain numerals has some that are not whole. Their point may still group digits, if other
-    columns show a comma.
+    `has_points`: a column of plain numerals has some that are not whole.
     """
     found: set[Literal[".", ","]] = set()
     for seen in columns:
         writing = _writing(seen)
         if writing is not None and len(writing.marks) == 1:
             found |= writing.marks
-    return found.pop() if len(found) == 1 else "." if has_points and not found else None
+    if has_points:
+        found.add(".")
+    return found.pop() if len(found) == 1 else None
 
 
 def _decimal(writing: Writing, seen: Observation) -> Literal[".", ","]:

@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 from pydantic import Field
 
 from athanor.contract import Column
-from models.data.table import Table
+from models.data.table import Layout, Table
 from models.parts.feature import CellError, Feature, Naming, Observation, Rows, is_text, json_kind
 from models.parts.features.text import LONGEST, MAX_WORDS, WordsEncoder, expect_words, fit_words, normalized
 from models.parts.inputs import InputKind, Inputs
@@ -34,6 +34,9 @@ class Tokens(Feature):
     @classmethod
     def recognize(cls, seen: Observation) -> Feature | None:
         return cls() if pa.types.is_list(seen.type) else None
+
+    def can_read(self, kind: pa.DataType, layout: Layout | None) -> bool:
+        return layout is None and bool(pa.types.is_list(kind))
 
     def read(self, values: pa.Array, column: Column) -> pa.Array:
         words = values.flatten()

@@ -4,6 +4,7 @@
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from athanor.contract import Column
@@ -94,7 +95,7 @@ def test_a_mark_that_may_be_either_is_a_guess_until_something_settles_it(tmp_pat
     column, found = _column(tmp_path, ["1.234", "5.678"])
     assert (found, column.guess, column.settings) == ([1.234, 5.678], None, {}), "a plain numeral is no guess"
     column, found = _column(tmp_path, ["1.234", "5.678"], other="2,5")
-    assert (found, column.integer) == ([1234, 5678], True)
+    assert (found, column.integer) == ([1.234, 5.678], False), "points may be points beside commas"
 
 
 def test_a_user_settles_what_the_column_leaves_open(tmp_path: Path) -> None:
@@ -142,3 +143,23 @@ def test_predict_refuses_what_the_column_does_not_have(sent: Any) -> None:
     column = Column(name="x", kind="number")
     with pytest.raises(CellError, match="must be a finite number"):
         of(column).cells([1, sent], column)
+
+
+def test_points_that_group_by_the_marks_of_other_columns_are_a_guess(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("price;size;label\n1.100;0,5;a\n1.200;0,7;b\n1.150;0,6;a\n")
+    source = FORMATS["csv"](tmp_path / "t.csv", Limits())
+    price, size, _ = ingest(source, tmp_path / "rows.parquet").schema.columns
+    assert (price.max, size.max) == (1200, 0.7)
+    assert price.guess is not None and "between groups of digits" in price.guess and size.guess is None
+    (tmp_path / "c.csv").write_text('lat,lon,p\n48.100,11.500,"0,00"\n48.101,11.501,"1,10"\n48.102,11.502,"2,15"\n')
+    source = FORMATS["csv"](tmp_path / "c.csv", Limits())
+    lat, _, p = ingest(source, tmp_path / "rows2.parquet").schema.columns
+    assert (lat.max, p.max) == (48.102, 2.15)
+
+
+def test_a_number_that_means_a_missing_value(tmp_path: Path) -> None:
+    feature = Number.model_validate({"missing": ["-999"]})
+    column = Column(name="x", kind="number", settings=feature.settings())
+    for cells in ([-999, 1], [-999.0, 1.0], ["-999", "1"], [-999, "1"]):
+        assert feature.read(feature.cells(cells, column), column).to_pylist() == [None, 1.0]
+    assert feature.read(pa.array([-999, 1]), column).to_pylist() == [None, 1.0]
