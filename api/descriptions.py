@@ -1,5 +1,6 @@
 """Columns as the features of a spec read them: described by a child process, which reads the dataset's rows."""
 
+import json
 import tempfile
 import threading
 from collections import OrderedDict
@@ -15,14 +16,14 @@ from models.data.columns import find_column
 from models.errors import DataError, SpecError
 from models.parts.feature import Feature
 
-KEPT = 200
-"""Descriptions that are kept: a spec is often planned, submitted and forked one after the other."""
+KEPT = 20
+"""Requests whose descriptions are kept: a spec is often planned, submitted and forked one after the other."""
 
 AT_ONCE, PATIENCE = 2, 2.0
 """Child processes at a time, and seconds that a request waits for one."""
 
 _turns = threading.BoundedSemaphore(AT_ONCE)
-_kept: OrderedDict[tuple[str, str, str], Column] = OrderedDict()
+_kept: OrderedDict[tuple[str, str], dict[str, Column]] = OrderedDict()
 _lock = threading.Lock()
 
 
@@ -39,24 +40,19 @@ def schema_for(service: Service, dataset: Dataset, features: Mapping[str, Featur
     }
     if not other:
         return dataset.schema_
-    found: dict[str, Column] = {}
-    for name, feature in other.items():
+    key = dataset.id, json.dumps({name: feature.model_dump(mode="json") for name, feature in other.items()})
+    with _lock:
+        found = _kept.get(key)
+        if found is not None:
+            _kept.move_to_end(key)
+    if found is None:
+        found = {column.name: column for column in _described(service, dataset, other, [known[name] for name in other])}
         with _lock:
-            if column := _kept.get(_key(dataset, name, feature)):
-                found[name] = column
-    if missing := {name: feature for name, feature in other.items() if name not in found}:
-        for column in _described(service, dataset, missing, [known[name] for name in missing]):
-            found[column.name] = column
-            with _lock:
-                _kept[_key(dataset, column.name, missing[column.name])] = column
-                while len(_kept) > KEPT:
-                    _kept.popitem(last=False)
+            _kept[key] = found
+            while len(_kept) > KEPT:
+                _kept.popitem(last=False)
     columns = [found.get(column.name, column) for column in dataset.schema_.columns]
     return dataset.schema_.model_copy(update={"columns": columns})
-
-
-def _key(dataset: Dataset, name: str, feature: Feature) -> tuple[str, str, str]:
-    return dataset.sha256 + dataset.id, name, feature.model_dump_json()
 
 
 def _described(

@@ -43,6 +43,8 @@ MEDIA = {
     "parquet": "application/vnd.apache.parquet",
 }
 """The media type of an answer by the format of the rows."""
+ENDINGS = (".csv", ".tsv", ".tab", ".jsonl", ".ndjson", ".parquet")
+"""Of the names of files of rows."""
 REMARKS = "Athanor-Predictions"
 LONGEST_REMARKS = 6_000
 """Characters of the header. Many servers between a client and the service refuse longer heads."""
@@ -79,6 +81,8 @@ async def predict(request: Request, service: Service, job_id: str, wanted: str) 
                     _answer, service, job_id, wanted, format, folder, abandoned, limiter=threads
                 )
             finally:
+                # Also where the service shuts down: nobody takes the answer then.
+                abandoned.set()
                 watch.cancel()
         # An open file stays readable after its folder is deleted.
         file = answered.path.open("rb")
@@ -123,15 +127,13 @@ def _check(service: Service, job_id: str, wanted: str) -> None:
 
 
 def _format(rows: Upload) -> str:
+    if not rows.filename.lower().endswith(ENDINGS):
+        listed = ", ".join(ENDINGS)
+        raise Refused(422, "data", f"rows to predict come as {listed}; {rows.filename[-100:]!r} is another format")
     try:
         (found,) = candidates(rows.filename, rows.path)
     except DataError as error:
         raise Refused(422, "data", str(error)) from error
-    except ValueError:
-        found = "zip"
-    if found not in MEDIA:
-        listed = ", ".join(f".{each}" for each in MEDIA)
-        raise Refused(422, "data", f"rows to predict come as {listed}; {rows.filename[-100:]!r} is another format")
     return found
 
 

@@ -52,8 +52,8 @@ class Duration(Feature):
     precedence: ClassVar[int] = 25
     side_by_side: ClassVar[bool] = True
 
-    def fits(self, values: pa.Array) -> bool:
-        return all_match(values, PATTERN)
+    def narrowed(self, values: pa.Array) -> Feature | None:
+        return self if all_match(values, PATTERN) else None
 
     @classmethod
     def recognize(cls, seen: Observation) -> Feature | None:

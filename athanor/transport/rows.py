@@ -37,6 +37,8 @@ def predict_file(
 ) -> PredictedFile:
     """Send the file `rows`, and write the answer to `answers`, which gets its name when it is whole."""
     part = answers.with_name(answers.name + ".part")
+    # Now, and not when all rows are predicted: the folder may be missing.
+    part.touch()
     try:
         with (
             Upload(rows, progress) as file,

@@ -19,7 +19,23 @@ def upgrade() -> None:
     op.create_index("ix_chunks_sequence", "chunks", ["job_id", "last_sequence"])
 
 
+JOBS = sa.table("jobs", sa.column("id", sa.String), sa.column("resolved", sa.JSON(none_as_null=True)))
+ADDED = ("columns", "described")
+"""Fields of a resolved spec that an older version refuses."""
+
+
+def forget_columns() -> None:
+    bind = op.get_bind()
+    for row in bind.execute(sa.select(JOBS.c.id).where(JOBS.c.resolved.is_not(None))).all():
+        resolved = bind.execute(sa.select(JOBS.c.resolved).where(JOBS.c.id == row.id)).scalar_one()
+        resolved = {name: value for name, value in resolved.items() if name not in ADDED}
+        if "dataset" in resolved.get("spec", {}):
+            resolved["spec"]["dataset"].pop("features", None)
+        bind.execute(sa.update(JOBS).where(JOBS.c.id == row.id).values(resolved=resolved))
+
+
 def downgrade() -> None:
+    forget_columns()
     op.drop_index("ix_chunks_sequence", "chunks")
     op.drop_column("jobs", "findings")
     op.drop_column("datasets", "dialect")

@@ -27,8 +27,12 @@ class Layout:
     """How a picture becomes such pixels: the fields of `models.data.formats.images.Reading`."""
 
     @property
+    def is_image(self) -> bool:
+        return self.kind == "image"
+
+    @property
     def dtype(self) -> npt.DTypeLike:
-        return np.uint8 if self.kind == "image" else np.float32
+        return np.uint8 if self.is_image else np.float32
 
     @property
     def width(self) -> int:

@@ -47,7 +47,10 @@ _PATTERNS: dict[Format, tuple[str, ...]] = {
     "time": (rf"^{_CLOCK}{_ZONE}$",),
 }
 _ISO = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2})?)?$"
+_SHORT_YEAR = r"^[0-9]{1,2}[-/. ] ?[0-9]{1,2}[-/. ] ?[0-9]{2}(?:[^0-9]|$)"
 _UNITS: dict[Format, int] = {"unix": 1, "unix_ms": 1000}
+_FIRST = -62_135_596_800
+"""The first second of the year 1."""
 _LARGEST = 253_402_300_800
 """Seconds from 1970 to the year 10000."""
 
@@ -88,6 +91,11 @@ def narrowed(values: pa.Array, formats: Sequence[Format]) -> tuple[Format, ...]:
     return tuple(each for each in formats if each not in _UNITS and (not len(values) or _fits(values, each)))
 
 
+def has_short_years(values: pa.Array) -> bool:
+    """Whether some of these dates have years of two digits, behind the day and the month."""
+    return bool(pc.any(pc.match_substring_regex(values, _SHORT_YEAR)).as_py())
+
+
 def _fits(values: pa.Array, format: Format) -> bool:
     return _seconds(values, format) is not None
 
@@ -98,9 +106,10 @@ def _seconds(values: pa.Array, format: Format) -> npt.NDArray[np.int64] | None:
         return np.zeros(0, np.int64)
     if format == "ymd" and all_match(values, _ISO):
         try:
-            return np.asarray(values.cast(pa.timestamp("s")).cast(pa.int64()).to_numpy(zero_copy_only=False))
+            counted = np.asarray(values.cast(pa.timestamp("s")).cast(pa.int64()).to_numpy(zero_copy_only=False))
         except pa.ArrowInvalid:
             return None
+        return None if counted.min() < _FIRST else counted
     found = np.zeros(len(values), np.int64)
     left = np.ones(len(values), bool)
     for pattern in _PATTERNS[format]:

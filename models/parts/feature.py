@@ -50,7 +50,7 @@ class Observation:
     named: bool = False
     """The name of the column is typical for a target."""
     fitting: tuple["Feature", ...] = ()
-    """What `Feature.narrowed` left of the candidates that can read every string of the column."""
+    """What `Feature.narrowed` left of the features that can read every string of the column."""
     whole: bool = False
     """Every number is whole and a float64 holds it exactly. Only numbers that are typed or plain numerals count."""
     name: str = ""
@@ -145,8 +145,6 @@ class Feature(Buildable, ABC):
     """The order of columns within a vector: lower numbers come first."""
     is_target: ClassVar[bool] = False
     """Whether the intake may suggest such a column as the target."""
-    repeats: ClassVar[bool] = False
-    """Whether values repeat often, so that dictionary encoding makes the file smaller."""
     reads_numerals: ClassVar[bool] = False
     """Whether it reads plain numerals, see `models.parts.plain_numerals`, as the numbers that they are."""
     counts_values: ClassVar[bool] = True
@@ -156,21 +154,18 @@ class Feature(Buildable, ABC):
     names: ClassVar[Naming | None] = None
     """What the description lists as classes, if there are few."""
 
-    @classmethod
-    def candidates(cls) -> "Sequence[Feature]":
-        """The ways to read a column of strings that `fits` tries, the most usual first: one for each format, say."""
-        return [cls.model_validate({})]
-
-    def fits(self, values: pa.Array) -> bool:
-        """Whether all of these strings may be read in this way. None of them is null.
-
-        Called for every batch of a column until it returns false. `Observation.fitting` holds the result.
-        """
-        return False
-
     def narrowed(self, values: pa.Array) -> "Feature | None":
-        """This candidate, narrowed to the ways in which these strings may be written. None if it cannot read them."""
-        return self if self.fits(values) else None
+        """This feature, narrowed to the ways in which these strings may be written. None if it cannot read them.
+
+        Called for every batch of a column of strings, none of which is null, until it returns None. What is left stands
+        in `Observation.fitting`.
+        """
+        return None
+
+    @property
+    def decimal_marks(self) -> frozenset[Literal[".", ","]]:
+        """The decimal marks with which the strings of the column are numbers, as far as `narrowed` has seen them."""
+        return frozenset()
 
     def settled(self, seen: Observation) -> "Feature":
         """This feature, which a user chose, with what it leaves open settled by the facts."""
@@ -298,6 +293,23 @@ def read(table: Table, columns: Sequence[Column]) -> Table:
     """A table of these columns only, with their cells read by their features."""
     cells = {column.name: of(column).read(table.data[column.name].combine_chunks(), column) for column in columns}
     return Table(table.schema, pa.table(cells))
+
+
+UNREADABLE = (pa.ArrowInvalid, pa.ArrowNotImplementedError)
+"""What `Feature.read` raises for a cell that it cannot read."""
+
+
+def first_unreadable(feature: Feature, values: pa.Array, column: Column) -> int:
+    """The place of the first cell that the feature cannot read, by bisection. There must be one."""
+    low, high = 0, len(values)
+    while high - low > 1:
+        middle = (low + high) // 2
+        try:
+            feature.read(values.slice(low, middle - low), column)
+            low = middle
+        except UNREADABLE:
+            high = middle
+    return low
 
 
 def json_kind(value: Any) -> str:

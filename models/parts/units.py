@@ -24,10 +24,16 @@ bpm rpm ppm ppb pH
 个 件 人 次 台 张 只 位 名 条 份 套 本 辆 倍 pcs pc pp
 """
 
+_MULTIPLIERS = frozenset({"千", "万", "亿", "千元", "万元", "亿元"})
 MONEY = frozenset(_MONEY.split())
 KNOWN = MONEY | frozenset(_WORDS.split())
 _FOLDED = frozenset(unit.casefold() for unit in KNOWN)
 _DOLLARS = re.compile(r"(?:US|R|A|C|CA|AU|NZ|HK|NT|S|CN|MX)?[$¥]")
+
+
+def multiplies(unit: str) -> bool:
+    """Whether a number with this unit is many times that number: 2万 is twenty thousand."""
+    return unit in _MULTIPLIERS
 
 
 def is_money(unit: str) -> bool:

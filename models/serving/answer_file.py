@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -32,23 +33,30 @@ def flat(predictions: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
     return found
 
 
-class AnswerFile:
+class AnswerFile(ABC):
     """A file that grows batch by batch. Each form writes the columns in its own way."""
 
     def __init__(self, source: Source, names: Sequence[str]) -> None:
         self.layouts = source.layouts
         self._taken = set(names)
+        self._repeated = [name for name in names if not self._is_picture(name)]
         self._renamed: dict[str, str] = {}
 
     def add(self, rows: pa.RecordBatch, predictions: Sequence[dict[str, Any]]) -> None:
+        """Add rows with their predictions. Pictures are not repeated: as pixels they would be many times the file."""
         columns = {self._free(name): values for name, values in flat(predictions).items()}
-        self.write(rows, columns)
+        self.write(rows.select(self._repeated), columns)
 
+    def _is_picture(self, name: str) -> bool:
+        return name in self.layouts and self.layouts[name].is_image
+
+    @abstractmethod
     def write(self, rows: pa.RecordBatch, predicted: dict[str, list[Any]]) -> None:
-        raise NotImplementedError
+        """Write some rows with the columns of their predictions."""
 
+    @abstractmethod
     def close(self) -> None:
-        raise NotImplementedError
+        """Write what waits, and close the file."""
 
     def _free(self, name: str) -> str:
         """The name, with a number behind it if a column of the file has it."""

@@ -9,12 +9,11 @@ import pyarrow as pa
 from athanor.contract import Column, Schema
 from models.data.table import Table
 from models.errors import SpecError, similar
-from models.parts.feature import CellError, of
+from models.parts.feature import UNREADABLE, CellError, first_unreadable, of
 
 LISTED = 10
 LONGEST = 50
 """Characters of a name that a message repeats."""
-UNREADABLE = (pa.ArrowInvalid, pa.ArrowNotImplementedError)
 
 Pointer = Callable[[int, str], str]
 """The JSON Pointer to the cell of a row, from 0, in a column."""
@@ -123,14 +122,10 @@ def _read(column: Column, values: Sequence[Any], pointer: Pointer) -> pa.Array:
         raise SpecError(pointer(error.row, column.name), f"'{column.name}' {error}", code="wrong_value") from error
     try:
         return feature.read(raw, column)
-    except UNREADABLE:
-        for row in range(len(raw)):
-            try:
-                feature.read(raw.slice(row, 1), column)
-            except UNREADABLE as error:
-                what = f"'{column.name}': {str(values[row])[:LONGEST]!r} cannot be read as a {column.kind}"
-                raise SpecError(pointer(row, column.name), what, code="wrong_value") from error
-        raise
+    except UNREADABLE as error:
+        row = first_unreadable(feature, raw, column)
+        what = f"'{column.name}': {str(values[row])[:LONGEST]!r} cannot be read as a {column.kind}"
+        raise SpecError(pointer(row, column.name), what, code="wrong_value") from error
 
 
 def _read_target(column: Column, values: Sequence[Any]) -> pa.Array:

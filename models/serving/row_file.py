@@ -65,7 +65,7 @@ def predict(
 
 def _open(reader: Reader, path: Path, format: str, dialect: dict[str, Any], limits: Limits) -> _Opened:
     """The file as the dataset was read, or, if the columns are not found so, as it is recognized by itself."""
-    hints = _hints(path, dialect) if format in HINTED else Hints()
+    hints = _hints(path, dialect) if format in HINTED else _pictures(dialect)
     try:
         return _opened(reader, path, format, limits, hints)
     except (DataError, SpecError):
@@ -100,6 +100,16 @@ def _hints(path: Path, dialect: dict[str, Any]) -> Hints:
         return Hints()
 
 
+def _pictures(dialect: dict[str, Any]) -> Hints:
+    """The size that the dataset's pictures have, so that those of the file get it, too."""
+    features = {
+        name: {"kind": "image", "size": told["size"][:2], "resize": told["resize"]}
+        for name, told in dialect.items()
+        if isinstance(told, dict) and {"size", "resize"} <= told.keys()
+    }
+    return Hints.model_validate({"features": features})
+
+
 def _is_utf8(path: Path) -> bool:
     decoder = codecs.getincrementaldecoder("utf-8")()
     try:
@@ -115,8 +125,8 @@ def _is_utf8(path: Path) -> bool:
 def _check_whole(source: Source) -> None:
     """Raises DataError if the reader left out a row: the answers would not stand beside their rows."""
     if source.skipped:
-        row = source.skipped[0]
-        raise DataError(f"Row {row:,} has more or fewer values than the header has names. Correct it, or leave it out.")
+        odd = "more or fewer values than the header has names" if source.is_text else "a missing or damaged picture"
+        raise DataError(f"Row {source.skipped[0]:,} has {odd}. Correct it, or leave it out.")
 
 
 def _cells(rows: pa.RecordBatch, opened: _Opened, reader: Reader) -> dict[str, list[Any]]:

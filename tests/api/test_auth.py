@@ -100,7 +100,9 @@ def test_no_body_is_read_for_a_stranger(shared: Installation, api: httpx.Client)
         kit.problem(api.send(request), 401, "unauthorized")
 
 
-def test_requests_that_come_together_share_look_ups(shared: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_requests_that_come_together_share_look_ups(
+    shared: Installation, api: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with shared.database.writing() as tx:
         second = keys.create(tx, "second")
     presented = [shared.key, second, shared.key[:-1] + "*"]
@@ -132,3 +134,27 @@ def test_requests_that_come_together_share_look_ups(shared: Installation, monkey
     assert 503 in first
     assert second_time == [200, 200, 401] * 20
     assert looked <= 4 * auth.LOOK_UPS
+
+
+def test_a_request_at_the_end_of_a_look_up_does_not_wait_for_ever(
+    shared: Installation, api: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(auth, "LOOK_UPS", 1)
+    service: Service = shared.app.state.service
+
+    async def ask() -> keys.Caller | None:
+        guard = auth.Authentication(shared.app)
+        first = asyncio.create_task(guard._caller(service, shared.key))
+        await asyncio.sleep(0)
+        # Between the answer to the first and the end of the task that looked it up.
+        late: list[asyncio.Future[keys.Caller | None]] = []
+
+        def come(_: object) -> None:
+            guard._caller(service, "another").send(None)
+            late.append(guard._asked["another"])
+
+        next(iter(guard._asked.values())).add_done_callback(come)
+        assert await first is not None
+        return await asyncio.wait_for(asyncio.shield(late[0]), 10)
+
+    assert asyncio.run(ask()) is None

@@ -158,10 +158,12 @@ def _votes(first: list[str], rows: list[list[str]]) -> tuple[int, int]:
         rows = [row for row in rows if row[: len(first)] != first]
     names = data = 0
     numbers = list[str]()
+    has_missing = any(cell.strip() and cell.strip().lower() in _ABSENT for cell in first)
     for cell, *below in zip(first, *rows, strict=False):
         cell = cell.strip()
         values = [value.strip() for value in below if value.strip().lower() not in _ABSENT]
-        if not cell or not values:
+        # A missing value says nothing of the others in its line.
+        if not cell or cell.lower() in _ABSENT or not values:
             continue
         kind = next((each for each in (_NUMBER, _DATE) if _mostly(each, values)), None)
         if kind is None:
@@ -175,7 +177,7 @@ def _votes(first: list[str], rows: list[list[str]]) -> tuple[int, int]:
             numbers += [cell] if kind is _NUMBER else []
         else:
             names += 1
-    if numbers and _are_names(numbers, rows):
+    if numbers and not has_missing and _are_names(numbers, rows):
         data -= len(numbers)
         names += 1
     return names, data

@@ -26,9 +26,8 @@ from models.data.intake.texts import Texts
 from models.data.intake.warned import warnings_of
 from models.data.table import Layout, Source
 from models.errors import DataError
-from models.parts.feature import FEATURES, Feature, recognize
+from models.parts.feature import FEATURES, UNREADABLE, Feature, first_unreadable, recognize
 from models.parts.feature import of as feature_of
-from models.parts.features.number import file_decimal
 
 _TARGETS = ("target", "label", "labels", "class", "y", "intent", "category", "tags")
 _NOT_TARGETS = frozenset({"id", "index", "idx", "row", "part"})
@@ -169,11 +168,7 @@ def _describe(source: Source, first: _FirstPass, path: Path, limits: Limits, giv
     if unknown := [name for name in given if name not in evidence]:
         raise DataError(f"features names a column {unknown[0]!r}, which the file does not have. Correct the name.")
     with pq.ParquetFile(path) as file:
-        decimal = source.decimal or file_decimal(
-            (seen.observation(name, declared=False, named=False) for name, seen in evidence.items()),
-            # Where semicolons separate, commas are decimal marks, and points group digits.
-            has_points=source.dialect.get("delimiter") != ";" and any(seen.has_points for seen in evidence.values()),
-        )
+        decimal = source.decimal or _decimal_of(source, evidence)
         duplicates = _look_again(file, source, first, limits, has_commas=decimal == ",") or first.duplicates
         columns = [
             described(
@@ -197,7 +192,7 @@ def _describe(source: Source, first: _FirstPass, path: Path, limits: Limits, giv
         # Missing values of all columns are counted by part, but few tables have a column that names parts.
         wanted = columns if gaps.has_parts else unknown_yet
         described_anew = {column.name for column in unknown_yet}
-        for start, batch in _batches(file, [column.name for column in wanted]):
+        for start, batch in batches(file, [column.name for column in wanted]):
             read = [read_cells(feature_of(column), batch.column(column.name), column, start) for column in wanted]
             for column, values in zip(wanted, read, strict=True):
                 if column.name in described_anew:
@@ -231,7 +226,7 @@ def _look_again(
     texts, duplicates, most = Texts(limits), Duplicates(len(evidence)), most_classes(limits, len(evidence))
     for name in again:
         evidence[name] = _evidence(file.schema_arrow.field(name), source, texts, most, is_plain=False)
-    for start, batch in _batches(file, [*evidence]):
+    for start, batch in batches(file, [*evidence]):
         duplicates.see(batch.columns)
         for name in again:
             evidence[name].see(batch.column(name), start)
@@ -247,11 +242,23 @@ def settled(column: Column, seen: Evidence) -> Summary | None:
     return seen.plain
 
 
+def _decimal_of(source: Source, evidence: Mapping[str, Evidence]) -> Literal[".", ","] | None:
+    """The decimal mark of a file whose numbers show one in some columns, and the other in none."""
+    shown: set[Literal[".", ","]] = set()
+    for seen in evidence.values():
+        if len(marks := seen.decimal_marks) == 1:
+            shown |= marks
+    # Where semicolons separate, commas are decimal marks, and points group digits.
+    if source.dialect.get("delimiter") != ";" and any(seen.has_points for seen in evidence.values()):
+        shown.add(".")
+    return shown.pop() if len(shown) == 1 else None
+
+
 def _divides(column: Column, seen: Evidence) -> bool:
     return feature_of(column).names == "classes" and seen.names_parts
 
 
-def _batches(file: pq.ParquetFile, names: list[str]) -> Iterator[tuple[int, pa.RecordBatch]]:
+def batches(file: pq.ParquetFile, names: list[str]) -> Iterator[tuple[int, pa.RecordBatch]]:
     """The batches that were written, with these columns, each with the number of its first row."""
     start = 1
     for group in range(file.num_row_groups if names else 0):
@@ -295,17 +302,13 @@ def read_cells(feature: Feature, values: pa.Array, column: Column, start: int) -
     """
     try:
         return feature.read(values, column)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-        for row in range(len(values)):
-            try:
-                feature.read(values.slice(row, 1), column)
-            except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-                found = str(values[row].as_py())
-                raise DataError(
-                    f"Row {start + row}, column {column.name!r}: {found[:40]!r} cannot be read as a {column.kind}. "
-                    "Correct it, leave it out, or choose another feature for the column."
-                ) from error
-        raise
+    except UNREADABLE as error:
+        row = first_unreadable(feature, values, column)
+        found = str(values[row].as_py())
+        raise DataError(
+            f"Row {start + row}, column {column.name!r}: {found[:40]!r} cannot be read as a {column.kind}. "
+            "Correct it, leave it out, or choose another feature for the column."
+        ) from error
 
 
 def _stored(layout: Layout, feature: Feature) -> Stored | None:

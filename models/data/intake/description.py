@@ -7,17 +7,19 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Literal
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import BaseModel, Field, JsonValue, ValidationError
 
-from athanor.contract import Column
+from athanor.contract import Column, Schema
 from athanor.processes.bounded import Bounds, run_bounded
 from athanor.processes.confinement import leave
 from athanor.processes.left_behind import scratch_folder
-from models.data.formats.limits import GIB, Limits
-from models.data.intake.canonical import described, most_classes, read_cells
+from models.data.formats.limits import GIB, MIB, Limits
+from models.data.intake.canonical import batches, described, most_classes, read_cells
 from models.data.intake.evidence import Evidence
 from models.data.intake.hints import ReadHints
+from models.data.intake.schema_size import answer_bytes, bounded
 from models.data.intake.summary import Summary
 from models.data.intake.texts import Texts
 from models.data.intake.warm import PARENT
@@ -28,7 +30,8 @@ from models.parts.feature import of as feature_of
 
 MODULE = "models.data.intake.description"
 _ADDRESSES = 4 * GIB
-_LARGEST_ANSWER = 4 << 20
+_WALL = 4
+"""A child may take this many times its processor time, because it may have to wait for a processor."""
 
 
 class _Answer(BaseModel):
@@ -52,17 +55,23 @@ def run(
         "columns": [column.model_dump(mode="json", include={"name", "kind", "shape", "stored"}) for column in columns],
     }
     seconds = min(seconds, limits.max_seconds)
-    bounds = Bounds(_ADDRESSES + limits.max_memory_bytes, seconds, 1 << 20, _LARGEST_ANSWER, wall=4 * seconds)
+    memory = limits.max_memory_bytes
+    bounds = Bounds(_ADDRESSES + memory, seconds, MIB, answer_bytes(limits), wall=_WALL * seconds)
     with scratch_folder(path.parent, "describe-") as folder:
         told = folder / "order.json"
         told.write_text(json.dumps(order))
+        arguments = [str(path), str(told)]
         try:
-            done = run_bounded(
-                MODULE, [str(path), str(told)], folder=folder, bounds=bounds, readable=[path], warm=PARENT
-            )
+            done = run_bounded(MODULE, arguments, folder=folder, bounds=bounds, readable=[path], warm=PARENT)
+        except TimeoutError as error:
+            raise DataError(f"reading the columns in this way took longer than {_WALL * seconds} s") from error
+        try:
             answer = _Answer.model_validate_json(done.output)
-        except (TimeoutError, ValidationError) as error:
-            raise DataError("the columns could not be read in this way: it takes too much time or memory") from error
+        except ValidationError as error:
+            raise DataError(
+                f"the process that read the columns in this way ended with {done.code}; it may have run out of memory "
+                f"({memory:,} bytes for a file of this size) or of processor time ({seconds} s)"
+            ) from error
     if answer.error is not None:
         raise DataError(answer.error)
     return answer.columns
@@ -84,16 +93,13 @@ def describe(
         names = [column.name for column in columns]
         layouts = {column.name: _layout(column) for column in columns}
         kinds = {each.name: each.type for each in file.schema_arrow}
-        # The features are known, so only what they need is looked at: whether all numbers are whole.
-        untyped = {name: str(kinds[name]) == "string" for name in names}
         evidence = {
-            name: Evidence(kinds[name], layouts[name], texts, untyped=untyped[name], most=most) for name in names
+            name: Evidence(kinds[name], layouts[name], texts, untyped=pa.types.is_string(kinds[name]), most=most)
+            for name in names
         }
-        start = 1
-        for batch in file.iter_batches(columns=names, use_threads=False):
+        for start, batch in batches(file, names):
             for name in names:
                 evidence[name].see(batch.column(name), start)
-            start += batch.num_rows
         found = [
             described(name, evidence[name], layouts[name], features[name], declared=False, named=False, decimal=decimal)
             for name in names
@@ -102,13 +108,11 @@ def describe(
         for column in found:
             _check_size(column, file.metadata.num_rows, limits)
         summaries = [Summary(column, feature_of(column), again, most=most) for column in found]
-        start = 1
-        for batch in file.iter_batches(columns=names, use_threads=False):
+        for start, batch in batches(file, names):
             for column, summary in zip(found, summaries, strict=True):
                 cells = read_cells(feature_of(column), batch.column(column.name), column, start)
                 summary.see(cells, start)
-            start += batch.num_rows
-    return [summary.column() for summary in summaries]
+    return bounded(Schema(columns=[summary.column() for summary in summaries]), limits).columns
 
 
 def _check_size(column: Column, rows: int, limits: Limits) -> None:
@@ -138,6 +142,8 @@ def main() -> None:
         answer = _Answer(columns=describe(given.path, features, columns, limits, order["decimal"]))
     except DataError as error:
         answer = _Answer(error=str(error))
+    except MemoryError:
+        answer = _Answer(error=f"reading the columns in this way needs more than {limits.max_memory_bytes:,} bytes")
     print(answer.model_dump_json())
 
 

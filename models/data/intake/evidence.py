@@ -68,7 +68,7 @@ class Evidence:
         self._words = 0
         self._distinct: set[str] | None = set() if pa.types.is_string(kind) else None
         self._sample: list[str] = []
-        self._fitting = [candidate for part in FEATURES for candidate in part.candidates()]
+        self._fitting = [part.model_validate({}) for part in FEATURES]
 
     def see(self, values: pa.Array, start: int) -> pa.Array:
         """Add a raw batch, whose first row has the number `start`. Returns the cells by which rows are compared."""
@@ -152,8 +152,8 @@ class Evidence:
         if len(self._sample) < _SAMPLE:
             some = distinct.slice(0, _SAMPLE - len(self._sample))
             self._sample += pc.utf8_slice_codeunits(some, 0, _SAMPLED_CHARACTERS).to_pylist()
-        narrowed = (candidate.narrowed(distinct) for candidate in self._fitting)
-        self._fitting = [candidate for candidate in narrowed if candidate is not None]
+        narrowed = (each.narrowed(distinct) for each in self._fitting)
+        self._fitting = [each for each in narrowed if each is not None]
         if self._distinct is not None:
             words = pc.count_substring_regex(distinct, r"\S+").cast(pa.int64())
             self._words += pc.sum(pc.multiply(words, counts)).as_py()
@@ -189,6 +189,12 @@ class Evidence:
             whole=self._whole,
             name=name,
         )
+
+    @property
+    def decimal_marks(self) -> frozenset[Literal[".", ","]]:
+        """The decimal marks with which the strings are numbers; none where they were looked at as plain numbers."""
+        found = (each.decimal_marks for each in self._fitting) if self._present else ()
+        return frozenset[Literal[".", ","]]().union(*found)
 
     @property
     def has_points(self) -> bool:

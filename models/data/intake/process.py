@@ -15,16 +15,15 @@ from athanor.processes.bounded import Bounds, Ended, run_bounded
 from athanor.processes.confinement import leave
 from athanor.processes.left_behind import check_file, scratch_folder
 from models.data.formats import candidates, open_source, sniff
-from models.data.formats.limits import GIB, MIB, Limits, OverLimit
+from models.data.formats.limits import GIB, Limits, OverLimit
 from models.data.intake.canonical import Intake, ingest
 from models.data.intake.hints import ReadHints
+from models.data.intake.schema_size import answer_bytes
 from models.data.intake.warm import PARENT
 from models.errors import DataError
 
 _ADDRESSES = 4 * GIB
 """Bytes of addresses that libraries reserve. `leave` counts what they use."""
-_COLUMN = 700
-"""Bytes of JSON of a column, besides its name and its classes."""
 _WALL = 4
 """A child may take this many times its processor time, because it may have to wait for a processor."""
 
@@ -59,7 +58,7 @@ def run(
         arguments = ["--limits", json.dumps(asdict(limits)), "--hints", hints.model_dump_json(), "--"]
         arguments += [str(path.absolute()), filename, str(written.absolute())]
         largest = limits.max_expanded_bytes + (limits.max_expanded_bytes >> 3) + (1 << 20)
-        bounds = Bounds(_ADDRESSES + limits.max_memory_bytes, seconds, largest, _answer_bytes(limits), _WALL * seconds)
+        bounds = Bounds(_ADDRESSES + limits.max_memory_bytes, seconds, largest, answer_bytes(limits), _WALL * seconds)
         try:
             done = run_bounded(
                 "models.data.intake", arguments, folder=folder, bounds=bounds, readable=[path.absolute()], warm=PARENT
@@ -73,11 +72,6 @@ def run(
         check_file(written, largest)
         os.replace(written, destination)
     return answer
-
-
-def _answer_bytes(limits: Limits) -> int:
-    """The longest description of a dataset. JSON has marks around names, and escapes some characters."""
-    return 2 * limits.max_schema_bytes + _COLUMN * limits.max_columns + MIB // 4
 
 
 def _answer(done: Ended, filename: str, limits: Limits, seconds: int) -> Intake:

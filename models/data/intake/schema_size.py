@@ -1,11 +1,18 @@
 """Keep the description of a dataset small: the service sends it in every answer about the dataset."""
 
 from athanor.contract import Column, Schema
-from models.data.formats.limits import Limits
+from models.data.formats.limits import MIB, Limits
 from models.parts.feature import of as feature_of
 
+_COLUMN = 700
+"""Bytes of JSON of a column, besides its name and its classes."""
 _COUNT = 12
 """Bytes of a number or of the signs around a name."""
+
+
+def answer_bytes(limits: Limits) -> int:
+    """The longest description of a dataset in JSON, which has marks around names and escapes some characters."""
+    return 2 * limits.max_schema_bytes + _COLUMN * limits.max_columns + MIB // 4
 
 
 def bounded(schema: Schema, limits: Limits) -> Schema:

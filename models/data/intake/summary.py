@@ -124,6 +124,11 @@ class Summary:
                 self._too_many_words = True
                 self._vocabulary.clear()
 
+    @property
+    def has_numbers(self) -> bool:
+        """Whether the column is read as numbers."""
+        return self._count > 0
+
     def merged(self, spellings: Collection[str]) -> list[list[str]]:
         """Those of these strings that are read as one value, where a column is of classes."""
         if self._feature.names != "classes" or not spellings:

@@ -69,7 +69,7 @@ def _of_column(summary: Summary, evidence: Evidence, schema: Schema, rows: int, 
             message=f"column {shown(name)}: {sum(map(len, merged)):,} spellings are read as {count}: {told}",
             suggestion="write those in other words that differ in meaning",
         )
-    if strays := evidence.strays():
+    if not summary.has_numbers and (strays := evidence.strays()):
         at = [_in_file(row, offsets) for row, _ in strays.at]
         message = f"column {shown(name)}: {strays.numbers:,} of {strays.values:,} values are numbers"
         yield Warned(

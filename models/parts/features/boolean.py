@@ -99,7 +99,6 @@ class Boolean(Feature):
     side_by_side: ClassVar[bool] = True
     place: ClassVar[int] = 1
     is_target: ClassVar[bool] = True
-    repeats: ClassVar[bool] = True
     names: ClassVar[Naming | None] = "classes"
 
     @model_validator(mode="after")

@@ -78,7 +78,6 @@ class Category(Feature):
     side_by_side: ClassVar[bool] = True
     place: ClassVar[int] = 1
     is_target: ClassVar[bool] = True
-    repeats: ClassVar[bool] = True
     names: ClassVar[Naming | None] = "classes"
 
     @classmethod

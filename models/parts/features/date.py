@@ -12,8 +12,19 @@ from pydantic import Field, JsonValue, PrivateAttr
 
 from athanor.contract import Column
 from models.data.table import Table
-from models.parts.dates import DAY, FORMATS, Format, narrowed, seconds
-from models.parts.feature import CellError, Encoder, Feature, Observation, Reals, Rows, is_text, json_kind
+from models.parts.dates import DAY, FORMATS, Format, has_short_years, narrowed, seconds
+from models.parts.feature import (
+    UNREADABLE,
+    CellError,
+    Encoder,
+    Feature,
+    Observation,
+    Reals,
+    Rows,
+    first_unreadable,
+    is_text,
+    json_kind,
+)
 from models.parts.features.number import beyond
 from models.parts.inputs import InputKind, Inputs
 from models.parts.numerals import first_word
@@ -112,6 +123,7 @@ class Date(Feature):
         description="how dates are written; unix counts seconds since 1970. null: as the column shows it, else ymd",
     )
     _formats: tuple[Format, ...] = PrivateAttr(default=FORMATS)
+    _has_short_years: bool = PrivateAttr(default=False)
 
     precedence: ClassVar[int] = 25
     side_by_side: ClassVar[bool] = True
@@ -125,6 +137,7 @@ class Date(Feature):
             return None
         feature = self.model_copy()
         feature._formats = formats
+        feature._has_short_years = self._has_short_years or has_short_years(values)
         return feature
 
     @classmethod
@@ -145,6 +158,11 @@ class Date(Feature):
         formats = _formats(seen)
         if self.format == "yyyymmdd":
             return "its numbers of eight digits are read as dates; features with the kind number or date settles it"
+        if any(isinstance(each, Date) and each._has_short_years for each in seen.fitting):
+            return (
+                f"its values, such as 12.05.50, are read as dates ({self.format}), and years of two digits as 1970 to "
+                "2069; format of the feature settles it, or its kind if they are versions or sizes"
+            )
         if len(formats) > 1:
             others = " or ".join(each for each in formats if each != self.format)
             return f"its dates are read as {self.format} and may be {others}; format of the feature settles it"
@@ -162,14 +180,10 @@ class Date(Feature):
         written = pa.array([None if value is None else str(value) for value in values], pa.string())
         try:
             self.read(written, column)
-        except pa.ArrowInvalid:
-            for row in range(len(written)):
-                try:
-                    self.read(written.slice(row, 1), column)
-                except pa.ArrowInvalid:
-                    shown = str(values[row])[:40]
-                    raise CellError(row, f"must be a date like '{self._example()}'; this is '{shown}'") from None
-            raise
+        except UNREADABLE as error:
+            row = first_unreadable(self, written, column)
+            shown = str(values[row])[:40]
+            raise CellError(row, f"must be a date like '{self._example()}'; this is '{shown}'") from error
         return written
 
     def _example(self) -> str:

@@ -1,7 +1,7 @@
 """Numbers, scaled to zero mean and unit variance."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -19,7 +19,7 @@ from models.parts.numerals import Writing, plain
 from models.parts.oddity import EXAMPLES, Oddity
 from models.parts.plain_numerals import parse
 from models.parts.scaling import divisor
-from models.parts.units import is_known
+from models.parts.units import is_known, multiplies
 
 INDEX = {"id", "index", "idx", "row", "unnamed: 0"}
 """Names of columns that number the rows, in lower case."""
@@ -96,6 +96,10 @@ class Number(Feature):
         writing = self._writing.seen(values)
         return None if writing is None else self._written(writing)
 
+    @property
+    def decimal_marks(self) -> frozenset[Literal[".", ","]]:
+        return self._writing.marks if self._writing.has_numbers else frozenset()
+
     def _written(self, writing: Writing) -> "Number":
         feature = self.model_copy()
         feature._writing = writing
@@ -108,7 +112,7 @@ class Number(Feature):
         written = _writing(seen)
         if seen.numeric and (seen.decimal != "," or written is None or "," not in written.marks):
             return cls()
-        if written is None or seen.declared:
+        if written is None or seen.declared or (written.has_bare and multiplies(written.unit)):
             return None
         # Strings of a typed file such as "10", and words such as '3 doors': they are names if they are few.
         are_names = "." not in written.fractions if written.is_plain else written.unit and not is_known(written.unit)
@@ -253,21 +257,6 @@ def _writing(seen: Observation) -> Writing | None:
     """How the strings of the column are written, if all of them are numbers."""
     fitting = [each._writing for each in seen.fitting if isinstance(each, Number)]
     return fitting[0] if fitting and fitting[0].has_numbers else None
-
-
-def file_decimal(columns: Iterable[Observation], *, has_points: bool = False) -> Literal[".", ","] | None:
-    """The decimal mark of a file whose numbers show one in some columns, and the other in none.
-
-    `has_points`: a column of plain numerals has some that are not whole.
-    """
-    found: set[Literal[".", ","]] = set()
-    for seen in columns:
-        writing = _writing(seen)
-        if writing is not None and len(writing.marks) == 1:
-            found |= writing.marks
-    if has_points:
-        found.add(".")
-    return found.pop() if len(found) == 1 else None
 
 
 def _decimal(writing: Writing, seen: Observation) -> Literal[".", ","]:

@@ -27,7 +27,6 @@ class Tokens(Feature):
 
     precedence: ClassVar[int] = 20
     can_be_missing: ClassVar[bool] = False
-    repeats: ClassVar[bool] = True
     counts_values: ClassVar[bool] = False
     names: ClassVar[Naming | None] = "words"
 

@@ -231,3 +231,11 @@ def test_blocks_of_any_size_have_the_same_rows(tmp_path: Path, rows: list[tuple[
 
 def test_a_header_of_numbers_is_mentioned(tmp_path: Path) -> None:
     assert [warned.code for warned in _read(tmp_path, "0,1\n3,4\n").warnings] == ["header_like_data"]
+
+
+@pytest.mark.parametrize("first", ["1,NA,3", "?,2,3", "NA,2,3"])
+def test_a_missing_value_in_the_first_line_makes_it_no_header(first: str, tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text(first + "\n" + "".join(f"{n % 5},{n % 3},{n % 7}\n" for n in range(20)))
+    source = delimited.read(tmp_path / "t.csv", Limits())
+    assert sum(batch.num_rows for batch in source.batches) == 21
+    assert source.dialect["header"] is False

@@ -15,6 +15,7 @@ from models.data.formats import FORMATS
 from models.data.formats.limits import Limits
 from models.data.intake import ingest
 from models.data.table import Table
+from models.parts.dates import narrowed, seconds
 from models.parts.feature import CellError, of, read
 from models.parts.features.date import Date
 
@@ -46,7 +47,7 @@ def _column(folder: Path, cells: list[str], name: str = "x", given: Date | None 
         (["05.01.2024", "31.12.2024 8:05"], "dmy", ["240105 000000", "241231 080500"]),
         (["01/05/2024", "12/31/2024"], "mdy", ["240105 000000", "241231 000000"]),
         (["01/05/2024", "31/12/2024"], "dmy", ["240501 000000", "241231 000000"]),
-        (["1/5/24 3:30 pm", "12/31/24 12:00 AM"], "mdy", ["240105 153000", "241231 000000"]),
+        (["1/5/2024 3:30 pm", "12/31/2024 12:00 AM"], "mdy", ["240105 153000", "241231 000000"]),
         (["5 Jan 2024", "Jan 6, 2024"], "month_name", ["240105 000000", "240106 000000"]),
         (["Mon, 8 January 2024 10:00"], "month_name", ["240108 100000"]),
         (["12:30", "1:05:20"], "time", ["700101 123000", "700101 010520"]),
@@ -138,3 +139,17 @@ def test_predict_refuses_what_is_no_date(sent: Any) -> None:
     with pytest.raises(CellError, match="must be a date") as refused:
         of(column).cells(["2024-01-05", None, sent], column)
     assert refused.value.row == 2
+
+
+@pytest.mark.parametrize("cells", [["1.1.10", "2.2.11", "1.3.12"], ["12.05.50", "01.02.49"], ["10-1-10", "12-2-11"]])
+def test_years_of_two_digits_are_a_guess(cells: list[str], tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("v,n\n" + "".join(f"{cell},{at}\n" for at, cell in enumerate(cells * 4)))
+    column = ingest(FORMATS["csv"](tmp_path / "t.csv", Limits()), tmp_path / "rows").schema.columns[0]
+    assert column.kind == "date"
+    assert column.guess is not None and "two digits" in column.guess and "versions or sizes" in column.guess
+
+
+def test_years_of_four_digits_keep_them() -> None:
+    found = seconds(pa.array(["0001-01-01", "2024-01-05T10:00:00Z"]), "ymd").to_pylist()
+    assert [datetime.fromtimestamp(each, UTC).year if each > 0 else each for each in found] == [-62135596800, 2024]
+    assert narrowed(pa.array(["0000-01-01"]), ("ymd",)) == ()

@@ -163,3 +163,24 @@ def test_a_number_that_means_a_missing_value(tmp_path: Path) -> None:
     for cells in ([-999, 1], [-999.0, 1.0], ["-999", "1"], [-999, "1"]):
         assert feature.read(feature.cells(cells, column), column).to_pylist() == [None, 1.0]
     assert feature.read(pa.array([-999, 1]), column).to_pylist() == [None, 1.0]
+
+
+@pytest.mark.parametrize("cell", ["--5", "- -5", "+-5"])
+def test_a_number_has_one_sign(cell: str) -> None:
+    column = Column(name="x", kind="number")
+    with pytest.raises(CellError):
+        Number().cells([cell, "1"], column)
+
+
+def test_a_multiplier_beside_bare_numbers_is_no_unit(tmp_path: Path) -> None:
+    for cells, kind in ((["2万", "3万", "5万"], "number"), (["2万", "3", "5万"], "text")):
+        (tmp_path / "t.csv").write_text("v,n\n" + "".join(f"{cell},{at}\n" for at, cell in enumerate(cells)))
+        column = ingest(FORMATS["csv"](tmp_path / "t.csv", Limits()), tmp_path / "rows").schema.columns[0]
+        assert column.kind == kind
+
+
+def test_a_column_that_is_read_as_numbers_is_not_called_mostly_numbers(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("v;n\n" + "".join(f"{'1,5' if at == 3 else at};{at}\n" for at in range(40)))
+    intake = ingest(FORMATS["csv"](tmp_path / "t.csv", Limits()), tmp_path / "rows")
+    assert intake.schema.columns[0].kind == "number"
+    assert "mostly_numbers" not in [warned.code for warned in intake.warnings]
