@@ -106,10 +106,10 @@ def _seconds(values: pa.Array, format: Format) -> npt.NDArray[np.int64] | None:
         return np.zeros(0, np.int64)
     if format == "ymd" and all_match(values, _ISO):
         try:
-            counted = np.asarray(values.cast(pa.timestamp("s")).cast(pa.int64()).to_numpy(zero_copy_only=False))
+            since = np.asarray(values.cast(pa.timestamp("s")).cast(pa.int64()).to_numpy(zero_copy_only=False))
         except pa.ArrowInvalid:
             return None
-        return None if counted.min() < _FIRST else counted
+        return None if since.min() < _FIRST else since
     found = np.zeros(len(values), np.int64)
     left = np.ones(len(values), bool)
     for pattern in _PATTERNS[format]:
