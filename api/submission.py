@@ -16,6 +16,7 @@ from api.problems import Refused
 from athanor.contract import Dataset, Job, Plan, Warned
 from models.data.checks import concerns
 from models.errors import SpecError
+from models.planning.column_roles import unseen_words
 from models.planning.rehearsal import rehearse
 from models.planning.resolve import ResolvedSpec, resolve
 from models.planning.spec import JobSpec
@@ -83,7 +84,7 @@ def _about_data(dataset: Dataset, resolved: ResolvedSpec) -> list[Warned]:
     roles, suggested = resolved.roles, dataset.schema_.target
     inputs = {name for names in roles.inputs.values() for name in names}
     found = [each for each in dataset.warnings if concerns(each, inputs, roles.target, roles.split, suggested)]
-    return found[:MOST_WARNINGS]
+    return [*unseen_words(resolved.columns), *found][:MOST_WARNINGS]
 
 
 def warned(service: Service, planned: Planned, *more: Warned) -> Plan:

@@ -79,6 +79,11 @@ class Column(Answer):
     vocabulary: int | None = Field(
         None, description="text, tokens: number of distinct words; null if there are too many to count"
     )
+    unseen: float | None = Field(
+        None,
+        description="text, tokens: the share of words of new rows that no row has; an estimate (Good 1953): the share "
+        "of those that occur once",
+    )
     words: int | None = Field(None, description="text: number of words in all rows")
     sampled: int | None = Field(
         None,

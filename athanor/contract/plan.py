@@ -19,6 +19,9 @@ class ColumnRole(Answer):
     settings: dict[str, JsonValue] = Field(default_factory=dict, description="fields that differ from its defaults")
     input: str | None = Field(None, description="the input of the network that reads it, where there are several")
     reason: str | None = Field(None, description="why it is left out")
+    unseen: float | None = Field(
+        None, description="inputs of words: an estimate of the share of words of new rows that no row has"
+    )
     guess: str | None = Field(
         None, description="why the choice may be wrong, and what would settle it; null: the spec or the file says so"
     )

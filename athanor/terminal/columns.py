@@ -68,7 +68,8 @@ def _groups(columns: Sequence[ColumnRole]) -> Iterator[tuple[str, ColumnRole]]:
 
 def _note(column: ColumnRole) -> str:
     guess = f"a guess: {column.guess}" if column.guess else None
-    return "; ".join(filter(None, (column.reason, guess)))
+    unseen = f"about {column.unseen:.0%} unseen words in new rows" if column.unseen is not None else None
+    return "; ".join(filter(None, (column.reason, unseen, guess)))
 
 
 def _content(column: Column) -> str:

@@ -220,6 +220,10 @@ class Feature(Buildable, ABC):
         """The words in cells that were read and are not null; None if the kind has no words."""
         return None
 
+    def is_extra(self, word: str) -> bool:
+        """Whether a word says again what those beside it say. A rare one is left out, not counted as unknown."""
+        return False
+
     def characters(self, values: pa.Array) -> list[str] | None:
         """The texts in cells that were read and are not null; None if the kind counts no characters."""
         return None

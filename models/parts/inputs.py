@@ -12,6 +12,9 @@ InputKind = Literal["vector", "image", "text"]
 AnswerLevel = Literal["row", "word", "token"]
 """A network gives one answer per row, one per word, or one per token (the next token)."""
 
+PAD, UNKNOWN = 0, 1
+"""Numbers of words: what fills a short row, and a word that no training row has."""
+
 
 @dataclass(frozen=True)
 class Inputs:

@@ -1,18 +1,37 @@
 """What a job does with each column of its dataset, and why."""
 
-from athanor.contract import Column, ColumnRole, Schema
+from collections.abc import Sequence
+
+from athanor.contract import Column, ColumnRole, Schema, Warned
 from models.data.preparation.choice import DatasetChoice
 from models.data.preparation.roles import Roles, why_left_out
 from models.parts.architecture import Architecture
 from models.parts.feature import of
 
 SHOWN = 1000
+MANY_UNSEEN = 0.2
+"""The share of unseen words in new rows from which a plan warns of them."""
 
 
 def column_roles(said: DatasetChoice, roles: Roles, schema: Schema, architecture: Architecture) -> list[ColumnRole]:
     """The roles of the first SHOWN columns. `said` is what the spec says, before defaults are filled in."""
     reads = {column.name: name for name, each in roles.named.items() for column in each.columns}
     return [_role(column, said, roles, reads, schema, architecture) for column in schema.columns[:SHOWN]]
+
+
+def unseen_words(roles: Sequence[ColumnRole]) -> list[Warned]:
+    """A warning for each input in which many words of new rows will be unknown to the network."""
+    return [
+        Warned(
+            code="unseen_words",
+            message=f"column {role.name!r}: of the words of new rows, about {role.unseen:.0%} are in no row of the "
+            "dataset; they tell the network nothing",
+            column=role.name,
+            suggestion="train on more rows, or choose the tokenizer characters or bpe for the column",
+        )
+        for role in roles
+        if role.unseen is not None and role.unseen >= MANY_UNSEEN
+    ]
 
 
 def _role(
@@ -27,7 +46,7 @@ def _role(
     guess = None if column.name in said.features else column.guess
     if column.name in reads:
         name = reads[column.name] if len(roles.named) > 1 else None
-        return role.model_copy(update={"role": "input", "input": name, "guess": guess})
+        return role.model_copy(update={"role": "input", "input": name, "guess": guess, "unseen": column.unseen})
     if column.name == roles.target.name:
         if said.target is None:
             unnamed = "the spec names no target; dataset.target settles it"

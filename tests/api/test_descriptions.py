@@ -96,6 +96,22 @@ def test_a_column_that_is_left_out_says_why(api: httpx.Client, table: dict[str, 
     assert roles["note"]["role"] == "input" and roles["stars"]["reason"] == "the spec does not name it as an input"
 
 
+def test_a_plan_tells_the_share_of_unseen_words(api: httpx.Client) -> None:
+    rows = "".join(f"the word{at if at % 2 else 0} is here,{'ab'[at % 3 > 0]}\n" for at in range(40))
+    answer = api.post("/v1/datasets", files={"file": ("t.csv", "text,label\n" + rows)})
+    spec = kit.spec("textcnn", answer.json()["id"], choice={"input": "text", "target": "label"})
+    plan = api.post("/v1/jobs?validate_only=true", json=spec).json()
+    (role,) = (each for each in plan["columns"] if each["name"] == "text")
+    assert role["unseen"] == 20 / 160
+    assert "unseen_words" not in {each["code"] for each in plan["warnings"]}
+    rows = "".join(f"red{at} blue{at} is here,{'ab'[at % 2]}\n" for at in range(40))
+    answer = api.post("/v1/datasets", files={"file": ("t.csv", "text,label\n" + rows)})
+    spec["dataset"]["id"] = answer.json()["id"]
+    plan = api.post("/v1/jobs?validate_only=true", json=spec).json()
+    (warned,) = (each for each in plan["warnings"] if each["code"] == "unseen_words")
+    assert warned["column"] == "text" and "about 50%" in warned["message"]
+
+
 @pytest.mark.parametrize(
     ("features", "pointer", "message"),
     [

@@ -99,6 +99,9 @@ class TrainingRun:
             self.best = {name: value.detach().clone() for name, value in self.learner.weights().items()}
         if step.last and len(self.prepared.test):
             self._test(points, step)
+        if step.number == 1:
+            unknown = self.prepared.unknown_words()
+            points.note(step, {f"unknown_words/{part}": share for part, share in unknown.items()})
         points.add(step)
         reason = self._reason(step)
         if reason:

@@ -2,7 +2,9 @@
 
 import math
 import re
+from collections import Counter
 from collections.abc import Collection, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -42,7 +44,7 @@ class Summary:
         self._min, self._max = math.inf, -math.inf
         self._longest = 0
         self._sample = TextSample()
-        self._has_words, self._vocabulary = False, set[str]()
+        self._has_words, self._vocabulary = False, Counter[str]()
         self._too_many_words = False
         self._has_texts, self._words, self._characters = False, 0, 0
         self._alphabet: set[str] = set()
@@ -118,7 +120,10 @@ class Summary:
         self._words += _total(rows, counts)
         if not self._too_many_words:
             before = len(self._vocabulary)
-            self._vocabulary.update(*rows)
+            self._vocabulary.update(chain.from_iterable(rows))
+            for words, count in zip(rows, counts.tolist() if counts is not None else (), strict=False):
+                if count > 1:
+                    self._vocabulary.update({word: said * (count - 1) for word, said in Counter(words).items()})
             may_keep = self._texts.may_keep(len(self._vocabulary) - before)
             if not may_keep or len(self._vocabulary) > _MOST_WORDS:
                 self._too_many_words = True
@@ -160,15 +165,22 @@ class Summary:
             update["std"] = math.sqrt(self._squares / self._count)
         vocabulary = None if self._too_many_words else self._vocabulary
         if self._has_words:
-            known = None if vocabulary is None else self._sample.distinct(len(vocabulary))
-            update |= {"max_length": self._longest, "vocabulary": known}
+            update |= {"max_length": self._longest, "vocabulary": None, "unseen": None}
+        if vocabulary:
+            # An extra word is learned if it is not rare, and is not missed where it is.
+            counted = {word: count for word, count in vocabulary.items() if not self._feature.is_extra(word)}
+            least = 2 if self._sample.is_whole else 1
+            extra = sum(1 for word, count in vocabulary.items() if count >= least and word not in counted)
+            once = sum(1 for count in counted.values() if count == 1)
+            update["vocabulary"] = self._sample.distinct(len(counted) + extra)
+            update["unseen"] = once / max(1, sum(counted.values()))
         if self._has_texts:
             words = self._sample.total(self._words)
             update |= {"words": words, "characters": self._characters, "alphabet": len(self._alphabet)}
             update |= {"sampled": None if self._sample.is_whole else self._sample.rows}
         return self._column.model_copy(update=update | self._classes(vocabulary))
 
-    def _classes(self, vocabulary: set[str] | None) -> dict[str, Any]:
+    def _classes(self, vocabulary: Collection[str] | None) -> dict[str, Any]:
         """The classes and the rows of each, if the feature names classes and they are few."""
         match self._feature.names:
             case "words" if vocabulary is not None and len(vocabulary) <= MOST_TAGS:

@@ -15,9 +15,9 @@ from models.data.preparation.encoders import Encoder
 from models.data.preparation.roles import Roles
 from models.data.preparation.split import divide
 from models.data.table import Rows, Table
-from models.nn.named_tensors import NetworkInput, map_tensors
+from models.nn.named_tensors import NetworkInput, map_tensors, tensors
 from models.parts.feature import read
-from models.parts.inputs import NamedInputs
+from models.parts.inputs import PAD, UNKNOWN, NamedInputs
 from models.parts.learned import Learned
 from models.parts.oddity import MISSING
 from models.parts.split import Division, Split
@@ -96,6 +96,16 @@ class Prepared:
     val: Examples
     test: Examples
     warnings: Sequence[Warned] = ()
+
+    def unknown_words(self) -> dict[str, float]:
+        """Of the words that the network reads, the share that no training row has, of each part that is held out."""
+        inputs = self.preparation.encoder.named_inputs().values()
+        found = {}
+        for part, examples in {"val": self.val, "test": self.test}.items():
+            texts = [x for x, each in zip(tensors(examples.x), inputs, strict=True) if each.variable_length]
+            if words := sum(int((x_NT != PAD).sum()) for x_NT in texts):
+                found[part] = sum(int((x_NT == UNKNOWN).sum()) for x_NT in texts) / words
+        return found
 
 
 def prepare(

@@ -15,15 +15,15 @@ from models.data.preparation.roles import Roles
 from models.data.table import Rows, Table
 from models.errors import DataError
 from models.parts.features.text import unknown_words
-from models.parts.inputs import ONLY, Inputs, NamedInputs
+from models.parts.inputs import ONLY, UNKNOWN, Inputs, NamedInputs
 from models.parts.learned import Learned
 from models.parts.oddity import Oddity
 from models.parts.split import Split
 from models.parts.target import Language
 from models.parts.tokenizer import TOKENIZERS
 
-UNKNOWN, END, FIRST = 1, 2, 3
-"""Numbers of special tokens, beside 0 for padding; FIRST is the number of the first token of the vocabulary."""
+END, FIRST = 2, 3
+"""Numbers of special tokens, beside PAD and UNKNOWN; FIRST is the number of the first token of the vocabulary."""
 
 
 class TokenEncoder(Learned):

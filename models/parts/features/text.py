@@ -13,7 +13,7 @@ from pydantic import Field, JsonValue
 from athanor.contract import Column
 from models.data.table import Table
 from models.parts.feature import CellError, Encoder, Feature, Observation, Rows, SequenceEncoder, is_text, json_kind
-from models.parts.inputs import InputKind, Inputs
+from models.parts.inputs import UNKNOWN, InputKind, Inputs
 from models.parts.oddity import SHOWN, Oddity, distinct
 from models.parts.scripts import UNSPACED
 from models.parts.tokenizers import AnyTokenizer
@@ -30,7 +30,7 @@ _MARKED_UP = 0.1
 MANY_UNKNOWN = 0.2
 """The share of unknown words in a prediction from which it is worth a warning."""
 
-PAD, UNKNOWN, FIRST = 0, 1, 2
+FIRST = 2
 """The word numbered FIRST is the first of the vocabulary."""
 
 
@@ -216,6 +216,9 @@ class Text(Feature):
 
     def words(self, values: pa.Array) -> list[list[str]] | None:
         return _cut(self.tokenizer, values.to_pylist())
+
+    def is_extra(self, word: str) -> bool:
+        return self.tokenizer.is_extra(word)
 
     def characters(self, values: pa.Array) -> list[str] | None:
         texts: list[str] = values.to_pylist()

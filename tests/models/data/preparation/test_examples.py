@@ -57,7 +57,9 @@ def test_words_that_no_training_row_has_are_told(is_strange: bool, tmp_path: Pat
     table = Table(table.schema.model_copy(update={"columns": [column, *table.schema.columns[1:]]}), table.data)
     split = Given(column="part")
     roles = assign(DatasetChoice(id="x", input="text", target="label", split=split), table.schema, TextCNN())
-    told = {each.code: each for each in prepare(table, roles, split, is_inspected=True).warnings}
+    prepared = prepare(table, roles, split, is_inspected=True)
+    told = {each.code: each for each in prepared.warnings}
+    assert prepared.unknown_words() == ({"val": 5 / 15, "test": 4 / 22} if is_strange else {"val": 0, "test": 0})
     assert "1 of 10 rows have more than 10 words" in told["cut_texts"].message and told["cut_texts"].rows == [40]
     assert ("unknown_words" in told) == is_strange
     if is_strange:

@@ -11,9 +11,9 @@ from athanor.contract import Column
 from models.data.intake import ingest
 from models.data.table import Source, Table
 from models.parts.feature import FEATURES, Observation, of, read
-from models.parts.features.text import FIRST, UNKNOWN, Text, WordsEncoder
+from models.parts.features.text import FIRST, Text, WordsEncoder
 from models.parts.features.tokens import Tokens
-from models.parts.inputs import InputKind
+from models.parts.inputs import UNKNOWN, InputKind
 from models.parts.tokenizers.bpe import BPE
 from models.parts.tokenizers.words import Words
 from tests import small
