@@ -65,7 +65,7 @@ def _cancel(client: Client) -> float:
 
 
 def _trainer(service: Embedded) -> psutil.Process:
-    return max(service.descendants("worker.trainer"), key=lambda process: process.cpu_percent(0.2))
+    return max(service.trainers(), key=lambda process: process.cpu_percent(0.2))
 
 
 def _replaced(client: Client, job_id: str, victim: psutil.Process) -> float:

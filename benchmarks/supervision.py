@@ -17,7 +17,7 @@ from models.records.database import Database
 from models.settings import Settings
 from models.storage.store import fetch, open_store
 from tests.services import Embedded
-from worker.supervision.trainer_process import COMMAND, ROOT
+from worker.supervision.trainer_start import COMMAND, ROOT
 
 ROUNDS = 7
 WARM = 200

@@ -80,6 +80,10 @@ class Running(ABC):
                     continue
         return found
 
+    def trainers(self) -> list[psutil.Process]:
+        """The trainers, without the warm parent from which they are forked."""
+        return [each for each in self.descendants("worker.trainer") if each.name() == "athanor-trainer"]
+
     def _spawn(self, *command: str) -> None:
         with (self.data.parent / "service.log").open("ab") as log:
             process = subprocess.Popen(

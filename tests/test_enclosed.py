@@ -16,7 +16,7 @@ from athanor import verification
 from athanor.processes import confinement
 from athanor.processes.bounded import Bounds, run_bounded
 from tests import reach
-from worker.supervision.trainer_process import PASSED_ON, ROOT
+from worker.supervision.trainer_start import PASSED_ON, ROOT
 
 needs_walls = pytest.mark.skipif(
     not os.environ.get("CI") and bool(not supported() or confinement.missing()), reason="this kernel lacks a wall"

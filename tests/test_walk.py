@@ -162,12 +162,12 @@ def test_a_running_job_is_cancelled_only_when_its_process_is_gone(client: Client
     )
     while client.job(job.id).progress.step < 50:
         time.sleep(0.1)
-    (busy,) = [trainer for trainer in service.descendants("worker.trainer") if trainer.cpu_times().user > 0][:1]
+    (busy,) = [trainer for trainer in service.trainers() if trainer.cpu_times().user > 0][:1]
     client.cancel(job.id)
     ended = client.wait(job.id, timeout=60)
     assert ended.state is State.CANCELLED
     assert ended.stop_seconds is not None and ended.stop_seconds < Timing().stop_grace, "it was not killed"
-    assert busy.pid not in {trainer.pid for trainer in service.descendants("worker.trainer")}
+    assert busy.pid not in {trainer.pid for trainer in service.trainers()}
     assert client.cancel(job.id).state is State.CANCELLED, "asked twice, it stays so"
     client.delete_job(job.id)
 

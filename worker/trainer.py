@@ -31,10 +31,10 @@ LONGEST = 4000
 """Characters of the longest failure message."""
 
 
-def main() -> int:
+def main(messages: int) -> int:
     gc.enable()
     torch.set_num_threads(1)
-    pipe, parent_watch, orders = Pipe(int(sys.argv[1])), ParentWatch(), os.fdopen(0, "rb", closefd=False)
+    pipe, parent_watch, orders = Pipe(messages), ParentWatch(), os.fdopen(0, "rb", closefd=False)
     pipe.send("ready")
     if not (order := orders.readline()):
         return 0
@@ -60,15 +60,15 @@ def ignore_stop_signals() -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
-def run() -> NoReturn:
-    """The whole life of this process."""
+def run(messages: int) -> NoReturn:
+    """The whole life of this process. `messages` is the file descriptor of its pipe to the supervisor."""
     ignore_stop_signals()
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
-    code = main()
+    code = main(messages)
     sys.stdout.flush()
     # Skip the interpreter's shutdown: the thread of the parent watch still reads, and nothing needs to be closed.
     os._exit(code)
 
 
 if __name__ == "__main__":
-    run()
+    run(int(sys.argv[1]))

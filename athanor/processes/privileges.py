@@ -77,7 +77,7 @@ _CLONE_PARENT = 0x8000
 _ALLOW, _REFUSE, _ABSENT = 0x7FFF0000, 0x00050000 | errno.EPERM, 0x00050000 | errno.ENOSYS
 
 _SET_MODE_FILTER, _GET_ACTION_AVAIL, _ALL_THREADS = 1, 2, 1
-_PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
+_PR_SET_PDEATHSIG, _PR_SET_NAME, _PR_SET_CHILD_SUBREAPER, _PR_SET_NO_NEW_PRIVS = 1, 15, 36, 38
 _CAPABILITIES_VERSION = 0x20080522
 
 
@@ -120,6 +120,17 @@ def drop_capabilities() -> None:
         header = struct.pack("Ii", _CAPABILITIES_VERSION, 0)
         if _libc().capset(header, bytes(24)) != 0:
             raise OSError(ctypes.get_errno(), "cannot give up capabilities")
+
+
+def adopt_orphans() -> None:
+    """Become the parent of descendants of this process whose parent ends. Linux only; source: prctl(2)."""
+    if _libc().prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "cannot adopt orphans")
+
+
+def name_process(name: str) -> None:
+    """Give this process a name of at most 15 characters, which ps and top show. Linux only; source: prctl(2)."""
+    _libc().prctl(_PR_SET_NAME, name.encode(), 0, 0, 0)
 
 
 def end_with_parent(parent: int) -> None:

@@ -27,8 +27,8 @@ from models.records import keys
 from models.records.database import Database
 from models.settings import Limits, Settings
 from models.storage.folder import MARK
-from tests.api.forked_trainer import ForkedTrainer
-from worker.supervision import slots
+from worker.supervision import worker
+from worker.supervision.trainer_start import TrainerParent
 from worker.supervision.worker import Worker
 
 JSON = {"Content-Type": "application/json"}
@@ -72,20 +72,30 @@ def installation(folder: Path, database_url: str | None = None, limits: Limits |
         database.close()
 
 
+class SharedParent(TrainerParent):
+    """A warm parent that serves one worker after the other, since its imports take seconds."""
+
+    def close(self) -> None:
+        pass
+
+
+PARENT = SharedParent()
+
+
 def train(settings: Settings) -> None:
     """Do every queued job, as `athanor worker` would."""
     with warnings.catch_warnings(), pytest.MonkeyPatch.context() as patch:
         # A trainer that has ended leaves the pipe to its standard input to the garbage collector.
         warnings.simplefilter("ignore", ResourceWarning)
-        patch.setattr(slots, "TrainerProcess", ForkedTrainer)
-        worker = Worker(settings, "local", 1)
-        worker.open()
+        patch.setattr(worker, "TrainerParent", lambda: PARENT)
+        works = Worker(settings, "local", 1)
+        works.open()
         try:
-            while worker.work(worker.slots[0]):
+            while works.work(works.slots[0]):
                 pass
         finally:
-            worker.close()
-            del worker
+            works.close()
+            del works
             gc.collect()
 
 

@@ -188,18 +188,18 @@ class Fleet:
 
     def _leaders(self) -> list[int]:
         found = []
-        for pid, command in self._alive():
+        for pid, name in self._alive():
             with suppress(ProcessLookupError):
-                if "worker.trainer" in command and os.getpgid(pid) == pid:
+                if name == "athanor-trainer" and os.getpgid(pid) == pid:
                     found.append(pid)
         return found
 
-    def _alive(self) -> Iterator[tuple[int, list[str]]]:
-        """The process id and the command of each process of this service."""
-        for process in psutil.process_iter(["pid", "cmdline", "status"]):
+    def _alive(self) -> Iterator[tuple[int, str]]:
+        """The process id and the name of each process of this service."""
+        for process in psutil.process_iter(["pid", "name", "status"]):
             with suppress(psutil.Error):
                 if process.info["status"] != psutil.STATUS_ZOMBIE and process.environ().get("CHAOS") == str(self.armed):
-                    yield process.info["pid"], process.info["cmdline"]
+                    yield process.info["pid"], process.info["name"]
 
     def log(self) -> str:
         return (self.folder / "log").read_text(errors="replace")[-3000:]

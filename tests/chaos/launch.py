@@ -14,9 +14,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, cast
 
-import worker.supervision.trainer_process as processes
 from athanor.processes import confinement
 from tests.chaos import failpoints
+from worker.supervision import trainer_start
 
 COMMAND = (sys.executable, "-m", "tests.chaos.launch")
 MIME = (sys.executable, "-S", "-E", str(Path(__file__).with_name("mime.py")))
@@ -24,8 +24,9 @@ MIME = (sys.executable, "-S", "-E", str(Path(__file__).with_name("mime.py")))
 
 def main() -> None:
     folder, process, module = Path(os.environ["CHAOS"]), cast(failpoints.Process, sys.argv[1]), sys.argv[2]
-    processes.COMMAND = MIME if "CHAOS_MIME" in os.environ else (*COMMAND, "trainer", "worker.trainer")
-    processes.PASSED_ON = (*processes.PASSED_ON, "CHAOS", "CHAOS_CLOCK", "CHAOS_PACE")
+    trainer_start.COMMAND, trainer_start.FORKS = MIME, "CHAOS_MIME" not in os.environ
+    trainer_start.PARENT_COMMAND = (*COMMAND, "trainer", "worker.trainer_parent")
+    trainer_start.PASSED_ON = (*trainer_start.PASSED_ON, "CHAOS", "CHAOS_CLOCK", "CHAOS_PACE")
     enclose = confinement.enclose
 
     def enclose_but(readable: Iterable[Path], writable: Iterable[Path], devices: Iterable[Path]) -> list[str]:

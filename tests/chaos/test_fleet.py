@@ -9,8 +9,15 @@ from pathlib import Path
 from tests.chaos.failpoints import POINTS, find
 from tests.chaos.fleet import Fleet
 
-# Looks like a trainer in the process table. Its child looks like a data worker: same group and same command.
-TRAINER = "import os; os.fork(); print(flush=True); input()"
+# Looks like a trainer in the process table. Its child looks like a data worker: same group and same name.
+TRAINER = """
+import os
+from athanor.processes.privileges import name_process
+name_process("athanor-trainer")
+os.fork()
+print(flush=True)
+input()
+"""
 
 
 def test_more_trainers_than_slots_can_have(tmp_path: Path) -> None:
@@ -19,7 +26,7 @@ def test_more_trainers_than_slots_can_have(tmp_path: Path) -> None:
         for number in (1, 2, 3):
             trainer = running.enter_context(
                 subprocess.Popen(
-                    [sys.executable, "-c", TRAINER, "worker.trainer"],
+                    [sys.executable, "-c", TRAINER],
                     env={**os.environ, "CHAOS": str(fleet.armed)},
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,

@@ -80,7 +80,7 @@ def pause(client: Client, job_id: str) -> None:
 
 def busy_trainer(service: Embedded) -> psutil.Process:
     """The trainer that computes; the spare beside it only waits."""
-    return max(service.descendants("worker.trainer"), key=lambda process: process.cpu_percent(0.2))
+    return max(service.trainers(), key=lambda process: process.cpu_percent(0.2))
 
 
 def await_end(process: psutil.Process, seconds: float) -> None:
@@ -133,7 +133,7 @@ def test_a_killed_service_goes_on_when_it_is_back(
 ) -> None:
     job = client.submit(SPEC)
     reach(client, job.id, 400)
-    trainers = service.descendants("worker.trainer")
+    trainers = service.trainers()
     service.kill()
     for trainer in trainers:
         await_end(trainer, AT_ONCE)
@@ -176,7 +176,7 @@ def test_a_stop_of_every_process_at_once_loses_no_step_either(
     """As systemd stops a unit, and a machine that is shut down all there is: the worker is not the first to hear."""
     job = client.submit({**SPEC, "resources": {"data_workers": 2}})
     reach(client, job.id, 300)
-    for process in (*service.descendants("worker.trainer"), *service.descendants("worker.local")):
+    for process in (*service.trainers(), *service.descendants("worker.local")):
         process.terminate()
     job = client.wait(job.id, timeout=120)
     assert outcome(client, job) == calm

@@ -7,12 +7,15 @@ from athanor.contract import Device
 from models.records.queue import served
 from worker.supervision.devices import cuda_numbers
 from worker.supervision.trainer_process import TrainerProcess
+from worker.supervision.trainer_start import Start
 
 
 @dataclass
 class Slot:
     """The devices and processes for one attempt."""
 
+    start: Start
+    """How its trainers start."""
     devices: list[str] = field(default_factory=list)
     """Entries of CUDA_VISIBLE_DEVICES; none for a slot on the CPU."""
     processes: int = 1
@@ -30,7 +33,7 @@ class Slot:
         with self.lock:
             if self.spare is not None and not self.spare.is_alive:
                 self._end_spare()
-            self.spare = self.spare or TrainerProcess(",".join(self.devices) or None)
+            self.spare = self.spare or TrainerProcess(",".join(self.devices) or None, self.start)
             return self.spare
 
     def take(self) -> TrainerProcess:
@@ -51,8 +54,8 @@ class Slot:
             self.spare = None
 
 
-def slots_of(devices: list[Device], wanted: int | None) -> list[Slot]:
+def slots_of(devices: list[Device], wanted: int | None, start: Start) -> list[Slot]:
     """One slot per CUDA device of this host; without CUDA, `wanted` slots on the CPU."""
     if devices[0].kind == "cuda":
-        return [Slot([number]) for number in cuda_numbers(len(devices))]
-    return [Slot() for _ in range(max(1, wanted or 1))]
+        return [Slot(start, [number]) for number in cuda_numbers(len(devices))]
+    return [Slot(start) for _ in range(max(1, wanted or 1))]

@@ -5,37 +5,20 @@ import logging
 import os
 import queue
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from io import BufferedReader
-from pathlib import Path
 from typing import Any, BinaryIO
 
 import psutil
 
 from worker import messages
 from worker.messages import LONGEST_LINE, Message
+from worker.supervision.trainer_start import Pipes, Start
 
 logger = logging.getLogger(__name__)
-
-ROOT = Path(__file__).resolve().parents[2]
-COMMAND: tuple[str, ...] = (sys.executable, "-m", "worker.trainer")
-PASSED_ON: tuple[str, ...] = (
-    "PATH",
-    "HOME",
-    "LANG",
-    "LC_ALL",
-    "TMPDIR",
-    "LD_LIBRARY_PATH",
-    "VIRTUAL_ENV",
-    "NVIDIA_VISIBLE_DEVICES",
-)
-"""The environment variables that a trainer gets. They contain no key and no address of a database or broker."""
 
 WAITING = 64
 """Messages that may wait for the supervisor. Then the pipe fills up and the trainer waits."""
@@ -72,64 +55,41 @@ Heard = Message | Line | ProtocolViolation | Exit
 
 
 class TrainerProcess:
-    """A trainer that is started in advance. It imports everything and waits for a job.
+    """A trainer that is started in advance. It has imported everything and waits for a job.
 
-    `cuda` is its CUDA_VISIBLE_DEVICES; None hides every device.
+    `cuda` is its CUDA_VISIBLE_DEVICES; None hides every device. Raises OSError, for example if there are too many
+    processes. The caller tries again.
     """
 
-    def __init__(self, cuda: str | None) -> None:
-        reading, writing = os.pipe()
-        environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
-        environment |= {
-            "CUDA_VISIBLE_DEVICES": cuda or "",
-            # Must be set before CUDA starts, so that cuBLAS is deterministic.
-            "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
-            "OMP_NUM_THREADS": "1",
-            "PYTHONUNBUFFERED": "1",
-            # Otherwise Arrow's allocator starts a thread before the kernel encloses the main thread.
-            "JE_ARROW_MALLOC_CONF": "background_thread:false",
-        }
+    def __init__(self, cuda: str | None, start: Start) -> None:
+        ends: list[int] = []
         try:
-            self.process = self._start(environment, writing)
-        except OSError:
-            # For example, there are too many processes. The caller tries again, so file descriptors must not leak.
-            os.close(reading)
+            for _ in range(3):
+                ends += os.pipe()
+            orders, sent, said, output, heard, told = ends
+            self.pid, self._wait = start(cuda, Pipes(orders, output, told))
+        except BaseException:
+            for end in ends:
+                os.close(end)
             raise
-        finally:
-            os.close(writing)
+        for end in (orders, output, told):
+            os.close(end)
+        # Without a buffer, which has a lock: closing it would wait for the writing thread.
+        self._stdin = os.fdopen(sent, "wb", buffering=0)
         # Bounded: while the supervisor cannot write, the trainer waits and does not fill the memory.
         self.inbox: queue.Queue[Heard] = queue.Queue(maxsize=WAITING)
         self.gone = threading.Event()
         """Set when no process of the group is left, so that its device is free."""
         self._closed = threading.Event()
         self._orders: queue.SimpleQueue[bytes] = queue.SimpleQueue()
-        assert self.process.stdout is not None
         self._readers = [
-            threading.Thread(target=self._read_messages, args=(os.fdopen(reading, "rb"),), daemon=True),
-            threading.Thread(target=self._read_output, args=(BufferedReader(self.process.stdout),), daemon=True),
+            threading.Thread(target=self._read_messages, args=(os.fdopen(heard, "rb"),), daemon=True),
+            threading.Thread(target=self._read_output, args=(os.fdopen(said, "rb"),), daemon=True),
         ]
         for reader in self._readers:
             reader.start()
         for duty in (self._write_orders, self._await_end):
             threading.Thread(target=duty, daemon=True).start()
-
-    def _start(self, environment: dict[str, str], messages: int) -> "subprocess.Popen[bytes]":
-        return subprocess.Popen(
-            [*COMMAND, str(messages)],
-            cwd=ROOT,
-            env=environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            pass_fds=(messages,),
-            start_new_session=True,
-            # A buffer has a lock: closing it would wait for the writing thread.
-            bufsize=0,
-        )
-
-    @property
-    def pid(self) -> int:
-        return self.process.pid
 
     @property
     def pids(self) -> list[int]:
@@ -146,11 +106,10 @@ class TrainerProcess:
 
     def _write_orders(self) -> None:
         """Write the orders on a separate thread: a trainer that does not read must not block its supervisor."""
-        assert self.process.stdin is not None
         while left := self._orders.get():
             with suppress(BrokenPipeError, ValueError):
                 while left:
-                    left = left[self.process.stdin.write(left) :]
+                    left = left[self._stdin.write(left) :]
 
     def kill(self) -> None:
         """Send SIGKILL to the whole group without waiting. Its Exit arrives in the inbox."""
@@ -163,9 +122,8 @@ class TrainerProcess:
         self._orders.put(b"")
         self.kill()
         self.gone.wait()
-        assert self.process.stdin is not None
         with suppress(BrokenPipeError):
-            self.process.stdin.close()
+            self._stdin.close()
 
     def _hear(self, what: Heard) -> None:
         while not self._closed.is_set():
@@ -200,7 +158,8 @@ class TrainerProcess:
         while not end_group(self.pid):
             logger.warning("processes of group %d still run, or cannot be seen; waiting for their end", self.pid)
         self.gone.set()
-        code = self.process.wait()
+        code = self._wait()
+        _bury(self.pid)
         self._await_last_words()
         self._hear(Exit(code))
 
@@ -230,6 +189,13 @@ def end_group(group: int, patience: float = 5.0) -> bool:
             return False
         time.sleep(0.005)
     return True
+
+
+def _bury(group: int) -> None:
+    """Take the exit codes of the group's orphans: where this process adopts them, they would stay in its table."""
+    with suppress(ChildProcessError):
+        while os.waitpid(-group, os.WNOHANG) != (0, 0):
+            pass
 
 
 def _kill_group(group: int) -> None:

@@ -18,13 +18,14 @@ from models.records.database import Database, DatabaseUnavailable
 from models.records.ids import new_id
 from models.settings import Settings
 from models.storage.store import open_store
-from worker.supervision import process_identity
+from worker.supervision import process_identity, trainer_start
 from worker.supervision.devices import visible
 from worker.supervision.garbage_collector import GarbageCollector
 from worker.supervision.reaper import Reaper
 from worker.supervision.side_tasks import Ringer, ScratchCleaner, SideTask, SideTaskRunner, WorkerHeartbeat
 from worker.supervision.slots import Slot, slots_of
 from worker.supervision.supervisor import Supervisor
+from worker.supervision.trainer_start import TrainerParent
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +47,8 @@ class Worker:
         self.store = open_store(self.settings, self.database)
         self.broker = Broker(self.settings)
         self.devices: list[Device] = visible()
-        self.slots = slots_of(self.devices, self.wanted_slots)
+        self.parent = TrainerParent() if trainer_start.FORKS else None
+        self.slots = slots_of(self.devices, self.wanted_slots, self.parent.fork if self.parent else trainer_start.spawn)
         self.free: queue.Queue[Slot] = queue.Queue()
         for slot in self.slots:
             self.free.put(slot)
@@ -86,8 +88,10 @@ class Worker:
                 slots=len(self.slots),
                 devices=self.devices,
             )
+        if self.parent is not None:
+            self.parent.start()
         for slot in self.slots:
-            slot.warm()
+            threading.Thread(target=self._warm, args=(slot,), daemon=True).start()
         self._runner = SideTaskRunner(self.side_tasks)
         self._runner.start()
 
@@ -108,6 +112,8 @@ class Worker:
         self._draining.set()
         if self._runner is not None:
             self._runner.close(PATIENCE)
+        if self.parent is not None:
+            self.parent.close()
         for slot in self.slots:
             slot.empty()
         with self.database.writing() as tx:
@@ -148,7 +154,7 @@ class Worker:
             self._supervised.discard(attempt)
             done.set()
         if not self.is_draining:
-            slot.warm()
+            self._warm(slot)
         return True
 
     def pass_on(self, job_id: str) -> None:
@@ -165,5 +171,12 @@ class Worker:
         while not done.wait(1.0) and not self.is_draining:
             with suppress(*DatabaseUnavailable), self.database.reading() as tx:
                 if not job_queue.is_empty(tx, slot.serves, self.id):
-                    slot.warm()
+                    self._warm(slot)
                     return
+
+    def _warm(self, slot: Slot) -> None:
+        try:
+            slot.warm()
+        except OSError as error:
+            if not self.is_draining:
+                logger.warning("no trainer could be started (%s); the next claim tries again", error)

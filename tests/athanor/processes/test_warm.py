@@ -14,7 +14,7 @@ import pytest
 from athanor.processes.bounded import Bounds, Child
 from athanor.processes.warm import WarmParent
 from tests.athanor.processes.test_bounded import libraries
-from worker.supervision.trainer_process import ROOT
+from worker.supervision.trainer_start import ROOT
 
 BOUNDS = Bounds(memory=2**34, seconds=60, file=2**20, output=2**10)
 ECHO = """

@@ -99,10 +99,24 @@ MUTANTS: dict[str, Mutant] = {
     ),
     "secrets-passed-on": Mutant(
         "a trainer gets the whole environment",
-        "worker.supervision:TrainerProcess.__init__",
-        "environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}",
-        "environment = dict(os.environ)",
-        (f"{WORKER}/supervision/test_trainer_process.py",),
+        "worker.supervision:_environment",
+        "{name: os.environ[name] for name in PASSED_ON if name in os.environ}",
+        "dict(os.environ)",
+        (f"{WORKER}/supervision/test_trainer_process.py", f"{WORKER}/supervision/test_trainer_start.py"),
+    ),
+    "orphans-kept": Mutant(
+        "what a killed trainer has started stays in the table of processes",
+        "worker.supervision:TrainerProcess._await_end",
+        "        _bury(self.pid)\n",
+        "",
+        (f"{WORKER}/supervision/test_trainer_start.py",),
+    ),
+    "group-late": Mutant(
+        "a trainer is known before it leads its group, which then cannot be ended",
+        "worker:_become_trainer",
+        "    os.setsid()\n",
+        "",
+        (f"{WORKER}/supervision/test_trainer_start.py",),
     ),
     "walls-open": Mutant(
         "a trainer can read and write all files of its user",

@@ -13,7 +13,9 @@ import pytest
 
 from worker.messages import Completion, PointBatch, Readiness
 from worker.supervision import trainer_process as processes
+from worker.supervision import trainer_start
 from worker.supervision.trainer_process import Exit, Line, ProtocolViolation, TrainerProcess, end_group
+from worker.supervision.trainer_start import spawn
 
 # A child that is left behind holds the pipes open: the fixture would wait for ever.
 pytestmark = pytest.mark.timeout(20)
@@ -35,8 +37,8 @@ OBEDIENT = (
 @pytest.fixture
 def trainer(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[TrainerProcess]:
     """A process with three children, in place of a trainer."""
-    monkeypatch.setattr(processes, "COMMAND", (sys.executable, "-c", SLEEPY.format(rest=request.param)))
-    started = TrainerProcess(None)
+    monkeypatch.setattr(trainer_start, "COMMAND", (sys.executable, "-c", SLEEPY.format(rest=request.param)))
+    started = TrainerProcess(None, spawn)
     assert started.inbox.get(timeout=30) == Line("warm")
     yield started
     started.close()
@@ -63,7 +65,7 @@ def test_to_kill_is_to_see_every_process_gone(trainer: TrainerProcess) -> None:
 
 @pytest.mark.parametrize("trainer", [WAITS], indirect=True)
 def test_the_end_of_one_that_had_to_be_killed_is_heard(trainer: TrainerProcess) -> None:
-    trainer.process.send_signal(signal.SIGSTOP)
+    os.kill(trainer.pid, signal.SIGSTOP)
     trainer.kill()
     assert trainer.inbox.get(timeout=5) == Exit(-9)
     trainer.kill()
@@ -78,8 +80,7 @@ def test_a_trainer_that_ends_takes_its_own_with_it(trainer: TrainerProcess) -> N
 @pytest.mark.parametrize("trainer", [OBEDIENT], indirect=True)
 def test_at_the_end_of_its_orders_the_whole_group_dies(trainer: TrainerProcess) -> None:
     group = group_of(trainer)
-    assert trainer.process.stdin is not None
-    trainer.process.stdin.close()
+    trainer._stdin.close()
     until = time.monotonic() + 5
     while not all(map(is_over, group)):
         assert time.monotonic() < until
@@ -89,7 +90,7 @@ def test_at_the_end_of_its_orders_the_whole_group_dies(trainer: TrainerProcess) 
 @pytest.mark.parametrize("trainer", [WAITS], indirect=True)
 def test_it_is_told_no_secret(monkeypatch: pytest.MonkeyPatch, trainer: TrainerProcess) -> None:
     monkeypatch.setenv("ATHANOR_DATABASE_URL", "postgresql://user:secret@host/name")
-    again = TrainerProcess(None)
+    again = TrainerProcess(None, spawn)
     try:
         assert again.inbox.get(timeout=15) == Line("warm")
         known = psutil.Process(again.pid).environ()
@@ -131,8 +132,8 @@ print("warm", flush=True)
     ],
 )
 def test_what_no_trainer_says_is_not_believed(said: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(processes, "COMMAND", (sys.executable, "-c", SAYS))
-    trainer = TrainerProcess(None)
+    monkeypatch.setattr(trainer_start, "COMMAND", (sys.executable, "-c", SAYS))
+    trainer = TrainerProcess(None, spawn)
     trainer._orders.put(said + b"\n")
     heard = [trainer.inbox.get(timeout=20) for _ in range(3)]
     assert sum(isinstance(each, ProtocolViolation) for each in heard) == 1 and heard[-1] == Exit(0)
@@ -182,9 +183,9 @@ os.write(int(sys.argv[1]), b'{"type": "finished"}\\n')
 
 def test_its_end_does_not_overtake_its_last_words(monkeypatch: pytest.MonkeyPatch) -> None:
     """A supervisor may wait long for its database, with far more in the pipe than it has room for."""
-    monkeypatch.setattr(processes, "COMMAND", (sys.executable, "-c", SPEAKS))
+    monkeypatch.setattr(trainer_start, "COMMAND", (sys.executable, "-c", SPEAKS))
     monkeypatch.setattr(processes, "LAST_WORDS", 0.3)
-    trainer = TrainerProcess(None)
+    trainer = TrainerProcess(None, spawn)
     assert trainer.gone.wait(10)
     time.sleep(1.5)
     heard = [trainer.inbox.get(timeout=5) for _ in range(303)]
@@ -232,5 +233,5 @@ def test_a_machine_with_too_many_processes_keeps_its_files(monkeypatch: pytest.M
     before = psutil.Process().num_fds()
     for _ in range(5):
         with pytest.raises(BlockingIOError):
-            TrainerProcess(None)
+            TrainerProcess(None, spawn)
     assert psutil.Process().num_fds() == before

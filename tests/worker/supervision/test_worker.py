@@ -15,7 +15,7 @@ from models.records import jobs, workers
 from models.settings import Settings, Timing
 from tests.factories import a_job, a_spec, expire_lease
 from tests.rows import job_row
-from worker.supervision import trainer_process as processes
+from worker.supervision import trainer_start
 from worker.supervision.slots import Slot
 from worker.supervision.supervisor import Supervisor
 from worker.supervision.worker import Worker
@@ -38,7 +38,8 @@ def test_a_trainer_named_in_a_claim_without_an_answer_gets_no_other_job(
     worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """When that lease is over, the trainer is ended for it, whatever it is at by then."""
-    monkeypatch.setattr(processes, "COMMAND", (sys.executable, "-c", "import time; time.sleep(600)"))
+    monkeypatch.setattr(trainer_start, "COMMAND", (sys.executable, "-c", "import time; time.sleep(600)"))
+    worker.slots[0].start = trainer_start.spawn
     with worker.database.writing() as tx:
         a_job(tx)
 
@@ -77,7 +78,8 @@ def test_a_worker_keeps_an_attempt_whose_heartbeats_never_get_the_lock(
     worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its sweeps renew the lease for as long as the attempt has a supervisor."""
-    monkeypatch.setattr(processes, "COMMAND", (sys.executable, "-c", "import time; time.sleep(600)"))
+    monkeypatch.setattr(trainer_start, "COMMAND", (sys.executable, "-c", "import time; time.sleep(600)"))
+    worker.slots[0].start = trainer_start.spawn
     over = Event()
     monkeypatch.setattr(Supervisor, "run", lambda supervisor: over.wait(20) and supervisor.trainer.close())
     worker.side_tasks.remove(worker.reaper)  # The sweeps of this test are its own.

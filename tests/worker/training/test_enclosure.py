@@ -11,7 +11,7 @@ import pytest
 from landlockpy import LandlockError, supported
 
 from athanor.processes import confinement, privileges
-from worker.supervision.trainer_process import PASSED_ON, ROOT
+from worker.supervision.trainer_start import PASSED_ON, ROOT
 
 needs_landlock = pytest.mark.skipif(not supported() and not os.environ.get("CI"), reason="this kernel has no Landlock")
 
