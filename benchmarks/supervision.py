@@ -94,6 +94,7 @@ def _alone(client: Client, data: Path, job: Job, folder: Path) -> float:
         "schema": client.dataset(job.dataset_id).schema_.model_dump(mode="json"),
         "dataset": str(rows),
         "folder": str(folder / "room"),
+        "threads": 1,
         "memory": settings.limits.trainer_memory_bytes,
         "resume": None,
         "best": None,

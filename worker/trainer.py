@@ -33,7 +33,6 @@ LONGEST = 4000
 
 def main(messages: int) -> int:
     gc.enable()
-    torch.set_num_threads(1)
     pipe, parent_watch, orders = Pipe(messages), ParentWatch(), os.fdopen(0, "rb", closefd=False)
     pipe.send("ready")
     if not (order := orders.readline()):
@@ -42,6 +41,7 @@ def main(messages: int) -> int:
     # Before a second thread exists: Landlock applies to this thread and the threads that it starts later.
     if missing := enclosure.enter(Path(assignment["folder"]), assignment["memory"]):
         print(f"this kernel cannot keep the trainer from {', '.join(missing)}", flush=True)
+    torch.set_num_threads(assignment["threads"])
     parent_watch.hold(orders)
     try:
         attempt(assignment, pipe, parent_watch)

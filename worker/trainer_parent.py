@@ -14,8 +14,8 @@ gc.disable()
 # ruff: noqa: E402 -- the imports must come after gc.disable()
 import json
 import os
-import socket
 import pkgutil
+import socket
 import sys
 from importlib import import_module
 from typing import NoReturn

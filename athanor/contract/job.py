@@ -122,6 +122,9 @@ class Job(Answer):
     warnings: list[Warned] = Field(default_factory=list, description="what is odd about the data of the job")
     origin: Origin | None = Field(None, description="forks: the checkpoint that the job started from")
     attempt: int
+    threads: int | None = Field(
+        None, description="threads that compute on the CPU; the first attempt settles it, and later ones keep it"
+    )
     created_at: str
     started_at: str | None = None
     finished_at: str | None = None

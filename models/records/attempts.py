@@ -30,6 +30,14 @@ def fingerprint(tx: Session, job_id: str, attempt: int) -> dict[str, Any] | None
     return tx.scalar(select(Attempt.fingerprint).where(Attempt.job_id == job_id, Attempt.attempt == attempt))
 
 
+def threads(tx: Session, job_ids: Sequence[str]) -> dict[str, int]:
+    """By job: the threads with which its trainer computes, as its last attempt reported them."""
+    found = select(Attempt.job_id, Attempt.fingerprint["threads"].as_integer()).where(
+        Attempt.job_id.in_(job_ids), Attempt.fingerprint.is_not(None)
+    )
+    return {job_id: number for job_id, number in tx.execute(found.order_by(Attempt.attempt)) if number is not None}
+
+
 def changed(tx: Session, job_id: str, attempt: int, fingerprint: dict[str, Any]) -> list[str]:
     """Names of the entries that differ from the last fingerprint of the job. Empty if this attempt starts at step 0."""
     resumed = tx.scalar(select(Attempt.start_step).where(Attempt.job_id == job_id, Attempt.attempt == attempt))

@@ -27,7 +27,7 @@ from athanor.contract import (
     Transition,
     Warned,
 )
-from models.records import data_warnings, pages
+from models.records import attempts, data_warnings, pages
 from models.records.tables import Event, Job, Series, Tag
 from models.records.times import rfc3339
 from models.records.waiting import waiting
@@ -92,8 +92,8 @@ def planned(tx: Session, job_id: str) -> Planned | None:
     return Planned(trainings, row.plan.get("val_rows", 0), tested, row.plan.get("intervals", {}))
 
 
-STEADY = frozenset({"lr", "grad_norm", "samples_per_second"})
-"""Series that every training has, some of them only from its first epoch on."""
+STEADY = frozenset({"lr", "grad_norm", "samples_per_second", "unknown_words/val", "unknown_words/test"})
+"""Series that do not hang on the metrics of a job. A training may have them, some only from its first epoch on."""
 
 
 def evaluated(tx: Session, job_id: str) -> set[str]:
@@ -132,7 +132,7 @@ def _answers(tx: Session, rows: list[Job], lease: float) -> list[contract.Job]:
     latest: dict[str, dict[str, Point]] = defaultdict(dict)
     best: dict[str, dict[str, Point]] = defaultdict(dict)
     waits, warned = waiting(tx, rows, lease), data_warnings.of_jobs(tx, ids)
-    directions = {row.id: row.plan["directions"] for row in rows}
+    directions, threads = {row.id: row.plan["directions"] for row in rows}, attempts.threads(tx, ids)
     for series in tx.scalars(select(Series).where(Series.job_id.in_(ids)).order_by(Series.name)):
         value = math.nan if series.last_value is None else series.last_value
         latest[series.job_id][series.name] = Point(step=series.last_step, value=value)
@@ -156,6 +156,7 @@ def _answers(tx: Session, rows: list[Job], lease: float) -> list[contract.Job]:
             columns=[ColumnRole.model_validate(each) for each in (row.resolved or {}).get("columns", ())],
             origin=Origin.model_validate(row.origin) if row.origin else None,
             attempt=row.attempt,
+            threads=threads.get(row.id),
             created_at=rfc3339(row.created_at),
             started_at=rfc3339(row.started_at),
             finished_at=rfc3339(row.finished_at),

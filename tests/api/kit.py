@@ -1,5 +1,6 @@
 """A whole installation in a temporary folder, in process or behind a real server, and what answers must look like."""
 
+import atexit
 import gc
 import json
 import socket
@@ -80,6 +81,7 @@ class SharedParent(TrainerParent):
 
 
 PARENT = SharedParent()
+atexit.register(TrainerParent.close, PARENT)
 
 
 def train(settings: Settings) -> None:

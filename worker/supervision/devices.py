@@ -4,7 +4,9 @@ import os
 import platform
 import shutil
 import subprocess
+from contextlib import suppress
 from itertools import takewhile
+from pathlib import Path
 
 from athanor.contract import Device
 
@@ -21,6 +23,18 @@ def visible() -> list[Device]:
             found.append(Device(kind="cuda", name=name.strip(), memory_bytes=int(mebibytes) * 2**20))
     numbers = cuda_numbers(len(found))
     return found[: len(numbers)] or [Device(kind="cpu", name=platform.processor() or platform.machine())]
+
+
+def processors(quota: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
+    """The processors that this process may use: those of its affinity, and of its cgroup's quota if it has one.
+
+    Source of the quota: Linux kernel, admin-guide/cgroup-v2, `cpu.max`.
+    """
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    with suppress(OSError, ValueError):
+        most, period = quota.read_text().split()
+        allowed = min(allowed, max(1, int(most) // int(period)))
+    return allowed
 
 
 def cuda_numbers(count: int) -> list[str]:

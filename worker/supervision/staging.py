@@ -7,7 +7,7 @@ from typing import Any
 
 from athanor.contract import CheckpointPolicy
 from athanor.files import PREPARATION, WEIGHTS
-from models.records import checkpoints, datasets, events, jobs, metrics
+from models.records import attempts, checkpoints, datasets, events, jobs, metrics
 from models.records.checkpoints import Stored
 from models.records.database import Database
 from models.settings import Settings
@@ -33,7 +33,10 @@ class Staged:
 
 
 class Staging:
-    """Fetches the files of one attempt to `folder`. A damaged checkpoint is marked as corrupt and skipped."""
+    """Fetches the files of one attempt to `folder`. A damaged checkpoint is marked as corrupt and skipped.
+
+    `processors` is the number that the attempt's slot may use.
+    """
 
     def __init__(
         self,
@@ -43,9 +46,10 @@ class Staging:
         claim: jobs.Claim,
         policy: CheckpointPolicy,
         folder: Path,
+        processors: int,
     ) -> None:
         self.database, self.store, self.settings = database, store, settings
-        self.claim, self.policy, self.folder = claim, policy, folder
+        self.claim, self.policy, self.folder, self.processors = claim, policy, folder, processors
 
     def stage(self, trainer_folder: Path) -> Staged:
         """Fetch everything that the trainer needs. It may be called again. Raises DamagedInput, LeaseLost."""
@@ -60,12 +64,24 @@ class Staging:
             "schema": dataset.schema_.model_dump(mode="json"),
             "dataset": str(rows),
             "folder": str(trainer_folder),
+            "threads": self._threads(),
             "memory": self.settings.limits.trainer_memory_bytes,
             "resume": str(self.folder / newest.id) if newest else None,
             "best": str(best) if best else None,
             "origin": self._origin(),
         }
         return Staged(assignment, dataset.rows, newest.step if newest else None)
+
+    def _threads(self) -> int:
+        """The threads that compute: those of earlier attempts, since with another number the bits would differ."""
+        resources = self.claim.resolved["spec"]["resources"]
+        # A job that was submitted to an earlier version computes with one.
+        wanted = resources.get("threads", 1)
+        if wanted != "auto":
+            return int(wanted)
+        with self.database.reading() as tx:
+            settled = attempts.threads(tx, [self.claim.job_id]).get(self.claim.job_id)
+        return settled or max(1, self.processors - resources["data_workers"])
 
     def _dataset(self) -> Path:
         """Fetch the rows of the dataset. Raises DamagedInput."""

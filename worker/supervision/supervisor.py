@@ -46,7 +46,10 @@ class Stalled(Exception):
 
 
 class Supervisor:
-    """Supervises one attempt. `draining` says whether this worker is shutting down."""
+    """Supervises one attempt, which may use so many `processors`.
+
+    `draining` says whether this worker is shutting down.
+    """
 
     def __init__(
         self,
@@ -56,6 +59,7 @@ class Supervisor:
         claim: jobs.Claim,
         trainer: TrainerProcess,
         draining: Callable[[], bool],
+        processors: int = 1,
     ) -> None:
         self.database, self.store, self.settings = database, store, settings
         self.claim, self.trainer, self.draining = claim, trainer, draining
@@ -64,7 +68,7 @@ class Supervisor:
         policy = CheckpointPolicy.model_validate(spec["checkpoints"])
         self.retry = DatabaseRetry(database, claim.job_id)
         self.heartbeat = Heartbeat(database, settings.timing, claim.job_id, claim.attempt)
-        self.staging = Staging(database, store, settings, claim, policy, self.folder)
+        self.staging = Staging(database, store, settings, claim, policy, self.folder, processors)
         self.report = Report(database, store, settings, claim, policy, self.folder / "trainer")
         self.milestones = Milestones(self.report.line, claim.attempt)
         self.max_seconds: int = spec["resources"]["max_seconds"]
@@ -181,7 +185,7 @@ class Supervisor:
                 # Read the start times now: the trainer may be gone before the commit.
                 processes = process_identity.identified(self.trainer.pids)
                 self.retry.commit(lambda tx: jobs.begin(tx, job_id, attempt, processes, device, fingerprint))
-                self.milestones.began(device)
+                self.milestones.began(device, int(fingerprint.get("threads", 1)))
             case BaselineResult(baseline=baseline):
                 self.retry.commit(lambda tx: jobs.note_baseline(tx, self.claim.job_id, self.claim.attempt, baseline))
             case DataWarnings(warnings=found):

@@ -19,7 +19,7 @@ from models.records.ids import new_id
 from models.settings import Settings
 from models.storage.store import open_store
 from worker.supervision import process_identity, trainer_start
-from worker.supervision.devices import visible
+from worker.supervision.devices import processors, visible
 from worker.supervision.garbage_collector import GarbageCollector
 from worker.supervision.reaper import Reaper
 from worker.supervision.side_tasks import Ringer, ScratchCleaner, SideTask, SideTaskRunner, WorkerHeartbeat
@@ -49,6 +49,8 @@ class Worker:
         self.devices: list[Device] = visible()
         self.parent = TrainerParent() if trainer_start.FORKS else None
         self.slots = slots_of(self.devices, self.wanted_slots, self.parent.fork if self.parent else trainer_start.spawn)
+        self.processors = max(1, processors() // len(self.slots))
+        """Processors for the trainer of each slot."""
         self.free: queue.Queue[Slot] = queue.Queue()
         for slot in self.slots:
             self.free.put(slot)
@@ -138,7 +140,9 @@ class Worker:
         trainer, done = slot.take(), threading.Event()
         logger.info("%s: attempt %d", claim.job_id, claim.attempt)
         try:
-            supervisor = Supervisor(self.database, self.store, self.settings, claim, trainer, lambda: self.is_draining)
+            supervisor = Supervisor(
+                self.database, self.store, self.settings, claim, trainer, lambda: self.is_draining, self.processors
+            )
         except BaseException:
             # No supervisor watches the trainer. The lease expires.
             trainer.close()

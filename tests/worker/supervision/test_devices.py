@@ -1,5 +1,6 @@
 """Devices, as the driver's tool tells of them."""
 
+import os
 import stat
 from pathlib import Path
 
@@ -14,6 +15,16 @@ def _tool(folder: Path, answer: str, monkeypatch: pytest.MonkeyPatch) -> None:
     tool.write_text(f"#!/bin/sh\n{answer}\n")
     tool.chmod(tool.stat().st_mode | stat.S_IXUSR)
     monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
+
+
+@pytest.mark.parametrize(
+    ("quota", "most"), [("max 100000", None), ("50000 100000", 1), ("100000 100000", 1), ("", None)]
+)
+def test_processors_are_those_that_may_be_used(quota: str, most: int | None, tmp_path: Path) -> None:
+    (tmp_path / "cpu.max").write_text(quota + "\n")
+    allowed = len(os.sched_getaffinity(0))
+    assert devices.processors(tmp_path / "cpu.max") == (allowed if most is None else min(allowed, most))
+    assert devices.processors(tmp_path / "none") == allowed
 
 
 TWO = "printf 'NVIDIA A100, 81920\\nTesla V100, PCIe, 16384\\n'"

@@ -1,0 +1,49 @@
+"""What a trainer is told; of files that are lost or damaged, see tests/worker/test_recovery.py."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from athanor.contract import CheckpointPolicy
+from models.records import jobs
+from models.records.database import Database
+from models.settings import Settings
+from models.storage.folder import FolderStore
+from tests.factories import LEASE, a_submission, a_worker
+from worker.supervision.staging import Staging
+
+
+def staging(database: Database, folder: Path, resources: dict[str, Any], processors: int) -> Staging:
+    with database.writing() as tx:
+        jobs.submit(tx, a_submission(tx))
+        claim = jobs.claim(tx, a_worker(tx), ["auto"], LEASE)
+    assert claim is not None
+    claim.resolved["spec"].update(resources=resources)
+    store, policy = FolderStore(folder / "store"), CheckpointPolicy(mode="min")
+    return Staging(database, store, Settings(data=folder), claim, policy, folder, processors)
+
+
+@pytest.mark.parametrize(
+    ("resources", "processors", "threads"),
+    [
+        ({"threads": "auto", "data_workers": 0}, 4, 4),
+        ({"threads": "auto", "data_workers": 3}, 4, 1),
+        ({"threads": "auto", "data_workers": 8}, 4, 1),
+        ({"threads": 3, "data_workers": 8}, 2, 3),
+        # A job of an earlier version.
+        ({"data_workers": 0}, 4, 1),
+    ],
+)
+def test_threads_of_a_first_attempt(
+    resources: dict[str, Any], processors: int, threads: int, database: Database, tmp_path: Path
+) -> None:
+    assert staging(database, tmp_path, resources, processors)._threads() == threads
+
+
+def test_later_attempts_keep_the_threads_of_the_first(database: Database, tmp_path: Path) -> None:
+    first = staging(database, tmp_path, {"threads": "auto", "data_workers": 0}, 2)
+    with database.writing() as tx:
+        jobs.begin(tx, first.claim.job_id, first.claim.attempt, [], "cpu", {"threads": first._threads()})
+    elsewhere = Staging(database, first.store, first.settings, first.claim, first.policy, tmp_path, 16)
+    assert elsewhere._threads() == 2
