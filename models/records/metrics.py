@@ -13,10 +13,13 @@ that the reader already has. It must drop its own points from that step on (see 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import cache
+from itertools import groupby
+from typing import Any
 
 import numpy as np
-from sqlalchemy import delete, insert, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import Row, Select, and_, bindparam, delete, func, insert, select, update
+from sqlalchemy.orm import Session, aliased
 
 from athanor.contract import Metrics
 from athanor.contract import Series as SeriesAnswer
@@ -32,6 +35,9 @@ MOST_CHUNKS = 64
 MOST_NAMED = 1000
 """Names of series in one query."""
 
+Known = Row[*tuple[Any, ...]]
+"""What is stored of a series (see _summaries)."""
+
 
 def series_name(name: str, member: int | None) -> str:
     """The name of a member's series within its job, such as `folds/2/train/loss`. `member` None: the whole job."""
@@ -41,12 +47,46 @@ def series_name(name: str, member: int | None) -> str:
 def append(tx: Session, job_id: str, batch: dict[str, Points]) -> None:
     """Add points. The steps of each series ascend. The caller holds the lock on the job's row (see jobs.beat).
 
-    Steps that are already stored are skipped, because a caller repeats a commit whose answer was lost.
+    Steps that are already stored are skipped, because a caller repeats a commit whose answer was lost. The number of
+    statements does not depend on the number of series: every step of a training reports all of its series, and a
+    statement takes longer than the few points that it writes.
     """
-    later = {name: _later(tx, job_id, name, points) for name, points in batch.items()}
-    for name, points in _numbered(tx, job_id, {name: points for name, points in later.items() if len(points)}):
-        _grow(tx, job_id, name, points)
-        _summarize(tx, job_id, name, points)
+    known = _known(tx, job_id, list(batch))
+    later = {
+        name: points[points.steps > known[name].last_step] if name in known else points
+        for name, points in batch.items()
+    }
+    new = dict(_numbered(tx, job_id, {name: points for name, points in later.items() if len(points)}))
+    _grow(tx, job_id, new, known)
+    _summarize(tx, job_id, new, known)
+
+
+def _known(tx: Session, job_id: str, names: list[str]) -> dict[str, Known]:
+    """What is stored of those of the series that have points."""
+    return {
+        row.name: row
+        for start in range(0, len(names), MOST_NAMED)
+        for row in tx.execute(_summaries(), {"of_job": job_id, "names": names[start : start + MOST_NAMED]})
+    }
+
+
+@cache
+def _summaries() -> Select[*tuple[Any, ...]]:
+    """The summaries of series; with `packed`, the last chunk, unless it is full. Built once: that takes a millisecond.
+
+    A series without a summary has no readable last chunk (see truncate).
+    """
+    each = aliased(Chunk)
+    last = select(func.max(each.first_step)).where(each.job_id == Series.job_id, each.series == Series.name)
+    tail = and_(
+        Chunk.job_id == Series.job_id,
+        Chunk.series == Series.name,
+        Chunk.first_step == last.correlate(Series).scalar_subquery(),
+        Chunk.n < SEALED,
+    )
+    columns = (Series.last_step, Series.min_step, Series.min_value, Series.max_step, Series.max_value)
+    named = (Series.job_id == bindparam("of_job"), Series.name.in_(bindparam("names", expanding=True)))
+    return select(Series.name, *columns, Chunk.packed).outerjoin_from(Series, Chunk, tail).where(*named)
 
 
 def _numbered(tx: Session, job_id: str, batch: dict[str, Points]) -> Iterator[tuple[str, Points]]:
@@ -63,84 +103,107 @@ def _numbered(tx: Session, job_id: str, batch: dict[str, Points]) -> Iterator[tu
         yield name, replace(points, sequences=own)
 
 
-def _later(tx: Session, job_id: str, name: str, points: Points) -> Points:
-    last = tx.scalar(select(Series.last_step).where(Series.job_id == job_id, Series.name == name))
-    return points if last is None else points[points.steps > last]
+def _grow(tx: Session, job_id: str, batch: dict[str, Points], known: dict[str, Known]) -> None:
+    grown, new, sealed = [], [], []
+    for name, points in batch.items():
+        whole, is_joined = points, False
+        if name in known and known[name].packed is not None:
+            # An unreadable chunk stays as it is. It must not stop the job.
+            with suppress(Unreadable):
+                whole, is_joined = join([unpack(known[name].packed), points]), True
+        rows = [_chunk(job_id, name, whole[start : start + SEALED]) for start in range(0, len(whole), SEALED)]
+        if is_joined:
+            grown.append(rows.pop(0))
+        new += rows
+        if len(whole) >= SEALED:
+            sealed.append(name)
+    if grown:
+        tx.execute(update(Chunk), grown)
+    _insert(tx, Chunk, new)
+    for start in range(0, len(sealed), MOST_NAMED):
+        _compact(tx, job_id, sealed[start : start + MOST_NAMED])
 
 
-def _grow(tx: Session, job_id: str, name: str, points: Points) -> None:
-    tail = tx.execute(
-        select(Chunk.first_step, Chunk.n, Chunk.packed)
-        .where(Chunk.job_id == job_id, Chunk.series == name)
-        .order_by(Chunk.first_step.desc())
-        .limit(1)
-    ).first()
-    if tail is not None and tail.n < SEALED:
-        # An unreadable chunk stays as it is. It must not stop the job.
-        with suppress(Unreadable):
-            points = join([unpack(tail.packed), points])
-            _drop(tx, job_id, name, [tail.first_step])
-    for start in range(0, len(points), SEALED):
-        _write(tx, job_id, name, points[start : start + SEALED])
-    _compact(tx, job_id, name)
-
-
-def _compact(tx: Session, job_id: str, name: str) -> None:
-    closed = tx.execute(
-        select(Chunk.first_step, Chunk.packed)
-        .where(Chunk.job_id == job_id, Chunk.series == name, Chunk.n == SEALED)
-        .order_by(Chunk.first_step)
-        .limit(COMPACT // SEALED)
-    ).all()
-    if len(closed) == COMPACT // SEALED:
-        with suppress(Unreadable):
-            whole = join([unpack(row.packed) for row in closed])
-            _drop(tx, job_id, name, [row.first_step for row in closed])
-            _write(tx, job_id, name, whole)
-
-
-def _write(tx: Session, job_id: str, name: str, points: Points) -> None:
-    ends = extremes(points)
-    tx.execute(
-        insert(Chunk).values(
-            job_id=job_id,
-            series=name,
-            first_step=int(points.steps[0]),
-            last_step=int(points.steps[-1]),
-            first_sequence=int(points.sequences[0]),
-            last_sequence=int(points.sequences[-1]),
-            n=len(points),
-            vmin=ends[0][1] if ends else None,
-            vmax=ends[1][1] if ends else None,
-            packed=pack(points),
-        )
+@cache
+def _first_full() -> Select[*tuple[Any, ...]]:
+    """The first full chunks of series, as many as are merged. Built once: that takes a millisecond."""
+    place = func.row_number().over(partition_by=Chunk.series, order_by=Chunk.first_step).label("place")
+    named = (Chunk.job_id == bindparam("of_job"), Chunk.series.in_(bindparam("names", expanding=True)))
+    full = select(Chunk.series, Chunk.first_step, place).where(*named, Chunk.n == SEALED).subquery()
+    return (
+        select(Chunk.series, Chunk.first_step, Chunk.packed)
+        .join(full, and_(Chunk.series == full.c.series, Chunk.first_step == full.c.first_step))
+        .where(Chunk.job_id == bindparam("of_job"), full.c.place <= COMPACT // SEALED)
+        .order_by(Chunk.series, Chunk.first_step)
     )
 
 
-def _drop(tx: Session, job_id: str, name: str, first_steps: list[int]) -> None:
-    tx.execute(delete(Chunk).where(Chunk.job_id == job_id, Chunk.series == name, Chunk.first_step.in_(first_steps)))
+def _compact(tx: Session, job_id: str, names: list[str]) -> None:
+    """Merge the first full chunks of each of these series, where they are enough for a chunk of COMPACT points."""
+    found = tx.execute(_first_full(), {"of_job": job_id, "names": names})
+    merged, parts = [], []
+    for name, group in groupby(found, key=lambda row: str(row.series)):
+        rows = list(group)
+        if len(rows) == COMPACT // SEALED:
+            with suppress(Unreadable):
+                merged.append(_chunk(job_id, name, join([unpack(row.packed) for row in rows])))
+                parts += [{"of": name, "at": row.first_step} for row in rows]
+    if merged:
+        part = (Chunk.job_id == job_id, Chunk.series == bindparam("of"), Chunk.first_step == bindparam("at"))
+        # On the connection, because a session deletes with one set of parameters only.
+        tx.connection().execute(delete(Chunk).where(*part), parts)
+        _insert(tx, Chunk, merged)
 
 
-def _summarize(tx: Session, job_id: str, name: str, points: Points) -> None:
-    where = (Series.job_id == job_id, Series.name == name)
-    known = tx.execute(select(Series.min_value, Series.max_value).where(*where)).first()
-    new: dict[str, float | int | None] = {
+def _chunk(job_id: str, name: str, points: Points) -> dict[str, Any]:
+    ends = extremes(points)
+    return {
+        "job_id": job_id,
+        "series": name,
+        "first_step": int(points.steps[0]),
+        "last_step": int(points.steps[-1]),
+        "first_sequence": int(points.sequences[0]),
+        "last_sequence": int(points.sequences[-1]),
+        "n": len(points),
+        "vmin": ends[0][1] if ends else None,
+        "vmax": ends[1][1] if ends else None,
+        "packed": pack(points),
+    }
+
+
+def _insert(tx: Session, table: type[Chunk | Series], rows: list[dict[str, Any]]) -> None:
+    """Insert rows with one statement. Without `render_nulls`, rows that differ in what is NULL would need several."""
+    if rows:
+        tx.execute(insert(table), rows, execution_options={"render_nulls": True})
+
+
+def _summarize(tx: Session, job_id: str, batch: dict[str, Points], known: dict[str, Known]) -> None:
+    rows = {name: _summary(job_id, name, points, known.get(name)) for name, points in batch.items()}
+    _insert(tx, Series, [row for name, row in rows.items() if name not in known])
+    if changed := [row for name, row in rows.items() if name in known]:
+        tx.execute(update(Series), changed)
+
+
+def _summary(job_id: str, name: str, points: Points, known: Known | None) -> dict[str, Any]:
+    """The row of a series, from the points that are new and from the row that it has."""
+    (low_step, low), (high_step, high) = extremes(points) or ((None, None), (None, None))
+    if known is not None and known.min_value is not None:
+        if low is None or low >= known.min_value:
+            low_step, low = known.min_step, known.min_value
+        if high is None or high <= known.max_value:
+            high_step, high = known.max_step, known.max_value
+    return {
+        "job_id": job_id,
+        "name": name,
         "last_step": int(points.steps[-1]),
         "last_sequence": int(points.sequences[-1]),
         # SQLite stores NaN as NULL. PostgreSQL does not, so NaN is replaced for both.
         "last_value": None if np.isnan(points.values[-1]) else float(points.values[-1]),
+        "min_step": low_step,
+        "min_value": low,
+        "max_step": high_step,
+        "max_value": high,
     }
-    ends = extremes(points)
-    if ends is not None:
-        (low_step, low), (high_step, high) = ends
-        if known is None or known.min_value is None or low < known.min_value:
-            new |= {"min_step": low_step, "min_value": low}
-        if known is None or known.max_value is None or high > known.max_value:
-            new |= {"max_step": high_step, "max_value": high}
-    if known is None:
-        tx.execute(insert(Series).values(job_id=job_id, name=name, **new))
-    else:
-        tx.execute(update(Series).where(*where).values(**new))
 
 
 def truncate(tx: Session, job_id: str, step: int) -> None:
@@ -148,22 +211,21 @@ def truncate(tx: Session, job_id: str, step: int) -> None:
 
     Unreadable chunks after `step` are deleted too: a damaged row must not prevent the claim of its job.
     """
-    beyond = tx.execute(
-        select(Chunk.series, Chunk.first_step, Chunk.packed)
-        .where(Chunk.job_id == job_id, Chunk.last_step > step)
-        .order_by(Chunk.first_step)
-    ).all()
+    after = (Chunk.job_id == job_id, Chunk.last_step > step)
+    beyond = tx.execute(select(Chunk.series, Chunk.packed).where(*after).order_by(Chunk.first_step)).all()
+    tx.execute(delete(Chunk).where(*after))
+    kept = []
     for row in beyond:
-        _drop(tx, job_id, row.series, [row.first_step])
         with suppress(Unreadable):
             points = unpack(row.packed)
-            kept = points[points.steps <= step]
-            if len(kept):
-                _write(tx, job_id, row.series, kept)
+            points = points[points.steps <= step]
+            if len(points):
+                kept.append(_chunk(job_id, row.series, points))
+    _insert(tx, Chunk, kept)
     for name in {row.series for row in beyond}:
         tx.execute(delete(Series).where(Series.job_id == job_id, Series.name == name))
-        for points in _chunks_for_summary(tx, job_id, name):
-            _summarize(tx, job_id, name, points)
+        if chunks := list(_chunks_for_summary(tx, job_id, name)):
+            _insert(tx, Series, [_summary(job_id, name, join(chunks), None)])
 
 
 def _chunks_for_summary(tx: Session, job_id: str, name: str) -> Iterator[Points]:

@@ -2,13 +2,15 @@
 
 import math
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import func, select, update
+from sqlalchemy import event, func, select, update
 from sqlalchemy.orm import Session
 
 from athanor.contract import Metrics, State
@@ -51,6 +53,21 @@ def check(tx: Session, job_id: str, expected: Points, name: str = LOSS) -> None:
 def noisy(start: int, stop: int) -> Points:
     draw = random.Random(start)
     return some_points(start=start, stop=stop, values=[draw.gauss(0, 1) for _ in range(start, stop)])
+
+
+@contextmanager
+def statements(database: Database) -> Iterator[list[str]]:
+    """Those that are sent in the block. One statement with many sets of parameters is one."""
+    sent: list[str] = []
+
+    def see(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        sent.append(statement)
+
+    event.listen(database.engine, "before_cursor_execute", see)
+    try:
+        yield sent
+    finally:
+        event.remove(database.engine, "before_cursor_execute", see)
 
 
 def shape(tx: Session, job_id: str) -> list[int]:
@@ -258,6 +275,46 @@ def test_what_is_sent_again_is_not_written_again(database: Database, length: int
         metrics.append(tx, job_id, {LOSS: whole})
         check(tx, job_id, whole)
         assert metrics.read(tx, job_id, None, None, None).series.keys() == {LOSS}
+
+
+def test_an_append_of_many_series_sends_as_many_statements_as_one_of_few(database: Database) -> None:
+    def counts(series: int) -> list[int]:
+        """Of an append that is the first, one that fits into the last chunks, one that fills them, one that merges."""
+        names, found = [f"folds/{number}/val/loss" for number in range(series)], []
+        with database.writing() as tx:
+            job_id = a_job(tx, state=State.RUNNING)
+            whole = {name: noisy(1, 4500) for name in names}
+            # Their summaries have NULLs where those of other series have none.
+            whole |= {name: some_points(start=1, stop=4500, values=[math.nan] * 4499) for name in names[::2]}
+            for start, stop in ((0, 10), (10, 20), (20, 520), (520, 4499)):
+                with statements(database) as sent:
+                    metrics.append(tx, job_id, {name: points[start:stop] for name, points in whole.items()})
+                found.append(len(sent))
+            with statements(database) as sent:
+                late = {f"late/{name}": some_points(start=4500, stop=4502) for name in names}
+                metrics.append(tx, job_id, {name: some_points(start=4500, stop=4502) for name in names} | late)
+            found.append(len(sent))
+            for name in names:
+                assert read(tx, job_id, name).steps == list(range(1, 4502))
+            assert set(shape(tx, job_id)) == {metrics.COMPACT, 4501 - metrics.COMPACT, 2}
+        return found
+
+    few, many = counts(2), counts(20)
+    assert few == many
+    assert max(few) <= 10
+
+
+def test_a_batch_may_have_more_series_than_one_query_names(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(metrics, "MOST_NAMED", 2)
+    names = [f"folds/{number}/val/loss" for number in range(5)]
+    whole = {name: noisy(start, 5000) for start, name in enumerate(names, 1)}
+    with database.writing() as tx:
+        job_id = a_job(tx, state=State.RUNNING)
+        for start, stop in ((0, 20), (10, 600), (590, 4999)):
+            metrics.append(tx, job_id, {name: points[start:stop] for name, points in whole.items()})
+        for name, points in whole.items():
+            check(tx, job_id, points, name)
+        assert shape(tx, job_id).count(metrics.COMPACT) == len(names)
 
 
 def test_times_are_kept(database: Database) -> None:
