@@ -63,8 +63,8 @@ def _job(database: Database) -> str:
         key = keys.create(tx, "benchmark")
         tx.add(
             Dataset(
-                id="none", name="none", format="none", rows=1, bytes=1, sha256="", schema={}, warnings=[], blob="",
-                created_at=0.0,
+                id="none", name="none", format="none", rows=1, bytes=1, identity="", sha256="", schema={}, warnings=[],
+                blob="", created_at=0.0,
             )
         )  # fmt: skip
         tx.flush()
