@@ -2,7 +2,7 @@
 
 import sys
 
-from benchmarks import listeners, naive, observers, pages, points, result, start, stops, supervision, tables
+from benchmarks import listeners, naive, observers, pages, points, rates, result, start, stops, supervision, tables
 
 BENCHMARKS = {
     "start": start.measure,
@@ -13,6 +13,7 @@ BENCHMARKS = {
     "observers": observers.measure,
     "listeners": listeners.measure,
     "tables": tables.measure,
+    "rates": rates.measure,
 }
 
 

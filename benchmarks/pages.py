@@ -29,6 +29,11 @@ def figures() -> str:
     for what, took in measured("tables").items():
         figure = f"{took['child_mb_per_s']} MB/s, the reader alone {took['reader_mb_per_s']} MB/s"
         lines.append(f"| a CSV file of {what} becomes a dataset | {figure} | `python -m benchmarks tables` |")
+    for what, took in measured("rates").items():
+        ratio, threads = took["to_better"], took["threads"]
+        figure = f"{ratio['median']:.2f} ({ratio['min']:.2f} to {ratio['max']:.2f}), with {threads} threads"
+        label = f"samples/s of a job over a plain PyTorch loop, {what}"
+        lines.append(f"| {label} | {figure} | `python -m benchmarks rates` |")
     if norms := measured("observers"):
         low, high = norms["quartiles_percent"]
         figure = f"{norms['median_percent']:.1f} % of a step ({low:.1f} to {high:.1f})"

@@ -95,6 +95,7 @@ def _alone(client: Client, data: Path, job: Job, folder: Path) -> float:
         "dataset": str(rows),
         "folder": str(folder / "room"),
         "threads": 1,
+        "most_threads": None,
         "memory": settings.limits.trainer_memory_bytes,
         "resume": None,
         "best": None,

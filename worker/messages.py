@@ -49,6 +49,13 @@ class Start(TrainerMessage):
     fingerprint: dict[str, Any] = Field(max_length=50)
 
 
+class Settlement(TrainerMessage):
+    """What the first attempt has found to be best on this machine."""
+
+    type: Literal["settled"]
+    threads: int = Field(ge=1, le=1024)
+
+
 class BaselineResult(TrainerMessage):
     """The baseline's results on the job's rows."""
 
@@ -134,7 +141,9 @@ class Failure(TrainerMessage):
     retryable: bool
 
 
-Message = Readiness | Start | BaselineResult | DataWarnings | PointBatch | Snapshot | Completion | Stop | Failure
+Message = (
+    Readiness | Start | Settlement | BaselineResult | DataWarnings | PointBatch | Snapshot | Completion | Stop | Failure
+)
 _MESSAGES: TypeAdapter[Message] = TypeAdapter(Annotated[Message, Field(discriminator="type")])
 
 

@@ -41,7 +41,8 @@ def main(messages: int) -> int:
     # Before a second thread exists: Landlock applies to this thread and the threads that it starts later.
     if missing := enclosure.enter(Path(assignment["folder"]), assignment["memory"]):
         print(f"this kernel cannot keep the trainer from {', '.join(missing)}", flush=True)
-    torch.set_num_threads(assignment["threads"])
+    # Where the number is to be found, the first training does so.
+    torch.set_num_threads(assignment["threads"] or 1)
     parent_watch.hold(orders)
     try:
         attempt(assignment, pipe, parent_watch)

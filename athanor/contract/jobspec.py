@@ -189,8 +189,8 @@ class Resources(Frozen):
     devices: int = Field(1, ge=1, le=1, description="number of devices; more than one is not supported yet")
     threads: Annotated[int, Field(ge=1, le=256)] | Literal["auto"] = Field(
         "auto",
-        description="threads that compute on the CPU; auto: the processors of the worker, divided among its slots. The "
-        "first attempt settles it: with another number, the bits of the result would differ",
+        description="threads that compute on the CPU; auto: at most the processors of the worker, divided among its "
+        "slots, and fewer where these are as fast. The first attempt settles it: another number gives other bits",
     )
     data_workers: int = Field(
         0, ge=0, le=64, description="processes that prepare batches in advance; the result is the same with any number"

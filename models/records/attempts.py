@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from models.records.tables import Attempt
@@ -36,6 +36,13 @@ def threads(tx: Session, job_ids: Sequence[str]) -> dict[str, int]:
         Attempt.job_id.in_(job_ids), Attempt.fingerprint.is_not(None)
     )
     return {job_id: number for job_id, number in tx.execute(found.order_by(Attempt.attempt)) if number is not None}
+
+
+def settle_threads(tx: Session, job_id: str, attempt: int, threads: int) -> None:
+    """Write the number of threads that an attempt has found. The caller holds the lease (see jobs.beat)."""
+    here = (Attempt.job_id == job_id, Attempt.attempt == attempt)
+    known = tx.scalar(select(Attempt.fingerprint).where(*here)) or {}
+    tx.execute(update(Attempt).where(*here).values(fingerprint=known | {"threads": threads}))
 
 
 def changed(tx: Session, job_id: str, attempt: int, fingerprint: dict[str, Any]) -> list[str]:

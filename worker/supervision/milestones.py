@@ -35,8 +35,11 @@ class Milestones:
         start = "begins" if step is None else f"resumes from the checkpoint of step {step}"
         self._say(f"attempt {self.attempt} {start}, with the {staged.rows} rows of dataset {dataset_id}")
 
-    def began(self, device: str, threads: int) -> None:
-        self._say(f"attempt {self.attempt} runs on {device}, with {threads} CPU thread{'s' if threads > 1 else ''}")
+    def began(self, device: str) -> None:
+        self._say(f"attempt {self.attempt} runs on {device}")
+
+    def settled(self, threads: int) -> None:
+        self._say(f"computes with {threads} CPU thread{'s' if threads > 1 else ''}, as was found to be fastest here")
 
     def warned(self, messages: list[str]) -> None:
         for message in messages:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy.orm import Session
+
 from athanor.contract import CheckpointPolicy
 from athanor.files import PREPARATION, WEIGHTS
 from models.records import attempts, checkpoints, datasets, events, jobs, metrics
@@ -12,6 +14,7 @@ from models.records.checkpoints import Stored
 from models.records.database import Database
 from models.settings import Settings
 from models.storage.store import Corrupt, Store, fetch, fetch_dataset
+from worker.supervision.thread_choices import ThreadChoices
 
 logger = logging.getLogger(__name__)
 
@@ -50,13 +53,14 @@ class Staging:
     ) -> None:
         self.database, self.store, self.settings = database, store, settings
         self.claim, self.policy, self.folder, self.processors = claim, policy, folder, processors
+        self.thread_choices = ThreadChoices(settings.data / "threads")
 
     def stage(self, trainer_folder: Path) -> Staged:
         """Fetch everything that the trainer needs. It may be called again. Raises DamagedInput, LeaseLost."""
         with self.database.reading() as tx:
             dataset = datasets.get(tx, self.claim.dataset_id)
         assert dataset is not None
-        rows = self._dataset()
+        rows, threads, resources = self._dataset(), self._threads(), self.claim.resolved["spec"]["resources"]
         newest = self._newest_checkpoint()
         best = self._best_weights(newest)
         assignment = {
@@ -64,7 +68,8 @@ class Staging:
             "schema": dataset.schema_.model_dump(mode="json"),
             "dataset": str(rows),
             "folder": str(trainer_folder),
-            "threads": self._threads(),
+            "threads": threads,
+            "most_threads": max(1, self.processors - resources["data_workers"]) if threads is None else None,
             "memory": self.settings.limits.trainer_memory_bytes,
             "resume": str(self.folder / newest.id) if newest else None,
             "best": str(best) if best else None,
@@ -72,8 +77,11 @@ class Staging:
         }
         return Staged(assignment, dataset.rows, newest.step if newest else None)
 
-    def _threads(self) -> int:
-        """The threads that compute: those of earlier attempts, since with another number the bits would differ."""
+    def _threads(self) -> int | None:
+        """The threads that compute: those of earlier attempts, since with another number the bits would differ.
+
+        None if the trainer is to find the number.
+        """
         resources = self.claim.resolved["spec"]["resources"]
         # A job that was submitted to an earlier version computes with one.
         wanted = resources.get("threads", 1)
@@ -81,7 +89,13 @@ class Staging:
             return int(wanted)
         with self.database.reading() as tx:
             settled = attempts.threads(tx, [self.claim.job_id]).get(self.claim.job_id)
-        return settled or max(1, self.processors - resources["data_workers"])
+        return settled or self.thread_choices.of(self.claim.resolved["spec"], self.processors)
+
+    def settle_threads(self, tx: Session, threads: int) -> None:
+        """Write the number that the trainer has found, and keep it for equal trainings. Raises LeaseLost."""
+        jobs.beat(tx, self.claim.job_id, self.claim.attempt, self.settings.timing.lease)
+        attempts.settle_threads(tx, self.claim.job_id, self.claim.attempt, threads)
+        self.thread_choices.keep(self.claim.resolved["spec"], self.processors, threads)
 
     def _dataset(self) -> Path:
         """Fetch the rows of the dataset. Raises DamagedInput."""

@@ -25,6 +25,7 @@ from worker.messages import (
     PointBatch,
     ProtocolError,
     Readiness,
+    Settlement,
     Snapshot,
     Start,
     Stop,
@@ -185,7 +186,10 @@ class Supervisor:
                 # Read the start times now: the trainer may be gone before the commit.
                 processes = process_identity.identified(self.trainer.pids)
                 self.retry.commit(lambda tx: jobs.begin(tx, job_id, attempt, processes, device, fingerprint))
-                self.milestones.began(device, int(fingerprint.get("threads", 1)))
+                self.milestones.began(device)
+            case Settlement(threads=threads):
+                self.retry.commit(lambda tx: self.staging.settle_threads(tx, threads))
+                self.milestones.settled(threads)
             case BaselineResult(baseline=baseline):
                 self.retry.commit(lambda tx: jobs.note_baseline(tx, self.claim.job_id, self.claim.attempt, baseline))
             case DataWarnings(warnings=found):

@@ -144,6 +144,9 @@ def _environment() -> dict[str, str]:
         # A process with a second thread cannot fork safely. The trainer sets the number of PyTorch's threads.
         "OMP_NUM_THREADS": "1",
         "OPENBLAS_NUM_THREADS": "1",
+        # A thread that waits for the others of a computation yields its processor after some 50 µs. By default it spins
+        # for milliseconds: then one busy neighbor makes a training with two threads ten times slower.
+        "GOMP_SPINCOUNT": "10000",
         # Otherwise Arrow's allocator starts a thread before the kernel encloses the main thread.
         "JE_ARROW_MALLOC_CONF": "background_thread:false",
         "PYTHONUNBUFFERED": "1",

@@ -29,7 +29,8 @@ def attempt(assignment: dict[str, Any], pipe: Pipe, parent_watch: ParentWatch) -
     pipe.send("started", device=devices.name_of(device), fingerprint=devices.fingerprint(device))
     table = Table.open(Path(assignment["dataset"]), resolved.schema_of(schema))
     initial = InitialWeights.read(**assignment["origin"]) if assignment["origin"] else None
-    work = Work(spec, resolved.roles_in(schema), table, device, Path(assignment["folder"]), initial)
+    roles, folder = resolved.roles_in(schema), Path(assignment["folder"])
+    work = Work(spec, roles, table, device, folder, initial, assignment["most_threads"])
     resume, best = (Path(assignment[name]) if assignment[name] is not None else None for name in ("resume", "best"))
     completed = snapshot.completed_folds(resume) if resume is not None else CompletedFolds()
     while completed.folds < work.folds:

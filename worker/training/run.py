@@ -4,6 +4,7 @@ A job is one of them, or with folds one after another.
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,11 @@ from models.data.preparation.roles import Roles
 from models.data.table import Table
 from models.planning.spec import JobSpec
 from worker.messages import MOST_WARNINGS, snapshot_folder
-from worker.training import snapshot
+from worker.training import snapshot, thread_trial
 from worker.training.build import InitialWeights, build
 from worker.training.completed_folds import CompletedFolds, mean
 from worker.training.loader import Part
-from worker.training.loop import Step
+from worker.training.loop import NonFinite, Step
 from worker.training.method import method_of
 from worker.training.pipes import ParentWatch, Pipe
 from worker.training.point_buffer import PointBuffer
@@ -37,6 +38,8 @@ class Work:
     device: torch.device
     folder: Path
     initial: InitialWeights | None = None
+    most_threads: int | None = None
+    """The number of threads is to be found, and this is the most. None: it is settled."""
 
     @property
     def folds(self) -> int:
@@ -67,12 +70,29 @@ class TrainingRun:
             work.table, work.roles, work.spec.dataset.split, completed.folds, kept, is_inspected=is_first
         )
         self.preparation = self.prepared.preparation.model_dump_json()
+        if is_first and work.most_threads is not None:
+            self._settle_threads(work.most_threads)
         self.learner = build(work.spec, self.prepared, work.initial)
         self.best: Tensors | None = None
         if resume is not None:
             snapshot.restore(self.learner, resume)
             if best is not None and self.learner.state.best is not None:
                 self.best = load_file(best)
+
+    def _settle_threads(self, most: int) -> None:
+        """Find the number of threads with a learner that is thrown away. `build` seeds all generators afresh."""
+        spec, threads = self.work.spec, 1
+        learner = build(spec, self.prepared, self.work.initial)
+        # Data workers take their time to start. They have their own processors, so `most` are left for the training.
+        if self.work.device.type != "cpu" or spec.resources.data_workers:
+            threads = most
+        elif learner.config.batching.steps >= thread_trial.WORTH:
+            steps = method_of(spec.architecture).steps(learner, self.prepared.train, None)
+            # A training that diverges so soon does so again, and then says so.
+            with suppress(NonFinite):
+                threads = thread_trial.fastest(lambda: next(steps), most)
+        torch.set_num_threads(threads)
+        self.pipe.send("settled", threads=threads)
 
     @property
     def member(self) -> int | None:

@@ -27,16 +27,14 @@ def staging(database: Database, folder: Path, resources: dict[str, Any], process
 @pytest.mark.parametrize(
     ("resources", "processors", "threads"),
     [
-        ({"threads": "auto", "data_workers": 0}, 4, 4),
-        ({"threads": "auto", "data_workers": 3}, 4, 1),
-        ({"threads": "auto", "data_workers": 8}, 4, 1),
+        ({"threads": "auto", "data_workers": 0}, 4, None),
         ({"threads": 3, "data_workers": 8}, 2, 3),
         # A job of an earlier version.
         ({"data_workers": 0}, 4, 1),
     ],
 )
 def test_threads_of_a_first_attempt(
-    resources: dict[str, Any], processors: int, threads: int, database: Database, tmp_path: Path
+    resources: dict[str, Any], processors: int, threads: int | None, database: Database, tmp_path: Path
 ) -> None:
     assert staging(database, tmp_path, resources, processors)._threads() == threads
 
@@ -44,6 +42,19 @@ def test_threads_of_a_first_attempt(
 def test_later_attempts_keep_the_threads_of_the_first(database: Database, tmp_path: Path) -> None:
     first = staging(database, tmp_path, {"threads": "auto", "data_workers": 0}, 2)
     with database.writing() as tx:
-        jobs.begin(tx, first.claim.job_id, first.claim.attempt, [], "cpu", {"threads": first._threads()})
+        jobs.begin(tx, first.claim.job_id, first.claim.attempt, [], "cpu", {"torch": "2"})
+        first.settle_threads(tx, 2)
     elsewhere = Staging(database, first.store, first.settings, first.claim, first.policy, tmp_path, 16)
     assert elsewhere._threads() == 2
+
+
+def test_an_equal_training_takes_what_was_found_for_the_first(database: Database, tmp_path: Path) -> None:
+    resources = {"threads": "auto", "data_workers": 0}
+    first = staging(database, tmp_path, resources, 4)
+    with database.writing() as tx:
+        jobs.begin(tx, first.claim.job_id, first.claim.attempt, [], "cpu", {})
+        first.settle_threads(tx, 3)
+        # A trial that ended later does not change it.
+        first.settle_threads(tx, 4)
+    assert staging(database, tmp_path, resources, 4)._threads() == 3
+    assert staging(database, tmp_path, resources, 2)._threads() is None

@@ -121,7 +121,7 @@ class Job:
         parent_watch = ParentWatch()
         pipe = self.listener(parent_watch, self.every)
         resume, best = (newest["folder"], self._best(newest["member"])) if newest else (None, None)
-        here = {"folder": str(folder), "resume": resume, "best": best, "origin": None}
+        here = {"folder": str(folder), "resume": resume, "best": best, "origin": None, "most_threads": None}
         with suppress(Killed):
             attempt({**self.assignment, **here}, pipe, parent_watch)
         for message in pipe.heard:

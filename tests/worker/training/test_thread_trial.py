@@ -1,0 +1,46 @@
+"""The number of threads that is found by trying."""
+
+import time
+from collections.abc import Iterator
+
+import pytest
+import torch
+
+from worker.training import thread_trial
+
+
+@pytest.fixture(autouse=True)
+def threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "found"),
+    [
+        # By threads: what a step takes.
+        ({4: 0.004, 2: 0.008, 1: 0.016}, 4),
+        ({4: 0.016, 2: 0.004, 1: 0.008}, 2),
+        # Hardly faster is not worth the processors of others.
+        ({4: 0.0077, 2: 0.0078, 1: 0.008}, 1),
+        ({4: 0.050, 2: 0.030, 1: 0.004}, 1),
+        # So much work is not tried.
+        ({4: 0.6, 2: 0.0, 1: 0.0}, 4),
+    ],
+)
+def test_the_fastest_number_is_found(seconds: dict[int, float], found: int) -> None:
+    assert thread_trial.fastest(lambda: time.sleep(seconds[torch.get_num_threads()]), 4) == found
+
+
+def test_where_there_is_no_choice_nothing_is_tried() -> None:
+    def step() -> None:
+        raise AssertionError
+
+    assert thread_trial.fastest(step, 1) == 1
+
+
+def test_every_halving_is_tried() -> None:
+    tried = set()
+    thread_trial.fastest(lambda: tried.add(torch.get_num_threads()), 6)
+    assert tried == {6, 3, 1}
