@@ -74,7 +74,10 @@ def _job(client: Client, workload: Workload, dataset: str) -> tuple[float, int |
     assert job.state is State.SUCCEEDED, job.error
     times = client.metrics(job.id, "lr", max_points=2 * workload.steps).series["lr"].times
     warm = int(WARM * workload.steps)
-    return workload.batch * (len(times) - 1 - warm) / (times[-1] - times[warm]), job.threads
+    # The last batch of an epoch is smaller.
+    plan = client.plan(spec)
+    rows = plan.train_rows / plan.steps_per_epoch
+    return rows * (len(times) - 1 - warm) / (times[-1] - times[warm]), job.threads
 
 
 def _middle(values: list[float]) -> int:

@@ -96,6 +96,7 @@ def _alone(client: Client, data: Path, job: Job, folder: Path) -> float:
         "folder": str(folder / "room"),
         "threads": 1,
         "most_threads": None,
+        "found_threads": None,
         "memory": settings.limits.trainer_memory_bytes,
         "resume": None,
         "best": None,

@@ -49,6 +49,10 @@ ROWS, CLASSES = 22, 3
 WORDS = ["ash", "bone", "coal", "dross", "ember", "flux", "glass", "heat", "iron", "jar"]
 
 
+SETTLED: dict[str, int | None] = {"threads": 1, "most_threads": None, "found_threads": None}
+"""What an assignment says of threads once their number is settled."""
+
+
 def descends(part: type[Architecture]) -> bool:
     """Whether gradient descent trains it, with an optimizer and many steps."""
     return part.training_method == "gradient_descent"

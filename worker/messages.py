@@ -50,10 +50,12 @@ class Start(TrainerMessage):
 
 
 class Settlement(TrainerMessage):
-    """What the first attempt has found to be best on this machine."""
+    """What the first attempt settles for those that follow."""
 
     type: Literal["settled"]
     threads: int = Field(ge=1, le=1024)
+    is_tried: bool
+    """Whether a trial has found the number, here or in an equal training."""
 
 
 class BaselineResult(TrainerMessage):

@@ -17,6 +17,7 @@ import os
 import pkgutil
 import socket
 import sys
+import traceback
 from importlib import import_module
 from typing import NoReturn
 
@@ -52,13 +53,18 @@ def _fork(environment: dict[str, str], pipes: list[int]) -> int:
             try:
                 if not os.fork():
                     _become_trainer(environment, pipes, writing)
+            except BaseException:
+                # Also what a trainer raises: its code is not 0 then, and its log says why.
+                traceback.print_exc()
+                os._exit(1)
             finally:
                 os._exit(0)
         os.close(writing)
         os.waitpid(between, 0)
         # The number comes when the trainer leads its group: before that, nobody could end the group.
         return int(os.read(reading, 32) or b"0")
-    except OSError:
+    except OSError as error:
+        print(f"no trainer could be forked: {error}", file=sys.stderr, flush=True)
         return 0
     finally:
         os.close(reading)

@@ -31,6 +31,8 @@ def forget_columns() -> None:
         resolved = {name: value for name, value in resolved.items() if name not in ADDED}
         if "dataset" in resolved.get("spec", {}):
             resolved["spec"]["dataset"].pop("features", None)
+        if "resources" in resolved.get("spec", {}):
+            resolved["spec"]["resources"].pop("threads", None)
         bind.execute(sa.update(JOBS).where(JOBS.c.id == row.id).values(resolved=resolved))
 
 

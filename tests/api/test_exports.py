@@ -102,6 +102,9 @@ def _train(house: Installation, folder: Path) -> None:
             "resume": None,
             "best": None,
             "origin": None,
+            "threads": 1,
+            "most_threads": None,
+            "found_threads": None,
         }
         heard = Heard()
         attempt(assignment, heard, ParentWatch())

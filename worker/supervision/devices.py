@@ -26,7 +26,7 @@ def visible() -> list[Device]:
 
 
 def processors(quota: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
-    """The processors that this process may use: those of its affinity, and of its cgroup's quota if it has one.
+    """The processors that this process may use: those of its affinity, and those of a container's quota.
 
     Source of the quota: Linux kernel, admin-guide/cgroup-v2, `cpu.max`.
     """

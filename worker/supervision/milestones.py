@@ -39,7 +39,7 @@ class Milestones:
         self._say(f"attempt {self.attempt} runs on {device}")
 
     def settled(self, threads: int) -> None:
-        self._say(f"computes with {threads} CPU thread{'s' if threads > 1 else ''}, as was found to be fastest here")
+        self._say(f"attempt {self.attempt} computes with {threads} CPU thread{'s' if threads > 1 else ''}")
 
     def warned(self, messages: list[str]) -> None:
         for message in messages:

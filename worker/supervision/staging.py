@@ -60,7 +60,7 @@ class Staging:
         with self.database.reading() as tx:
             dataset = datasets.get(tx, self.claim.dataset_id)
         assert dataset is not None
-        rows, threads, resources = self._dataset(), self._threads(), self.claim.resolved["spec"]["resources"]
+        rows, threads = self._dataset(), self._threads()
         newest = self._newest_checkpoint()
         best = self._best_weights(newest)
         assignment = {
@@ -69,7 +69,8 @@ class Staging:
             "dataset": str(rows),
             "folder": str(trainer_folder),
             "threads": threads,
-            "most_threads": max(1, self.processors - resources["data_workers"]) if threads is None else None,
+            "most_threads": self.processors if threads is None else None,
+            "found_threads": self.thread_choices.of(self.claim.resolved["spec"], self.processors),
             "memory": self.settings.limits.trainer_memory_bytes,
             "resume": str(self.folder / newest.id) if newest else None,
             "best": str(best) if best else None,
@@ -88,13 +89,15 @@ class Staging:
         if wanted != "auto":
             return int(wanted)
         with self.database.reading() as tx:
-            settled = attempts.threads(tx, [self.claim.job_id]).get(self.claim.job_id)
-        return settled or self.thread_choices.of(self.claim.resolved["spec"], self.processors)
+            return attempts.threads(tx, [self.claim.job_id]).get(self.claim.job_id)
 
     def settle_threads(self, tx: Session, threads: int) -> None:
-        """Write the number that the trainer has found, and keep it for equal trainings. Raises LeaseLost."""
+        """Write the number with which the trainer computes. Raises LeaseLost."""
         jobs.beat(tx, self.claim.job_id, self.claim.attempt, self.settings.timing.lease)
         attempts.settle_threads(tx, self.claim.job_id, self.claim.attempt, threads)
+
+    def keep_threads(self, threads: int) -> None:
+        """Keep the number that a trial has found for equal trainings."""
         self.thread_choices.keep(self.claim.resolved["spec"], self.processors, threads)
 
     def _dataset(self) -> Path:

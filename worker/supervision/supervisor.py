@@ -187,9 +187,11 @@ class Supervisor:
                 processes = process_identity.identified(self.trainer.pids)
                 self.retry.commit(lambda tx: jobs.begin(tx, job_id, attempt, processes, device, fingerprint))
                 self.milestones.began(device)
-            case Settlement(threads=threads):
+            case Settlement(threads=threads, is_tried=is_tried):
                 self.retry.commit(lambda tx: self.staging.settle_threads(tx, threads))
                 self.milestones.settled(threads)
+                if is_tried:
+                    self.staging.keep_threads(threads)
             case BaselineResult(baseline=baseline):
                 self.retry.commit(lambda tx: jobs.note_baseline(tx, self.claim.job_id, self.claim.attempt, baseline))
             case DataWarnings(warnings=found):

@@ -5,10 +5,14 @@ With another number the bits of a result differ, and a trial may end otherwise w
 
 import hashlib
 import json
+import logging
 import os
+import tempfile
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+logger = logging.getLogger(__name__)
 
 
 class ThreadChoices:
@@ -18,20 +22,23 @@ class ThreadChoices:
         self.folder = folder
 
     def of(self, spec: dict[str, Any], processors: int) -> int | None:
-        """The number that was kept for such a training; None for a new kind."""
+        """The number that was kept for such a training; None for a new kind, or if the file is damaged."""
         with suppress(OSError, ValueError):
             return int(self._path(spec, processors).read_text())
         return None
 
     def keep(self, spec: dict[str, Any], processors: int, threads: int) -> None:
-        """Keep what a trial has found, unless another trial was earlier."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        path = self._path(spec, processors)
-        written = path.with_suffix(f".{os.getpid()}")
-        written.write_text(str(threads))
-        with suppress(FileExistsError):
-            os.link(written, path)
-        written.unlink()
+        """Keep what a trial has found, unless another trial was earlier. Without room, the next job tries again."""
+        if self.of(spec, processors) is not None:
+            return
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            handle, written = tempfile.mkstemp(dir=self.folder)
+            with os.fdopen(handle, "w") as file:
+                file.write(str(threads))
+            os.replace(written, self._path(spec, processors))
+        except OSError as error:
+            logger.warning("the number of threads that a trial found could not be kept: %s", error)
 
     def _path(self, spec: dict[str, Any], processors: int) -> Path:
         """`spec` is a resolved one. Seeds, lengths, rates and policies do not change how long a step takes."""

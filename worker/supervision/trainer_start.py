@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -30,6 +31,8 @@ PASSED_ON: tuple[str, ...] = (
 
 PATIENCE = 60.0
 """Seconds for a fork. The first one waits for the imports of the parent, on a machine that may be busy."""
+GLANCE = 0.5
+"""Seconds between two looks at whether the worker ends meanwhile."""
 FORKS = sys.platform == "linux"
 """Elsewhere, a fork of a process that has loaded the system's libraries is not safe."""
 LAST = 10.0
@@ -89,14 +92,28 @@ class TrainerParent:
         """Start a trainer. Raises OSError, also if the parent cannot import what a training needs."""
         with self._lock:
             orders = self._running()
-            pid = 0
-            with suppress(BrokenPipeError, ConnectionResetError, TimeoutError):
+            answer = b""
+            with suppress(BrokenPipeError, ConnectionResetError):
                 socket.send_fds(orders, [json.dumps(_devices(cuda)).encode()], [*pipes])
-                pid = int(orders.recv(32) or b"0")
-            if not pid:
+                answer = self._await_answer(orders)
+            if not answer:
                 self._end()
-                raise OSError("the warm parent of the trainers died, or could not fork; its log has the reason")
+                raise OSError("the warm parent of the trainers died, or took too long; the worker's log may say why")
+            if not (pid := int(answer)):
+                raise OSError("the warm parent of the trainers could not fork; the worker's log has the reason")
         return Started(pid, lambda: os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+
+    def _await_answer(self, orders: socket.socket) -> bytes:
+        """The answer to an order; b"" if it takes too long, or if this parent is to end."""
+        until = time.monotonic() + PATIENCE
+        while time.monotonic() < until and not self._is_closed:
+            with suppress(TimeoutError):
+                return orders.recv(32)
+        return b""
+
+    def end_soon(self) -> None:
+        """Fork no more. A fork that waits for the imports gives up."""
+        self._is_closed = True
 
     def close(self) -> None:
         """End it for good. The trainers that it has forked go on."""
@@ -115,7 +132,7 @@ class TrainerParent:
         self._end()
         privileges.adopt_orphans()
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        ours.settimeout(PATIENCE)
+        ours.settimeout(GLANCE)
         with theirs:
             self._process = subprocess.Popen(
                 [*PARENT_COMMAND, str(theirs.fileno())],

@@ -104,6 +104,8 @@ class Worker:
     def drain(self) -> None:
         """Take no more jobs. Running jobs write a checkpoint and go back to the queue."""
         self._draining.set()
+        if self.parent is not None:
+            self.parent.end_soon()
 
     def pause(self) -> None:
         """Wait before the table is read again."""
@@ -171,7 +173,7 @@ class Worker:
             self._runner.wake(name)
 
     def _warm_for_the_next(self, slot: Slot, done: threading.Event) -> None:
-        """While a job runs, start the trainer of the next queued job in advance: its imports take seconds."""
+        """While a job runs, start the trainer of the next queued job in advance: it may have to import PyTorch."""
         while not done.wait(1.0) and not self.is_draining:
             with suppress(*DatabaseUnavailable), self.database.reading() as tx:
                 if not job_queue.is_empty(tx, slot.serves, self.id):

@@ -26,11 +26,16 @@ def attempt(assignment: dict[str, Any], pipe: Pipe, parent_watch: ParentWatch) -
         raise UnknownPart(error) from error
     spec = resolved.spec
     device = devices.prepare(spec.hyperparameters.seed, spec.resources.device)
-    pipe.send("started", device=devices.name_of(device), fingerprint=devices.fingerprint(device))
+    fingerprint = devices.fingerprint(device)
+    if assignment["threads"] is None:
+        # It follows in `settled`.
+        del fingerprint["threads"]
+    pipe.send("started", device=devices.name_of(device), fingerprint=fingerprint)
     table = Table.open(Path(assignment["dataset"]), resolved.schema_of(schema))
     initial = InitialWeights.read(**assignment["origin"]) if assignment["origin"] else None
     roles, folder = resolved.roles_in(schema), Path(assignment["folder"])
-    work = Work(spec, roles, table, device, folder, initial, assignment["most_threads"])
+    most, found = assignment["most_threads"], assignment["found_threads"]
+    work = Work(spec, roles, table, device, folder, initial, most, found)
     resume, best = (Path(assignment[name]) if assignment[name] is not None else None for name in ("resume", "best"))
     completed = snapshot.completed_folds(resume) if resume is not None else CompletedFolds()
     while completed.folds < work.folds:

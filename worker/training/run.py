@@ -5,7 +5,7 @@ A job is one of them, or with folds one after another.
 
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from worker.messages import MOST_WARNINGS, snapshot_folder
 from worker.training import snapshot, thread_trial
 from worker.training.build import InitialWeights, build
 from worker.training.completed_folds import CompletedFolds, mean
+from worker.training.learner import Learner
 from worker.training.loader import Part
 from worker.training.loop import NonFinite, Step
 from worker.training.method import method_of
@@ -40,6 +41,8 @@ class Work:
     initial: InitialWeights | None = None
     most_threads: int | None = None
     """The number of threads is to be found, and this is the most. None: it is settled."""
+    found_threads: int | None = None
+    """What an equal training has found."""
 
     @property
     def folds(self) -> int:
@@ -81,18 +84,24 @@ class TrainingRun:
 
     def _settle_threads(self, most: int) -> None:
         """Find the number of threads with a learner that is thrown away. `build` seeds all generators afresh."""
-        spec, threads = self.work.spec, 1
-        learner = build(spec, self.prepared, self.work.initial)
-        # Data workers take their time to start. They have their own processors, so `most` are left for the training.
-        if self.work.device.type != "cpu" or spec.resources.data_workers:
+        threads, is_tried = 1, False
+        learner = build(self.work.spec, self.prepared, self.work.initial)
+        if self.work.device.type != "cpu":
+            # They prepare batches, which a trial of a device's steps would not show.
             threads = most
         elif learner.config.batching.steps >= thread_trial.WORTH:
-            steps = method_of(spec.architecture).steps(learner, self.prepared.train, None)
-            # A training that diverges so soon does so again, and then says so.
-            with suppress(NonFinite):
-                threads = thread_trial.fastest(lambda: next(steps), most)
+            threads, is_tried = self.work.found_threads or self._try_threads(learner, most), True
         torch.set_num_threads(threads)
-        self.pipe.send("settled", threads=threads)
+        self.pipe.send("settled", threads=threads, is_tried=is_tried)
+
+    def _try_threads(self, learner: Learner, most: int) -> int:
+        # Data workers do not take part, since their number must not change a result.
+        learner.config = replace(learner.config, batching=replace(learner.config.batching, workers=0))
+        steps = method_of(self.work.spec.architecture).steps(learner, self.prepared.train, None)
+        # A training that diverges so soon does so again, and then says so.
+        with suppress(NonFinite):
+            return thread_trial.fastest(lambda: next(steps), most)
+        return 1
 
     @property
     def member(self) -> int | None:

@@ -7,9 +7,13 @@ from collections.abc import Callable
 import torch
 
 WARM, ROUNDS = 2, 5
-"""Steps of each number before its time counts, and steps that count."""
+"""Steps of each number before it is compared, and rounds of comparison."""
 LONG = 0.5
 """Seconds of a step from which all threads are used untried: such work can be divided, and trying would take long."""
+BUDGET = 2.0
+"""Seconds after which no further round begins."""
+HOPELESS = 1.5
+"""A number so many times slower than the best one is dropped, and so are all below it."""
 GAIN = 0.1
 """More threads must save this share of the time of fewer. With the same time, fewer threads disturb others less."""
 WORTH = 100
@@ -19,26 +23,34 @@ WORTH = 100
 def fastest(step: Callable[[], object], most: int) -> int:
     """The number of threads, at most `most`, with which `step` is fastest. It changes PyTorch's number of threads.
 
-    The numbers are tried in turns, so that other work on the machine meets all of them alike.
+    `most`, half of it and so on are tried in turns, so that other work on the machine meets all of them alike.
     """
-    times: dict[int, list[float]] = {most >> halved: [] for halved in range(most.bit_length())}
-    if len(times) == 1:
+    if most == 1:
         return most
-    for threads in times:
-        torch.set_num_threads(threads)
-        for _ in range(WARM):
-            began = time.perf_counter()
-            step()
-            if time.perf_counter() - began > LONG and threads == most:
-                return most
+    began = time.perf_counter()
+    times: dict[int, list[float]] = {}
+    for threads in (most >> halved for halved in range(most.bit_length())):
+        # The very first steps of a process take longer than all others.
+        last = [_time(step, threads) for _ in range(WARM)][-1]
+        if threads == most and last > LONG:
+            return most
+        if last > HOPELESS * min((min(taken) for taken in times.values()), default=last):
+            break
+        times[threads] = [last]
     for _ in range(ROUNDS):
+        if time.perf_counter() - began > BUDGET:
+            break
         for threads, taken in times.items():
-            torch.set_num_threads(threads)
-            began = time.perf_counter()
-            step()
-            taken.append(time.perf_counter() - began)
-    chosen = 1
-    for threads in sorted(times):
+            taken.append(_time(step, threads))
+    chosen, *more = sorted(times)
+    for threads in more:
         if statistics.median(times[threads]) < (1 - GAIN) * statistics.median(times[chosen]):
             chosen = threads
     return chosen
+
+
+def _time(step: Callable[[], object], threads: int) -> float:
+    torch.set_num_threads(threads)
+    began = time.perf_counter()
+    step()
+    return time.perf_counter() - began

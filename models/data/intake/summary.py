@@ -166,7 +166,7 @@ class Summary:
         vocabulary = None if self._too_many_words else self._vocabulary
         if self._has_words:
             update |= {"max_length": self._longest, "vocabulary": None, "unseen": None}
-        if vocabulary:
+        if vocabulary is not None and self._has_words:
             # An extra word is learned if it is not rare, and is not missed where it is.
             counted = {word: count for word, count in vocabulary.items() if not self._feature.is_extra(word)}
             least = 2 if self._sample.is_whole else 1

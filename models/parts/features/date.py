@@ -160,8 +160,8 @@ class Date(Feature):
             return "its numbers of eight digits are read as dates; features with the kind number or date settles it"
         if any(isinstance(each, Date) and each._has_short_years for each in seen.fitting):
             return (
-                f"its values, such as 12.05.50, are read as dates ({self.format}), and years of two digits as 1970 to "
-                "2069; format of the feature settles it, or its kind if they are versions or sizes"
+                f"its values are read as dates ({self.format}), and their years of two digits as 1970 to 2069; "
+                "format of the feature settles it, or its kind if they are versions or sizes"
             )
         if len(formats) > 1:
             others = " or ".join(each for each in formats if each != self.format)

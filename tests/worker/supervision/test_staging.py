@@ -43,6 +43,7 @@ def test_later_attempts_keep_the_threads_of_the_first(database: Database, tmp_pa
     first = staging(database, tmp_path, {"threads": "auto", "data_workers": 0}, 2)
     with database.writing() as tx:
         jobs.begin(tx, first.claim.job_id, first.claim.attempt, [], "cpu", {"torch": "2"})
+        assert first._threads() is None
         first.settle_threads(tx, 2)
     elsewhere = Staging(database, first.store, first.settings, first.claim, first.policy, tmp_path, 16)
     assert elsewhere._threads() == 2
@@ -51,10 +52,21 @@ def test_later_attempts_keep_the_threads_of_the_first(database: Database, tmp_pa
 def test_an_equal_training_takes_what_was_found_for_the_first(database: Database, tmp_path: Path) -> None:
     resources = {"threads": "auto", "data_workers": 0}
     first = staging(database, tmp_path, resources, 4)
-    with database.writing() as tx:
-        jobs.begin(tx, first.claim.job_id, first.claim.attempt, [], "cpu", {})
-        first.settle_threads(tx, 3)
-        # A trial that ended later does not change it.
-        first.settle_threads(tx, 4)
-    assert staging(database, tmp_path, resources, 4)._threads() == 3
-    assert staging(database, tmp_path, resources, 2)._threads() is None
+    spec = first.claim.resolved["spec"]
+    first.keep_threads(3)
+    # A trial that ended later does not change it.
+    first.keep_threads(4)
+    assert staging(database, tmp_path, resources, 4).thread_choices.of(spec, 4) == 3
+    assert first.thread_choices.of(spec, 2) is None
+    assert first.thread_choices.of(spec | {"architecture": {"kind": "cnn"}}, 4) is None
+    hyperparameters = spec["hyperparameters"] | {"seed": 7, "epochs": 99}
+    assert first.thread_choices.of(spec | {"hyperparameters": hyperparameters}, 4) == 3
+    (kept,) = (tmp_path / "threads").iterdir()
+    kept.write_text("")
+    first.keep_threads(2)
+    assert first.thread_choices.of(spec, 4) == 2
+
+
+def test_without_a_place_to_keep_it_the_attempt_goes_on(database: Database, tmp_path: Path) -> None:
+    (tmp_path / "threads").write_text("no folder")
+    staging(database, tmp_path, {"threads": "auto", "data_workers": 0}, 4).keep_threads(3)

@@ -83,7 +83,7 @@ def test_a_parent_that_cannot_import_what_it_needs_says_so(monkeypatch: pytest.M
     broken = TrainerParent()
     before = psutil.Process().num_fds()
     for _ in range(3):
-        with pytest.raises(OSError, match="its log has the reason"):
+        with pytest.raises(OSError, match="the worker's log may say why"):
             TrainerProcess(None, broken.fork)
     broken.close()
     assert psutil.Process().num_fds() <= before
@@ -108,6 +108,27 @@ def test_a_worker_that_ends_does_not_wait_for_imports(monkeypatch: pytest.Monkey
     assert refused.is_set() and time.monotonic() - began < 5
     with pytest.raises(OSError, match="the worker ends"):
         TrainerProcess(None, slow.fork)
+
+
+RAISES = """
+from worker import trainer, trainer_parent
+def run(messages):
+    raise RuntimeError("no such luck")
+trainer.run = run
+trainer_parent.main()
+"""
+
+
+def test_what_a_fork_raises_is_in_its_log_and_its_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trainer_start, "PARENT_COMMAND", (sys.executable, "-c", RAISES))
+    parent = TrainerParent()
+    trainer = TrainerProcess(None, parent.fork)
+    heard: list[object] = []
+    while not heard or not isinstance(heard[-1], Exit):
+        heard.append(trainer.inbox.get(timeout=30))
+    assert heard[-1] == Exit(1) and Line("RuntimeError: no such luck") in heard
+    trainer.close()
+    parent.close()
 
 
 LEAVES_ORPHANS = """

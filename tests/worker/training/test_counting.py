@@ -197,7 +197,7 @@ def test_a_trainer_counts(folds: int, tmp_path: Path, monkeypatch: pytest.Monkey
         "dataset": str(tmp_path / "t"),
         "folder": str(tmp_path),
     }
-    attempt({**assignment, "resume": None, "best": None, "origin": None, "most_threads": None}, pipe, parent_watch)
+    attempt({**assignment, "resume": None, "best": None, "origin": None, **small.SETTLED}, pipe, parent_watch)
     kept = [message for message in pipe.heard if message["type"] == "checkpoint"]
     assert [(message["step"], message["reason"]) for message in kept] == [(at + 1, "final") for at in range(folds)]
     assert all(message["score"] > 0 for message in kept)
@@ -209,7 +209,5 @@ def test_a_trainer_counts(folds: int, tmp_path: Path, monkeypatch: pytest.Monkey
     assert baseline == "unigram" and pipe.heard[-1]["type"] == "finished"
     again = Listening(parent_watch, patience=-1)
     newest = tmp_path / snapshot_folder(kept[-1]["step"], kept[-1]["member"])
-    attempt(
-        {**assignment, "resume": str(newest), "best": None, "origin": None, "most_threads": None}, again, parent_watch
-    )
+    attempt({**assignment, "resume": str(newest), "best": None, "origin": None, **small.SETTLED}, again, parent_watch)
     assert not any(message["type"] == "checkpoint" for message in again.heard), "it was over"

@@ -3,9 +3,10 @@
 import json
 import threading
 import weakref
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -18,7 +19,7 @@ from tests import small
 from worker import messages
 from worker.messages import snapshot_folder
 from worker.training import build as construction
-from worker.training import point_buffer, run
+from worker.training import point_buffer, run, thread_trial
 from worker.training.attempt import attempt
 from worker.training.learner import Learner
 from worker.training.pipes import ParentWatch, Pipe
@@ -85,6 +86,7 @@ class Job:
     """A job in the hands of a supervisor that stops its trainer after every so many checkpoints."""
 
     listener: type[Listening] = Listening
+    settled: ClassVar[dict[str, int | None]] = small.SETTLED
 
     def __init__(self, folder: Path, every: int, dataset: dict[str, Any], **chosen: Any) -> None:
         table = small.table("vector", folder / "t.parquet", rows=41)
@@ -121,7 +123,7 @@ class Job:
         parent_watch = ParentWatch()
         pipe = self.listener(parent_watch, self.every)
         resume, best = (newest["folder"], self._best(newest["member"])) if newest else (None, None)
-        here = {"folder": str(folder), "resume": resume, "best": best, "origin": None, "most_threads": None}
+        here = {"folder": str(folder), "resume": resume, "best": best, "origin": None, **self.settled}
         with suppress(Killed):
             attempt({**self.assignment, **here}, pipe, parent_watch)
         for message in pipe.heard:
@@ -153,7 +155,34 @@ class Job:
         return points, weights, self.baseline
 
 
+class TriedJob(Job):
+    """A job whose first attempt tries numbers of threads, and finds that one is fastest."""
+
+    settled: ClassVar[dict[str, int | None]] = {"threads": None, "most_threads": 2, "found_threads": None}
+
+
 FOLDS = {"split": {"kind": "folds", "n": 3, "val": 0.2}}
+
+
+@pytest.mark.parametrize("dataset", [FOLDS, {}], ids=["folds", "one"])
+def test_a_trial_of_threads_changes_no_bit(
+    dataset: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[int] = []
+
+    def two_steps(step: Callable[[], object], most: int) -> int:
+        tried.append(most)
+        step()
+        step()
+        return 1
+
+    for name in ("untried", "tried"):
+        (tmp_path / name).mkdir()
+    untried = Job(tmp_path / "untried", 1000, dataset).run()
+    monkeypatch.setattr(thread_trial, "WORTH", 1)
+    monkeypatch.setattr(thread_trial, "fastest", two_steps)
+    assert TriedJob(tmp_path / "tried", 1000, dataset).run().results == untried.results
+    assert tried == [2]
 
 
 @pytest.mark.parametrize(

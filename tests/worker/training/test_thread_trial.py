@@ -25,6 +25,8 @@ def threads() -> Iterator[None]:
         # Hardly faster is not worth the processors of others.
         ({4: 0.0077, 2: 0.0078, 1: 0.008}, 1),
         ({4: 0.050, 2: 0.030, 1: 0.004}, 1),
+        # Those below a number that is far slower are not tried.
+        ({4: 0.004, 2: 0.020, 1: 0.001}, 4),
         # So much work is not tried.
         ({4: 0.6, 2: 0.0, 1: 0.0}, 4),
     ],
@@ -41,6 +43,22 @@ def test_where_there_is_no_choice_nothing_is_tried() -> None:
 
 
 def test_every_halving_is_tried() -> None:
-    tried = set()
-    thread_trial.fastest(lambda: tried.add(torch.get_num_threads()), 6)
+    tried = set[int]()
+
+    def step() -> None:
+        tried.add(torch.get_num_threads())
+        time.sleep(0.002)
+
+    thread_trial.fastest(step, 6)
     assert tried == {6, 3, 1}
+
+
+def test_a_slow_first_step_of_a_process_is_no_long_step() -> None:
+    waits = iter([0.6])
+    assert thread_trial.fastest(lambda: time.sleep(next(waits, 0.002)), 2) == 1
+
+
+def test_a_trial_has_a_budget() -> None:
+    began = time.perf_counter()
+    thread_trial.fastest(lambda: time.sleep(0.4), 8)
+    assert time.perf_counter() - began < 4 * 2 * 0.4 + 4 * 0.4 + 0.5
