@@ -7,6 +7,7 @@ import sys
 import time
 import zipfile
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -135,7 +136,10 @@ def test_a_model_that_never_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     with pytest.raises(Broken, match="there is no answer after 4 s"):
         judge(_bundle(tmp_path / "endless.zip", endless()))
     assert time.monotonic() - begun < 30
-    lines = [" ".join(each.cmdline()) for each in psutil.Process().children(recursive=True) if each.is_running()]
+    lines = []
+    for each in psutil.Process().children(recursive=True):
+        with suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
+            lines.append(" ".join(each.cmdline()))
     assert [line for line in lines if RUN_ONNX in line] == []
 
 
