@@ -12,12 +12,16 @@ logger = logging.getLogger(__name__)
 
 @celery.app.task(name=TASK)
 def train(message: dict[str, Any]) -> None:
-    """Claim the first queued job, whatever job was rung for, and run it. Return at once if there is none."""
+    """Run queued jobs until there is none, whatever job was rung for.
+
+    A message takes up to a second to arrive at a worker that was busy, so the next job does not wait for its own.
+    """
     worker = celery.worker
     assert worker is not None, "a task ran before the worker was up"
-    slot = worker.free.get()
+    slot, claimed = worker.free.get(), False
     try:
-        claimed = worker.work(slot)
+        while worker.work(slot):
+            claimed = True
     finally:
         worker.free.put(slot)
     if not claimed:
