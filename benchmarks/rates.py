@@ -60,7 +60,7 @@ def _job(client: Client, workload: Workload, dataset: str) -> tuple[float, int |
     """
     spec = {
         "architecture": workload.architecture,
-        "dataset": {"id": dataset, **workload.spec},
+        "dataset": {"id": dataset, **workload.dataset},
         "hyperparameters": {
             "steps": workload.steps,
             "batch_size": workload.batch,

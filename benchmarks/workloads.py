@@ -31,8 +31,8 @@ class Workload:
     rows: int
     write: Callable[["Workload", Path], Path]
     """Writes the file that is uploaded to a folder. Returns its path."""
-    spec: dict[str, Any]
-    """Fields of `dataset` in the spec."""
+    dataset: dict[str, Any]
+    """Fields of `dataset` in the spec, without the id."""
 
     def tensors(self) -> tuple[torch.Tensor, torch.Tensor]:
         """x_N… and t_N…, as a plain loop would have them."""

@@ -49,25 +49,30 @@ def _fork(environment: dict[str, str], pipes: list[int]) -> int:
     """The process id of a trainer that leads a process group and has lost its parent; 0 if there is none."""
     reading, writing = os.pipe()
     try:
-        if not (between := os.fork()):
-            try:
-                if not os.fork():
-                    _become_trainer(environment, pipes, writing)
-            except BaseException:
-                # Also what a trainer raises: its code is not 0 then, and its log says why.
-                traceback.print_exc()
-                os._exit(1)
-            finally:
-                os._exit(0)
-        os.close(writing)
-        os.waitpid(between, 0)
-        # The number comes when the trainer leads its group: before that, nobody could end the group.
-        return int(os.read(reading, 32) or b"0")
+        between = os.fork()
     except OSError as error:
         print(f"no trainer could be forked: {error}", file=sys.stderr, flush=True)
-        return 0
-    finally:
-        os.close(reading)
+        os.close(writing)
+    else:
+        if not between:
+            _fork_again(environment, pipes, writing)
+        os.close(writing)
+        os.waitpid(between, 0)
+    # The number comes when the trainer leads its group: before that, nobody could end the group.
+    with open(reading) as known:
+        return int(known.read() or 0)
+
+
+def _fork_again(environment: dict[str, str], pipes: list[int], known: int) -> NoReturn:
+    """Between the parent and the trainer, and in the trainer."""
+    try:
+        if not os.fork():
+            _become_trainer(environment, pipes, known)
+    except BaseException:
+        # Also what a trainer raises: its code is not 0 then, and its log says why.
+        traceback.print_exc()
+        os._exit(1)
+    os._exit(0)
 
 
 def _become_trainer(environment: dict[str, str], pipes: list[int], known: int) -> NoReturn:

@@ -7,14 +7,14 @@ from athanor.contract import Device
 from models.records.queue import served
 from worker.supervision.devices import cuda_numbers
 from worker.supervision.trainer_process import TrainerProcess
-from worker.supervision.trainer_start import Start
+from worker.supervision.trainer_start import StartTrainer
 
 
 @dataclass
 class Slot:
     """The devices and processes for one attempt."""
 
-    start: Start
+    start: StartTrainer
     """How its trainers start."""
     devices: list[str] = field(default_factory=list)
     """Entries of CUDA_VISIBLE_DEVICES; none for a slot on the CPU."""
@@ -54,7 +54,7 @@ class Slot:
             self.spare = None
 
 
-def slots_of(devices: list[Device], wanted: int | None, start: Start) -> list[Slot]:
+def slots_of(devices: list[Device], wanted: int | None, start: StartTrainer) -> list[Slot]:
     """One slot per CUDA device of this host; without CUDA, `wanted` slots on the CPU."""
     if devices[0].kind == "cuda":
         return [Slot(start, [number]) for number in cuda_numbers(len(devices))]

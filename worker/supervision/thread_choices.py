@@ -41,11 +41,11 @@ class ThreadChoices:
             logger.warning("the number of threads that a trial found could not be kept: %s", error)
 
     def _path(self, spec: dict[str, Any], processors: int) -> Path:
-        """`spec` is a resolved one. Seeds, lengths, rates and policies do not change how long a step takes."""
+        """`spec` is a resolved one. Seeds, splits, lengths, rates and policies do not change how long a step takes."""
         hyperparameters = spec["hyperparameters"]
         kind = [
             spec["architecture"],
-            spec["dataset"],
+            {name: value for name, value in spec["dataset"].items() if name != "split"},
             [hyperparameters.get(name) for name in ("batch_size", "precision", "augmentations", "ema")],
             (hyperparameters.get("optimizer") or {}).get("kind"),
             processors,

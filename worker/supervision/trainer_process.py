@@ -16,7 +16,7 @@ import psutil
 
 from worker import messages
 from worker.messages import LONGEST_LINE, Message
-from worker.supervision.trainer_start import Pipes, Start
+from worker.supervision.trainer_start import Pipes, StartTrainer
 
 logger = logging.getLogger(__name__)
 
@@ -61,7 +61,7 @@ class TrainerProcess:
     processes. The caller tries again.
     """
 
-    def __init__(self, cuda: str | None, start: Start) -> None:
+    def __init__(self, cuda: str | None, start: StartTrainer) -> None:
         ends: list[int] = []
         try:
             for _ in range(3):

@@ -55,7 +55,7 @@ class Started(NamedTuple):
     """Waits for its end and returns its exit code. Until then, nobody else gets its number."""
 
 
-Start = Callable[[str | None, Pipes], Started]
+StartTrainer = Callable[[str | None, Pipes], Started]
 """Starts a trainer. Arguments: its CUDA_VISIBLE_DEVICES (None: no device), and its pipes. Raises OSError."""
 
 
@@ -75,7 +75,11 @@ def spawn(cuda: str | None, pipes: Pipes) -> Started:
 
 
 class TrainerParent:
-    """The warm parent of this worker's trainers, see `worker.trainer_parent`. It starts again if it has died."""
+    """The warm parent of this worker's trainers, see `worker.trainer_parent`. It starts again if it has died.
+
+    `athanor.processes.warm` keeps the children that it forks, and they end with it. This one gives them to the worker,
+    which must be their parent to know that a trainer's number is still the trainer's.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

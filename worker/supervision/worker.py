@@ -129,7 +129,12 @@ class Worker:
         with self.database.reading() as tx:
             if self.is_draining or job_queue.is_empty(tx, slot.serves, self.id):
                 return False
-        processes = process_identity.identified(slot.warm().pids)
+        try:
+            processes = process_identity.identified(slot.warm().pids)
+        except OSError:
+            if self.is_draining:
+                return False
+            raise
         try:
             with self.database.writing() as tx:
                 claim = jobs.claim(tx, self.id, slot.serves, self.settings.timing.lease, processes)

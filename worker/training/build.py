@@ -73,7 +73,7 @@ def _configure(spec: JobSpec, prepared: Prepared, device: torch.device) -> Train
         forward=Forward(
             target.criterion(hyperparameters.loss.build_for(counts_K)), bf16=hyperparameters.precision == "bf16"
         ),
-        batching=_batching(spec, prepared),
+        batching=batching_of(spec, prepared),
         evaluation=Evaluation(
             target.measure,
             measure_step=target.measure_step,
@@ -88,7 +88,8 @@ def _configure(spec: JobSpec, prepared: Prepared, device: torch.device) -> Train
     )
 
 
-def _batching(spec: JobSpec, prepared: Prepared) -> Batching:
+def batching_of(spec: JobSpec, prepared: Prepared) -> Batching:
+    """How a job divides its training rows into batches, and how many it takes."""
     hyperparameters, rows = spec.hyperparameters, len(prepared.train)
     assert hyperparameters.batch_size is not None
     per_epoch = steps_per_epoch(rows, hyperparameters.batch_size)

@@ -18,9 +18,8 @@ from models.data.table import Table
 from models.planning.spec import JobSpec
 from worker.messages import MOST_WARNINGS, snapshot_folder
 from worker.training import snapshot, thread_trial
-from worker.training.build import InitialWeights, build
+from worker.training.build import InitialWeights, batching_of, build
 from worker.training.completed_folds import CompletedFolds, mean
-from worker.training.learner import Learner
 from worker.training.loader import Part
 from worker.training.loop import NonFinite, Step
 from worker.training.method import method_of
@@ -83,18 +82,18 @@ class TrainingRun:
                 self.best = load_file(best)
 
     def _settle_threads(self, most: int) -> None:
-        """Find the number of threads with a learner that is thrown away. `build` seeds all generators afresh."""
         threads, is_tried = 1, False
-        learner = build(self.work.spec, self.prepared, self.work.initial)
         if self.work.device.type != "cpu":
             # They prepare batches, which a trial of a device's steps would not show.
             threads = most
-        elif learner.config.batching.steps >= thread_trial.WORTH:
-            threads, is_tried = self.work.found_threads or self._try_threads(learner, most), True
+        elif most > 1 and batching_of(self.work.spec, self.prepared).steps >= thread_trial.length(most):
+            threads, is_tried = self.work.found_threads or self._try_threads(most), True
         torch.set_num_threads(threads)
         self.pipe.send("settled", threads=threads, is_tried=is_tried)
 
-    def _try_threads(self, learner: Learner, most: int) -> int:
+    def _try_threads(self, most: int) -> int:
+        """Find the number of threads with a learner that is thrown away. `build` seeds all generators afresh."""
+        learner = build(self.work.spec, self.prepared, self.work.initial)
         # Data workers do not take part, since their number must not change a result.
         learner.config = replace(learner.config, batching=replace(learner.config.batching, workers=0))
         steps = method_of(self.work.spec.architecture).steps(learner, self.prepared.train, None)

@@ -9,34 +9,38 @@ import torch
 WARM, ROUNDS = 2, 5
 """Steps of each number before it is compared, and rounds of comparison."""
 LONG = 0.5
-"""Seconds of a step from which all threads are used untried: such work can be divided, and trying would take long."""
+"""Seconds of a step from which nothing is compared: such work can be divided, and comparing would take long."""
 BUDGET = 2.0
 """Seconds after which no further round begins."""
 HOPELESS = 1.5
 """A number so many times slower than the best one is dropped, and so are all below it."""
 GAIN = 0.1
 """More threads must save this share of the time of fewer. With the same time, fewer threads disturb others less."""
-WORTH = 100
-"""Trainings of fewer steps compute with one thread, untried."""
+
+
+def length(most: int) -> int:
+    """The largest number of steps that a trial takes."""
+    return (WARM + ROUNDS) * most.bit_length()
 
 
 def fastest(step: Callable[[], object], most: int) -> int:
     """The number of threads, at most `most`, with which `step` is fastest. It changes PyTorch's number of threads.
 
     `most`, half of it and so on are tried in turns, so that other work on the machine meets all of them alike.
+    It takes at most `length(most)` steps.
     """
     if most == 1:
         return most
     began = time.perf_counter()
     times: dict[int, list[float]] = {}
     for threads in (most >> halved for halved in range(most.bit_length())):
-        # The very first steps of a process take longer than all others.
-        last = [_time(step, threads) for _ in range(WARM)][-1]
-        if threads == most and last > LONG:
+        # The very first step of a process takes longer than all others, and any step may be disturbed.
+        quickest = min(_time(step, threads) for _ in range(WARM))
+        if threads == most and quickest > LONG:
             return most
-        if last > HOPELESS * min((min(taken) for taken in times.values()), default=last):
+        if quickest > HOPELESS * min((taken[0] for taken in times.values()), default=quickest):
             break
-        times[threads] = [last]
+        times[threads] = [quickest]
     for _ in range(ROUNDS):
         if time.perf_counter() - began > BUDGET:
             break

@@ -108,6 +108,7 @@ class Job:
         self.checkpoints: list[Message] = []
         self.points: dict[str, dict[int, float]] = {}
         self.baseline: Message = {}
+        self.settlements: list[Message] = []
         self.attempts = 0
 
     def run(self) -> "Job":
@@ -131,6 +132,8 @@ class Job:
                 case "checkpoint":
                     name = snapshot_folder(message["step"], message["member"])
                     self.checkpoints.append({**message, "folder": str(folder / name)})
+                case "settled":
+                    self.settlements.append(message)
                 case "baseline":
                     self.baseline = message["baseline"]
                 case "points":
@@ -179,10 +182,26 @@ def test_a_trial_of_threads_changes_no_bit(
     for name in ("untried", "tried"):
         (tmp_path / name).mkdir()
     untried = Job(tmp_path / "untried", 1000, dataset).run()
-    monkeypatch.setattr(thread_trial, "WORTH", 1)
+    monkeypatch.setattr(thread_trial, "length", lambda most: 1)
     monkeypatch.setattr(thread_trial, "fastest", two_steps)
-    assert TriedJob(tmp_path / "tried", 1000, dataset).run().results == untried.results
+    job = TriedJob(tmp_path / "tried", 1000, dataset).run()
+    assert job.results == untried.results
     assert tried == [2]
+    assert (job.settlements, untried.settlements) == ([{"type": "settled", "threads": 1, "is_tried": True}], [])
+
+
+def test_what_an_equal_training_has_found_is_not_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(thread_trial, "length", lambda most: 1)
+    monkeypatch.setattr(thread_trial, "fastest", None)
+    monkeypatch.setattr(TriedJob, "settled", TriedJob.settled | {"found_threads": 1})
+    assert TriedJob(tmp_path, 1000, {}).run().settlements == [{"type": "settled", "threads": 1, "is_tried": True}]
+
+
+def test_a_short_training_takes_one_thread_untried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(thread_trial, "fastest", None)
+    monkeypatch.setattr(TriedJob, "settled", TriedJob.settled | {"found_threads": 2})
+    job = TriedJob(tmp_path, 1000, {}, epochs=1).run()
+    assert job.settlements == [{"type": "settled", "threads": 1, "is_tried": False}]
 
 
 @pytest.mark.parametrize(
