@@ -152,6 +152,10 @@ def spec(kind: str = "mlp", dataset: str = "iris", **more: Any) -> dict[str, Any
     return {"architecture": {"kind": kind, **architecture}, "dataset": {"id": dataset, **choice}, **more}
 
 
+def export(client: httpx.Client, job_id: str, format: str, **headers: str) -> httpx.Response:
+    return client.get(f"/v1/jobs/{job_id}/checkpoints/best/export", params={"format": format}, headers=headers)
+
+
 def submit(client: httpx.Client, wanted: dict[str, Any] | None = None) -> str:
     answer = client.post("/v1/jobs", json=wanted or spec())
     assert answer.status_code == 201, answer.text

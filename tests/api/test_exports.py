@@ -21,7 +21,6 @@ from athanor import bundle
 from athanor.contract import CheckpointFile, Column
 from athanor.processes import confinement
 from models.parts.architecture import ARCHITECTURES
-from models.parts.architectures.linear import Linear
 from models.parts.inputs import only
 from models.planning.spec import JobSpec
 from models.records import checkpoints, datasets, jobs
@@ -156,10 +155,6 @@ def every(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[httpx.Clie
         yield client, made
 
 
-def _export(client: httpx.Client, job_id: str, format: str, **headers: str) -> httpx.Response:
-    return client.get(f"/v1/jobs/{job_id}/checkpoints/best/export", params={"format": format}, headers=headers)
-
-
 def _unpacked(content: bytes, folder: Path) -> Path:
     (folder / "bundle.zip").write_bytes(content)
     there = folder / "members"
@@ -211,7 +206,7 @@ def _inputs(predictor: Predictor) -> Iterator[torch.Tensor]:
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_bundle_of_every_architecture(every: tuple[httpx.Client, dict[str, str]], kind: str, tmp_path: Path) -> None:
     client, made = every
-    answer = _export(client, made[kind], "bundle")
+    answer = kit.export(client, made[kind], "bundle")
     assert answer.status_code == 200, answer.text
     there = _unpacked(answer.content, tmp_path)
     about = json.loads((there / bundle.ABOUT).read_text())
@@ -230,7 +225,7 @@ def test_a_bundle_of_every_architecture(every: tuple[httpx.Client, dict[str, str
     else:
         assert "Athanor-Max-Difference" not in answer.headers and about["onnx"]["missing"]
     if "pt2" in ARCHITECTURES[kind].exports:
-        program = torch.export.load(io.BytesIO(_export(client, made[kind], "pt2").content)).module()
+        program = torch.export.load(io.BytesIO(kit.export(client, made[kind], "pt2").content)).module()
         assert max(float((program(x) - predictor.module(x)).detach().abs().max()) for x in _inputs(predictor)) < 1e-5
 
 
@@ -239,7 +234,7 @@ def test_a_bundle_says_what_it_is(trained: Trained, tmp_path: Path) -> None:
     job = trained.client.get(f"/v1/jobs/{trained.text}").json()
     best = trained.client.get(f"/v1/jobs/{trained.text}/checkpoints/best").json()
     dataset = trained.client.get(f"/v1/datasets/{job['dataset_id']}").json()
-    answer = _export(trained.client, trained.text, "bundle")
+    answer = kit.export(trained.client, trained.text, "bundle")
     assert answer.headers["Content-Type"] == "application/zip"
     there = _unpacked(answer.content, tmp_path)
     assert json.loads((there / bundle.SPEC).read_text()) == job["spec"]
@@ -275,7 +270,7 @@ def test_a_bundle_says_what_it_is(trained: Trained, tmp_path: Path) -> None:
 
 def test_an_onnx_model_has_all_it_needs_inside(trained: Trained, request: pytest.FixtureRequest) -> None:
     before = trained.house.kept()
-    answer = _export(trained.client, trained.image, "onnx")
+    answer = kit.export(trained.client, trained.image, "onnx")
     step = trained.client.get(f"/v1/jobs/{trained.image}/checkpoints/best").json()["step"]
     assert answer.headers["Content-Disposition"] == f'attachment; filename="{trained.image}-step-{step}.onnx"'
     assert answer.headers["ETag"] == f'"{hashlib.sha256(answer.content).hexdigest()}"'
@@ -294,13 +289,13 @@ def test_an_onnx_model_has_all_it_needs_inside(trained: Trained, request: pytest
     assert trained.house.kept() == before, "nothing is left behind"
     # What is made again is the same, even in another process, so that a download that broke off is continued.
     request.getfixturevalue("at_home")
-    part = _export(trained.client, trained.image, "onnx", Range="bytes=100-", **{"If-Range": answer.headers["ETag"]})
+    part = kit.export(trained.client, trained.image, "onnx", Range="bytes=100-", **{"If-Range": answer.headers["ETag"]})
     assert (part.status_code, part.content) == (206, answer.content[100:])
 
 
 @pytest.mark.usefixtures("at_home")
 def test_a_program_of_torch(trained: Trained) -> None:
-    answer = _export(trained.client, trained.text, "pt2")
+    answer = kit.export(trained.client, trained.text, "pt2")
     assert answer.status_code == 200 and answer.headers["Content-Disposition"].endswith('.pt2"')
     inside = {"preparation.json": "", "spec.json": "", "origin.json": ""}
     program = torch.export.load(io.BytesIO(answer.content), extra_files=inside)
@@ -313,20 +308,6 @@ def test_a_program_of_torch(trained: Trained) -> None:
             assert b"\x80\x02" not in held[:2] and not held.startswith(b"PK"), f"{name} is pickled"
             assert str(ROOT).encode() not in held
             assert b'"use_pickle": true' not in held
-
-
-def test_what_there_is_not(trained: Trained) -> None:
-    path = f"/v1/jobs/{trained.table}/checkpoints"
-    bundled = {"format": "bundle"}
-    kit.problem(trained.client.get("/v1/jobs/job_none/checkpoints/best/export", params=bundled), 404, "not_found")
-    kit.problem(trained.client.get(f"{path}/ckpt_none/export", params=bundled), 404, "not_found")
-    kit.fault(trained.client.get(f"{path}/best/export", params={"format": "pickle"}), "?format", "literal_error")
-
-
-def test_a_part_that_cannot_be_exported(trained: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Linear, "exports", frozenset({"bundle"}))
-    fault = kit.fault(_export(trained.client, trained.table, "onnx"), "?format", "cannot_export")
-    assert fault["suggestion"] == "format=bundle"
 
 
 def test_the_catalog_says_it(api: httpx.Client) -> None:
@@ -349,9 +330,9 @@ def strict(tmp_path: Path) -> Iterator[tuple[Installation, httpx.Client, str]]:
 @pytest.mark.usefixtures("at_home")
 def test_what_differs_or_is_broken_is_refused(strict: tuple[Installation, httpx.Client, str], tmp_path: Path) -> None:
     house, client, job_id = strict
-    fault = kit.fault(_export(client, job_id, "onnx"), "?format", "export_differs")
+    fault = kit.fault(kit.export(client, job_id, "onnx"), "?format", "export_differs")
     assert "at most 0 is accepted" in fault["message"]
-    answer = _export(client, job_id, "bundle")
+    answer = kit.export(client, job_id, "bundle")
     there = _unpacked(answer.content, tmp_path)
     assert "Athanor-Max-Difference" not in answer.headers and not (there / bundle.MODEL).exists()
     assert "at most 0 is accepted" in (there / bundle.CARD).read_text()
@@ -359,17 +340,4 @@ def test_what_differs_or_is_broken_is_refused(strict: tuple[Installation, httpx.
     for path in house.kept():
         if path.name == bundle.WEIGHTS:
             path.write_bytes(path.read_bytes()[:-1] + b"\x7f")
-    kit.problem(_export(client, job_id, "bundle"), 409, "corrupt_checkpoint")
-
-
-@pytest.mark.parametrize(
-    ("bound", "said"), [({"export_seconds": 1}, "longer than 1 s"), ({"max_export_memory_bytes": 2**28}, "memory")]
-)
-def test_what_takes_too_much(trained: Trained, bound: dict[str, int], said: str) -> None:
-    service = trained.house.app.state.service
-    tight = service.settings.model_copy(update={"limits": service.settings.limits.model_copy(update=bound)})
-    trained.house.app.state.service = type(service)(**{**vars(service), "settings": tight})
-    try:
-        assert said in kit.fault(_export(trained.client, trained.table, "onnx"), "?format", "over_limit")["message"]
-    finally:
-        trained.house.app.state.service = service
+    kit.problem(kit.export(client, job_id, "bundle"), 409, "corrupt_checkpoint")

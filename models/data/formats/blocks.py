@@ -89,7 +89,8 @@ def read(block: bytes, dialect: Dialect, names: list[str]) -> Block | None:
         )
     except pa.ArrowInvalid:
         return None
-    columns = [column.combine_chunks() for column in table.columns]
+    # Arrow copies where it combines a single chunk.
+    columns = [column.chunk(0) if column.num_chunks == 1 else column.combine_chunks() for column in table.columns]
     rows = pa.record_batch(columns, schema=table.schema)
     return Block(rows, len(rows) + len(ragged), ragged)
 

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from models.data.formats.limits import Limits
 
-BATCH_ROWS = 10_000
+BATCH_ROWS = 32_768
 BATCH_BYTES = 16 << 20
 BATCH_CELLS = 1 << 22
 """A batch of narrow cells, such as booleans, takes more bytes than these while it is read."""

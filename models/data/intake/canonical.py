@@ -3,6 +3,7 @@
 import contextlib
 import os
 from collections.abc import Container, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -83,7 +84,7 @@ def _write(source: Source, partial: Path, limits: Limits, given: Container[str])
     rows = size = words = 0
     with contextlib.ExitStack() as stack:
         writer: RowWriter | None = None
-        for batch in _resized(source.batches):
+        for batch in _ahead(_resized(source.batches)):
             if writer is None:
                 _check_columns(batch, limits)
                 writer = stack.enter_context(RowWriter(partial, batch))
@@ -130,12 +131,25 @@ def _resized(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for start in range(0, batch.num_rows, step):
             piece = batch.slice(start, step)
             if waiting and (rows + piece.num_rows > most or size + piece.nbytes > BATCH_BYTES):
-                yield pa.concat_batches(waiting)
+                yield _joined(waiting)
                 waiting, rows, size = [], 0, 0
             waiting.append(piece)
             rows, size = rows + piece.num_rows, size + piece.nbytes
     if waiting:
-        yield pa.concat_batches(waiting)
+        yield _joined(waiting)
+
+
+def _joined(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
+    return batches[0] if len(batches) == 1 else pa.concat_batches(batches)
+
+
+def _ahead(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The same batches. A thread makes the next one while the caller works on the last."""
+    with ThreadPoolExecutor(1) as thread:
+        following = thread.submit(next, batches, None)
+        while (batch := following.result()) is not None:
+            following = thread.submit(next, batches, None)
+            yield batch
 
 
 def most_classes(limits: Limits, columns: int) -> int:

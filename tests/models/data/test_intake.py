@@ -123,12 +123,12 @@ def test_numbers_are_described(tmp_path: Path) -> None:
 
 
 def test_statistics_are_the_same_in_one_batch_and_in_many(tmp_path: Path) -> None:
-    numbers = np.random.default_rng(0).normal(1000, 3, 25_000)
-    texts = [f"word{number % 997} and more" for number in range(25_000)]
+    numbers = np.random.default_rng(0).normal(1000, 3, 80_000)
+    texts = [f"word{number % 997} and more" for number in range(80_000)]
     batch = pa.record_batch({"a": numbers, "t": texts})
 
     def in_pieces() -> Iterator[pa.RecordBatch]:
-        for start in range(0, 25_000, 777):
+        for start in range(0, 80_000, 777):
             yield batch.slice(start, 777)
 
     one, many = ingest(Source(iter([batch])), tmp_path / "a"), ingest(Source(in_pieces()), tmp_path / "b")

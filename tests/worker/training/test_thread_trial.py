@@ -1,7 +1,6 @@
 """The number of threads that is found by trying."""
 
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 import torch
@@ -14,6 +13,35 @@ def threads() -> Iterator[None]:
     before = torch.get_num_threads()
     yield
     torch.set_num_threads(before)
+
+
+class Clock:
+    """Stands still but for `step`, which takes as long as `seconds` says for the number of threads."""
+
+    def __init__(self, seconds: Callable[[int], float]) -> None:
+        self.seconds, self.now, self.steps = seconds, 0.0, 0
+
+    def perf_counter(self) -> float:
+        return self.now
+
+    def step(self) -> None:
+        self.steps += 1
+        self.now += self.seconds(torch.get_num_threads())
+
+
+MakeClock = Callable[[Callable[[int], float]], Clock]
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> MakeClock:
+    """A clock in place of the machine's, whose steps take as long as they happen to."""
+
+    def clock(seconds: Callable[[int], float]) -> Clock:
+        made = Clock(seconds)
+        monkeypatch.setattr(thread_trial, "time", made)
+        return made
+
+    return clock
 
 
 @pytest.mark.parametrize(
@@ -31,34 +59,38 @@ def threads() -> Iterator[None]:
         ({4: 0.6, 2: 0.0, 1: 0.0}, 4),
     ],
 )
-def test_the_fastest_number_is_found(seconds: dict[int, float], found: int) -> None:
-    assert thread_trial.fastest(lambda: time.sleep(seconds[torch.get_num_threads()]), 4) == found
+def test_the_fastest_number_is_found(clock: MakeClock, seconds: dict[int, float], found: int) -> None:
+    assert thread_trial.fastest(clock(seconds.__getitem__).step, 4) == found
 
 
-def test_where_there_is_no_choice_nothing_is_tried() -> None:
-    def step() -> None:
-        raise AssertionError
+def test_where_there_is_no_choice_nothing_is_tried(clock: MakeClock) -> None:
+    stopped = clock(lambda threads: 0.002)
+    assert thread_trial.fastest(stopped.step, 1) == 1
+    assert not stopped.steps
 
-    assert thread_trial.fastest(step, 1) == 1
 
-
-def test_every_halving_is_tried() -> None:
+def test_every_halving_is_tried(clock: MakeClock) -> None:
     tried = list[int]()
 
-    def step() -> None:
-        tried.append(torch.get_num_threads())
-        time.sleep(0.002)
+    def seconds(threads: int) -> float:
+        tried.append(threads)
+        return 0.002
 
-    thread_trial.fastest(step, 6)
+    thread_trial.fastest(clock(seconds).step, 6)
     assert set(tried) == {6, 3, 1} and len(tried) <= thread_trial.length(6)
 
 
-def test_a_slow_first_step_of_a_process_is_no_long_step() -> None:
+def test_a_slow_first_step_of_a_process_is_no_long_step(clock: MakeClock) -> None:
     waits = iter([0.6])
-    assert thread_trial.fastest(lambda: time.sleep(next(waits, 0.002)), 2) == 1
+    assert thread_trial.fastest(clock(lambda threads: next(waits, 0.002)).step, 2) == 1
 
 
-def test_a_trial_has_a_budget() -> None:
-    began = time.perf_counter()
-    thread_trial.fastest(lambda: time.sleep(0.4), 8)
-    assert time.perf_counter() - began < 4 * 2 * 0.4 + 4 * 0.4 + 0.5
+def test_a_trial_has_a_budget(clock: MakeClock) -> None:
+    long = clock(lambda threads: 0.4)
+    thread_trial.fastest(long.step, 8)
+    # Two steps of each of four numbers, and not one round after them.
+    assert long.steps == 8
+
+
+def test_the_machine_s_own_clock() -> None:
+    assert thread_trial.fastest(lambda: None, 2) in (1, 2)
