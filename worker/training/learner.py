@@ -51,7 +51,15 @@ class Learner:
             self.average = self.config.averaging.start(self.model)
         self.readout = [each.weight for each in output_layers(self.model)]
         self.frozen = frozen_modules(self.model)
+        self.parameters = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
+        self.train()
         self.rates: list[float] = [group["lr"] for group in self.optimizer.param_groups]
+
+    def train(self) -> None:
+        """Put the network in training mode. Frozen modules stay in evaluation mode."""
+        self.model.train()
+        for module in self.frozen:
+            module.training = False
 
     @property
     def device(self) -> torch.device:

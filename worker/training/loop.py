@@ -78,10 +78,11 @@ class Observer(Protocol):
 def forward(learner: Learner, tensors: StepTensors) -> None:
     """Compute outputs and loss in training mode. Frozen modules stay in evaluation mode."""
     model, config, batch = learner.model, learner.config, tensors.batch
-    model.train()
-    for module in learner.frozen:
-        module.training = False
-    learner.optimizer.zero_grad(set_to_none=True)
+    if not model.training:
+        # An evaluation has been since the last step.
+        learner.train()
+    for parameter in learner.parameters:
+        parameter.grad = None
     tensors.y_BK = config.forward.outputs(model, batch.x)
     tensors.loss = batch.loss(config.forward.criterion, tensors.y_BK)
 
@@ -95,7 +96,7 @@ def backward(learner: Learner, tensors: StepTensors) -> None:
 
 def clip(learner: Learner, tensors: StepTensors) -> None:
     """Clip the gradient, and keep its norm before clipping."""
-    tensors.grad_norm = learner.config.clipping.apply(learner.model)
+    tensors.grad_norm = learner.config.clipping.apply(learner.parameters)
 
 
 def update(learner: Learner, tensors: StepTensors) -> None:

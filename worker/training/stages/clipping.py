@@ -1,6 +1,6 @@
 """Gradient clipping: by global norm, then by value."""
 
-import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -16,9 +16,12 @@ class Clipping:
     value: float | None = None
     """Largest absolute value of each element, applied after `norm`."""
 
-    def apply(self, model: nn.Module) -> torch.Tensor:
-        """Clip the gradient in place. Returns its norm before clipping, a scalar."""
-        norm = nn.utils.clip_grad_norm_(model.parameters(), self.norm or math.inf)
+    @torch.no_grad()
+    def apply(self, parameters: Sequence[nn.Parameter]) -> torch.Tensor:
+        """Clip the gradients of `parameters` in place. Returns their norm before clipping, a scalar."""
+        norm = nn.utils.get_total_norm([each.grad for each in parameters if each.grad is not None])
+        if self.norm is not None:
+            nn.utils.clip_grads_with_norm_(parameters, self.norm, norm)
         if self.value is not None:
-            nn.utils.clip_grad_value_(model.parameters(), self.value)
+            nn.utils.clip_grad_value_(parameters, self.value)
         return norm

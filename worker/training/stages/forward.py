@@ -24,9 +24,11 @@ class Forward:
 
     def outputs(self, model: nn.Module, x_B: NetworkInput) -> torch.Tensor:
         """y_BK, or y_BTK, in float32."""
-        with torch.autocast(tensors(x_B)[0].device.type, torch.bfloat16, enabled=self.bf16):
-            y_BK = call(model, map_tensors(as_network_input, x_B))
-        return y_BK.float()
+        x_B = map_tensors(as_network_input, x_B)
+        if not self.bf16:
+            return call(model, x_B).float()
+        with torch.autocast(tensors(x_B)[0].device.type, torch.bfloat16):
+            return call(model, x_B).float()
 
 
 def as_network_input(x_B: torch.Tensor) -> torch.Tensor:
