@@ -162,6 +162,13 @@ class CheckpointPolicy(Frozen):
         None, ge=1, le=100_000, description="epochs between checkpoints; default: 1 if every_steps is not given"
     )
     every_steps: int | None = Field(None, ge=1, le=100_000_000, description="steps between checkpoints")
+    min_seconds: float | None = Field(
+        None,
+        ge=0,
+        le=86_400,
+        description="seconds between two checkpoints at least: the best waits in memory until then, others are left "
+        "out; default: 2, and 0 if every_epochs or every_steps is given",
+    )
     keep_last: int = Field(2, ge=1, le=1000, description="how many of the newest checkpoints are kept")
     keep_best: int = Field(1, ge=0, le=1000, description="how many of the best checkpoints are kept")
     series: Name = Field("val/loss", description="the series that decides which checkpoint is best")

@@ -25,6 +25,9 @@ from models.planning.method import planner_of
 from models.planning.spec import JobSpec
 from models.planning.transfer import Start
 
+_BETWEEN_CHECKPOINTS = 2.0
+"""Seconds at least. A step of a small network takes a hundredth of the time of a checkpoint."""
+
 
 class ResolvedRoles(BaseModel):
     """Names of the columns that a job reads. `split` is the one whose values divide the rows."""
@@ -157,7 +160,10 @@ def _settle(spec: JobSpec, schema: Schema) -> tuple[JobSpec, Roles]:
         checkpoints = checkpoints.model_copy(update={"series": roles.asks.series})
     # An unknown series has no direction. Whether this job gives the series depends on its rows: see `_sizes`.
     checkpoints = checkpoints.model_copy(update={"mode": checkpoints.mode or direction(checkpoints.series)})
-    if checkpoints.every_epochs is None and checkpoints.every_steps is None:
+    is_default = checkpoints.every_epochs is None and checkpoints.every_steps is None
+    if checkpoints.min_seconds is None:
+        checkpoints = checkpoints.model_copy(update={"min_seconds": _BETWEEN_CHECKPOINTS if is_default else 0.0})
+    if is_default:
         checkpoints = checkpoints.model_copy(update={"every_epochs": 1})
     architecture = spec.architecture.settled(language is not None)
     filled = spec.model_copy(

@@ -61,7 +61,7 @@ REVIEWS = "text,label\n" + "".join(
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trained]:
     with kit.installation(tmp_path_factory.mktemp("trained")) as house, house.client() as client:
         reviews = kit.upload(client, "reviews.csv", REVIEWS.encode())["id"]
-        short = {"hyperparameters": {"epochs": 3}, "checkpoints": {"keep_last": 2, "keep_best": 1}}
+        short = {"hyperparameters": {"epochs": 3}, "checkpoints": {"every_epochs": 1, "keep_last": 2}}
         small = {"widths": [2, 3], "channels": 4, "embedding": 8}
         jobs = {
             "table": kit.submit(client, kit.spec("linear", "iris", **short)),

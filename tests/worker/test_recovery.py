@@ -4,7 +4,7 @@ import signal
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -86,9 +86,11 @@ def busy_trainer(service: Embedded) -> psutil.Process:
 def await_end(process: psutil.Process, seconds: float) -> None:
     """Until it runs no more. Its new parent may take its time to bury it."""
     until = time.monotonic() + seconds
-    while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
-        assert time.monotonic() < until, f"{process} still runs after {seconds} s"
-        time.sleep(0.005)
+    # It may go between the two questions.
+    with suppress(psutil.NoSuchProcess):
+        while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+            assert time.monotonic() < until, f"{process} still runs after {seconds} s"
+            time.sleep(0.005)
 
 
 def freeze(worker: psutil.Process, file: Path | None) -> None:

@@ -3,6 +3,7 @@
 A job is one of them, or with folds one after another.
 """
 
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -75,6 +76,10 @@ class TrainingRun:
         if is_first and work.most_threads is not None:
             self._settle_threads(work.most_threads)
         self.learner = build(work.spec, self.prepared, work.initial)
+        self.announced = time.monotonic()
+        """When the last checkpoint was announced, or the training began."""
+        self.waiting: tuple[Step, snapshot.Snapshot] | None = None
+        """The best step since then, whose checkpoint is not announced yet."""
         self.best: Tensors | None = None
         if resume is not None:
             snapshot.restore(self.learner, resume)
@@ -110,7 +115,12 @@ class TrainingRun:
     def run(self) -> bool:
         """Train to the end. False where it was told to stop before all is done."""
         points = self.begin()
-        return all(self.receive(step, points) for step in points.to_the_end_of(self._steps()))
+        try:
+            return all(self.receive(step, points) for step in points.to_the_end_of(self._steps()))
+        except Exception:
+            # A job that fails keeps its best, too.
+            self._announce_waiting()
+            raise
 
     def begin(self) -> PointBuffer:
         """Report the baseline and warnings. Returns the buffer for the points of this training."""
@@ -131,16 +141,16 @@ class TrainingRun:
             unknown = self.prepared.unknown_words()
             points.note(step, {f"unknown_words/{part}": share for part, share in unknown.items()})
         points.add(step)
-        reason = self._reason(step)
-        if reason:
-            points.flush(step)
-            self._announce(step, reason)
+        is_told = self._checkpoint(step, points)
         is_end = step.last and self.completed.folds + 1 == self.work.folds
         if self.parent_watch.stop is None or is_end:
             return True
-        if not reason and self.parent_watch.stop != "cancel":
+        if self.waiting is not None:
+            is_told = is_told or self.waiting[0] is step
             points.flush(step)
-            self._announce(step, "stop")
+            self._announce_waiting()
+        if not is_told and self.parent_watch.stop != "cancel":
+            self._announce_now(step, "stop", points)
         return False
 
     def _steps(self) -> Iterator[Step]:
@@ -161,6 +171,27 @@ class TrainingRun:
             "baseline", baseline={"kind": target.part.baseline_kind, "values": mean(self.completed.baselines)}
         )
 
+    def _checkpoint(self, step: Step, points: PointBuffer) -> bool:
+        """Announce the checkpoint of a step that calls for one. True where it was announced.
+
+        Checkpoints may not follow each other at once, since small networks would do little else: a best one waits in
+        memory, and others are left out. The last step's is announced in any case.
+        """
+        reason = self._reason(step)
+        is_due = time.monotonic() - self.announced >= (self.work.spec.checkpoints.min_seconds or 0.0)
+        if step.improved:
+            self.waiting = None
+            if reason == "best" and not is_due:
+                self.waiting = step, snapshot.take(self.learner, self.completed, lasting=True)
+        if self.waiting is not None and (is_due or reason == "final"):
+            points.flush(step)
+            self._announce_waiting()
+            is_due = False
+        if reason is None or not (is_due or reason == "final"):
+            return False
+        self._announce_now(step, reason, points)
+        return True
+
     def _reason(self, step: Step) -> str | None:
         policy, per_epoch = self.work.spec.checkpoints, self.learner.config.batching.steps_per_epoch
         every = policy.every_steps or (policy.every_epochs or 1) * per_epoch
@@ -170,7 +201,17 @@ class TrainingRun:
             return "best"
         return "cadence" if step.number % every == 0 else None
 
-    def _announce(self, step: Step, reason: str) -> None:
+    def _announce_now(self, step: Step, reason: str, points: PointBuffer) -> None:
+        points.flush(step)
+        self._announce(step, reason, snapshot.take(self.learner, self.completed))
+
+    def _announce_waiting(self) -> None:
+        """Announce the best checkpoint, if it waits. The points up to now have been sent."""
+        if self.waiting is not None:
+            (step, taken), self.waiting = self.waiting, None
+            self._announce(step, "best", taken)
+
+    def _announce(self, step: Step, reason: str, taken: snapshot.Snapshot) -> None:
         number = self.completed.steps + step.number
         about: dict[str, Any] = {
             "architecture": self.work.spec.architecture.model_dump(mode="json"),
@@ -179,7 +220,7 @@ class TrainingRun:
         }
         folder = self.work.folder / snapshot_folder(number, self.member)
         self.pipe.await_taking(self.work.folder)
-        files = snapshot.write(self.learner, folder, about, self.preparation, self.completed)
+        files = snapshot.save(taken, folder, about, self.preparation)
         self.pipe.send(
             "checkpoint",
             step=number,
@@ -189,6 +230,7 @@ class TrainingRun:
             score=step.score,
             files=[file.model_dump() for file in files],
         )
+        self.announced = time.monotonic()
 
     def _test(self, points: PointBuffer, step: Step) -> None:
         """The test part, seen this once, with the best weights where something chose them; of folds, the mean last."""

@@ -9,7 +9,7 @@ import json
 import os
 import random
 import re
-from dataclasses import asdict, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -26,19 +26,41 @@ from worker.training.stages.averaging import Tensors
 from worker.training.stages.progress import LoopState
 
 
+@dataclass(frozen=True)
+class Snapshot:
+    """All state of a training after a step, in memory."""
+
+    weights: Tensors
+    state: Tensors
+    scalars: dict[str, Any]
+
+
+def take(learner: Learner, completed: CompletedFolds | None = None, *, lasting: bool = False) -> Snapshot:
+    """The state as it is now. The next step changes its tensors unless it is `lasting`, a copy."""
+    arrays, scalars = _state(learner)
+    scalars["completed_folds"] = asdict(completed or CompletedFolds())
+    weights = learner.weights()
+    if lasting:
+        weights, arrays = _copy(weights), _copy(arrays)
+    return Snapshot(weights, arrays, scalars)
+
+
 def write(
     learner: Learner, folder: Path, about: dict[str, Any], preparation: str, completed: CompletedFolds | None = None
 ) -> list[CheckpointFile]:
+    """Take a snapshot and write it to a new folder."""
+    return save(take(learner, completed), folder, about, preparation)
+
+
+def save(snapshot: Snapshot, folder: Path, about: dict[str, Any], preparation: str) -> list[CheckpointFile]:
     """Write a snapshot to a new folder. It is synced and then renamed, so it exists complete or not at all."""
     partial = folder.with_name(folder.name + ".part")
     partial.mkdir()
     # A single entry: safetensors does not fix the order of several, and equal jobs must give equal bytes.
     metadata = {"athanor": json.dumps(about, sort_keys=True)}
-    _save(learner.weights(), partial / WEIGHTS, metadata)
-    arrays, scalars = _state(learner)
-    scalars["completed_folds"] = asdict(completed or CompletedFolds())
-    _save(arrays, partial / STATE)
-    (partial / SCALARS).write_text(json.dumps(scalars, sort_keys=True))
+    _save(snapshot.weights, partial / WEIGHTS, metadata)
+    _save(snapshot.state, partial / STATE)
+    (partial / SCALARS).write_text(json.dumps(snapshot.scalars, sort_keys=True))
     (partial / PREPARATION).write_text(preparation)
     files = []
     for name in FILES:
@@ -130,6 +152,10 @@ def _save(tensors: Tensors, path: Path, metadata: dict[str, str] | None = None) 
         if number := re.search(r"os error (\d+)", str(error)):
             raise OSError(int(number[1]), os.strerror(int(number[1])), path.name) from error
         raise
+
+
+def _copy(tensors: Tensors) -> Tensors:
+    return {name: value.detach().clone() for name, value in tensors.items()}
 
 
 def _plain(tensors: Tensors) -> Tensors:

@@ -19,7 +19,7 @@ from models.planning.spec import JobSpec
 from models.serving.prediction import Predictor
 from models.settings import Limits
 from tests import small
-from tests.worker.training.test_run import Listening
+from tests.worker.training.driven import Listening
 from worker.messages import snapshot_folder
 from worker.training import point_buffer, snapshot
 from worker.training.attempt import attempt
