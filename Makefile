@@ -3,8 +3,8 @@ BIN := .venv/bin
 READY := .venv/ready
 SHIPPED := athanor api models worker migrations benchmarks supply
 LOCKS := requirements.lock requirements-dev.lock
-# One more than there are processors, because a third of the time of a test is waiting; at most 5.
-TESTERS = $(shell $(PYTHON) -c 'import os; print(min(5, 1 + os.cpu_count()))')
+# Two more than there are processors, because half of the time of a test is waiting; at most 6.
+TESTERS = $(shell $(PYTHON) -c 'import os; print(min(6, 2 + os.cpu_count()))')
 
 .DEFAULT_GOAL := help
 .PHONY: help setup up demo test lint chaos fuzz hostile failpoints mutants bench reference lock pin audit migrate gpu-check clean
