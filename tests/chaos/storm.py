@@ -26,6 +26,8 @@ SPECS: dict[str, dict[str, Any]] = {
             "augmentations": [{"kind": "shift", "pixels": 1}, {"kind": "mixup"}],
             "schedule": {"kind": "cosine", "warmup_steps": 20},
         },
+        # The best may wait, and must not be lost by that.
+        "checkpoints": {**COMMON["checkpoints"], "min_seconds": 0.3},
         "resources": {"data_workers": 2},
     },
     "folds": {
@@ -95,7 +97,7 @@ class Storm:
         """
         began = time.monotonic()
         for name, spec in SPECS.items():
-            job = self.fleet.finish(self.fleet.ask(lambda client, spec=spec: client.submit(spec | COMMON)).id)  # type: ignore[misc]
+            job = self.fleet.finish(self.fleet.ask(lambda client, spec=spec: client.submit(COMMON | spec)).id)  # type: ignore[misc]
             self.calm[name] = self.fleet.ask(lambda client, job=job: outcome(client, job.id))  # type: ignore[misc]
         while self.report.kills.total() < kills and not self.report.violations:
             self._kill_until(min(kills, self.report.kills.total() + ROUND), at_once)
@@ -122,7 +124,7 @@ class Storm:
         self.running = {job_id: name for job_id, name in self.running.items() if not states[job_id].is_over}
         while len(self.running) < at_once:
             name = [*SPECS][(self.report.jobs + len(self.submitted)) % len(SPECS)]
-            job = self.fleet.ask(lambda client, name=name: client.submit(SPECS[name] | COMMON))  # type: ignore[misc]
+            job = self.fleet.ask(lambda client, name=name: client.submit(COMMON | SPECS[name]))  # type: ignore[misc]
             self.running[job.id] = self.submitted[job.id] = name
 
     def _strike(self) -> None:

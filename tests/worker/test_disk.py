@@ -49,13 +49,13 @@ class Disk:
 def test_a_snapshot_is_whole_or_not_there(error: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     learner = small.learner(MLP(hidden=[4]), Adam(), "vector")
     disk = Disk(monkeypatch, [(snapshot, "save_file")])
-    snapshot.write(learner, tmp_path / "before", {}, "{}")
+    snapshot.write(snapshot.take(learner), tmp_path / "before", {}, "{}")
     operations = disk.done
     assert operations >= 12
     for operation in range(1, operations + 1):
         disk.fail(operation, error)
         with pytest.raises(OSError, match=os.strerror(error)):
-            snapshot.write(learner, tmp_path / f"step-{operation}", {}, "{}")
+            snapshot.write(snapshot.take(learner), tmp_path / f"step-{operation}", {}, "{}")
         disk.fail(-1, error)
         assert not (tmp_path / f"step-{operation}").exists()
         snapshot.restore(learner, tmp_path / "before")
@@ -68,7 +68,7 @@ def test_tensors_that_find_no_room_are_a_full_disk_too(tmp_path: Path) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
     try:
         with pytest.raises(OSError, match="File too large") as raised:
-            snapshot.write(learner, tmp_path / "step-1", {}, "{}")
+            snapshot.write(snapshot.take(learner), tmp_path / "step-1", {}, "{}")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert (raised.value.errno, raised.value.filename) == (errno.EFBIG, "weights.safetensors")

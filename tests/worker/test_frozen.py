@@ -91,14 +91,14 @@ def test_a_resume_with_frozen_parameters_is_exact(optimizer: str, config: str, t
 
     def finish(learner: Learner, folder: Path) -> list[bytes]:
         list(fit(learner, small.problem("image"), small.problem("image", 7, seed=1)))
-        return [(folder / file.name).read_bytes() for file in snapshot.write(learner, folder, {}, "{}")]
+        return [(folder / file.name).read_bytes() for file in snapshot.write(snapshot.take(learner), folder, {}, "{}")]
 
     straight = finish(build(0), tmp_path / "straight")
     cut = build(0)
     for step in fit(cut, small.problem("image"), small.problem("image", 7, seed=1)):
         if step.number == 4:
             break
-    snapshot.write(cut, tmp_path / "cut", {}, "{}")
+    snapshot.write(snapshot.take(cut), tmp_path / "cut", {}, "{}")
     again = build(9)
     # A stranger's frozen weights are not the ones that were saved.
     assert not torch.equal(next(again.model.parameters()), next(cut.model.parameters()))
@@ -135,6 +135,6 @@ def test_a_state_has_nothing_of_what_is_frozen(tmp_path: Path) -> None:
     sizes = {}
     for name, frozen in (("all", []), ("some", ["embedding"])):
         learner, _, _ = _trained(TEXT, "text", frozen, optimizer=Adam())
-        snapshot.write(learner, tmp_path / name, {}, "{}")
+        snapshot.write(snapshot.take(learner), tmp_path / name, {}, "{}")
         sizes[name] = (tmp_path / name / STATE).stat().st_size
     assert sizes["all"] - sizes["some"] >= 2 * 4 * 12 * 8, "Adam keeps two numbers a parameter"

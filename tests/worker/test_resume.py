@@ -158,7 +158,7 @@ def _run(
         at = learner.state.step
         until = next((cut for cut in cuts if cut > at), STEPS)
         if at:
-            snapshot.write(learner, folder / f"step-{at}", {"step": at}, "{}")
+            snapshot.write(snapshot.take(learner), folder / f"step-{at}", {"step": at}, "{}")
             # The new process: another seed, and random numbers drawn that the old one did not draw.
             learner = build(SEED + at)
             torch.rand(at)
@@ -169,7 +169,7 @@ def _run(
                 spoil(learner)
         for step in small.timeless(islice(fit(learner, train, val), until - at)):
             history.append((step.number, step.series, step.score, step.improved, step.last))
-    snapshot.write(learner, folder / "final", {}, "{}")
+    snapshot.write(snapshot.take(learner), folder / "final", {}, "{}")
     return history, [(folder / "final" / name).read_bytes() for name in FILES]
 
 

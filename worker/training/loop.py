@@ -23,10 +23,10 @@ from worker.training.stages.progress import track
 
 
 class NonFinite(ArithmeticError):
-    """The loss is NaN or infinite."""
+    """The loss, or the norm of its gradient, is NaN or infinite."""
 
-    def __init__(self, step: int, loss: float, lr: float) -> None:
-        super().__init__(f"the loss became {loss} at step {step}, with a learning rate of {lr:g}")
+    def __init__(self, step: int, value: float, lr: float, what: str = "loss") -> None:
+        super().__init__(f"the {what} became {value} at step {step}, with a learning rate of {lr:g}")
         self.step = step
 
 
@@ -141,9 +141,11 @@ def fit(learner: Learner, train: Part | Supply, val: Part | None, observers: Seq
         series: dict[str, float] = {}
         reports = state.step % config.every_steps == 0 or last
         ends_epoch = state.step % batching.steps_per_epoch == 0 or last
-        # Reading a value from a GPU waits for the GPU, so on a GPU the loss is checked only at reports.
-        if (reports or ends_epoch or not tensors.loss.is_cuda) and not math.isfinite(tensors.loss):
-            raise NonFinite(state.step, float(tensors.loss), rate)
+        # Reading a value from a GPU waits for the GPU, so on a GPU both are checked only at reports.
+        if reports or ends_epoch or not tensors.loss.is_cuda:
+            for what, value in (("loss", tensors.loss), ("norm of the gradient", tensors.grad_norm)):
+                if not math.isfinite(value):
+                    raise NonFinite(state.step, float(value), rate, what)
         if reports:
             series = {"train/loss": float(tensors.loss), "lr": rate, "grad_norm": float(tensors.grad_norm)}
             measured = (evaluation.measure_step or evaluation.measure)(tensors.y_BK, batch.dominant)

@@ -4,6 +4,7 @@ A job is one of them, or with folds one after another.
 """
 
 import time
+import traceback
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -76,10 +77,10 @@ class TrainingRun:
         if is_first and work.most_threads is not None:
             self._settle_threads(work.most_threads)
         self.learner = build(work.spec, self.prepared, work.initial)
-        self.announced = time.monotonic()
-        """When the last checkpoint was announced, or the training began."""
-        self.waiting: tuple[Step, snapshot.Snapshot] | None = None
-        """The best step since then, whose checkpoint is not announced yet."""
+        self.taken = time.monotonic()
+        """When the snapshot of the last checkpoint was taken, or the training began."""
+        self.waiting: tuple[Step, snapshot.Snapshot, float] | None = None
+        """The best step since then, whose checkpoint is not announced yet; its snapshot, and when that was taken."""
         self.best: Tensors | None = None
         if resume is not None:
             snapshot.restore(self.learner, resume)
@@ -115,12 +116,24 @@ class TrainingRun:
     def run(self) -> bool:
         """Train to the end. False where it was told to stop before all is done."""
         points = self.begin()
+        newest: Step | None = None
         try:
-            return all(self.receive(step, points) for step in points.to_the_end_of(self._steps()))
+            for newest in points.to_the_end_of(self._steps()):
+                if not self.receive(newest, points):
+                    return False
         except Exception:
-            # A job that fails keeps its best, too.
-            self._announce_waiting()
+            if newest is not None:
+                self._keep_best(newest, points)
             raise
+        return True
+
+    def _keep_best(self, newest: Step, points: PointBuffer) -> None:
+        """Announce the best checkpoint that waits, although the training fails. The first error counts."""
+        try:
+            points.flush(newest)
+            self._announce_waiting()
+        except Exception:
+            traceback.print_exc()
 
     def begin(self) -> PointBuffer:
         """Report the baseline and warnings. Returns the buffer for the points of this training."""
@@ -178,19 +191,20 @@ class TrainingRun:
         memory, and others are left out. The last step's is announced in any case.
         """
         reason = self._reason(step)
-        is_due = time.monotonic() - self.announced >= (self.work.spec.checkpoints.min_seconds or 0.0)
+        now = time.monotonic()
         if step.improved:
             self.waiting = None
-            if reason == "best" and not is_due:
-                self.waiting = step, snapshot.take(self.learner, self.completed, lasting=True)
-        if self.waiting is not None and (is_due or reason == "final"):
+        if reason != "final" and now - self.taken < (self.work.spec.checkpoints.min_seconds or 0.0):
+            if reason == "best":
+                assert self.best is not None
+                self.waiting = step, snapshot.take(self.learner, self.completed).lasting(self.best), now
+            return False
+        if self.waiting is not None:
             points.flush(step)
             self._announce_waiting()
-            is_due = False
-        if reason is None or not (is_due or reason == "final"):
-            return False
-        self._announce_now(step, reason, points)
-        return True
+        if reason is not None:
+            self._announce_now(step, reason, points)
+        return reason is not None
 
     def _reason(self, step: Step) -> str | None:
         policy, per_epoch = self.work.spec.checkpoints, self.learner.config.batching.steps_per_epoch
@@ -203,15 +217,15 @@ class TrainingRun:
 
     def _announce_now(self, step: Step, reason: str, points: PointBuffer) -> None:
         points.flush(step)
-        self._announce(step, reason, snapshot.take(self.learner, self.completed))
+        self._announce(step, reason, snapshot.take(self.learner, self.completed), time.monotonic())
 
     def _announce_waiting(self) -> None:
         """Announce the best checkpoint, if it waits. The points up to now have been sent."""
         if self.waiting is not None:
-            (step, taken), self.waiting = self.waiting, None
-            self._announce(step, "best", taken)
+            (step, taken, at), self.waiting = self.waiting, None
+            self._announce(step, "best", taken, at)
 
-    def _announce(self, step: Step, reason: str, taken: snapshot.Snapshot) -> None:
+    def _announce(self, step: Step, reason: str, taken: snapshot.Snapshot, at: float) -> None:
         number = self.completed.steps + step.number
         about: dict[str, Any] = {
             "architecture": self.work.spec.architecture.model_dump(mode="json"),
@@ -220,7 +234,7 @@ class TrainingRun:
         }
         folder = self.work.folder / snapshot_folder(number, self.member)
         self.pipe.await_taking(self.work.folder)
-        files = snapshot.save(taken, folder, about, self.preparation)
+        files = snapshot.write(taken, folder, about, self.preparation)
         self.pipe.send(
             "checkpoint",
             step=number,
@@ -230,7 +244,7 @@ class TrainingRun:
             score=step.score,
             files=[file.model_dump() for file in files],
         )
-        self.announced = time.monotonic()
+        self.taken = at
 
     def _test(self, points: PointBuffer, step: Step) -> None:
         """The test part, seen this once, with the best weights where something chose them; of folds, the mean last."""

@@ -34,25 +34,20 @@ class Snapshot:
     state: Tensors
     scalars: dict[str, Any]
 
+    def lasting(self, weights: Tensors) -> "Snapshot":
+        """The same in host memory, where no later step changes it. `weights` is a copy of its weights."""
+        state = {name: value.detach().to("cpu", copy=True) for name, value in self.state.items()}
+        return Snapshot(weights, state, self.scalars)
 
-def take(learner: Learner, completed: CompletedFolds | None = None, *, lasting: bool = False) -> Snapshot:
-    """The state as it is now. The next step changes its tensors unless it is `lasting`, a copy."""
+
+def take(learner: Learner, completed: CompletedFolds | None = None) -> Snapshot:
+    """The state as it is now, whose tensors the next step changes."""
     arrays, scalars = _state(learner)
     scalars["completed_folds"] = asdict(completed or CompletedFolds())
-    weights = learner.weights()
-    if lasting:
-        weights, arrays = _copy(weights), _copy(arrays)
-    return Snapshot(weights, arrays, scalars)
+    return Snapshot(learner.weights(), arrays, scalars)
 
 
-def write(
-    learner: Learner, folder: Path, about: dict[str, Any], preparation: str, completed: CompletedFolds | None = None
-) -> list[CheckpointFile]:
-    """Take a snapshot and write it to a new folder."""
-    return save(take(learner, completed), folder, about, preparation)
-
-
-def save(snapshot: Snapshot, folder: Path, about: dict[str, Any], preparation: str) -> list[CheckpointFile]:
+def write(snapshot: Snapshot, folder: Path, about: dict[str, Any], preparation: str) -> list[CheckpointFile]:
     """Write a snapshot to a new folder. It is synced and then renamed, so it exists complete or not at all."""
     partial = folder.with_name(folder.name + ".part")
     partial.mkdir()
@@ -152,10 +147,6 @@ def _save(tensors: Tensors, path: Path, metadata: dict[str, str] | None = None) 
         if number := re.search(r"os error (\d+)", str(error)):
             raise OSError(int(number[1]), os.strerror(int(number[1])), path.name) from error
         raise
-
-
-def _copy(tensors: Tensors) -> Tensors:
-    return {name: value.detach().clone() for name, value in tensors.items()}
 
 
 def _plain(tensors: Tensors) -> Tensors:

@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Container, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -84,7 +84,7 @@ def _write(source: Source, partial: Path, limits: Limits, given: Container[str])
     rows = size = words = 0
     with contextlib.ExitStack() as stack:
         writer: RowWriter | None = None
-        for batch in _ahead(_resized(source.batches)):
+        for batch in stack.enter_context(contextlib.closing(_ahead(_resized(source.batches)))):
             if writer is None:
                 _check_columns(batch, limits)
                 writer = stack.enter_context(RowWriter(partial, batch))
@@ -143,7 +143,7 @@ def _joined(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
     return batches[0] if len(batches) == 1 else pa.concat_batches(batches)
 
 
-def _ahead(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def _ahead(batches: Iterator[pa.RecordBatch]) -> Generator[pa.RecordBatch]:
     """The same batches. A thread makes the next one while the caller works on the last."""
     with ThreadPoolExecutor(1) as thread:
         following = thread.submit(next, batches, None)

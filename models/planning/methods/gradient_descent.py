@@ -59,6 +59,9 @@ class GradientDescentPlanner:
         # Trainable parameters have gradients and the optimizer's numbers. All have their average, the best values,
         # which are kept for the test, and a copy while those are evaluated.
         values = (3 + averages) * parameters + (1 + states) * trainable
+        if spec.checkpoints.min_seconds:
+            # A best checkpoint that waits has a copy of the rest of its state.
+            values += averages * parameters + states * trainable
         return Cost(
             parameters,
             trainable,

@@ -8,14 +8,14 @@ RESUME = (f"{WORKER}/test_resume.py", "-k", "mlp-adam-everything or forgets or r
 MUTANTS: dict[str, Mutant] = {
     "snapshot-renames-first": Mutant(
         "a snapshot is renamed before it is synced",
-        "worker.training:save",
+        "worker.training:write",
         "            os.fsync(file.fileno())\n",
         "",
         (f"{WORKER}/training/test_snapshot.py",),
     ),
     "snapshot-in-place": Mutant(
         "a snapshot is written under its final name",
-        "worker.training:save",
+        "worker.training:write",
         'partial = folder.with_name(folder.name + ".part")\n    partial.mkdir()',
         "partial = folder\n    partial.mkdir()",
         (f"{WORKER}/training/test_snapshot.py",),

@@ -39,7 +39,7 @@ def _trained(
         list(islice(loop.fit(learner, lambda epoch: prepared.train.epoch(0, epoch), None), 3))
     else:
         list(islice(loop.fit(learner, data, None), 3))
-    snapshot.write(learner, folder / "s", {}, prepared.preparation.model_dump_json())
+    snapshot.write(snapshot.take(learner), folder / "s", {}, prepared.preparation.model_dump_json())
     return resolved, table
 
 

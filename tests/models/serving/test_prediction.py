@@ -42,7 +42,7 @@ def _trained(kind: InputKind, folder: Path, task: str = "classification") -> tup
     resolved, prepared = small.resolve_and_prepare(spec, table)
     learner = build(resolved.spec, prepared)
     list(islice(loop.fit(learner, (prepared.train.x, prepared.train.t), None), 6))
-    snapshot.write(learner, folder / "s", {}, prepared.preparation.model_dump_json())
+    snapshot.write(snapshot.take(learner), folder / "s", {}, prepared.preparation.model_dump_json())
     predictor = Predictor.load(resolved, table.schema, folder / "s")
     x_N = prepared.preparation.encoder.encode(table)
     return table, predictor, outputs(learner.model, learner.config.forward, x_N, len(x_N))
@@ -156,7 +156,7 @@ def _chatter(folder: Path) -> Predictor:
     resolved, prepared = small.resolve_and_prepare(JobSpec.model_validate(chosen), table)
     learner = build(resolved.spec, prepared)
     list(islice(loop.fit(learner, lambda epoch: prepared.train.epoch(0, epoch), None), 6))
-    snapshot.write(learner, folder / "s", {}, prepared.preparation.model_dump_json())
+    snapshot.write(snapshot.take(learner), folder / "s", {}, prepared.preparation.model_dump_json())
     return Predictor.load(resolved, table.schema, folder / "s")
 
 

@@ -38,7 +38,7 @@ def _predictor(folder: Path, target: pa.Array) -> tuple[Table, Predictor]:
     resolved, prepared = small.resolve_and_prepare(spec, table)
     learner = build(resolved.spec, prepared)
     list(islice(loop.fit(learner, (prepared.train.x, prepared.train.t), None), 6))
-    snapshot.write(learner, folder / "s", {}, prepared.preparation.model_dump_json())
+    snapshot.write(snapshot.take(learner), folder / "s", {}, prepared.preparation.model_dump_json())
     return table, Predictor.load(resolved, table.schema, folder / "s")
 
 
@@ -141,7 +141,7 @@ def test_dates_and_booleans_say_what_a_missing_value_counts_as(tmp_path: Path) -
     spec = JobSpec.model_validate({"architecture": {"kind": "linear"}, "dataset": {"id": "x", "target": "target"}})
     resolved, prepared = small.resolve_and_prepare(spec, table)
     learner = build(resolved.spec, prepared)
-    snapshot.write(learner, tmp_path / "s", {}, prepared.preparation.model_dump_json())
+    snapshot.write(snapshot.take(learner), tmp_path / "s", {}, prepared.preparation.model_dump_json())
     predictor = Predictor.load(resolved, table.schema, tmp_path / "s")
     good = {"day": "2024-03-05", "open": True}
     rows = [good, good | {"day": None}, good | {"open": None}, good | {"day": "1924-03-05"}]

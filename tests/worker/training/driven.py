@@ -13,7 +13,6 @@ from tests import small
 from worker import messages
 from worker.messages import snapshot_folder
 from worker.training.attempt import attempt
-from worker.training.loop import NonFinite
 from worker.training.pipes import ParentWatch, Pipe
 
 FOLDS = {"split": {"kind": "folds", "n": 3, "val": 0.2}}
@@ -30,6 +29,7 @@ class Listening(Pipe):
     def __init__(self, parent_watch: ParentWatch, patience: int) -> None:
         self.parent_watch, self.patience, self.heard = parent_watch, patience, list[Message]()
         self.reached: dict[str, int] = {}
+        self.newest = -1
 
     def send(self, kind: str, **data: Any) -> None:
         said = {"type": kind, **data}
@@ -40,6 +40,9 @@ class Listening(Pipe):
                 full = series_name(name, data["member"])
                 assert steps[0] > self.reached.get(full, -1), f"{full} goes back"
                 self.reached[full] = steps[-1]
+        if kind == "checkpoint":
+            assert data["step"] > self.newest, "a resume takes the newest checkpoint for the one with the last step"
+            self.newest = data["step"]
         self.patience -= kind == "checkpoint"
         if self.patience == 0:
             self.parent_watch.stop = "pause"
@@ -48,8 +51,8 @@ class Listening(Pipe):
         """Snapshots stay where they are."""
 
 
-class Killed(Exception):
-    """The end of a trainer that is given no time."""
+class Killed(BaseException):
+    """The end of a trainer that is given no time: it catches nothing."""
 
 
 class Dying(Listening):
@@ -108,22 +111,29 @@ class Job:
         self.attempts = 0
 
     def run(self) -> "Job":
-        while not self._attempt():
+        while not self.attempt():
             assert self.attempts < 50
         return self
 
-    def _attempt(self) -> bool:
+    def attempt(self) -> bool:
+        """An attempt, to its end or its kill. True if the job is finished. Raises what the trainer raises."""
         self.attempts += 1
         folder = self.folder / f"a{self.attempts}"
         folder.mkdir()
         newest = self.checkpoints[-1] if self.checkpoints else None
         parent_watch = ParentWatch()
         pipe = self.listener(parent_watch, self.every)
-        resume, best = (newest["folder"], self._best(newest["member"])) if newest else (None, None)
+        resume, best = (newest["folder"], self.best(newest["member"])) if newest else (None, None)
         here = {"folder": str(folder), "resume": resume, "best": best, "origin": None, **self.settled}
-        with suppress(Killed, NonFinite):
-            attempt({**self.assignment, **here}, pipe, parent_watch)
-        for message in pipe.heard:
+        try:
+            with suppress(Killed):
+                attempt({**self.assignment, **here}, pipe, parent_watch)
+        finally:
+            self._note(pipe.heard, folder)
+        return bool(pipe.heard[-1]["type"] == "finished")
+
+    def _note(self, heard: list[Message], folder: Path) -> None:
+        for message in heard:
             match message["type"]:
                 case "checkpoint":
                     name = snapshot_folder(message["step"], message["member"])
@@ -138,9 +148,9 @@ class Job:
                         for step, value in zip(steps, values, strict=True):
                             assert step not in self.points.setdefault(name, {}), f"{name} has step {step} twice"
                             self.points[name][step] = value
-        return bool(pipe.heard[-1]["type"] == "finished")
 
-    def _best(self, member: int | None) -> str | None:
+    def best(self, member: int | None) -> str | None:
+        """The weights of the best checkpoint of a training."""
         scored = [one for one in self.checkpoints if one["member"] == member and one["score"] is not None]
         sign = 1 if self.spec.checkpoints.mode == "min" else -1
         best = min(scored, key=lambda one: (sign * one["score"], one["step"]), default=None)
@@ -152,3 +162,7 @@ class Job:
         points = {name: series for name, series in self.points.items() if not name.endswith("samples_per_second")}
         weights = {one["step"]: (Path(one["folder"]) / "weights.safetensors").read_bytes() for one in self.checkpoints}
         return points, weights, self.baseline
+
+
+def upto(series: dict[int, float], last: int) -> dict[int, float]:
+    return {step: value for step, value in series.items() if step <= last}

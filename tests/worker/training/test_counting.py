@@ -58,11 +58,11 @@ def test_cut_before_or_after_its_step_it_ends_the_same(tmp_path: Path) -> None:
         learner = _learner()
         list(islice(small.steps(learner, NGRAM, train, val), cut))
         if cut is not None:
-            snapshot.write(learner, tmp_path / f"cut-{cut}", {}, "{}")
+            snapshot.write(snapshot.take(learner), tmp_path / f"cut-{cut}", {}, "{}")
             learner = _learner(seed=1)
             snapshot.restore(learner, tmp_path / f"cut-{cut}")
             assert len(list(small.steps(learner, NGRAM, train, val))) == 1 - cut
-        snapshot.write(learner, tmp_path / f"{cut}", {}, "{}")
+        snapshot.write(snapshot.take(learner), tmp_path / f"{cut}", {}, "{}")
         written.append([(tmp_path / f"{cut}" / name).read_bytes() for name in FILES])
     assert written[0] == written[1] == written[2]
 
@@ -177,7 +177,7 @@ def test_a_checkpoint_goes_on_with_a_prompt(tmp_path: Path) -> None:
     learner = _learner()
     learner.model = _model(resolved, prepared)
     list(small.steps(learner, NGRAM, prepared.train, None))
-    snapshot.write(learner, tmp_path / "s", {}, prepared.preparation.model_dump_json())
+    snapshot.write(snapshot.take(learner), tmp_path / "s", {}, prepared.preparation.model_dump_json())
     predictor = Predictor.load(resolved, table.schema, tmp_path / "s")
     (said,) = predictor.answer(["line 4"], Generation(max_new_tokens=12, temperature=0.01))
     assert " says " in said["text"]

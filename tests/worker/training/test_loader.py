@@ -48,7 +48,7 @@ def _run(folder: Path, workers: list[int]) -> tuple[list[object], list[bytes]]:
         left = fit(learner, small.problem("image", ROWS), small.problem("image", 7, seed=1))
         most = 5 if number + 1 < len(workers) else STEPS
         history += [(step.number, step.series) for step in small.timeless(islice(left, most))]
-        snapshot.write(learner, folder / f"cut-{number}", {}, "{}")
+        snapshot.write(snapshot.take(learner), folder / f"cut-{number}", {}, "{}")
     return history, [(folder / f"cut-{len(workers) - 1}" / name).read_bytes() for name in FILES]
 
 

@@ -58,7 +58,7 @@ def test_gradient_norms_of_every_layer_change_no_byte(more: dict[str, Any], tmp_
         steps = fit(learner, small.problem("image"), small.problem("image", 7, seed=1), observers)
         histories.append([step.series for step in small.timeless(steps)])
         folder = tmp_path / str(len(files))
-        snapshot.write(learner, folder, {}, "{}")
+        snapshot.write(snapshot.take(learner), folder, {}, "{}")
         files.append([(folder / name).read_bytes() for name in FILES])
     assert files[0] == files[1]
     layers = [f"layers/{name}/grad_norm" for name, _ in learner.model.named_parameters()]

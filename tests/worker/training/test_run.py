@@ -10,7 +10,7 @@ import pytest
 
 from models.data.preparation import examples as preparation
 from models.data.preparation.examples import Prepared
-from tests.worker.training.driven import FOLDS, Dying, Job, Listening, Slow
+from tests.worker.training.driven import FOLDS, Dying, Job, Listening, Slow, upto
 from worker.training import build as construction
 from worker.training import point_buffer, run, thread_trial
 from worker.training.learner import Learner
@@ -92,7 +92,7 @@ def test_a_reader_has_every_point_of_the_last_step_though_its_trainer_dies_befor
         (tmp_path / name).mkdir()
     whole, cut = Job(tmp_path / "whole", 1000, dataset).run(), Job(tmp_path / "cut", 1000, dataset)
     cut.listener = Dying
-    assert not cut._attempt()
+    assert not cut.attempt()
     seen, newest = cut.results[0], cut.checkpoints[-1]["step"]
     last = max(step for series in seen.values() for step in series)
     assert newest < last
@@ -110,10 +110,6 @@ def test_a_trainer_waits_until_its_last_snapshot_was_taken(tmp_path: Path) -> No
     steps = [one["step"] for one in job.checkpoints]
     assert len(steps) == 5
     assert all((tmp_path / f"a1-step-{step}" / "state.json").exists() for step in steps[:-1])
-
-
-def upto(series: dict[int, float], last: int) -> dict[int, float]:
-    return {step: value for step, value in series.items() if step <= last}
 
 
 @pytest.fixture

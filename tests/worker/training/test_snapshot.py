@@ -34,7 +34,7 @@ def _trained(architecture: Architecture | None = None, kind: InputKind = "vector
 
 
 def test_files_and_digests(tmp_path: Path) -> None:
-    files = snapshot.write(_trained(), tmp_path / "step-2", {"step": 2}, '{"encoder": null}')
+    files = snapshot.write(snapshot.take(_trained()), tmp_path / "step-2", {"step": 2}, '{"encoder": null}')
     assert [file.name for file in files] == list(FILES) == NAMES
     assert sorted(path.name for path in (tmp_path / "step-2").iterdir()) == sorted(NAMES)
     for file in files:
@@ -47,7 +47,7 @@ def test_files_and_digests(tmp_path: Path) -> None:
 def test_weights_say_what_they_are_of(tmp_path: Path) -> None:
     about = {"step": 2, "architecture": {"kind": "mlp"}}
     learner = _trained()
-    snapshot.write(learner, tmp_path / "s", about, "{}")
+    snapshot.write(snapshot.take(learner), tmp_path / "s", about, "{}")
     data = (tmp_path / "s" / "weights.safetensors").read_bytes()
     (length,) = struct.unpack("<Q", data[:8])
     header = json.loads(data[8 : 8 + length])
@@ -57,7 +57,7 @@ def test_weights_say_what_they_are_of(tmp_path: Path) -> None:
 
 def test_the_average_is_what_people_download(tmp_path: Path) -> None:
     learner = _trained(ema=0.9)
-    snapshot.write(learner, tmp_path / "s", {}, "{}")
+    snapshot.write(snapshot.take(learner), tmp_path / "s", {}, "{}")
     assert learner.average is not None
     weights, state = load_file(tmp_path / "s" / WEIGHTS), load_file(tmp_path / "s" / STATE)
     for name, value in learner.model.state_dict().items():
@@ -68,7 +68,7 @@ def test_the_average_is_what_people_download(tmp_path: Path) -> None:
 
 def test_weights_do_not_tell_in_which_layout_they_were_trained(tmp_path: Path) -> None:
     learner = _trained(CNN(channels=[4, 6], hidden=[]), "image")
-    snapshot.write(learner, tmp_path / "s", {}, "{}")
+    snapshot.write(snapshot.take(learner), tmp_path / "s", {}, "{}")
     convolution = learner.model.state_dict()["blocks.1.conv.weight"]
     assert convolution.is_contiguous(memory_format=torch.channels_last) and not convolution.is_contiguous()
     saved = load_file(tmp_path / "s" / WEIGHTS)["blocks.1.conv.weight"]
@@ -77,7 +77,7 @@ def test_weights_do_not_tell_in_which_layout_they_were_trained(tmp_path: Path) -
 
 def test_what_was_restored_keeps_no_file_in_memory(tmp_path: Path) -> None:
     """Tensors of one file share its memory: a single number of it would hold all of it."""
-    snapshot.write(_trained(), tmp_path / "s", {}, "{}")
+    snapshot.write(snapshot.take(_trained()), tmp_path / "s", {}, "{}")
     learner = small.learner(MLP(hidden=[4]), Adam(), "vector", steps=2)
     snapshot.restore(learner, tmp_path / "s")
     state = [value for each in learner.optimizer.state.values() for value in each.values()]
@@ -88,7 +88,7 @@ def test_what_was_restored_keeps_no_file_in_memory(tmp_path: Path) -> None:
 
 def test_what_a_newer_version_saved_beside_is_left_out(tmp_path: Path) -> None:
     learner = _trained()
-    snapshot.write(learner, tmp_path / "s", {}, "{}", CompletedFolds(folds=1))
+    snapshot.write(snapshot.take(learner, CompletedFolds(folds=1)), tmp_path / "s", {}, "{}")
     scalars = json.loads((tmp_path / "s" / SCALARS).read_text())
     for part in ("state", "completed_folds"):
         scalars[part]["mood"] = 0.5
@@ -115,7 +115,7 @@ def test_a_half_written_snapshot_never_has_its_name(
 
     monkeypatch.setattr(os, "fsync", fsync)
     with pytest.raises(OSError, match="No space"):
-        snapshot.write(_trained(), tmp_path / "step-2", {}, "{}")
+        snapshot.write(snapshot.take(_trained()), tmp_path / "step-2", {}, "{}")
     assert not (tmp_path / "step-2").exists()
     assert [path.name for path in tmp_path.iterdir()] == ["step-2.part"]
 
@@ -134,12 +134,12 @@ def test_every_file_is_synced_before_the_rename(tmp_path: Path, monkeypatch: pyt
 
     monkeypatch.setattr(os, "fsync", fsync)
     monkeypatch.setattr(Path, "rename", rename)
-    snapshot.write(_trained(), tmp_path / "s", {}, "{}")
+    snapshot.write(snapshot.take(_trained()), tmp_path / "s", {}, "{}")
     assert done == ["sync"] * 4 + ["rename"]
 
 
 def test_a_snapshot_of_another_network_is_not_taken(tmp_path: Path) -> None:
-    snapshot.write(_trained(), tmp_path / "s", {}, "{}")
+    snapshot.write(snapshot.take(_trained()), tmp_path / "s", {}, "{}")
     other = small.learner(MLP(hidden=[4, 4]), Adam(), "vector")
     with pytest.raises(RuntimeError, match=r"fc3"):
         snapshot.restore(other, tmp_path / "s")
@@ -148,7 +148,7 @@ def test_a_snapshot_of_another_network_is_not_taken(tmp_path: Path) -> None:
 def test_no_state_where_the_optimizer_keeps_none(tmp_path: Path) -> None:
     learner = small.learner(MLP(hidden=[4]), SGD(momentum=0.0), "vector", steps=2)
     list(fit(learner, small.problem("vector"), None))
-    snapshot.write(learner, tmp_path / "s", {}, "{}")
+    snapshot.write(snapshot.take(learner), tmp_path / "s", {}, "{}")
     assert set(load_file(tmp_path / "s" / STATE)) == {"rng.torch", "rng.numpy"}
 
 
@@ -156,6 +156,6 @@ def test_a_snapshot_knows_the_folds_before_it(tmp_path: Path) -> None:
     completed = CompletedFolds(
         2, 480, [{"test/accuracy": 0.5}, {"test/accuracy": math.nan}], [{"test/accuracy": 0.25}] * 3
     )
-    snapshot.write(_trained(), tmp_path / "s", {}, "{}", completed)
+    snapshot.write(snapshot.take(_trained(), completed), tmp_path / "s", {}, "{}")
     assert repr(snapshot.completed_folds(tmp_path / "s")) == repr(completed)
     assert snapshot.completed_folds(tmp_path / "s") is not completed
