@@ -51,6 +51,7 @@ class Learner:
             self.average = self.config.averaging.start(self.model)
         self.readout = [each.weight for each in output_layers(self.model)]
         self.frozen = frozen_modules(self.model)
+        # Collected once: each step goes through them several times, and `requires_grad` never changes in a training.
         self.parameters = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
         self.train()
         self.rates: list[float] = [group["lr"] for group in self.optimizer.param_groups]

@@ -77,7 +77,7 @@ class TrainingRun:
         if is_first and work.most_threads is not None:
             self._settle_threads(work.most_threads)
         self.learner = build(work.spec, self.prepared, work.initial)
-        self.taken = time.monotonic()
+        self.taken_at = time.monotonic()
         """When the snapshot of the last checkpoint was taken, or the training began."""
         self.waiting: tuple[Step, snapshot.Snapshot, float] | None = None
         """The best step since then, whose checkpoint is not announced yet; its snapshot, and when that was taken."""
@@ -194,7 +194,7 @@ class TrainingRun:
         now = time.monotonic()
         if step.improved:
             self.waiting = None
-        if reason != "final" and now - self.taken < (self.work.spec.checkpoints.min_seconds or 0.0):
+        if reason != "final" and now - self.taken_at < (self.work.spec.checkpoints.min_seconds or 0.0):
             if reason == "best":
                 assert self.best is not None
                 self.waiting = step, snapshot.take(self.learner, self.completed).lasting(self.best), now
@@ -244,7 +244,7 @@ class TrainingRun:
             score=step.score,
             files=[file.model_dump() for file in files],
         )
-        self.taken = at
+        self.taken_at = at
 
     def _test(self, points: PointBuffer, step: Step) -> None:
         """The test part, seen this once, with the best weights where something chose them; of folds, the mean last."""

@@ -28,11 +28,14 @@ from worker.training.stages.progress import LoopState
 
 @dataclass(frozen=True)
 class Snapshot:
-    """All state of a training after a step, in memory."""
+    """All state of a training after a step, in memory. Each field becomes a file."""
 
     weights: Tensors
+    """What evaluations use: the average if there is one, else the model's."""
     state: Tensors
+    """What else a resume needs: tensors of the optimizer and the generators, and the model's beside an average."""
     scalars: dict[str, Any]
+    """The same, of what is no tensor: values of JSON."""
 
     def lasting(self, weights: Tensors) -> "Snapshot":
         """The same in host memory, where no later step changes it. `weights` is a copy of its weights."""

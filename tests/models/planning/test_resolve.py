@@ -77,6 +77,22 @@ def test_what_is_said_is_kept(table: Table) -> None:
     assert (spec.checkpoints.every_steps, spec.checkpoints.every_epochs) == (5, None)
 
 
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [
+        ({}, 2.0),
+        ({"every_steps": 5}, 0.0),
+        ({"every_epochs": 1}, 0.0),
+        ({"every_steps": 5, "min_seconds": 7.0}, 7.0),
+        ({"min_seconds": 0.0}, 0.0),
+    ],
+)
+def test_checkpoints_keep_their_distance_unless_all_are_asked_for(
+    table: Table, said: dict[str, Any], seconds: float
+) -> None:
+    assert resolve(_spec(checkpoints=said), table.schema, table.rows).spec.checkpoints.min_seconds == seconds
+
+
 @pytest.mark.parametrize("off", [None, 0, 0.0])
 def test_null_is_off_and_absence_is_the_default(off: float | None, tmp_path: Path) -> None:
     table = small.table("text", tmp_path / "t")

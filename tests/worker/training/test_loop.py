@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import chain, islice
 from typing import cast
 
@@ -240,6 +241,21 @@ def test_a_loss_that_is_not_finite_ends_it_at_once(every: int) -> None:
     with pytest.raises(NonFinite, match=r"nan at step 4, with a learning rate of 0\.1") as raised:
         list(fit(learner, (x_N, t_N), None))
     assert raised.value.step == 4
+
+
+def test_an_infinite_gradient_ends_the_training_though_its_loss_is_finite() -> None:
+    """A gradient of 1e30 is finite, and the sum of its squares is not: Adam would never move that weight again."""
+    learner = small.learner(Linear(), PLAIN, "vector", steps=4)
+    x_N, t_N = small.problem("vector", 8)
+    criterion = learner.config.forward.criterion
+
+    def steep(y_BK: torch.Tensor, t_B: torch.Tensor) -> torch.Tensor:
+        nothing_BK = 1e30 * y_BK - (1e30 * y_BK).detach()
+        return criterion(y_BK, t_B) + nothing_BK.sum()
+
+    learner.config = replace(learner.config, forward=replace(learner.config.forward, criterion=steep))
+    with pytest.raises(NonFinite, match="the norm of the gradient became inf at step 1"):
+        list(fit(learner, (x_N, t_N), None))
 
 
 def test_reports_come_every_so_many_steps() -> None:
