@@ -49,7 +49,8 @@ class Service:
             logger.warning("the stored files %s are unused and could not be deleted yet: %s", prefix, error)
 
 
-def _service(request: Request) -> Service:
+async def _service(request: Request) -> Service:
+    # Async, as `authenticate` is: FastAPI runs other dependencies in a thread each.
     service: Service = request.app.state.service
     return service
 
@@ -60,7 +61,7 @@ LAST = 2**63 - 1
 Parts = Annotated[Service, Depends(_service)]
 
 
-def authenticate(request: Request) -> Caller:
+async def authenticate(request: Request) -> Caller:
     """The caller that the middleware found. Every route below /v1 depends on it, so no route is open by mistake."""
     caller: Caller | None = getattr(request.state, "caller", None)
     if caller is None:

@@ -6,6 +6,9 @@ import httpx
 import pytest
 
 from api import docs_page
+from tests import browser
+from tests.api import kit
+from tests.api.kit import Installation
 
 MEDIA = {"js": "text/javascript", "css": "text/css", "png": "image/png"}
 
@@ -53,3 +56,25 @@ def test_the_policy_allows_only_this_service(api: httpx.Client) -> None:
 def test_other_pages_of_documentation_are_gone(api: httpx.Client) -> None:
     for path in ("/redoc", "/docs/oauth2-redirect", "/docs/__init__.py", "/docs/../app.py"):
         assert api.get(path).status_code == 404
+
+
+def test_a_request_made_in_a_browser_is_answered(house: Installation) -> None:
+    """The whole page works within its policy, and asks no other host."""
+    with kit.served(house) as client, browser.page() as (page, seen):
+        origin = str(client.base_url)
+        page.goto(f"{origin}/docs")
+        page.get_by_role("button", name="Authorize").click()
+        page.locator(".auth-container input").fill(house.key)
+        page.locator(".auth-container").get_by_role("button", name="Apply credentials").click()
+        page.get_by_role("button", name="Close").click()
+        workers = page.locator(".opblock", has_text="/v1/workers")
+        workers.locator(".opblock-summary-control").click()
+        workers.get_by_role("button", name="Try it out").click()
+        workers.get_by_role("button", name="Execute").click()
+        answer = workers.locator(".live-responses-table .response").first
+        answer.wait_for()
+        assert answer.locator(".response-col_status").inner_text().startswith("200")
+        assert '"data": []' in answer.inner_text()
+        assert f"{origin}/v1/workers?limit=20" in seen.requests
+        assert not seen.elsewhere(origin)
+        assert not seen.complaints
