@@ -1,7 +1,7 @@
 """The FastAPI application: lifespan, routers, middleware. `athanor api` and `athanor up` serve it."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 
 from anyio import CapacityLimiter
 from fastapi import APIRouter, Depends, FastAPI
@@ -26,6 +26,7 @@ from api.routes import (
 )
 from api.slots import Slots
 from api.uploads import ABANDONED, tidy
+from api.warm_up import warm_up
 from api.watcher import Watcher
 from athanor.processes import confinement
 from athanor.version import __version__
@@ -41,8 +42,11 @@ FILE_PREDICTIONS, FILE_WAIT = 2, 60
 """The same for files of rows to predict."""
 
 
-def create_app(settings: Settings) -> FastAPI:
-    """Build the application. The database and the store are opened when its lifespan begins."""
+def create_app(settings: Settings, *, warms_up: bool = False) -> FastAPI:
+    """Build the application. The database and the store are opened when its lifespan begins.
+
+    With `warms_up` it also prepares for the first plan and the first prediction, which takes a processor for seconds.
+    """
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -67,7 +71,8 @@ def create_app(settings: Settings) -> FastAPI:
             file_predictions=Slots(FILE_PREDICTIONS, FILE_WAIT, "the service predicts other files"),
             watcher=Watcher(database),
         )
-        yield
+        with warm_up() if warms_up else nullcontext():
+            yield
         predictors.close()
         database.close()
 
@@ -96,4 +101,4 @@ def create_app(settings: Settings) -> FastAPI:
     return app
 
 
-app = create_app(Settings())
+app = create_app(Settings(), warms_up=True)

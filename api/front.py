@@ -9,7 +9,6 @@ import resource
 import socket
 import sys
 from http import HTTPStatus
-from importlib import import_module
 from typing import Any, cast
 
 import h11
@@ -20,8 +19,6 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from api.problems import PROBLEM
 from api.request_limits import LARGEST_HEAD
 from athanor.contract import Problem
-from models.data import intake
-from models.serving import networks
 
 HEAD_SECONDS = 10.0
 """From the start of a connection, or of a request, to the end of its head; also for a body that nobody reads."""
@@ -37,9 +34,6 @@ PIECE = 16 * 1024
 KEEP_ALIVE = 30
 """Seconds between two requests on a connection."""
 CONNECTIONS = 4000
-WARM_AFTER = 10.0
-"""Seconds from the start to that of the processes from which children are forked."""
-WARM_PARENTS = (intake.PARENT, networks.PARENT)
 SPARE_FILES = 256
 """Files that the rest of the process may open."""
 
@@ -265,7 +259,7 @@ def load(config: uvicorn.Config) -> None:
 
 
 class Server(uvicorn.Server):
-    """A server that prints `message` once it accepts requests, and then warms up for the first prediction."""
+    """A server that prints `message` once it accepts requests."""
 
     def __init__(self, config: uvicorn.Config, message: str = "") -> None:
         super().__init__(config)
@@ -273,18 +267,5 @@ class Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        if self.started:
-            if self.message:
-                print(self.message, flush=True)
-            loop = asyncio.get_running_loop()
-            # PyTorch imports it for the shapes of the first plan: a second in which others would wait.
-            loop.run_in_executor(None, import_module, "torch._dynamo")
-            # Later, so that it does not compete with the start of the service.
-            for parent in WARM_PARENTS:
-                loop.call_later(WARM_AFTER, loop.run_in_executor, None, parent.start)
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().shutdown(sockets)
-        # A service that has ended leaves no process, not even for the moment in which this one would end by itself.
-        for parent in WARM_PARENTS:
-            parent.close()
+        if self.started and self.message:
+            print(self.message, flush=True)

@@ -16,6 +16,7 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from api import front
+from api.warm_up import PARENTS
 from tests.api import kit
 from tests.api.kit import Installation
 from tests.api.test_up import process
@@ -305,6 +306,8 @@ def test_several_processes_answer_with_the_same_bounds(tmp_path: Path) -> None:
         assert sent(port, b"GET / HTTP/1.1\r\nHost: x\r\nX-Long: " + b"y" * 9_000 + b"\r\n\r\n")[0] == 431
         children = [each for each in psutil.Process(server.pid).children() if "spawn_main" in " ".join(each.cmdline())]
         assert len(children) == 2
+        # Each of them gets ready for the first upload and the first prediction.
+        kit.until(lambda: all(len(each.children()) == len(PARENTS) for each in children), 90)
         server.terminate()
         assert server.wait(30) == 0
     kit.until(lambda: not any(each.is_running() for each in children))
