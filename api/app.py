@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
+from threading import Semaphore
 
 from anyio import CapacityLimiter
 from fastapi import APIRouter, Depends, FastAPI
@@ -40,6 +41,8 @@ PREVIEWS, PREVIEW_WAIT = 4, 30
 """Previews that are read at once, and the seconds that another waits for one of them."""
 FILE_PREDICTIONS, FILE_WAIT = 2, 60
 """The same for files of rows to predict."""
+SUBMISSIONS, REHEARSALS = 8, 2
+"""Requests for jobs and plans that are answered at once, and plans that are made at once."""
 
 
 def create_app(settings: Settings, *, warms_up: bool = False) -> FastAPI:
@@ -69,6 +72,8 @@ def create_app(settings: Settings, *, warms_up: bool = False) -> FastAPI:
             predictors=predictors,
             predictions=CapacityLimiter(MOST_PROCESSES * MOST_WAITING),
             file_predictions=Slots(FILE_PREDICTIONS, FILE_WAIT, "the service predicts other files"),
+            submissions=CapacityLimiter(SUBMISSIONS),
+            rehearsals=Semaphore(REHEARSALS),
             watcher=Watcher(database),
         )
         with warm_up() if warms_up else nullcontext():

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from threading import Semaphore
 from typing import Annotated, Any
 
 from anyio import CapacityLimiter
@@ -39,6 +40,10 @@ class Service:
     """The threads of predictions. There are enough for all that the pool lets wait."""
     file_predictions: Slots
     """Limits how many files are predicted at once. Each has a process of its own."""
+    submissions: CapacityLimiter
+    """The threads of requests that submit a job or ask for its plan. Other requests have threads of their own."""
+    rehearsals: Semaphore
+    """Limits how many plans are made at once: many threads that compute keep the event loop from the interpreter."""
     watcher: Watcher
 
     def discard(self, prefix: str) -> None:

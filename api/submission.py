@@ -74,8 +74,9 @@ def plan(service: Service, spec: JobSpec, start: Start | None = None) -> Planned
             suggestion="upload one, or take a built-in set from GET /v1/catalog",
         )
     schema = descriptions.schema_for(service, dataset, spec.dataset.features)
-    resolved = resolve(spec, schema, dataset.rows, start)
-    cost = rehearse(resolved, schema, dataset.rows, service.settings.limits, start)
+    with service.rehearsals:
+        resolved = resolve(spec, schema, dataset.rows, start)
+        cost = rehearse(resolved, schema, dataset.rows, service.settings.limits, start)
     return Planned(spec, resolved, cost, _about_data(dataset, resolved))
 
 

@@ -1,8 +1,9 @@
 """The warm-up of a process that serves: what the first plan and the first prediction would wait for otherwise."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from importlib import import_module
 
 from models.data import intake
@@ -19,8 +20,9 @@ def warm_up() -> Iterator[None]:
     """Warm up in the background. A service that has ended leaves no process, not even for a moment."""
     loop = asyncio.get_running_loop()
     # PyTorch imports it for the shapes of the first plan: a second in which others would wait.
-    timers = [loop.call_later(IMPORT_AFTER, loop.run_in_executor, None, import_module, "torch._dynamo")]
-    timers += [loop.call_later(PARENTS_AFTER, loop.run_in_executor, None, parent.start) for parent in PARENTS]
+    later: list[tuple[float, Callable[[], object]]] = [(IMPORT_AFTER, partial(import_module, "torch._dynamo"))]
+    later += [(PARENTS_AFTER, parent.start) for parent in PARENTS]
+    timers = [loop.call_later(seconds, loop.run_in_executor, None, call) for seconds, call in later]
     try:
         yield
     finally:

@@ -4,9 +4,11 @@ import re
 import tempfile
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
+from anyio import to_thread
 from fastapi import APIRouter, Header, Response
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -23,6 +25,7 @@ from models.errors import SpecError
 from models.planning.spec import JobSpec
 from models.planning.transfer import Start
 from models.records.idempotency import KeyReused
+from models.records.keys import Caller
 from models.records.origins import Origin, prefix_of
 
 router = APIRouter(prefix="/jobs/{job_id}/fork", tags=["jobs"], route_class=JsonRoute)
@@ -33,7 +36,7 @@ UNCHANGED = Fork()
 
 
 @router.post("", status_code=201, response_model=Job | Plan, responses=submission.ANSWERS)
-def create(
+async def create(
     service: Parts,
     caller: Authenticated,
     job_id: str,
@@ -51,6 +54,19 @@ def create(
     deleted. If `spec` gives no name, it is the parent's with "(fork)". `Idempotency-Key` and `validate_only` work as
     for a new job.
     """
+    make = partial(_create, service, caller, job_id, response, wanted, idempotency_key, validate_only)
+    return await to_thread.run_sync(make, limiter=service.submissions)
+
+
+def _create(
+    service: Service,
+    caller: Caller,
+    job_id: str,
+    response: Response,
+    wanted: Fork,
+    idempotency_key: str | None,
+    validate_only: bool,
+) -> Job | Plan:
     content = f"{job_id} {wanted.model_dump_json(exclude_unset=True)}"
     if not validate_only and (made := submission.earlier(service, response, caller, content, idempotency_key)):
         return made

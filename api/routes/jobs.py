@@ -1,8 +1,10 @@
 """Jobs: submit, list, read, cancel, pause, resume, delete."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Annotated
 
+from anyio import to_thread
 from fastapi import APIRouter, Header, Query, Response
 from pydantic import Field
 from sqlalchemy.orm import Session
@@ -23,7 +25,7 @@ router = APIRouter(prefix="/jobs", tags=["jobs"], route_class=JsonRoute)
 
 
 @router.post("", status_code=201, response_model=Job | Plan, responses=submission.ANSWERS)
-def create(
+async def create(
     service: Parts,
     caller: Authenticated,
     spec: JobSpec,
@@ -39,6 +41,18 @@ def create(
     the answer is 200 with the plan. A request that repeats an `Idempotency-Key` with the same body gets 200 with the
     job of the first request; with another body it gets 422.
     """
+    make = partial(_create, service, caller, spec, response, idempotency_key, validate_only)
+    return await to_thread.run_sync(make, limiter=service.submissions)
+
+
+def _create(
+    service: Service,
+    caller: Caller,
+    spec: JobSpec,
+    response: Response,
+    idempotency_key: str | None,
+    validate_only: bool,
+) -> Job | Plan:
     content = spec.model_dump_json(exclude_unset=True)
     if not validate_only and (made := submission.earlier(service, response, caller, content, idempotency_key)):
         return made

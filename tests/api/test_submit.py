@@ -1,12 +1,18 @@
 """Submitting: what is accepted, what it will cost, and that a repeated request makes one job."""
 
+import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import httpx
 import pytest
 
+from api import submission
+from api.app import REHEARSALS
+from models.planning.rehearsal import rehearse
 from models.settings import Limits
 from tests.api import kit
 from tests.api.conftest import REVIEWS, WORDS
@@ -165,3 +171,30 @@ def test_many_at_once_with_the_same_key_make_one_job(database_url: str, tmp_path
         assert len({job_id for _, job_id in found}) == 1, found
         assert sorted(status for status, _ in found) == [*([200] * 23), 201]
         assert len(client.get("/v1/jobs").json()["data"]) == 1
+
+
+def test_few_plans_are_made_at_once(
+    monkeypatch: pytest.MonkeyPatch, house: kit.Installation, client: httpx.Client
+) -> None:
+    """Threads that compute keep the event loop, and so everybody else, from the interpreter."""
+    made: Callable[..., Any] = rehearse
+    running, most, lock = 0, 0, Lock()
+
+    def counted(*given: Any) -> Any:
+        nonlocal running, most
+        with lock:
+            running += 1
+            most = max(most, running)
+        try:
+            time.sleep(0.05)
+            return made(*given)
+        finally:
+            with lock:
+                running -= 1
+
+    monkeypatch.setattr(submission, "rehearse", counted)
+    spec = kit.spec("linear", "iris")
+    with kit.served(house) as served, ThreadPoolExecutor(6) as pool:
+        answers = [*pool.map(lambda _: served.post("/v1/jobs?validate_only=true", json=spec).status_code, range(6))]
+    assert answers == [200] * 6
+    assert most == REHEARSALS
