@@ -15,7 +15,9 @@ def concerns(warned: Warned, inputs: Collection[str], target: str, split: str | 
         case "duplicate_rows":
             # The job counts those that its parts share.
             return False
-        case "unused_split" | "groups":
+        case "unused_split":
+            return split is None and warned.column not in inputs
+        case "groups":
             return split is None
         case "rows_in_two_parts":
             return split is not None

@@ -15,7 +15,7 @@ from models.data.checks.classes import has_classes, near_equal, rare, untrained,
 from models.data.checks.determination import determines
 from models.data.checks.groups import torn
 from models.data.checks.identifiers import identifier, is_named_id, rises
-from models.data.checks.parts import is_split, unused
+from models.data.checks.parts import is_split, numbers_folds, unused, unused_folds
 from models.data.checks.sample import Sample
 from models.data.columns import LONGEST, LONGEST_FIELD, shown
 from models.data.table import part_of
@@ -70,7 +70,8 @@ def _spared(others: Sequence[Column], found: Inspection) -> list[Column]:
 
 
 def _may_be_learned(column: Column) -> bool:
-    return column.integer and column.distinct != 1 and not is_named_id(column.name) and not is_split(column)
+    is_learned_from = column.integer and column.distinct != 1 and not is_named_id(column.name)
+    return is_learned_from and not is_split(column) and not numbers_folds(column)
 
 
 def _look_at(column: Column, sample: Sample, rows: int, found: Inspection) -> None:
@@ -82,6 +83,10 @@ def _look_at(column: Column, sample: Sample, rows: int, found: Inspection) -> No
         use = "dataset.split with kind given and the column's name uses it"
         found.left_out[column.name] = f"it names parts of the data; {use}"
         found.warnings.append(warned)
+        return
+    if numbers_folds(column):
+        found.left_out[column.name] = "it numbers folds; name it in dataset.inputs to learn from it"
+        found.warnings.append(unused_folds(column))
         return
     if column.name not in sample.columns:
         return

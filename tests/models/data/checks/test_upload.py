@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from athanor.contract import Warned
+from models.data.checks import concerns
 from models.data.formats import FORMATS, sniff
 from models.data.formats.limits import Limits
 from models.data.intake import Intake, ingest
@@ -183,6 +184,18 @@ def test_a_column_that_names_the_parts(tmp_path: Path) -> None:
         "dataset": {"split": {"kind": "given", "column": "fold"}}
     }
     other = taken(tmp_path, beside(fold=["train", "bus"] * 50, stage=["test"] * 50 + ["dev"] * 50))
+    assert not told(other, "unused_split") and left_out(other) == []
+
+
+def test_a_column_that_numbers_folds(tmp_path: Path) -> None:
+    intake = taken(tmp_path, beside(kfold=[0, 1, 2, 3, 4] * 20))
+    (warned,) = told(intake, "unused_split")
+    assert left_out(intake) == ["kfold"] and "5 folds (0 to 4)" in warned.message
+    assert json.loads((warned.suggestion or "").partition("set ")[2]) == {
+        "dataset": {"split": {"kind": "folds", "n": 5}}
+    }
+    assert concerns(warned, {"a"}, "label", None, "label") and not concerns(warned, {"kfold"}, "label", None, "label")
+    other = taken(tmp_path, beside(scaffold=[0, 1, 2, 3] * 25, fold=[1, 2, 5, 9] * 25, times_folded=[0, 1] * 50))
     assert not told(other, "unused_split") and left_out(other) == []
 
 
