@@ -15,6 +15,8 @@ Format = Literal["ymd", "dmy", "mdy", "month_name", "yyyymmdd", "time", "unix", 
 FORMATS: tuple[Format, ...] = get_args(Format)
 
 DAY = 86_400
+_NEVER = ("0000-00-00", "0000-00-00 00:00:00")
+"""What MySQL writes for a date that is not known."""
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 
 _CLOCK = (
@@ -48,6 +50,7 @@ _PATTERNS: dict[Format, tuple[str, ...]] = {
 }
 _ISO = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2})?)?$"
 _SHORT_YEAR = r"^[0-9]{1,2}[-/. ] ?[0-9]{1,2}[-/. ] ?[0-9]{2}(?:[^0-9]|$)"
+_YEARS = r"^(?:19|20)(?P<year>[0-9]{2})-(?P<next>[0-9]{2})$"
 _UNITS: dict[Format, int] = {"unix": 1, "unix_ms": 1000}
 _FIRST = -62_135_596_800
 """The first second of the year 1."""
@@ -58,7 +61,7 @@ _LARGEST = 253_402_300_800
 def seconds(values: pa.Array, format: Format) -> pa.Array:
     """int64, the seconds of each date; null where a value is missing. Raises ArrowInvalid for what is no date."""
     if pa.types.is_string(values.type):
-        values = trimmed(values)
+        values = trimmed(values, _NEVER)
     if format in _UNITS:
         numbers = values.cast(pa.float64())
         found = np.floor(np.asarray(numbers.to_numpy(zero_copy_only=False), np.float64) / _UNITS[format])
@@ -87,7 +90,7 @@ def narrowed(values: pa.Array, formats: Sequence[Format]) -> tuple[Format, ...]:
         formats = [
             each for each in formats if each in _UNITS or any(re.match(pattern, first) for pattern in _PATTERNS[each])
         ]
-    values = trimmed(values).drop_null()
+    values = trimmed(values, _NEVER).drop_null()
     return tuple(each for each in formats if each not in _UNITS and (not len(values) or _fits(values, each)))
 
 
@@ -97,7 +100,17 @@ def has_short_years(values: pa.Array) -> bool:
 
 
 def _fits(values: pa.Array, format: Format) -> bool:
-    return _seconds(values, format) is not None
+    return _seconds(values, format) is not None and not (format == "ymd" and _are_seasons(values))
+
+
+def _are_seasons(values: pa.Array) -> bool:
+    """Whether these are several seasons or fiscal years, such as 2008-09 and 2009-10, rather than months."""
+    if not re.match(_YEARS, values[0].as_py() if len(values) else "") or not all_match(values, _YEARS):
+        return False
+    parts = pc.extract_regex(values.unique(), _YEARS)
+    year, month = (parts.field(name).cast(pa.int64()) for name in ("year", "next"))
+    follows = pc.equal(pc.add(year, 1), month)
+    return len(parts) > 1 and bool(pc.all(follows).as_py())
 
 
 def _seconds(values: pa.Array, format: Format) -> npt.NDArray[np.int64] | None:
