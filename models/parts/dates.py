@@ -44,7 +44,7 @@ _PATTERNS: dict[Format, tuple[str, ...]] = {
     ),
     "yyyymmdd": (
         r"^(?P<year>(?:1[5-9]|2[0-2])[0-9]{2})(?P<month>[0-9]{2})(?P<day>[0-9]{2})"
-        r"(?:[T ]?(?P<hour>[0-9]{2})(?P<minute>[0-9]{2})(?P<second>[0-9]{2})?Z?)?$",
+        r"(?:[T ]?(?P<hour>[0-9]{2})(?P<minute>[0-9]{2})(?P<second>[0-9]{2})?Z?|\.0)?$",
     ),
     "time": (rf"^{_CLOCK}{_ZONE}$",),
 }
@@ -69,6 +69,9 @@ def seconds(values: pa.Array, format: Format) -> pa.Array:
         if np.any(np.abs(found[~missing]) > _LARGEST):
             raise pa.ArrowInvalid("a time beyond the year 10000")
         return pa.array(np.where(missing, 0, found).astype(np.int64), mask=missing)
+    if pa.types.is_floating(values.type):
+        # Programs that have no missing integers write 20240105.0 beside a missing value.
+        values = values.cast(pa.int64())
     if not pa.types.is_string(values.type):
         values = values.cast(pa.string())
     encoded = values.dictionary_encode()

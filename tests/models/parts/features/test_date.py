@@ -92,6 +92,11 @@ def test_eight_digits_are_dates_where_the_name_says_so(tmp_path: Path) -> None:
     assert found == ["240105 000000", "991231 000000"] and column.guess is not None
     assert _column(tmp_path, ["20240105", "19991231"], "amount")[0].kind == "number"
     assert _column(tmp_path, ["20240105", "20249931"], "order_date")[0].kind == "number"
+    # As a program writes them that has no missing integers.
+    column, found = _column(tmp_path, ["20240105.0", ""], "order_date")
+    assert found == ["240105 000000", None]
+    cells = pa.array(of(column).cells([20240105, 20240105.0, "20240105", None], column))
+    assert len(set(of(column).read(cells, column).to_pylist())) == 2
 
 
 @pytest.mark.parametrize(("format", "factor"), [("unix", 1), ("unix_ms", 1000)])
