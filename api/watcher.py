@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,11 +19,13 @@ logger = logging.getLogger(__name__)
 
 LOOK_EVERY = 0.25
 """Seconds between two queries."""
-TOLD_AT_ONCE, PAUSE = 10, 0.05
-"""Listeners that are told at once, and seconds until the next are told. Each looks, answers and asks again: hundreds
-together would keep other requests waiting."""
-ROUND = 20
+TOLD_AT_ONCE, PAUSE = 2, 0.01
+"""Listeners that are told at once, and seconds until the next are told. Each answers and asks again: hundreds together
+would keep other requests waiting."""
+ROUND = 100
 """Pauses in which all are told: a second. So a long poll, which waits anew every two, hears of news in each round."""
+KEPT = 16
+"""Answers that are kept for those who are told of the same news later. Each may have megabytes."""
 MOST_LISTENERS = 500
 """Streams and long polls of one key at a time."""
 THREADS = 4
@@ -32,6 +34,14 @@ THREADS = 4
 Mark = Hashable
 """What changes with every news of a job. None: there is no such job."""
 UNSEEN: Mark = "unseen"
+
+
+def told_of(mark: Mark) -> job_views.Mark | None:
+    """The points and events that listeners with this mark are told of. None: all that there are.
+
+    All who are told of the same news get the same of it, so that one look serves them; the rest is the next news.
+    """
+    return mark if isinstance(mark, job_views.Mark) and not mark.is_over else None
 
 
 @dataclass(eq=False)
@@ -50,7 +60,7 @@ class Watcher:
         self._limiter = CapacityLimiter(THREADS)
         self._waits: set[_Wait] = set()
         self._listeners: Counter[str] = Counter()
-        self._looks: dict[Hashable, asyncio.Future[Any]] = {}
+        self._looks: OrderedDict[Hashable, asyncio.Future[Any]] = OrderedDict()
         self._known: dict[str, job_views.Mark] = {}
         self._task: asyncio.Task[None] | None = None
 
@@ -92,17 +102,20 @@ class Watcher:
         return UNSEEN if known is None or known.is_over or known.point > point else known
 
     async def look(self, what: Hashable, mark: Mark, read: Callable[[], T]) -> T:
-        """Call `read` in a thread. Callers that ask for the same at the same time, with the same mark, share one call.
+        """Call `read` in a thread. Callers that ask for the same with the same mark share one call and its answer.
 
         A call that began before the mark was taken would miss the news. So nobody shares a call without a mark.
         """
-        key = (what, object() if mark == UNSEEN else mark)
-        if key not in self._looks:
-            call = asyncio.ensure_future(to_thread.run_sync(read, limiter=self._limiter))
-            self._looks[key] = call
-            call.add_done_callback(lambda _: self._looks.pop(key))
+        if mark == UNSEEN:
+            return await to_thread.run_sync(read, limiter=self._limiter)
+        key = (what, mark)
+        call = self._looks.get(key)
+        if call is None or (call.done() and (call.cancelled() or call.exception() is not None)):
+            call = self._looks[key] = asyncio.ensure_future(to_thread.run_sync(read, limiter=self._limiter))
+            if len(self._looks) > KEPT:
+                self._looks.popitem(last=False)
         # A caller that hangs up must not end the call for the others.
-        answer: T = await asyncio.shield(self._looks[key])
+        answer: T = await asyncio.shield(call)
         return answer
 
     async def _watch(self) -> None:
@@ -121,6 +134,7 @@ class Watcher:
                 self._known = marks
                 await self._tell(waits, marks, valid)
             await asyncio.sleep(LOOK_EVERY)
+        self._looks.clear()
 
     async def _tell(self, waits: list[_Wait], marks: Mapping[str, Mark], valid: set[str]) -> None:
         for each in waits:

@@ -15,7 +15,7 @@ from starlette.concurrency import run_in_threadpool
 from api.deps import LAST, Authenticated, Parts, Service, missing
 from api.openapi import Answers
 from api.problems import Refused
-from api.watcher import UNSEEN
+from api.watcher import UNSEEN, told_of
 from athanor.contract import TERMINAL, Event, Page
 from models.records import events, job_views, metrics
 
@@ -85,19 +85,31 @@ class News:
     is_over: bool
 
 
-def _look(service: Service, job_id: str, seq: int, point: int | None, limit: int = BATCH) -> News:
-    """Events after `seq`, and metric points after the sequence number `point`; no points if it is None."""
+def _look(
+    service: Service,
+    job_id: str,
+    seq: int,
+    point: int | None,
+    limit: int = BATCH,
+    told: job_views.Mark | None = None,
+) -> News:
+    """Events after `seq`, and metric points after the sequence number `point`; no points if it is None.
+
+    With `told` only those that this mark tells of.
+    """
     with service.database.reading() as tx:
         # Read the state before the events: if it is terminal, no event is missed.
         state = job_views.state(tx, job_id)
         if state is None:
             raise missing("job", job_id)
         found = events.since(tx, job_id, seq, limit)
-        is_over = state in TERMINAL and len(found) < limit
-        newest = 0 if point is None else metrics.newest(tx, job_id, None)
+        if told is not None:
+            found = [event for event in found if event.seq <= told.event]
+        is_over = told is None and state in TERMINAL and len(found) < limit
+        newest = 0 if point is None else metrics.newest(tx, job_id, None) if told is None else told.point
         if point is None or newest <= point:
             return News(found, point or 0, None, is_over)
-        points = metrics.read(tx, job_id, None, point, None, upto=point + POINTS)
+        points = metrics.read(tx, job_id, None, point, None, upto=min(newest, point + POINTS))
     frame = f"event: metrics\ndata: {points.model_dump_json()}\n\n" if points.series else None
     return News(found, points.next, frame, is_over and points.next >= newest)
 
@@ -123,7 +135,7 @@ async def _stream(
             behind = True
             while behind:
                 try:
-                    look = partial(_look, service, job_id, seq, point)
+                    look = partial(_look, service, job_id, seq, point, told=told_of(mark))
                     news = await service.watcher.look((job_id, seq, point), mark, look)
                 except Refused:
                     # The job was deleted during the stream.

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from api.deps import LAST, Authenticated, Parts, Service, missing
 from api.problems import Refused
-from api.watcher import UNSEEN
+from api.watcher import UNSEEN, told_of
 from athanor.contract import TERMINAL, Fault, Metrics
 from models.records import job_views, metrics
 
@@ -61,7 +61,8 @@ async def read(
     with service.watcher.listening(caller.key_id) if wait else nullcontext():
         while True:
             is_last = time.monotonic() >= until or await request.is_disconnected()
-            look = partial(_look, service, job_id, names, after, max_points, is_last)
+            told = None if is_last else told_of(mark)
+            look = partial(_look, service, job_id, names, after, max_points, is_last, told and told.point)
             what = (job_id, None if names is None else tuple(names), after, max_points, is_last)
             if may_look and (answer := await service.watcher.look(what, mark, look)) is not None:
                 return Response(answer, media_type="application/json")
@@ -91,9 +92,15 @@ def _check(tx: Session, job_id: str, names: list[str]) -> None:
 
 
 def _look(
-    service: Service, job_id: str, names: list[str] | None, after: int | None, most: int | None, is_last: bool
+    service: Service,
+    job_id: str,
+    names: list[str] | None,
+    after: int | None,
+    most: int | None,
+    is_last: bool,
+    upto: int | None,
 ) -> str | None:
-    """The answer as JSON, or None while the caller should wait for new points.
+    """The answer as JSON, with points up to the number `upto`, or None while the caller should wait for new points.
 
     It runs in a thread and serializes there, because a long series would block the event loop.
     """
@@ -103,6 +110,9 @@ def _look(
             raise missing("job", job_id)
         if names and not after:
             _check(tx, job_id, names)
-        if not is_last and state not in TERMINAL and metrics.newest(tx, job_id, names) <= (after or 0):
+        if is_last or state in TERMINAL:
+            return metrics.read(tx, job_id, names, after, most).model_dump_json()
+        if metrics.newest(tx, job_id, names) <= (after or 0):
             return None
-        return metrics.read(tx, job_id, names, after, most).model_dump_json()
+        answer = metrics.read(tx, job_id, names, after, most, upto)
+        return answer.model_dump_json() if any(each.steps for each in answer.series.values()) else None

@@ -189,7 +189,9 @@ def test_the_same_look_is_done_once(database: Database) -> None:
         calls[0].cancel()
         goes_on.set()
         assert await asyncio.gather(*calls[1:]) == ["seen"] * 4 and len(looked) == 1
-        assert await watcher.look("what", 1, look) == "seen" and len(looked) == 2
+        # Who is told of the same news later gets the same answer; other news are looked at anew.
+        assert await watcher.look("what", 1, look) == "seen" and len(looked) == 1
+        assert await watcher.look("what", 2, look) == "seen" and len(looked) == 2
 
     run(test)
 
