@@ -93,13 +93,10 @@ class Watcher:
         finally:
             self._waits.discard(wait)
 
-    def without_news(self, job_id: str, point: int) -> Mark:
-        """A mark of the job when it had no point after `point` and went on; UNSEEN if none is known.
-
-        Whoever waits with it hears of everything since then, and need not look before.
-        """
+    def known(self, job_id: str) -> Mark:
+        """A mark of the job when it went on; UNSEEN if none is known. Whoever waits with it hears of all since then."""
         known = self._known.get(job_id)
-        return UNSEEN if known is None or known.is_over or known.point > point else known
+        return UNSEEN if known is None or known.is_over else known
 
     async def look(self, what: Hashable, mark: Mark, read: Callable[[], T]) -> T:
         """Call `read` in a thread. Callers that ask for the same with the same mark share one call and its answer.

@@ -23,6 +23,8 @@ LONGEST = 50
 MOST_NAMED = 30
 """Names that a message lists."""
 MEMBER = re.compile(r"^folds/\d{1,4}/")
+FIRST_MARK = 1.0
+"""Seconds for which the first mark of a job is waited for."""
 HANGS_UP = 2.0
 """Seconds after which it is noticed that a waiting caller has hung up."""
 
@@ -56,9 +58,13 @@ async def read(
     # Each name once: a query may repeat it thousands of times.
     names = sorted({name for given in series for name in given.split(",") if name}) if series else None
     until = time.monotonic() + wait
-    mark = service.watcher.without_news(job_id, after or 0) if wait else UNSEEN
-    may_look = mark == UNSEEN
+    mark = service.watcher.known(job_id) if wait else UNSEEN
     with service.watcher.listening(caller.key_id) if wait else nullcontext():
+        if wait and mark == UNSEEN:
+            # With a mark, many who ask at the same time share one look.
+            mark = await service.watcher.news(job_id, caller.key_id, mark, min(wait, FIRST_MARK))
+        told = told_of(mark)
+        may_look = told is None or told.point > (after or 0)
         while True:
             is_last = time.monotonic() >= until or await request.is_disconnected()
             told = None if is_last else told_of(mark)
@@ -99,7 +105,7 @@ def _look(
     most: int | None,
     is_last: bool,
     upto: int | None,
-) -> str | None:
+) -> bytes | None:
     """The answer as JSON, with points up to the number `upto`, or None while the caller should wait for new points.
 
     It runs in a thread and serializes there, because a long series would block the event loop.
@@ -111,8 +117,8 @@ def _look(
         if names and not after:
             _check(tx, job_id, names)
         if is_last or state in TERMINAL:
-            return metrics.read(tx, job_id, names, after, most).model_dump_json()
+            return metrics.read(tx, job_id, names, after, most).model_dump_json().encode()
         if metrics.newest(tx, job_id, names) <= (after or 0):
             return None
         answer = metrics.read(tx, job_id, names, after, most, upto)
-        return answer.model_dump_json() if any(each.steps for each in answer.series.values()) else None
+        return answer.model_dump_json().encode() if any(each.steps for each in answer.series.values()) else None

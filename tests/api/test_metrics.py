@@ -4,6 +4,8 @@ import math
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import httpx
 import numpy as np
@@ -188,6 +190,33 @@ def test_many_can_wait_and_others_are_served(live: httpx.Client, job_id: str) ->
     assert time.monotonic() - began < 1.5
     for thread in threads:
         thread.join()
+
+
+def test_many_who_ask_for_the_same_share_a_look(
+    house: Installation, live: httpx.Client, job_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also if they ask for the whole series, and one after the other, and if more points come meanwhile."""
+    looks: list[int | None] = []
+    read = metrics.read
+
+    def counted(*given: Any) -> Any:
+        looks.append(given[3])
+        return read(*given)
+
+    monkeypatch.setattr(metrics, "read", counted)
+    with ThreadPoolExecutor(41) as pool:
+        # Somebody waits, so the job is watched.
+        pool.submit(live.get, f"/v1/jobs/{job_id}/metrics?series=val/loss&after=103&wait=3")
+        kit.until(lambda: house.app.state.service.watcher.known(job_id) != "unseen")
+        first = pool.map(lambda _: live.get(f"/v1/jobs/{job_id}/metrics?after=0&wait=20").json(), range(20))
+        assert [each["next"] for each in first] == [103] * 20
+        later = [pool.submit(live.get, f"/v1/jobs/{job_id}/metrics?after=103&wait=20") for _ in range(20)]
+        time.sleep(0.5)
+        write(house, job_id, train_loss={101: 0.0, 102: 0.0})
+        time.sleep(0.3)
+        write(house, job_id, train_loss={103: 0.0})
+        assert {each.result().json()["next"] for each in later} <= {105, 106}
+    assert 2 <= len(looks) <= 4
 
 
 def test_an_ended_job_makes_nobody_wait(trained: Trained) -> None:

@@ -59,24 +59,23 @@ def test_who_waits_hears_of_news_and_of_nothing_else(database: Database) -> None
     run(test)
 
 
-def test_who_has_everything_need_not_look(database: Database) -> None:
+def test_the_last_mark_of_a_job_that_goes_on_is_known(database: Database) -> None:
     job_id, key_id = owned(database)
 
     async def test() -> None:
         watcher = Watcher(database)
-        assert watcher.without_news(job_id, 0) == UNSEEN, "nothing is known yet"
+        assert watcher.known(job_id) == UNSEEN, "nothing is known yet"
         mark = await watcher.news(job_id, key_id, UNSEEN, 20)
-        assert watcher.without_news(job_id, 0) == mark
+        assert watcher.known(job_id) == mark
         with database.writing() as tx:
             metrics.append(tx, job_id, {"train/loss": Points.of([1, 2], [0.5, 0.4], [0.0, 0.0])})
         newer = await watcher.news(job_id, key_id, mark, 20)
         assert newer != mark
-        assert watcher.without_news(job_id, 1) == UNSEEN, "there is a second point"
-        assert watcher.without_news(job_id, 2) == newer
+        assert watcher.known(job_id) == newer
         with database.writing() as tx:
             jobs.cancel(tx, job_id, key_id)
         await watcher.news(job_id, key_id, newer, 20)
-        assert watcher.without_news(job_id, 2) == UNSEEN, "nothing will come"
+        assert watcher.known(job_id) == UNSEEN, "nothing will come"
 
     run(test)
 
