@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
@@ -156,6 +157,8 @@ def _become(order: dict[str, Any], pipes: Sequence[int], parent: int) -> NoRetur
             os.dup2(pipe, place)
         os.closerange(PIPES, os.sysconf("SC_OPEN_MAX"))
         os.environ.update(order["environment"])
+        # A module of the warm parent may have asked for it.
+        tempfile.tempdir = None
         os.chdir(order["folder"])
         obey(order)
     finally:

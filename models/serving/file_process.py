@@ -89,7 +89,6 @@ def run(order: FileOrder, folder: Path, memory: int, seconds: int, abandoned: th
         code = _wait(child, abandoned)
         child.process.kill()
         held = output.result()
-        lines = child.errors.decode(errors="replace").strip().splitlines()
     full_disk.pass_on(code)
     try:
         told = _Told.model_validate_json(held)
@@ -98,10 +97,7 @@ def run(order: FileOrder, folder: Path, memory: int, seconds: int, abandoned: th
     if told.fault is not None:
         raise Unanswered(told.fault)
     if told.predicted is None or told.predicted.checkpoint_id != order.checkpoint_id or code:
-        raise Died(
-            f"the process that predicted the file ended with {code}: it took longer than {seconds} s, or needed "
-            f"more than {memory:,} bytes of memory; send a smaller file" + (f"; {lines[-1][:300]}" if lines else "")
-        )
+        raise Died.of("the process that predicted the file", child, code, memory, seconds)
     check_file(folder / ANSWERS, largest)
     return Answered(folder / ANSWERS, told.predicted)
 

@@ -10,7 +10,7 @@ from base64 import b64decode, b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ValidationError
 
@@ -32,6 +32,8 @@ LARGEST_FILE = 2**26
 LARGEST_ANSWER, LARGEST_FAULTS = 2**27, 2**16
 """Bytes of an answer, and of one that says what is wrong with the request."""
 STATUSES = (b"answered", b"invalid", b"refused", b"malformed")
+LONGEST_ERROR = 300
+"""Characters of the last line of errors that a message repeats."""
 LIFETIME = 3600
 """Seconds of processor time. A child that has used them ends, and the next request starts another."""
 MOST_FAULTS = 50
@@ -57,6 +59,14 @@ class Outcome:
 
 class Died(Exception):
     """The child died, or was killed because it took too long. The message says so."""
+
+    @classmethod
+    def of(cls, process: str, child: Child, code: int, memory: int, seconds: int) -> Self:
+        """Say what happened to a child, by its exit code and the last line of its errors."""
+        lines = child.errors.decode(errors="replace").strip().splitlines()
+        why = f" ({lines[-1][:LONGEST_ERROR]})" if lines else ""
+        # Whether it reached a limit cannot be told from every error.
+        return cls(f"{process} ended with {code}{why}; it may take {seconds} s and {memory:,} bytes of memory")
 
 
 class PredictorProcess:
@@ -118,11 +128,7 @@ class PredictorProcess:
         if not (answer.endswith(b"\n") and is_known):
             self._child.process.kill()
             code = self._child.process.wait()
-            lines = self._child.errors.decode(errors="replace").strip().splitlines()
-            raise Died(
-                f"the process that predicted ended with {code}: it took longer than {self.seconds} s, or needed more "
-                f"than {self.memory:,} bytes of memory" + (f"; {lines[-1][:300]}" if lines else "")
-            )
+            raise Died.of("the process that predicted", self._child, code, self.memory, self.seconds)
         return Outcome(status.decode(), content.rstrip(b"\n"))  # type: ignore[arg-type]
 
 

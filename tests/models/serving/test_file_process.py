@@ -73,6 +73,21 @@ def test_the_answers_are_in_the_folder(order: FileOrder, tmp_path: Path) -> None
     assert (answered.predicted.rows, answered.predicted.checkpoint_id) == (2, "ckpt_1")
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "gb18030", "cp1252"])
+def test_a_file_that_is_not_utf8_is_read(order: FileOrder, tmp_path: Path, encoding: str) -> None:
+    """Its text is written again, in the only folder of the process."""
+    text = CSV.decode().replace("\n", "\r") + "3,grün\r4,bleu\r"
+    (tmp_path / "s" / file_process.ROWS).write_bytes(text.encode(encoding))
+    order = order.model_copy(update={"dialect": {"encoding": encoding} if encoding == "gb18030" else {}})
+    answered = file_process.run(order, tmp_path / "s", 4 * GIB, 60, threading.Event())
+    assert [line.split(",")[:2] for line in answered.path.read_text().splitlines()[1:]] == [
+        ["1", "red"],
+        ["2", "blue"],
+        ["3", "grün"],
+        ["4", "bleu"],
+    ]
+
+
 def test_a_fault_is_one_of_the_file(order: FileOrder, tmp_path: Path) -> None:
     (tmp_path / "s" / file_process.ROWS).write_bytes(CSV + b"tall,red\n")
     with pytest.raises(Unanswered, match="row 3: 'height' must be a finite number") as refused:
@@ -92,7 +107,7 @@ def test_a_caller_who_leaves_frees_the_process(order: FileOrder, tmp_path: Path)
 
 def test_its_memory_and_its_time_have_bounds(order: FileOrder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "s" / file_process.ROWS).write_bytes(CSV + b"1,red\n" * 400_000)
-    with pytest.raises(Died, match="more than 536,870,912 bytes"):
+    with pytest.raises(Died, match="may take 60 s and 536,870,912 bytes"):
         file_process.run(order, tmp_path / "s", 2**29, 60, threading.Event())
     monkeypatch.setattr(file_process, "LONGEST", 1)
     with pytest.raises(Died, match="longer than 1 s"):
