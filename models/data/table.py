@@ -117,13 +117,13 @@ class Table:
         return layout.unpack(self.data[name].combine_chunks())
 
 
+_PARTS: dict[str, Literal["train", "val", "test"]] = {
+    **dict.fromkeys(("train", "training", "trn", "训练", "训练集"), "train"),
+    **dict.fromkeys(("val", "valid", "validation", "dev", "publictest", "验证", "验证集", "开发集"), "val"),
+    **dict.fromkeys(("test", "testing", "tst", "eval", "privatetest", "测试", "测试集"), "test"),
+}
+
+
 def part_of(value: str) -> Literal["train", "val", "test"] | None:
     """The part that a cell of the split column names; None if it names none."""
-    match value.strip().lower():
-        case "train" | "training":
-            return "train"
-        case "val" | "valid" | "validation" | "dev":
-            return "val"
-        case "test" | "testing":
-            return "test"
-    return None
+    return _PARTS.get(value.strip().lower())

@@ -50,6 +50,8 @@ _PATTERNS: dict[Format, tuple[str, ...]] = {
 }
 _ISO = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2})?)?$"
 _SHORT_YEAR = r"^[0-9]{1,2}[-/. ] ?[0-9]{1,2}[-/. ] ?[0-9]{2}(?:[^0-9]|$)"
+_FIRST_LOOK, _MOST_LOOKED_AT = 5, 5_000
+"""Values of which one must be a date, and distinct values, for a column to be mostly dates."""
 _YEARS = r"^(?:19|20)(?P<year>[0-9]{2})-(?P<next>[0-9]{2})$"
 _UNITS: dict[Format, int] = {"unix": 1, "unix_ms": 1000}
 _FIRST = -62_135_596_800
@@ -95,6 +97,29 @@ def narrowed(values: pa.Array, formats: Sequence[Format]) -> tuple[Format, ...]:
         ]
     values = trimmed(values, _NEVER).drop_null()
     return tuple(each for each in formats if each not in _UNITS and (not len(values) or _fits(values, each)))
+
+
+def mostly(values: pa.Array) -> tuple[Format, npt.NDArray[np.bool_]] | None:
+    """The format in which at least nine of ten of these strings are dates, and which of the others are not missing.
+
+    None if there is no such format, or if all are dates in it. Times of a day alone are no dates.
+    """
+    encoded = trimmed(values, _NEVER).dictionary_encode()
+    if len(encoded.dictionary) > _MOST_LOOKED_AT:
+        return None
+    for format in ("ymd", "dmy", "mdy", "month_name"):
+        if not any(_is_one(each, format) for each in encoded.dictionary[:_FIRST_LOOK].to_pylist()):
+            continue
+        # The last one stands for missing values.
+        odd = np.array([*(not _is_one(each, format) for each in encoded.dictionary.to_pylist()), False])
+        odd_N = odd[pc.fill_null(encoded.indices, len(odd) - 1).to_numpy(zero_copy_only=False)]
+        if 0 < 10 * int(odd_N.sum()) <= len(values) - encoded.null_count:
+            return format, odd_N
+    return None
+
+
+def _is_one(text: str, format: Format) -> bool:
+    return len(text) <= LONGEST and _seconds(pa.array([text]), format) is not None
 
 
 def has_short_years(values: pa.Array) -> bool:

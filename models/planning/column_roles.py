@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from athanor.contract import Column, ColumnRole, Schema, Warned
 from models.data.preparation.choice import DatasetChoice
 from models.data.preparation.roles import Roles, why_left_out
+from models.data.whole_numbers import doubt
 from models.parts.architecture import Architecture
 from models.parts.feature import of
 
@@ -48,9 +49,9 @@ def _role(
         name = reads[column.name] if len(roles.named) > 1 else None
         return role.model_copy(update={"role": "input", "input": name, "guess": guess, "unseen": column.unseen})
     if column.name == roles.target.name:
-        if said.target is None:
-            unnamed = "the spec names no target; dataset.target settles it"
-            guess = unnamed if guess is None else f"{unnamed}; {guess}"
+        unnamed = "the spec names no target; dataset.target settles it" if said.target is None else None
+        task = doubt(column) if said.task is None else None
+        guess = "; ".join(each for each in (unnamed, task, guess) if each) or None
         return role.model_copy(update={"role": "target", "guess": guess})
     if column.name == roles.part:
         return role.model_copy(update={"role": "split"})

@@ -13,6 +13,7 @@ from athanor.contract import Column, Warned
 from models.data.checks.sample import SHOWN, Sample, codes
 from models.data.columns import field, shown
 from models.data.table import Rows
+from models.data.whole_numbers import MOST, number_classes
 from models.parts.feature import of
 
 LISTED = 5
@@ -21,8 +22,6 @@ FEWEST = 10
 """Rows below which no class has many."""
 PARTS = 3
 """A class needs a row for each: train, val and test."""
-_FEW_CLASSES = 20
-"""Whole numbers up to which a target is taken for classes anyway."""
 _CALLED = re.compile(r"label|class|categor|intent|(^|[_ .])(y|id|type|kind|code|group|cluster|species|digit)$")
 _LETTERS = 10
 """Values of one letter from which a and A are taken for what they are: letters."""
@@ -76,7 +75,9 @@ def near_equal(column: Column, sample: Sample) -> list[Warned]:
 def whole_numbers(target: Column, rows: int) -> list[Warned]:
     """A warning about a target of whole numbers that is called like classes, and has many."""
     many = len(target.classes or [])
-    if not target.integer or many <= _FEW_CLASSES or rows < 2 * many or not _CALLED.search(target.name.lower()):
+    if many <= MOST and (many < 2 or number_classes(target)):
+        return []
+    if not target.integer or rows < 2 * many or not _CALLED.search(target.name.lower()):
         return []
     return [
         Warned(
@@ -92,10 +93,7 @@ def whole_numbers(target: Column, rows: int) -> list[Warned]:
 
 def has_classes(column: Column) -> bool:
     """Whether a target like this column is taken for classes, if the spec does not say otherwise."""
-    names = of(column).names
-    return bool(column.classes) and (
-        names == "classes" or (column.integer and len(column.classes or []) <= _FEW_CLASSES)
-    )
+    return bool(column.classes) and (of(column).names == "classes" or number_classes(column))
 
 
 def rare(target: Column, sample: Sample) -> list[Warned]:

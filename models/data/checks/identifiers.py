@@ -16,9 +16,13 @@ MANY = 100
 
 _NAMES = re.compile(
     r"id|ids|idx|index|uuid|guid|key|pk|row|rowid|rownum|no|nr|num|number|nummer|serial|code|hash|sku|isbn|"
-    r"barcode|matricule|account|ticket|invoice|order"
+    r"barcode|matricule|account|ticket|invoice|order|phone|mobile|tel|telephone|ssn|vin|imei|passport|iban"
 )
-_GLUED = re.compile(r"(id|uuid|guid|编号|序号|番号|번호)$", re.IGNORECASE)
+_GLUED = re.compile(
+    r"(id|uuid|guid|编号|序号|学号|工号|卡号|账号|单号|号码|证号|身份证|手机号?|电话|番号|번호)$", re.IGNORECASE
+)
+_INDEX = re.compile(r"Unnamed: \d+|__index_level_\d+__|level_\d+")
+"""Names that pandas gives to an index that is written as a column."""
 _QUANTITIES = re.compile(
     r"t|x|time|timestamp|year|date|day|month|week|hour|minute|second|step|epoch|age|iteration|frame|period|"
     r"depth|position|distance|level"
@@ -30,6 +34,11 @@ _HEX = r"^[0-9a-fA-F]{16,64}$"
 _CODE = r"^[\p{L}#][\p{L}_#:./-]*[0-9][0-9\p{L}_#:./-]*$"
 _EMAIL = r"^[^@\s]+@[^@\s]+\.[^@\s]+$"
 _LONGEST = 64
+DIGITS = 8
+"""Digits of a number from which an identifier is likely, if all numbers have as many."""
+_EPOCH = (900_000_000, 2_200_000_000)
+"""Seconds since 1970, from 1998 to 2039."""
+_ROUND = 10
 _SHAPES = 3
 
 
@@ -41,6 +50,8 @@ def words(name: str) -> list[str]:
 def is_named_id(name: str) -> bool:
     """Whether the last word of a name says that the column identifies something."""
     found = words(name)
+    if _INDEX.fullmatch(name.strip()):
+        return True
     return (bool(found) and _NAMES.fullmatch(found[-1]) is not None) or bool(_GLUED.search(name.strip()))
 
 
@@ -70,6 +81,23 @@ def identifier(column: Column, sample: Sample) -> str | None:
     if is_named_id(name):
         return f"it looks like an identifier by its name, and {counted}"
     return None
+
+
+def resembles(column: Column, sample: Sample) -> str | None:
+    """Why whole numbers may be identifiers, whatever they are called: they are long, equally long, and all differ."""
+    values = sample.columns[column.name]
+    if not column.integer or column.settings or len(values) < FEWEST or values.null_count or _is_quantity(column.name):
+        return None
+    numbers = np.abs(values.to_numpy(zero_copy_only=False))
+    digits = len(str(int(numbers.min())))
+    if digits < DIGITS or len(str(int(numbers.max()))) != digits or codes(values)[1] < len(values):
+        return None
+    if _EPOCH[0] <= numbers.min() and numbers.max() <= _EPOCH[1]:
+        return None
+    if np.gcd.reduce(numbers.astype(np.int64)) >= _ROUND:
+        # Sums of money in thousands, say.
+        return None
+    return f"its {len(values):,} whole numbers all differ and have {digits} digits each"
 
 
 def rises(column: Column, sample: Sample) -> str | None:

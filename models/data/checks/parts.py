@@ -1,4 +1,4 @@
-"""Columns that say train, val and test, or number folds, which a random split does not use."""
+"""Columns that divide the rows into parts or folds, which a random split does not use."""
 
 import json
 import re
@@ -10,6 +10,14 @@ from models.data.table import part_of
 
 _FOLD = re.compile(r"k?folds?")
 MOST_FOLDS = 20
+_BESIDE = frozenset({"is", "in", "for", "set", "row", "flag", "holdout"})
+"""Words that stand beside a part in the name of a flag."""
+_FLAGS = (["0", "1"], ["false", "true"], ["no", "yes"], ["n", "y"])
+
+
+def divides_rows(column: Column) -> bool:
+    """Whether a column says which part or fold of the data a row belongs to."""
+    return is_split(column) or _numbers_folds(column) or _flags_part(column)
 
 
 def is_split(column: Column) -> bool:
@@ -18,21 +26,50 @@ def is_split(column: Column) -> bool:
     return "train" in parts and len(parts) > 1 and None not in parts
 
 
-def unused(column: Column) -> Warned:
-    """A warning about such a column."""
-    counts = zip(column.classes or [], column.counts or [], strict=True)
-    told = ", ".join(f"{value} {count:,}" for value, count in counts)
-    use = json.dumps({"dataset": {"split": {"kind": "given", "column": column.name}}}, ensure_ascii=False)
+def unused(column: Column) -> tuple[str, Warned] | None:
+    """Why such a column is left out, and a warning about it. None for any other column."""
+    if is_split(column):
+        counts = zip(column.classes or [], column.counts or [], strict=True)
+        told = ", ".join(f"{value} {count:,}" for value, count in counts)
+        use = json.dumps({"dataset": {"split": {"kind": "given", "column": column.name}}}, ensure_ascii=False)
+        return (
+            "it names parts of the data; dataset.split with kind given and the column's name uses it",
+            _warned(column, f"names parts of the data ({told} rows)", f"to train and test on these parts, set {use}"),
+        )
+    if _numbers_folds(column):
+        assert column.min is not None and column.max is not None
+        use = json.dumps({"dataset": {"split": {"kind": "folds", "n": column.distinct}}})
+        return (
+            "it numbers folds; name it in dataset.inputs to learn from it",
+            _warned(
+                column,
+                f"numbers {column.distinct} folds ({column.min:.0f} to {column.max:.0f})",
+                f"for as many folds, drawn anew, set {use}",
+            ),
+        )
+    if _flags_part(column):
+        return (
+            "it says which rows are of a part of the data; name it in dataset.inputs to learn from it",
+            _warned(
+                column,
+                "says by its 2 values which rows are of a part of the data",
+                "to train and test on these parts, write train and test in its cells, and upload the file again",
+            ),
+        )
+    return None
+
+
+def _warned(column: Column, does: str, suggestion: str) -> Warned:
     return Warned(
         code="unused_split",
         column=column.name,
-        message=f"column {shown(column.name)} names parts of the data ({told} rows); a job does not learn from it, and "
-        "divides the rows at random unless its spec says otherwise",
-        suggestion=f"to train and test on these parts, set {use}",
+        message=f"column {shown(column.name)} {does}; a job does not learn from it, and divides the rows at random "
+        "unless its spec says otherwise",
+        suggestion=suggestion,
     )
 
 
-def numbers_folds(column: Column) -> bool:
+def _numbers_folds(column: Column) -> bool:
     """Whether the column is named after folds and holds the numbers from 0 or 1 on, each of them."""
     if not column.integer or not any(_FOLD.fullmatch(word) for word in words(column.name)):
         return False
@@ -40,14 +77,8 @@ def numbers_folds(column: Column) -> bool:
     return 1 < count <= MOST_FOLDS and column.min in (0, 1) and column.max == column.min + count - 1
 
 
-def unused_folds(column: Column) -> Warned:
-    """A warning about such a column."""
-    assert column.min is not None and column.max is not None
-    use = json.dumps({"dataset": {"split": {"kind": "folds", "n": column.distinct}}})
-    return Warned(
-        code="unused_split",
-        column=column.name,
-        message=f"column {shown(column.name)} numbers {column.distinct} folds ({column.min:.0f} to {column.max:.0f}); "
-        "a job does not learn from it, and divides the rows at random",
-        suggestion=f"for as many folds, drawn anew, set {use}",
-    )
+def _flags_part(column: Column) -> bool:
+    """Whether a column of two truth values is named after a part: is_train, in_test."""
+    named = [word for word in words(column.name) if word not in _BESIDE]
+    is_flag = [each.lower() for each in column.classes or []] in _FLAGS
+    return is_flag and len(named) == 1 and part_of(named[0]) is not None

@@ -12,11 +12,13 @@ import pyarrow.parquet as pq
 from athanor.contract import Column, Schema, Warned
 from models.data.checks import overlap
 from models.data.checks.classes import has_classes, near_equal, rare, untrained, whole_numbers
+from models.data.checks.dates import mostly_dates
 from models.data.checks.determination import determines
 from models.data.checks.groups import torn
-from models.data.checks.identifiers import identifier, is_named_id, rises
-from models.data.checks.parts import is_split, numbers_folds, unused, unused_folds
+from models.data.checks.identifiers import identifier, is_named_id, resembles, rises
+from models.data.checks.parts import divides_rows, is_split, unused
 from models.data.checks.sample import Sample
+from models.data.checks.totals import total_row
 from models.data.columns import LONGEST, LONGEST_FIELD, shown
 from models.data.table import part_of
 from models.parts.feature import of
@@ -46,6 +48,8 @@ def inspect(path: Path, schema: Schema, rows: int) -> Inspection:
     for column in schema.columns:
         if column.name not in found.left_out and column.name != schema.part:
             found.warnings += near_equal(column, sample)
+        found.warnings += mostly_dates(column, sample)
+    found.warnings += total_row(others, sample)
     splits = [column.name for column in schema.columns if column.name == schema.part or is_split(column)]
     if splits:
         found.warnings += _of_given_parts(path, splits[0], inputs, target, rows)
@@ -70,23 +74,16 @@ def _spared(others: Sequence[Column], found: Inspection) -> list[Column]:
 
 
 def _may_be_learned(column: Column) -> bool:
-    is_learned_from = column.integer and column.distinct != 1 and not is_named_id(column.name)
-    return is_learned_from and not is_split(column) and not numbers_folds(column)
+    return column.integer and column.distinct != 1 and not is_named_id(column.name) and not divides_rows(column)
 
 
 def _look_at(column: Column, sample: Sample, rows: int, found: Inspection) -> None:
     if column.distinct == 1 and not column.missing and rows > 1:
         found.left_out[column.name] = f"all {rows:,} rows have the same value"
         return
-    if is_split(column) and len(column.name) <= LONGEST_FIELD:
-        warned = unused(column)
-        use = "dataset.split with kind given and the column's name uses it"
-        found.left_out[column.name] = f"it names parts of the data; {use}"
+    if len(column.name) <= LONGEST_FIELD and (divides := unused(column)):
+        found.left_out[column.name], warned = divides
         found.warnings.append(warned)
-        return
-    if numbers_folds(column):
-        found.left_out[column.name] = "it numbers folds; name it in dataset.inputs to learn from it"
-        found.warnings.append(unused_folds(column))
         return
     if column.name not in sample.columns:
         return
@@ -104,17 +101,26 @@ def _look_at(column: Column, sample: Sample, rows: int, found: Inspection) -> No
                 suggestion=suggestion,
             )
         )
-    elif odd := rises(column, sample):
-        message = f"column {shown(column.name)}: {odd}; if it numbers the rows, a job learns their order from it"
+    elif odd := _oddity(column, sample):
+        code, message = odd
         found.warnings.append(
             Warned(
-                code="rising",
+                code=code,
                 column=column.name,
-                message=message + sample.extent,
+                message=f"column {shown(column.name)}: {message}{sample.extent}",
                 rows=[int(row) for row in sample.rows[:3]],
-                suggestion=f"if it does, name the columns to learn from, without {name}, in dataset.inputs",
+                suggestion=f"if so, name the columns to learn from, without {name}, in dataset.inputs",
             )
         )
+
+
+def _oddity(column: Column, sample: Sample) -> tuple[str, str] | None:
+    """Why a column that jobs learn from may identify the rows: the code of a warning, and its sentence."""
+    if odd := rises(column, sample):
+        return "rising", f"{odd}; if it numbers the rows, a job learns their order from it"
+    if odd := resembles(column, sample):
+        return "identifier", f"{odd}; if they identify the rows, a job learns them by heart"
+    return None
 
 
 def told_determining(inputs: Sequence[Column], target: Column, sample: Sample) -> list[Warned]:

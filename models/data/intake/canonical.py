@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from pydantic import JsonValue
 
 from athanor.contract import Column, Schema, Stored, Warned
-from models.data.checks import inspect
+from models.data.checks import divides_rows, inspect, is_named_id
 from models.data.formats.limits import Limits
 from models.data.formats.lines import BATCH_BYTES, BATCH_CELLS, BATCH_ROWS
 from models.data.intake.duplicates import Duplicates
@@ -30,8 +30,13 @@ from models.errors import DataError
 from models.parts.feature import FEATURES, UNREADABLE, Feature, first_unreadable, recognize
 from models.parts.feature import of as feature_of
 
-_TARGETS = ("target", "label", "labels", "class", "y", "intent", "category", "tags")
+_TARGETS = (
+    *("target", "label", "labels", "class", "classes", "y", "intent", "category", "sentiment", "outcome", "diagnosis"),
+    *("tags", "目标", "标签", "类别", "分类"),
+)
 _NOT_TARGETS = frozenset({"id", "index", "idx", "row", "part"})
+_MANY = 20
+"""Values from which a column that is named like an identifier is none of a few classes."""
 _CLASS_CELLS = 200_000
 
 
@@ -342,5 +347,12 @@ def _suggest(columns: list[Column]) -> str | None:
     for name in _TARGETS:
         if name in called:
             return called[name]
-    last = [column.name for column in usable if column.name.lower() not in _NOT_TARGETS]
-    return last[-1] if last else None
+    last = [column for column in usable if column.name.lower() not in _NOT_TARGETS and not divides_rows(column)]
+    if not last:
+        return None
+    likely = [column for column in last if column.distinct != 1 and not _is_identifier(column)]
+    return (likely or last)[-1].name
+
+
+def _is_identifier(column: Column) -> bool:
+    return is_named_id(column.name) and (column.distinct is None or column.distinct > _MANY)

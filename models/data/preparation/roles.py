@@ -159,6 +159,8 @@ def _assign_text(choice: DatasetChoice, schema: Schema, architecture: Architectu
     if choice.input is not None:
         texts = [find_column(schema, choice.input, "/dataset/input")]
     if len(texts) > 1:
+        texts = [column for column in texts if why_left_out(column) is None] or texts
+    if len(texts) > 1:
         raise SpecError("/dataset/input", f"choose one of {_listed(texts)}", code="ambiguous")
     if not texts:
         raise SpecError(

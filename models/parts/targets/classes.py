@@ -13,19 +13,16 @@ import torch
 from athanor.contract import Column
 from models.data.formats.limits import Limits
 from models.data.table import Table
+from models.data.whole_numbers import number_classes
 from models.errors import SpecError
 from models.parts.architecture import Inputs
 from models.parts.feature import of
 from models.parts.metric import Meaning
 from models.parts.target import FittedTarget, Language, Pairs, Rows, Target, wrong_column
 
-MAX_INFERRED_CLASSES = 20
-"""Whole numbers with more distinct values are quantities, not classes, unless their name or `task` says otherwise."""
 LISTED = 100
 """The description of a column of whole numbers lists at most so many classes."""
 MOST = Limits.max_classes
-_LABELS = frozenset(("label", "labels", "class", "classes", "category", "intent", "类别", "标签"))
-_ROWS_OF_A_CLASS = 5
 
 
 class FittedClasses(FittedTarget):
@@ -92,12 +89,11 @@ class Classes(Target):
 
     @classmethod
     def recognize(cls, column: Column) -> float:
-        few = column.integer and 2 <= len(column.classes or []) <= MAX_INFERRED_CLASSES
         match of(column).names:
             case "classes":
                 return 1.0
             case "whole numbers":
-                return 1.0 if few or _are_labels(column) else 0.0
+                return 1.0 if number_classes(column) else 0.0
         return 0.0
 
     @classmethod
@@ -119,15 +115,6 @@ class Classes(Target):
     @classmethod
     def fit(cls, table: Table, column: Column, train: Rows, inputs: Inputs, words: str) -> FittedClasses:
         return FittedClasses(name=column.name, classes=column.classes or [])
-
-
-def _are_labels(column: Column) -> bool:
-    """Whether many whole numbers number classes: the name says so, no number is left out, and each has several rows."""
-    counts = column.counts or []
-    if column.name.strip().lower() not in _LABELS or len(counts) < 2 or not column.integer:
-        return False
-    without_gaps = column.min in (0, 1) and column.max == column.min + len(counts) - 1
-    return without_gaps and sum(counts) >= _ROWS_OF_A_CLASS * len(counts)
 
 
 def _too_many(column: Column) -> tuple[str, str]:

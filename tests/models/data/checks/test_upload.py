@@ -2,7 +2,7 @@
 
 import json
 import string
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,49 +10,20 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from athanor.contract import Warned
-from models.data.checks import concerns
-from models.data.formats import FORMATS, sniff
-from models.data.formats.limits import Limits
-from models.data.intake import Intake, ingest
+from models.data.intake import ingest
 from models.parts.dataset import DATASETS
 from tests.files import zipped
-
-RNG = np.random.default_rng(5)
-NOISE = [f"{value:.3f}" for value in RNG.standard_normal(400)]
-LABELS = [f"{label}" for label in RNG.choice(["red", "green", "blue"], 400)]
-
-
-def csv(columns: Mapping[str, Iterable[Any]]) -> bytes:
-    rows = zip(*columns.values(), strict=True)
-    return "\n".join([",".join(columns), *(",".join(map(str, row)) for row in rows), ""]).encode()
-
-
-def taken(folder: Path, content: bytes, kind: str = "csv") -> Intake:
-    path = folder / "upload"
-    path.write_bytes(content)
-    return ingest(FORMATS[sniff(f"a.{kind}", path, Limits())](path, Limits()), folder / "rows")
-
-
-def told(intake: Intake, code: str) -> list[Warned]:
-    return [warned for warned in intake.warnings if warned.code == code]
-
-
-def left_out(intake: Intake) -> list[str]:
-    return [column.name for column in intake.schema.columns if column.left_out]
-
-
-def beside(**columns: Sequence[Any]) -> bytes:
-    """The columns, a number and a label that have nothing to do with each other."""
-    rows = len(next(iter(columns.values())))
-    return csv({**columns, "a": NOISE[:rows], "label": LABELS[:rows]})
-
+from tests.models.data.checks.tables import LABELS, NOISE, RNG, beside, csv, left_out, taken, told
 
 SHUFFLED = RNG.permutation(400)[:200].tolist()
 IDENTIFIERS: dict[str, tuple[str, list[Any]]] = {
     "counts from a large number": ("kunde", [10_000 + at for at in range(200)]),
     "counts from zero": ("zeile", list(range(50))),
     "an index of pandas": ("Unnamed: 0", list(range(50))),
+    "an index of pandas after a shuffle": ("Unnamed: 0", SHUFFLED),
+    "an index of pandas in Parquet": ("__index_level_0__", SHUFFLED),
+    "students": ("学号", SHUFFLED),
+    "telephones": ("phone", [7_000_000_000 + at * at for at in SHUFFLED]),
     "named so": ("customer_id", SHUFFLED),
     "in capitals": ("PassengerID", SHUFFLED),
     "as one word": ("userid", SHUFFLED),
@@ -63,6 +34,19 @@ IDENTIFIERS: dict[str, tuple[str, list[Any]]] = {
     "addresses": ("contact", [f"{chr(97 + at % 26)}{at}@{chr(98 + at % 9)}.example.org" for at in SHUFFLED]),
     "words with the name": ("sample_id", [f"{at:x}z{at % 7}" for at in SHUFFLED]),
 }
+
+
+LONG = [30_000_000 + 1_237 * at for at in SHUFFLED]
+
+
+def test_long_numbers_that_all_differ_are_pointed_out(tmp_path: Path) -> None:
+    intake = taken(tmp_path, beside(customer=LONG))
+    (warned,) = told(intake, "identifier")
+    assert left_out(intake) == [] and "200 whole numbers all differ and have 8 digits" in warned.message
+    money = [1_000 * number for number in LONG]
+    moments = [1_600_000_000 + at for at in SHUFFLED]
+    for values in (money, moments, [number // 10 for number in LONG], [*LONG[:199], LONG[0]]):
+        assert not told(taken(tmp_path, beside(customer=values)), "identifier")
 
 
 @pytest.mark.parametrize("case", IDENTIFIERS)
@@ -173,30 +157,6 @@ def test_good_predictors_are_no_copies(tmp_path: Path) -> None:
     assert not told(taken(tmp_path, csv({"text": unique, "a": NOISE, "label": LABELS})), "determines_target")
     # A single input is what the data are about.
     assert not told(taken(tmp_path, csv({"x": y.tolist(), "y": (2 * y).tolist()})), "determines_target")
-
-
-def test_a_column_that_names_the_parts(tmp_path: Path) -> None:
-    parts = ["train"] * 70 + ["Valid"] * 10 + ["test"] * 20
-    intake = taken(tmp_path, beside(fold=parts))
-    (warned,) = told(intake, "unused_split")
-    assert left_out(intake) == ["fold"] and "test 20" in warned.message
-    assert json.loads((warned.suggestion or "").partition("set ")[2]) == {
-        "dataset": {"split": {"kind": "given", "column": "fold"}}
-    }
-    other = taken(tmp_path, beside(fold=["train", "bus"] * 50, stage=["test"] * 50 + ["dev"] * 50))
-    assert not told(other, "unused_split") and left_out(other) == []
-
-
-def test_a_column_that_numbers_folds(tmp_path: Path) -> None:
-    intake = taken(tmp_path, beside(kfold=[0, 1, 2, 3, 4] * 20))
-    (warned,) = told(intake, "unused_split")
-    assert left_out(intake) == ["kfold"] and "5 folds (0 to 4)" in warned.message
-    assert json.loads((warned.suggestion or "").partition("set ")[2]) == {
-        "dataset": {"split": {"kind": "folds", "n": 5}}
-    }
-    assert concerns(warned, {"a"}, "label", None, "label") and not concerns(warned, {"kfold"}, "label", None, "label")
-    other = taken(tmp_path, beside(scaffold=[0, 1, 2, 3] * 25, fold=[1, 2, 5, 9] * 25, times_folded=[0, 1] * 50))
-    assert not told(other, "unused_split") and left_out(other) == []
 
 
 def test_nearly_equal_classes(tmp_path: Path) -> None:
