@@ -78,6 +78,9 @@ def _may_be_learned(column: Column) -> bool:
 
 
 def _look_at(column: Column, sample: Sample, rows: int, found: Inspection) -> None:
+    if column.missing == rows:
+        found.left_out[column.name] = f"none of the {rows:,} rows has a value"
+        return
     if column.distinct == 1 and not column.missing and rows > 1:
         found.left_out[column.name] = f"all {rows:,} rows have the same value"
         return

@@ -36,6 +36,11 @@ IDENTIFIERS: dict[str, tuple[str, list[Any]]] = {
 }
 
 
+def test_a_column_without_values_is_left_out(tmp_path: Path) -> None:
+    intake = taken(tmp_path, beside(empty=[""] * 40))
+    assert left_out(intake) == ["empty"] and "none of the 40 rows" in (intake.schema.columns[0].left_out or "")
+
+
 LONG = [30_000_000 + 1_237 * at for at in SHUFFLED]
 
 

@@ -57,6 +57,17 @@ def test_other_sheets_and_titles_are_said(tmp_path: Path) -> None:
     assert "2 more sheets, which were not read: 'empty', 'notes'" in source.warnings[1].message
 
 
+def test_a_hidden_sheet_is_read_last(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    backup, data = book.active, book.create_sheet("data")
+    backup.title, backup.sheet_state, book.active = "backup", "hidden", 1
+    for sheet, value in ((backup, 1), (data, 2)):
+        for row in (["a", "b"], [value, value]):
+            sheet.append(row)
+    book.save(tmp_path / "t.xlsx")
+    assert _rows(tmp_path / "t.xlsx") == [{"a": "2", "b": "2"}]
+
+
 def test_a_sheet_without_a_header(tmp_path: Path) -> None:
     path = _book(tmp_path / "a.xlsx", data=[[1.5, "x"], [2.5, "x"], [3.5, "y"]])
     assert len(_rows(path)) == 3
