@@ -51,18 +51,26 @@ def _copied_classes(column: Column, target: Column, values: pa.Array, t_N: Codes
     may_miss = SPARED * (rows - majority)
     if majority == rows:
         return None
-    if 2 <= distinct <= rows / REPEATS:
-        classes = int(t_N.max()) + 1
-        pairs, counts = np.unique(v_N * classes + t_N, return_counts=True)
-        best = np.zeros(distinct, np.int64)
-        np.maximum.at(best, pairs // classes, counts)
-        agree = int(best.sum())
+    if 2 <= distinct <= rows / REPEATS and rows - (agree := _agreeing(v_N, t_N)) <= may_miss:
+        told = f"{agree:,} of {rows:,} rows"
+        return f"each of its {distinct:,} values goes with one value of {shown(target.name)} ({told})"
+    if 0 < values.null_count < rows:
+        agree = _agreeing(values.is_valid().cast(pa.int64()).to_numpy(zero_copy_only=False), t_N)
         if rows - agree <= may_miss:
             told = f"{agree:,} of {rows:,} rows"
-            return f"each of its {distinct:,} values goes with one value of {shown(target.name)} ({told})"
+            return f"whether it has a value goes with one value of {shown(target.name)} ({told})"
     if is_number(values) and distinct > 2 and not values.null_count:
         return _thresholds(target, _reals(values), t_N)
     return None
+
+
+def _agreeing(v_N: Codes, t_N: Codes) -> int:
+    """Rows of which the class is the most frequent one of their value."""
+    classes = int(t_N.max()) + 1
+    pairs, counts = np.unique(v_N * classes + t_N, return_counts=True)
+    best = np.zeros(int(v_N.max()) + 1, np.int64)
+    np.maximum.at(best, pairs // classes, counts)
+    return int(best.sum())
 
 
 def _thresholds(target: Column, x_N: Reals, t_N: Codes) -> str | None:

@@ -74,7 +74,10 @@ def _check_members(path: Path, limits: Limits) -> None:
 
 
 def _spool(text: TextFile, book: Any, limits: Limits) -> tuple[str, list[str]]:
-    """Write the first sheet with rows as CSV, a hidden one only if no other has any. Returns its name, and the others'."""
+    """Write the first sheet with rows as CSV, a hidden one only if no other has any.
+
+    Returns its name, and those of the other sheets.
+    """
     for sheet in sorted(book.worksheets, key=lambda each: bool(each.sheet_state != "visible")):
         # The size that a sheet gives for itself is often wrong.
         sheet.reset_dimensions()

@@ -150,6 +150,15 @@ def test_copies_of_a_number_are_pointed_out(tmp_path: Path, case: str) -> None:
     assert warned.column == "copy" and "200 rows" in warned.message
 
 
+def test_a_column_that_is_filled_for_one_class_only(tmp_path: Path) -> None:
+    died = ["yes" if at % 4 == 0 else "no" for at in range(200)]
+    filled = [f"{at * 3.7:.1f}" if label == "yes" else "" for at, label in enumerate(died)]
+    (warned,) = told(taken(tmp_path, csv({"days": filled, "a": NOISE[:200], "died": died})), "determines_target")
+    assert warned.column == "days" and "whether it has a value" in warned.message and "200 of 200" in warned.message
+    gaps = ["" if RNG.random() < 0.3 else value for value in NOISE[:200]]
+    assert not told(taken(tmp_path, csv({"days": gaps, "a": NOISE[:200], "died": died})), "determines_target")
+
+
 def test_good_predictors_are_no_copies(tmp_path: Path) -> None:
     y = RNG.standard_normal(300)
     near, good = y + RNG.standard_normal(300) * 0.01, [label if RNG.random() < 0.95 else "red" for label in LABELS]
