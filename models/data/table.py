@@ -45,15 +45,6 @@ class Layout:
         flat = np.frombuffer(values.buffers()[1], dtype=self.dtype)
         return flat[values.offset * size : (values.offset + len(values)) * size].reshape(len(values), *self.shape)
 
-    def pack(self, value: object, low: float, high: float) -> bytes | None:
-        """One cell from a nested list of numbers; None if the shape is wrong or a number is outside [low, high]."""
-        try:
-            array = np.asarray(value, dtype=np.float64)
-        except (TypeError, ValueError, OverflowError):
-            return None
-        fits = array.size == int(np.prod(self.shape)) and bool(((array >= low) & (array <= high)).all())
-        return array.astype(self.dtype).tobytes() if fits else None
-
 
 @dataclass
 class Source:

@@ -6,7 +6,6 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from pydantic import JsonValue
 
 from athanor.contract import Column
 from models.data.table import Layout
@@ -67,9 +66,3 @@ def packed(cells: Sequence[npt.NDArray[Any]] | npt.NDArray[Any], values: pa.Arra
     valid = None if not values.null_count else pa.array(values.is_valid()).buffers()[1]
     buffers = [valid, pa.py_buffer(data.reshape(-1))]
     return pa.FixedSizeBinaryArray.from_buffers(pa.binary(layout.width), len(values), buffers)
-
-
-def nested(cell: bytes, layout: Layout) -> JsonValue:
-    """A cell as nested lists of numbers."""
-    shown: JsonValue = np.frombuffer(cell, layout.dtype).reshape(layout.shape).tolist()
-    return shown

@@ -10,10 +10,13 @@ from pydantic import Field, JsonValue
 
 from athanor.contract import Column
 from models.data.table import Layout, Table
-from models.parts.channels import Channels, last, likely, moved, nested, packed, placed, unsure
+from models.parts.array_cells import nested, pack, shapes
+from models.parts.channels import Channels, last, likely, moved, packed, placed, unsure
 from models.parts.feature import CellError, Encoder, Feature, Observation, Reals, Rows, arrays
 from models.parts.features.image import ImageEncoder, channels_height_width
 from models.parts.inputs import InputKind, Inputs
+from models.parts.oddity import Oddity
+from models.parts.reach import unlike, usual_peak
 from models.parts.scaling import divisor
 
 LARGEST = float(np.finfo(np.float32).max)
@@ -27,6 +30,7 @@ class ArrayEncoder(Encoder):
     kind: Literal["array"] = "array"
     mean: list[float]
     std: list[float]
+    usual_peak: float | None = Field(None, description="what the largest absolute number of nearly every row reaches")
 
     def inputs(self) -> Inputs:
         return Inputs("vector", (len(self.mean),))
@@ -35,6 +39,11 @@ class ArrayEncoder(Encoder):
         """x_NF, float32."""
         flat_NF = arrays(table, self.name).reshape(table.rows, -1).astype(np.float32)
         return (flat_NF - np.asarray(self.mean, np.float32)) / np.asarray(self.std, np.float32)
+
+    def odd(self, table: Table, column: Column) -> list[Oddity]:
+        """Missing values, and rows of another scale than those of the dataset."""
+        values_NF = arrays(table, self.name).reshape(table.rows, -1)
+        return [*super().odd(table, column), *unlike(values_NF, column, self.usual_peak)]
 
     def for_column(self, column: Column) -> Encoder | str:
         if column.kind == self.kind and int(np.prod(column.shape or [])) != len(self.mean):
@@ -81,10 +90,12 @@ class Array(Feature):
     def cells(self, values: Sequence[Any], column: Column) -> pa.Array:
         layout = self.stored(column)
         low, high = (0, 255) if layout.dtype == np.uint8 else (-LARGEST, LARGEST)
-        found = [layout.pack(value, low, high) for value in values]
-        if None in found:
-            shape = " × ".join(map(str, layout.shape))
-            raise CellError(found.index(None), f"must be a list of {shape} numbers")
+        found = []
+        for row, value in enumerate(values):
+            try:
+                found.append(pack(value, layout, low, high))
+            except ValueError as error:
+                raise CellError(row, f"must be a list of {shapes(layout)} numbers; {error}") from error
         return pa.array(found, pa.binary(layout.width))
 
     def show(self, value: Any, column: Column) -> JsonValue:
@@ -118,4 +129,5 @@ class Array(Feature):
         values_NF = arrays(table, column.name)[train].reshape(len(train), -1).astype(np.float64)
         mean = values_NF.mean(0)
         std = divisor(values_NF.std(0), mean, len(values_NF))
-        return ArrayEncoder(name=column.name, mean=mean.tolist(), std=std.tolist())
+        peak = usual_peak(values_NF)
+        return ArrayEncoder(name=column.name, mean=mean.tolist(), std=std.tolist(), usual_peak=peak)

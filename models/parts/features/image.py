@@ -14,9 +14,12 @@ from models.data.formats import images
 from models.data.formats.limits import Limits
 from models.data.table import Layout, Table
 from models.errors import DataError
-from models.parts.channels import Channels, last, likely, moved, nested, packed, placed, unsure
+from models.parts.array_cells import nested, pack, shapes
+from models.parts.channels import Channels, last, likely, moved, packed, placed, unsure
 from models.parts.feature import CellError, Encoder, Feature, Observation, Reals, Rows, arrays
 from models.parts.inputs import InputKind, Inputs
+from models.parts.oddity import Oddity
+from models.parts.reach import unlike, usual_peak
 from models.parts.scaling import divisor
 
 Side = Annotated[int, Field(ge=1, le=images.LARGEST_SIDE)]
@@ -29,6 +32,7 @@ class ImageEncoder(Encoder):
     shape: tuple[int, int, int] = Field(description="C, H, W")
     mean: list[float]
     std: list[float]
+    usual_peak: float | None = Field(None, description="what the largest absolute number of nearly every row reaches")
 
     @property
     def reads(self) -> str:
@@ -38,10 +42,12 @@ class ImageEncoder(Encoder):
     def of(cls, table: Table, column: Column, train: Rows) -> "ImageEncoder":
         """Learn from the training rows of a column of images, or of arrays with the shape of images."""
         shape = channels_height_width(column)
-        values = arrays(table, column.name)[train].reshape(-1, shape[0])
+        values_NF = arrays(table, column.name)[train].reshape(len(train), -1)
+        values = values_NF.reshape(-1, shape[0])
         mean = values.mean(0, dtype=np.float64)
         std = divisor(values.std(0, dtype=np.float64), mean, len(values))
-        return cls(name=column.name, shape=shape, mean=mean.tolist(), std=std.tolist())
+        peak = usual_peak(values_NF)
+        return cls(name=column.name, shape=shape, mean=mean.tolist(), std=std.tolist(), usual_peak=peak)
 
     def inputs(self) -> Inputs:
         return Inputs("image", self.shape)
@@ -52,6 +58,11 @@ class ImageEncoder(Encoder):
         pixels_NHWC = arrays(table, self.name).reshape(table.rows, height, width, channels).astype(np.float32)
         x_NHWC = (pixels_NHWC - np.asarray(self.mean, np.float32)) / np.asarray(self.std, np.float32)
         return np.ascontiguousarray(x_NHWC.transpose(0, 3, 1, 2))
+
+    def odd(self, table: Table, column: Column) -> list[Oddity]:
+        """Missing values, and rows of another scale than those of the dataset."""
+        values_NF = arrays(table, self.name).reshape(table.rows, -1)
+        return [*super().odd(table, column), *unlike(values_NF, column, self.usual_peak)]
 
     def for_column(self, column: Column) -> Encoder | str:
         """A column of images or arrays fits if its shape is the same."""
@@ -169,11 +180,11 @@ def channels_height_width(column: Column) -> tuple[int, int, int]:
 
 
 def _packed(value: Any, layout: Layout, row: int) -> bytes:
-    packed = layout.pack(value, 0, 255)
-    if packed is None:
-        shape = " × ".join(map(str, layout.shape))
-        raise CellError(row, f"must be a list of {shape} numbers from 0 to 255, or an image file in base64")
-    return packed
+    try:
+        return pack(value, layout, 0, 255)
+    except ValueError as error:
+        what = f"must be a list of {shapes(layout)} numbers from 0 to 255, or an image file in base64; {error}"
+        raise CellError(row, what) from error
 
 
 def _decoded(text: str, reading: images.Reading, most: int, row: int) -> tuple[images.Pixels, int]:

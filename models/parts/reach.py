@@ -1,0 +1,60 @@
+"""Numbers that are far from those that were learned from."""
+
+import numpy as np
+import numpy.typing as npt
+
+from athanor.contract import Column
+from models.parts.oddity import EXAMPLES, Oddity
+
+Reals = npt.NDArray[np.float64]
+
+RARE = 0.01
+"""The share of training rows whose largest number may be smaller than the usual one."""
+SMALLER = 10
+"""A row is unlike the training rows if its largest number is so many times smaller than the usual one."""
+
+
+def beyond(values_N: npt.NDArray[np.generic], low: float, high: float) -> npt.NDArray[np.bool_]:
+    """Which values are outside of `low` to `high`, by more than these are apart."""
+    with np.errstate(over="ignore"):
+        reach = np.float64(high) - low
+        return np.asarray((values_N < low - reach) | (values_N > high + reach))
+
+
+def usual_peak(values_NF: npt.NDArray[np.generic]) -> float | None:
+    """What the largest absolute number of nearly every row reaches. None if all rows are zeros, which do not count."""
+    low_N, high_N = _extremes(values_NF)
+    peak_N = np.maximum(high_N, -low_N)
+    peak_N = peak_N[np.isfinite(peak_N) & (peak_N > 0)]
+    return float(np.quantile(peak_N, RARE, method="lower")) if len(peak_N) else None
+
+
+def unlike(values_NF: npt.NDArray[np.generic], column: Column, usual: float | None) -> list[Oddity]:
+    """Rows with numbers far from those of the dataset, and rows of numbers that are all far smaller than is `usual`.
+
+    The second is what dividing by 255 does, and what no limit of the numbers shows.
+    """
+    low_N, high_N = _extremes(values_NF)
+    peak_N, found, rows = np.maximum(high_N, -low_N), [], len(values_NF)
+    if column.min is not None and column.max is not None:
+        is_high_N = beyond(high_N, column.min, column.max)
+        far = np.flatnonzero(is_high_N | beyond(low_N, column.min, column.max)).tolist()
+        what = f"have numbers far from those of the dataset, which go from {column.min:.6g} to {column.max:.6g}"
+        suggestion = "check the scale: rows are sent with the numbers that the file of the dataset has"
+        shown = [f"{value:.6g}" for value in np.where(is_high_N, high_N, low_N)[far[:EXAMPLES]]]
+        found.append(Oddity.of_rows("far_from_training", what, suggestion, far, rows, shown))
+    if usual is not None:
+        small = np.flatnonzero((peak_N > 0) & (peak_N < usual / SMALLER)).tolist()
+        what = (
+            f"have only numbers far smaller than the training rows have: {100 * (1 - RARE):.0f} % of those that are "
+            f"not all zeros reach {usual:.6g} or more"
+        )
+        suggestion = "check the scale: numbers that were divided, such as by 255, are sent as they were before"
+        shown = [f"{value:.6g}" for value in peak_N[small[:EXAMPLES]]]
+        found.append(Oddity.of_rows("small_numbers", what, suggestion, small, rows, shown))
+    return found
+
+
+def _extremes(values_NF: npt.NDArray[np.generic]) -> tuple[Reals, Reals]:
+    """The smallest and the largest number of each row."""
+    return values_NF.min(1).astype(np.float64), values_NF.max(1).astype(np.float64)

@@ -1,0 +1,52 @@
+"""Rows of many numbers that are unlike the training rows."""
+
+import numpy as np
+import pytest
+
+from athanor.contract import Column
+from models.parts.reach import unlike, usual_peak
+
+RNG = np.random.default_rng(0)
+X = RNG.random((200, 12))
+
+
+def _codes(
+    rows: object, usual: float | None, low: float | None = 0.0, high: float | None = 1.0
+) -> dict[str, list[int]]:
+    column = Column(name="x", kind="array", min=low, max=high)
+    return {each.code: list(each.rows) for each in unlike(np.asarray(rows), column, usual) if each.count}
+
+
+def test_rows_of_another_scale() -> None:
+    usual = usual_peak(X)
+    assert usual is not None and 0.5 < usual <= 1
+    assert _codes(X, usual) == {}
+    assert _codes([X[0], X[1] * 255, -X[2] * 255, X[3] / 255], usual) == {
+        "far_from_training": [1, 2],
+        "small_numbers": [3],
+    }
+    assert _codes([X[0] * 0], usual) == {}, "zeros are the same on every scale"
+
+
+def test_what_is_said_has_the_numbers() -> None:
+    column = Column(name="x", kind="array", min=0, max=255)
+    far, small = unlike(np.array([[0, 900], [1, 0]]), column, 200.0)
+    told = [each.warned("x") for each in (far, small)]
+    assert [each and each.rows for each in told] == [[1], [2]]
+    said = [each.message if each else "" for each in told]
+    assert "1 of 2 rows, such as '900', have numbers far from those of the dataset, which go from 0 to 255" in said[0]
+    assert "such as '1', have only numbers far smaller" in said[1] and "99 %" in said[1] and "reach 200" in said[1]
+
+
+def test_few_dark_rows_are_not_usual_and_many_are() -> None:
+    pixels = RNG.integers(100, 256, (1000, 9), np.uint8)
+    pixels[:5] = 2
+    assert (usual_peak(pixels) or 0) > 100
+    pixels[:50] = 2
+    assert usual_peak(pixels) == 2
+    assert usual_peak(np.zeros((4, 3), np.uint8)) is None
+
+
+@pytest.mark.parametrize(("low", "high"), [(None, None), (0.0, None)])
+def test_a_dataset_whose_numbers_are_not_known(low: float | None, high: float | None) -> None:
+    assert _codes([[900.0]], None, low, high) == {}
