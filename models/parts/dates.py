@@ -48,7 +48,10 @@ _PATTERNS: dict[Format, tuple[str, ...]] = {
     ),
     "time": (rf"^{_CLOCK}{_ZONE}$",),
 }
-_ISO = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2})?)?$"
+_ISO = rf"^(?P<year>[0-9]{{4}})-(?P<month>[0-9]{{2}})-(?P<day>[0-9]{{2}}){_AFTER}"
+_WITH_ISO: frozenset[Format] = frozenset({"ymd", "dmy", "mdy", "month_name", "yyyymmdd"})
+"""The formats beside which a date may be written as ISO 8601 has it. It has one meaning, unlike 01/02/2024."""
+_PLAIN_ISO = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2})?)?$"
 _SHORT_YEAR = r"^[0-9]{1,2}[-/. ] ?[0-9]{1,2}[-/. ] ?[0-9]{2}(?:[^0-9]|$)"
 _FIRST_LOOK, _MOST_LOOKED_AT = 5, 5_000
 """Values of which one must be a date, and distinct values, for a column to be mostly dates."""
@@ -92,11 +95,26 @@ def narrowed(values: pa.Array, formats: Sequence[Format]) -> tuple[Format, ...]:
     if first not in MISSING and not any(letter.isdigit() for letter in first):
         return ()
     if first not in MISSING and first.isascii():
-        formats = [
-            each for each in formats if each in _UNITS or any(re.match(pattern, first) for pattern in _PATTERNS[each])
-        ]
+        formats = [each for each in formats if each in _UNITS or any(re.match(one, first) for one in _patterns(each))]
     values = trimmed(values, _NEVER).drop_null()
-    return tuple(each for each in formats if each not in _UNITS and (not len(values) or _fits(values, each)))
+    formats = tuple(each for each in formats if each not in _UNITS)
+    if not len(values):
+        return formats
+    iso = pc.match_substring_regex(values, _ISO)
+    if pc.any(iso).as_py():
+        if _seconds(values.filter(iso), "ymd") is None:
+            return ()
+        formats, values = tuple(each for each in formats if each in _WITH_ISO), values.filter(pc.invert(iso))
+    return tuple(each for each in formats if not len(values) or _fits(values, each))
+
+
+def takes_iso(format: Format) -> bool:
+    """Whether a date of this format may also be written as 2024-01-25."""
+    return format in _WITH_ISO
+
+
+def _patterns(format: Format) -> tuple[str, ...]:
+    return (*_PATTERNS[format], *([_ISO] if takes_iso(format) else []))
 
 
 def mostly(values: pa.Array) -> tuple[Format, npt.NDArray[np.bool_]] | None:
@@ -145,7 +163,7 @@ def _seconds(values: pa.Array, format: Format) -> npt.NDArray[np.int64] | None:
     """The seconds of these strings, none of which is null. None if one of them is not such a date."""
     if not len(values):
         return np.zeros(0, np.int64)
-    if format == "ymd" and all_match(values, _ISO):
+    if takes_iso(format) and all_match(values, _PLAIN_ISO):
         try:
             since = np.asarray(values.cast(pa.timestamp("s")).cast(pa.int64()).to_numpy(zero_copy_only=False))
         except pa.ArrowInvalid:
@@ -153,7 +171,7 @@ def _seconds(values: pa.Array, format: Format) -> npt.NDArray[np.int64] | None:
         return None if since.min() < _FIRST else since
     found = np.zeros(len(values), np.int64)
     left = np.ones(len(values), bool)
-    for pattern in _PATTERNS[format]:
+    for pattern in _patterns(format):
         here = np.flatnonzero(left)
         parts = pc.extract_regex(values.take(pa.array(here)), pattern)
         matched = parts.is_valid().to_numpy(zero_copy_only=False)

@@ -21,7 +21,7 @@ from athanor.contract import Column
 from models.data.table import Layout, Table
 from models.parts.inputs import InputKind, Inputs
 from models.parts.learned import Learned
-from models.parts.oddity import MISSING, Oddity
+from models.parts.oddity import LONGEST, MISSING, Oddity
 from models.registry import Buildable, Registry
 
 Rows = npt.NDArray[np.int64]
@@ -323,6 +323,11 @@ def json_kind(value: Any) -> str:
         return f"a list with {json_kind(odd[0]) if not isinstance(odd[0], list) else 'a list'}" if odd else "a list"
     names = {bool: "true or false", int: "a number", float: "a number", dict: "an object", type(None): "null"}
     return names.get(type(value), "a string" if is_text(value) else "no Unicode text")
+
+
+def shown(word: str) -> str:
+    """A string of a request, in an error message."""
+    return repr(word if len(word) <= LONGEST else word[: LONGEST - 1] + "…")
 
 
 def is_text(value: Any) -> bool:

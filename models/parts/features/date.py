@@ -12,7 +12,7 @@ from pydantic import Field, JsonValue, PrivateAttr
 
 from athanor.contract import Column
 from models.data.table import Table
-from models.parts.dates import DAY, FORMATS, Format, has_short_years, narrowed, seconds
+from models.parts.dates import DAY, FORMATS, Format, has_short_years, narrowed, seconds, takes_iso
 from models.parts.feature import (
     UNREADABLE,
     CellError,
@@ -24,11 +24,12 @@ from models.parts.feature import (
     first_unreadable,
     is_text,
     json_kind,
+    shown,
 )
-from models.parts.features.number import beyond
 from models.parts.inputs import InputKind, Inputs
 from models.parts.numerals import first_word
 from models.parts.oddity import EXAMPLES, Oddity
+from models.parts.reach import beyond
 from models.parts.scaling import divisor
 
 Cycle = Literal["month", "day", "weekday", "time"]
@@ -80,8 +81,8 @@ class DateEncoder(Encoder):
         far = np.flatnonzero(beyond(seconds_N, low, high)).tolist()
         what = f"are far from the dates of the training rows, most of which are from {_day(low)} to {_day(high)}"
         suggestion = "check the order of day, month and year, or train on rows of these dates"
-        shown = [_day(each) for each in seconds_N[far[:EXAMPLES]]]
-        return [*found, Oddity.of_rows("far_from_training", what, suggestion, far, len(seconds_N), shown)]
+        examples = [_day(each) for each in seconds_N[far[:EXAMPLES]]]
+        return [*found, Oddity.of_rows("far_from_training", what, suggestion, far, len(seconds_N), examples)]
 
     def stands_in(self) -> str:
         return (
@@ -115,6 +116,7 @@ class Date(Feature):
 
     `ymd` is 2024-01-05, 2024/1/5 or 2024年1月5日; `dmy` is 25.01.2024, `mdy` 01/25/2024, `month_name` 25 Jan 2024. All
     of them may have a time, as in 2024-01-05T13:30:00+01:00. The time is that of the clock: the zone does not count.
+    Beside any format but `time`, `unix` and `unix_ms`, some cells may be ISO dates such as 2024-01-05.
     """
 
     kind: Literal["date"] = "date"
@@ -182,12 +184,15 @@ class Date(Feature):
             self.read(written, column)
         except UNREADABLE as error:
             row = first_unreadable(self, written, column)
-            shown = str(values[row])[:40]
-            raise CellError(row, f"must be a date like '{self._example()}'; this is '{shown}'") from error
+            raise CellError(
+                row, f"must be a date like {self._examples()}; this is {shown(str(values[row]))}"
+            ) from error
         return written
 
-    def _example(self) -> str:
-        return _EXAMPLES[self.format or "ymd"]
+    def _examples(self) -> str:
+        format = self.format or "ymd"
+        own = f"'{_EXAMPLES[format]}'"
+        return f"{own} or '{_EXAMPLES['ymd']}'" if takes_iso(format) and format != "ymd" else own
 
     def preview(self, value: Any, column: Column) -> JsonValue:
         if value is None:
@@ -232,4 +237,8 @@ _EXAMPLES: dict[Format, str] = {
 def _formats(seen: Observation) -> tuple[Format, ...]:
     """The formats in which every string of the column is a date."""
     found = next((each._formats for each in seen.fitting if isinstance(each, Date)), ())
-    return () if len(found) > 3 else found
+    if "time" in found and "ymd" in found:
+        # There was no value yet.
+        return ()
+    # What every format reads is a column of ISO dates alone.
+    return ("ymd",) if "ymd" in found else found

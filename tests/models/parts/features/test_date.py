@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from athanor.contract import Column, Schema
@@ -52,6 +53,10 @@ def _column(folder: Path, cells: list[str], name: str = "x", given: Date | None 
         (["5 Jan 2024", "Jan 6, 2024"], "month_name", ["240105 000000", "240106 000000"]),
         (["Mon, 8 January 2024 10:00"], "month_name", ["240108 100000"]),
         (["12:30", "1:05:20"], "time", ["700101 123000", "700101 010520"]),
+        (["05.01.2024", "2024-01-06", "7.1.2024"], "dmy", ["240105 000000", "240106 000000", "240107 000000"]),
+        (["2024-01-06 08:05", "12/31/2024"], "mdy", ["240106 080500", "241231 000000"]),
+        (["2024-01-06", "5 Jan 2024"], "month_name", ["240106 000000", "240105 000000"]),
+        (["2024-01-06T08:05:00.5Z", "2024/1/7"], "ymd", ["240106 080500", "240107 000000"]),
         (["２０２４-01-05", "2024-01-06"], "ymd", ["240105 000000", "240106 000000"]),
     ],
 )
@@ -68,6 +73,9 @@ def test_what_is_written_is_read(tmp_path: Path, cells: list[str], format: str, 
         ["25:00", "12:30"],
         ["13/13/2024", "01/01/2024"],
         ["2024", "2023"],
+        ["12:30", "2024-01-05"],
+        ["05.01.2024", "2024-02-30"],
+        ["05.01.2024", "2024-1"],
         ["1.2.3", "1.2.4"],
         ["13:00 pm", "1:00 pm"],
         ["31/12/2024", "12/31/2024"],
@@ -147,6 +155,46 @@ def test_predict_refuses_what_is_no_date(sent: Any) -> None:
     with pytest.raises(CellError, match="must be a date") as refused:
         of(column).cells(["2024-01-05", None, sent], column)
     assert refused.value.row == 2
+
+
+def _typed(folder: Path, values: pa.Array) -> list[Any]:
+    """The cells of a predict request whose rows are this column of a Parquet file."""
+    pq.write_table(pa.table({"x": values}), folder / "rows.parquet")
+    return [cell for batch in FORMATS["parquet"](folder / "rows.parquet", Limits()).batches for cell in _list(batch)]
+
+
+def _list(batch: pa.RecordBatch) -> list[Any]:
+    cells: list[Any] = batch.column(0).to_pylist()
+    return cells
+
+
+@pytest.mark.parametrize("format", ["ymd", "dmy", "mdy", "month_name", "yyyymmdd"])
+@pytest.mark.parametrize(
+    "type", [pa.date32(), pa.date64(), pa.timestamp("s"), pa.timestamp("ns"), pa.timestamp("us", "UTC")]
+)
+def test_predict_reads_typed_dates_in_every_format(format: str, type: pa.DataType, tmp_path: Path) -> None:
+    column = Column(name="x", kind="date", settings={"format": format})
+    cells = _typed(tmp_path, pa.array([datetime(2023, 6, 5), None, datetime(1969, 12, 31)], type))
+    found = of(column).read(of(column).cells(cells, column), column).to_pylist()
+    assert found == [1685923200, None, -86400]
+
+
+@pytest.mark.parametrize("format", ["time", "unix", "unix_ms"])
+def test_a_typed_date_is_no_time_and_no_number(format: str) -> None:
+    column = Column(name="x", kind="date", settings={"format": format})
+    with pytest.raises(CellError, match=r"must be a date like '1[^']*'; this is '2023-06-05'"):
+        of(column).cells(["2023-06-05"], column)
+
+
+def test_a_refusal_names_both_ways_to_write_a_date() -> None:
+    column = Column(name="x", kind="date", settings={"format": "dmy"})
+    with pytest.raises(CellError, match=r"must be a date like '25.01.2024' or '2024-01-25'; this is '06/31/2023'"):
+        of(column).cells(["06/31/2023"], column)
+
+
+def test_iso_dates_among_others_leave_what_is_open_open(tmp_path: Path) -> None:
+    column, _ = _column(tmp_path, ["2024-01-06", "01/02/2024", "03/04/2024"])
+    assert column.settings == {"format": "dmy"} and column.guess is not None and "may be mdy" in column.guess
 
 
 @pytest.mark.parametrize("cells", [["1.1.10", "2.2.11", "1.3.12"], ["12.05.50", "01.02.49"], ["10-1-10", "12-2-11"]])
