@@ -22,6 +22,7 @@ from athanor.files import WEIGHTS
 from athanor.processes.left_behind import scratch_folder
 from models.data.formats import candidates
 from models.errors import DataError
+from models.parts.feature import shown
 from models.records import datasets
 from models.serving import file_process
 from models.serving.file_process import Abandoned, Answered, FileOrder, Unanswered
@@ -60,6 +61,18 @@ def media_type(content_type: str) -> str:
 def is_file(content_type: str) -> bool:
     """Whether the body of a request is a file of rows, by its header Content-Type. Any other is JSON."""
     return media_type(content_type) in {FORM, *SUFFIXES}
+
+
+def instead(content_type: str) -> str:
+    """The end of a message that a body is not JSON: what is read, if the body did not claim to be JSON."""
+    media = media_type(content_type)
+    if media == "application/json" or media.endswith("+json"):
+        return ""
+    said = f"its media type is {shown(media)}" if media else "it has no media type"
+    return (
+        f"; {said}. Rows to predict come as application/json, or as a file: as the body with the media type "
+        f"{', '.join(SUFFIXES)}, or in the form field `file` with a name that ends in {', '.join(ENDINGS)}"
+    )
 
 
 async def predict(request: Request, service: Service, job_id: str, wanted: str) -> StreamingResponse:

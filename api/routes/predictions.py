@@ -82,7 +82,8 @@ async def create(
     # The pool has bounded all other content.
     content = json.loads(outcome.content)
     if outcome.status == "malformed":
-        raise Refused(400, "malformed_json", f"the body is not JSON: {content}")
+        kind = request.headers.get("content-type", "")
+        raise Refused(400, "malformed_json", f"the body is not JSON: {content}{row_files.instead(kind)}")
     faults = [Fault.model_validate(each) for each in ([content] if outcome.status == "refused" else content)]
     code = faults[0].code if outcome.status == "refused" else "invalid"
     raise Refused(422, code, f"{faults[0].pointer or 'the body'}: {faults[0].message}", faults)

@@ -131,6 +131,16 @@ def test_a_wrong_image_file(trained: Trained, row: str, said: str) -> None:
     assert said in fault["message"]
 
 
+@pytest.mark.parametrize("media", ["text/plain", "application/vnd.ms-excel", ""])
+def test_a_body_of_another_kind_is_told_what_is_read(trained: Trained, media: str) -> None:
+    headers = {"Content-Type": media} if media else {}
+    path = f"/v1/jobs/{trained.text}/predict"
+    said = kit.problem(trained.client.post(path, content=b"this film was good", headers=headers), 400, "malformed_json")
+    assert "text/csv" in said["detail"] and ".parquet" in said["detail"] and media in said["detail"]
+    told = kit.problem(trained.client.post(path, content=b"{", headers=kit.JSON), 400, "malformed_json")
+    assert "text/csv" not in told["detail"]
+
+
 def test_sentences(trained: Trained) -> None:
     rows = ["this film was good", {"text": "every song felt poor"}, "words never seen"]
     assert {*labels(ask(trained, trained.text, rows), 2)} <= {"yes", "no"}

@@ -11,7 +11,7 @@ from pydantic import Field, PrivateAttr, model_validator
 
 from athanor.contract import Column
 from models.data.table import Table
-from models.parts.feature import CellError, Encoder, Feature, Naming, Observation, Rows, is_text, json_kind
+from models.parts.feature import CellError, Encoder, Feature, Naming, Observation, Rows, is_text, json_kind, shown
 from models.parts.inputs import InputKind, Inputs
 from models.parts.numerals import LONGEST, MISSING, first_word
 
@@ -174,7 +174,7 @@ class Boolean(Feature):
             self._read(word)
         except pa.ArrowInvalid:
             known = f"true or false, or a word such as '{self.true}' or '{self.false}'"
-            raise CellError(row, f"must be {known}; this is '{word[:40]}'") from None
+            raise CellError(row, f"must be {known}; this is {shown(word)}") from None
         return word
 
     def input_kind(self, column: Column, accepts: frozenset[InputKind]) -> InputKind:

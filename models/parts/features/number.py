@@ -13,11 +13,23 @@ from pydantic import Field, JsonValue, PrivateAttr
 
 from athanor.contract import Column
 from models.data.table import Table
-from models.parts.feature import CellError, Encoder, Feature, Naming, Observation, Reals, Rows, is_text, json_kind
+from models.parts.feature import (
+    CellError,
+    Encoder,
+    Feature,
+    Naming,
+    Observation,
+    Reals,
+    Rows,
+    is_text,
+    json_kind,
+    shown,
+)
 from models.parts.inputs import InputKind, Inputs
 from models.parts.numerals import Writing, plain
 from models.parts.oddity import EXAMPLES, Oddity
 from models.parts.plain_numerals import parse
+from models.parts.reach import beyond
 from models.parts.scaling import divisor
 from models.parts.units import is_known, multiplies
 
@@ -55,18 +67,11 @@ class NumberEncoder(Encoder):
         far = np.flatnonzero(beyond(values, column.min, column.max)).tolist()
         what = f"are far from the numbers of the dataset, which go from {column.min:.6g} to {column.max:.6g}"
         suggestion = "check the unit and the decimal mark of these numbers"
-        shown = [f"{value:.6g}" for value in values[far[:EXAMPLES]]]
-        return [*found, Oddity.of_rows("far_from_training", what, suggestion, far, len(values), shown)]
+        examples = [f"{value:.6g}" for value in values[far[:EXAMPLES]]]
+        return [*found, Oddity.of_rows("far_from_training", what, suggestion, far, len(values), examples)]
 
     def stands_in(self) -> str:
         return f"{self.mean:.6g}, the mean of the training rows"
-
-
-def beyond(values_N: Reals, low: float, high: float) -> npt.NDArray[np.bool_]:
-    """Which values are outside of `low` to `high`, by more than these are apart."""
-    with np.errstate(over="ignore"):
-        reach = np.float64(high) - low
-        return np.asarray((values_N < low - reach) | (values_N > high + reach))
 
 
 class Number(Feature):
@@ -214,10 +219,13 @@ class Number(Feature):
     def _check(self, written: pa.Array) -> None:
         numerals, wrong = plain(written, self.decimal or ".", self.unit, self.missing)
         if rows := pc.indices_nonzero(wrong).to_pylist():
-            raise CellError(rows[0], f"must be a finite number{self._example()}; this is a string")
+            raise self._refused(written, rows[0])
         numbers = numerals.cast(pa.float64()).to_numpy(zero_copy_only=False)
         if len(rows := np.flatnonzero(np.isinf(numbers))):
-            raise CellError(int(rows[0]), "must be a finite number; this is a string")
+            raise self._refused(written, int(rows[0]))
+
+    def _refused(self, written: pa.Array, row: int) -> CellError:
+        return CellError(row, f"must be a finite number{self._example()}; this is {shown(written[row].as_py())}")
 
     def _example(self) -> str:
         if self.decimal is None and not self.unit:
@@ -227,8 +235,9 @@ class Number(Feature):
 
     def show(self, value: Any, column: Column) -> JsonValue:
         """Infinities and NaN become null, because JSON has no such numbers."""
-        shown: JsonValue = None if isinstance(value, float) and not np.isfinite(value) else value
-        return shown
+        is_odd = isinstance(value, float) and not np.isfinite(value)
+        told: JsonValue = None if is_odd else value
+        return told
 
     def numbers(self, values: pa.Array, column: Column) -> Reals | None:
         return np.asarray(values.to_numpy(zero_copy_only=False), np.float64)

@@ -72,8 +72,16 @@ class WordsEncoder(SequenceEncoder):
         return x_NT
 
     def odd(self, table: Table, column: Column) -> list[Oddity]:
-        """Missing values, texts that are cut, and words that no training row has, if there are many."""
+        """Missing values, empty texts, texts that are cut, and words that no training row has, if there are many."""
         rows = words_of(table, self.name, self.tokenizer)
+        given = table.data[self.name].combine_chunks().is_valid().to_pylist()
+        empty = Oddity.of_rows(
+            "empty_texts",
+            "have no words",
+            "give the texts that are known; what a network says of an empty one means little",
+            [at for at, (words, is_given) in enumerate(zip(rows, given, strict=True)) if is_given and not words],
+            len(rows),
+        )
         cut = Oddity.of_rows(
             "cut_texts",
             f"have more than {self.length:,} words or characters, and are cut after these",
@@ -81,7 +89,7 @@ class WordsEncoder(SequenceEncoder):
             [at for at, words in enumerate(rows) if len(words) > self.length],
             len(rows),
         )
-        return [*super().odd(table, column), cut, unknown_words(rows, set(self.words))]
+        return [*super().odd(table, column), empty, cut, unknown_words(rows, set(self.words))]
 
     def stands_in(self) -> str:
         return "an empty text"

@@ -103,8 +103,10 @@ def test_the_value_itself_where_there_is_one_column(tmp_path: Path) -> None:
         ("image", [[1, 2], [3, 4]], "/rows/1", "wrong_value"),
         ("image", [[1, 2], [3]], "/rows/1", "wrong_value"),
         ("image", "cat.png", "/rows/1", "wrong_value"),
-        ("image", [256] * 768, "/rows/1", "wrong_value"),
-        ("image", [10**400] * 768, "/rows/1", "wrong_value"),
+        ("image", [[[256] * 16] * 16] * 3, "/rows/1", "wrong_value"),
+        ("image", [[[256] * 3] * 16] * 16, "/rows/1", "wrong_value"),
+        ("image", [[[10**400] * 3] * 16] * 16, "/rows/1", "wrong_value"),
+        ("image", [25] * 768, "/rows/1", "wrong_value"),
     ],
 )
 def test_rows_that_cannot_be_read(kind: InputKind, row: Any, pointer: str, code: str, tmp_path: Path) -> None:
@@ -136,7 +138,9 @@ def test_what_float32_cannot_hold_once_it_is_scaled(tmp_path: Path) -> None:
         ("tokens", "a b", "'x' must be a list of words; this is a string"),
         ("tokens", ["a", None], "'x' must be a list of words; this is a list with null"),
         ("number", True, "'x' must be a finite number; this is true or false"),
-        ("number", "five", "'x' must be a finite number; this is a string"),
+        ("number", "five", "'x' must be a finite number; this is 'five'"),
+        ("number", "1e999", "'x' must be a finite number; this is '1e999'"),
+        ("number", "7" + 99 * "z", "'x' must be a finite number; this is '7" + 38 * "z" + "…'"),
         ("number", float("nan"), "'x' must be a finite number; this is not"),
         ("number", 10**400, "'x' must be a finite number; this is not"),
     ],

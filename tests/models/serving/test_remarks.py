@@ -1,5 +1,6 @@
 """What is said about predictions beside them."""
 
+import json
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,14 @@ import pytest
 import torch
 from sklearn.metrics import accuracy_score, r2_score
 
+from models.data.formats import FORMATS
+from models.data.formats.limits import Limits
+from models.data.intake import ingest
 from models.data.table import Table
 from models.errors import SpecError
 from models.parts.oddity import Oddity
 from models.planning.spec import JobSpec
+from models.serving import row_file
 from models.serving.prediction import Predictor
 from models.serving.scorer import Scorer
 from tests import small
@@ -129,6 +134,61 @@ def test_what_is_rare_is_not_said() -> None:
     for count, is_said in ((1, False), (2, True)):
         odd = Oddity("unknown_words", "are new", "check", count, 10, (0,), "words", least=0.2)
         assert (odd.warned("text") is not None) == is_said
+
+
+def _of_arrays(folder: Path, values: Any, architecture: str) -> Predictor:
+    """Of rows of an npz with these values, pixels or arrays."""
+    folder.mkdir(exist_ok=True)
+    np.savez(folder / "t.npz", x=values, y=np.arange(len(values)) % 2)
+    intake = ingest(FORMATS["npz"](folder / "t.npz", Limits()), folder / "rows.parquet")
+    table = Table.open(folder / "rows.parquet", intake.schema)
+    spec = JobSpec.model_validate({"architecture": {"kind": architecture}, "dataset": {"id": "x", "target": "y"}})
+    resolved, prepared = small.resolve_and_prepare(spec, table)
+    learner = build(resolved.spec, prepared)
+    snapshot.write(snapshot.take(learner), folder / "s", {}, prepared.preparation.model_dump_json())
+    return Predictor.load(resolved, table.schema, folder / "s")
+
+
+@pytest.mark.parametrize("architecture", ["linear", "cnn"])
+def test_arrays_and_pictures_of_another_scale(architecture: str, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    shares = (rng.random((40, 3, 8, 8)) * 1.1).astype(np.float32)
+    predictor = _of_arrays(tmp_path / "shares", shares, architecture)
+    rows = [shares[0].tolist(), (shares[1] * 255).tolist(), (shares[2] / 255).tolist()]
+    assert _codes(predictor, rows) == {"far_from_training": ("x", [2]), "small_numbers": ("x", [3])}
+    with pytest.raises(SpecError, match="3 × 8 × 8 numbers; this has 8 × 8 × 3") as refused:
+        predictor.answer([rows[0], shares[1].transpose(1, 2, 0).tolist()])
+    assert refused.value.pointer == "/rows/1"
+    pixels = rng.integers(0, 120, (40, 8, 8, 3)).astype(np.uint8)
+    predictor = _of_arrays(tmp_path / "pixels", pixels, architecture)
+    rows = [pixels[0].tolist(), (pixels[1] / 255).tolist(), np.full((8, 8, 3), 250).tolist()]
+    assert _codes(predictor, rows) == {"far_from_training": ("x", [3]), "small_numbers": ("x", [2])}
+
+
+def test_rows_of_a_file_are_looked_at_as_those_of_a_request(tmp_path: Path) -> None:
+    values = np.random.default_rng(0).random((40, 5)).astype(np.float32)
+    predictor = _of_arrays(tmp_path, values, "linear")
+    rows = [values[0].tolist(), (values[1] * 255).tolist()]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps({"x": row}) + "\n" for row in rows))
+    count, remarks = row_file.predict(
+        predictor, tmp_path / "rows.jsonl", "jsonl", {}, Limits(), tmp_path / "answers.jsonl"
+    )
+    assert count == 2
+    assert [(each.code, each.rows) for each in remarks.warnings] == [("far_from_training", [2])]
+
+
+def test_a_text_without_words_is_said(tmp_path: Path) -> None:
+    texts = pa.array([f"the {word} {at} of all" for at in range(20) for word in ("ash", "iron")])
+    table = small.ingested(tmp_path / "table", {"text": texts, "target": pa.array(["a", "b"] * 20)}, target="target")
+    spec = JobSpec.model_validate({"architecture": {"kind": "textcnn"}, "dataset": {"id": "x", "input": "text"}})
+    resolved, prepared = small.resolve_and_prepare(spec, table)
+    learner = build(resolved.spec, prepared)
+    snapshot.write(snapshot.take(learner), tmp_path / "s", {}, prepared.preparation.model_dump_json())
+    predictor = Predictor.load(resolved, table.schema, tmp_path / "s")
+    assert _codes(predictor, ["the ash", "", None, "  "]) == {
+        "missing_values": ("text", [3]),
+        "empty_texts": ("text", [2, 4]),
+    }
 
 
 def test_dates_and_booleans_say_what_a_missing_value_counts_as(tmp_path: Path) -> None:
