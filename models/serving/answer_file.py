@@ -158,18 +158,26 @@ def _lists(values: pa.Array, layout: Layout | None) -> list[Any]:
     if layout is None:
         found: list[Any] = values.to_pylist()
         return found
+    return [None if cell is None else _nested(cell, layout) for cell in values.to_pylist()]
+
+
+def _nested(cell: bytes, layout: Layout) -> list[Any]:
     # The shortest decimal that is the same number of 32 bits.
-    return [
-        None if cell is None else [float(str(number)) for number in np.frombuffer(cell, layout.dtype)]
-        for cell in values.to_pylist()
-    ]
+    numbers = np.array([float(str(number)) for number in np.frombuffer(cell, layout.dtype)], np.float64)
+    found: list[Any] = numbers.reshape(layout.shape).tolist()
+    return found
 
 
 def _vectors(values: pa.Array, layout: Layout | None) -> pa.Array:
     if layout is None:
         return values
-    cells = [None if cell is None else np.frombuffer(cell, layout.dtype) for cell in values.to_pylist()]
-    return pa.array(cells, pa.list_(pa.float32()))
+    flat = [None if cell is None else np.frombuffer(cell, layout.dtype) for cell in values.to_pylist()]
+    if len(layout.shape) == 1:
+        return pa.array(flat, pa.list_(pa.float32()))
+    kind: pa.DataType = pa.float32()
+    for _ in layout.shape:
+        kind = pa.list_(kind)
+    return pa.array([None if cell is None else cell.reshape(layout.shape).tolist() for cell in flat], kind)
 
 
 def _type(values: list[Any]) -> pa.DataType:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,6 +18,8 @@ from models.data.formats.text_file import TextFile, open_text
 from models.data.table import Layout, Source
 from models.errors import DataError
 
+MOST_AXES = 3
+"""Of arrays in nested lists: those of a picture."""
 Kind = Literal["boolean", "number", "string", "strings", "numbers", "empty list"]
 
 
@@ -26,16 +29,17 @@ class _Key:
 
     kind: Kind | None = None
     line: int = 0
-    length: int = 0
+    shape: tuple[int, ...] = ()
     whole: bool = True
 
 
 def read(path: Path, limits: Limits, hints: Hints = Hints()) -> Source:  # noqa: B008 -- frozen
     """Values are strings, numbers, booleans, lists of strings (tokens) or lists of numbers of one length (arrays).
 
-    Prompts with completions, and conversations, become a column `text`; `dialect` says how. The file is read twice; the
-    first pass finds the type of every key. An absent key and null are missing values. Raises DataError with the line
-    number for broken JSON, nested objects and a key that changes its type.
+    Lists of numbers may be nested, as the rows of an npz are. Prompts with completions, and conversations, become a
+    column `text`; `dialect` says how. The file is read twice; the first pass finds the type of every key. An absent key
+    and null are missing values. Raises DataError with the line number for broken JSON, nested objects and a key that
+    changes its type.
     """
     text = open_text(path, limits, hints.encoding)
     keys: dict[str, _Key] = {}
@@ -50,7 +54,7 @@ def read(path: Path, limits: Limits, hints: Hints = Hints()) -> Source:  # noqa:
         limits.check_cells(rows, len(keys), "The table with a column for each key", is_text=True)
     if not keys:
         raise DataError("The file contains no values. Write one JSON object per line, or an array of objects.")
-    layouts = {name: Layout("array", (key.length,)) for name, key in keys.items() if key.kind == "numbers"}
+    layouts = {name: Layout("array", key.shape) for name, key in keys.items() if key.kind == "numbers"}
     source = Source(_batches(text, limits, form, keys), layouts, is_text=True, most_rows=rows)
     source.dialect = text.dialect | {"form": "array" if is_array(text) else "lines"}
     if form is not None:
@@ -79,18 +83,22 @@ def _learn(key: _Key, name: str, value: Any, number: int) -> None:
     if kind is None:
         raise DataError(
             f"Line {number}, key {name!r}: nested or mixed values cannot be used. "
-            "Give a string, a number, a boolean, a list of strings or a list of numbers."
+            "Give a string, a number, a boolean, a list of strings, or lists of numbers that are equally long."
         )
+    shape: tuple[int, ...] | None = None
+    if kind == "numbers":
+        shape = _shape(value) if isinstance(value[0], list) else (len(value),)
     if key.kind is None or (key.kind == "empty list" and kind == "strings"):
         key.kind, key.line = kind, number
-        key.length = len(value) if kind == "numbers" else 0
+        key.shape = shape or ()
     if kind == "empty list" and key.kind == "strings":
         return
     if kind != key.kind:
         raise DataError(f"Line {number}, key {name!r}: a {kind}, but line {key.line} has a {key.kind}. Use one type.")
-    if kind == "numbers" and len(value) != key.length:
+    if kind == "numbers" and shape != key.shape:
+        found, other = (" × ".join(map(str, each or ())) for each in (shape, key.shape))
         raise DataError(
-            f"Line {number}, key {name!r}: {len(value)} numbers, but line {key.line} has {key.length}. "
+            f"Line {number}, key {name!r}: {found} numbers, but line {key.line} has {other}. "
             "Lists of numbers must be equally long."
         )
     if kind == "number" and not (isinstance(value, int) and -(2**63) <= value < 2**63):
@@ -109,9 +117,20 @@ def _kind(value: Any) -> Kind | None:
             return "empty list"
         case [*items] if all(isinstance(item, str) for item in items):
             return "strings"
-        case [*items] if all(isinstance(item, int | float) and not isinstance(item, bool) for item in items):
+        case [*_] if _shape(value):
             return "numbers"
     return None
+
+
+def _shape(value: list[Any], axes: int = MOST_AXES) -> tuple[int, ...] | None:
+    """The lengths of the axes of an array in lists. None if it has too many axes, or the lists are no array."""
+    if all(isinstance(item, int | float) and not isinstance(item, bool) for item in value):
+        return (len(value),) if value else None
+    if axes == 1 or not all(isinstance(item, list) for item in value):
+        return None
+    inner = {_shape(item, axes - 1) for item in value}
+    rest = inner.pop()
+    return None if inner or rest is None else (len(value), *rest)
 
 
 def _batches(text: TextFile, limits: Limits, form: Form | None, keys: dict[str, _Key]) -> Iterator[pa.RecordBatch]:
@@ -155,7 +174,7 @@ def _column(key: _Key, values: list[Any]) -> pa.Array:
             return pa.array([None if value is None else float(value) for value in values], pa.float64())
         case "numbers":
             packed = [None if value is None else np.asarray(value, np.float32).tobytes() for value in values]
-            return pa.array(packed, pa.binary(4 * key.length))
+            return pa.array(packed, pa.binary(4 * prod(key.shape)))
         case "strings" | "empty list":
             return pa.array(values, pa.list_(pa.string()))
     return pa.array(values, pa.string())

@@ -1,6 +1,7 @@
 """Parquet files as written by pandas, Polars or Hugging Face."""
 
 from collections.abc import Iterator
+from math import prod
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,8 @@ from models.errors import DataError
 
 _LARGEST_GROUP = GIB
 _SHOWN = 10
+MOST_AXES = 3
+"""Of arrays in nested lists: those of a picture."""
 
 
 def look(path: Path, limits: Limits, pictures: PictureColumns) -> None:
@@ -40,9 +43,10 @@ def read(
 ) -> Source:
     """Read numbers, booleans, strings, lists of strings (tokens), lists of numbers of one length (arrays) and pictures.
 
-    Dates and times are converted to strings. Pictures are files in columns of bytes, or the hub's {bytes, path}; see
-    Survey for their size. Rows whose picture is missing or damaged are left out with a warning. `pictures` is what is
-    known of those of several files. Raises DataError for other types and for a damaged file.
+    Lists of numbers may be nested, as the rows of an npz are. Dates and times are converted to strings. Pictures are
+    files in columns of bytes, or the hub's {bytes, path}; see Survey for their size. Rows whose picture is missing or
+    damaged are left out with a warning. `pictures` is what is known of those of several files. Raises DataError for
+    other types and for a damaged file.
     """
     is_one_file = pictures is None
     if pictures is None:
@@ -52,9 +56,7 @@ def read(
         file = pq.ParquetFile(path)
         _check(file, limits)
         layouts = {
-            field.name: Layout("array", (_length(file, index, field),))
-            for index, field in enumerate(file.schema_arrow)
-            if _is_vector(field.type)
+            field.name: Layout("array", _shape(file, field)) for field in file.schema_arrow if _is_vector(field.type)
         }
     except MemoryError:
         raise
@@ -123,24 +125,25 @@ def _is_list(kind: pa.DataType) -> bool:
     return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind))
 
 
-def _is_vector(kind: pa.DataType) -> bool:
-    return _is_list(kind) and _is_number(kind.value_type)
+def _is_vector(kind: pa.DataType, axes: int = MOST_AXES) -> bool:
+    is_nested = axes > 1 and _is_list(kind) and _is_vector(kind.value_type, axes - 1)
+    return _is_list(kind) and (_is_number(kind.value_type) or is_nested)
 
 
 def _is_tokens(kind: pa.DataType) -> bool:
     return _is_list(kind) and bool(pa.types.is_string(kind.value_type) or pa.types.is_large_string(kind.value_type))
 
 
-def _length(file: pq.ParquetFile, index: int, field: pa.Field) -> int:
-    if pa.types.is_fixed_size_list(field.type):
-        length = int(field.type.list_size)
-    else:
-        batches = file.iter_batches(batch_size=1000, columns=[field.name])
-        lengths = (pc.max(pc.list_value_length(batch.column(0))).as_py() for batch in batches)
-        length = next((int(length) for length in lengths if length is not None), 0)
-    if length < 1:
-        raise DataError(f"Column {field.name!r} of the Parquet file contains only empty lists. Leave it out.")
-    return length
+def _shape(file: pq.ParquetFile, field: pa.Field) -> tuple[int, ...]:
+    """The lengths of the axes of the first array."""
+    for batch in file.iter_batches(batch_size=1000, columns=[field.name]):
+        lists, shape = batch.column(0).drop_null(), list[int]()
+        while _is_list(lists.type) and len(lists := lists.filter(pc.greater(pc.list_value_length(lists), 0))):
+            shape.append(int(pc.list_value_length(lists)[0].as_py()))
+            lists = lists.flatten()
+        if not _is_list(lists.type):
+            return tuple(shape)
+    raise DataError(f"Column {field.name!r} of the Parquet file contains only empty lists. Leave it out.")
 
 
 def _batches(
@@ -194,7 +197,7 @@ def _column(values: pa.Array, name: str, layout: Layout | None, start: int) -> p
     if pa.types.is_dictionary(values.type):
         values = values.dictionary_decode()
     if layout is not None:
-        return _vectors(values, name, layout.shape[0], start)
+        return _vectors(values, name, layout.shape, start)
     if pa.types.is_decimal(values.type) or pa.types.is_float16(values.type):
         return values.cast(pa.float64())
     if _is_tokens(values.type):
@@ -204,20 +207,23 @@ def _column(values: pa.Array, name: str, layout: Layout | None, start: int) -> p
     return values
 
 
-def _vectors(values: pa.Array, name: str, length: int, start: int) -> pa.Array:
-    lengths = pc.fill_null(pc.list_value_length(values), length).to_numpy(zero_copy_only=False)
-    wrong = np.flatnonzero(lengths != length)
-    if wrong.size:
-        row = int(wrong[0])
-        raise DataError(
-            f"Row {start + row + 1}, column {name!r}: {lengths[row]} numbers, but other rows have {length}. "
-            "Lists of numbers must be equally long."
-        )
+def _vectors(values: pa.Array, name: str, shape: tuple[int, ...], start: int) -> pa.Array:
     present = values.drop_null()
-    flat = present.flatten().cast(pa.float32(), safe=False).to_numpy(zero_copy_only=False)
-    packed = iter(np.ascontiguousarray(flat, np.float32).reshape(-1, length))
+    places, inner = pc.indices_nonzero(values.is_valid()), present
+    for axis, length in enumerate(shape):
+        lengths = pc.fill_null(pc.list_value_length(inner), 0).to_numpy(zero_copy_only=False)
+        wrong = np.flatnonzero(lengths != length)
+        if wrong.size:
+            row = places[int(wrong[0]) // prod(shape[:axis])].as_py()
+            raise DataError(
+                f"Row {start + row + 1}, column {name!r}: {lengths[wrong[0]]} numbers, but other rows have {length}. "
+                "Lists of numbers must be equally long."
+            )
+        inner = inner.flatten()
+    flat = inner.cast(pa.float32(), safe=False).to_numpy(zero_copy_only=False)
+    packed = iter(np.ascontiguousarray(flat, np.float32).reshape(-1, prod(shape)))
     rows = [next(packed).tobytes() if valid else None for valid in values.is_valid().to_pylist()]
-    return pa.array(rows, pa.binary(4 * length))
+    return pa.array(rows, pa.binary(4 * prod(shape)))
 
 
 def _first_line(error: BaseException) -> str:

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.json as pj
+import pyarrow.parquet as pq
 import pytest
 import torch
 from sklearn.metrics import accuracy_score, r2_score
@@ -165,16 +167,25 @@ def test_arrays_and_pictures_of_another_scale(architecture: str, tmp_path: Path)
     assert _codes(predictor, rows) == {"far_from_training": ("x", [3]), "small_numbers": ("x", [2])}
 
 
-def test_rows_of_a_file_are_looked_at_as_those_of_a_request(tmp_path: Path) -> None:
-    values = np.random.default_rng(0).random((40, 5)).astype(np.float32)
+@pytest.mark.parametrize("form", ["jsonl", "parquet"])
+@pytest.mark.parametrize("shape", [(5,), (3, 2, 4)])
+def test_rows_of_a_file_are_those_of_a_request(form: str, shape: tuple[int, ...], tmp_path: Path) -> None:
+    values = np.random.default_rng(0).random((40, *shape)).astype(np.float32)
     predictor = _of_arrays(tmp_path, values, "linear")
     rows = [values[0].tolist(), (values[1] * 255).tolist()]
-    (tmp_path / "rows.jsonl").write_text("".join(json.dumps({"x": row}) + "\n" for row in rows))
-    count, remarks = row_file.predict(
-        predictor, tmp_path / "rows.jsonl", "jsonl", {}, Limits(), tmp_path / "answers.jsonl"
-    )
+    lines, answers = tmp_path / "rows.jsonl", tmp_path / f"answers.{form}"
+    lines.write_text("".join(json.dumps({"x": row}) + "\n" for row in rows))
+    pq.write_table(pa.table({"x": rows}), tmp_path / "rows.parquet")
+    count, remarks = row_file.predict(predictor, tmp_path / f"rows.{form}", form, {}, Limits(), answers)
     assert count == 2
     assert [(each.code, each.rows) for each in remarks.warnings] == [("far_from_training", [2])]
+    told = pq.read_table(answers) if form == "parquet" else pj.read_json(answers)
+    np.testing.assert_allclose(told["x"].to_pylist(), rows, rtol=1e-6)
+    assert told["predicted_label"].to_pylist() == [each["label"] for each in predictor.answer(rows)]
+    pq.write_table(pa.table({"x": [np.ravel(row) for row in rows]}), tmp_path / "flat.parquet")
+    if len(shape) > 1:
+        with pytest.raises(SpecError, match="row 1: 'x' must be a list of 3 × 2 × 4 numbers; this has 24"):
+            row_file.predict(predictor, tmp_path / "flat.parquet", "parquet", {}, Limits(), answers)
 
 
 def test_a_text_without_words_is_said(tmp_path: Path) -> None:

@@ -64,6 +64,13 @@ def test_whole_and_floating_numbers_mix_and_keys_may_lack(tmp_path: Path) -> Non
         (['{"a": 1}', '{"a": "one"}'], "Line 2, key 'a': a string, but line 1 has a number"),
         (['{"a": true}', '{"a": 1}'], "Line 2, key 'a': a number, but line 1 has a boolean"),
         (['{"a": [1]}', '{"a": [1, 2]}'], "Line 2, key 'a': 2 numbers, but line 1 has 1"),
+        (['{"a": [[1]]}', '{"a": [[1, 2]]}'], "Line 2, key 'a': 1 × 2 numbers, but line 1 has 1 × 1"),
+        (['{"a": [[1, 2], [3]]}'], "Line 1, key 'a': nested or mixed"),
+        (['{"a": [[1, 2], 3]}'], "Line 1, key 'a': nested or mixed"),
+        (['{"a": [[true, false]]}'], "Line 1, key 'a': nested or mixed"),
+        (['{"a": [["b"]]}'], "Line 1, key 'a': nested or mixed"),
+        (['{"a": [[[[1]]]]}'], "Line 1, key 'a': nested or mixed"),
+        (['{"a": [[]]}'], "Line 1, key 'a': nested or mixed"),
         (['{"a": ' + "[" * 100_000 + "]" * 100_000 + "}"], "nested"),
         (['{"a": "\\ud800"}'], "Correct the value"),
         (["{}"], "contains no values"),
@@ -72,6 +79,15 @@ def test_whole_and_floating_numbers_mix_and_keys_may_lack(tmp_path: Path) -> Non
 def test_bad_lines_are_named(tmp_path: Path, lines: list[str], message: str) -> None:
     with pytest.raises(DataError, match=message):
         _rows(_read(tmp_path, *lines))
+
+
+def test_nested_lists_are_arrays(tmp_path: Path) -> None:
+    source = _read(tmp_path, '{"a": [[1, 2, 3], [4, 5, 6.5]]}', '{"b": 1}', '{"a": [[0, 0, 0], [0, 0, 9]]}')
+    assert source.layouts == {"a": Layout("array", (2, 3))}
+    (batch,) = source.batches
+    first, missing, last = batch["a"].to_pylist()
+    assert np.frombuffer(first, np.float32).tolist() == [1, 2, 3, 4, 5, 6.5] and missing is None
+    assert np.frombuffer(last, np.float32).tolist() == [0, 0, 0, 0, 0, 9]
 
 
 def test_too_many_keys(tmp_path: Path) -> None:
@@ -104,7 +120,7 @@ def test_arrays_come_back(tmp_path: Path, rows: list[dict[str, Any]], indent: in
         ("[]", "contains no values"),
         ('{\n"a": 1}', "Line 1 is not JSON .* in one array"),
         ('[{"a": ' + "[" * 100_000 + "]" * 100_000 + "}]", "nested"),
-        ('[{"a": [[1]]}]', "Line 1, key 'a': nested"),
+        ('[{"a": [["b"]]}]', "Line 1, key 'a': nested"),
     ],
 )
 def test_bad_arrays_are_named(tmp_path: Path, content: str, message: str) -> None:

@@ -48,8 +48,25 @@ def test_what_cannot_be_used_is_refused(tmp_path: Path) -> None:
         parquet.read(_write(tmp_path, {"a": [{"b": 1}]}), Limits())
     with pytest.raises(DataError, match="Row 2, column 'a': 1 numbers, but other rows have 2"):
         list(parquet.read(_write(tmp_path, {"a": [[1, 2], [1]]}), Limits()).batches)
+    with pytest.raises(DataError, match="Row 3, column 'a': 1 numbers, but other rows have 2"):
+        list(parquet.read(_write(tmp_path, {"a": [None, [[1, 2], [3, 4]], [[1, 2], [1]]]}), Limits()).batches)
+    with pytest.raises(DataError, match="only empty lists"):
+        parquet.read(_write(tmp_path, {"a": pa.array([[], [[]]], pa.list_(pa.list_(pa.int8())))}), Limits())
+    with pytest.raises(DataError, match="cannot be used"):
+        parquet.read(_write(tmp_path, {"a": [[[[[1]]]]]}), Limits())
     with pytest.raises(OverLimit, match="max_rows is 1"):
         parquet.read(_write(tmp_path, {"a": [1, 2]}), Limits(max_rows=1))
+
+
+@pytest.mark.parametrize("is_fixed", [False, True])
+def test_nested_lists_are_arrays(is_fixed: bool, tmp_path: Path) -> None:
+    values = np.arange(48, dtype=np.float32).reshape(2, 3, 2, 4)
+    kind = pa.list_(pa.list_(pa.list_(pa.float32(), 4), 2), 3) if is_fixed else pa.list_(pa.list_(pa.list_(pa.int64())))
+    cells = pa.array([None, *values.tolist()], kind, from_pandas=True)
+    source = parquet.read(_write(tmp_path, {"x": cells}), Limits())
+    [batch] = source.batches
+    assert source.layouts == {"x": Layout("array", (3, 2, 4))}
+    assert batch["x"].to_pylist() == [None, values[0].tobytes(), values[1].tobytes()]
 
 
 def test_nonsense_is_refused(tmp_path: Path) -> None:
