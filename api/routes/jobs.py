@@ -98,13 +98,14 @@ def read(
     With `If-None-Match` the answer is 304 while nothing has changed.
     """
     with service.database.reading() as tx:
-        etag = job_views.etag(tx, job_id, service.settings.timing.lease)
-    if etag is None:
+        found = job_views.unless_known(tx, job_id, service.settings.timing.lease, partial(known, if_none_match))
+    if found is None:
         raise missing("job", job_id)
-    if known(if_none_match, etag):
+    etag, job = found
+    if job is None:
         return Response(status_code=304, headers={"ETag": etag})
     response.headers["ETag"] = etag
-    return submission.job(service, job_id)
+    return job
 
 
 @router.delete("/{job_id}", status_code=204)

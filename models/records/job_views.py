@@ -3,12 +3,12 @@
 import hashlib
 import math
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session, load_only
+from sqlalchemy.orm import Session
 
 from athanor import contract
 from athanor.contract import (
@@ -25,6 +25,7 @@ from athanor.contract import (
     Spread,
     State,
     Transition,
+    Waiting,
     Warned,
 )
 from models.records import attempts, data_warnings, pages
@@ -36,7 +37,7 @@ from models.records.waiting import waiting
 def job(tx: Session, job_id: str, lease: float) -> contract.Job | None:
     """One job; None for an unknown id. A worker without a heartbeat for `lease` seconds counts as gone."""
     row = tx.scalar(select(Job).where(Job.id == job_id))
-    return _answers(tx, [row], lease)[0] if row else None
+    return _answers(tx, [row], waiting(tx, [row], lease))[0] if row else None
 
 
 def version(tx: Session, job_id: str) -> int | None:
@@ -44,18 +45,21 @@ def version(tx: Session, job_id: str) -> int | None:
     return tx.scalar(select(Job.version).where(Job.id == job_id))
 
 
-def etag(tx: Session, job_id: str, lease: float) -> str | None:
-    """A quoted string that changes when the answer about a job changes; None for an unknown id.
+def unless_known(
+    tx: Session, job_id: str, lease: float, is_known: Callable[[str], bool]
+) -> tuple[str, contract.Job | None] | None:
+    """The ETag of a job, a quoted string, and the job unless the caller knows this ETag. None for an unknown id.
 
-    It includes what a queued job waits for, which may change while the row does not.
+    The ETag includes what a queued job waits for, which may change while the row does not.
     """
-    columns = (Job.version, Job.state, Job.device, Job.priority, Job.created_at, Job.not_before)
-    row = tx.scalar(select(Job).where(Job.id == job_id).options(load_only(*columns)))
+    row = tx.scalar(select(Job).where(Job.id == job_id))
     if row is None:
         return None
-    found = waiting(tx, [row], lease).get(job_id)
+    waits = waiting(tx, [row], lease)
+    found = waits.get(job_id)
     digest = f"-{hashlib.sha256(found.model_dump_json().encode()).hexdigest()[:16]}" if found else ""
-    return f'"{row.version}{digest}"'
+    etag = f'"{row.version}{digest}"'
+    return etag, None if is_known(etag) else _answers(tx, [row], waits)[0]
 
 
 def best_mode(tx: Session, job_id: str) -> Direction | None:
@@ -119,10 +123,10 @@ def page(
     if after is not None:
         query = query.where(Job.id < after)
     rows, more = pages.fitting(tx, query, limit, Job.spec, Job.resolved, Job.plan)
-    return _answers(tx, rows, lease), more
+    return _answers(tx, rows, waiting(tx, rows, lease)), more
 
 
-def _answers(tx: Session, rows: list[Job], lease: float) -> list[contract.Job]:
+def _answers(tx: Session, rows: list[Job], waits: Mapping[str, Waiting]) -> list[contract.Job]:
     ids = [row.id for row in rows]
     transitions: dict[str, list[Transition]] = defaultdict(list)
     moved = select(Event).where(Event.job_id.in_(ids), Event.kind == "state").order_by(Event.seq)
@@ -131,7 +135,7 @@ def _answers(tx: Session, rows: list[Job], lease: float) -> list[contract.Job]:
         transitions[event.job_id].append(Transition.model_validate(shown))
     latest: dict[str, dict[str, Point]] = defaultdict(dict)
     best: dict[str, dict[str, Point]] = defaultdict(dict)
-    waits, warned = waiting(tx, rows, lease), data_warnings.of_jobs(tx, ids)
+    warned = data_warnings.of_jobs(tx, ids)
     directions, threads = {row.id: row.plan["directions"] for row in rows}, attempts.threads(tx, ids)
     for series in tx.scalars(select(Series).where(Series.job_id.in_(ids)).order_by(Series.name)):
         value = math.nan if series.last_value is None else series.last_value

@@ -110,8 +110,11 @@ def test_a_job_with_a_part_that_no_worker_knows(database: Database) -> None:
 
 
 def test_the_tag_changes_with_what_a_job_waits_for(database: Database) -> None:
-    def tag() -> str | None:
-        return job_views.etag(tx, job_id, LEASE)
+    def tag() -> str:
+        found = job_views.unless_known(tx, job_id, LEASE, lambda _: False)
+        assert found is not None and found[1] is not None
+        assert job_views.unless_known(tx, job_id, LEASE, lambda etag: etag == found[0]) == (found[0], None)
+        return found[0]
 
     with database.writing() as tx:
         job_id = a_job(tx)
@@ -125,7 +128,7 @@ def test_the_tag_changes_with_what_a_job_waits_for(database: Database) -> None:
         a_job(tx, priority=1)
         tags.append(tag())
         assert len(set(tags)) == len(tags) and job_views.version(tx, job_id) == version
-        assert job_views.etag(tx, "job_unknown", LEASE) is None
+        assert job_views.unless_known(tx, "job_unknown", LEASE, lambda _: False) is None
 
 
 def test_a_list_asks_as_often_for_many_jobs_as_for_one(database: Database) -> None:
