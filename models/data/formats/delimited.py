@@ -11,12 +11,12 @@ from typing import Literal
 import pyarrow as pa
 
 from athanor.contract import Hints, Warned
-from models.data.formats import blocks
+from models.data.formats import blocks, separators, spaces
 from models.data.formats.dialect import Dialect, decide
 from models.data.formats.limits import Limits
 from models.data.formats.lines import BATCH_BYTES, BATCH_ROWS, read_table_lines
 from models.data.formats.sample import look
-from models.data.formats.text_file import TextFile, open_text
+from models.data.formats.text_file import TextFile, open_text, rewrite
 from models.data.table import Source
 from models.errors import DataError
 
@@ -41,7 +41,7 @@ read_tsv = partial(read, delimiter="\t")
 def read_text(text: TextFile, limits: Limits, hints: Hints, delimiter: str = ",") -> Source:
     """Read a text that was opened before. `delimiter` is the usual one of its format."""
     csv.field_size_limit(limits.max_cell_bytes)
-    dialect = decide(look(text.path, text.start, limits), hints, delimiter, limits)
+    dialect = _dialect(text, limits, hints, delimiter)
     if dialect.delimiter == "\t" and dialect.quoting and text.quotes:
         dialect = blocks.with_quotes_as_letters(dialect, text)
     most_rows = max(0, text.lines + 1 - dialect.line)
@@ -52,6 +52,33 @@ def read_text(text: TextFile, limits: Limits, hints: Hints, delimiter: str = ","
     source.warnings = [*text.warnings, *dialect.warnings]
     source.batches = _Rows(text, dialect, limits, source).batches()
     return source
+
+
+def _dialect(text: TextFile, limits: Limits, hints: Hints, preferred: str) -> Dialect:
+    """The dialect of the text, which is written anew where no reader takes it as it is."""
+    sample = look(text.path, text.start, limits)
+    dialect = decide(sample, hints, preferred, limits)
+    lines = read_table_lines(text.path, text.start, limits)
+    if dialect.width == 1 and hints.delimiter is None and (other := separators.found(sample.lines)) is not None:
+        if not other.certain:
+            dialect.warnings.append(other.warned(dialect.names[0]))
+        elif other.is_delimiter:
+            return _dialect(text, limits, hints.model_copy(update={"delimiter": other.mark}), preferred)
+        else:
+            rewrite(text, separators.written_anew(lines, other.mark), limits)
+            text.start = 0
+            within = hints.model_copy(update={"delimiter": None if other.mark == separators.WRAPPED else "\t"})
+            dialect = _dialect(text, limits, within, preferred)
+            dialect.told.update(other.told)
+    elif dialect.quoting and sample.unspaced(dialect.delimiter):
+        rewrite(text, spaces.without(lines, dialect.delimiter), limits)
+        text.start = 0
+        dialect.told["quoting"] = "after spaces"
+    elif dialect.delimiter == separators.SPACE and not text.quotes and separators.has_runs(sample.lines):
+        rewrite(text, separators.written_anew(lines, separators.SPACE), limits)
+        text.start = 0
+        dialect = decide(look(text.path, 0, limits), hints, preferred, limits)
+    return dialect
 
 
 @dataclass

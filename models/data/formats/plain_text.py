@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from athanor.contract import Hints
+from athanor.contract import Hints, Warned
+from models.data.formats import separators
 from models.data.formats.limits import Limits
 from models.data.formats.lines import batched, read_lines
+from models.data.formats.sample import look
 from models.data.formats.text_file import TextFile, open_text
 from models.data.table import Source
 
@@ -21,7 +23,21 @@ def read(path: Path, limits: Limits, hints: Hints = Hints()) -> Source:  # noqa:
     limits.check_cells(text.lines, 1, "The file", is_text=True)
     source = Source(_batches(text, limits), is_text=True)
     source.dialect, source.warnings = dict(text.dialect), list(text.warnings)
+    table = separators.in_texts(look(text.path, text.start, limits).lines)
+    if table is not None:
+        source.warnings.append(_table(table))
     return source
+
+
+def _table(found: separators.Separator) -> Warned:
+    mark, suffix = ("tabs", ".tsv") if found.mark == "\t" else (repr(found.mark), ".csv")
+    mark = "tab" if mark == "tabs" and found.count == 1 else mark
+    return Warned(
+        code="table_in_text",
+        message=f"{found.rows:,} of the first {found.of:,} lines hold {found.count:,} {mark}, and each line is read "
+        "as a text",
+        suggestion=f"if the file is a table, give it a name that ends in {suffix}, and upload it again",
+    )
 
 
 def _batches(text: TextFile, limits: Limits) -> Iterator[pa.RecordBatch]:

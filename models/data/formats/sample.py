@@ -1,9 +1,10 @@
 """The first lines of a table of text, and the records that they make under a delimiter."""
 
 import csv
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from models.data.formats import spaces
 from models.data.formats.limits import Limits
 from models.data.formats.lines import read_table_lines
 
@@ -30,12 +31,20 @@ class Sample:
     lines: list[str]
     ends: list[int]
     whole: bool
+    _unspaced: dict[str, list[str] | None] = field(default_factory=dict, compare=False)
+
+    def unspaced(self, delimiter: str) -> list[str] | None:
+        """The lines without spaces between delimiters and quotes; None if there are no such spaces."""
+        if delimiter not in self._unspaced:
+            self._unspaced[delimiter] = spaces.unspaced(self.lines, delimiter, whole=self.whole)
+        return self._unspaced[delimiter]
 
     def records(self, delimiter: str, *, quoting: bool, start: int = 0) -> list[Record]:
         """The records of the lines from number `start` on. Empty lines make none, and a cut record is left out."""
         found: list[Record] = []
+        lines = (self.unspaced(delimiter) if quoting else None) or self.lines
         reader = csv.reader(
-            self.lines[start:], delimiter=delimiter, quoting=csv.QUOTE_MINIMAL if quoting else csv.QUOTE_NONE
+            lines[start:], delimiter=delimiter, quoting=csv.QUOTE_MINIMAL if quoting else csv.QUOTE_NONE
         )
         line = start
         try:
