@@ -9,7 +9,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from models.parts.numerals import LONGEST, MISSING, all_match, trimmed
+from models.data.missing_words import MISSING
+from models.parts.numerals import LONGEST, all_match, trimmed
 
 Format = Literal["ymd", "dmy", "mdy", "month_name", "yyyymmdd", "time", "unix", "unix_ms"]
 FORMATS: tuple[Format, ...] = get_args(Format)

@@ -11,15 +11,10 @@ from typing import Literal
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from models.data.missing_words import MISSING
 from models.parts.units import is_known, is_money
 
 Mark = Literal[".", ","]
-
-MISSING = (
-    *("", "-", "--", ".", "..", "?", "NA", "N/A", "n/a", "na", "n.a.", "#N/A", "#NA", "<NA>", "NaN", "nan", "NAN"),
-    *("NULL", "Null", "null", "None", "none", "NONE", "#VALUE!", "#DIV/0!", "#REF!", "NaT", "\\N", "无", "無", "缺失"),
-)
-"""In a column whose other values are all numbers, dates or truth values, these words mean a missing value."""
 
 NUMERAL = r"^[+-]?((0|[1-9][0-9]*)(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?$"
 WHOLE = r"^[+-]?(0|[1-9][0-9]{0,17})$"
@@ -35,6 +30,7 @@ _SIGNS = {
     **dict.fromkeys("％﹪٪", "%"),
     **dict.fromkeys("’‘′٬＇", "'"),
     **dict.fromkeys("\u00a0\u2007\u2008\u2009\u200a\u202f\u3000", " "),
+    **dict.fromkeys("\u200b\u200c\u200d\u200e\u200f\u2060\ufeff", ""),
     **{"（": "(", "）": ")", "／": "/", "：": ":", "＄": "$"},
 }
 _ASCII = str.maketrans({chr(ord(zero) + digit): str(digit) for zero in _ZEROS for digit in range(10)} | _SIGNS)
@@ -59,6 +55,9 @@ _FRACTION: dict[Mark, str] = {
     ",": r",[0-9]*[1-9]|[0-9.,][eE][+-]?[0-9]|[0-9]{16}",
 }
 _BEFORE, _AFTER = r"[\p{L}\p{Sc}][\p{L}\p{Sc}.]{0,3}", r'[\p{L}\p{S}%‰"″][^+(),;:]{0,15}'
+_GRADE = r"(?:^|[^0-9.,])[0-9]{1,2}-"
+"""A minus behind one or two digits is no sign: `2-` is a grade, and `65-` an age; `4.50-` is what SAP writes."""
+_TWO_SIGNS = r"^[^0-9]*[+-](?:[^0-9]*[+-]|.*[0-9.,]-[^0-9]*$)"
 _FIRST = 16
 """Values that are looked at first, because most columns are of another kind."""
 
@@ -109,7 +108,9 @@ class Writing:
         return written._with_unit(values)
 
     def _with_unit(self, values: pa.Array) -> "Writing | None":
-        parts = pc.extract_regex(values, rf"^\(?[+-]? ?(?P<before>{_BEFORE})? ?[+-]? ?{_ANY} ?(?P<after>{_AFTER})?\)?$")
+        parts = pc.extract_regex(
+            values, rf"^\(?[+-]? ?(?P<before>{_BEFORE})? ?[+-]? ?{_ANY}-? ?(?P<after>{_AFTER})?\)?$"
+        )
         if parts.null_count:
             return None
         units = pc.binary_join_element_wise(parts.field("before"), parts.field("after"), "").unique().to_pylist()
@@ -121,6 +122,8 @@ class Writing:
         return self._narrowed(values, unit)
 
     def _narrowed(self, values: pa.Array, unit: str) -> "Writing | None":
+        if not self.is_plain and pc.any(pc.match_substring_regex(values, f"{_GRADE}|{_TWO_SIGNS}")).as_py():
+            return None
         start, end = _around(unit)
         marks = frozenset(mark for mark in self.marks if all_match(values, start + _DIGITS[mark] + end))
         if not marks:
@@ -137,7 +140,7 @@ def _around(unit: str) -> tuple[str, str]:
     """Patterns of what may stand before and after the digits of a number with this unit."""
     quoted = _quoted(unit)
     before, after = (rf"(?:{quoted})? ?", rf"(?: ?{quoted})?") if unit else ("", "")
-    return rf"^(?P<open>\()?(?P<sign>[+-])? ?{before}(?P<second>[+-])? ?", rf"{after}(?P<close>\))?$"
+    return rf"^(?P<open>\()?(?P<sign>[+-])? ?{before}(?P<second>[+-])? ?", rf"(?P<last>-)?{after}(?P<close>\))?$"
 
 
 def _quoted(text: str) -> str:
@@ -164,12 +167,13 @@ def plain(values: pa.Array, decimal: Mark, unit: str, missing: Sequence[str] = (
     parts = pc.extract_regex(values, start + rf"(?P<digits>{_DIGITS[decimal]})" + end)
     opened, closed, digits = parts.field("open"), parts.field("close"), parts.field("digits")
     balanced = pc.equal(pc.equal(opened, ""), pc.equal(closed, ""))
-    has_one_sign = pc.or_(pc.equal(parts.field("sign"), ""), pc.equal(parts.field("second"), ""))
+    signs = [parts.field(name) for name in ("sign", "second", "last")]
+    has_one_sign = pc.less_equal(pc.binary_length(pc.binary_join_element_wise(*signs, "")), 1)
     is_number = pc.and_(pc.fill_null(pc.is_valid(parts), False), pc.fill_null(pc.and_(balanced, has_one_sign), False))
     digits = pc.replace_substring_regex(digits, "[ ']", "")
     digits = pc.replace_substring(digits, "," if decimal == "." else ".", "")
     digits = digits if decimal == "." else pc.replace_substring(digits, ",", ".")
-    marked = pc.binary_join_element_wise(opened, parts.field("sign"), parts.field("second"), "")
+    marked = pc.binary_join_element_wise(opened, *signs, "")
     sign = pc.if_else(pc.match_substring_regex(marked, r"[(-]"), "-", "")
     digits = pc.binary_join_element_wise(sign, digits, "")
     wrong = pc.and_(pc.is_valid(values), pc.invert(is_number))

@@ -6,6 +6,7 @@ from typing import IO, Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
 from models.data.formats.dialect import Dialect
@@ -93,6 +94,19 @@ def read(block: bytes, dialect: Dialect, names: list[str]) -> Block | None:
     columns = [column.chunk(0) if column.num_chunks == 1 else column.combine_chunks() for column in table.columns]
     rows = pa.record_batch(columns, schema=table.schema)
     return Block(rows, len(rows) + len(ragged), ragged)
+
+
+def has_formulas(block: bytes) -> bool:
+    """Whether some values may be formulas that are texts."""
+    return b'="' in block
+
+
+def as_texts(values: pa.Array) -> pa.Array:
+    """The strings, with 00123 in place of `="00123"`, which keeps Excel from taking it for a number."""
+    if not pc.any(pc.starts_with(values, '="')).as_py():
+        return values
+    texts = pc.replace_substring_regex(values, '^="([^"]*)"$', r"\1")
+    return pc.if_else(pc.equal(texts, ""), pa.scalar(None, pa.string()), texts)
 
 
 def with_quotes_as_letters(dialect: Dialect, text: TextFile) -> Dialect:

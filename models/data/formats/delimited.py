@@ -110,13 +110,13 @@ class _Rows:
                 batch = None if block is None else blocks.read(block, self.dialect, self.columns)
                 if block is not None and batch is not None:
                     self._note(block, batch, at)
-                    yield from self._kept(batch.rows)
+                    yield from self._kept(batch.rows, has_formulas=blocks.has_formulas(block))
                     at, self.rows = at + len(block), self.rows + batch.count
                     continue
                 self._count_lines(at)
                 # A cell that is longer than a block, or quotes that Arrow reads in another way than most programs.
                 for rows in _packed(self._records(at, at + blocks.SIZE), self.columns):
-                    yield from self._kept(rows)
+                    yield from self._kept(rows, has_formulas=True)
                 at = self.counted = self.reached
         self._conclude()
 
@@ -134,7 +134,7 @@ class _Rows:
         self.line += self.text.lines_between(self.counted, at)
         self.counted = at
 
-    def _kept(self, rows: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    def _kept(self, rows: pa.RecordBatch, *, has_formulas: bool) -> Iterator[pa.RecordBatch]:
         """The rows without the field that a separator at their ends makes."""
         names = self.dialect.names
         for number in range(len(names), self.dialect.width):
@@ -144,7 +144,8 @@ class _Rows:
                     f"leave the value out. It is among rows {self.rows + 1:,} and the following."
                 )
         if len(rows):
-            yield pa.record_batch(rows.columns[: len(names)], names=names)
+            columns = rows.columns[: len(names)]
+            yield pa.record_batch([*map(blocks.as_texts, columns)] if has_formulas else columns, names=names)
 
     def _note(self, block: bytes, read: blocks.Block, at: int) -> None:
         """Note the rows of a block that are left out."""

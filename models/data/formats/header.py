@@ -9,6 +9,7 @@ from itertools import pairwise
 from athanor.contract import Warned
 from models.data.formats.limits import Limits
 from models.data.formats.sample import Record
+from models.data.missing_words import MISSING
 from models.errors import DataError
 
 INDEX = "index"
@@ -17,9 +18,9 @@ _TITLES = 20
 _ROWS, _CELLS = 200, 50_000
 """Rows, and cells of these, that are compared with the first line."""
 _SHOWN = 10
-_NUMBER = re.compile(r"[+-]?(\d+[.,]?\d*|[.,]\d+)([eE][+-]?\d+)?%?")
+_NUMBER = re.compile(r"[+-]?(\d+[.,]?\d*|[.,]\d+)([eE][+-]?\d+)?[%-]?")
 _DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([T ].*)?")
-_ABSENT = frozenset({"", "na", "n/a", "nan", "null", "none", "?", "-"})
+_ABSENT = frozenset(word.lower() for word in MISSING)
 _MOSTLY = 0.9
 _SCALE = 8
 """As many numbers seldom rise from column to column by chance."""
@@ -205,7 +206,7 @@ def _are_names(cells: list[str], rows: list[list[str]]) -> bool:
 
 
 def _value(cell: str) -> float:
-    return float(cell.strip().rstrip("%").replace(",", "."))
+    return float(cell.strip().rstrip("%-").replace(",", "."))
 
 
 def _rises(values: list[float]) -> bool:
@@ -214,7 +215,7 @@ def _rises(values: list[float]) -> bool:
 
 def _named(fields: list[str], rows: list[list[str]]) -> tuple[list[str], list[int]]:
     """The names, and the places of columns that had none. pandas writes its index as a first column without a name."""
-    names = [name.strip() for name in fields]
+    names = [name.strip().strip("\u200b\ufeff").strip() for name in fields]
     unnamed = []
     for at, name in enumerate(names):
         if name:

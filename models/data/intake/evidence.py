@@ -23,7 +23,9 @@ LONGEST_CLASS = 200
 _EXACT = 2.0**53
 SHOWN = 10
 _MOST_STRAYS = 10_000
-"""The search for numbers stops after this many values that are not numbers. This saves time on long texts."""
+"""The search for numbers stops after this many different values that are no numbers. This saves time on long texts."""
+_FIRST, _FEW = 16, 5
+"""Values that are compared first, and distinct values up to which a word among numbers is one class of few."""
 
 _SAMPLE, _SAMPLED_CHARACTERS = 200, 500
 """The scripts of a column are counted in so many of its first distinct strings, and so many characters of each."""
@@ -36,6 +38,8 @@ class Strays:
     numbers: int
     values: int
     at: list[tuple[int, str]]
+    word: str | None = None
+    """The word that all of them are, if it is repeated: it may mean a missing value."""
 
 
 class Evidence:
@@ -64,6 +68,8 @@ class Evidence:
         self._numbers = 0
         self._strays = 0
         self._strays_at: list[tuple[int, str]] = []
+        self._stray: str | None = None
+        self._strays_differ = False
         self._present = 0
         self._words = 0
         self._distinct: set[str] | None = set() if pa.types.is_string(kind) else None
@@ -128,7 +134,9 @@ class Evidence:
         strays = pc.indices_nonzero(pc.invert(pc.fill_null(pc.match_substring_regex(values, NUMERAL), True)))
         self._numbers += len(values) - values.null_count - len(strays)
         self._strays += len(strays)
-        self._looks = self._strays <= _MOST_STRAYS
+        if len(strays) and not self._strays_differ:
+            self._compare(values.take(strays))
+        self._looks = self._strays <= _MOST_STRAYS or not self._strays_differ
         for row in strays.slice(0, SHOWN - len(self._strays_at)).to_pylist():
             self._strays_at.append((start + row, values[row].as_py()))
         numbers = values.drop_null()
@@ -136,11 +144,28 @@ class Evidence:
             numbers = pc.replace_substring_regex(numbers, r"^\+", "")
             self._whole = self._whole and _is_whole(numbers.cast(pa.float64()))
 
+    def _compare(self, strays: pa.Array) -> None:
+        """Note whether these values are the same word as those before them."""
+        for part in (strays.slice(0, _FIRST), strays):
+            words = part.unique().to_pylist()
+            self._stray = self._stray or words[0]
+            if words != [self._stray]:
+                self._strays_differ = True
+                return
+
     def strays(self) -> Strays | None:
-        """The values that are not numbers, if at least nine of ten values are numbers; else None."""
-        if not self._looks or not 0 < 9 * self._strays <= self._numbers:
+        """The values that are not numbers, if at least nine of ten values are numbers; else None.
+
+        Where all of them are one word, half of the values are enough.
+        """
+        if not self._looks or not self._strays:
             return None
-        return Strays(self._numbers, self._numbers + self._strays, self._strays_at)
+        word = None if self._strays_differ or self._strays < 2 else self._stray
+        is_few = self._distinct is not None and len(self._distinct) <= _FEW
+        may_be_missing = word is not None and not is_few and not any(map(str.isdigit, word))
+        if (1 if may_be_missing else 9) * self._strays > self._numbers:
+            return None
+        return Strays(self._numbers, self._numbers + self._strays, self._strays_at, word)
 
     def _see_strings(self, values: pa.Array) -> None:
         self._present += len(values)

@@ -10,10 +10,11 @@ import pyarrow.compute as pc
 from pydantic import Field, PrivateAttr, model_validator
 
 from athanor.contract import Column
+from models.data.missing_words import MISSING
 from models.data.table import Table
 from models.parts.feature import CellError, Encoder, Feature, Naming, Observation, Rows, is_text, json_kind, shown
 from models.parts.inputs import InputKind, Inputs
-from models.parts.numerals import LONGEST, MISSING, first_word
+from models.parts.numerals import LONGEST, first_word
 
 PAIRS = (
     ("true", "false"),

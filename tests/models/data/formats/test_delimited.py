@@ -239,3 +239,9 @@ def test_a_missing_value_in_the_first_line_makes_it_no_header(first: str, tmp_pa
     source = delimited.read(tmp_path / "t.csv", Limits())
     assert sum(batch.num_rows for batch in source.batches) == 21
     assert source.dialect["header"] is False
+
+
+@pytest.mark.parametrize("cell", ['="00123"', '"=""00123"""'])
+def test_a_formula_that_is_a_text_is_that_text(tmp_path: Path, cell: str) -> None:
+    content = f'zip,b\n{cell},"x"\n=1+1,"y"\n="",z\n'
+    assert _rows(_read(tmp_path, content)) == [["00123", "x"], ["=1+1", "y"], [None, "z"]]

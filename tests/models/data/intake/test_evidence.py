@@ -79,3 +79,34 @@ def test_spellings_that_are_read_as_one_value_are_said(cells: list[str], message
     intake = _ingested(tmp_path / "rows", {"x": [cell or None for cell in cells], "y": ["1"] * 12})
     told = [each.message for each in intake.warnings if each.code == "merged_spellings"]
     assert told == ([] if message is None else [f"column {message}"])
+
+
+@pytest.mark.parametrize(
+    ("cells", "message"),
+    [
+        (
+            [*"1234567", *["pending"] * 3],
+            "7 of 10 values are numbers, and all others are one word; row 8 says 'pending'",
+        ),
+        ([*"1234567", "pending", "late", "late"], None),
+        ([*"1231231", *["more"] * 3], None),
+        ([*"1234567", *["5more"] * 3], None),
+        ([*"123456", *["pending"] * 7], None),
+    ],
+)
+def test_one_word_among_numbers_is_said(cells: list[str], message: str | None, tmp_path: Path) -> None:
+    intake = _ingested(tmp_path / "rows", {"x": cells, "y": ["1"] * len(cells)})
+    told = [each for each in intake.warnings if each.code == "mostly_numbers"]
+    assert [each.message for each in told] == ([] if message is None else [f"column 'x': {message}"])
+    if told:
+        assert told[0].suggestion == (
+            "if 'pending' means that a value is missing, upload with "
+            'features={"x": {"kind": "number", "missing": ["pending"]}}'
+        )
+
+
+def test_unknown_is_a_class_beside_other_words(tmp_path: Path) -> None:
+    cells = {"x": ["red", "unknown", "red", "blue"], "y": ["yes", "no", "unknown", "yes"]}
+    x, y = _ingested(tmp_path / "rows", cells).schema.columns
+    assert (x.kind, x.classes) == ("category", ["blue", "red", "unknown"])
+    assert (y.kind, y.missing) == ("boolean", 1)
