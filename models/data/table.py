@@ -54,7 +54,8 @@ class Source:
     floating numbers, booleans, or lists of strings. A missing value is null. If `untyped`, strings may be numbers, as
     in a CSV. If `is_text`, the format is text, whose cells take longer to read. There are at most `most_rows`
     rows; 0 means that the reader does not know it before it reads them. `dialect` says how a text file was read, and
-    `decimal` the decimal mark of its numbers, if it is known. `warnings` and `skipped` (the numbers of rows that were
+    `decimal` the decimal mark of its numbers, if it is known. `categories` are columns that the file itself calls so.
+    `warnings` and `skipped` (the numbers of rows that were
     left out) grow while batches are read.
     """
 
@@ -63,6 +64,7 @@ class Source:
     warnings: list[Warned] = field(default_factory=list)
     target: str | None = None
     part: str | None = None
+    categories: frozenset[str] = frozenset()
     untyped: bool = False
     is_text: bool = False
     most_rows: int = 0

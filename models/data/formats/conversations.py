@@ -52,6 +52,13 @@ def _messages(messages: Any, role: str, content: str) -> str | None:
     return "\n".join(said)
 
 
+def silent(row: Row) -> int:
+    """The number of messages of a row that have no content, such as those that only call tools."""
+    said = (row.get(key) for key in ("messages", "conversations", "prompt", "completion"))
+    messages = (each for value in said if isinstance(value, list) for each in value if isinstance(each, dict))
+    return sum(1 for each in messages if not each.get("value" if "from" in each else "content"))
+
+
 def _content(content: Any) -> str | None:
     """The text of a message, which may have parts."""
     match content:

@@ -1,7 +1,7 @@
 """JSON: an object per line, or an array of objects; each key is a column."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path
 from typing import Any, Literal
@@ -9,9 +9,10 @@ from typing import Any, Literal
 import numpy as np
 import pyarrow as pa
 
-from athanor.contract import Hints
-from models.data.formats.conversations import Form, form_of
-from models.data.formats.json_objects import Located, is_array, objects
+from athanor.contract import Hints, Warned
+from models.data.columns import shown
+from models.data.formats.conversations import Form, form_of, silent
+from models.data.formats.json_objects import Located, Repeats, is_array, objects
 from models.data.formats.limits import Limits
 from models.data.formats.lines import batched
 from models.data.formats.text_file import TextFile, open_text
@@ -20,6 +21,7 @@ from models.errors import DataError
 
 MOST_AXES = 3
 """Of arrays in nested lists: those of a picture."""
+_SHOWN = 10
 Kind = Literal["boolean", "number", "string", "strings", "numbers", "empty list"]
 
 
@@ -45,8 +47,10 @@ def read(path: Path, limits: Limits, hints: Hints = Hints()) -> Source:  # noqa:
     keys: dict[str, _Key] = {}
     form = next((form_of(first.row) for first in objects(text, limits)), None)
     rows = 0
-    for rows, found in enumerate(_rows(text, limits, form), 1):
-        for name, value in found.row.items():
+    repeats, doubts = Repeats(), _Doubts()
+    for rows, found in enumerate(objects(text, limits, repeats), 1):
+        doubts.see(rows, repeats, 0 if form is None else silent(found.row))
+        for name, value in (found.row if form is None else form.row(found.line, found.row)).items():
             if name not in keys:
                 _admit(name, found.line, keys, limits)
             if value is not None:
@@ -59,8 +63,43 @@ def read(path: Path, limits: Limits, hints: Hints = Hints()) -> Source:  # noqa:
     source.dialect = text.dialect | {"form": "array" if is_array(text) else "lines"}
     if form is not None:
         source.dialect |= {"rows": form.name, "text": form.told}
-    source.warnings = list(text.warnings)
+    source.warnings = [*text.warnings, *doubts.warnings(rows)]
     return source
+
+
+@dataclass
+class _Doubts:
+    """Rows of which something is not read: a value whose key comes again, and messages without content."""
+
+    repeated: list[int] = field(default_factory=list)
+    key: str = ""
+    silent: list[int] = field(default_factory=list)
+    messages: int = 0
+
+    def see(self, row: int, repeats: Repeats, silent: int) -> None:
+        if repeats.key is not None:
+            self.key = self.key or repeats.key
+            self.repeated.append(row)
+            repeats.key = None
+        if silent:
+            self.silent.append(row)
+            self.messages += silent
+
+    def warnings(self, rows: int) -> list[Warned]:
+        found = []
+        if self.repeated:
+            message = f"{len(self.repeated):,} of {rows:,} rows have a key twice, such as {shown(self.key)}; "
+            message += "the last value counts"
+            cure = "give every key of a row its own name"
+            found.append(Warned(code="repeated_keys", message=message, rows=self.repeated[:_SHOWN], suggestion=cure))
+        if self.silent:
+            message = (
+                f"{len(self.silent):,} of {rows:,} rows have {self.messages:,} messages without content, of which only "
+                "the role is read; calls of tools are not read"
+            )
+            cure = "write as content what is to be learned, or leave these messages out"
+            found.append(Warned(code="empty_messages", message=message, rows=self.silent[:_SHOWN], suggestion=cure))
+        return found
 
 
 def _rows(text: TextFile, limits: Limits, form: Form | None) -> Iterator[Located]:

@@ -3,6 +3,7 @@
 import codecs
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -24,23 +25,41 @@ class Located(NamedTuple):
     row: dict[str, Any]
 
 
+class Repeats:
+    """Makes the objects, and notes whether one has a key twice. The last value of such a key counts."""
+
+    def __init__(self) -> None:
+        self.key: str | None = None
+        """The first key that the objects since the last look had twice."""
+
+    def made(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs) and self.key is None:
+            self.key = next(key for key, times in Counter(key for key, _ in pairs).items() if times > 1)
+        return found
+
+
 def is_array(text: TextFile) -> bool:
     """Whether the file holds one array, and not an object on each line."""
     start = next(text.pieces(), b"").lstrip()
     return start.startswith(b"[")
 
 
-def objects(text: TextFile, limits: Limits) -> Iterator[Located]:
-    """The objects of the file, one by one. Raises DataError with the line of what is broken, or no object."""
-    return _of_array(text, limits) if is_array(text) else _of_lines(text, limits)
+def objects(text: TextFile, limits: Limits, repeats: Repeats | None = None) -> Iterator[Located]:
+    """The objects of the file, one by one; `repeats` notes what each has twice.
+
+    Raises DataError with the line of what is broken, or no object.
+    """
+    decoder = json.JSONDecoder(object_pairs_hook=None if repeats is None else repeats.made)
+    return _of_array(text, limits, decoder) if is_array(text) else _of_lines(text, limits, decoder)
 
 
-def _of_lines(text: TextFile, limits: Limits) -> Iterator[Located]:
+def _of_lines(text: TextFile, limits: Limits, decoder: json.JSONDecoder) -> Iterator[Located]:
     for number, line in enumerate(read_lines(text.path, text.start, limits), 1):
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
+            row = decoder.decode(line.decode())
         except RecursionError as error:
             raise _too_deep(number) from error
         except ValueError as error:
@@ -51,8 +70,8 @@ def _of_lines(text: TextFile, limits: Limits) -> Iterator[Located]:
         yield Located(number, len(line), row)
 
 
-def _of_array(text: TextFile, limits: Limits) -> Iterator[Located]:
-    held = _Held(text, limits)
+def _of_array(text: TextFile, limits: Limits, decoder: json.JSONDecoder) -> Iterator[Located]:
+    held = _Held(text, limits, decoder)
     held.skip()
     held.at += 1
     mark = held.skip()
@@ -69,9 +88,9 @@ def _of_array(text: TextFile, limits: Limits) -> Iterator[Located]:
 class _Held:
     """The part of the text that is being parsed. It grows until an object is whole, and is dropped behind it."""
 
-    def __init__(self, text: TextFile, limits: Limits) -> None:
+    def __init__(self, text: TextFile, limits: Limits, decoder: json.JSONDecoder) -> None:
         self._pieces, self._limits = text.pieces(), limits
-        self._decoder, self._decode = codecs.getincrementaldecoder("utf-8")(), json.JSONDecoder().raw_decode
+        self._decoder, self._decode = codecs.getincrementaldecoder("utf-8")(), decoder.raw_decode
         self._text = ""
         self.at, self.line = 0, 1
 

@@ -1,5 +1,6 @@
 """Parquet files as written by pandas, Polars or Hugging Face."""
 
+import base64
 from collections.abc import Iterator
 from math import prod
 from pathlib import Path
@@ -10,6 +11,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from athanor.contract import Hints, Warned
+from models.data.columns import field as column_field
+from models.data.columns import shown
 from models.data.formats.limits import GIB, Limits
 from models.data.formats.lines import BATCH_BYTES, BATCH_CELLS, BATCH_ROWS
 from models.data.formats.picture_columns import PictureColumns, class_names, holds_pictures, named
@@ -20,6 +23,7 @@ _LARGEST_GROUP = GIB
 _SHOWN = 10
 MOST_AXES = 3
 """Of arrays in nested lists: those of a picture."""
+_A_SECOND = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
 
 
 def look(path: Path, limits: Limits, pictures: PictureColumns) -> None:
@@ -43,10 +47,10 @@ def read(
 ) -> Source:
     """Read numbers, booleans, strings, lists of strings (tokens), lists of numbers of one length (arrays) and pictures.
 
-    Lists of numbers may be nested, as the rows of an npz are. Dates and times are converted to strings. Pictures are
-    files in columns of bytes, or the hub's {bytes, path}; see Survey for their size. Rows whose picture is missing or
-    damaged are left out with a warning. `pictures` is what is known of those of several files. Raises DataError for
-    other types and for a damaged file.
+    Lists of numbers may be nested, as the rows of an npz are. Dates and times are converted to strings, as are numbers
+    that are categories; durations become seconds. Pictures are files in columns of bytes, or the hub's {bytes, path};
+    see Survey for their size. Rows whose picture is missing or damaged are left out with a warning. `pictures` is what
+    is known of those of several files. Raises DataError for other types and for a damaged file.
     """
     is_one_file = pictures is None
     if pictures is None:
@@ -69,6 +73,7 @@ def read(
     labels = class_names(file.schema_arrow)
     source = Source(iter(()), layouts | pictures.layouts(), most_rows=file.metadata.num_rows)
     source.target = next(iter(labels)) if len(labels) == 1 else None
+    source.categories = _categories(file)
     source.warnings += pictures.warnings() if is_one_file else []
     source.batches = _batches(file, source, pictures, labels)
     return source
@@ -121,6 +126,20 @@ def _is_words(kind: pa.DataType) -> bool:
     return bool(types.is_string(kind) or types.is_large_string(kind) or types.is_null(kind) or types.is_temporal(kind))
 
 
+def _categories(file: pq.ParquetFile) -> frozenset[str]:
+    """The columns of numbers that were categories when the file was written. Strings are such also to save space.
+
+    Arrow reads these columns as numbers, but the file keeps the schema that they had.
+    """
+    try:
+        written = base64.b64decode((file.metadata.metadata or {})[b"ARROW:schema"])
+        schema = pa.ipc.read_schema(pa.BufferReader(written))
+    except (KeyError, ValueError, OSError, pa.ArrowException):
+        return frozenset()
+    names = {field.name for field in schema if pa.types.is_dictionary(field.type) and _is_number(field.type.value_type)}
+    return frozenset(field.name for field in file.schema_arrow if field.name in names and _is_number(field.type))
+
+
 def _is_list(kind: pa.DataType) -> bool:
     return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind))
 
@@ -157,6 +176,7 @@ def _batches(
         width += sum(group.total_byte_size for group in groups) // max(1, file.metadata.num_rows)
     most = min(BATCH_ROWS, BATCH_BYTES // max(1, width), BATCH_CELLS // len(names))
     start = 0
+    durations = {field.name: 0 for field in file.schema_arrow if pa.types.is_duration(field.type)}
     try:
         for batch in file.iter_batches(batch_size=max(1, most)):
             batch.validate(full=True)
@@ -168,7 +188,10 @@ def _batches(
                 elif name in labels:
                     columns.append(named(values, labels[name], name, start))
                 else:
-                    columns.append(_column(values, name, layout, start))
+                    cells = _column(values, name, layout, start)
+                    columns.append(cells.cast(pa.string()) if name in source.categories else cells)
+                    if name in durations:
+                        durations[name] += len(values) - values.null_count
             yield _whole(pa.record_batch(columns, names=names), files, source, start)
             start += batch.num_rows
     except MemoryError:
@@ -176,6 +199,10 @@ def _batches(
     except (pa.ArrowException, OSError) as error:
         reason = _first_line(error)
         raise DataError(f"The Parquet file is damaged after row {start} ({reason}). Write it again.") from error
+    for name, count in durations.items():
+        message = f"column {shown(name)}: {count:,} durations are read as numbers of seconds"
+        cure = "send seconds to predict, too"
+        source.warnings.append(Warned(code="durations", column=column_field(name), message=message, suggestion=cure))
     if source.skipped:
         message = f"{len(source.skipped):,} of {start:,} rows left out, because their picture is missing or damaged"
         rows, cure = source.skipped[:_SHOWN], "write the pictures again, and upload"
@@ -202,6 +229,8 @@ def _column(values: pa.Array, name: str, layout: Layout | None, start: int) -> p
         return values.cast(pa.float64())
     if _is_tokens(values.type):
         return values.cast(pa.list_(pa.string()))
+    if pa.types.is_duration(values.type):
+        return pc.divide(values.cast(pa.int64()).cast(pa.float64(), safe=False), _A_SECOND[values.type.unit])
     if _is_words(values.type):
         return values.cast(pa.string())
     return values

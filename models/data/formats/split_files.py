@@ -42,6 +42,7 @@ class _File:
     dialect: dict[str, JsonValue]
     decimal: Literal[".", ","] | None
     target: str | None
+    categories: frozenset[str]
 
 
 def read(path: Path, limits: Limits, hints: Hints = Hints()) -> Source:  # noqa: B008 -- frozen
@@ -71,7 +72,7 @@ def read(path: Path, limits: Limits, hints: Hints = Hints()) -> Source:  # noqa:
         kept = stack.pop_all()
     source = Source(iter(()), first.layouts, untyped=first.untyped, is_text=first.is_text)
     source.part = PART if first.part else None
-    source.target, source.dialect = first.target, first.dialect
+    source.target, source.dialect, source.categories = first.target, first.dialect, first.categories
     source.warnings += pictures.warnings()
     decimals = {file.decimal for file in files}
     source.decimal = first.decimal if len(decimals) == 1 else None
@@ -139,6 +140,7 @@ def _look(member: ZipInfo, unpacked: Path, hints: Hints, pictures: PictureColumn
         dialect=source.dialect,
         decimal=source.decimal,
         target=source.target,
+        categories=source.categories,
     )
 
 

@@ -86,6 +86,10 @@ def _spool(text: TextFile, book: Any, limits: Limits) -> tuple[str, list[str]]:
         if shape.rows:
             if shape.differ:
                 rewrite(text, _padded(text.path, shape.width), limits)
+            if shape.durations:
+                message = f"{shape.durations:,} cells are durations, and are read as numbers of seconds"
+                cure = "send seconds to predict, too"
+                text.warnings.append(Warned(code="durations", message=message, suggestion=cure))
             text.lines = shape.rows
             text.quotes = sum(piece.count(b'"') for piece in text.pieces())
             return sheet.title, [other.title for other in book.worksheets if other is not sheet]
@@ -99,10 +103,12 @@ class _Shape:
         self._limits = limits
         self.rows = self.width = 0
         self.differ = False
+        self.durations = 0
 
     def pieces(self, sheet: Any) -> Iterator[bytes]:
         for row in sheet.iter_rows(values_only=True):
             cells = [_text(value) for value in row]
+            self.durations += sum(1 for value in row if isinstance(value, timedelta))
             while cells and not cells[-1]:
                 cells.pop()
             if not cells:

@@ -195,7 +195,7 @@ def _describe(source: Source, first: _FirstPass, path: Path, limits: Limits, giv
                 seen,
                 source.layouts.get(name),
                 given.get(name),
-                declared=name in (source.target, source.part),
+                declared=name in (source.target, source.part, *source.categories),
                 named=name.lower() in _TARGETS,
                 decimal=decimal,
             )

@@ -169,3 +169,29 @@ def test_prompts_and_conversations_are_texts(tmp_path: Path, line: str, row: dic
 def test_rows_have_one_form(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="Line 2 has no 'prompt' and 'completion' as the first row has"):
         _read(tmp_path, '{"prompt": "a", "completion": "b"}', '{"prompt": "a"}')
+
+
+@pytest.mark.parametrize("ends", [("", "\n", ""), ("[", ",", "]")])
+def test_repeated_keys_are_said(tmp_path: Path, ends: tuple[str, str, str]) -> None:
+    start, between, end = ends
+    rows = ['{"a": 1, "b": 2}', '{"a": 1, "b": 2, "a": 3}', '{"b": 1, "b": 2}']
+    (tmp_path / "data.json").write_text(start + between.join(rows) + end, encoding="utf-8")
+    source = json_lines.read(tmp_path / "data.json", Limits())
+    assert _rows(source) == [{"a": 1, "b": 2}, {"a": 3, "b": 2}, {"a": None, "b": 2}]
+    assert [(warned.code, warned.message, warned.rows) for warned in source.warnings] == [
+        ("repeated_keys", "2 of 3 rows have a key twice, such as 'a'; the last value counts", [2, 3])
+    ]
+
+
+@pytest.mark.parametrize(
+    ("messages", "role", "content"), [("messages", "role", "content"), ("conversations", "from", "value")]
+)
+def test_messages_without_content_are_said(tmp_path: Path, messages: str, role: str, content: str) -> None:
+    said = {role: "user", content: "What time is it?"}
+    calls = {role: "assistant", content: None, "tool_calls": [{"id": "1"}]}
+    lines = [json.dumps({messages: each}) for each in ([said], [said, calls, calls | {content: ""}])]
+    source = _read(tmp_path, *lines)
+    assert _rows(source)[1]["text"] == "user: What time is it?\nassistant: \nassistant: "
+    (warned,) = source.warnings
+    assert (warned.code, warned.rows) == ("empty_messages", [2])
+    assert warned.message.startswith("1 of 2 rows have 2 messages without content,")

@@ -2,7 +2,7 @@
 
 import io
 import json
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from PIL import Image
 
 from models.data.formats import parquet
 from models.data.formats.limits import Limits, OverLimit
-from models.data.intake import ReadHints
+from models.data.intake import ReadHints, ingest
 from models.data.table import Layout
 from models.errors import DataError
 
@@ -134,3 +134,26 @@ def test_bytes_that_are_no_pictures_are_refused(tmp_path: Path) -> None:
         list(parquet.read(_hub(tmp_path, [{"bytes": _png(1)}] * 2, [0, 2]), Limits()).batches)
     with pytest.raises(OverLimit, match="max_image_pixels is 11"):
         parquet.read(_hub(tmp_path, [{"bytes": _png(1)}], [0]), Limits(max_image_pixels=11))
+
+
+def test_numbers_in_a_dictionary_are_categories(tmp_path: Path) -> None:
+    columns = {
+        "whole": pa.array([*range(30), *range(30), None], pa.int64()).dictionary_encode(),
+        "floating": pa.array([0.5, 1.5, 2.5] * 20 + [0.5]).dictionary_encode(),
+        "word": pa.array(["1", "2", "3"] * 20 + ["1"]).dictionary_encode(),
+        "number": [*range(61)],
+    }
+    intake = ingest(parquet.read(_write(tmp_path, columns), Limits()), tmp_path / "rows")
+    assert [column.kind for column in intake.schema.columns] == ["category", "category", "category", "number"]
+    assert intake.schema.columns[0].classes == [str(number) for number in range(30)]
+    assert intake.schema.columns[1].classes == ["0.5", "1.5", "2.5"]
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+def test_durations_are_seconds_and_said(tmp_path: Path, unit: str) -> None:
+    lasted = pa.array([timedelta(seconds=90), None, timedelta(milliseconds=-2000)], pa.duration(unit))
+    source = parquet.read(_write(tmp_path, {"d": lasted}), Limits())
+    assert [row for batch in source.batches for row in batch.to_pylist()] == [{"d": 90.0}, {"d": None}, {"d": -2.0}]
+    (warned,) = source.warnings
+    assert (warned.code, warned.column) == ("durations", "d")
+    assert warned.message == "column 'd': 2 durations are read as numbers of seconds"

@@ -127,3 +127,12 @@ def test_an_enclosed_process_reads_it(tmp_path: Path) -> None:
     path = _book(tmp_path / "a.xlsx", data=[["a", "label"], [1, "x"], [2, "y"]])
     intake = run(path, "a.xlsx", tmp_path / "rows")
     assert (intake.rows, intake.format, intake.dialect["sheet"]) == (2, "xlsx", "data")
+
+
+def test_durations_are_said(tmp_path: Path) -> None:
+    rows: list[list[Any]] = [["lasted", "n"], [datetime.timedelta(hours=30), 1], [datetime.timedelta(minutes=-1), 2]]
+    source = workbook.read(_book(tmp_path / "a.xlsx", s=rows), Limits())
+    assert [row["lasted"] for batch in source.batches for row in batch.to_pylist()] == ["108000.0", "-60.0"]
+    assert [(warned.code, warned.message) for warned in source.warnings] == [
+        ("durations", "2 cells are durations, and are read as numbers of seconds")
+    ]
