@@ -59,6 +59,8 @@ class Observation:
     """The decimal mark of the file's numbers, where the sender named it."""
     letters: Mapping[str, int] = field(default_factory=dict)
     """Letters of each script in a sample of the strings, the most frequent script first."""
+    versions: tuple[str, str] | None = None
+    """Two numerals such as 1.1 and 1.10, if the column may hold versions."""
     html: float = 0.0
     """The share of strings with an HTML tag in this sample."""
 

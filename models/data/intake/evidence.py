@@ -9,7 +9,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from models.data.intake.texts import Texts
+from models.data.missing_words import MISSING
 from models.data.table import Layout, part_of
+from models.parts import versions
 from models.parts.feature import FEATURES, Observation, recognize
 from models.parts.markup import is_marked_up
 from models.parts.numerals import NUMERAL, WHOLE, all_match, trimmed
@@ -70,6 +72,7 @@ class Evidence:
         self._strays_at: list[tuple[int, str]] = []
         self._stray: str | None = None
         self._strays_differ = False
+        self._spelled: set[str] | None = set()
         self._present = 0
         self._words = 0
         self._distinct: set[str] | None = set() if pa.types.is_string(kind) else None
@@ -114,7 +117,25 @@ class Evidence:
             return None
         self._whole = self._whole and bool((np.floor(found) == found).all())
         self._numbers += len(found)
+        if not self._whole:
+            self._see_spellings(values)
         return numbers
+
+    def _see_spellings(self, numerals: pa.Array) -> None:
+        """Keep the distinct spellings of numbers that are not whole, as long as they are few."""
+        for part in (numerals.slice(0, 4 * versions.MOST), numerals):
+            if self._spelled is None:
+                return
+            distinct = part.unique().drop_null()
+            few = len(distinct) <= versions.MOST and len(self._spelled) <= versions.MOST
+            self._spelled = self._spelled | set(distinct.to_pylist()) if few else None
+
+    def _versions(self) -> tuple[str, str] | None:
+        spelled = self._spelled if self.plain is not None else self._distinct
+        if self._whole or not spelled or len(spelled) > versions.MOST:
+            return None
+        stripped = (each.strip() for each in spelled)
+        return versions.merged([each for each in stripped if each not in MISSING])
 
     def _reads_numerals(self, distinct: pa.Array) -> bool:
         """Whether these numerals are numbers, and not, for example, dates such as 20240131."""
@@ -198,10 +219,11 @@ class Evidence:
         target. `decimal`: the decimal mark of the file's numbers, if it is known.
         """
         distinct = None if self._distinct is None else len(self._distinct)
+        numeric = self._looks and self._numbers > 0 and not self._strays
         return Observation(
             type=self._type,
             layout=self._layout,
-            numeric=self._looks and self._numbers > 0 and not self._strays,
+            numeric=numeric,
             distinct=distinct if self.plain is None else self.plain.distinct,
             present=self._present if self.plain is None else self._numbers,
             words=self._words,
@@ -209,6 +231,7 @@ class Evidence:
             named=named,
             decimal=decimal,
             letters=letters(self._sample),
+            versions=self._versions() if numeric else None,
             html=sum(map(is_marked_up, self._sample)) / max(1, len(self._sample)),
             fitting=tuple(self._fitting) if self._present else (),
             whole=self._whole,

@@ -32,6 +32,7 @@ from models.parts.plain_numerals import parse
 from models.parts.reach import beyond
 from models.parts.scaling import divisor
 from models.parts.units import is_known, multiplies
+from models.parts.versions import is_named_so
 
 INDEX = {"id", "index", "idx", "row", "unnamed: 0"}
 """Names of columns that number the rows, in lower case."""
@@ -114,6 +115,8 @@ class Number(Feature):
     def recognize(cls, seen: Observation) -> Feature | None:
         if pa.types.is_integer(seen.type) or pa.types.is_floating(seen.type):
             return cls()
+        if seen.versions and is_named_so(seen.name) and (seen.distinct or FEW) <= max(FEW, seen.present // 10):
+            return None
         written = _writing(seen)
         if seen.numeric and (seen.decimal != "," or written is None or "," not in written.marks):
             return cls()
@@ -154,7 +157,11 @@ class Number(Feature):
         return self._codes(seen)
 
     def _codes(self, seen: Observation) -> str | None:
-        """Whole numbers that may be names."""
+        """Numbers that may be names."""
+        if seen.versions:
+            first, second = seen.versions
+            settle = 'features with {"kind": "category"} or {"kind": "number"} settles it'
+            return f"'{first}' and '{second}' are read as the same number, and may be different versions; {settle}"
         is_named = CODES.search(seen.name.strip()) or CODES.search(seen.name.strip().lower())
         writing = _writing(seen)
         is_typed_text = not seen.numeric and writing is not None and writing.is_plain

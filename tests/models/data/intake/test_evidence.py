@@ -110,3 +110,31 @@ def test_unknown_is_a_class_beside_other_words(tmp_path: Path) -> None:
     x, y = _ingested(tmp_path / "rows", cells).schema.columns
     assert (x.kind, x.classes) == ("category", ["blue", "red", "unknown"])
     assert (y.kind, y.missing) == ("boolean", 1)
+
+
+VERSIONS = ["1.1", "1.10", "1.2", "1.3", "1.9", "1.11", "2.0", "2.1"]
+
+
+@pytest.mark.parametrize(
+    ("name", "cells", "kind", "guess"),
+    [
+        ("version", VERSIONS * 3, "category", False),
+        ("x", VERSIONS * 3, "number", True),
+        ("x", ["NA", *VERSIONS, ""] * 3, "number", True),
+        ("version", [str(n) for n in range(9)] * 3, "number", False),
+        ("price", ["1.50", "2.25", "1.10", "3.00"] * 3, "number", False),
+        ("price", ["1.5", "1.50", "2.25", "3.75"] * 3, "number", False),
+        ("x", ["1.1", "1.10", "1.05", "2.2"] * 3, "number", False),
+        ("x", ["-1.1", "1.10", "1.1"] * 3, "number", False),
+        ("x", ["1.5", "2.5", "2"] * 3, "number", False),
+    ],
+)
+def test_versions_are_not_merged_in_silence(
+    name: str, cells: list[str | None], kind: str, guess: bool, tmp_path: Path
+) -> None:
+    column = _column(_ingested(tmp_path / "rows", {name: cells, "y": ["z"] * len(cells)}), name)
+    assert (column.kind, column.guess is not None) == (kind, guess)
+    if kind == "category":
+        assert set(column.classes or []) == set(VERSIONS)
+    elif guess:
+        assert (column.guess or "").startswith("'1.1' and '1.10' are read as the same number")
