@@ -21,7 +21,8 @@ def _described(name: str) -> str | None:
 
 def _hints(
     encoding: Annotated[
-        Literal["utf-8", "utf-16", "gb18030", "windows-1252"] | None, Query(description=_described("encoding"))
+        Literal["utf-8", "utf-16", "gb18030", "windows-1252", "big5", "shift_jis", "euc_jp", "euc_kr"] | None,
+        Query(description=_described("encoding")),
     ] = None,
     delimiter: Annotated[str | None, Query(min_length=1, max_length=1, description=_described("delimiter"))] = None,
     header: Annotated[bool | None, Query(description=_described("header"))] = None,

@@ -25,8 +25,8 @@ Many = Annotated[list[T], FirstFault()]
 class Hints(Frozen):
     """How to read a file. What is left out, the service finds out itself, and says in `dialect` of the dataset."""
 
-    encoding: Literal["utf-8", "utf-16", "gb18030", "windows-1252"] | None = Field(
-        None, description="text files: the encoding"
+    encoding: Literal["utf-8", "utf-16", "gb18030", "windows-1252", "big5", "shift_jis", "euc_jp", "euc_kr"] | None = (
+        Field(None, description="text files: the encoding")
     )
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = Field(
         None, description="CSV and TSV: the character between the values of a row"

@@ -1,4 +1,4 @@
-"""The encoding of an uploaded text: a mark, UTF-8 where all of it decodes, else GB18030 or Windows-1252."""
+"""The encoding of an uploaded text: a mark, UTF-8 where all of it decodes, else what the letters show."""
 
 import codecs
 import re
@@ -7,9 +7,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Literal
 
+from models.data.formats import usual_letters
 from models.errors import DataError
 
-Encoding = Literal["utf-8", "utf-16", "gb18030", "windows-1252"]
+Encoding = Literal["utf-8", "utf-16", "gb18030", "windows-1252", "big5", "shift_jis", "euc_jp", "euc_kr"]
 
 PIECE = 1 << 20
 _SAMPLE = 4 << 20
@@ -31,7 +32,28 @@ _APART = 3
 """Letters and marks outside of ASCII that follow each other in Western text."""
 _PLAUSIBLE = 0.6
 _MOSTLY_UTF8 = 0.6
-_ADVICE = "Give its encoding (utf-8, utf-16, gb18030 or windows-1252), or save the file as UTF-8."
+_NAMES: dict[Encoding, str] = {
+    "utf-8": "UTF-8",
+    "utf-16": "UTF-16",
+    "gb18030": "GB18030",
+    "windows-1252": "Windows-1252",
+    "big5": "Big5",
+    "shift_jis": "Shift-JIS",
+    "euc_jp": "EUC-JP",
+    "euc_kr": "EUC-KR",
+}
+_CODECS = {"windows-1252": "cp1252", "big5": "cp950", "shift_jis": "cp932", "euc_kr": "cp949"}
+"""Python's names, where they are others: these have the letters that Windows added, too."""
+_CHINESE: Encoding = "gb18030"
+_RIVALS: tuple[Encoding, ...] = ("big5", "shift_jis", "euc_jp", "euc_kr")
+_COMPARED = 1 << 18
+"""Bytes of which the letters are compared with the usual ones."""
+_USUAL, _SURE, _NONE = 0.3, 0.5, 0.05
+"""Shares of usual letters: enough for a language, enough to be sure of it, and too few for any."""
+_FEWEST, _SOME, _MANY = 5, 8, 20
+"""Different letters that are enough to doubt, to be sure of such a share, and to be sure that there is none."""
+ENCODINGS = "utf-8, utf-16, gb18030, windows-1252, big5, shift_jis, euc_jp or euc_kr"
+_ADVICE = f"Give its encoding ({ENCODINGS}), or save the file as UTF-8."
 
 
 @dataclass(frozen=True)
@@ -154,11 +176,39 @@ def _guess(path: Path, found: NotDecoded) -> Decoded:
         likely.append("gb18030")
     if western >= _PLAUSIBLE and _decodes(path, "windows-1252"):
         likely.append("windows-1252")
+    likely = _weighed(path, sample[:_COMPARED], likely)
     if len(likely) > 1:
-        raise DataError(f"{what}; it may be GB18030 or Windows-1252. {_ADVICE}")
+        raise DataError(f"{what}; it may be {' or '.join(map(_shown, likely))}. {_ADVICE}")
     if not likely:
-        raise DataError(f"{what}, and neither GB18030 nor Windows-1252 makes sense of the file. {_ADVICE}")
+        raise DataError(f"{what}, and no other encoding that is known makes sense of the file. {_ADVICE}")
     return Decoded(likely[0], _codec(likely[0]), guessed=found.line)
+
+
+def _weighed(path: Path, sample: bytes, likely: list[Encoding]) -> list[Encoding]:
+    """The likely encodings with those of other languages, and without those whose letters are rare ones."""
+    shares = {
+        encoding: usual_letters.share(sample.decode(_codec(encoding), "ignore"), encoding)
+        for encoding in (_CHINESE, *_RIVALS)
+    }
+    share, letters = shares.pop(_CHINESE)
+    least = _USUAL
+    if _CHINESE in likely:
+        least = max(least, share)
+        if share <= _NONE and letters >= _MANY:
+            likely = [each for each in likely if each != _CHINESE]
+    rivals = {
+        each: share
+        for each, (share, letters) in shares.items()
+        if share >= least and letters >= _FEWEST and _decodes(path, each)
+    }
+    if not rivals:
+        return likely
+    best = max(rivals, key=lambda each: rivals[each])
+    if 2 * share > rivals[best] and _CHINESE in likely:
+        return [*likely, best]
+    is_sure = rivals[best] >= _SURE and shares[best][1] >= _SOME
+    others = [each for each, share in rivals.items() if 2 * share >= rivals[best]]
+    return others if is_sure or "windows-1252" not in likely else ["windows-1252", *others]
 
 
 def _plausible(sample: bytes) -> tuple[float, float]:
@@ -196,8 +246,8 @@ def _decodes(path: Path, encoding: Encoding) -> bool:
 
 
 def _codec(encoding: Encoding) -> str:
-    return "cp1252" if encoding == "windows-1252" else encoding
+    return _CODECS.get(encoding, encoding)
 
 
 def _shown(encoding: Encoding) -> str:
-    return {"utf-8": "UTF-8", "utf-16": "UTF-16", "gb18030": "GB18030", "windows-1252": "Windows-1252"}[encoding]
+    return _NAMES[encoding]

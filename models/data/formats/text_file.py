@@ -14,12 +14,11 @@ import numpy as np
 from pydantic import JsonValue
 
 from athanor.contract import Warned
-from models.data.formats.encoding import PIECE, Decoded, Encoding, decide
+from models.data.formats.encoding import ENCODINGS, PIECE, Decoded, Encoding, decide
 from models.data.formats.limits import MIB, Limits
 from models.errors import DataError
 
 GZIP = b"\x1f\x8b"
-_ENCODINGS = "utf-8, utf-16, gb18030 or windows-1252"
 
 
 @dataclass
@@ -81,7 +80,7 @@ def open_text(path: Path, limits: Limits, encoding: Encoding | None = None) -> T
             Warned(
                 code="encoding_guessed",
                 message=f"line {decoded.guessed:,} is not UTF-8, so the file was read as {name}",
-                suggestion=f"if letters are wrong, upload it with another encoding ({_ENCODINGS})",
+                suggestion=f"if letters are wrong, upload it with another encoding ({ENCODINGS})",
             )
         )
     returns = _count(text)

@@ -46,17 +46,56 @@ def test_encodings_are_found_and_said(tmp_path: Path, text: str, codec: str, tol
     assert guessed == (told in ("gb18030", "windows-1252"))
 
 
-@pytest.mark.parametrize("codec", ["cp1251", "shift-jis", "euc-jp", "euc-kr", "big5"])
+TAIWAN = "年齡,城市,類別\n" + "34,臺北,好\n51,高雄,壞\n" * 9
+KOREA = "나이,도시,라벨\n" + "34,서울,좋음\n51,부산,나쁨\n" * 9
+JAPAN = "商品名,価格,分類\n" + "りんご,120,食品\nみかんジュース,98000,家電\n" * 9
+
+
+@pytest.mark.parametrize(
+    ("text", "codec", "told"),
+    [
+        (TAIWAN, "big5", "big5"),
+        ("text,label\n" + "這部電影真的很好看我們應該再去一次,x\n" * 20, "big5", "big5"),
+        (KOREA, "euc_kr", "euc_kr"),
+        ("text,label\n" + "이 영화는 정말 재미있고 배우들의 연기가 훌륭했습니다,x\n" * 20, "euc_kr", "euc_kr"),
+        (JAPAN, "shift_jis", "shift_jis"),
+        ("text,label\n" + "本日は晴天なり、とても良い,x\n" * 20, "shift_jis", "shift_jis"),
+        (JAPAN, "euc_jp", "euc_jp"),
+    ],
+)
+def test_encodings_of_east_asia_are_told_apart(tmp_path: Path, text: str, codec: str, told: str) -> None:
+    source = _read(tmp_path, text.encode(codec))
+    assert source.dialect["encoding"] == told
+    assert [warned.code for warned in source.warnings] == ["encoding_guessed"]
+    assert _lines(source) == [line.split(",") for line in text.splitlines()[1:]]
+    given = _read(tmp_path, text.encode(codec), Hints.model_validate({"encoding": told}))
+    assert (_lines(given), given.warnings) == ([line.split(",") for line in text.splitlines()[1:]], [])
+
+
+@pytest.mark.parametrize(
+    ("text", "codec", "told"),
+    [
+        ("编号,价格,类别\n1,2,鞋\n", "gbk", "gb18030"),
+        ("a,颜色\n" + "1,蓝\n1,绿\n" * 9, "gbk", "gb18030"),
+        ("姓名,科室\n赵鑫,骨科\n钱淼,骨科\n", "gbk", "gb18030"),
+        ("a,b\nÄrger,1\nÄpfel,2\nÖl,3\n", "cp1252", "windows-1252"),
+        ("a,b\ngénial,x\nfrançais,x\nbientôt,x\n", "cp1252", "windows-1252"),
+    ],
+)
+def test_short_files_are_read_as_before(tmp_path: Path, text: str, codec: str, told: str) -> None:
+    assert _read(tmp_path, text.encode(codec)).dialect["encoding"] == told
+
+
+@pytest.mark.parametrize("codec", ["cp1251", "koi8-r", "cp1253"])
 def test_other_encodings_are_no_guess(tmp_path: Path, codec: str) -> None:
-    texts = {
-        "cp1251": "очень хороший фильм",
-        "shift-jis": "本日は晴天なり、とても良い",
-        "euc-jp": "とても良いです、ありがとう",
-        "euc-kr": "이 영화는 정말 재미있고 배우들의 연기가 훌륭했습니다 다시 보고 싶은 최고의 작품 강력히 추천합니다",
-        "big5": "這部電影真的很好看我們應該再去一次",
-    }
+    text = "ταινία πολύ καλή" if codec == "cp1253" else "очень хороший фильм"
     with pytest.raises(DataError, match=r"Line 2 is not UTF-8 .* Give its encoding"):
-        _read(tmp_path, ("text,label\n" + f"{texts[codec]},x\n" * 20).encode(codec))
+        _read(tmp_path, ("text,label\n" + f"{text},x\n" * 20).encode(codec))
+
+
+def test_few_letters_leave_a_doubt_between_the_west_and_the_east(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"it may be Windows-1252 or Big5\. Give its encoding .*, big5,"):
+        _read(tmp_path, "a,b\n好,x\n中,x\n人,x\n天,x\n心,x\n".encode("big5"))
 
 
 def test_what_may_be_two_encodings_is_refused(tmp_path: Path) -> None:
