@@ -127,7 +127,8 @@ def mostly(values: pa.Array) -> tuple[Format, npt.NDArray[np.bool_]] | None:
     if len(encoded.dictionary) > _MOST_LOOKED_AT:
         return None
     for format in ("ymd", "dmy", "mdy", "month_name"):
-        if not any(_is_one(each, format) for each in encoded.dictionary[:_FIRST_LOOK].to_pylist()):
+        first = encoded.dictionary[:_FIRST_LOOK].to_pylist()
+        if not any(re.match(pattern, each) for each in first for pattern in _PATTERNS[format]):
             continue
         # The last one stands for missing values.
         odd = np.array([*(not _is_one(each, format) for each in encoded.dictionary.to_pylist()), False])

@@ -6,6 +6,7 @@ Works on Arrow arrays, without a Python loop over cells of ASCII.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Literal
 
 import pyarrow as pa
@@ -183,8 +184,12 @@ def plain(values: pa.Array, decimal: Mark, unit: str, missing: Sequence[str] = (
 def trimmed(values: pa.Array, missing: Sequence[str] = ()) -> pa.Array:
     """Strings without white space around them, digits and signs in ASCII; words for a missing value become null."""
     values = in_ascii(pc.utf8_trim_whitespace(values))
-    words = pa.array([*MISSING, *(word.strip() for word in missing)], pa.string())
-    return pc.if_else(pc.is_in(values, value_set=words), pa.scalar(None, pa.string()), values)
+    return pc.if_else(pc.is_in(values, value_set=_missing_words(tuple(missing))), pa.scalar(None, pa.string()), values)
+
+
+@lru_cache(100)
+def _missing_words(missing: tuple[str, ...]) -> pa.Array:
+    return pa.array([*MISSING, *(word.strip() for word in missing)], pa.string())
 
 
 def in_ascii(values: pa.Array) -> pa.Array:
