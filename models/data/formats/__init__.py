@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
 from athanor.contract import Hints
-from models.data.formats import idx, image_folders, npz, parquet, split_files, text_formats, workbook
+from models.data.formats import idx, image_folders, npz, parquet, split_files, stand_ins, text_formats, workbook
 from models.data.formats.archive import Archive
 from models.data.formats.encoding import is_wide
 from models.data.formats.limits import Limits
@@ -71,13 +71,12 @@ def candidates(filename: str, path: Path) -> frozenset[str]:
         start = stream.read(1 << 16)
     if not start:
         raise DataError(f"{filename[-100:]} is empty. Upload a file that contains rows.")
-    if packed:
-        if not start.startswith(GZIP):
-            raise DataError(f"{filename[-100:]} is not a gzip file: its first bytes are wrong. Upload {ACCEPTED}.")
-    elif name not in _MAGIC:
+    magic = GZIP if packed else _MAGIC.get(name)
+    if magic is None:
         _check_text(filename[-100:], start)
-    elif not start.startswith(_MAGIC[name]):
-        raise DataError(f"{filename[-100:]} is not a {suffix} file: its first bytes are wrong. Upload {ACCEPTED}.")
+    elif not start.startswith(magic):
+        wrong = f"is not a {'gzip' if packed else suffix} file: its first bytes are wrong. Upload {ACCEPTED}."
+        raise DataError(f"{filename[-100:]} {stand_ins.pointer(start) or stand_ins.page(start) or wrong}")
     return _ZIPPED if name == "zip" else frozenset({name})
 
 

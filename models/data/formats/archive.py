@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from models.data.formats import member_names
+from models.data.formats import member_names, stand_ins
 from models.data.formats.limits import MIB, Limits
 from models.errors import DataError
 
@@ -78,10 +78,13 @@ class Archive:
 
     @contextmanager
     def open(self, member: zipfile.ZipInfo) -> Iterator[IO[bytes]]:
-        """The bytes of one member. A damaged member raises DataError here or while it is read."""
+        """The bytes of one member. A damaged member raises DataError here or while it is read, and a pointer here."""
         try:
             with self._zip.open(member) as stream:
-                yield io.BufferedReader(_Counted(self, member, stream), buffer_size=MIB >> 4)
+                content = io.BufferedReader(_Counted(self, member, stream), buffer_size=MIB >> 4)
+                if said := stand_ins.pointer(content.peek(stand_ins.LENGTH)):
+                    raise DataError(f"{member.filename} {said}")
+                yield content
         except DataError:
             raise
         except _BROKEN as error:

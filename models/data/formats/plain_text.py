@@ -19,7 +19,7 @@ def read(path: Path, limits: Limits, hints: Hints = Hints()) -> Source:  # noqa:
 
     Raises OverLimit for too many lines.
     """
-    text = open_text(path, limits, hints.encoding)
+    text = open_text(path, limits, hints.encoding, may_be_page=True)
     limits.check_cells(text.lines, 1, "The file", is_text=True)
     source = Source(_batches(text, limits), is_text=True)
     source.dialect, source.warnings = dict(text.dialect), list(text.warnings)

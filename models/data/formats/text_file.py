@@ -14,6 +14,7 @@ import numpy as np
 from pydantic import JsonValue
 
 from athanor.contract import Warned
+from models.data.formats import stand_ins
 from models.data.formats.encoding import ENCODINGS, PIECE, Decoded, Encoding, decide
 from models.data.formats.limits import MIB, Limits
 from models.errors import DataError
@@ -57,8 +58,12 @@ class TextFile:
                 yield piece
 
 
-def open_text(path: Path, limits: Limits, encoding: Encoding | None = None) -> TextFile:
-    """The text of an upload. `encoding` is what the sender says. Raises DataError where it is no text."""
+def open_text(path: Path, limits: Limits, encoding: Encoding | None = None, *, may_be_page: bool = False) -> TextFile:
+    """The text of an upload. `encoding` is what the sender says.
+
+    Raises DataError where it is no text, and where it stands in the place of one; a text that `may_be_page` may be one
+    of the web.
+    """
     text = TextFile(path)
     with path.open("rb") as stream:
         packed = stream.read(2) == GZIP
@@ -83,6 +88,11 @@ def open_text(path: Path, limits: Limits, encoding: Encoding | None = None) -> T
                 suggestion=f"if letters are wrong, upload it with another encoding ({ENCODINGS})",
             )
         )
+    with text.path.open("rb") as stream:
+        stream.seek(text.start)
+        beginning = stream.read(stand_ins.LENGTH)
+    if said := stand_ins.pointer(beginning) or (None if may_be_page else stand_ins.page(beginning)):
+        raise DataError(f"The file {said}")
     returns = _count(text)
     if returns and not text.lines:
         text.dialect["line_ends"] = "CR"
