@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from zipfile import ZipInfo
 
@@ -17,7 +17,7 @@ from models.data.formats.archive import PART, Archive
 from models.data.formats.arrays import rows_at_once
 from models.data.formats.class_folders import Arrangement, Folders, arrange
 from models.data.formats.images import BROKEN_INSIDE, NAMED, Pixels, Reading, opened, pixels
-from models.data.formats.label_tables import CLASS, LabelTable
+from models.data.formats.label_rows import CLASS, LabelTable
 from models.data.formats.limits import Limits
 from models.data.formats.survey import SHOWN, Survey
 from models.data.table import Layout, Source
@@ -45,10 +45,11 @@ class _Picture:
 def read(path: Path, limits: Limits, hints: Hints = Hints()) -> Source:  # noqa: B008 -- frozen
     """Columns ``image`` and ``label``, and ``part`` if folders are called train, val or test.
 
-    The class of a picture is the top folder below those that all pictures share. If folders name no classes, a CSV or
-    TSV may: its columns are those of the dataset then. Rows are ordered by part, file name without folder, and class.
-    All pictures get one size (see Survey), with one channel if all are gray, else three. Pictures without a class have
-    no label, and damaged ones are left out; warnings say so. Raises DataError if nothing can be learned.
+    The class of a picture is the top folder below those that all pictures share. A CSV or TSV that names the pictures
+    may have other labels: its columns are those of the dataset then, and files called train and test are its parts.
+    Rows are ordered by part of the folder, file name without folder, and class. All pictures get one size (see Survey),
+    with one channel if all are gray, else three. Pictures without a class have no label, and damaged ones are left out;
+    warnings say so. Raises DataError if nothing can be learned.
     """
     archive = Archive(path, limits)
     pictures, arrangement = _arranged(archive)
@@ -57,11 +58,12 @@ def read(path: Path, limits: Limits, hints: Hints = Hints()) -> Source:  # noqa:
     if len(pictures) > limits.max_rows:
         raise limits.refuse("max_rows", f"The zip contains {len(pictures):,} images")
     labels = {picture.label for picture in pictures if picture.label is not None}
-    table = None
-    if len(labels) < 2 or any(picture.label is None for picture in pictures):
-        table = label_tables.find(archive, [each.info for each in pictures], [each.part for each in pictures])
+    found = label_tables.find(archive, [each.info for each in pictures], [(each.part, each.label) for each in pictures])
+    table = found.table
     if table is None:
-        _check(pictures, labels, limits)
+        _check(pictures, labels, limits, found.warnings)
+    else:
+        pictures = [replace(each, part=part) for each, part in zip(pictures, table.parts, strict=True)]
     source = Source(iter(()), target=None if table else CLASS, untyped=table is not None, is_text=table is not None)
     survey = Survey(limits, hints, IMAGE)
     damaged = set(_surveyed(archive, pictures, survey))
@@ -72,7 +74,7 @@ def read(path: Path, limits: Limits, hints: Hints = Hints()) -> Source:  # noqa:
     source.layouts = {name: layout}
     source.part = PART if _has_parts(pictures, table) else None
     source.dialect = {"image": {"size": list(layout.shape), **layout.pixels}}
-    source.warnings += survey.warnings() + _said(archive, pictures, arrangement, table)
+    source.warnings += survey.warnings() + found.warnings + _said(archive, pictures, arrangement, table)
     source.batches = _batches(archive, pictures, table, name, layout, damaged, source)
     return source
 
@@ -101,11 +103,12 @@ def _arranged(archive: Archive) -> tuple[list[_Picture], Arrangement]:
     return sorted(pictures, key=lambda picture: picture.order), arrangement
 
 
-def _check(pictures: list[_Picture], labels: set[str], limits: Limits) -> None:
+def _check(pictures: list[_Picture], labels: set[str], limits: Limits, said: list[Warned]) -> None:
     if not labels:
+        tables = "".join(f" ({warned.message})" for warned in said[:1])
         raise DataError(
             f"{pictures[0].info.filename} is not in a class folder. Put every image in a folder named after its class, "
-            "or add a CSV with the names of the images and their labels."
+            f"or add a CSV with the names of the images and their labels{tables}."
         )
     if len(labels) > limits.max_classes:
         raise limits.refuse("max_classes", f"The zip has {len(labels):,} class folders")
@@ -193,11 +196,17 @@ def _said(
         message = f"{len(empty):,} class folders have no images: {', '.join(empty[:5])}"
         cure = "add images to them, or remove the folders"
         found.append(Warned(code="empty_classes", message=message, suggestion=cure))
-    readable = SUFFIXES if table is None else SUFFIXES | label_tables.READERS.keys()
+    if table is not None and len(labels := sorted({each.label for each in pictures if each.label is not None})) > 1:
+        message = f"the labels come from {', '.join(table.files[:5])}, and not from the {len(labels):,} folders "
+        message += ", ".join(label[:100] for label in labels[:5])
+        cure = "leave the table out, if the folders are the classes"
+        found.append(Warned(code="unused_folders", message=message, suggestion=cure))
+    readable = SUFFIXES | label_tables.READERS.keys()
     others = [info.filename for info in archive.members if _suffix(info) not in readable]
     if others:
         message = f"{len(others):,} files that are not {NAMED} were left out: {', '.join(others[:5])}"
-        found.append(Warned(code="ignored_files", message=message, suggestion="convert them, if they are pictures"))
+        cure = "convert them if they are pictures, or to CSV if they hold labels"
+        found.append(Warned(code="ignored_files", message=message, suggestion=cure))
     return found
 
 

@@ -1,154 +1,202 @@
-"""A table beside pictures that names them, such as Kaggle's train.csv or labels.csv."""
+"""Tables beside pictures that name them, such as Kaggle's train.csv or labels.csv."""
 
+import re
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from zipfile import ZipInfo
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from athanor.contract import Hints, Warned
+from models.data.columns import shown
 from models.data.formats import delimited
-from models.data.formats.archive import PARTS, Archive
+from models.data.formats.archive import Archive
+from models.data.formats.label_rows import LabelTable, NamingTable, joined
 from models.data.formats.limits import Limits
+from models.data.formats.picture_names import PictureNames
 from models.data.table import Source
 from models.errors import DataError
 
-READERS: dict[str, Callable[[Path, Limits], Source]] = {".csv": delimited.read, ".tsv": delimited.read_tsv}
-CLASS = "label"
+READERS: dict[str, Callable[[Path, Limits, Hints], Source]] = {".csv": delimited.read, ".tsv": delimited.read_tsv}
 _MOST_TABLES = 20
 _LOOKED_AT = 1000
 """Rows of a table that are compared to find the column with the names of pictures."""
 _NO_LABELS = "submission"
 """Kaggle's example of an answer has this in its name; its labels are made up."""
-_FLAGS = {"0": 0, "0.0": 0, "1": 1, "1.0": 1}
+_CALLED = re.compile(r"label|class|target|categor|annotation|(^|[_ .])(y|tags?)$")
+"""Names of columns and files that hold labels."""
+_OF_HEADERS = ("no_header", "header_like_data")
+"""Doubts about the first line, which names of pictures settle."""
+_CURE = "name each image in one column by its file, with its folder where names repeat, and say its label in another"
 
 
 @dataclass(frozen=True)
-class LabelTable:
-    """The other columns of the tables, with one row for each picture: null where no table names the picture."""
+class Found:
+    """The table of labels, if there is one, and what is said of the tables beside the pictures."""
 
-    names: list[str]
-    columns: pa.Table
-    found: npt.NDArray[np.bool_]
-    """Whether a table names the picture."""
+    table: LabelTable | None
+    warnings: list[Warned]
 
 
-def find(archive: Archive, pictures: Sequence[ZipInfo], parts: Sequence[str | None]) -> LabelTable | None:
+@dataclass(frozen=True)
+class _Naming:
+    """The column of a table that names most pictures: `named` of its first `looked` cells do."""
+
+    column: str
+    named: int
+    looked: int
+    whole: int
+    sure: int
+
+    @property
+    def is_enough(self) -> bool:
+        return 2 * self.named > self.looked
+
+    @property
+    def order(self) -> tuple[bool, bool, bool, int]:
+        """Whole names of files come before numbers, which may count something else."""
+        return self.is_enough, 2 * self.whole > self.looked, 2 * self.sure > self.looked, self.named
+
+
+def find(archive: Archive, pictures: Sequence[ZipInfo], folders: Sequence[tuple[str | None, str | None]]) -> Found:
     """The tables of the zip that name pictures in a column, with or without folder and suffix, and say more of them.
 
-    `parts` are the parts in the pictures' folders. Raises DataError for a table that cannot be read.
+    `folders` are the part and the class that the folders of each picture say. Where these name classes, a table counts
+    only if it holds other labels. Raises DataError for a table that cannot be read where no folder names a class.
     """
     files = [info for info in archive.members if _suffix(info.filename) in READERS]
-    files = [info for info in files if _NO_LABELS not in info.filename.lower()][:_MOST_TABLES]
     if not files:
-        return None
-    keys = _keys(pictures)
-    tables: list[tuple[str, pa.Table, str]] = []
-    for info in files:
+        return Found(None, [])
+    names, warnings = PictureNames([info.filename for info in pictures]), list[Warned]()
+    has_classes = len({label for _, label in folders if label is not None}) > 1
+    tables: list[tuple[NamingTable, _Naming]] = []
+    for number, info in enumerate(files):
+        if _NO_LABELS in info.filename.lower():
+            warnings.append(_left_out(info.filename, "its name says that it is an example of an answer", "rename it"))
+            continue
+        if number >= _MOST_TABLES:
+            warnings.append(_left_out(info.filename, f"the zip has more than {_MOST_TABLES} tables", _CURE))
+            continue
         try:
-            table = _read(archive, info)
+            table, said, naming = _read(archive, info, names)
         except DataError as error:
-            raise type(error)(f"{info.filename}: {error}") from error
-        column = _naming(table, keys)
-        if column is not None and table.num_columns > 1:
-            tables.append((info.filename, table, column))
+            if not has_classes:
+                raise type(error)(f"{info.filename}: {error}") from error
+            warnings.append(_left_out(info.filename, str(error).rstrip("."), _CURE))
+            continue
+        if naming is None or not naming.is_enough or table.cells.num_columns < 2:
+            warnings.append(_left_out(info.filename, _why(naming, pictures), _CURE))
+            continue
+        warnings += said
+        tables.append((table, naming))
     if not tables:
-        return None
+        return Found(None, warnings)
     # Tables of parts have the same columns. Of others, the first that names most pictures counts.
-    tables.sort(key=lambda each: -each[1].num_rows)
-    heads = [each for each in tables if each[1].column_names == tables[0][1].column_names]
-    return _joined(heads, keys, parts)
+    tables.sort(key=lambda each: -each[0].cells.num_rows)
+    first, naming = tables[0]
+    heads, columns = [], set(first.cells.column_names)
+    for table, _ in tables:
+        if apart := columns ^ set(table.cells.column_names):
+            told = ", ".join(map(shown, sorted(apart)[:5]))
+            reason = f"it differs from {first.name} in the columns {told}"
+            warnings.append(_left_out(table.name, reason, "give both the same columns"))
+        else:
+            heads.append(table)
+    found = joined(heads, naming.column, names, [part for part, _ in folders])
+    if has_classes and (why := _why_folders(found, [label for _, label in folders])):
+        cure = "call its column of labels 'label' if it is to count, or leave it out"
+        return Found(None, [*warnings, *(_left_out(file, why, cure) for file in found.files)])
+    return Found(found, warnings + found.warnings)
 
 
 def _suffix(name: str) -> str:
     return PurePosixPath(name).suffix.lower()
 
 
-def _keys(pictures: Sequence[ZipInfo]) -> dict[str, list[int]]:
-    """The pictures by each form of their names that a table may use."""
-    keys: dict[str, list[int]] = {}
-    for row, info in enumerate(pictures):
-        path = PurePosixPath(info.filename)
-        bare = path.with_suffix("")
-        for name in {path.name, bare.name, str(path), str(bare), *("/".join(each.parts[-2:]) for each in (path, bare))}:
-            keys.setdefault(name, []).append(row)
-    return keys
+def _left_out(name: str, reason: str, cure: str) -> Warned:
+    message = f"the table {name[:200]} was left out: {reason}"
+    return Warned(code="ignored_tables", message=message, suggestion=cure)
 
 
-def _read(archive: Archive, info: ZipInfo) -> pa.Table:
+def _why(naming: _Naming | None, pictures: Sequence[ZipInfo]) -> str:
+    if naming is None:
+        return "it has no rows"
+    if not naming.is_enough:
+        example = PurePosixPath(pictures[0].filename).name[:100]
+        told = f"{naming.named:,} of {naming.looked:,} cells of its column {shown(naming.column)}"
+        return f"no column of it names most images, such as {example}; {told} name one"
+    return f"{naming.named:,} cells of its only column {shown(naming.column)} name images, and it says no more of them"
+
+
+def _why_folders(found: LabelTable, labels: Sequence[str | None]) -> str | None:
+    """Why the classes of folders count, and not a table; None if the table does."""
+    known = [row for row, label in enumerate(labels) if label is not None]
+    named = [row for row in known if found.found[row]]
+    if 2 * len(named) <= len(known):
+        return f"the classes are in the folders, and it names {len(named):,} of {len(known):,} images in them"
+    called = [name for name in found.names if _CALLED.search(name.lower())]
+    for name in found.names:
+        cells = found.columns[name].to_pylist()
+        given = [row for row in named if cells[row] is not None]
+        apart = [row for row in given if cells[row].strip().casefold() != str(labels[row]).strip().casefold()]
+        if given and 2 * len(apart) < len(given):
+            if not apart:
+                return f"its column {shown(name)} says the same as the folders"
+            example = f"{cells[apart[0]][:40]!r} is in a folder {str(labels[apart[0]])[:40]!r}"
+            return (
+                f"the classes are in the folders, and its column {shown(name)} differs from them in {len(apart):,} of "
+                f"{len(given):,} images ({example})"
+            )
+    is_called = called or any(_CALLED.search(PurePosixPath(file).stem.lower()) for file in found.files)
+    if is_called or None in labels:
+        return None
+    return "the classes are in the folders, and neither it nor a column of it is called label"
+
+
+def _read(archive: Archive, info: ZipInfo, pictures: PictureNames) -> tuple[NamingTable, list[Warned], _Naming | None]:
+    """A table, what is said of it, and its column of names, which also tells whether the first line is a header."""
     with tempfile.TemporaryDirectory(prefix="unpacked-") as folder:
         path = Path(folder) / f"table{_suffix(info.filename)}"
         with archive.open(info) as stream, path.open("wb") as target:
             shutil.copyfileobj(stream, target)
-        limits: Limits = archive.limits
-        batches = list(READERS[path.suffix](path, limits).batches)
-    return pa.Table.from_batches(batches) if batches else pa.table({})
+        source, cells = _opened(path, archive.limits, Hints())
+        naming = _naming(cells, pictures)
+        if naming is not None and naming.is_enough:
+            has_header = bool(source.dialect["header"])
+            first = naming.column if has_header else cells[naming.column][0].as_py()
+            if bool(first and pictures.fits([first])[first].pictures) == has_header:
+                source, cells = _opened(path, archive.limits, Hints(header=not has_header))
+                naming = _naming(cells, pictures)
+    rows = np.setdiff1d(np.arange(1, cells.num_rows + len(source.skipped) + 1), source.skipped)
+    # The rows of warnings are those of the dataset.
+    said = [
+        warned.model_copy(update={"message": f"{info.filename}: {warned.message}", "rows": []})
+        for warned in source.warnings
+        if warned.code not in _OF_HEADERS or naming is None
+    ]
+    return NamingTable(info.filename, cells, rows), said, naming
 
 
-def _naming(table: pa.Table, keys: Mapping[str, list[int]]) -> str | None:
-    """The column whose first cells mostly name pictures."""
-    for name in table.column_names:
+def _opened(path: Path, limits: Limits, hints: Hints) -> tuple[Source, pa.Table]:
+    source = READERS[path.suffix](path, limits, hints)
+    batches = list(source.batches)
+    return source, pa.Table.from_batches(batches) if batches else pa.table({})
+
+
+def _naming(table: pa.Table, pictures: PictureNames) -> _Naming | None:
+    """The column whose first cells name most pictures."""
+    found = []
+    for place, name in enumerate(table.column_names):
         cells = [cell for cell in table[name].slice(0, _LOOKED_AT).to_pylist() if cell is not None]
-        if cells and 2 * sum(_normal(cell) in keys for cell in cells) > len(cells):
-            return str(name)
-    return None
-
-
-def _normal(cell: str) -> str:
-    return cell.strip().replace("\\", "/").removeprefix("./")
-
-
-def _joined(
-    tables: list[tuple[str, pa.Table, str]], keys: Mapping[str, list[int]], parts: Sequence[str | None]
-) -> LabelTable:
-    whole = pa.concat_tables([table for _, table, _ in tables])
-    naming = tables[0][2]
-    at = np.full(len(parts), -1, np.int64)
-    start = 0
-    for name, table, _ in tables:
-        wanted = _part(name)
-        for row, cell in enumerate(table[naming].to_pylist(), start):
-            picture = _one(keys.get(_normal(cell), []), parts, wanted) if cell is not None else None
-            if picture is not None and at[picture] < 0:
-                at[picture] = row
-        start += table.num_rows
-    rows = pa.array(at, mask=at < 0)
-    others = _decoded(whole.drop_columns([naming])).take(rows)
-    return LabelTable(others.column_names, others.combine_chunks(), at >= 0)
-
-
-def _part(name: str) -> str | None:
-    words = PurePosixPath(name).stem.lower().replace("-", "_").split("_")
-    return next((PARTS[word] for word in words if word in PARTS), None)
-
-
-def _one(found: Sequence[int], parts: Sequence[str | None], wanted: str | None) -> int | None:
-    """The picture that a name means: of several, the one in the part of the table, else in train."""
-    if len(found) == 1:
-        return found[0]
-    fitting = [row for row in found if parts[row] == (wanted or "train")]
-    return fitting[0] if len(fitting) == 1 else None
-
-
-def _decoded(table: pa.Table) -> pa.Table:
-    """Columns of 0 and 1, of which each row has a single 1, become one column with the names of those columns."""
-    if table.num_columns < 3:
-        return table
-    total = np.zeros(table.num_rows, np.int64)
-    label = np.zeros(table.num_rows, np.int64)
-    for place, column in enumerate(table.columns):
-        distinct = pc.unique(column).to_pylist()
-        if any(_FLAGS.get(value) is None for value in distinct):
-            return table
-        is_one = pc.is_in(column, pa.array([value for value in distinct if _FLAGS[value]], pa.string()))
-        flags = np.asarray(is_one.to_numpy(zero_copy_only=False), bool)
-        total += flags
-        label[flags] = place
-    if not (total == 1).all():
-        return table
-    return pa.table({CLASS: pa.array(table.column_names).take(pa.array(label))})
+        fits = pictures.fits(cells)
+        named = [fits[cell] for cell in cells if fits[cell].pictures]
+        whole, sure = sum(fit.whole for fit in named), sum(fit.sure for fit in named)
+        # Numbers that repeat, or come late in a table, are ages rather than names.
+        are_numbers = all(cell.strip().replace(".", "", 1).isdigit() for cell in cells)
+        if not (are_numbers and not sure and (place or len(fits) < len(cells))):
+            found.append(_Naming(name, len(named), len(cells), whole, sure))
+    return max(found, key=lambda each: each.order, default=None) if table.num_rows else None

@@ -175,6 +175,30 @@ def test_a_table_beside_the_pictures_has_the_labels(tmp_path: Path) -> None:
     assert "1 of 5" in _code(source, "unlabeled_images").message
 
 
+def test_tables_called_train_and_test_are_the_parts(tmp_path: Path) -> None:
+    members = {f"images/{n}.png": _png(level=n) for n in range(6)}
+    tables = {"train.csv": b"file,y\n0.png,a\n1.png,b\n4.png,a\n", "test.csv": b"file,y\n3.png,a\n2.png,b\n"}
+    source = _read(tmp_path, members | tables)
+    [batch] = source.batches
+    assert (source.part, batch["part"].to_pylist()) == ("part", ["train", "train", "test", "test", "train", None])
+    without = _read(tmp_path, members | tables | {"test.csv": b"file\n3.png\n2.png\n"})
+    assert (without.part, _code(without, "unlabeled_images").rows) == (None, [3, 4, 6])
+
+
+def test_a_table_of_labels_counts_more_than_folders_of_batches(tmp_path: Path) -> None:
+    members = {f"batch{n % 2}/{n // 2}.png": _png(level=n) for n in range(6)}
+    table = "".join(f"{name},{'cat' if n < 3 else 'dog'}\n" for n, name in enumerate(members))
+    source = _read(tmp_path, members | {"labels.csv": b"file,label\n" + table.encode(), "a.json": b"{}"})
+    # Rows are in the order of the names without folders.
+    assert _labels(source) == ["cat", "cat", "cat", "dog", "dog", "dog"]
+    assert (
+        "the labels come from labels.csv, and not from the 2 folders batch0" in _code(source, "unused_folders").message
+    )
+    assert _code(source, "ignored_files").message.endswith("left out: a.json")
+    with pytest.raises(DataError, match=r"images and their labels \(the table a\.csv was left out"):
+        _read(tmp_path, {"1.png": _png(), "a.csv": b"a,b\nx,y\n"})
+
+
 @pytest.mark.parametrize(
     ("members", "message"),
     [
