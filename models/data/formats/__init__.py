@@ -7,7 +7,17 @@ from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
 from athanor.contract import Hints
-from models.data.formats import idx, image_folders, npz, parquet, split_files, stand_ins, text_formats, workbook
+from models.data.formats import (
+    idx,
+    image_folders,
+    npz,
+    parquet,
+    split_files,
+    stand_ins,
+    text_folders,
+    text_formats,
+    workbook,
+)
 from models.data.formats.archive import Archive
 from models.data.formats.encoding import is_wide
 from models.data.formats.limits import Limits
@@ -22,6 +32,7 @@ FORMATS: dict[str, Callable[..., Source]] = {
     "xlsx": workbook.read,
     "images": image_folders.read,
     "idx": idx.read,
+    "texts": text_folders.read,
     "files": split_files.read,
 }
 """Readers by the name of their format. Those in `_HINTS` also take the hints of the sender."""
@@ -31,17 +42,18 @@ _HINTS: dict[str, frozenset[str]] = {
     "xlsx": frozenset({"header"}),
     "files": frozenset({"encoding", "delimiter", "header", "decimal", "features"}),
     "images": frozenset({"features"}),
+    "texts": frozenset({"encoding", "features"}),
     "parquet": frozenset({"features"}),
 }
 """The hints that the reader of a format follows. Features are for all formats; most readers need not know them."""
 
 ACCEPTED = (
-    ".csv, .tsv, .json, .jsonl, .txt (each also as .gz), .xlsx, .parquet, .npz, or a .zip of images in class folders, "
-    "of IDX files, of one data file, or of data files named train, val and test"
+    ".csv, .tsv, .json, .jsonl, .txt (each also as .gz), .xlsx, .parquet, .npz, or a .zip of images or texts in "
+    "class folders, of IDX files, of one data file, or of data files named train, val and test"
 )
 
 _SUFFIXES = text_formats.SUFFIXES | {".parquet": "parquet", ".npz": "npz", ".xlsx": "xlsx", ".zip": "zip"}
-_ZIPPED = frozenset({"images", "idx", "files"})
+_ZIPPED = frozenset({"images", "idx", "texts", "files"})
 _MAGIC = {"parquet": b"PAR1", "npz": b"PK\x03\x04", "xlsx": b"PK\x03\x04", "zip": b"PK\x03\x04"}
 
 
@@ -103,6 +115,8 @@ def _sniff_zip(path: Path, limits: Limits) -> str:
         return "images"
     if any(idx.MEMBER.search(name) for name in names):
         return "idx"
+    if suffixes & split_files.SUFFIXES == {text_folders.SUFFIX} and text_folders.fits(names):
+        return "texts"
     if suffixes & split_files.SUFFIXES:
         return "files"
     shown = ", ".join(name[:100] for name in names[:5]) or "no files"

@@ -1,6 +1,6 @@
-"""What folders say about pictures: the class, and the part of the data."""
+"""What folders say about pictures and texts: the class, and the part of the data."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 
@@ -9,6 +9,10 @@ from models.data.formats.archive import PARTS
 Folders = tuple[str, ...]
 Place = tuple[str | None, str | None]
 """The part and the class; None where the folders do not say it."""
+ORDER = {None: 0, "train": 1, "val": 2, "test": 3}
+"""Rows of the parts follow each other so."""
+_NO_CLASS = frozenset({"unsup", "unlabeled", "unlabelled"})
+"""Folders of what has no label, as those of the reviews of IMDb."""
 
 
 @dataclass(frozen=True)
@@ -30,11 +34,36 @@ class Arrangement:
         for above in (self.root, self.inner):
             if folders[: len(above)] == above:
                 folders = folders[len(above) :]
-        return part, folders[0] if folders else None
+        label = folders[0] if folders else None
+        return part, None if is_unlabeled(folders) else label
+
+
+def is_unlabeled(folders: Folders) -> bool:
+    """Whether one of the folders says that what is in it has no label."""
+    return any(name.lower() in _NO_CLASS for name in folders)
+
+
+def places(found: Sequence[Folders]) -> tuple[list[Place], Arrangement]:
+    """The part and the class of what is in each of these folders."""
+    arrangement = arrange(found)
+    placed = [arrangement.place(folders) for folders in found]
+    known = {label for part, label in placed if part == "train"} - {None}
+    for wanted in ("val", "test"):
+        said = {label for part, label in placed if part == wanted}
+        if len(known) > 1 and len(said) == 1 and not said & known:
+            # A part in one folder of another name, such as test/images, has no classes.
+            placed = [(part, None if part == wanted else label) for part, label in placed]
+    return placed, arrangement
+
+
+def has_parts(placed: Iterable[Place]) -> bool:
+    """Whether those with a class are in several parts, one of them train."""
+    known = {part for part, label in placed if label is not None}
+    return "train" in known and len(known) > 1 and None not in known
 
 
 def arrange(found: Sequence[Folders]) -> Arrangement:
-    """Find the roles of the folders that hold pictures.
+    """Find the roles of the folders that hold pictures or texts.
 
     A class is the top folder below those that all have in common: in pets/dogs/2023 and pets/cats/2024 these are dogs
     and cats. Folders called train, val and test name parts of the data, above or below the classes.

@@ -15,7 +15,7 @@ Encoding = Literal["utf-8", "utf-16", "gb18030", "windows-1252", "big5", "shift_
 PIECE = 1 << 20
 _SAMPLE = 4 << 20
 _RUNS = 100_000
-_MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
+MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 _WIDE_MARKS = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
 _RUN = re.compile(rb"([A-Za-z]?)([\x80-\xff]+)")
 _UTF8 = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
@@ -86,7 +86,7 @@ def decide(path: Path, given: Encoding | None) -> Decoded:
         start = stream.read(1 << 16)
     if start.startswith(_WIDE_MARKS):
         raise DataError("The file is UTF-32 text. Save it as UTF-8.")
-    marked = next(((len(mark), codec) for mark, codec in _MARKS if start.startswith(mark)), None)
+    marked = next(((len(mark), codec) for mark, codec in MARKS if start.startswith(mark)), None)
     if marked is not None:
         encoding: Encoding = "utf-8" if marked[1] == "utf-8" else "utf-16"
         if given is not None and given != encoding:

@@ -15,7 +15,7 @@ from athanor.contract import Hints, Warned
 from models.data.formats import label_tables
 from models.data.formats.archive import PART, Archive
 from models.data.formats.arrays import rows_at_once
-from models.data.formats.class_folders import Arrangement, Folders, arrange
+from models.data.formats.class_folders import ORDER, Arrangement, Folders, has_parts, places
 from models.data.formats.images import BROKEN_INSIDE, NAMED, Pixels, Reading, opened, pixels
 from models.data.formats.label_rows import CLASS, LabelTable
 from models.data.formats.limits import Limits
@@ -27,7 +27,6 @@ IMAGE = "image"
 SUFFIXES = frozenset(
     (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm")
 )
-_ORDER = {None: 0, "train": 1, "val": 2, "test": 3}
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,7 @@ class _Picture:
     @property
     def order(self) -> tuple[int, str, str, str]:
         name = self.info.filename
-        return _ORDER[self.part], PurePosixPath(name).name, self.label or "", name
+        return ORDER[self.part], PurePosixPath(name).name, self.label or "", name
 
 
 def read(path: Path, limits: Limits, hints: Hints = Hints()) -> Source:  # noqa: B008 -- frozen
@@ -89,17 +88,8 @@ def _folders(name: str) -> Folders:
 
 def _arranged(archive: Archive) -> tuple[list[_Picture], Arrangement]:
     images = [info for info in archive.members if _suffix(info) in SUFFIXES]
-    arrangement = arrange([_folders(info.filename) for info in images])
-    pictures = []
-    for info in images:
-        part, label = arrangement.place(_folders(info.filename))
-        pictures.append(_Picture(info, label, part))
-    known = {picture.label for picture in pictures if picture.part == "train"} - {None}
-    for part in ("val", "test"):
-        said = {picture.label for picture in pictures if picture.part == part}
-        if len(known) > 1 and len(said) == 1 and not said & known:
-            # A part in one folder of another name, such as test/images, has no classes.
-            pictures = [_Picture(each.info, None, part) if each.part == part else each for each in pictures]
+    placed, arrangement = places([_folders(info.filename) for info in images])
+    pictures = [_Picture(info, label, part) for info, (part, label) in zip(images, placed, strict=True)]
     return sorted(pictures, key=lambda picture: picture.order), arrangement
 
 
@@ -121,12 +111,10 @@ def _check(pictures: list[_Picture], labels: set[str], limits: Limits, said: lis
 
 def _has_parts(pictures: Sequence[_Picture], table: LabelTable | None) -> bool:
     """Whether the pictures with a label are in several parts, one of them train."""
-    known = (
-        {picture.part for picture in pictures if picture.label is not None}
-        if table is None
-        else {picture.part for picture, is_found in zip(pictures, table.found, strict=True) if is_found}
-    )
-    return "train" in known and len(known) > 1 and None not in known and (table is None or PART not in table.names)
+    if table is None:
+        return has_parts((each.part, each.label) for each in pictures)
+    labeled = (CLASS if is_found else None for is_found in table.found)
+    return PART not in table.names and has_parts(zip((each.part for each in pictures), labeled, strict=True))
 
 
 @contextmanager

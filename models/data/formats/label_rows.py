@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from athanor.contract import Warned
 from models.data.columns import shown
 from models.data.formats.archive import PARTS
+from models.data.formats.class_folders import ORDER
 from models.data.formats.picture_names import PictureNames
 from models.errors import DataError
 
@@ -20,7 +21,6 @@ SHOWN = 10
 _NAMED = 3
 """Examples in a message."""
 _FLAGS = {"0": 0, "0.0": 0, "1": 1, "1.0": 1}
-_ORDER = {"train": 0, "val": 1, "test": 2}
 
 Places = npt.NDArray[np.int64]
 
@@ -207,13 +207,13 @@ def _parts(
                 of_tables.setdefault(int(picture), []).append(table.part)
         start += len(table.rows)
     for picture, named in of_tables.items():
-        parts[picture] = min(named, key=lambda part: _ORDER[part])
+        parts[picture] = min(named, key=lambda part: ORDER[part])
     torn = sorted(picture for picture, named in of_tables.items() if len(set(named)) > 1)
     if not torn:
         return parts, []
     first = torn[0]
     message = f"{len(torn):,} images are named by tables of several parts ({pictures.paths[first]} by those of "
-    message += " and ".join(sorted(set(of_tables[first]), key=lambda part: _ORDER[part]))
+    message += " and ".join(sorted(set(of_tables[first]), key=lambda part: ORDER[part]))
     message += "); they are in the first of these alone"
     cure = "name each image in one of the tables, and upload again"
     at_rows = [picture + 1 for picture in torn[:SHOWN]]

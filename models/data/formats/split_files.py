@@ -13,9 +13,10 @@ from zipfile import ZipInfo
 import pyarrow as pa
 from pydantic import JsonValue
 
-from athanor.contract import Hints
+from athanor.contract import Hints, Warned
 from models.data.formats import parquet, text_formats
 from models.data.formats.archive import PART, PARTS, Archive
+from models.data.formats.class_folders import ORDER
 from models.data.formats.limits import Limits
 from models.data.formats.picture_columns import PictureColumns
 from models.data.table import Layout, Source
@@ -23,8 +24,10 @@ from models.errors import DataError
 
 _PARQUET = ".parquet"
 SUFFIXES = frozenset({*text_formats.SUFFIXES, _PARQUET})
+_ABOUT = re.compile(r"(^|/)(readme|licen[cs]e|notice|changelog|citation)[^/]*$")
+"""Files that tell of the data."""
+_COUNTED = re.compile(r"of|part|shard|[a-z]*[0-9]+|[0-9a-f]{8,}")
 HINTS = ("encoding", "delimiter", "header", "decimal")
-_ORDER = {None: 0, "train": 1, "val": 2, "test": 3}
 
 
 @dataclass
@@ -52,7 +55,7 @@ def read(path: Path, limits: Limits, hints: Hints = Hints()) -> Source:  # noqa:
     Raises DataError if their columns differ.
     """
     archive = Archive(path, limits)
-    members = _members(archive)
+    members, left_out = _members(archive)
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="unpacked-"))
         places = [Path(folder) / f"{number}{_suffix(member)}" for number, member in enumerate(members)]
@@ -73,7 +76,7 @@ def read(path: Path, limits: Limits, hints: Hints = Hints()) -> Source:  # noqa:
     source = Source(iter(()), first.layouts, untyped=first.untyped, is_text=first.is_text)
     source.part = PART if first.part else None
     source.target, source.dialect, source.categories = first.target, first.dialect, first.categories
-    source.warnings += pictures.warnings()
+    source.warnings += pictures.warnings() + left_out + _joined(files)
     decimals = {file.decimal for file in files}
     source.decimal = first.decimal if len(decimals) == 1 else None
     source.batches = _batches(files, schema, source, hints, pictures, kept)
@@ -95,8 +98,10 @@ def _suffix(member: ZipInfo) -> str:
     return PurePosixPath(member.filename).suffix.lower()
 
 
-def _members(archive: Archive) -> list[ZipInfo]:
-    members = [member for member in archive.members if _suffix(member) in SUFFIXES]
+def _members(archive: Archive) -> tuple[list[ZipInfo], list[Warned]]:
+    """The files that are read, in their order, and a warning about other files of data."""
+    found = [member for member in archive.members if _suffix(member) in SUFFIXES]
+    members = found
     if len({_suffix(member) for member in members}) > 1:
         members = [member for member in members if _suffix(member) != ".txt"]
     parts = {member.filename: part_of(member.filename) for member in members}
@@ -107,7 +112,38 @@ def _members(archive: Archive) -> list[ZipInfo]:
         raise DataError(f"The zip contains {names}. Name the files train, val and test, or upload them one by one.")
     if len({_suffix(member) for member in members}) != 1:
         raise DataError("The files in the zip have different formats. Use only CSV, TSV, JSON lines, Parquet or text.")
-    return sorted(members, key=lambda member: (_ORDER[parts[member.filename]], member.filename))
+    chosen = sorted(members, key=lambda member: (ORDER[parts[member.filename]], member.filename))
+    others = [
+        member.filename for member in found if member not in members and not _ABOUT.search(member.filename.lower())
+    ]
+    if not others:
+        return chosen, []
+    message = (
+        f"{len(others):,} files were left out, because others give the parts or the table: {', '.join(others[:5])}"
+    )
+    cure = "name them after a part (train, val, test), or upload them on their own"
+    return chosen, [Warned(code="ignored_files", message=message, suggestion=cure)]
+
+
+def _joined(files: list[_File]) -> list[Warned]:
+    """A warning if the names of the files of a part may be labels, and not numbers of its pieces."""
+    named: dict[str | None, dict[str, str]] = {}
+    for file in files:
+        named.setdefault(file.part, {}).setdefault(_words(file.name), file.name)
+    apart = [names for names in named.values() if len(names) > 1]
+    if not apart:
+        return []
+    count = sum(file.part is not None and len(named[file.part]) > 1 for file in files)
+    told = " and ".join(list(apart[0].values())[:3])
+    message = f"the rows of {count:,} files are joined, such as {told}; no column has the names of the files"
+    cure = "if the names are labels, add a column with them to the files"
+    return [Warned(code="joined_files", message=message, suggestion=cure)]
+
+
+def _words(name: str) -> str:
+    """The words of a file's name that are neither a part nor a number."""
+    words = re.split(r"[^\w]+|_", PurePosixPath(name).with_suffix("").as_posix().casefold())
+    return " ".join(word for word in words if word not in PARTS and not _COUNTED.fullmatch(word))
 
 
 def _show(member: ZipInfo, unpacked: Path, pictures: PictureColumns) -> None:

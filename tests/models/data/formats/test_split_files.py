@@ -107,6 +107,7 @@ def test_sniffing_knows_every_format(tmp_path: Path) -> None:
         "parquet": ("a.parquet", parquet.getvalue()),
         "images": ("a.zip", _zip(tmp_path / "1", {"a/1.png": b""}).read_bytes()),
         "idx": ("a.zip", _zip(tmp_path / "2", {"images-idx3-ubyte.gz": b""}).read_bytes()),
+        "texts": ("a.zip", _zip(tmp_path / "5", {"a/1.txt": b"", "a/2.txt": b"", "b/1.txt": b""}).read_bytes()),
         "files": ("a.zip", _zip(tmp_path / "3", {"train.csv": b""}).read_bytes()),
     }
     assert uploads.keys() == FORMATS.keys()
@@ -157,3 +158,28 @@ def test_pictures_of_all_files_have_one_size(tmp_path: Path) -> None:
     assert [row["part"] for row in rows] == ["train"] * 4 + ["test"] * 2
     assert {row["image"] for row in rows} == {bytes([9]) * 24}
     assert [(warned.code, warned.rows) for warned in source.warnings] == [("resized_images", [4, 6])]
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (
+            "train/cats.csv train/dogs.csv test.csv",
+            "the rows of 2 files are joined, such as train/cats.csv and train/dogs",
+        ),
+        ("train-00000-of-00002.csv train-00001-of-00002.csv test-00000-of-00001.csv", None),
+        ("train-0-0a1b2c3d4e5f.csv train-1-fedcba9876.csv", None),
+        ("data/train/part-1.csv data/train/part-2.csv", None),
+        ("train_1.csv train_2.csv TEST.csv", None),
+        (
+            "train.csv test.csv more.csv readme.txt",
+            "1 files were left out, because others give the parts or the table: more",
+        ),
+        ("train.csv texts.txt", "1 files were left out"),
+    ],
+)
+def test_names_that_are_lost_are_said(tmp_path: Path, names: str, said: str | None) -> None:
+    members = dict.fromkeys(names.split(), b"a,b\n1,2\n")
+    source = split_files.read(_zip(tmp_path / "a.zip", members), Limits())
+    assert len(_rows(source)) <= len(members)
+    assert [each.message[: len(said or "")] for each in source.warnings] == ([said] if said else [])
