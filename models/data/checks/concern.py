@@ -15,6 +15,9 @@ def concerns(warned: Warned, inputs: Collection[str], target: str, split: str | 
         case "duplicate_rows":
             # The job counts those that its parts share.
             return False
+        case "contradicting_labels" if warned.column is not None:
+            # The job compares its own inputs.
+            return False
         case "unused_split":
             return split is None and warned.column not in inputs
         case "groups":

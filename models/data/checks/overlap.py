@@ -49,8 +49,14 @@ def digests(columns: Sequence[pa.Array]) -> Digests:
     """A digest of each row. Texts that differ in case, width or white space have the same."""
     found = np.zeros(len(columns[0]) if columns else 0, np.uint64)
     for values in columns:
-        found = (found ^ _cells(values)) * _SPREAD
-        found ^= found >> _SHIFT
+        found = mixed(found, _cells(values))
+    return found
+
+
+def mixed(found: Digests, more: Digests) -> Digests:
+    """The digests of rows that have more columns."""
+    found = (found ^ more) * _SPREAD
+    found ^= found >> _SHIFT
     return found
 
 

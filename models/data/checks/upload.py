@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from athanor.contract import Column, Schema, Warned
-from models.data.checks import overlap
+from models.data.checks import contradictions, overlap
 from models.data.checks.classes import has_classes, near_equal, rare, untrained, whole_numbers
 from models.data.checks.dates import mostly_dates
 from models.data.checks.determination import determines
@@ -45,6 +45,7 @@ def inspect(path: Path, schema: Schema, rows: int) -> Inspection:
     inputs = [column for column in others if column.name not in found.left_out] or _spared(others, found)
     if target is not None:
         found.warnings += rare(target, sample) + whole_numbers(target, rows) + told_determining(inputs, target, sample)
+        found.warnings += contradictions.of_file(path, inputs, target, rows)
     for column in schema.columns:
         if column.name not in found.left_out and column.name != schema.part:
             found.warnings += near_equal(column, sample)

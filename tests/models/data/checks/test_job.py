@@ -76,3 +76,14 @@ def test_another_target_than_the_suggested_one_is_looked_at() -> None:
         ("near_equal_classes", "y"),
     ]
     assert seen(columns, known=True) == []
+
+
+def test_equal_inputs_of_different_classes() -> None:
+    # The inputs of the job decide: z would tell the rows apart.
+    x = [*NOISE[:50], NOISE[3], *NOISE[51:]]
+    labels = [*LABELS[:3], "a", *LABELS[4:50], "b", *LABELS[51:]]
+    columns: dict[str, tuple[str, Sequence[Any]]] = {"x": ("number", x), "y": ("category", labels)}
+    (warned,) = seen(columns, drawn=True)
+    assert (warned.code, warned.column, warned.rows) == ("contradicting_labels", "y", [4, 51])
+    assert seen({"z": ("number", NOISE), **columns}) == []
+    assert seen({"x": ("number", x), "y": ("number", [float(at) for at in range(100)])}) == []

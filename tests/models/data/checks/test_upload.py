@@ -282,6 +282,7 @@ def test_a_large_file_is_looked_at_in_parts(tmp_path: Path) -> None:
 
 
 CODES = {
+    "contradicting_labels",
     "identifier",
     "rising",
     "determines_target",
