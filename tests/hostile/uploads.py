@@ -226,6 +226,11 @@ REFUSED: dict[str, tuple[str, Callable[[], bytes]]] = {
         "x.zip",
         lambda: _mnist(gzip.compress(_zeros(400_000, 28, 28)), _zeros(400_000), ".gz", zipfile.ZIP_STORED),
     ),
+    "texts: a bomb in zip": ("x.zip", lambda: zipped((f"{'ab'[n % 2]}/{n}.txt", b" " * 900_000) for n in range(90))),
+    "texts: a text of 30 MB": (
+        "x.zip",
+        lambda: zipped([("a/1.txt", b"x"), ("a/2.txt", b"x " * 15 * MIB), ("b/3.txt", b"x")]),
+    ),
     "files: a bomb in zip": ("x.zip", lambda: zipped([("train.csv", b"a,b\n" + b"1,2\n" * 30 * MIB)])),
     "files: 5,000 tables": ("x.zip", lambda: zipped((f"t{n}.csv", b"a,b\n1,2\n") for n in range(5_000))),
     "files: 90 tables with other keys in every row": (
@@ -337,6 +342,16 @@ ACCEPTED: dict[str, tuple[str, Callable[[], bytes]]] = {
     "json: 20,000 objects": ("x.json", lambda: json.dumps([{"a": n, "b": n % 2} for n in range(20_000)]).encode()),
     "xlsx: 5,000 rows": ("x.xlsx", lambda: _workbook(b"<row><c><v>1</v></c><c><v>2</v></c></row>" * 5_000)),
     "files: 1,500 shards": ("x.zip", lambda: zipped((f"train-{n:05}.csv", b"a,b\n1,2\n3,4\n") for n in range(1_500))),
+    "texts: 5,000 texts": ("x.zip", lambda: zipped((f"x/{'ab'[n % 2]}/{n}.txt", b"word") for n in range(5_000))),
+    "images: 20,000 rows about pictures of one name": (
+        "x.zip",
+        lambda: zipped(
+            [
+                *((f"{n}/x.png", _png(8, 8)) for n in range(4_000)),
+                ("labels.csv", _joined(["file,label", *(f"d/{n % 4_000}/x.png,{n % 2}" for n in range(20_000))])),
+            ]
+        ),
+    ),
     "idx: 100,000 zeros": ("x.zip", lambda: _mnist(_zeros(1_000, 10, 10), _zeros(1_000))),
 }
 """These may be read, in a time and memory in proportion to what they hold."""

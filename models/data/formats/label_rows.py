@@ -102,11 +102,15 @@ def _placed(
     wanted = [table.part for table in tables for _ in range(len(table.rows))]
     at = np.full(len(names), -1, np.int64)
     missing, several = list[int](), list[int]()
+    chosen: dict[tuple[str | None, str | None], Sequence[int]] = {}
     for row, name in enumerate(names):
         found = fits[name].pictures if name is not None else []
         if len(found) > 1:
             # Of several, the one in the part of the table, else in train.
-            found = [picture for picture in found if parts[picture] == (wanted[row] or "train")]
+            key = name, wanted[row] or "train"
+            if key not in chosen:
+                chosen[key] = [picture for picture in found if parts[picture] == key[1]]
+            found = chosen[key]
             if len(found) != 1:
                 several.append(row)
                 continue

@@ -31,8 +31,11 @@ class PictureNames:
         self._named: defaultdict[str, list[int]] = defaultdict(list)
         self._plain: defaultdict[str, list[int]] = defaultdict(list)
         for row, path in enumerate(self.paths):
+            folder = path.parent
             for name in {path.name, path.stem}:
-                self._named[name].append(row)
+                # By the name, the folder with the name, and the whole path.
+                for form in {name, f"{folder.name}/{name}", f"/{folder / name}"}:
+                    self._named[form].append(row)
             self._plain[_plain(path.name)].append(row)
 
     def fits(self, cells: Iterable[str]) -> dict[str, Fit]:
@@ -57,16 +60,15 @@ class PictureNames:
     def _with_folders(self, name: str) -> list[int]:
         """Pictures with this name whose folders are the last of the name's folders, or the other way round."""
         *folders, last = name.split("/")
-        pictures = self._named.get(last, [])
-        if not folders or not pictures:
-            return pictures
+        if not folders:
+            return self._named.get(last, [])
+        if exact := self._named.get(f"/{name}"):
+            return exact
         fitting = []
-        for row in pictures:
+        for row in self._named.get(f"{folders[-1]}/{last}", []) if folders[-1] else []:
             above = self.paths[row].parts[:-1]
-            if list(above) == folders:
-                return [row]
             shared = min(len(above), len(folders))
-            if shared and list(above[-shared:]) == folders[-shared:]:
+            if list(above[-shared:]) == folders[-shared:]:
                 fitting.append(row)
         return fitting
 
