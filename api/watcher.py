@@ -24,8 +24,8 @@ TOLD_AT_ONCE, PAUSE = 2, 0.01
 would keep other requests waiting."""
 ROUND = 100
 """Pauses in which all are told: a second. So a long poll, which waits anew every two, hears of news in each round."""
-KEPT = 16
-"""Answers that are kept for those who are told of the same news later. Each may have megabytes."""
+KEPT, LARGEST_KEPT = 16, 2**22
+"""Answers that are kept for those who are told of the same news later, and the bytes of one."""
 MOST_LISTENERS = 500
 """Streams and long polls of one key at a time."""
 THREADS = 4
@@ -60,7 +60,7 @@ class Watcher:
         self._limiter = CapacityLimiter(THREADS)
         self._waits: set[_Wait] = set()
         self._listeners: Counter[str] = Counter()
-        self._looks: OrderedDict[Hashable, asyncio.Future[Any]] = OrderedDict()
+        self._looks: OrderedDict[tuple[Hashable, Mark], asyncio.Future[Any]] = OrderedDict()
         self._known: dict[str, job_views.Mark] = {}
         self._task: asyncio.Task[None] | None = None
 
@@ -94,26 +94,37 @@ class Watcher:
             self._waits.discard(wait)
 
     def known(self, job_id: str) -> Mark:
-        """A mark of the job when it went on; UNSEEN if none is known. Whoever waits with it hears of all since then."""
+        """The newest mark of a job that is watched and not over; UNSEEN if there is none.
+
+        Whoever waits with it is told of everything that came after it.
+        """
         known = self._known.get(job_id)
         return UNSEEN if known is None or known.is_over else known
 
-    async def look(self, what: Hashable, mark: Mark, read: Callable[[], T]) -> T:
+    async def look(self, what: Hashable, mark: Mark, read: Callable[[], T], size: Callable[[T], int]) -> T:
         """Call `read` in a thread. Callers that ask for the same with the same mark share one call and its answer.
 
+        An answer whose `size` in bytes is large is shared only by those who wait for it.
         A call that began before the mark was taken would miss the news. So nobody shares a call without a mark.
         """
         if mark == UNSEEN:
             return await to_thread.run_sync(read, limiter=self._limiter)
         key = (what, mark)
         call = self._looks.get(key)
-        if call is None or (call.done() and (call.cancelled() or call.exception() is not None)):
+        if call is None:
             call = self._looks[key] = asyncio.ensure_future(to_thread.run_sync(read, limiter=self._limiter))
+            call.add_done_callback(lambda done: self._keep(key, done, size))
             if len(self._looks) > KEPT:
                 self._looks.popitem(last=False)
         # A caller that hangs up must not end the call for the others.
         answer: T = await asyncio.shield(call)
         return answer
+
+    def _keep(self, key: tuple[Hashable, Mark], done: asyncio.Future[T], size: Callable[[T], int]) -> None:
+        """Keep an answer, unless it is none, is large, or nobody is watching any more."""
+        is_lasting = bool(self._waits) and not done.cancelled() and done.exception() is None
+        if self._looks.get(key) is done and not (is_lasting and size(done.result()) <= LARGEST_KEPT):
+            del self._looks[key]
 
     async def _watch(self) -> None:
         while self._waits:
@@ -129,8 +140,13 @@ class Watcher:
                 logger.exception("the jobs that are waited for could not be looked at")
             else:
                 self._known = marks
+                current = set(marks.values())
+                for key in [key for key, call in self._looks.items() if call.done() and key[1] not in current]:
+                    del self._looks[key]
                 await self._tell(waits, marks, valid)
             await asyncio.sleep(LOOK_EVERY)
+        # Without a watch, both grow old.
+        self._known = {}
         self._looks.clear()
 
     async def _tell(self, waits: list[_Wait], marks: Mapping[str, Mark], valid: set[str]) -> None:

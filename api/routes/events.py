@@ -84,6 +84,9 @@ class News:
     points: str | None
     is_over: bool
 
+    def size(self) -> int:
+        return len(self.points or "")
+
 
 def _look(
     service: Service,
@@ -136,7 +139,7 @@ async def _stream(
             while behind:
                 try:
                     look = partial(_look, service, job_id, seq, point, told=told_of(mark))
-                    news = await service.watcher.look((job_id, seq, point), mark, look)
+                    news = await service.watcher.look((job_id, seq, point), mark, look, News.size)
                 except Refused:
                     # The job was deleted during the stream.
                     news = News([], point, None, True)

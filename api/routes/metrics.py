@@ -70,12 +70,16 @@ async def read(
             told = None if is_last else told_of(mark)
             look = partial(_look, service, job_id, names, after, max_points, is_last, told and told.point)
             what = (job_id, None if names is None else tuple(names), after, max_points, is_last)
-            if may_look and (answer := await service.watcher.look(what, mark, look)) is not None:
+            if may_look and (answer := await service.watcher.look(what, mark, look, _size)) is not None:
                 return Response(answer, media_type="application/json")
             may_look, seen = True, mark
             while mark == seen and time.monotonic() < until and not await request.is_disconnected():
                 seconds = min(until - time.monotonic(), HANGS_UP)
                 mark = await service.watcher.news(job_id, caller.key_id, mark, max(0.0, seconds))
+
+
+def _size(answer: bytes | None) -> int:
+    return len(answer or b"")
 
 
 def _check(tx: Session, job_id: str, names: list[str]) -> None:

@@ -54,7 +54,7 @@ _WITH_ISO: frozenset[Format] = frozenset({"ymd", "dmy", "mdy", "month_name", "yy
 """The formats beside which a date may be written as ISO 8601 has it. It has one meaning, unlike 01/02/2024."""
 _PLAIN_ISO = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2})?)?$"
 _SHORT_YEAR = r"^[0-9]{1,2}[-/. ] ?[0-9]{1,2}[-/. ] ?[0-9]{2}(?:[^0-9]|$)"
-_FIRST_LOOK, _MOST_LOOKED_AT = 5, 5_000
+_FIRST_LOOK, _MOST_LOOKED_AT = 5, 20_000
 """Values of which one must be a date, and distinct values, for a column to be mostly dates."""
 _YEARS = r"^(?:19|20)(?P<year>[0-9]{2})-(?P<next>[0-9]{2})$"
 _UNITS: dict[Format, int] = {"unix": 1, "unix_ms": 1000}
@@ -130,16 +130,13 @@ def mostly(values: pa.Array) -> tuple[Format, npt.NDArray[np.bool_]] | None:
         first = encoded.dictionary[:_FIRST_LOOK].to_pylist()
         if not any(re.match(pattern, each) for each in first for pattern in _PATTERNS[format]):
             continue
+        _, wrong = _counted(encoded.dictionary, format)
         # The last one stands for missing values.
-        odd = np.array([*(not _is_one(each, format) for each in encoded.dictionary.to_pylist()), False])
+        odd = np.append(wrong, False)
         odd_N = odd[pc.fill_null(encoded.indices, len(odd) - 1).to_numpy(zero_copy_only=False)]
         if 0 < 10 * int(odd_N.sum()) <= len(values) - encoded.null_count:
             return format, odd_N
     return None
-
-
-def _is_one(text: str, format: Format) -> bool:
-    return len(text) <= LONGEST and _seconds(pa.array([text]), format) is not None
 
 
 def has_short_years(values: pa.Array) -> bool:
@@ -171,25 +168,26 @@ def _seconds(values: pa.Array, format: Format) -> npt.NDArray[np.int64] | None:
         except pa.ArrowInvalid:
             return None
         return None if since.min() < _FIRST else since
-    found = np.zeros(len(values), np.int64)
-    left = np.ones(len(values), bool)
+    found, wrong = _counted(values, format)
+    return None if wrong.any() else found
+
+
+def _counted(values: pa.Array, format: Format) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+    """The seconds of these strings, and which of them are no such date."""
+    found, wrong = np.zeros(len(values), np.int64), np.ones(len(values), bool)
     for pattern in _patterns(format):
-        here = np.flatnonzero(left)
-        parts = pc.extract_regex(values.take(pa.array(here)), pattern)
+        left = np.flatnonzero(wrong)
+        parts = pc.extract_regex(values.take(pa.array(left)), pattern)
         matched = parts.is_valid().to_numpy(zero_copy_only=False)
         if matched.any():
-            counted = _counted(parts.filter(parts.is_valid()))
-            if counted is None:
-                return None
-            found[here[matched]] = counted
-            left[here[matched]] = False
-        if not left.any():
-            return found
-    return None
+            found[left[matched]], wrong[left[matched]] = _of_parts(parts.filter(parts.is_valid()))
+        if matched.all():
+            break
+    return found, wrong
 
 
-def _counted(parts: pa.StructArray) -> npt.NDArray[np.int64] | None:
-    """The seconds of what a pattern found. None for a day or an hour that does not exist."""
+def _of_parts(parts: pa.StructArray) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+    """The seconds of what a pattern found, and which of these days and hours do not exist."""
     names = [field.name for field in parts.type]
 
     def numbers(name: str, otherwise: int) -> npt.NDArray[np.int64]:
@@ -208,22 +206,18 @@ def _counted(parts: pa.StructArray) -> npt.NDArray[np.int64] | None:
         if each.rstrip("_") == "year":
             is_short |= pc.equal(pc.utf8_length(parts.field(place)), 2).to_numpy(zero_copy_only=False)
     year = np.where(is_short, year + np.where(year < 70, 2000, 1900), year)
-    if np.any(year < 1):
-        return None
     if "name" in names:
         lowered = pc.utf8_lower(parts.field(names.index("name")))
         month = np.asarray(pc.index_in(lowered, value_set=pa.array(_MONTHS)).to_numpy(zero_copy_only=False)) + 1
     hour, minute, second = numbers("hour", 0), numbers("minute", 0), numbers("second", 0)
+    wrong = (year < 1) | (month < 1) | (month > 12) | (day < 1) | (day > 31)
     if "half" in names:
         half = pc.utf8_lower(parts.field(names.index("half"))).to_numpy(zero_copy_only=False)
-        if np.any((half != "") & ((hour < 1) | (hour > 12))):
-            return None
+        wrong |= (half != "") & ((hour < 1) | (hour > 12))
         hour = np.where(half == "", hour, hour % 12 + np.where(half == "p", 12, 0))
-    if np.any((month < 1) | (month > 12) | (day < 1) | (day > 31) | (hour > 23) | (minute > 59) | (second > 59)):
-        return None
-    months = ((year - 1970) * 12 + month - 1).astype("datetime64[M]")
-    days = months.astype("datetime64[D]") + (day - 1).astype("timedelta64[D]")
-    if np.any(days.astype("datetime64[M]") != months):
-        return None
+    wrong |= (hour > 23) | (minute > 59) | (second > 59)
+    months = ((year - 1970) * 12 + np.clip(month, 1, 12) - 1).astype("datetime64[M]")
+    days = months.astype("datetime64[D]") + (np.clip(day, 1, 31) - 1).astype("timedelta64[D]")
+    wrong |= days.astype("datetime64[M]") != months
     counted: npt.NDArray[np.int64] = days.astype(np.int64) * DAY + hour * 3600 + minute * 60 + second
-    return counted
+    return counted, wrong

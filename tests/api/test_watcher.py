@@ -180,17 +180,32 @@ def test_the_same_look_is_done_once(database: Database) -> None:
         assert goes_on.wait(20)
         return "seen"
 
+    job_id, key_id = owned(database)
+
     async def test() -> None:
         watcher = Watcher(database)
-        calls = [asyncio.create_task(watcher.look("what", 1, look)) for _ in range(5)]
+        mark = await watcher.news(job_id, key_id, UNSEEN, 20)
+        waiting = asyncio.create_task(watcher.news(job_id, key_id, mark, 20))
+        calls = [asyncio.create_task(watcher.look("what", mark, look, len)) for _ in range(5)]
         await asyncio.sleep(0.1)
         # One caller hangs up; the others still get the answer.
         calls[0].cancel()
         goes_on.set()
         assert await asyncio.gather(*calls[1:]) == ["seen"] * 4 and len(looked) == 1
-        # Who is told of the same news later gets the same answer; other news are looked at anew.
-        assert await watcher.look("what", 1, look) == "seen" and len(looked) == 1
-        assert await watcher.look("what", 2, look) == "seen" and len(looked) == 2
+        # Who is told of the same news later gets the same answer.
+        await asyncio.sleep(0.1)
+        assert await watcher.look("what", mark, look, len) == "seen" and len(looked) == 1
+        # A large answer is not kept for them, and other news are looked at anew.
+        for _ in range(2):
+            assert await watcher.look("large", mark, look, lambda _: watchers.LARGEST_KEPT + 1) == "seen"
+        assert await watcher.look("what", "another mark", look, len) == "seen" and len(looked) == 4
+        # When nobody waits any more, everything is looked at anew: the job may have been deleted.
+        waiting.cancel()
+        await asyncio.sleep(0.1)
+        assert watcher.known(job_id) == UNSEEN
+        for _ in range(2):
+            assert await watcher.look("what", mark, look, len) == "seen"
+        assert len(looked) == 6
 
     run(test)
 
@@ -208,9 +223,9 @@ def test_no_look_is_shared_that_began_before_the_mark(database: Database) -> Non
 
     async def test() -> None:
         watcher = Watcher(database)
-        early = asyncio.create_task(watcher.look("what", 1, look))
+        early = asyncio.create_task(watcher.look("what", 1, look, len))
         await asyncio.sleep(0.1)
-        late = [asyncio.create_task(watcher.look("what", mark, look)) for mark in (2, UNSEEN, UNSEEN)]
+        late = [asyncio.create_task(watcher.look("what", mark, look, int)) for mark in (2, UNSEEN, UNSEEN)]
         await asyncio.sleep(0.1)
         goes_on.set()
         assert await early == 1

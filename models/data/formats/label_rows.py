@@ -13,7 +13,7 @@ from athanor.contract import Warned
 from models.data.columns import shown
 from models.data.formats.archive import PARTS
 from models.data.formats.class_folders import ORDER
-from models.data.formats.picture_names import PictureNames
+from models.data.formats.picture_names import PictureNames, normal
 from models.errors import DataError
 
 CLASS = "label"
@@ -102,12 +102,12 @@ def _placed(
     wanted = [table.part for table in tables for _ in range(len(table.rows))]
     at = np.full(len(names), -1, np.int64)
     missing, several = list[int](), list[int]()
-    chosen: dict[tuple[str | None, str | None], Sequence[int]] = {}
+    chosen: dict[tuple[str, str], Sequence[int]] = {}
     for row, name in enumerate(names):
         found = fits[name].pictures if name is not None else []
         if len(found) > 1:
             # Of several, the one in the part of the table, else in train.
-            key = name, wanted[row] or "train"
+            key = normal(name or ""), wanted[row] or "train"
             if key not in chosen:
                 chosen[key] = [picture for picture in found if parts[picture] == key[1]]
             found = chosen[key]

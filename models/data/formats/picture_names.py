@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
+MOST_FOLDERS = 8
+"""Folders of a name that are compared."""
 _SUFFIX = re.compile(r"\.(0+|[a-z][a-z0-9]{1,4})$")
 _DIGITS = re.compile(r"[0-9]+")
 
@@ -28,14 +30,15 @@ class PictureNames:
 
     def __init__(self, paths: Sequence[str]) -> None:
         self.paths = [PurePosixPath(path) for path in paths]
-        self._named: defaultdict[str, list[int]] = defaultdict(list)
+        self._whole: defaultdict[str, list[int]] = defaultdict(list)
+        self._ends: defaultdict[str, list[int]] = defaultdict(list)
         self._plain: defaultdict[str, list[int]] = defaultdict(list)
         for row, path in enumerate(self.paths):
-            folder = path.parent
+            folders = path.parts[:-1]
             for name in {path.name, path.stem}:
-                # By the name, the folder with the name, and the whole path.
-                for form in {name, f"{folder.name}/{name}", f"/{folder / name}"}:
-                    self._named[form].append(row)
+                self._whole["/".join([*folders, name])].append(row)
+                for count in range(min(len(folders), MOST_FOLDERS) + 1):
+                    self._ends["/".join([*folders[len(folders) - count :], name])].append(row)
             self._plain[_plain(path.name)].append(row)
 
     def fits(self, cells: Iterable[str]) -> dict[str, Fit]:
@@ -60,17 +63,14 @@ class PictureNames:
     def _with_folders(self, name: str) -> list[int]:
         """Pictures with this name whose folders are the last of the name's folders, or the other way round."""
         *folders, last = name.split("/")
-        if not folders:
-            return self._named.get(last, [])
-        if exact := self._named.get(f"/{name}"):
+        if exact := folders and self._whole.get(name):
             return exact
-        fitting = []
-        for row in self._named.get(f"{folders[-1]}/{last}", []) if folders[-1] else []:
-            above = self.paths[row].parts[:-1]
-            shared = min(len(above), len(folders))
-            if list(above[-shared:]) == folders[-shared:]:
-                fitting.append(row)
-        return fitting
+        if len(folders) <= MOST_FOLDERS and (found := self._ends.get(name)):
+            return found
+        for start in range(max(1, len(folders) - MOST_FOLDERS), len(folders)):
+            if found := self._whole.get("/".join([*folders[start:], last])):
+                return found
+        return []
 
 
 def normal(cell: str) -> str:

@@ -73,16 +73,17 @@ def _of_column(summary: Summary, evidence: Evidence, schema: Schema, rows: int, 
     if not summary.has_numbers and (strays := evidence.strays()):
         at = [_in_file(row, offsets) for row, _ in strays.at]
         message = f"column {shown(name)}: {strays.numbers:,} of {strays.values:,} values are numbers"
-        message += "" if strays.word is None else ", and all others are one word"
+        word = strays.word if field(name) and len(strays.word or "") <= _LONGEST else None
+        message += "" if word is None else ", and all others are one word"
         yield Warned(
             code="mostly_numbers",
             column=field(name),
             message=f"{message}; row {at[0]} says {_short(strays.at[0][1])!r}",
             rows=at,
             suggestion="correct these cells or leave them empty, so that the column is read as numbers"
-            if strays.word is None
-            else f"if {_short(strays.word)!r} means that a value is missing, upload with features="
-            + json.dumps({field(name): {"kind": "number", "missing": [strays.word]}}, ensure_ascii=False),
+            if word is None
+            else f"if {word!r} means that a value is missing, upload with features="
+            + json.dumps({field(name): {"kind": "number", "missing": [word]}}, ensure_ascii=False),
         )
     if summary.distinct != 1 or rows == 1:
         return
