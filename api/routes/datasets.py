@@ -63,9 +63,10 @@ async def create(
 ) -> Dataset:
     """Upload a file as a dataset: csv, tsv, json, jsonl or txt, each also as gz; xlsx, parquet, npz, or a zip.
 
-    A zip holds class folders of images, IDX files, one data file, or files named train, val and test. The answer is
-    201 with the inferred schema, or 200 with the existing dataset if the same bytes were uploaded before with the same
-    hints. In that case, rows that the store has lost are restored. All parameters but `name` are hints for the reader.
+    A zip holds class folders of images or texts, IDX files, one data file, or files named train, val and test. The
+    answer is 201 with the inferred schema, or 200 with the existing dataset if the same bytes were uploaded before with
+    the same hints. In that case, rows that the store has lost are restored. All parameters but `name` are hints for the
+    reader.
     """
     with tempfile.TemporaryDirectory(dir=service.settings.scratch) as folder:
         upload = Upload(Path(folder) / "upload", service.settings.limits.max_upload_bytes)

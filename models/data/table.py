@@ -110,13 +110,14 @@ class Table:
         return layout.unpack(self.data[name].combine_chunks())
 
 
-_PARTS: dict[str, Literal["train", "val", "test"]] = {
+PARTS: dict[str, Literal["train", "val", "test"]] = {
     **dict.fromkeys(("train", "training", "trn", "训练", "训练集"), "train"),
-    **dict.fromkeys(("val", "valid", "validation", "dev", "publictest", "验证", "验证集", "开发集"), "val"),
-    **dict.fromkeys(("test", "testing", "tst", "eval", "privatetest", "测试", "测试集"), "test"),
+    **dict.fromkeys(("val", "valid", "validation", "dev", "eval", "publictest", "验证", "验证集", "开发集"), "val"),
+    **dict.fromkeys(("test", "testing", "tst", "privatetest", "测试", "测试集"), "test"),
 }
+"""Words for the parts of data, in cells and in names of files and folders."""
 
 
 def part_of(value: str) -> Literal["train", "val", "test"] | None:
     """The part that a cell of the split column names; None if it names none."""
-    return _PARTS.get(value.strip().lower())
+    return PARTS.get(value.strip().lower())

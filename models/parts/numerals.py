@@ -56,8 +56,8 @@ _FRACTION: dict[Mark, str] = {
     ",": r",[0-9]*[1-9]|[0-9.,][eE][+-]?[0-9]|[0-9]{16}",
 }
 _BEFORE, _AFTER = r"[\p{L}\p{Sc}][\p{L}\p{Sc}.]{0,3}", r'[\p{L}\p{S}%‰"″][^+(),;:]{0,15}'
-_GRADE = r"(?:^|[^0-9.,])[0-9]{1,2}-"
-"""A minus behind one or two digits is no sign: `2-` is a grade, and `65-` an age; `4.50-` is what SAP writes."""
+_GRADE = r"(?:^|[^0-9.,])[0-9]{1,3}-"
+"""A minus behind a few digits is no sign: `2-` is a grade, `65-` an age, `650-` a score; `4.50-` is what SAP writes."""
 _TWO_SIGNS = r"^[^0-9]*[+-](?:[^0-9]*[+-]|.*[0-9.,]-[^0-9]*$)"
 _FIRST = 16
 """Values that are looked at first, because most columns are of another kind."""
@@ -171,6 +171,8 @@ def plain(values: pa.Array, decimal: Mark, unit: str, missing: Sequence[str] = (
     signs = [parts.field(name) for name in ("sign", "second", "last")]
     has_one_sign = pc.less_equal(pc.binary_length(pc.binary_join_element_wise(*signs, "")), 1)
     is_number = pc.and_(pc.fill_null(pc.is_valid(parts), False), pc.fill_null(pc.and_(balanced, has_one_sign), False))
+    if pc.any(pc.equal(parts.field("last"), "-")).as_py():
+        is_number = pc.and_(is_number, pc.fill_null(pc.invert(pc.match_substring_regex(values, _GRADE)), False))
     digits = pc.replace_substring_regex(digits, "[ ']", "")
     digits = pc.replace_substring(digits, "," if decimal == "." else ".", "")
     digits = digits if decimal == "." else pc.replace_substring(digits, ",", ".")

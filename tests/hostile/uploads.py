@@ -191,6 +191,7 @@ REFUSED: dict[str, tuple[str, Callable[[], bytes]]] = {
         "x.parquet",
         lambda: parquet({"a": _repeated("w" * 10_000, 1_000_000), "y": _repeated("a", 1_000_000)}),
     ),
+    "parquet: comments of a page": ("x.parquet", lambda: b"<!---->" * 100),
     "npz: a shape of 2^62": ("x.npz", lambda: _npz(x=_npy("(4611686018427387904,)"), y=_npy("(1,)"))),
     "npz: a negative shape": ("x.npz", lambda: _npz(x=_npy("(-1, 4)"), y=_npy("(-1,)"))),
     "npz: objects": ("x.npz", lambda: _npz(x=_npy("(1,)", b"\x80\x04N.", "|O"), y=_npy("(1,)"))),
@@ -349,6 +350,25 @@ ACCEPTED: dict[str, tuple[str, Callable[[], bytes]]] = {
             [
                 *((f"{n}/x.png", _png(8, 8)) for n in range(4_000)),
                 ("labels.csv", _joined(["file,label", *(f"d/{n % 4_000}/x.png,{n % 2}" for n in range(20_000))])),
+            ]
+        ),
+    ),
+    "images: 20,000 rows about pictures in folders of one name": (
+        "x.zip",
+        lambda: zipped(
+            [
+                *((f"{n}/a/x.png", _png(8, 8)) for n in range(4_000)),
+                ("labels.csv", _joined(["file,label", *(f"{n % 4_000}/a/x.png,{n % 2}" for n in range(20_000))])),
+            ]
+        ),
+    ),
+    "csv: 200 columns of dates and an odd cell": (
+        "x.csv",
+        lambda: _joined(
+            [
+                ",".join(f"d{n}" for n in range(200)),
+                *(",".join(f"19{(n + m) % 100:02}-01-{1 + n % 28:02}" for m in range(200)) for n in range(300)),
+                ",".join(["soon"] * 200),
             ]
         ),
     ),

@@ -75,7 +75,7 @@ def near_equal(column: Column, sample: Sample) -> list[Warned]:
 def whole_numbers(target: Column, rows: int) -> list[Warned]:
     """A warning about a target of whole numbers that is called like classes, and has many."""
     many = len(target.classes or [])
-    if many <= MOST and (many < 2 or number_classes(target)):
+    if many < 2 or (many <= MOST and number_classes(target)):
         return []
     if not target.integer or rows < 2 * many or not _CALLED.search(target.name.lower()):
         return []

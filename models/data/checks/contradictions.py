@@ -74,7 +74,8 @@ def contradicting(
     is_torn = low != high
     torn = rows[np.repeat(is_torn, lengths)]
     by_chance = overlap.CHANCE * len(rows) ** 2 / overlap.possible_rows(inputs)
-    if len(torn) <= (by_chance if lengths[lengths > 1].sum() > _COMMON * len(rows) else 0):
+    is_one_number = len(inputs) == 1 and not _has_words(inputs[0])
+    if len(torn) <= (by_chance if is_one_number or lengths[lengths > 1].sum() > _COMMON * len(rows) else 0):
         return []
     firsts, lengths = np.minimum.reduceat(rows, starts)[is_torn], lengths[is_torn]
     torn = torn[np.lexsort((torn, np.repeat(firsts, lengths)))]
@@ -94,7 +95,11 @@ def contradicting(
 
 def _told(inputs: Sequence[Column]) -> str:
     what = f"column {shown(inputs[0].name)}" if len(inputs) == 1 else "all inputs"
-    return what if all(column.shape for column in inputs) else f"{what}, apart from case and white space"
+    return f"{what}, apart from case and white space" if any(map(_has_words, inputs)) else what
+
+
+def _has_words(column: Column) -> bool:
+    return column.min is None and not column.shape
 
 
 def _values(column: Column) -> float:

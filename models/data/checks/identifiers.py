@@ -21,6 +21,9 @@ _NAMES = re.compile(
 _GLUED = re.compile(
     r"(id|uuid|guid|编号|序号|学号|工号|卡号|账号|单号|号码|证号|身份证|手机号?|电话|番号|번호)$", re.IGNORECASE
 )
+_ENDS_IN_ID = re.compile(
+    r"(un|pre|re)?paid|acid|humid|bid|grid|covid|(in)?valid|liquid|solid|fluid|mid|aid|rapid|void|hybrid"
+)
 _INDEX = re.compile(r"Unnamed: \d+|__index_level_\d+__|level_\d+")
 """Names that pandas gives to an index that is written as a column."""
 _QUANTITIES = re.compile(
@@ -38,6 +41,9 @@ DIGITS = 8
 """Digits of a number from which an identifier is likely, if all numbers have as many."""
 _EPOCH = (900_000_000, 2_200_000_000)
 """Seconds since 1970, from 1998 to 2039."""
+_SCALES = (1, 10**3, 10**6, 10**9)
+_DAYS = (19_000_101, 21_001_231)
+"""Days as whole numbers, such as 20240131."""
 _ROUND = 10
 _SHAPES = 3
 
@@ -52,6 +58,8 @@ def is_named_id(name: str) -> bool:
     found = words(name)
     if _INDEX.fullmatch(name.strip()):
         return True
+    if found and _ENDS_IN_ID.fullmatch(found[-1]):
+        return False
     return (bool(found) and _NAMES.fullmatch(found[-1]) is not None) or bool(_GLUED.search(name.strip()))
 
 
@@ -92,7 +100,9 @@ def resembles(column: Column, sample: Sample) -> str | None:
     digits = len(str(int(numbers.min())))
     if digits < DIGITS or len(str(int(numbers.max()))) != digits or codes(values)[1] < len(values):
         return None
-    if _EPOCH[0] <= numbers.min() and numbers.max() <= _EPOCH[1]:
+    if any(_EPOCH[0] * scale <= numbers.min() and numbers.max() <= _EPOCH[1] * scale for scale in _SCALES):
+        return None
+    if _DAYS[0] <= numbers.min() and numbers.max() <= _DAYS[1]:
         return None
     if np.gcd.reduce(numbers.astype(np.int64)) >= _ROUND:
         # Sums of money in thousands, say.

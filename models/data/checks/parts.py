@@ -10,8 +10,8 @@ from models.data.table import part_of
 
 _FOLD = re.compile(r"k?folds?")
 MOST_FOLDS = 20
-_BESIDE = frozenset({"is", "in", "for", "set", "row", "flag", "holdout"})
-"""Words that stand beside a part in the name of a flag."""
+_FLAG = re.compile(r"(is|in)(train(ing)?|test(ing)?|val|validation|holdout)(set|row)?")
+"""The words of the name of a flag, joined."""
 _FLAGS = (["0", "1"], ["false", "true"], ["no", "yes"], ["n", "y"])
 
 
@@ -71,14 +71,14 @@ def _warned(column: Column, does: str, suggestion: str) -> Warned:
 
 def _numbers_folds(column: Column) -> bool:
     """Whether the column is named after folds and holds the numbers from 0 or 1 on, each of them."""
-    if not column.integer or not any(_FOLD.fullmatch(word) for word in words(column.name)):
+    named = [word for word in words(column.name) if word != "id"]
+    if not column.integer or not named or not _FOLD.fullmatch(named[-1]):
         return False
     count = column.distinct or 0
-    return 1 < count <= MOST_FOLDS and column.min in (0, 1) and column.max == column.min + count - 1
+    return 2 < count <= MOST_FOLDS and column.min in (0, 1) and column.max == column.min + count - 1
 
 
 def _flags_part(column: Column) -> bool:
     """Whether a column of two truth values is named after a part: is_train, in_test."""
-    named = [word for word in words(column.name) if word not in _BESIDE]
     is_flag = [each.lower() for each in column.classes or []] in _FLAGS
-    return is_flag and len(named) == 1 and part_of(named[0]) is not None
+    return is_flag and _FLAG.fullmatch("".join(words(column.name))) is not None

@@ -10,21 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO
 
+from models.data import table
 from models.data.formats import member_names, stand_ins
 from models.data.formats.limits import MIB, Limits
 from models.errors import DataError
 
-PARTS = {
-    "train": "train",
-    "training": "train",
-    "val": "val",
-    "valid": "val",
-    "validation": "val",
-    "dev": "val",
-    "test": "test",
-    "testing": "test",
-    "t10k": "test",
-}
+PARTS: dict[str, str] = {**table.PARTS, "t10k": "test"}
 """The part of a split that a file or folder of this name contains."""
 PART = "part"
 """Name of the column that readers add when file or folder names give the part of the split."""

@@ -95,7 +95,7 @@ def decide(path: Path, given: Encoding | None) -> Decoded:
             )
         return _checked(path, Decoded(encoding, marked[1], marked[0]))
     if given is not None:
-        codec = (_wide(start) or "utf-16-le") if given == "utf-16" else _codec(given)
+        codec = (_wide(start) or "utf-16-le") if given == "utf-16" else codec_of(given)
         return _checked(path, Decoded(given, codec))
     if wide := _wide(start):
         return _checked(path, Decoded("utf-16", wide))
@@ -181,13 +181,13 @@ def _guess(path: Path, found: NotDecoded) -> Decoded:
         raise DataError(f"{what}; it may be {' or '.join(map(_shown, likely))}. {_ADVICE}")
     if not likely:
         raise DataError(f"{what}, and no other encoding that is known makes sense of the file. {_ADVICE}")
-    return Decoded(likely[0], _codec(likely[0]), guessed=found.line)
+    return Decoded(likely[0], codec_of(likely[0]), guessed=found.line)
 
 
 def _weighed(path: Path, sample: bytes, likely: list[Encoding]) -> list[Encoding]:
     """The likely encodings with those of other languages, and without those whose letters are rare ones."""
     shares = {
-        encoding: usual_letters.share(sample.decode(_codec(encoding), "ignore"), encoding)
+        encoding: usual_letters.share(sample.decode(codec_of(encoding), "ignore"), encoding)
         for encoding in (_CHINESE, *_RIVALS)
     }
     share, letters = shares.pop(_CHINESE)
@@ -239,13 +239,14 @@ def _plausible(sample: bytes) -> tuple[float, float]:
 
 def _decodes(path: Path, encoding: Encoding) -> bool:
     try:
-        check(path, Decoded(encoding, _codec(encoding)))
+        check(path, Decoded(encoding, codec_of(encoding)))
     except NotDecoded:
         return False
     return True
 
 
-def _codec(encoding: Encoding) -> str:
+def codec_of(encoding: Encoding) -> str:
+    """Python's name of an encoding."""
     return _CODECS.get(encoding, encoding)
 
 

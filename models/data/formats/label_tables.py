@@ -157,6 +157,10 @@ def _why_folders(found: LabelTable, labels: Sequence[str | None]) -> str | None:
     return "the classes are in the folders, and neither it nor a column of it is called label"
 
 
+_OF_FILES = re.compile(r"[0-9]|\.\w+$")
+"""What names of files have, and names of columns have not."""
+
+
 def _read(archive: Archive, info: ZipInfo, pictures: PictureNames) -> tuple[NamingTable, list[Warned], _Naming | None]:
     """A table, what is said of it, and its column of names, which also tells whether the first line is a header."""
     with tempfile.TemporaryDirectory(prefix="unpacked-") as folder:
@@ -167,8 +171,10 @@ def _read(archive: Archive, info: ZipInfo, pictures: PictureNames) -> tuple[Nami
         naming = _naming(cells, pictures)
         if naming is not None and naming.is_enough:
             has_header = bool(source.dialect["header"])
-            first = naming.column if has_header else cells[naming.column][0].as_py()
-            if bool(first and pictures.fits([first])[first].pictures) == has_header:
+            first = naming.column if has_header else cells[naming.column][0].as_py() or ""
+            is_picture = bool(first and pictures.fits([first])[first].pictures)
+            # A name of a picture that is not there is no header.
+            if is_picture if has_header else not is_picture and not _OF_FILES.search(first):
                 source, cells = _opened(path, archive.limits, Hints(header=not has_header))
                 naming = _naming(cells, pictures)
     rows = np.setdiff1d(np.arange(1, cells.num_rows + len(source.skipped) + 1), source.skipped)

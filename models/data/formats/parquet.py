@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from athanor.contract import Hints, Warned
 from models.data.columns import field as column_field
 from models.data.columns import shown
+from models.data.formats.json_lines import MOST_AXES
 from models.data.formats.limits import GIB, Limits
 from models.data.formats.lines import BATCH_BYTES, BATCH_CELLS, BATCH_ROWS
 from models.data.formats.picture_columns import PictureColumns, class_names, holds_pictures, named
@@ -21,8 +22,6 @@ from models.errors import DataError
 
 _LARGEST_GROUP = GIB
 _SHOWN = 10
-MOST_AXES = 3
-"""Of arrays in nested lists: those of a picture."""
 _A_SECOND = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
 
 

@@ -52,6 +52,10 @@ class Separator:
         )
 
 
+_ONE_NUMBER = re.compile(r"[+-]?([0-9]{1,3}(,[0-9]{3})+(\.[0-9]+)?|[0-9.]+,[0-9]+)")
+"""A number with a comma in it."""
+
+
 def found(lines: Sequence[str]) -> Separator | None:
     """The separator of a file with these first lines, of which no usual delimiter makes several columns."""
     lines = [line.strip("\r\n") for line in lines if line.strip()]
@@ -85,12 +89,16 @@ def _of_spaces(lines: list[str]) -> Separator | None:
     # R names its rows, but not the column of their names.
     if len(first) not in (width, width - 1) or width < 2 or len(same) < _MOSTLY * len(rows):
         return None
+    is_named = len(first) == width or '"' in lines[0]
+    if not is_named and width < 3:
+        # Numbers such as 12 345.
+        return None
     numbers = sum(_are_numbers(column) for column in zip(*same, strict=True))
     is_table = numbers > 0 if width > 2 else numbers == width
     if not is_table and (width < 4 or len(rows) < _FEWEST):
         return None
     is_open = any("\t" in line for line in lines) or (has_runs(lines) and any('"' in line for line in lines))
-    is_certain = is_table and len(same) == len(rows) and not is_open
+    is_certain = is_table and is_named and len(same) == len(rows) and not is_open
     return Separator(SPACE, width - 1, len(same), len(rows), is_certain)
 
 
@@ -99,6 +107,8 @@ def _is_wrapped(lines: list[str]) -> bool:
     if not all(len(line) > 1 and line[0] == line[-1] == WRAPPED for line in lines):
         return False
     inner = [_inner(line) for line in lines]
+    if all(_ONE_NUMBER.fullmatch(each) for each in inner[1:]):
+        return False
     for mark in DELIMITERS:
         try:
             widths = {len(row) for row in csv.reader(inner, delimiter=mark, strict=True)}

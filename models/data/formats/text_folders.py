@@ -12,7 +12,7 @@ import pyarrow as pa
 from athanor.contract import Hints, Warned
 from models.data.formats.archive import PART, Archive
 from models.data.formats.class_folders import ORDER, Folders, Place, has_parts, is_unlabeled, places
-from models.data.formats.encoding import MARKS, decide
+from models.data.formats.encoding import ENCODINGS, MARKS, Encoding, codec_of, decide
 from models.data.formats.limits import Limits
 from models.data.formats.lines import batched
 from models.data.table import Source
@@ -98,7 +98,7 @@ def _kept(members: Sequence[ZipInfo], placed: Sequence[Place]) -> Iterator[_Text
             yield _Text(info, part, label)
 
 
-def _codec(archive: Archive, texts: Sequence[_Text], hints: Hints) -> tuple[str, list[Warned]]:
+def _codec(archive: Archive, texts: Sequence[_Text], hints: Hints) -> tuple[Encoding, list[Warned]]:
     """The encoding of the texts that are not marked: that of the hints, else UTF-8, else what all others are in."""
     if hints.encoding is not None:
         return hints.encoding, []
@@ -119,7 +119,7 @@ def _codec(archive: Archive, texts: Sequence[_Text], hints: Hints) -> tuple[str,
         except DataError as error:
             raise DataError(f"{len(odd):,} texts, such as {first}, are not UTF-8. Together: {error}") from error
     message = f"{len(odd):,} of {len(texts):,} texts are not UTF-8, such as {first}, and were read as {codec}"
-    cure = "if letters are wrong, upload it with another encoding (utf-8, utf-16, gb18030 or windows-1252)"
+    cure = f"if letters are wrong, upload it with another encoding ({ENCODINGS})"
     return codec, [Warned(code="encoding_guessed", message=message, suggestion=cure)]
 
 
@@ -132,12 +132,12 @@ def _content(archive: Archive, text: _Text) -> bytes:
     return content
 
 
-def _decoded(content: bytes, codec: str) -> str | None:
+def _decoded(content: bytes, codec: Encoding) -> str | None:
     """The text in the encoding of its mark, else in UTF-8, else in `codec`; None if it is in none of them."""
     marked = next(((content[len(mark) :], name) for mark, name in MARKS if content.startswith(mark)), None)
-    for piece, name in [marked] if marked else [(content, "utf-8"), (content, codec)]:
+    for piece, name in [marked] if marked else [(content, "utf-8"), (content, codec_of(codec))]:
         try:
-            text = piece.decode("cp1252" if name == "windows-1252" else name)
+            text = piece.decode(name)
         except UnicodeDecodeError:
             continue
         if "\0" not in text:
@@ -163,7 +163,7 @@ def _said(archive: Archive, texts: Sequence[_Text]) -> list[Warned]:
     return found
 
 
-def _batches(archive: Archive, texts: Sequence[_Text], codec: str, *, has_part: bool) -> Iterator[pa.RecordBatch]:
+def _batches(archive: Archive, texts: Sequence[_Text], codec: Encoding, *, has_part: bool) -> Iterator[pa.RecordBatch]:
     def rows() -> Iterator[tuple[int, tuple[str | None, str | None, str | None]]]:
         for text in texts:
             content = _content(archive, text)

@@ -355,4 +355,5 @@ def _suggest(columns: list[Column]) -> str | None:
 
 
 def _is_identifier(column: Column) -> bool:
-    return is_named_id(column.name) and (column.distinct is None or column.distinct > _MANY)
+    has_fractions = column.min is not None and not column.integer
+    return is_named_id(column.name) and not has_fractions and (column.distinct is None or column.distinct > _MANY)

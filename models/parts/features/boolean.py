@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from pydantic import Field, PrivateAttr, model_validator
 
 from athanor.contract import Column
-from models.data.missing_words import MISSING
+from models.data.missing_words import ANSWERS, MISSING
 from models.data.table import Table
 from models.parts.feature import CellError, Encoder, Feature, Naming, Observation, Rows, is_text, json_kind, shown
 from models.parts.inputs import InputKind, Inputs
@@ -57,7 +57,7 @@ THERE, NOT_THERE = "有", "无"
 """The second one is a missing value beside other words than the first."""
 
 _MEANINGS = {word: True for word, _ in PAIRS} | {word: False for _, word in PAIRS} | DIGITS | {THERE: True}
-_MISSING = frozenset(MISSING)
+_MISSING = frozenset(MISSING).difference(ANSWERS)
 _FIRST, _MOST_WORDS = 16, 100
 
 

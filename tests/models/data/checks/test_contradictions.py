@@ -58,6 +58,15 @@ def test_equal_rows_of_one_class_or_of_a_number_are_none(tmp_path: Path) -> None
     assert _told(tmp_path, _table(numbers, "a,price")) == []
 
 
+def test_rounded_numbers_meet_by_chance(tmp_path: Path) -> None:
+    rows = [f"{at * 37 % 199 / 1000},{LABELS[at]}" for at in range(200)]
+    assert _told(tmp_path, _table(rows, "a,label")) == []
+    pairs = [f"{at},{NOISE[at]}" for at in range(200)]
+    rows = [f"{pair},{label}" for pair, label in zip(pairs, LABELS, strict=False)]
+    (warned,) = _told(tmp_path, _table([*rows, f"{pairs[0]},other"], "a,b,label"))
+    assert warned.rows == [1, 201] and "case" not in warned.message
+
+
 def test_rows_of_few_values_are_equal_by_chance(tmp_path: Path) -> None:
     rows = [f"{at % 3},{at % 4},{LABELS[at]}" for at in range(200)]
     assert _told(tmp_path, _table(rows, "a,b,label")) == []

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from models.data.checks import concerns
+from models.data.table import part_of
 from tests.models.data.checks.tables import beside, left_out, taken, told
 
 
@@ -41,12 +42,25 @@ def test_parts_by_other_names(tmp_path: Path, values: list[str]) -> None:
     assert left_out(intake) == ["usage"] and len(told(intake, "unused_split")) == 1
 
 
-@pytest.mark.parametrize(("name", "values"), [("is_train", [0, 1]), ("in_test", ["True", "False"]), ("test", [0, 1])])
+@pytest.mark.parametrize(
+    ("name", "values"), [("is_train", [0, 1]), ("in_test", ["True", "False"]), ("IsHoldout", ["yes", "no"])]
+)
 def test_a_flag_of_a_part(tmp_path: Path, name: str, values: list[object]) -> None:
     intake = taken(tmp_path, beside(**{name: values * 20}))
     assert left_out(intake) == [name] and len(told(intake, "unused_split")) == 1
 
 
-@pytest.mark.parametrize("name", ["is_new", "train_station", "tested"])
+@pytest.mark.parametrize("name", ["is_new", "train_station", "tested", "is_valid", "test", "above_the_fold"])
 def test_other_flags_are_inputs(tmp_path: Path, name: str) -> None:
     assert not left_out(taken(tmp_path, beside(**{name: [0, 1] * 20})))
+
+
+def test_a_multiple_is_no_fold(tmp_path: Path) -> None:
+    assert not left_out(taken(tmp_path, beside(fold_change=[1, 2, 3, 2] * 20)))
+
+
+@pytest.mark.parametrize(
+    ("value", "part"), [("Training", "train"), ("eval", "val"), ("dev", "val"), ("PrivateTest", "test"), ("bus", None)]
+)
+def test_words_for_parts(value: str, part: str | None) -> None:
+    assert part_of(value) == part

@@ -50,7 +50,15 @@ def test_long_numbers_that_all_differ_are_pointed_out(tmp_path: Path) -> None:
     assert left_out(intake) == [] and "200 whole numbers all differ and have 8 digits" in warned.message
     money = [1_000 * number for number in LONG]
     moments = [1_600_000_000 + at for at in SHUFFLED]
-    for values in (money, moments, [number // 10 for number in LONG], [*LONG[:199], LONG[0]]):
+    days = [20_000_101 + 10_000 * (at // 12) + 100 * (at % 12) for at in range(200)]
+    for values in (
+        money,
+        moments,
+        [1_000 * at for at in moments],
+        days,
+        [number // 10 for number in LONG],
+        [*LONG[:199], LONG[0]],
+    ):
         assert not told(taken(tmp_path, beside(customer=values)), "identifier")
 
 

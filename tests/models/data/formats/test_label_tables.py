@@ -186,3 +186,10 @@ def test_names_of_pictures_tell_whether_there_is_a_header(tmp_path: Path, rows: 
         found = _all(tmp_path, pictures, t=table)
         assert found.table is not None and found.table.names == names and found.table.found.all()
         assert found.warnings == []
+
+
+def test_a_picture_that_is_not_there_is_no_header(tmp_path: Path) -> None:
+    found = _all(tmp_path, _flat(1, 2, 3), t="0.png,cat\n1.png,cat\n2.png,dog\n3.png,dog\n")
+    assert found.table is not None and found.table.names == ["column_2"] and found.table.found.all()
+    (warned,) = found.warnings
+    assert warned.code == "unmatched_names" and "0.png" in warned.message

@@ -79,6 +79,9 @@ def test_what_is_in_doubt_is_one_column_with_a_warning(tmp_path: Path) -> None:
         ("文本", "好吃{0}，好"),
         ('"text"', '"Hello, world {0}"'),
         ('"name, first"', '"Smith, John {0}"'),
+        ("population", "{0} 345"),
+        ('"price"', '"1,2{0}"'),
+        ('"price"', '"{0},5"'),
     ],
 )
 def test_one_column_stays_one_column(tmp_path: Path, header: str, row: str) -> None:

@@ -1,6 +1,7 @@
 """Files that are no data, and say so."""
 
 import gzip
+import time
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,18 @@ def test_what_stands_in_the_place_of_data_is_refused(tmp_path: Path, name: str, 
     path.write_bytes(content)
     with pytest.raises(DataError, match=said):
         list(FORMATS[sniff(name, path)](path, Limits()).batches)
+
+
+def test_many_comments_take_no_time(tmp_path: Path) -> None:
+    path = tmp_path / "upload"
+    path.write_bytes(b"<!---->" * 70)
+    began = time.process_time()
+    with pytest.raises(DataError, match="its first bytes are wrong"):
+        sniff("a.parquet", path)
+    path.write_bytes(b"<!-- a -->\n" * 20 + PAGE[3:])
+    with pytest.raises(DataError, match="is a page"):
+        sniff("a.parquet", path)
+    assert time.process_time() - began < 1
 
 
 def test_packed_texts_and_members_of_a_zip(tmp_path: Path) -> None:

@@ -41,6 +41,8 @@ def test_batches_are_made_ahead_and_an_error_of_either_side_arrives(tmp_path: Pa
         ({"x": NOISE, "cls": LABELS, "user_id": [7 * at for at in range(400)]}, "cls"),
         ({"x": NOISE, "cls": LABELS, "country": ["same"] * 400}, "cls"),
         ({"x": NOISE, "cls": LABELS, "zone_code": [1, 2] * 200}, "zone_code"),
+        ({"x": NOISE, "cls": LABELS, "amount_paid": [7 * at for at in range(400)]}, "amount_paid"),
+        ({"x": NOISE, "cls": LABELS, "body_mass_index": [20 + at / 10 for at in range(400)]}, "body_mass_index"),
     ],
 )
 def test_no_part_and_no_identifier_is_suggested_as_target(

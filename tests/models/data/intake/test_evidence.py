@@ -7,6 +7,8 @@ import pyarrow as pa
 import pytest
 
 from athanor.contract import Column
+from models.data.formats import FORMATS
+from models.data.formats.limits import Limits
 from models.data.intake.canonical import Intake, ingest
 from models.data.table import Source
 from models.errors import DataError
@@ -105,11 +107,18 @@ def test_one_word_among_numbers_is_said(cells: list[str], message: str | None, t
         )
 
 
+def test_a_long_word_among_numbers_is_not_repeated(tmp_path: Path) -> None:
+    lines = ["x", *map(str, range(100)), *["w" * 100_000] * 30]
+    (tmp_path / "t.csv").write_text("\n".join(lines) + "\n")
+    intake = ingest(FORMATS["csv"](tmp_path / "t.csv", Limits()), tmp_path / "rows")
+    assert max(len(each.message) + len(each.suggestion or "") for each in intake.warnings) < 500
+
+
 def test_unknown_is_a_class_beside_other_words(tmp_path: Path) -> None:
     cells = {"x": ["red", "unknown", "red", "blue"], "y": ["yes", "no", "unknown", "yes"]}
     x, y = _ingested(tmp_path / "rows", cells).schema.columns
     assert (x.kind, x.classes) == ("category", ["blue", "red", "unknown"])
-    assert (y.kind, y.missing) == ("boolean", 1)
+    assert (y.kind, y.classes) == ("category", ["no", "unknown", "yes"])
 
 
 VERSIONS = ["1.1", "1.10", "1.2", "1.3", "1.9", "1.11", "2.0", "2.1"]

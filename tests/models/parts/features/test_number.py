@@ -64,6 +64,7 @@ def _column(folder: Path, cells: list[str], name: str = "x", other: str = "") ->
         (["$5", "€7"], None, None),
         (["A1", "A2"], None, None),
         (["1-", "2", "3-"], None, None),
+        (["300", "400", "650-"], None, None),
         (["-4.50-", "2.50"], None, None),
         (["5a", "6a"], None, None),
         (["3 doors", "5 doors"], None, None),
@@ -83,6 +84,18 @@ def test_what_is_written_is_read(
         return
     assert (column.kind, column.settings, found) == ("number", settings, values)
     assert column.integer == all(value is None or value == int(value) for value in values)
+
+
+@pytest.mark.parametrize(("cell", "value"), [("65-", None), ("650-", None), ("4.50-", -4.5), ("-65", -65)])
+def test_a_minus_behind_a_few_digits_is_refused(cell: str, value: float | None) -> None:
+    """Also where the column was read as numbers before."""
+    column = Column(name="x", kind="number")
+    if value is None:
+        with pytest.raises(CellError):
+            of(column).cells([cell], column)
+    else:
+        found = of(column).read(pa.array(of(column).cells([cell], column)), column)
+        assert found.cast(pa.float64()).to_pylist() == [value]
 
 
 def test_many_numbers_with_an_unknown_unit_are_a_guess(tmp_path: Path) -> None:
