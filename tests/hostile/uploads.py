@@ -2,13 +2,9 @@
 
 import bz2
 import gzip
-import io
-import itertools
 import json
 import lzma
-import math
 import struct
-import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -19,144 +15,42 @@ from PIL import Image
 
 from tests.files import chunk, listed, parquet, zipped
 from tests.hostile.case import EITHER, MIB, READ_SECONDS, Answer, Case, Target
-
-
-def _joined(lines: list[str], separator: str = "\n") -> bytes:
-    return (separator.join(lines) + "\n").encode()
-
-
-def _columns(count: int, rows: int, separator: str = ",") -> bytes:
-    """A table of ones."""
-    return _joined([separator.join(f"c{n}" for n in range(count)), *[separator.join("1" * count)] * rows])
-
-
-def _part(filename: str, content: bytes) -> bytes:
-    head = f'--b\r\nContent-Disposition: form-data; name="file"; filename="{filename}"\r\n\r\n'
-    return head.encode() + content
-
-
-def _tar(members: dict[str, bytes], mode: str = "w:gz") -> bytes:
-    held = io.BytesIO()
-    with tarfile.open(fileobj=held, mode=mode) as archive:  # type: ignore[call-overload]
-        for name, content in members.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(content)
-            archive.addfile(info, io.BytesIO(content))
-    return held.getvalue()
-
-
-def _png(width: int, height: int, *extra: bytes, rows: int | None = None) -> bytes:
-    """A gray picture of zeros. `rows` are the lines that it really has."""
-    pixels = zlib.compress(b"\0" * (width + 1) * (height if rows is None else rows), 9)
-    head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
-    return b"\x89PNG\r\n\x1a\n" + head + b"".join(extra) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
-
-
-def _animated(frames: int) -> bytes:
-    first, *rest = (Image.new("RGB", (1500, 1500), (level, 0, 0)) for level in range(frames))
-    held = io.BytesIO()
-    first.save(held, "WEBP", save_all=True, append_images=rest, lossless=True, quality=0, method=0)
-    return held.getvalue()
-
-
-def _saved(picture: Image.Image, kind: str, **options: object) -> bytes:
-    held = io.BytesIO()
-    picture.save(held, kind, **options)
-    return held.getvalue()
-
-
-def _frames(count: int) -> bytes:
-    """A GIF of a large first frame and many others."""
-    first, *rest = (Image.new("P", (2000, 2000), level % 9) for level in range(count))
-    return _saved(first, "GIF", save_all=True, append_images=rest)
-
-
-def _records(files: list[bytes]) -> bytes:
-    """Pictures as the hub writes them."""
-    return parquet(
-        {"image": pa.array([{"bytes": file, "path": "x"} for file in files]), "label": pa.array(range(len(files)))}
-    )
-
-
-def _pictures(picture: bytes, count: int, suffix: str = "png") -> bytes:
-    return zipped(((f"{'cat' if n % 2 else 'dog'}/{n}.{suffix}", picture) for n in range(count)), zipfile.ZIP_STORED)
-
-
-def _npy(shape: str, content: bytes = b"", descr: str = "<f4") -> bytes:
-    head = f"{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}".encode()
-    head += b" " * (-(len(head) + 11) % 64) + b"\n"
-    return b"\x93NUMPY\1\0" + struct.pack("<H", len(head)) + head + content
-
-
-def _npz(**arrays: bytes) -> bytes:
-    return zipped((f"{name}.npy", content) for name, content in arrays.items())
-
-
-def _idx(*shape: int, content: bytes = b"") -> bytes:
-    return struct.pack(f">HBB{len(shape)}I", 0, 8, len(shape), *shape) + content
-
-
-_MAIN = b"http://schemas.openxmlformats.org/spreadsheetml/2006/main"
-_OFFICE = b"http://schemas.openxmlformats.org/officeDocument/2006/relationships"
-_PACKAGE = b"http://schemas.openxmlformats.org/package/2006/"
-
-
-def _workbook(rows: bytes, declared: bytes = b"") -> bytes:
-    """A workbook of one sheet. `declared` is a document type."""
-    relation = b'<Relationships xmlns="%srelationships"><Relationship Id="r" Type="%s/%s" Target="%s"/></Relationships>'
-    types = b'<Types xmlns="%scontent-types"><Override PartName="/xl/workbook.xml" ContentType="%s"/></Types>'
-    kind = b"application/vnd.openxmlformats-officedocument.spreadsheetml.sheet.main+xml"
-    sheets = b'<sheets><sheet name="a" sheetId="1" r:id="r"/></sheets>'
-    return zipped(
-        [
-            ("[Content_Types].xml", types % (_PACKAGE, kind)),
-            ("_rels/.rels", relation % (_PACKAGE, _OFFICE, b"officeDocument", b"xl/workbook.xml")),
-            ("xl/workbook.xml", b'<workbook xmlns="%s" xmlns:r="%s">%s</workbook>' % (_MAIN, _OFFICE, sheets)),
-            ("xl/_rels/workbook.xml.rels", relation % (_PACKAGE, _OFFICE, b"worksheet", b"sheet1.xml")),
-            (
-                "xl/sheet1.xml",
-                declared + b'<worksheet xmlns="%s"><sheetData>%s</sheetData></worksheet>' % (_MAIN, rows),
-            ),
-        ]
-    )
-
-
-def _entities(depth: int) -> bytes:
-    """Entities that double the text before them; the last is `g`."""
-    names = [f"e{level}" for level in range(depth)] + ["g"]
-    pairs = itertools.pairwise(names)
-    declared = "".join(f'<!ENTITY {after} "&{before};&{before};">' for before, after in pairs)
-    return f'<!DOCTYPE x [<!ENTITY e0 "1">{declared}]>'.encode()
-
-
-def _zeros(*shape: int) -> bytes:
-    return _idx(*shape, content=bytes(math.prod(shape)))
-
-
-def _mnist(images: bytes, labels: bytes, suffix: str = "", method: int = zipfile.ZIP_DEFLATED) -> bytes:
-    """A zip of images and labels. `suffix` is that of the images."""
-    return zipped([(f"train-images-idx3-ubyte{suffix}", images), ("train-labels-idx1-ubyte", labels)], method)
-
-
-def _repeated(value: str, rows: int) -> pa.Array:
-    return pa.DictionaryArray.from_arrays(pa.array(np.zeros(rows, np.int8)), pa.array([value]))
-
+from tests.hostile.files import (
+    animated,
+    columns,
+    entities,
+    frames,
+    idx,
+    joined,
+    mnist,
+    npy,
+    npz,
+    part,
+    pictures,
+    png,
+    records,
+    repeated,
+    saved,
+    tar,
+    workbook,
+    zeros,
+)
 
 REFUSED: dict[str, tuple[str, Callable[[], bytes]]] = {
     "csv: nothing": ("x.csv", lambda: b""),
     "csv: zeros": ("x.csv", lambda: b"\0" * MIB),
     "csv: an open quote of 10 MB": ("x.csv", lambda: b'a,b\n"' + b"x,\n" * (10 * MIB // 3)),
     "csv: a cell of 10 MB": ("x.csv", lambda: b"a,b\n1," + b"x" * 10 * MIB + b"\n"),
-    "csv: 20,000 columns": ("x.csv", lambda: _columns(20_000, 1)),
-    "csv: 9,000 columns": ("x.csv", lambda: _columns(9_000, 3)),
+    "csv: 20,000 columns": ("x.csv", lambda: columns(20_000, 1)),
+    "csv: 9,000 columns": ("x.csv", lambda: columns(9_000, 3)),
     "csv: a header of 8 MB": ("x.csv", lambda: b"a," * 4 * MIB + b"\n1\n"),
     "csv: a bomb in gzip": ("x.csv.gz", lambda: gzip.compress(b"a,b\n" + b"1,2\n" * 30 * MIB)),
     "csv: a bomb in gzip in gzip": ("x.csv.gz", lambda: gzip.compress(gzip.compress(b"1,2\n" * 30 * MIB))),
     "csv: half a surrogate pair in UTF-16": ("x.csv", lambda: b"\xff\xfea\0,\0b\0\n\0\x00\xd8,\0x\0\n\0"),
-    "tsv: 20,000 columns": ("x.tsv", lambda: _columns(20_000, 1, "\t")),
+    "tsv: 20,000 columns": ("x.tsv", lambda: columns(20_000, 1, "\t")),
     "jsonl: other keys in every row": (
         "x.jsonl",
-        lambda: _joined([json.dumps({f"k{n}_{m}": 1 for m in range(10)}) for n in range(5_000)]),
+        lambda: joined([json.dumps({f"k{n}_{m}": 1 for m in range(10)}) for n in range(5_000)]),
     ),
     "jsonl: lists in lists": ("x.jsonl", lambda: b'{"a": ' + b"[" * 100_000 + b"]" * 100_000 + b"}\n"),
     "jsonl: objects in objects": ("x.jsonl", lambda: b'{"a":' * 50_000 + b"1" + b"}" * 50_000 + b"\n"),
@@ -167,9 +61,9 @@ REFUSED: dict[str, tuple[str, Callable[[], bytes]]] = {
     "json: an object of 20 MB": ("x.json", lambda: b'[{"a": "' + b"x" * 20 * MIB + b'"}]'),
     "json: an object that does not end": ("x.json", lambda: b'[{"a": ' + b"[1," * 4 * MIB),
     "json: nothing but spaces": ("x.json", lambda: b" " * 20 * MIB),
-    "xlsx: a bomb": ("x.xlsx", lambda: _workbook(b"<row/>" * 10 * MIB)),
-    "xlsx: a cell far to the right": ("x.xlsx", lambda: _workbook(b'<row r="1"><c r="XFD1"><v>1</v></c></row>')),
-    "xlsx: entities of entities": ("x.xlsx", lambda: _workbook(b"<row><c><v>&g;</v></c></row>", _entities(30))),
+    "xlsx: a bomb": ("x.xlsx", lambda: workbook(b"<row/>" * 10 * MIB)),
+    "xlsx: a cell far to the right": ("x.xlsx", lambda: workbook(b'<row r="1"><c r="XFD1"><v>1</v></c></row>')),
+    "xlsx: entities of entities": ("x.xlsx", lambda: workbook(b"<row><c><v>&g;</v></c></row>", entities(30))),
     "xlsx: a million members": ("x.xlsx", lambda: listed(1_000_000)),
     "xlsx: no workbook": ("x.xlsx", lambda: zipped([("x.csv", b"a,b\n1,2\n")])),
     "parquet: a false end": ("x.parquet", lambda: b"PAR1" + b"\xff" * 1_000 + struct.pack("<I", 2**31) + b"PAR1"),
@@ -185,47 +79,47 @@ REFUSED: dict[str, tuple[str, Callable[[], bytes]]] = {
         "x.parquet",
         lambda: parquet({f"c{n}": pa.array([[f"{tag:0190}" for tag in range(800)]]) for n in range(700)}),
     ),
-    "parquet: 40 pictures of 16 megapixels": ("x.parquet", lambda: _records([_png(4096, 4096)] * 40)),
-    "parquet: a picture of 2^31 pixels a side": ("x.parquet", lambda: _records([_png(2**31 - 1, 2**31 - 1, rows=1)])),
+    "parquet: 40 pictures of 16 megapixels": ("x.parquet", lambda: records([png(4096, 4096)] * 40)),
+    "parquet: a picture of 2^31 pixels a side": ("x.parquet", lambda: records([png(2**31 - 1, 2**31 - 1, rows=1)])),
     "parquet: 100 MB of one word": (
         "x.parquet",
-        lambda: parquet({"a": _repeated("w" * 10_000, 1_000_000), "y": _repeated("a", 1_000_000)}),
+        lambda: parquet({"a": repeated("w" * 10_000, 1_000_000), "y": repeated("a", 1_000_000)}),
     ),
     "parquet: comments of a page": ("x.parquet", lambda: b"<!---->" * 100),
-    "npz: a shape of 2^62": ("x.npz", lambda: _npz(x=_npy("(4611686018427387904,)"), y=_npy("(1,)"))),
-    "npz: a negative shape": ("x.npz", lambda: _npz(x=_npy("(-1, 4)"), y=_npy("(-1,)"))),
-    "npz: objects": ("x.npz", lambda: _npz(x=_npy("(1,)", b"\x80\x04N.", "|O"), y=_npy("(1,)"))),
-    "npz: a shape that is code": ("x.npz", lambda: _npz(x=_npy("__import__('os').abort()"))),
-    "npz: deep brackets for a shape": ("x.npz", lambda: _npz(x=_npy("(" * 5_000 + ")" * 5_000))),
+    "npz: a shape of 2^62": ("x.npz", lambda: npz(x=npy("(4611686018427387904,)"), y=npy("(1,)"))),
+    "npz: a negative shape": ("x.npz", lambda: npz(x=npy("(-1, 4)"), y=npy("(-1,)"))),
+    "npz: objects": ("x.npz", lambda: npz(x=npy("(1,)", b"\x80\x04N.", "|O"), y=npy("(1,)"))),
+    "npz: a shape that is code": ("x.npz", lambda: npz(x=npy("__import__('os').abort()"))),
+    "npz: deep brackets for a shape": ("x.npz", lambda: npz(x=npy("(" * 5_000 + ")" * 5_000))),
     "npz: a million members": ("x.npz", lambda: listed(1_000_000)),
-    "npz: a bomb": ("x.npz", lambda: _npz(x=_npy("(400, 262144)", b"\0" * 400 * MIB), y=_npy("(400,)", b"\0" * 1_600))),
+    "npz: a bomb": ("x.npz", lambda: npz(x=npy("(400, 262144)", b"\0" * 400 * MIB), y=npy("(400,)", b"\0" * 1_600))),
     "txt: one line of 70 MB": ("x.txt", lambda: b"x" * 70 * MIB),
-    "images: 24 pictures of 16 megapixels": ("x.zip", lambda: _pictures(_png(4096, 4096), 24)),
-    "images: 2,000 pictures of 1 megapixel": ("x.zip", lambda: _pictures(_png(1024, 1024), 2_000)),
-    "images: a picture of 2^31 pixels a side": ("x.zip", lambda: _pictures(_png(2**31 - 1, 2**31 - 1, rows=1), 2)),
+    "images: 24 pictures of 16 megapixels": ("x.zip", lambda: pictures(png(4096, 4096), 24)),
+    "images: 2,000 pictures of 1 megapixel": ("x.zip", lambda: pictures(png(1024, 1024), 2_000)),
+    "images: a picture of 2^31 pixels a side": ("x.zip", lambda: pictures(png(2**31 - 1, 2**31 - 1, rows=1), 2)),
     "images: 60 pictures of 16 megapixels in TIFF": (
         "x.zip",
-        lambda: _pictures(_saved(Image.new("L", (4096, 4096)), "TIFF", compression="tiff_adobe_deflate"), 60, "tif"),
+        lambda: pictures(saved(Image.new("L", (4096, 4096)), "TIFF", compression="tiff_adobe_deflate"), 60, "tif"),
     ),
-    "images: 200 animations of 4 megapixels": ("x.zip", lambda: _pictures(_frames(3), 200, "gif")),
-    "images: names upward": ("x.zip", lambda: zipped((f"../../{n % 2}/{n}.png", _png(8, 8)) for n in range(4))),
+    "images: 200 animations of 4 megapixels": ("x.zip", lambda: pictures(frames(3), 200, "gif")),
+    "images: names upward": ("x.zip", lambda: zipped((f"../../{n % 2}/{n}.png", png(8, 8)) for n in range(4))),
     "images: a million members": ("x.zip", lambda: listed(1_000_000, b"a", is_zip64=False)),
     "images: 60,000 members": ("x.zip", lambda: listed(60_000, b"a", is_zip64=False)),
-    "idx: more than there is": ("x.zip", lambda: _mnist(_idx(2**31, 2**31, 2**31), _idx(2**31))),
-    "idx: rows that are not there": ("x.zip", lambda: _mnist(_idx(60_000, 28, 28), _idx(60_000))),
-    "idx: rows of 2^64 bytes": ("x.zip", lambda: _mnist(_idx(1, *[2**32 - 1] * 2), _idx(1, content=b"\0"))),
-    "idx: no values": ("x.zip", lambda: _mnist(_idx(0, 28, 28), _idx(0))),
-    "idx: 255 dimensions": ("x.zip", lambda: _mnist(_idx(*[1] * 255, content=b"\0"), _idx(1, content=b"\0"))),
-    "idx: other labels than images": ("x.zip", lambda: _mnist(_zeros(9, 28, 28), _zeros(60_000))),
-    "idx: more bytes than rows": ("x.zip", lambda: _mnist(_idx(9, 2, 2, content=b"\0" * MIB), _zeros(9))),
+    "idx: more than there is": ("x.zip", lambda: mnist(idx(2**31, 2**31, 2**31), idx(2**31))),
+    "idx: rows that are not there": ("x.zip", lambda: mnist(idx(60_000, 28, 28), idx(60_000))),
+    "idx: rows of 2^64 bytes": ("x.zip", lambda: mnist(idx(1, *[2**32 - 1] * 2), idx(1, content=b"\0"))),
+    "idx: no values": ("x.zip", lambda: mnist(idx(0, 28, 28), idx(0))),
+    "idx: 255 dimensions": ("x.zip", lambda: mnist(idx(*[1] * 255, content=b"\0"), idx(1, content=b"\0"))),
+    "idx: other labels than images": ("x.zip", lambda: mnist(zeros(9, 28, 28), zeros(60_000))),
+    "idx: more bytes than rows": ("x.zip", lambda: mnist(idx(9, 2, 2, content=b"\0" * MIB), zeros(9))),
     "idx: 10,000 files of one role": (
         "x.zip",
-        lambda: zipped((f"{n}-images-idx3-ubyte", _zeros(1, 2, 2)) for n in range(10_000)),
+        lambda: zipped((f"{n}-images-idx3-ubyte", zeros(1, 2, 2)) for n in range(10_000)),
     ),
-    "idx: a bomb in gzip": ("x.zip", lambda: _mnist(gzip.compress(_zeros(60_000, 28, 28)), _zeros(60_000), ".gz")),
+    "idx: a bomb in gzip": ("x.zip", lambda: mnist(gzip.compress(zeros(60_000, 28, 28)), zeros(60_000), ".gz")),
     "idx: a bomb in gzip in a zip that is stored": (
         "x.zip",
-        lambda: _mnist(gzip.compress(_zeros(400_000, 28, 28)), _zeros(400_000), ".gz", zipfile.ZIP_STORED),
+        lambda: mnist(gzip.compress(zeros(400_000, 28, 28)), zeros(400_000), ".gz", zipfile.ZIP_STORED),
     ),
     "texts: a bomb in zip": ("x.zip", lambda: zipped((f"{'ab'[n % 2]}/{n}.txt", b" " * 900_000) for n in range(90))),
     "texts: a text of 30 MB": (
@@ -242,9 +136,9 @@ REFUSED: dict[str, tuple[str, Callable[[], bytes]]] = {
     ),
     "files: a name of 60,000 letters": ("x.zip", lambda: zipped([("train" + "x" * 60_000 + ".csv", b"a\n1\n")])),
     "files: a zip in a zip": ("x.zip", lambda: zipped([("x.zip", zipped([("x.csv", b"a,b\n1,2\n")]))])),
-    "files: an archive in front of a zip": ("x.zip", lambda: _tar({}) + zipped([("train.csv", b"a\n1\n")]) * 2),
+    "files: an archive in front of a zip": ("x.zip", lambda: tar({}) + zipped([("train.csv", b"a\n1\n")]) * 2),
     "files: one part twice": ("x.zip", lambda: zipped([("train.csv", b"a,b\n1,2\n"), ("./train.csv", b"a,b\n")])),
-    "tar in gzip": ("x.tar.gz", lambda: _tar({"train.csv": b"a,b\n" + b"1,2\n" * 10 * MIB})),
+    "tar in gzip": ("x.tar.gz", lambda: tar({"train.csv": b"a,b\n" + b"1,2\n" * 10 * MIB})),
     "bzip2": ("x.csv.bz2", lambda: bz2.compress(b"1,2\n" * 10 * MIB)),
     "xz": ("x.csv.xz", lambda: lzma.compress(b"1,2\n" * 10 * MIB)),
     "a pickle": ("x.pkl", lambda: bytes.fromhex("80049520000000000000008c05706f736978948c0673797374656d9493942e")),
@@ -260,41 +154,41 @@ MAY_BE_READ: dict[str, tuple[str, Callable[[], bytes]]] = {
             column_encoding={"a": "DELTA_BYTE_ARRAY"},
         ),
     ),
-    "csv: rows of other lengths": ("x.csv", lambda: _joined(["a,b", *("1" + ",1" * (n % 50) for n in range(5_000))])),
-    "csv: quotes that open and do not close": ("x.csv", lambda: _joined(["a,b", *['1,"x'] * 50_000])),
+    "csv: rows of other lengths": ("x.csv", lambda: joined(["a,b", *("1" + ",1" * (n % 50) for n in range(5_000))])),
+    "csv: quotes that open and do not close": ("x.csv", lambda: joined(["a,b", *['1,"x'] * 50_000])),
     "csv: quotes in quotes": ("x.csv", lambda: b'a,b\n1,"' + b'""' * 200_000 + b'"\n' * 3),
     "csv: line ends of three kinds": ("x.csv", lambda: b"a,b\r" + b"1,2\r\n3,4\r5,6\n" * 20_000),
     "csv: letters of no encoding": ("x.csv", lambda: b"a,b\n" + b"\x80\xa1x,\xb0\xa1y\n" * 100_000),
     "txt: one line in UTF-16": ("x.txt", lambda: ("x" * 4 * MIB).encode("utf-16")),
     "json: 60,000 small objects": ("x.json", lambda: b"[" + b"{}," * 60_000 + b'{"a": 1}]'),
-    "xlsx: a row far below": ("x.xlsx", lambda: _workbook(b'<row r="1048576"><c r="A1048576"><v>1</v></c></row>')),
+    "xlsx: a row far below": ("x.xlsx", lambda: workbook(b'<row r="1048576"><c r="A1048576"><v>1</v></c></row>')),
     "txt: nothing but line breaks": ("x.txt", lambda: b"\n" * 2 * MIB),
-    "images: half a picture": ("x.zip", lambda: _pictures(_png(500, 500, rows=3), 4)),
+    "images: half a picture": ("x.zip", lambda: pictures(png(500, 500, rows=3), 4)),
     "images: a text of 100 MB": (
         "x.zip",
-        lambda: _pictures(_png(8, 8, chunk(b"zTXt", b"k\0\0" + zlib.compress(b"x" * 100 * MIB, 9))), 20),
+        lambda: pictures(png(8, 8, chunk(b"zTXt", b"k\0\0" + zlib.compress(b"x" * 100 * MIB, 9))), 20),
     ),
     "images: a profile of 100 MB": (
         "x.zip",
-        lambda: _pictures(_png(8, 8, chunk(b"iCCP", b"k\0\0" + zlib.compress(b"x" * 100 * MIB, 9))), 20),
+        lambda: pictures(png(8, 8, chunk(b"iCCP", b"k\0\0" + zlib.compress(b"x" * 100 * MIB, 9))), 20),
     ),
 }
 """Odd, and cheap to read: what is in excess or missing is left out. To refuse them is right as well."""
 
 ACCEPTED: dict[str, tuple[str, Callable[[], bytes]]] = {
-    "csv: 1,000 columns": ("x.csv", lambda: _columns(1_000, 6)),
+    "csv: 1,000 columns": ("x.csv", lambda: columns(1_000, 6)),
     "csv: 200,000 distinct words": (
         "x.csv",
-        lambda: _joined(["a,b,y", *(f"w{n},v{n},{n % 2}" for n in range(100_000))]),
+        lambda: joined(["a,b,y", *(f"w{n},v{n},{n % 2}" for n in range(100_000))]),
     ),
-    "csv: 200,000 empty cells": ("x.csv", lambda: _joined(["a,b,y", *[",,x"] * 100_000])),
+    "csv: 200,000 empty cells": ("x.csv", lambda: joined(["a,b,y", *[",,x"] * 100_000])),
     "csv: classes of 190 letters": (
         "x.csv",
-        lambda: _joined(["a,y", *(f"{n},{'c' * 180}{n % 900}" for n in range(9_000))]),
+        lambda: joined(["a,y", *(f"{n},{'c' * 180}{n % 900}" for n in range(9_000))]),
     ),
     "csv: 2,000 columns of few numbers": (
         "x.csv",
-        lambda: _joined(
+        lambda: joined(
             [
                 ",".join(f"c{n}" for n in range(2_000)),
                 *(",".join(str((n + m) % 99) for m in range(2_000)) for n in range(99)),
@@ -303,13 +197,13 @@ ACCEPTED: dict[str, tuple[str, Callable[[], bytes]]] = {
     ),
     "csv: 2,000 columns, all but one empty": (
         "x.csv",
-        lambda: _joined([",".join(f"c{n}" for n in range(2_000)), *["1" + "," * 1_999] * 20]),
+        lambda: joined([",".join(f"c{n}" for n in range(2_000)), *["1" + "," * 1_999] * 20]),
     ),
-    "tsv: 1,000 columns": ("x.tsv", lambda: _columns(1_000, 6, "\t")),
-    "jsonl: 500 keys": ("x.jsonl", lambda: _joined([json.dumps({f"k{m}": 1 for m in range(500)})] * 20)),
+    "tsv: 1,000 columns": ("x.tsv", lambda: columns(1_000, 6, "\t")),
+    "jsonl: 500 keys": ("x.jsonl", lambda: joined([json.dumps({f"k{m}": 1 for m in range(500)})] * 20)),
     "jsonl: tags of 900 kinds": (
         "x.jsonl",
-        lambda: _joined(
+        lambda: joined(
             [json.dumps({"words": ["w"] * 5, "tags": ["t" * 190 + str(n % 900)] * 5}) for n in range(3_000)]
         ),
     ),
@@ -317,39 +211,39 @@ ACCEPTED: dict[str, tuple[str, Callable[[], bytes]]] = {
         "x.parquet",
         lambda: parquet({"a": pa.array(range(5_000)), "y": pa.array([0, 1] * 2_500)}, row_group_size=1),
     ),
-    "npz: zeros": ("x.npz", lambda: _npz(x=_npy("(2000, 64)", b"\0" * 512_000), y=_npy("(2000,)", b"\0" * 8_000))),
+    "npz: zeros": ("x.npz", lambda: npz(x=npy("(2000, 64)", b"\0" * 512_000), y=npy("(2000,)", b"\0" * 8_000))),
     "txt: 400,000 empty lines": ("x.txt", lambda: b"\n" * 400_000),
     "txt: 200,000 words": (
         "x.txt",
-        lambda: _joined([" ".join(f"word{m}" for m in range(n, n + 10)) for n in range(0, 200_000, 10)]),
+        lambda: joined([" ".join(f"word{m}" for m in range(n, n + 10)) for n in range(0, 200_000, 10)]),
     ),
-    "images: 20 animations": ("x.zip", lambda: _pictures(_animated(3), 20, "webp")),
+    "images: 20 animations": ("x.zip", lambda: pictures(animated(3), 20, "webp")),
     "images: two large pictures with alpha": (
         "x.zip",
-        lambda: _pictures(_saved(Image.new("RGBA", (4000, 4000), (9, 9, 9, 99)), "PNG"), 2),
+        lambda: pictures(saved(Image.new("RGBA", (4000, 4000), (9, 9, 9, 99)), "PNG"), 2),
     ),
     "images: a large picture of 16 bits": (
         "x.zip",
-        lambda: _pictures(_saved(Image.fromarray(np.zeros((4000, 4000), np.uint16)), "PNG"), 2),
+        lambda: pictures(saved(Image.fromarray(np.zeros((4000, 4000), np.uint16)), "PNG"), 2),
     ),
     "images: a large bitmap of runs": (
         "x.zip",
-        lambda: _pictures(_saved(Image.new("L", (4000, 4000)), "BMP"), 2, "bmp"),
+        lambda: pictures(saved(Image.new("L", (4000, 4000)), "BMP"), 2, "bmp"),
     ),
-    "parquet: 500 small pictures": ("x.parquet", lambda: _records([_png(28, 28)] * 500)),
-    "images: two large pictures": ("x.zip", lambda: _pictures(_png(4000, 4000), 2)),
-    "images: 2,000 small pictures": ("x.zip", lambda: _pictures(_png(28, 28), 2_000)),
+    "parquet: 500 small pictures": ("x.parquet", lambda: records([png(28, 28)] * 500)),
+    "images: two large pictures": ("x.zip", lambda: pictures(png(4000, 4000), 2)),
+    "images: 2,000 small pictures": ("x.zip", lambda: pictures(png(28, 28), 2_000)),
     "csv: 100,000 rows in GB18030": ("x.csv", lambda: ("文本,y\n" + "这家店很好,x\n" * 100_000).encode("gb18030")),
     "json: 20,000 objects": ("x.json", lambda: json.dumps([{"a": n, "b": n % 2} for n in range(20_000)]).encode()),
-    "xlsx: 5,000 rows": ("x.xlsx", lambda: _workbook(b"<row><c><v>1</v></c><c><v>2</v></c></row>" * 5_000)),
+    "xlsx: 5,000 rows": ("x.xlsx", lambda: workbook(b"<row><c><v>1</v></c><c><v>2</v></c></row>" * 5_000)),
     "files: 1,500 shards": ("x.zip", lambda: zipped((f"train-{n:05}.csv", b"a,b\n1,2\n3,4\n") for n in range(1_500))),
     "texts: 5,000 texts": ("x.zip", lambda: zipped((f"x/{'ab'[n % 2]}/{n}.txt", b"word") for n in range(5_000))),
     "images: 20,000 rows about pictures of one name": (
         "x.zip",
         lambda: zipped(
             [
-                *((f"{n}/x.png", _png(8, 8)) for n in range(4_000)),
-                ("labels.csv", _joined(["file,label", *(f"d/{n % 4_000}/x.png,{n % 2}" for n in range(20_000))])),
+                *((f"{n}/x.png", png(8, 8)) for n in range(4_000)),
+                ("labels.csv", joined(["file,label", *(f"d/{n % 4_000}/x.png,{n % 2}" for n in range(20_000))])),
             ]
         ),
     ),
@@ -357,14 +251,14 @@ ACCEPTED: dict[str, tuple[str, Callable[[], bytes]]] = {
         "x.zip",
         lambda: zipped(
             [
-                *((f"{n}/a/x.png", _png(8, 8)) for n in range(4_000)),
-                ("labels.csv", _joined(["file,label", *(f"{n % 4_000}/a/x.png,{n % 2}" for n in range(20_000))])),
+                *((f"{n}/a/x.png", png(8, 8)) for n in range(4_000)),
+                ("labels.csv", joined(["file,label", *(f"{n % 4_000}/a/x.png,{n % 2}" for n in range(20_000))])),
             ]
         ),
     ),
     "csv: 200 columns of dates and an odd cell": (
         "x.csv",
-        lambda: _joined(
+        lambda: joined(
             [
                 ",".join(f"d{n}" for n in range(200)),
                 *(",".join(f"19{(n + m) % 100:02}-01-{1 + n % 28:02}" for m in range(200)) for n in range(300)),
@@ -372,7 +266,7 @@ ACCEPTED: dict[str, tuple[str, Callable[[], bytes]]] = {
             ]
         ),
     ),
-    "idx: 100,000 zeros": ("x.zip", lambda: _mnist(_zeros(1_000, 10, 10), _zeros(1_000))),
+    "idx: 100,000 zeros": ("x.zip", lambda: mnist(zeros(1_000, 10, 10), zeros(1_000))),
 }
 """These may be read, in a time and memory in proportion to what they hold."""
 
@@ -403,10 +297,10 @@ def cases() -> Iterator[Case]:
     forms: dict[str, bytes] = {
         "a part head of 24 MB": b'--b\r\nContent-Disposition: form-data; name="file"; filename="' + b"x" * 24 * MIB,
         "100,000 parts": b'--b\r\nContent-Disposition: form-data; name="a"\r\n\r\nx\r\n' * 100_000 + b"--b--\r\n",
-        "a part without an end": _part("x.csv", b"a,b\n1,2"),
-        "a file name of 100 kB": _part("x" * 100_000, b"a,b\n1,2\n\r\n--b--\r\n"),
+        "a part without an end": part("x.csv", b"a,b\n1,2"),
+        "a file name of 100 kB": part("x" * 100_000, b"a,b\n1,2\n\r\n--b--\r\n"),
         "another boundary": b"--c\r\n\r\n--c--\r\n",
-        "two files": _part("x.csv", b"a,b\n1,2\n\r\n") * 2 + b"--b--\r\n",
+        "two files": part("x.csv", b"a,b\n1,2\n\r\n") * 2 + b"--b--\r\n",
     }
     for name, form in forms.items():
 
