@@ -31,7 +31,8 @@ def test_a_part_that_cannot_be_exported(trained: Trained, monkeypatch: pytest.Mo
 def standstill() -> Iterator[None]:
     """The warm parent of exports answers two seconds late, as on a machine that is far too busy."""
     networks.PARENT.start()
-    (parent,) = (each for each in psutil.Process().children() if "models.serving.prediction" in each.cmdline())
+    assert networks.PARENT._process is not None
+    parent = psutil.Process(networks.PARENT._process.pid)
     parent.suspend()
     end = threading.Timer(2.0, parent.resume)
     end.start()
