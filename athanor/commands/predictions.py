@@ -70,7 +70,8 @@ def _listed(file: Path) -> list[Any]:
         with click.open_file(str(file), encoding="utf-8") as stream:
             held = json.load(stream)
     except ValueError as error:
-        raise click.UsageError(f"{file.name} is not JSON: {error}") from error
+        wanted = "give rows as .json, .jsonl, .csv, .tsv or .parquet; a picture is base64 in a row of JSON"
+        raise click.UsageError(f"{file.name} is not JSON ({error}); {wanted}") from error
     if not isinstance(held, list):
         raise click.UsageError(f"{file.name} must hold a list of rows, such as [[5.1, 3.5, 1.4, 0.2]]")
     return held

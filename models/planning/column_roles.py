@@ -8,6 +8,7 @@ from models.data.preparation.roles import Roles, why_left_out
 from models.data.whole_numbers import doubt
 from models.parts.architecture import Architecture
 from models.parts.feature import of
+from models.parts.inputs import InputKind
 
 SHOWN = 1000
 MANY_UNSEEN = 0.2
@@ -67,9 +68,11 @@ def _reason(column: Column, said: DatasetChoice, roles: Roles, schema: Schema, a
         return f"it names the parts of the data, and split.kind = {said.split.kind} does not use it"
     if (why := why_left_out(column)) is not None:
         return why
-    becomes = of(column).input_kind(column, frozenset().union(*architecture.inputs.values()))
+    accepted = frozenset[InputKind]().union(*architecture.inputs.values())
+    is_accepted = of(column).input_kind(column, accepted) in accepted
+    how = "name it alone in dataset.inputs" if is_accepted else "choose another architecture"
     others = " and ".join(sorted({each.kind for each in roles.inputs}))
     return (
-        f"{architecture.kind} learns from the {others} columns of this dataset, and this one is {becomes}; "
-        "name it in dataset.inputs, or choose another architecture, to learn from it"
+        f"{architecture.kind} learns from the {others} columns of this dataset, and this one is {column.kind}; {how}, "
+        "to learn from it"
     )

@@ -86,7 +86,7 @@ def test_a_column_that_is_left_out_says_why(api: httpx.Client, table: dict[str, 
     choice = {"features": {"note": {"kind": "text"}}}
     plan = api.post("/v1/jobs?validate_only=true", json=kit.spec("mlp", table["id"], choice=choice)).json()
     roles = {role["name"]: role for role in plan["columns"]}
-    assert roles["note"]["role"] == "left_out" and "this one is text" in roles["note"]["reason"]
+    assert roles["note"]["role"] == "left_out" and "this one is text; choose another" in roles["note"]["reason"]
     assert roles["label"]["role"] == "target" and "dataset.target settles it" in roles["label"]["guess"]
     choice["features"]["stars"] = {"kind": "text"}
     plan = api.post(

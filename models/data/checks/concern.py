@@ -18,6 +18,9 @@ def concerns(warned: Warned, inputs: Collection[str], target: str, split: str | 
         case "contradicting_labels" if warned.column is not None:
             # The job compares its own inputs.
             return False
+        case "total_row" | "mostly_numbers" | "mostly_dates":
+            # Of a row, and of columns that are left out just for what the warning says.
+            return True
         case "unused_split":
             return split is None and warned.column not in inputs
         case "groups":

@@ -33,8 +33,8 @@ def total_row(columns: list[Column], sample: Sample) -> list[Warned]:
                     code="total_row",
                     column=field(column.name),
                     message=f"the last row, {sample.total:,}, looks like a total of the others: column "
-                    f"{shown(column.name)} says {said[:40]!r} there and nowhere else; a job learns from it as from any "
-                    "other row",
+                    f"{shown(column.name)} says {said[:40]!r} there and nowhere else; a job learns from it if it has a "
+                    "value of the target",
                     rows=[sample.total],
                     suggestion="if it is one, leave it out, and upload the file again",
                 )

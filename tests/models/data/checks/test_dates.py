@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from models.data.checks import concerns
 from tests.models.data.checks.tables import beside, taken, told
 
 DAYS = [f"2023-{1 + at // 28:02}-{1 + at % 28:02}" for at in range(59)]
@@ -15,6 +16,8 @@ def test_a_few_cells_that_are_no_dates_are_said(tmp_path: Path, odd: str) -> Non
     (warned,) = told(intake, "mostly_dates")
     assert intake.schema.columns[0].kind != "date"
     assert (warned.column, warned.rows) == ("day", [60])
+    # The column is left out for what the warning says.
+    assert concerns(warned, {"a"}, "label", None, "label")
     assert "(ymd)" in warned.message and "1 of 60" in warned.message and repr(odd) in warned.message
 
 
