@@ -105,6 +105,7 @@ class Watcher:
         """Call `read` in a thread. Callers that ask for the same with the same mark share one call and its answer.
 
         An answer whose `size` in bytes is large is shared only by those who wait for it.
+
         A call that began before the mark was taken would miss the news. So nobody shares a call without a mark.
         """
         if mark == UNSEEN:
@@ -121,7 +122,7 @@ class Watcher:
         return answer
 
     def _keep(self, key: tuple[Hashable, Mark], done: asyncio.Future[T], size: Callable[[T], int]) -> None:
-        """Keep an answer, unless it is none, is large, or nobody is watching any more."""
+        """Keep the answer of a call, unless the call failed, the answer is large, or nobody waits any more."""
         is_lasting = bool(self._waits) and not done.cancelled() and done.exception() is None
         if self._looks.get(key) is done and not (is_lasting and size(done.result()) <= LARGEST_KEPT):
             del self._looks[key]

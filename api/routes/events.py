@@ -48,7 +48,8 @@ async def index(
     """
     if "text/event-stream" in request.headers.get("accept", ""):
         cursor = _cursor(last_event_id) if last_event_id else (after, 0)
-        await run_in_threadpool(_look, service, job_id, cursor[0], None)
+        if service.watcher.known(job_id) == UNSEEN:
+            await run_in_threadpool(_check_exists, service, job_id)
         with ExitStack() as stack:
             stack.enter_context(service.watcher.listening(caller.key_id))
             stream = _stream(service, job_id, caller.key_id, cursor, stack.pop_all())
@@ -61,11 +62,17 @@ async def index(
 @router.get("/logs", response_class=PlainTextResponse)
 def logs(service: Parts, job_id: str) -> PlainTextResponse:
     """Read the job's log as plain text: what the trainer did, with times, and what it printed."""
+    _check_exists(service, job_id)
+    with service.database.reading() as tx:
+        lines = events.log_lines(tx, job_id)
+    return PlainTextResponse("".join(line + "\n" for line in lines))
+
+
+def _check_exists(service: Service, job_id: str) -> None:
+    """Raises Refused (404)."""
     with service.database.reading() as tx:
         if job_views.version(tx, job_id) is None:
             raise missing("job", job_id)
-        lines = events.log_lines(tx, job_id)
-    return PlainTextResponse("".join(line + "\n" for line in lines))
 
 
 def _cursor(last_event_id: str) -> tuple[int, int]:

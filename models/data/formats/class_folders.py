@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
+from pathlib import PurePosixPath
+from zipfile import ZipInfo
 
 from models.data.formats.archive import PARTS
 
@@ -13,6 +15,21 @@ ORDER = {None: 0, "train": 1, "val": 2, "test": 3}
 """Rows of the parts follow each other so."""
 _NO_CLASS = frozenset({"unsup", "unlabeled", "unlabelled"})
 """Folders of what has no label, as those of the reviews of IMDb."""
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A picture or a text of a zip, with what its folders say."""
+
+    info: ZipInfo
+    part: str | None
+    label: str | None
+
+    @property
+    def order(self) -> tuple[int, str, str, str]:
+        """Of the rows: by part, file name without folder, and class."""
+        name = self.info.filename
+        return ORDER[self.part], PurePosixPath(name).name, self.label or "", name
 
 
 @dataclass(frozen=True)

@@ -8,14 +8,13 @@ from typing import Literal
 from pydantic import JsonValue
 
 from athanor.contract import Hints, Warned
-from models.data.formats.header import Heading, heading
+from models.data.formats.header import NUMBER, Heading, heading
 from models.data.formats.limits import Limits
 from models.data.formats.sample import Record, Sample
 from models.errors import DataError
 
 DELIMITERS = (",", ";", "\t", "|")
 _SEP = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
-_NUMBER = re.compile(r"[+-]?(\d+[.,]?\d*|[.,]\d+)([eE][+-]?\d+)?-?")
 _COMMA = re.compile(r"[+-]?(\d{1,3}(\.\d{3})+|\d*),\d+-?")
 _CERTAIN_COMMA = re.compile(r"[+-]?(\d{1,3}(\.\d{3})+|\d*),(\d{1,2}|\d{4,})-?|[+-]?0,\d+-?")
 _POINT = re.compile(r"[+-]?(\d{1,3}(,\d{3})+|\d*)\.\d+-?")
@@ -118,7 +117,7 @@ def _consistency(sample: Sample, start: int, mark: str, *, quoting: bool) -> flo
         return 0.0
     cells = [cell for record in records[:_RECORDS] if len(record.fields) == width for cell in record.fields[:_RECORDS]]
     others = [other for other in DELIMITERS if other != mark]
-    clean = sum(1 for cell in cells if _NUMBER.fullmatch(cell.strip()) or not any(other in cell for other in others))
+    clean = sum(1 for cell in cells if NUMBER.fullmatch(cell.strip()) or not any(other in cell for other in others))
     # Where quotes swallow lines, the records are fewer than under a reading that leaves the lines alone.
     return share * (0.5 + 0.5 * clean / len(cells)) * (0.8 + 0.2 * len(records) / max(1, lines))
 

@@ -18,7 +18,7 @@ _TITLES = 20
 _ROWS, _CELLS = 200, 50_000
 """Rows, and cells of these, that are compared with the first line."""
 _SHOWN = 10
-_NUMBER = re.compile(r"[+-]?(\d+[.,]?\d*|[.,]\d+)([eE][+-]?\d+)?[%-]?")
+NUMBER = re.compile(r"[+-]?(\d+[.,]?\d*|[.,]\d+)([eE][+-]?\d+)?[%-]?")
 _DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([T ].*)?")
 _ABSENT = frozenset(word.lower() for word in MISSING)
 _MOSTLY = 0.9
@@ -81,7 +81,7 @@ def heading(records: Sequence[Record], given: bool | None, limits: Limits) -> He
                 suggestion="name every column in the header, or leave these out",
             )
         )
-    if data or all(_NUMBER.fullmatch(name) for name in names):
+    if data or all(NUMBER.fullmatch(name) for name in names):
         warnings.append(_like_data(names))
     return Heading(names, width, first.line, first.next, True, warnings)
 
@@ -97,7 +97,7 @@ def _no_header(names: list[str]) -> Warned:
 
 
 def _like_data(names: list[str]) -> Warned:
-    numbers = sum(1 for name in names if _NUMBER.fullmatch(name))
+    numbers = sum(1 for name in names if NUMBER.fullmatch(name))
     return Warned(
         code="header_like_data",
         message=f"the first line was read as the header, and {numbers:,} of its {len(names):,} names are numbers",
@@ -154,7 +154,7 @@ def _votes(first: list[str], rows: list[list[str]]) -> tuple[int, int]:
     """
     most = max(10, min(_ROWS, _CELLS // len(first)))
     rows = [row for row in rows[:most] if len(row) >= len(first)]
-    if not any(_NUMBER.fullmatch(cell.strip()) for cell in first):
+    if not any(NUMBER.fullmatch(cell.strip()) for cell in first):
         # Files that were joined have a header between their rows.
         rows = [row for row in rows if row[: len(first)] != first]
     names = data = 0
@@ -166,7 +166,7 @@ def _votes(first: list[str], rows: list[list[str]]) -> tuple[int, int]:
         # A missing value says nothing of the others in its line.
         if not cell or cell.lower() in _ABSENT or not values:
             continue
-        kind = next((each for each in (_NUMBER, _DATE) if _mostly(each, values)), None)
+        kind = next((each for each in (NUMBER, _DATE) if _mostly(each, values)), None)
         if kind is None:
             distinct = set(values)
             if cell in distinct:
@@ -175,7 +175,7 @@ def _votes(first: list[str], rows: list[list[str]]) -> tuple[int, int]:
                 names += 1
         elif kind.fullmatch(cell):
             data += 1
-            numbers += [cell] if kind is _NUMBER else []
+            numbers += [cell] if kind is NUMBER else []
         else:
             names += 1
     if numbers and not has_missing and _are_names(numbers, rows):
@@ -201,7 +201,7 @@ def _are_names(cells: list[str], rows: list[list[str]]) -> bool:
         return True
     if len(values) < _SCALE and (len(steps) > 1 or (len(values) < 3 and values[0] != 1)):
         return False
-    below = [[_value(cell) for cell in row if _NUMBER.fullmatch(cell.strip())] for row in rows]
+    below = [[_value(cell) for cell in row if NUMBER.fullmatch(cell.strip())] for row in rows]
     return 2 * sum(_rises(each) for each in below if len(each) > 1) <= len(rows)
 
 

@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from zipfile import ZipInfo
 
@@ -15,7 +15,7 @@ from athanor.contract import Hints, Warned
 from models.data.formats import label_tables
 from models.data.formats.archive import PART, Archive
 from models.data.formats.arrays import rows_at_once
-from models.data.formats.class_folders import ORDER, Arrangement, Folders, has_parts, places
+from models.data.formats.class_folders import Arrangement, Folders, Placed, has_parts, places
 from models.data.formats.images import BROKEN_INSIDE, NAMED, Pixels, Reading, opened, pixels
 from models.data.formats.label_rows import CLASS, LabelTable
 from models.data.formats.limits import Limits
@@ -27,18 +27,6 @@ IMAGE = "image"
 SUFFIXES = frozenset(
     (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm")
 )
-
-
-@dataclass(frozen=True)
-class _Picture:
-    info: ZipInfo
-    label: str | None
-    part: str | None
-
-    @property
-    def order(self) -> tuple[int, str, str, str]:
-        name = self.info.filename
-        return ORDER[self.part], PurePosixPath(name).name, self.label or "", name
 
 
 def read(path: Path, limits: Limits, hints: Hints = Hints()) -> Source:  # noqa: B008 -- frozen
@@ -86,14 +74,14 @@ def _folders(name: str) -> Folders:
     return PurePosixPath(name).parts[:-1]
 
 
-def _arranged(archive: Archive) -> tuple[list[_Picture], Arrangement]:
+def _arranged(archive: Archive) -> tuple[list[Placed], Arrangement]:
     images = [info for info in archive.members if _suffix(info) in SUFFIXES]
     placed, arrangement = places([_folders(info.filename) for info in images])
-    pictures = [_Picture(info, label, part) for info, (part, label) in zip(images, placed, strict=True)]
+    pictures = [Placed(info, part, label) for info, (part, label) in zip(images, placed, strict=True)]
     return sorted(pictures, key=lambda picture: picture.order), arrangement
 
 
-def _check(pictures: list[_Picture], labels: set[str], limits: Limits, said: list[Warned]) -> None:
+def _check(pictures: list[Placed], labels: set[str], limits: Limits, said: list[Warned]) -> None:
     if not labels:
         tables = "".join(f" ({warned.message})" for warned in said[:1])
         raise DataError(
@@ -109,7 +97,7 @@ def _check(pictures: list[_Picture], labels: set[str], limits: Limits, said: lis
             raise DataError(f"{names}: one is in train, val or test, the other is not. Move one of them.")
 
 
-def _has_parts(pictures: Sequence[_Picture], table: LabelTable | None) -> bool:
+def _has_parts(pictures: Sequence[Placed], table: LabelTable | None) -> bool:
     """Whether the pictures with a label are in several parts, one of them train."""
     if table is None:
         return has_parts((each.part, each.label) for each in pictures)
@@ -147,7 +135,7 @@ def _broken(info: ZipInfo) -> _Damaged:
     return _Damaged(f"{info.filename} is not a complete {NAMED} image. Replace it.")
 
 
-def _surveyed(archive: Archive, pictures: list[_Picture], survey: Survey) -> Iterator[int]:
+def _surveyed(archive: Archive, pictures: list[Placed], survey: Survey) -> Iterator[int]:
     """Show all pictures to the survey. Yields the places of those that are damaged."""
     for place, picture in enumerate(pictures):
         try:
@@ -160,9 +148,7 @@ def _surveyed(archive: Archive, pictures: list[_Picture], survey: Survey) -> Ite
             yield place
 
 
-def _said(
-    archive: Archive, pictures: list[_Picture], arrangement: Arrangement, table: LabelTable | None
-) -> list[Warned]:
+def _said(archive: Archive, pictures: list[Placed], arrangement: Arrangement, table: LabelTable | None) -> list[Warned]:
     found = []
     unknown = [
         row
@@ -198,7 +184,7 @@ def _said(
     return found
 
 
-def _empty(archive: Archive, pictures: list[_Picture], arrangement: Arrangement) -> list[str]:
+def _empty(archive: Archive, pictures: list[Placed], arrangement: Arrangement) -> list[str]:
     """Class folders without pictures, with their parts."""
     filled = {(picture.part, picture.label) for picture in pictures}
     is_divided = arrangement.part is not None
@@ -218,7 +204,7 @@ def _empty(archive: Archive, pictures: list[_Picture], arrangement: Arrangement)
 
 def _batches(
     archive: Archive,
-    pictures: list[_Picture],
+    pictures: list[Placed],
     table: LabelTable | None,
     name: str,
     layout: Layout,
@@ -263,7 +249,7 @@ def _chunk(column: pa.ChunkedArray) -> pa.Array:
     return column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
 
 
-def _decoded(archive: Archive, picture: _Picture, reading: Reading) -> Pixels | None:
+def _decoded(archive: Archive, picture: Placed, reading: Reading) -> Pixels | None:
     try:
         with _open(archive, picture.info) as (image, _):
             return pixels(image, reading)

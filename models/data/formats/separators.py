@@ -10,11 +10,11 @@ from pydantic import JsonValue
 
 from athanor.contract import Warned
 from models.data.formats.dialect import DELIMITERS
+from models.data.formats.header import NUMBER
 
 SPACE, WRAPPED = " ", '"'
 """Two separators that stand for more: one or more spaces, and rows that are in quotes as a whole."""
 _RARE = ("::", "||", "，", "；", "｜", "、", "^", "~", "\x01", "¦")  # noqa: RUF001 -- full width
-_NUMBER = re.compile(r"[+-]?(\d+[.,]?\d*|[.,]\d+)([eE][+-]?\d+)?%?")
 _MOSTLY, _HALF = 0.9, 0.5
 _FEWEST = 5
 """Rows from which values that repeat show a column of classes."""
@@ -128,7 +128,7 @@ def _has_numbers(rows: list[list[str]]) -> bool:
 
 
 def _are_numbers(cells: Sequence[str]) -> bool:
-    return sum(1 for cell in cells if _NUMBER.fullmatch(cell.strip())) >= _MOSTLY * len(cells)
+    return sum(1 for cell in cells if NUMBER.fullmatch(cell.strip())) >= _MOSTLY * len(cells)
 
 
 def _has_classes(rows: list[list[str]]) -> bool:

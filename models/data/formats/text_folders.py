@@ -3,7 +3,6 @@
 import re
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from zipfile import ZipInfo
 
@@ -11,7 +10,7 @@ import pyarrow as pa
 
 from athanor.contract import Hints, Warned
 from models.data.formats.archive import PART, Archive
-from models.data.formats.class_folders import ORDER, Folders, Place, has_parts, is_unlabeled, places
+from models.data.formats.class_folders import Folders, Place, Placed, has_parts, is_unlabeled, places
 from models.data.formats.encoding import ENCODINGS, MARKS, Encoding, codec_of, decide
 from models.data.formats.limits import Limits
 from models.data.formats.lines import batched
@@ -24,18 +23,6 @@ _SHOWN = 10
 _SAMPLE = 4 << 20
 """Bytes of texts in another encoding that are looked at to find it."""
 _LINE_END = re.compile(r"\r\n?")
-
-
-@dataclass(frozen=True)
-class _Text:
-    info: ZipInfo
-    part: str | None
-    label: str | None
-
-    @property
-    def order(self) -> tuple[int, str, str, str]:
-        name = self.info.filename
-        return ORDER[self.part], PurePosixPath(name).name, self.label or "", name
 
 
 def fits(names: Sequence[str]) -> bool:
@@ -79,7 +66,7 @@ def _folders(name: str) -> Folders:
     return PurePosixPath(name).parts[:-1]
 
 
-def _kept(members: Sequence[ZipInfo], placed: Sequence[Place]) -> Iterator[_Text]:
+def _kept(members: Sequence[ZipInfo], placed: Sequence[Place]) -> Iterator[Placed]:
     """The texts that are rows. Raises DataError if some of those with a class are in parts, and some are not."""
     known = {part for part, label in placed if label is not None}
     if None in known and len(known) > 1:
@@ -95,14 +82,14 @@ def _kept(members: Sequence[ZipInfo], placed: Sequence[Place]) -> Iterator[_Text
     for info, (part, label) in zip(members, placed, strict=True):
         # A list of addresses beside the class folders is no text.
         if label is not None or part not in known | {None} or is_unlabeled(_folders(info.filename)):
-            yield _Text(info, part, label)
+            yield Placed(info, part, label)
 
 
-def _codec(archive: Archive, texts: Sequence[_Text], hints: Hints) -> tuple[Encoding, list[Warned]]:
+def _codec(archive: Archive, texts: Sequence[Placed], hints: Hints) -> tuple[Encoding, list[Warned]]:
     """The encoding of the texts that are not marked: that of the hints, else UTF-8, else what all others are in."""
     if hints.encoding is not None:
         return hints.encoding, []
-    odd = list[_Text]()
+    odd = list[Placed]()
     with tempfile.NamedTemporaryFile(prefix="text-") as sample:
         for text in texts:
             content = _content(archive, text)
@@ -123,7 +110,7 @@ def _codec(archive: Archive, texts: Sequence[_Text], hints: Hints) -> tuple[Enco
     return codec, [Warned(code="encoding_guessed", message=message, suggestion=cure)]
 
 
-def _content(archive: Archive, text: _Text) -> bytes:
+def _content(archive: Archive, text: Placed) -> bytes:
     most = archive.limits.max_cell_bytes
     with archive.open(text.info) as stream:
         content = stream.read(most + 1)
@@ -145,7 +132,7 @@ def _decoded(content: bytes, codec: Encoding) -> str | None:
     return None
 
 
-def _said(archive: Archive, texts: Sequence[_Text]) -> list[Warned]:
+def _said(archive: Archive, texts: Sequence[Placed]) -> list[Warned]:
     found = []
     rows = [row for row, text in enumerate(texts, 1) if text.label is None]
     if rows:
@@ -163,7 +150,7 @@ def _said(archive: Archive, texts: Sequence[_Text]) -> list[Warned]:
     return found
 
 
-def _batches(archive: Archive, texts: Sequence[_Text], codec: Encoding, *, has_part: bool) -> Iterator[pa.RecordBatch]:
+def _batches(archive: Archive, texts: Sequence[Placed], codec: Encoding, *, has_part: bool) -> Iterator[pa.RecordBatch]:
     def rows() -> Iterator[tuple[int, tuple[str | None, str | None, str | None]]]:
         for text in texts:
             content = _content(archive, text)
