@@ -21,7 +21,7 @@ from typing import IO, Any, Protocol, Self
 from athanor.processes import confinement, full_disk
 from athanor.processes.child import MODULE
 from athanor.processes.child import Bounds as Bounds
-from athanor.processes.warm import PIPES, WarmParent
+from athanor.processes.warm import HUNG, PIPES, WarmParent
 
 PIECE = 2**16
 LAST_WORDS = 5.0
@@ -74,8 +74,10 @@ class _Started:
 class _Forked:
     def __init__(self, parent: WarmParent, order: dict[str, Any], pipes: Sequence[int]) -> None:
         environment = confinement.environment(order["folder"]) | order["environment"]
-        self.line = parent.fork(order | {"environment": environment}, pipes)
+        self.line, kill_parent = parent.fork(order | {"environment": environment}, pipes)
         self.code: int | None = None
+        self.late = threading.Timer(HUNG, kill_parent)
+        self.late.daemon = True
 
     def wait(self, timeout: float | None = None) -> int:
         if self.code is None:
@@ -86,12 +88,17 @@ class _Forked:
                 raise subprocess.TimeoutExpired("", timeout or 0.0) from None
             # Without an answer the warm parent was killed, and the child with it.
             self.code = int(said or -signal.SIGKILL)
+            self.late.cancel()
             self.line.close()
         return self.code
 
     def kill(self) -> None:
         with contextlib.suppress(OSError):
             self.line.shutdown(socket.SHUT_WR)
+        if self.code is None:
+            # A second kill finds the timer started.
+            with contextlib.suppress(RuntimeError):
+                self.late.start()
 
 
 class Child:

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from importlib import import_module
 from typing import Any, NoReturn
@@ -23,6 +23,8 @@ PIPES = 3
 """A child's standard input, output and errors."""
 PATIENCE = 10.0
 """Seconds for a warm parent to end. It ends after its imports at the latest."""
+HUNG = 30.0
+"""Seconds for a warm parent to kill a child. One that takes longer, imports included, is killed itself."""
 
 
 class WarmParent:
@@ -43,10 +45,11 @@ class WarmParent:
         with self._lock:
             self._running()
 
-    def fork(self, order: dict[str, Any], pipes: Sequence[int]) -> socket.socket:
+    def fork(self, order: dict[str, Any], pipes: Sequence[int]) -> tuple[socket.socket, Callable[[], None]]:
         """Fork a child with these three pipes. It carries out `order` (see child.py).
 
         Returns its line: the exit code arrives there as text. When the line is closed, the child's group is killed.
+        Returns also what kills this parent, and with it its children: it may hang and do nothing of that.
         """
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs, self._lock:
@@ -58,7 +61,8 @@ class WarmParent:
                 self._end()
                 socket.send_fds(self._running(), [message], [*pipes, theirs.fileno()])
             self._has_forked = True
-        return ours
+            assert self._process is not None
+            return ours, self._process.kill
 
     def close(self) -> None:
         """End the process, and with it its children."""

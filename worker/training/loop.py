@@ -48,6 +48,8 @@ class StepTensors:
     """Tensors that the stages of a step pass on."""
 
     batch: Batch
+    reports: bool
+    """The step reports its series. What an observer computes in other steps is not shown."""
     y_BK: torch.Tensor
     """Outputs, after `forward`; detached after `backward`."""
     loss: torch.Tensor
@@ -56,10 +58,10 @@ class StepTensors:
     """The norm of the gradient before clipping, after `clip`."""
 
     @classmethod
-    def of(cls, batch: Batch) -> "StepTensors":
+    def of(cls, batch: Batch, reports: bool) -> "StepTensors":
         """The tensors before the first stage: all but the batch are empty."""
         nothing = torch.empty(0)
-        return cls(batch, nothing, nothing, nothing)
+        return cls(batch, reports, nothing, nothing, nothing)
 
 
 class Observer(Protocol):
@@ -113,9 +115,9 @@ def average(learner: Learner, tensors: StepTensors) -> None:
 STAGES = (forward, backward, clip, update, average)
 
 
-def step(learner: Learner, batch: Batch, observers: Sequence[Observer] = ()) -> StepTensors:
+def step(learner: Learner, batch: Batch, observers: Sequence[Observer] = (), reports: bool = True) -> StepTensors:
     """Run all stages in order for one batch. Observers are called after each stage."""
-    tensors = StepTensors.of(batch)
+    tensors = StepTensors.of(batch, reports)
     for stage in STAGES:
         stage(learner, tensors)
         for observer in observers:
@@ -133,13 +135,13 @@ def fit(learner: Learner, train: Part | Supply, val: Part | None, observers: Seq
     for loaded in load(Batches(train, batching), state.step):
         batch = loaded.to(device)
         rate = learner.set_rate()
-        tensors = step(learner, batch, observers)
+        last = state.step + 1 == batching.steps
+        reports = (state.step + 1) % config.every_steps == 0 or last
+        tensors = step(learner, batch, observers, reports)
         state.step += 1
         rows += len(batch)
 
-        last = state.step == batching.steps
         series: dict[str, float] = {}
-        reports = state.step % config.every_steps == 0 or last
         ends_epoch = state.step % batching.steps_per_epoch == 0 or last
         # Reading a value from a GPU waits for the GPU, so on a GPU both are checked only at reports.
         if reports or ends_epoch or not tensors.loss.is_cuda:

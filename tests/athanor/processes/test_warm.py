@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from athanor.processes import bounded
 from athanor.processes.bounded import Bounds, Child
 from athanor.processes.warm import WarmParent
 from tests.athanor.processes.test_bounded import libraries
@@ -115,3 +116,18 @@ def test_children_end_with_the_process_that_wanted_them(folder: Path) -> None:
     while any(psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE for pid in pids):
         assert time.monotonic() < until
         time.sleep(0.05)
+
+
+def test_a_parent_that_hangs_is_replaced_and_holds_nobody(
+    folder: Path, warm: WarmParent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bounded, "HUNG", 0.5)
+    with echo(folder, warm) as child:
+        hung = int(child.ask(b"x", 30).split()[2])
+    os.kill(hung, signal.SIGSTOP)
+    began = time.monotonic()
+    with echo(folder, warm) as child:
+        assert child.ask(b"x", 0.2) == b""
+    assert time.monotonic() - began < 5
+    with echo(folder, warm) as child:
+        assert int(child.ask(b"x", 30).split()[2]) != hung

@@ -25,7 +25,7 @@ class GradientNorms:
         self.norms: tuple[torch.Tensor, ...] = ()
 
     def observe(self, stage: str, learner: Learner, tensors: StepTensors) -> None:
-        if stage != "backward":
+        if stage != "backward" or not tensors.reports:
             return
         named = [(name, each.grad) for name, each in learner.model.named_parameters() if each.grad is not None]
         self.layers = [name for name, _ in named]
@@ -37,13 +37,16 @@ class GradientNorms:
 
 
 class Diary:
-    """The stages that it was shown."""
+    """The stages that it was shown, and the steps that report, counted from 0."""
 
     def __init__(self) -> None:
         self.stages: list[str] = []
+        self.reports: list[int] = []
 
     def observe(self, stage: str, learner: Learner, tensors: StepTensors) -> None:
         self.stages.append(stage)
+        if stage == "forward" and tensors.reports:
+            self.reports.append(learner.state.step)
 
     def series(self) -> dict[str, float]:
         return {"diary/stages": len(self.stages)}
@@ -75,3 +78,4 @@ def test_observers_see_every_stage_in_its_order_and_report_where_the_step_does()
     steps = list(fit(learner, small.problem("vector"), None, [diary]))
     assert diary.stages == ["forward", "backward", "clip", "update", "average"] * 4
     assert [step.series.get("diary/stages") for step in steps] == [None, 2 * len(STAGES), None, 4 * len(STAGES)]
+    assert diary.reports == [1, 3]
