@@ -82,9 +82,10 @@ def plan(service: Service, spec: JobSpec, start: Start | None = None) -> Planned
 
 def _about_data(dataset: Dataset, resolved: ResolvedSpec) -> list[Warned]:
     """The first warnings about the dataset that concern a job."""
-    roles, suggested = resolved.roles, dataset.schema_.target
+    roles = resolved.roles
     inputs = {name for names in roles.inputs.values() for name in names}
-    found = [each for each in dataset.warnings if concerns(each, inputs, roles.target, roles.split, suggested)]
+    beside = roles.target, roles.split, dataset.schema_.target, roles.weight
+    found = [each for each in dataset.warnings if concerns(each, inputs, *beside)]
     return [*unseen_words(resolved.columns), *found][:MOST_WARNINGS]
 
 

@@ -13,7 +13,7 @@ from torch import nn
 
 from athanor.contract import Plan, Schema
 from models.data.intake import ingest
-from models.data.preparation.examples import Examples, Preparation, Prepared, Text, prepare
+from models.data.preparation.examples import Examples, Part, Preparation, Prepared, Text, prepare
 from models.data.table import Layout, Source, Table
 from models.nn.named_tensors import NetworkInput
 from models.parts.architecture import Architecture, InputKind, Inputs
@@ -32,7 +32,6 @@ from models.planning.transfer import Start
 from models.settings import Limits
 from worker.training.build import build
 from worker.training.learner import Learner
-from worker.training.loader import Part
 from worker.training.loop import Observer, Step
 from worker.training.method import method_of
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from models.data.intake import ingest
 from models.data.preparation.choice import DatasetChoice
-from models.data.preparation.examples import Examples
+from models.data.preparation.examples import Examples, Part
 from models.data.preparation.roles import assign
 from models.nn.module_roles import output_layers
 from models.nn.named_tensors import call, split
@@ -33,7 +33,6 @@ from models.settings import Limits
 from tests import small
 from worker.training import loop
 from worker.training.batch import AugmentedBatches, Batch
-from worker.training.loader import Part
 
 PARTS: list[tuple[str, Any]] = [(folder, part) for folder, shelf in SHELVES.items() for part in shelf]
 KINDS: tuple[InputKind, ...] = ("vector", "image", "text")
@@ -292,16 +291,25 @@ def test_every_loss_of_mixed_rows_is_each_rows_share_of_both(kind: str) -> None:
     torch.testing.assert_close(*(torch.autograd.grad(each, y)[0] for each, y in ((loss, given), (expected / 6, alone))))
 
 
+@pytest.mark.parametrize("kind", _kinds("losses"))
+def test_every_loss_of_a_row_with_the_weight_n_is_that_of_n_rows(kind: str) -> None:
+    y_BK, t_B = _losing(kind, 6, torch.float64)
+    w_B = torch.tensor([0, 1, 2, 1, 0, 2])
+    criterion = LOSSES[kind].model_validate({}).build_for(torch.tensor([3, 2, 1]))
+    loss = Batch(torch.empty(0), t_B, w=w_B.double()).loss(criterion, y_BK)
+    torch.testing.assert_close(loss, criterion(y_BK.repeat_interleave(w_B, 0), t_B.repeat_interleave(w_B, 0)))
+
+
 def _changed(part: type[Augmentation], kind: InputKind, rows_B: torch.Tensor, **key: int) -> Batch:
     views = AugmentedBatches([part.model_validate({})], {ONLY: small.SHAPES[kind]}, key.get("seed", 0))
-    return views(*small.problem(kind, 200), rows_B, key.get("epoch", 0))
+    return views(small.problem(kind, 200), rows_B, key.get("epoch", 0))
 
 
 @every_change
 def test_an_augmentation_keeps_the_shape_and_leaves_the_part_alone(part: type[Augmentation], kind: InputKind) -> None:
     x_N, t_N = small.problem(kind, 200)
     kept_N = x_N.clone()
-    batch = AugmentedBatches([part.model_validate({})], {ONLY: small.SHAPES[kind]}, 0)(x_N, t_N, torch.arange(200), 0)
+    batch = AugmentedBatches([part.model_validate({})], {ONLY: small.SHAPES[kind]}, 0)((x_N, t_N), torch.arange(200), 0)
     seen_N = small.single(batch.x)
     assert seen_N.shape == x_N.shape and seen_N.dtype == x_N.dtype and torch.isfinite(seen_N).all()
     assert torch.equal(x_N, kept_N) and not torch.equal(seen_N, x_N)

@@ -22,7 +22,7 @@ class Part(Written):
 
 
 class DatasetChoice(Frozen):
-    """The dataset, its input and target columns, and how its rows are split."""
+    """The dataset, its columns for inputs, target and weights, and how its rows are split."""
 
     id: Name = Field(description="an uploaded dataset's id, ds_…, or the name of a built-in dataset")
     task: Name | None = Field(
@@ -42,6 +42,11 @@ class DatasetChoice(Frozen):
     split: Part = Field(
         default_factory=lambda: Part(kind="holdout"),
         description="which rows are for training, validation and test; default: by the files' names, else at random",
+    )
+    weight: Name | None = Field(
+        None,
+        description="a column of numbers that are not negative: how much the loss of each row counts. They are divided "
+        "by their mean over the training part. Metrics count all rows alike; default: so does the loss",
     )
     tokens: Name | None = Field(
         None,

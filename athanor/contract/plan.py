@@ -14,7 +14,7 @@ class ColumnRole(Answer):
     """What a job does with a column of its dataset."""
 
     name: str
-    role: Literal["input", "target", "split", "left_out"]
+    role: Literal["input", "target", "split", "weight", "left_out"]
     kind: str = Field(description="how the column is read: a feature of the catalog")
     settings: dict[str, JsonValue] = Field(default_factory=dict, description="fields that differ from its defaults")
     input: str | None = Field(None, description="the input of the network that reads it, where there are several")

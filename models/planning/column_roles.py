@@ -56,6 +56,8 @@ def _role(
         return role.model_copy(update={"role": "target", "guess": guess})
     if column.name == roles.part:
         return role.model_copy(update={"role": "split"})
+    if roles.weight is not None and column.name == roles.weight.name:
+        return role.model_copy(update={"role": "weight"})
     return role.model_copy(update={"reason": _reason(column, said, roles, schema, architecture)})
 
 

@@ -38,6 +38,7 @@ class ResolvedRoles(BaseModel):
     """Of each input of the network, by its name."""
     target: str
     split: str | None
+    weight: str | None = None
 
 
 class ResolvedSpec(BaseModel):
@@ -85,6 +86,7 @@ class ResolvedSpec(BaseModel):
             columns[self.roles.target],
             self.roles.split,
             language,
+            columns[self.roles.weight] if self.roles.weight is not None else None,
         )
 
 
@@ -111,6 +113,7 @@ def resolve(spec: JobSpec, schema: Schema, rows: int, start: Start | None = None
             inputs={name: [column.name for column in each.columns] for name, each in roles.named.items()},
             target=roles.target.name,
             split=roles.part,
+            weight=roles.weight.name if roles.weight else None,
         ),
         sizes=parts,
         steps=sum(chosen.steps or (chosen.epochs or 1) * steps for steps in per_epoch),

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 
-from models.data.preparation.examples import Stream
+from models.data.preparation.examples import Part, Stream
 from models.parts.architecture import ARCHITECTURES, Architecture, InputKind
 from models.parts.augmentation import AUGMENTATIONS
 from models.parts.optimizer import OPTIMIZERS, Optimizer
@@ -26,7 +26,7 @@ from tests import small
 from worker.training import snapshot
 from worker.training.batch import AugmentedBatches
 from worker.training.learner import Learner
-from worker.training.loader import Part, Supply
+from worker.training.loader import Supply
 from worker.training.loop import fit
 from worker.training.stages.progress import EarlyStopping, LoopState
 

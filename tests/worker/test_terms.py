@@ -122,7 +122,7 @@ def test_the_equal_average_is_what_is_evaluated_and_training_goes_on_unharmed() 
     assert [steps[at].series["val/loss"] for at in (5, 11)] == [plain[at].series["val/loss"] for at in (5, 11)]
     assert learner.average is not None
     other.model.load_state_dict(learner.average)
-    assert steps[-1].series["val/loss"] == other.evaluate(*val)["loss"] != plain[-1].series["val/loss"]
+    assert steps[-1].series["val/loss"] == other.evaluate(val)["loss"] != plain[-1].series["val/loss"]
 
 
 def test_a_run_that_stops_before_the_average_begins_keeps_its_weights() -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import torch
 
+from models.data.preparation.examples import Part
 from models.nn.counter_rng import CounterRNG
 from models.nn.named_tensors import NetworkInput, map_tensors, rows
 from models.parts.augmentation import Augmentation, Transform
@@ -20,12 +21,14 @@ class Batch:
     """Inputs x_B… and targets t_B….
 
     If rows are mixed (mixup), `other` holds the targets of the partners (t_B…), and `share` each row's own share (B).
+    If rows have weights, `w` holds them (B).
     """
 
     x: NetworkInput
     t: torch.Tensor
     other: torch.Tensor | None = None
     share: torch.Tensor | None = None
+    w: torch.Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.t)
@@ -34,8 +37,8 @@ class Batch:
         """The batch on `device`."""
         if self.t.device == device:
             return self
-        other, share = (each.to(device) if each is not None else None for each in (self.other, self.share))
-        return Batch(map_tensors(lambda x: x.to(device), self.x), self.t.to(device), other, share)
+        beside = (each.to(device) if each is not None else None for each in (self.other, self.share, self.w))
+        return Batch(map_tensors(lambda x: x.to(device), self.x), self.t.to(device), *beside)
 
     @property
     def dominant(self) -> torch.Tensor:
@@ -45,17 +48,28 @@ class Batch:
         return torch.where(self.share >= 0.5, self.t, self.other)
 
     def loss(self, criterion: Criterion, y_BK: torch.Tensor) -> torch.Tensor:
-        """The mean loss of the rows. The loss of a mixed row is share · loss(y, t) + (1 − share) · loss(y, other)."""
+        """The mean of w · loss of the rows; w is 1 without weights.
+
+        The loss of a mixed row is share · loss(y, t) + (1 − share) · loss(y, other).
+        """
         if self.other is None or self.share is None:
-            return criterion(y_BK, self.t)
-        # Every criterion is a mean over rows. For a batch of one row it is the loss of that row.
-        loss_B: torch.Tensor = torch.func.vmap(
-            lambda y_K, t, other, share: (
-                share * criterion(y_K.unsqueeze(0), t.unsqueeze(0))
-                + (1 - share) * criterion(y_K.unsqueeze(0), other.unsqueeze(0))
-            )
-        )(y_BK, self.t, self.other, self.share)
-        return loss_B.mean()
+            return weighted(criterion, y_BK, self.t, self.w)
+        loss_B = self.share * row_losses(criterion, y_BK, self.t)
+        loss_B = loss_B + (1 - self.share) * row_losses(criterion, y_BK, self.other)
+        return (loss_B if self.w is None else self.w * loss_B).mean()
+
+
+def weighted(
+    criterion: Criterion, y_NK: torch.Tensor, t_N: torch.Tensor, w_N: torch.Tensor | None = None
+) -> torch.Tensor:
+    """The mean of w · loss of the rows."""
+    return criterion(y_NK, t_N) if w_N is None else (w_N * row_losses(criterion, y_NK, t_N)).mean()
+
+
+def row_losses(criterion: Criterion, y_NK: torch.Tensor, t_N: torch.Tensor) -> torch.Tensor:
+    """loss_N. Every criterion is a mean over rows: for a batch of one row it is the loss of that row."""
+    loss_N: torch.Tensor = torch.func.vmap(lambda y_K, t: criterion(y_K.unsqueeze(0), t.unsqueeze(0)))(y_NK, t_N)
+    return loss_N
 
 
 class AugmentedBatches:
@@ -69,14 +83,18 @@ class AugmentedBatches:
             assert name is not None
             self.steps.append((each.mixes, name, each.build(inputs[name])))
 
-    def __call__(self, x_N: NetworkInput, t_N: torch.Tensor, rows_B: torch.Tensor, epoch: int) -> Batch:
-        """The batch of the rows with the indices `rows_B`."""
+    def __call__(self, part: Part, rows_B: torch.Tensor, epoch: int) -> Batch:
+        """The batch of the rows with the indices `rows_B`. The weight of a mixed row is mixed as its target is."""
+        x_N, t_N, *w_N = part
         x_B, mixed = self._augment(x_N, rows_B, epoch, len(self.steps))
         t_B = t_N.index_select(0, rows_B)
+        w_B = w_N[0].index_select(0, rows_B) if w_N else None
         if mixed is None:
-            return Batch(x_B, t_B)
+            return Batch(x_B, t_B, w=w_B)
         partner_B, share_B = mixed
-        return Batch(x_B, t_B, t_N.index_select(0, partner_B), share_B)
+        if w_B is not None:
+            w_B = share_B * w_B + (1 - share_B) * w_N[0].index_select(0, partner_B)
+        return Batch(x_B, t_B, t_N.index_select(0, partner_B), share_B, w_B)
 
     def _augment(
         self, x_N: NetworkInput, rows_B: torch.Tensor, epoch: int, end: int

@@ -7,8 +7,8 @@ from itertools import chain
 import torch
 from torch import nn
 
+from models.data.preparation.examples import Part
 from models.nn.module_roles import frozen_modules, output_layers
-from models.nn.named_tensors import NetworkInput
 from worker.training.loader import Batching
 from worker.training.stages.averaging import Averaging, Tensors, equal_average
 from worker.training.stages.clipping import Clipping
@@ -86,7 +86,7 @@ class Learner:
             self.average = equal_average(self.model, self.average, self.state.averaged)
 
     @torch.no_grad()
-    def evaluate(self, x_N: NetworkInput, t_N: torch.Tensor, weights: Tensors | None = None) -> dict[str, float]:
+    def evaluate(self, part: Part, weights: Tensors | None = None) -> dict[str, float]:
         """Loss and metrics over a whole part. Default for `weights`: the average, else the model's weights."""
         config = self.config
         weights = self.average if weights is None else weights
@@ -94,7 +94,7 @@ class Learner:
         if weights is not None:
             trained = {name: value.clone() for name, value in self.model.state_dict().items()}
             self.model.load_state_dict(weights)
-        measured = config.evaluation.measure_part(self.model, config.forward, x_N, t_N, config.batching.batch_size)
+        measured = config.evaluation.measure_part(self.model, config.forward, part, config.batching.batch_size)
         if trained is not None:
             self.model.load_state_dict(trained)
         return measured

@@ -18,23 +18,21 @@ import numpy.typing as npt
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from models.nn.named_tensors import NetworkInput, map_tensors, tensors
+from models.data.preparation.examples import Part
+from models.nn.named_tensors import map_tensors, tensors
 from worker.training.batch import Batch
-
-Part = tuple[NetworkInput, torch.Tensor]
-"""(inputs x_N…, targets t_N…)."""
 
 Supply = Callable[[int], Part]
 """Returns the training part of an epoch. It depends only on the epoch, and its number of rows is constant."""
 
-Augment = Callable[[NetworkInput, torch.Tensor, torch.Tensor, int], Batch]
-"""Makes a batch. Arguments: inputs and targets of the training part, row indices of the batch, the epoch."""
+Augment = Callable[[Part, torch.Tensor, int], Batch]
+"""Makes a batch. Arguments: the training part, row indices of the batch, the epoch."""
 
 STUCK = 30.0
 """Seconds for each data worker within which the loader must end after one died. It joins them one by one."""
 
 Sent = tuple[list[str] | None, list[npt.NDArray[Any] | None]]
-"""The names of the inputs (None: a single input), and arrays: targets, partners' targets, shares, inputs."""
+"""The names of the inputs (None: a single input), and arrays: targets, partners' targets, shares, weights, inputs."""
 
 
 @dataclass(frozen=True)
@@ -64,13 +62,17 @@ class Batches(Dataset[Batch]):
         epoch, place = divmod(step, batching.steps_per_epoch)
         if epoch != self._epoch:
             self._epoch = epoch
-            self._x_N, self._t_N = self.train(epoch) if callable(self.train) else self.train
-            self._order_N = order(batching.seed, epoch, len(self._t_N)).to(self._t_N.device)
+            self._part = self.train(epoch) if callable(self.train) else self.train
+            self._order_N = order(batching.seed, epoch, len(self._part[1])).to(self._part[1].device)
         rows_B = self._order_N[place * batching.batch_size : (place + 1) * batching.batch_size]
-        if batching.augment is None:
-            x_B = map_tensors(lambda x_N: x_N.index_select(0, rows_B), self._x_N)
-            return Batch(x_B, self._t_N.index_select(0, rows_B))
-        return batching.augment(self._x_N, self._t_N, rows_B, epoch)
+        return (batching.augment or _rows)(self._part, rows_B, epoch)
+
+
+def _rows(part: Part, rows_B: torch.Tensor, epoch: int) -> Batch:
+    """The batch of these rows as they are."""
+    x_N, t_N, *w_N = part
+    x_B = map_tensors(lambda x: x.index_select(0, rows_B), x_N)
+    return Batch(x_B, t_N.index_select(0, rows_B), w=w_N[0].index_select(0, rows_B) if w_N else None)
 
 
 def order(seed: int, epoch: int, rows: int) -> torch.Tensor:
@@ -87,7 +89,7 @@ class _Sent(Dataset[Sent]):
 
     def __getitem__(self, step: int) -> Sent:
         batch = self.batches[step]
-        columns = (batch.t, batch.other, batch.share, *tensors(batch.x))
+        columns = (batch.t, batch.other, batch.share, batch.w, *tensors(batch.x))
         names = list(batch.x) if isinstance(batch.x, dict) else None
         return names, [None if column is None else column.numpy() for column in columns]
 
@@ -128,10 +130,10 @@ def load(batches: Batches, start: int) -> Iterator[Batch]:
         for names, sent in loaded:
             # Copy to memory that PyTorch aligns: some kernels give different bits at a different alignment.
             columns = (None if column is None else torch.from_numpy(column).clone() for column in sent)
-            t_B, other_B, share_B, *x_B = columns
+            t_B, other_B, share_B, w_B, *x_B = columns
             assert t_B is not None
             inputs = [column for column in x_B if column is not None]
-            yield Batch(dict(zip(names, inputs, strict=True)) if names else inputs[0], t_B, other_B, share_B)
+            yield Batch(dict(zip(names, inputs, strict=True)) if names else inputs[0], t_B, other_B, share_B, w_B)
     finally:
         # Explicit, and before `over` is set: the traceback of an error keeps the loader alive. It would then end
         # later, when no thread watches it.

@@ -16,9 +16,10 @@ from typing import Protocol
 
 import torch
 
+from models.data.preparation.examples import Part
 from worker.training.batch import Batch
 from worker.training.learner import Learner
-from worker.training.loader import Batches, Part, Supply, load
+from worker.training.loader import Batches, Supply, load
 from worker.training.stages.progress import track
 
 
@@ -161,7 +162,7 @@ def fit(learner: Learner, train: Part | Supply, val: Part | None, observers: Seq
             learner.average_epoch()
             series["samples_per_second"] = rows / max(1e-9, time.monotonic() - began)
             if val is not None:
-                series |= {f"val/{name}": value for name, value in learner.evaluate(*val).items()}
+                series |= {f"val/{name}": value for name, value in learner.evaluate(val).items()}
                 score, improved = track(config.progress, state, series)
             began, rows = time.monotonic(), 0
         yield Step(

@@ -7,11 +7,10 @@ from typing import Protocol
 import torch
 from torch import nn
 
-from models.data.preparation.examples import Examples
+from models.data.preparation.examples import Examples, Part
 from models.parts.architecture import Architecture
 from models.planning.spec import Hyperparameters
 from worker.training.learner import Learner
-from worker.training.loader import Part
 from worker.training.loop import Observer, Step
 
 

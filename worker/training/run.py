@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 
-from models.data.preparation.examples import Examples, prepare
+from models.data.preparation.examples import Examples, Part, prepare
 from models.data.preparation.roles import Roles
 from models.data.table import Table
 from models.planning.spec import JobSpec
@@ -22,7 +22,6 @@ from worker.messages import MOST_WARNINGS, snapshot_folder
 from worker.training import snapshot, thread_trial
 from worker.training.build import InitialWeights, batching_of, build
 from worker.training.completed_folds import CompletedFolds, mean
-from worker.training.loader import Part
 from worker.training.loop import NonFinite, Step
 from worker.training.method import method_of
 from worker.training.pipes import ParentWatch, Pipe
@@ -248,12 +247,11 @@ class TrainingRun:
 
     def _test(self, points: PointBuffer, step: Step) -> None:
         """The test part, seen this once, with the best weights where something chose them; of folds, the mean last."""
-        measured = self.learner.evaluate(*self._tensors(self.prepared.test), self.best)
+        measured = self.learner.evaluate(self._tensors(self.prepared.test), self.best)
         self.completed.tests[self.completed.folds :] = [{f"test/{name}": value for name, value in measured.items()}]
         points.note(step, self.completed.tests[-1])
         if 1 < self.work.folds == len(self.completed.tests):
             points.note_whole(step, mean(self.completed.tests))
 
     def _tensors(self, part: Examples) -> Part:
-        there = part.to(self.work.device)
-        return there.x, there.t
+        return part.to(self.work.device).part()

@@ -5,11 +5,18 @@ from collections.abc import Collection
 from athanor.contract import Warned
 
 
-def concerns(warned: Warned, inputs: Collection[str], target: str, split: str | None, suggested: str | None) -> bool:
+def concerns(
+    warned: Warned,
+    inputs: Collection[str],
+    target: str,
+    split: str | None,
+    suggested: str | None,
+    weight: str | None = None,
+) -> bool:
     """Whether a job has the problem.
 
-    The job learns `target` from `inputs`; the column `split` divides its rows, or chance if it is None. The dataset's
-    warnings were made for the target `suggested`.
+    The job learns `target` from `inputs`; the column `split` divides its rows, or chance if it is None, and the column
+    `weight` weighs them. The dataset's warnings were made for the target `suggested`.
     """
     match warned.code:
         case "duplicate_rows":
@@ -23,6 +30,8 @@ def concerns(warned: Warned, inputs: Collection[str], target: str, split: str | 
             return True
         case "unused_split":
             return split is None and warned.column not in inputs
+        case "unused_weight":
+            return weight is None and warned.column not in inputs
         case "groups":
             return split is None
         case "rows_in_two_parts":
@@ -33,4 +42,4 @@ def concerns(warned: Warned, inputs: Collection[str], target: str, split: str | 
             return warned.column in inputs and target == suggested
         case "rare_classes" | "whole_number_classes":
             return warned.column == target
-    return warned.column is None or warned.column in {*inputs, target, split}
+    return warned.column is None or warned.column in {*inputs, target, split, weight}

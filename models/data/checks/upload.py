@@ -19,6 +19,7 @@ from models.data.checks.identifiers import identifier, is_named_id, resembles, r
 from models.data.checks.parts import divides_rows, is_split, unused
 from models.data.checks.sample import Sample
 from models.data.checks.totals import total_row
+from models.data.checks.weights import weights
 from models.data.columns import LONGEST, LONGEST_FIELD, shown
 from models.data.table import part_of
 from models.parts.feature import of
@@ -85,8 +86,8 @@ def _look_at(column: Column, sample: Sample, rows: int, found: Inspection) -> No
     if column.distinct == 1 and not column.missing and rows > 1:
         found.left_out[column.name] = f"all {rows:,} rows have the same value"
         return
-    if len(column.name) <= LONGEST_FIELD and (divides := unused(column)):
-        found.left_out[column.name], warned = divides
+    if len(column.name) <= LONGEST_FIELD and (beside := unused(column) or weights(column)):
+        found.left_out[column.name], warned = beside
         found.warnings.append(warned)
         return
     if column.name not in sample.columns:

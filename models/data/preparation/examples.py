@@ -1,10 +1,11 @@
 """A job's data as tensors of each part, and the encoders that prepare new rows in the same way."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import torch
 
@@ -15,6 +16,7 @@ from models.data.preparation.encoders import Encoder
 from models.data.preparation.roles import Roles
 from models.data.preparation.split import divide
 from models.data.table import Rows, Table
+from models.errors import DataError
 from models.nn.named_tensors import NetworkInput, map_tensors, tensors
 from models.parts.feature import read
 from models.parts.inputs import PAD, UNKNOWN, NamedInputs
@@ -27,6 +29,10 @@ if TYPE_CHECKING:
     AnyTarget = FittedTarget
 else:
     AnyTarget = fitted_union()
+
+
+Part = tuple[NetworkInput, torch.Tensor] | tuple[NetworkInput, torch.Tensor, torch.Tensor]
+"""Inputs x_N… and targets t_N… of one part, and the weights w_N of its rows if the job has any."""
 
 
 class Preparation(Learned):
@@ -43,20 +49,26 @@ class Preparation(Learned):
 
 @dataclass(frozen=True)
 class Examples:
-    """Inputs x_N… and targets t_N… of one part."""
+    """Inputs x_N… and targets t_N… of one part, and the weights w_N of its rows if the job has any."""
 
     x: NetworkInput
     t: torch.Tensor
+    w: torch.Tensor | None = field(default=None, kw_only=True)
 
     def __len__(self) -> int:
         return len(self.t)
 
     def to(self, device: torch.device) -> "Examples":
-        return Examples(map_tensors(lambda x: x.to(device), self.x), self.t.to(device))
+        w = None if self.w is None else self.w.to(device)
+        return Examples(map_tensors(lambda x: x.to(device), self.x), self.t.to(device), w=w)
 
-    def epoch(self, seed: int, number: int) -> tuple[NetworkInput, torch.Tensor]:
-        """Inputs and targets of an epoch. Their number is constant, and they depend only on seed and epoch."""
-        return self.x, self.t
+    def part(self) -> Part:
+        """The tensors alone."""
+        return (self.x, self.t) if self.w is None else (self.x, self.t, self.w)
+
+    def epoch(self, seed: int, number: int) -> Part:
+        """The tensors of an epoch. Their number of rows is constant, and they depend only on seed and epoch."""
+        return self.part()
 
 
 @dataclass(frozen=True)
@@ -81,7 +93,7 @@ class Stream(Text):
         rows = stream.windows_of(len(tokens_n), context)
         return cls(*stream.windows(tokens_n, context, rows, reach=reach), tokens_n, reach)
 
-    def epoch(self, seed: int, number: int) -> tuple[torch.Tensor, torch.Tensor]:
+    def epoch(self, seed: int, number: int) -> Part:
         """Windows from an offset drawn from (seed, number). The last window is padded if the text does not fill it."""
         context = self.x.shape[1] - self.reach
         generator = torch.Generator().manual_seed((seed << 24) + number)
@@ -131,10 +143,12 @@ def prepare(
     target = target or fit_target(table, roles, division.train, encoder)
     preparation = Preparation(encoder=encoder, target=target)
     x = preparation.encoder.encode(table)
+    w_N = None if roles.weight is None else _weights(table.numbers(roles.weight.name), division.train)
 
     def part(rows: Rows) -> Examples:
         here = torch.from_numpy(rows)
-        return Examples(map_tensors(lambda x: x[here], x), preparation.target.encode(table, rows))
+        w = None if w_N is None else w_N[here]
+        return Examples(map_tensors(lambda x: x[here], x), preparation.target.encode(table, rows), w=w)
 
     warnings = (
         [*_inspected(table, roles, division), *_unlike_training(table, roles, division, encoder)]
@@ -142,6 +156,17 @@ def prepare(
         else ()
     )
     return Prepared(preparation, part(division.train), part(division.val), part(division.test), warnings)
+
+
+def _weights(weights_N: npt.NDArray[np.float64], train: Rows) -> torch.Tensor:
+    """w_N, float32: the weights of all rows, divided by their mean over the training part. Raises DataError."""
+    wrong = np.flatnonzero(~(weights_N >= 0))
+    if len(wrong):
+        raise DataError(f"Row {wrong[0] + 1} has the weight {weights_N[wrong[0]]:g}; a weight is a number from 0 on.")
+    mean = weights_N[train].mean()
+    if mean == 0:
+        raise DataError(f"All {len(train):,} rows of the training part have the weight 0; give some of them another.")
+    return torch.from_numpy((weights_N / mean).astype(np.float32))
 
 
 def _inspected(table: Table, roles: Roles, division: Division) -> list[Warned]:

@@ -43,13 +43,14 @@ class InputColumns:
 
 @dataclass(frozen=True)
 class Roles:
-    """The columns of a job: those of each input of its network, the target, and `part`, the one of the split."""
+    """The columns of a job: those of each input of its network, the target, `part` of the split, and `weight`."""
 
     task: str
     named: Mapping[str, InputColumns]
     target: Column
     part: str | None
     language: Language | None = None
+    weight: Column | None = None
 
     @property
     def inputs(self) -> list[Column]:
@@ -84,8 +85,9 @@ class Roles:
 
     @property
     def columns(self) -> list[Column]:
-        """The input columns and the target, each once. The column of the split is not among them."""
-        return list({column.name: column for column in (*self.inputs, self.target)}.values())
+        """The columns of inputs, target and weight, each once. The column of the split is not among them."""
+        named = (*self.inputs, self.target, *([self.weight] if self.weight else []))
+        return list({column.name: column for column in named}.values())
 
 
 def assign(choice: DatasetChoice, schema: Schema, architecture: Architecture) -> Roles:
@@ -104,10 +106,12 @@ def assign(choice: DatasetChoice, schema: Schema, architecture: Architecture) ->
     asked.check(target)
     choice.split.check(schema, running_text=False)
     part = choice.split.reads(schema)
-    inputs = _inputs(choice, schema, {target.name, part, schema.part}, architecture)
+    weight = _weight(choice, schema, target, asked)
+    taken = {target.name, part, schema.part, weight.name if weight else None}
+    inputs = _inputs(choice, schema, taken, architecture)
     _check_level(asked, architecture)
     asked.check_inputs([column for each in inputs.values() for column in each.columns])
-    return Roles(asked.task, inputs, target, part)
+    return Roles(asked.task, inputs, target, part, weight=weight)
 
 
 def _asked(choice: DatasetChoice, architecture: Architecture) -> type[Target] | None:
@@ -151,6 +155,8 @@ def _assign_text(choice: DatasetChoice, schema: Schema, architecture: Architectu
             raise SpecError(
                 f"/dataset/{name}", "a language is learned from one text: name it in input", code="wrong_task"
             )
+    if choice.weight is not None:
+        raise _without_rows(asked)
     tokens = _tokenizer(choice.tokens or "characters")
     language = Language(tokens, choice.documents or "stream", choice.context or 64, architecture.reach)
     choice.split.check(schema, running_text=language.documents == "stream")
@@ -194,6 +200,38 @@ def _target(choice: DatasetChoice, schema: Schema) -> Column:
     return find_column(schema, name, "/dataset/target")
 
 
+def _weight(choice: DatasetChoice, schema: Schema, target: Column, asked: type[Target]) -> Column | None:
+    """The column of the rows' weights. Raises SpecError if it cannot be that, or if a row has no weight."""
+    if choice.weight is None:
+        return None
+    column, where = find_column(schema, choice.weight, "/dataset/weight"), "/dataset/weight"
+    if asked.per_word():
+        raise _without_rows(asked)
+    if column.name == target.name:
+        raise SpecError(where, f"'{column.name}' is the target; weights are in another column", code="wrong_column")
+    if not of(column).reads_numerals or column.min is None or column.max is None:
+        raise SpecError(where, f"weights are numbers; '{column.name}' is a {column.kind}", code="wrong_column")
+    if column.min < 0 or column.max == 0:
+        found = f"the smallest is {column.min:g}" if column.min < 0 else "all of them are 0"
+        raise SpecError(
+            where,
+            f"weights are not negative, and some are above 0; in '{column.name}' {found}",
+            code="wrong_column",
+        )
+    if column.missing:
+        raise SpecError(
+            where,
+            f"{column.missing:,} rows have no weight in '{column.name}'",
+            code="missing_weights",
+            suggestion="give each row a weight; the loss of a row with weight 0 does not count",
+        )
+    return column
+
+
+def _without_rows(asked: type[Target]) -> SpecError:
+    return SpecError("/dataset/weight", f"weights are of rows; {asked.task} counts each word", code="wrong_task")
+
+
 def _inputs(
     choice: DatasetChoice, schema: Schema, taken: set[str | None], architecture: Architecture
 ) -> dict[str, InputColumns]:
@@ -212,7 +250,7 @@ def _inputs(
         seen.add(column.name)
     if any(column.name in taken for column in named):
         where = "/dataset/input" if choice.input is not None else "/dataset/inputs"
-        raise SpecError(where, "the target and the split column cannot be inputs", code="leak")
+        raise SpecError(where, "the columns of target, split and weight cannot be inputs", code="leak")
     columns = named or [
         column for column in schema.columns if column.name not in taken and why_left_out(column) is None
     ]

@@ -31,7 +31,7 @@ IMAGES = {ONLY: small.SHAPES["image"]}
 
 
 def _see(chain: Sequence[Augmentation], rows: int = 60, epoch: int = 2) -> Batch:
-    return AugmentedBatches(chain, IMAGES, 5)(*small.problem("image", rows), torch.arange(rows), epoch)
+    return AugmentedBatches(chain, IMAGES, 5)(small.problem("image", rows), torch.arange(rows), epoch)
 
 
 def _seen(chain: Sequence[Augmentation], rows: int = 60) -> torch.Tensor:
@@ -56,7 +56,7 @@ def test_a_partner_is_seen_as_it_sees_itself() -> None:
     before = _seen([Shift(pixels=3), Noise()])
     rows = torch.arange(60)
     x_N, _ = small.problem("image", 60)
-    mixed = AugmentedBatches([Shift(pixels=3), Noise(), Mixup(alpha=1)], IMAGES, 5)(x_N, rows, rows, 2)
+    mixed = AugmentedBatches([Shift(pixels=3), Noise(), Mixup(alpha=1)], IMAGES, 5)((x_N, rows), rows, 2)
     assert mixed.share is not None and mixed.other is not None
     share = mixed.share[:, None, None, None]
     assert torch.equal(small.single(mixed.x), share * before + (1 - share) * before[mixed.other])
@@ -147,7 +147,7 @@ def test_no_augmentation_is_no_change() -> None:
 
 def test_a_language_model_loses_words_of_what_it_reads_and_none_of_what_it_is_asked() -> None:
     x_NT, t_NT = small.text(50)
-    batch = AugmentedBatches([TokenDropout(p=1)], {ONLY: small.LANGUAGE}, 0)(x_NT, t_NT, torch.arange(50), 0)
+    batch = AugmentedBatches([TokenDropout(p=1)], {ONLY: small.LANGUAGE}, 0)((x_NT, t_NT), torch.arange(50), 0)
     assert torch.equal(batch.t, t_NT)
     seen_NT = small.single(batch.x)
     assert set(seen_NT[x_NT > 2].tolist()) == {1}

@@ -103,9 +103,9 @@ def test_augmentations_are_for_training_batches(table: Table) -> None:
     augment = config.batching.augment
     assert augment is not None
     rows_B, part = torch.arange(8), prepared.train
-    batch = augment(part.x, part.t, rows_B, 2)
+    batch = augment(part.part(), rows_B, 2)
     views = AugmentedBatches([Noise(std=0.5), Mixup()], prepared.preparation.named_inputs(), 3)
-    x_B, expected_B = small.single(batch.x), small.single(views(part.x, part.t, rows_B, 2).x)
+    x_B, expected_B = small.single(batch.x), small.single(views(part.part(), rows_B, 2).x)
     assert torch.equal(x_B, expected_B) and not torch.equal(x_B, small.single(part.x)[:8])
     assert _made(table)[0].batching.augment is None
 
@@ -155,3 +155,34 @@ def test_entities_are_counted_in_evaluations_alone(tmp_path: Path, monkeypatch: 
     assert ["train/accuracy" in step.series for step in steps] == [True] * 4
     assert [step.series.get("val/f1") for step in steps] == [None, 0.25, None, 0.25]
     assert len(calls) == 2
+
+
+def test_row_weights_lead_to_weighted_least_squares(tmp_path: Path) -> None:
+    """The solution of the normal equations (X'WX) b = X'Wy, whatever the unit of the weights."""
+    draws = np.random.default_rng(0)
+    x_N2, w_N = draws.normal(size=(60, 2)), draws.choice([0.0, 500.0, 4000.0], 60)
+    y_N = x_N2 @ [1.0, -2.0] + np.where(w_N > 1000, 3.0, -3.0) + draws.normal(size=60) / 10
+    columns = {"a": x_N2[:, 0], "b": x_N2[:, 1], "count": w_N, "target": y_N}
+    table = small.ingested(tmp_path / "t", {name: pa.array(column) for name, column in columns.items()})
+    said = {
+        "architecture": {"kind": "linear"},
+        "dataset": {"id": "x", "weight": "count", "split": {"kind": "holdout", "val": 0, "test": 0.2}},
+        "hyperparameters": {"optimizer": {"kind": "gd", "lr": 0.1}, "epochs": 2000},
+    }
+    resolved, prepared = small.resolve_and_prepare(JobSpec.model_validate(said), table)
+    assert [(each.name, each.role) for each in resolved.columns][2] == ("count", "weight")
+    learner = build(resolved.spec, prepared)
+    steps = list(fit(learner, prepared.train.part(), None))
+    encoded = [small.single(prepared.train.x).double().numpy(), prepared.train.t.double().numpy()]
+    assert prepared.train.w is not None
+    assert float(prepared.train.w.mean()) == pytest.approx(1, rel=1e-6)
+    (x_nF, t_n), w_n = encoded, prepared.train.w.double().numpy()
+    x_nF = np.column_stack([x_nF, np.ones(len(x_nF))])
+    b_F = np.linalg.solve(x_nF.T @ (w_n[:, None] * x_nF), x_nF.T @ (w_n * t_n))
+    found = np.concatenate([each.detach().double().numpy().ravel() for each in learner.model.parameters()])
+    np.testing.assert_allclose(found, b_F, atol=1e-4)
+    assert steps[-1].series["train/loss"] == pytest.approx((w_n * (x_nF @ b_F - t_n) ** 2).mean(), rel=1e-4)
+    # Rows of another part have weights of the same unit, and metrics count them alike.
+    tested = learner.evaluate(prepared.test.part())
+    assert tested["rmse"] == learner.evaluate((prepared.test.x, prepared.test.t))["rmse"]
+    assert tested["loss"] != learner.evaluate((prepared.test.x, prepared.test.t))["loss"]

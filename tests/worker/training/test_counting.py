@@ -46,7 +46,7 @@ def test_one_step_brings_every_series() -> None:
         "samples_per_second",
         *(f"val/{name}" for name in NextToken.directions()),
     }
-    assert {f"val/{name}": value for name, value in learner.evaluate(*val).items()}.items() <= step.series.items()
+    assert {f"val/{name}": value for name, value in learner.evaluate(val).items()}.items() <= step.series.items()
     assert step.score == step.series["val/loss"] == learner.state.best
     assert list(small.steps(learner, NGRAM, small.sentences(), val)) == []
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -45,7 +46,8 @@ def _run(folder: Path, workers: list[int]) -> tuple[list[object], list[bytes]]:
         if number:
             torch.rand(number)
             snapshot.restore(learner, folder / f"cut-{number - 1}")
-        left = fit(learner, small.problem("image", ROWS), small.problem("image", 7, seed=1))
+        part = *small.problem("image", ROWS), torch.linspace(0, 2, ROWS)
+        left = fit(learner, part, small.problem("image", 7, seed=1))
         most = 5 if number + 1 < len(workers) else STEPS
         history += [(step.number, step.series) for step in small.timeless(islice(left, most))]
         snapshot.write(snapshot.take(learner), folder / f"cut-{number}", {}, "{}")
@@ -55,6 +57,15 @@ def _run(folder: Path, workers: list[int]) -> tuple[list[object], list[bytes]]:
 @pytest.mark.parametrize("workers", [[2], [3], [0, 2, 3], [3, 0, 2]])
 def test_any_number_of_processes_makes_the_same_bytes(workers: list[int], tmp_path: Path) -> None:
     assert _run(tmp_path / "one", workers) == _run(tmp_path / "none", [0])
+
+
+def test_weights_go_with_their_rows() -> None:
+    rows_N = torch.arange(ROWS)
+    batching = Batching(steps=EPOCH, steps_per_epoch=EPOCH, batch_size=BATCH, seed=SEED, workers=2)
+    for workers in (0, 2):
+        loaded = list(load(Batches((rows_N[:, None], rows_N, rows_N / 10), replace(batching, workers=workers)), 0))
+        assert sum(len(batch) for batch in loaded) == ROWS
+        assert all(batch.w is not None and torch.equal(batch.w, batch.t / 10) for batch in loaded)
 
 
 def test_an_epoch_s_rows_may_change() -> None:

@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import nn
 
+from models.data.preparation.examples import Part
 from models.data.preparation.split import steps_per_epoch
 from models.parts.architecture import InputKind
 from models.parts.architectures.linear import Linear
@@ -22,7 +23,7 @@ from models.parts.schedules.cosine import Cosine
 from models.parts.targets.classes import Classes
 from tests import small
 from worker.training.learner import Learner, TrainingConfig
-from worker.training.loader import Batching, Part
+from worker.training.loader import Batching
 from worker.training.loop import NonFinite, fit
 from worker.training.stages.evaluation import Evaluation, outputs
 from worker.training.stages.forward import Forward, as_network_input
@@ -131,7 +132,7 @@ def test_the_average_is_what_is_evaluated_and_training_goes_on_unharmed() -> Non
     for name, value in other.model.state_dict().items():
         assert torch.equal(value, learner.model.state_dict()[name])
     other.model.load_state_dict(learner.average)
-    assert last.series["val/loss"] == other.evaluate(*val)["loss"]
+    assert last.series["val/loss"] == other.evaluate(val)["loss"]
 
 
 def _scripted(values: list[float]) -> Callable[[torch.Tensor, torch.Tensor], dict[str, float]]:
@@ -290,7 +291,7 @@ def test_the_rate_follows_the_schedule_in_every_group() -> None:
 def test_evaluation_is_over_the_whole_part_without_dropout() -> None:
     x_N, t_N = small.problem("vector", 11)
     pieces, whole = (
-        small.learner(MLP(hidden=[4], dropout=0.9), PLAIN, "vector", batch_size=size).evaluate(x_N, t_N)
+        small.learner(MLP(hidden=[4], dropout=0.9), PLAIN, "vector", batch_size=size).evaluate((x_N, t_N))
         for size in (4, 20)
     )
     assert pieces == pytest.approx(whole)
@@ -324,5 +325,5 @@ def test_other_weights_are_evaluated_and_leave_the_learner_as_it_was() -> None:
     learner, other = (small.learner(MLP(hidden=[4]), Adam(), "vector", seed=seed, ema=0.9) for seed in (0, 1))
     list(fit(learner, train, None))
     before = {name: value.clone() for name, value in learner.model.state_dict().items()}
-    assert learner.evaluate(*val, other.weights()) == other.evaluate(*val) != learner.evaluate(*val)
+    assert learner.evaluate(val, other.weights()) == other.evaluate(val) != learner.evaluate(val)
     assert all(torch.equal(value, before[name]) for name, value in learner.model.state_dict().items())

@@ -64,7 +64,7 @@ class Guessing:
         for parameter in learner.model.parameters():
             nn.init.constant_(parameter, 0.5)
         learner.state.step = 1
-        yield Step(1, 1.0, {"train/loss": learner.evaluate(train.x, train.t)["loss"]}, last=True)
+        yield Step(1, 1.0, {"train/loss": learner.evaluate(train.part())["loss"]}, last=True)
 
 
 @pytest.fixture

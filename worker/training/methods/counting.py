@@ -7,11 +7,10 @@ from typing import cast
 import torch
 from torch import nn
 
-from models.data.preparation.examples import Examples, Text
+from models.data.preparation.examples import Examples, Part, Text
 from models.parts.architecture import Counted
 from models.planning.spec import Hyperparameters
 from worker.training.learner import Learner
-from worker.training.loader import Part
 from worker.training.loop import Observer, Step
 from worker.training.stages.progress import track
 
@@ -38,7 +37,7 @@ class Counting:
         series["samples_per_second"] = len(text) / max(1e-9, time.monotonic() - began)
         state.step, score, improved = 1, None, False
         if val is not None:
-            series |= {f"val/{name}": value for name, value in learner.evaluate(*val).items()}
+            series |= {f"val/{name}": value for name, value in learner.evaluate(val).items()}
             score, improved = track(learner.config.progress, state, series)
         yield Step(1, 1.0, series, score, improved, last=True)
 

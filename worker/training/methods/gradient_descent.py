@@ -5,10 +5,9 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import nn
 
-from models.data.preparation.examples import Examples
+from models.data.preparation.examples import Examples, Part
 from models.planning.spec import Hyperparameters
 from worker.training.learner import Learner
-from worker.training.loader import Part
 from worker.training.loop import Observer, Step, fit
 
 

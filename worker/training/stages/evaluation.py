@@ -9,7 +9,9 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from models.data.preparation.examples import Part
 from models.nn.named_tensors import NetworkInput, split, tensors
+from worker.training.batch import weighted
 from worker.training.stages.forward import Forward
 
 Measure = Callable[[torch.Tensor, torch.Tensor], dict[str, float]]
@@ -35,17 +37,17 @@ class Evaluation:
     """Metrics that add up over batches, in place of `measure` over a whole part."""
 
     @torch.no_grad()
-    def measure_part(
-        self, model: nn.Module, forward: Forward, x_N: NetworkInput, t_N: torch.Tensor, batch_size: int
-    ) -> dict[str, float]:
-        """`loss` and the metrics of a whole part.
+    def measure_part(self, model: nn.Module, forward: Forward, part: Part, batch_size: int) -> dict[str, float]:
+        """`loss` and the metrics of a whole part. Weights of rows count in the loss, and not in the metrics.
 
         `batch_size` is that of training, so a device that can train can also evaluate.
         """
+        x_N, t_N, *w_N = part
         if self.summed is not None:
+            assert not w_N
             return _measure_summed(self.summed, model, forward, x_N, t_N, batch_size)
         y_NK = outputs(model, forward, x_N, batch_size)
-        return {"loss": float(forward.criterion(y_NK, t_N)), **self.measure(y_NK, t_N)}
+        return {"loss": float(weighted(forward.criterion, y_NK, t_N, *w_N)), **self.measure(y_NK, t_N)}
 
 
 def _measure_summed(

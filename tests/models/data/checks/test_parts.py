@@ -64,3 +64,28 @@ def test_a_multiple_is_no_fold(tmp_path: Path) -> None:
 )
 def test_words_for_parts(value: str, part: str | None) -> None:
     assert part_of(value) == part
+
+
+@pytest.mark.parametrize("name", ["sample_weight", "Case Weights", "survey.weight", "样本权重"])
+def test_a_column_named_like_weights_of_rows(tmp_path: Path, name: str) -> None:
+    intake = taken(tmp_path, beside(**{name: [0.5, 2] * 50}))
+    (warned,) = told(intake, "unused_weight")
+    assert left_out(intake) == [name] and "0.5 to 2" in warned.message
+    assert json.loads((warned.suggestion or "").partition("set ")[2]) == {"dataset": {"weight": name}}
+    assert concerns(warned, {"a"}, "label", None, "label")
+    assert not concerns(warned, {"a"}, "label", None, "label", name)
+    assert not concerns(warned, {"a", name}, "label", None, "label")
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("weight", [61.5, 80.2]),
+        ("row_weight", ["light", "heavy"]),
+        ("sample_weight", [-1.5, 2]),
+        ("weight_sample", [1, 2]),
+    ],
+)
+def test_other_weights_are_inputs(tmp_path: Path, name: str, values: list[object]) -> None:
+    intake = taken(tmp_path, beside(**{name: values * 50}))
+    assert not told(intake, "unused_weight") and left_out(intake) == []

@@ -195,3 +195,46 @@ def test_a_self_supervised_target_says_which_columns_it_learns(monkeypatch: pyte
 
     monkeypatch.setattr(NextToken, "check", check)
     assert assign(choice, schema, architecture).target.name == "words"
+
+
+WEIGHED = Schema(
+    target="label",
+    columns=[
+        *(each for each in MIXED.columns if each.name in ("height", "color", "label", "words")),
+        Column(name="weight", kind="number", min=0.0, max=3.0),
+        Column(name="below", kind="number", min=-1.0, max=3.0),
+        Column(name="zero", kind="number", min=0.0, max=0.0),
+        Column(name="gaps", kind="number", min=0.0, max=1.0, missing=2),
+    ],
+)
+
+
+def test_weights_of_rows_are_no_input() -> None:
+    roles = assign(_choice(weight="weight"), WEIGHED, MLP())
+    assert roles.weight is not None and roles.weight.name == "weight"
+    assert [column.name for column in roles.inputs] == ["height", "color", "below", "zero", "gaps"]
+    assert "weight" in [column.name for column in roles.columns]
+    assert assign(_choice(), WEIGHED, MLP()).weight is None
+
+
+@pytest.mark.parametrize(
+    ("said", "code", "sentence"),
+    [
+        ({"weight": "wieght"}, "unknown_column", "no column 'wieght'"),
+        ({"weight": "label"}, "wrong_column", "'label' is the target"),
+        ({"weight": "color"}, "wrong_column", "weights are numbers; 'color' is a category"),
+        ({"weight": "below"}, "wrong_column", "the smallest is -1"),
+        ({"weight": "zero"}, "wrong_column", "all of them are 0"),
+        ({"weight": "gaps"}, "missing_weights", "2 rows have no weight in 'gaps'"),
+        ({"weight": "weight", "target": "words", "input": "words"}, "wrong_task", "tagging counts each word"),
+    ],
+)
+def test_a_column_that_cannot_weigh_rows_is_refused(said: dict[str, Any], code: str, sentence: str) -> None:
+    with pytest.raises(SpecError, match=sentence) as refused:
+        assign(_choice(**said), WEIGHED, MLP())
+    assert (refused.value.pointer, refused.value.code) == ("/dataset/weight", code)
+
+
+def test_a_column_is_input_or_weight() -> None:
+    with pytest.raises(SpecError, match="weight cannot be inputs"):
+        assign(_choice(weight="weight", inputs=["height", "weight"]), WEIGHED, MLP())

@@ -48,7 +48,7 @@ def _encoder(prepared: Prepared) -> TokenEncoder:
 
 
 def _epoch(prepared: Prepared, number: int) -> tuple[torch.Tensor, torch.Tensor]:
-    x_NT, t_NT = prepared.train.epoch(3, number)
+    x_NT, t_NT, *_ = prepared.train.epoch(3, number)
     return small.single(x_NT), t_NT
 
 

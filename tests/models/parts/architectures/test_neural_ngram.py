@@ -91,4 +91,4 @@ def test_padding_stays_zero() -> None:
     assert (model.get_parameter("embedding.weight")[0] == 0).all()
     # With three tokens before it there is no doubt about any but the very first of them.
     assert losses[-1] < 0.02 < 1 < losses[0]
-    assert learner.evaluate(source.x, source.t)["perplexity"] < 1.05
+    assert learner.evaluate(source.part())["perplexity"] < 1.05

@@ -17,7 +17,7 @@ def _mixed(cutmix: CutMix) -> Batch:
     x_NCHW = torch.arange(float(ROWS))[:, None, None, None].expand(ROWS, 2, HEIGHT, WIDTH)
     t_N = torch.arange(ROWS)
     views = AugmentedBatches([cutmix], {ONLY: Inputs("image", (2, HEIGHT, WIDTH))}, 0)
-    return views(x_NCHW, t_N, torch.arange(ROWS), 0)
+    return views((x_NCHW, t_N), torch.arange(ROWS), 0)
 
 
 def test_a_box_shows_the_partner_and_the_share_is_the_area_left() -> None:

@@ -15,7 +15,7 @@ ROWS = 300
 def _mixed(mixup: Mixup, epoch: int = 0) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Rows that are one-hot of their own numbers, mixed; with it partners and shares as the batch tells them."""
     batch = AugmentedBatches([mixup], {ONLY: Inputs("vector", (ROWS,))}, 0)(
-        torch.eye(ROWS), torch.arange(ROWS), torch.arange(ROWS), epoch
+        (torch.eye(ROWS), torch.arange(ROWS)), torch.arange(ROWS), epoch
     )
     assert batch.other is not None and batch.share is not None
     assert torch.equal(batch.t, torch.arange(ROWS))
@@ -52,7 +52,7 @@ def test_with_a_probability() -> None:
 def test_images_are_mixed_as_wholes() -> None:
     x_NCHW = torch.arange(20.0)[:, None, None, None].expand(20, 2, 3, 4)
     batch = AugmentedBatches([Mixup(alpha=1)], {ONLY: Inputs("image", (2, 3, 4))}, 0)(
-        x_NCHW, torch.zeros(20), torch.arange(20), 0
+        (x_NCHW, torch.zeros(20)), torch.arange(20), 0
     )
     mixed_ND = small.single(batch.x).flatten(1)
     assert (mixed_ND.amax(1) == mixed_ND.amin(1)).all()
