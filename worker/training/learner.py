@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from models.data.preparation.examples import Part
+from models.nn.dropout import StepRandom
 from models.nn.module_roles import frozen_modules, output_layers
 from worker.training.loader import Batching
 from worker.training.stages.averaging import Averaging, Tensors, equal_average
@@ -37,7 +38,10 @@ class TrainingConfig:
 
 @dataclass
 class Learner:
-    """All state that changes during a training. A resume is exact because a snapshot saves all of it."""
+    """All state that changes during a training. A resume is exact because a snapshot saves all of it.
+
+    Random numbers are no state: those of a step follow from the seed and the step.
+    """
 
     model: nn.Module
     optimizer: torch.optim.Optimizer
@@ -53,6 +57,8 @@ class Learner:
         self.frozen = frozen_modules(self.model)
         # Collected once: each step goes through them several times, and `requires_grad` never changes in a training.
         self.parameters = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
+        self.random = StepRandom(self.config.batching.seed)
+        self.random.attach(self.model.modules())
         self.train()
         self.rates: list[float] = [group["lr"] for group in self.optimizer.param_groups]
 

@@ -119,6 +119,7 @@ STAGES = (forward, backward, clip, update, average)
 def step(learner: Learner, batch: Batch, observers: Sequence[Observer] = (), reports: bool = True) -> StepTensors:
     """Run all stages in order for one batch. Observers are called after each stage."""
     tensors = StepTensors.of(batch, reports)
+    learner.random.begin(learner.state.step, learner.device)
     for stage in STAGES:
         stage(learner, tensors)
         for observer in observers:

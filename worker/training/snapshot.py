@@ -7,13 +7,11 @@
 import hashlib
 import json
 import os
-import random
 import re
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
@@ -33,7 +31,7 @@ class Snapshot:
     weights: Tensors
     """What evaluations use: the average if there is one, else the model's."""
     state: Tensors
-    """What else a resume needs: tensors of the optimizer and the generators, and the model's beside an average."""
+    """What else a resume needs: tensors of the optimizer, and the model's beside an average."""
     scalars: dict[str, Any]
     """The same, of what is no tensor: values of JSON."""
 
@@ -71,7 +69,7 @@ def write(snapshot: Snapshot, folder: Path, about: dict[str, Any], preparation: 
 
 
 def restore(learner: Learner, folder: Path) -> None:
-    """Restore a newly built learner and the global random generators from a snapshot."""
+    """Restore a newly built learner from a snapshot."""
     arrays = load_file(folder / STATE)
     scalars = json.loads((folder / SCALARS).read_text())
     weights = load_file(folder / WEIGHTS)
@@ -85,12 +83,6 @@ def restore(learner: Learner, folder: Path) -> None:
         learner.model.load_state_dict(weights)
     _restore_optimizer(learner.optimizer, _below(arrays, "optimizer."), scalars["optimizer"])
     learner.state = LoopState(**_known(LoopState, scalars["state"]))
-    torch.set_rng_state(arrays["rng.torch"])
-    if "rng.cuda" in arrays and torch.cuda.is_available():
-        torch.cuda.set_rng_state(arrays["rng.cuda"])
-    np.random.set_state(("MT19937", arrays["rng.numpy"].numpy().astype(np.uint32), *scalars["numpy"]))
-    version, *rest = scalars["python"]
-    random.setstate((version, tuple(rest[0]), rest[1]))
 
 
 def completed_folds(folder: Path) -> CompletedFolds:
@@ -105,11 +97,7 @@ def _known(kind: type[LoopState] | type[CompletedFolds], saved: dict[str, Any]) 
 
 
 def _state(learner: Learner) -> tuple[Tensors, dict[str, Any]]:
-    arrays: Tensors = {"rng.torch": torch.get_rng_state()}
-    if any(parameter.is_cuda for parameter in learner.model.parameters()):
-        arrays["rng.cuda"] = torch.cuda.get_rng_state()
-    _, keys, position, has_gauss, cached = np.random.get_state()
-    arrays["rng.numpy"] = torch.from_numpy(np.asarray(keys, dtype=np.int64))
+    arrays: Tensors = {}
     if learner.average is not None:
         arrays |= {f"model.{name}": value for name, value in learner.model.state_dict().items()}
     kept: dict[str, Any] = {}
@@ -119,13 +107,7 @@ def _state(learner: Learner) -> tuple[Tensors, dict[str, Any]]:
                 arrays[f"optimizer.{number}.{name}"] = value
             else:
                 kept[f"{number}.{name}"] = value
-    version, words, gauss = random.getstate()
-    return arrays, {
-        "state": asdict(learner.state),
-        "optimizer": kept,
-        "numpy": [int(position), int(has_gauss), float(cached)],
-        "python": [version, list(words), gauss],
-    }
+    return arrays, {"state": asdict(learner.state), "optimizer": kept}
 
 
 def _restore_optimizer(optimizer: torch.optim.Optimizer, arrays: Tensors, kept: dict[str, Any]) -> None:

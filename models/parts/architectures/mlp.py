@@ -8,6 +8,7 @@ from pydantic import Field
 from torch import nn
 
 from models.nn.activations import DenseActivation, activation, input_multiplier
+from models.nn.dropout import Dropout
 from models.parts.architecture import Architecture, InputKind, Inputs, Recipe
 
 
@@ -42,7 +43,7 @@ class Perceptron(nn.Sequential):
         for number, (width_in, width_out) in enumerate(zip([features, *hidden], hidden, strict=False), 1):
             layers[f"fc{number}"] = nn.Linear(width_in, width_out * input_multiplier(name))
             layers[f"act{number}"] = activation(name)
-            layers[f"drop{number}"] = nn.Dropout(dropout)
+            layers[f"drop{number}"] = Dropout(dropout)
         layers[f"fc{len(hidden) + 1}"] = nn.Linear(hidden[-1], outputs)
         super().__init__(layers)
 

@@ -7,6 +7,7 @@ from pydantic import Field
 from torch import nn
 from torch.nn import functional as F
 
+from models.nn.dropout import Dropout
 from models.parts.architecture import AnswerLevel, Architecture, InputKind, Inputs, Recipe
 
 
@@ -45,7 +46,7 @@ class NeuralNGramModel(nn.Module):
         self.context = spec.order - 1
         self.embedding = nn.Embedding(inputs.vocabulary, spec.embedding, padding_idx=0)
         self.hidden = nn.Linear(self.context * spec.embedding, spec.hidden)
-        self.dropout = nn.Dropout(spec.dropout)
+        self.dropout = Dropout(spec.dropout)
         self.head = nn.Linear(spec.hidden, outputs)
         self.direct = nn.Linear(self.context * spec.embedding, outputs, bias=False) if spec.direct else None
 

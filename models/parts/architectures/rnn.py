@@ -8,6 +8,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from models.errors import SpecError
+from models.nn.dropout import Dropout
 from models.nn.recurrence import hidden_states, scan_words
 from models.nn.word_dropout import word_dropout
 from models.parts.architecture import AnswerLevel, Architecture, InputKind, Inputs, Recipe
@@ -85,7 +86,7 @@ class RecurrentNetwork(nn.Module):
         nn.init.uniform_(self.embedding.weight, -0.25, 0.25)
         with torch.no_grad():
             self.embedding.weight[0].zero_()
-        self.dropout = nn.Dropout(spec.dropout)
+        self.dropout = Dropout(spec.dropout)
         directions = 2 if spec.bidirectional else 1
         widths = [spec.embedding * spec.window] + [spec.hidden * directions] * (spec.layers - 1)
         self.forward_layers = nn.ModuleList(_layer(spec, width, outputs) for width in widths)

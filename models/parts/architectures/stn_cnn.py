@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from models.errors import SpecError
 from models.nn.activations import MONOTONE, Activation, activation
+from models.nn.dropout import Dropout
 from models.parts.architecture import Architecture, InputKind, Inputs, Recipe
 
 
@@ -110,7 +111,7 @@ class SpatialTransformerCNN(nn.Module):
                 # unit that reads a large image would fall below 0 within a few steps and stay there.
                 head[f"bn{number}"] = nn.BatchNorm1d(width_out)
             head[f"act{number}"] = activation(spec.activation)
-            head[f"drop{number}"] = nn.Dropout(spec.dropout)
+            head[f"drop{number}"] = Dropout(spec.dropout)
         head[f"fc{len(widths)}"] = nn.Linear(widths[-1], outputs)
         self.head = nn.Sequential(head)
 

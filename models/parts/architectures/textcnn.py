@@ -7,6 +7,7 @@ from pydantic import Field
 from torch import nn
 from torch.nn import functional as F
 
+from models.nn.dropout import Dropout
 from models.nn.word_dropout import word_dropout
 from models.parts.architecture import Architecture, InputKind, Inputs, Recipe
 
@@ -53,7 +54,7 @@ class SentenceCNN(nn.Module):
             nn.Conv1d(spec.embedding, spec.channels, width, padding=width - 1)
             for width in spec.widths
         )
-        self.dropout = nn.Dropout(spec.dropout)
+        self.dropout = Dropout(spec.dropout)
         self.head = nn.Linear(spec.channels * len(spec.widths), outputs)
 
     def forward(self, x_BT: torch.Tensor) -> torch.Tensor:

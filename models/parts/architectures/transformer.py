@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from models.errors import SpecError
 from models.nn.activations import DenseActivation, activation, input_multiplier
+from models.nn.dropout import Dropout
 from models.parts.architecture import Architecture, InputKind, Inputs, Recipe
 
 BASE = 10_000.0
@@ -82,7 +83,7 @@ class Encoder(nn.Module):
             self.tok_emb.weight[0].zero_()
         self.pos_emb = nn.Embedding(length, spec.width) if spec.positions == "learned" else None
         self.sinusoidal = spec.positions == "sinusoidal"
-        self.dropout = nn.Dropout(spec.dropout)
+        self.dropout = Dropout(spec.dropout)
         self.blocks = nn.ModuleList(Block(spec) for _ in range(spec.layers))
         self.ln_f = nn.LayerNorm(spec.width)
         self.head = nn.Linear(spec.width, outputs)
@@ -115,7 +116,7 @@ class Block(nn.Module):
         layers["act"] = activation(spec.activation)
         layers["fc2"] = nn.Linear(spec.feedforward, spec.width)
         self.mlp = nn.Sequential(layers)
-        self.dropout = nn.Dropout(spec.dropout)
+        self.dropout = Dropout(spec.dropout)
 
     def forward(self, h_BTW: torch.Tensor, mask_BT: torch.Tensor) -> torch.Tensor:
         h_BTW = h_BTW + self.dropout(self.attn(self.ln_1(h_BTW), mask_BT))

@@ -9,6 +9,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from models.errors import SpecError
+from models.nn.dropout import Dropout
 from models.parts.architecture import AnswerLevel, Architecture, InputKind, Inputs, Recipe
 
 BASE = 10_000.0
@@ -62,7 +63,7 @@ class Decoder(nn.Module):
         self.positions = spec.positions
         self.tok_emb = nn.Embedding(inputs.vocabulary, spec.width)
         self.pos_emb = nn.Embedding(inputs.shape[0], spec.width) if spec.positions == "learned" else None
-        self.dropout = nn.Dropout(spec.dropout)
+        self.dropout = Dropout(spec.dropout)
         self.blocks = nn.ModuleList(Block(spec) for _ in range(spec.layers))
         self.ln_f = nn.LayerNorm(spec.width)
         # When tied, the embedding is also the output layer, and is stored once.
@@ -101,7 +102,7 @@ class Block(nn.Module):
         self.ln_1, self.ln_2 = nn.LayerNorm(spec.width), nn.LayerNorm(spec.width)
         self.attn = CausalSelfAttention(spec)
         self.mlp = FeedForward(spec)
-        self.dropout = nn.Dropout(spec.dropout)
+        self.dropout = Dropout(spec.dropout)
 
     def forward(self, h_BTE: torch.Tensor) -> torch.Tensor:
         h_BTE = h_BTE + self.dropout(self.attn(self.ln_1(h_BTE)))

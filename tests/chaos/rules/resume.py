@@ -20,33 +20,26 @@ MUTANTS: dict[str, Mutant] = {
         "partial = folder\n    partial.mkdir()",
         (f"{WORKER}/training/test_snapshot.py",),
     ),
-    "torch-rng-lost": Mutant(
-        "the generator of torch is not restored",
-        "worker.training:restore",
-        '    torch.set_rng_state(arrays["rng.torch"])\n',
+    "draws-continue": Mutant(
+        "the random numbers of a step hang on how many were drawn before it",
+        "worker.training:step",
+        "    learner.random.begin(learner.state.step, learner.device)\n",
         "",
         RESUME,
     ),
-    "torch-rng-lost-at-large": Mutant(
+    "draws-continue-at-large": Mutant(
         "the same, in a whole service whose trainer is killed at its sixtieth step",
-        "worker.training:restore",
-        '    torch.set_rng_state(arrays["rng.torch"])\n',
+        "worker.training:step",
+        "    learner.random.begin(learner.state.step, learner.device)\n",
         "",
         ("tests/chaos/test_failpoints.py", "-m", "proof", "-k", "embedded and trainer-steps"),
     ),
-    "numpy-rng-lost": Mutant(
-        "the generator of NumPy is not restored",
-        "worker.training:restore",
-        '    np.random.set_state(("MT19937", arrays["rng.numpy"].numpy().astype(np.uint32), *scalars["numpy"]))\n',
+    "global-draws-continue": Mutant(
+        "torch's global generator is not seeded at each step",
+        "models.nn.dropout:StepRandom.begin",
+        "        torch.default_generator.manual_seed(self._key(-1))\n",
         "",
-        RESUME,
-    ),
-    "python-rng-lost": Mutant(
-        "the generator of Python is not restored",
-        "worker.training:restore",
-        "    random.setstate((version, tuple(rest[0]), rest[1]))\n",
-        "",
-        RESUME,
+        ("tests/models/nn/test_dropout.py",),
     ),
     "optimizer-lost": Mutant(
         "the optimizer's state is not restored",

@@ -9,10 +9,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
-from torch import nn
 from torch.nn import functional as F
 
 from models.errors import SpecError
+from models.nn.dropout import Dropout
 from models.parts.architecture import Inputs
 from models.parts.architectures.transformer import (
     AdditiveAttention,
@@ -239,7 +239,7 @@ def test_dropout_is_for_training_alone() -> None:
     assert torch.equal(module(x_BT), module(x_BT))
     module.train()
     assert not torch.equal(module(x_BT), module(x_BT))
-    assert sum(isinstance(child, nn.Dropout) for child in module.modules()) == 3
+    assert sum(isinstance(child, Dropout) for child in module.modules()) == 3
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,86 @@
+"""Dropout whose masks follow from seed, step and place in the network. No state of a generator has to be kept."""
+
+from collections.abc import Iterable
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+_LEVELS = 1 << 16
+_WORD = (1 << 64) - 1
+
+
+class StepRandom:
+    """The random numbers of a training: one sequence for each step and each draw of the step, the first being 0.
+
+    What draws from torch's global generator instead, such as the dropout of an attention kernel, follows from seed and
+    step too.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+        self.step = self.draws = 0
+        self._generators: dict[torch.device, torch.Generator] = {}
+
+    def begin(self, step: int, device: torch.device) -> None:
+        """Use the sequences of `step`. Seeds torch's global generators."""
+        self.step, self.draws = step, 0
+        if device.type == "cuda":
+            torch.cuda.manual_seed(self._key(-1))
+        torch.default_generator.manual_seed(self._key(-1))
+
+    def attach(self, modules: Iterable[nn.Module]) -> None:
+        """Let the dropout layers among these modules draw from here."""
+        for module in modules:
+            if isinstance(module, Dropout):
+                module.random = self
+
+    def bits(self, numbers: int, device: torch.device) -> torch.Tensor:
+        """bits_n, int16, each value equally likely: the next draw. A number does not depend on how many follow it."""
+        generator = self._generators.get(device)
+        if generator is None:
+            generator = self._generators[device] = torch.Generator(device)
+        generator.manual_seed(self._key(self.draws))
+        self.draws += 1
+        words = torch.empty(-(-numbers // 4), dtype=torch.int64, device=device)
+        return words.random_(-(2**63), None, generator=generator).view(torch.int16)[:numbers]
+
+    def _key(self, draw: int) -> int:
+        """64 bits from seed, step and draw by the mixing function of splitmix64 (Steele, Lea and Flood 2014)."""
+        z = 0
+        for number in (self.seed, self.step, draw):
+            z = (z + number + 0x9E3779B97F4A7C15) & _WORD
+            z = ((z ^ z >> 30) * 0xBF58476D1CE4E5B9) & _WORD
+            z = ((z ^ z >> 27) * 0x94D049BB133111EB) & _WORD
+            z ^= z >> 31
+        return z
+
+
+class Dropout(nn.Module):
+    """Zeroes each element with probability `p` in training, and divides the others by 1 - p (Srivastava et al. 2014).
+
+    `p` is rounded to a multiple of 2⁻¹⁶. The mask of a row does not depend on the rows after it in its batch. Without a
+    StepRandom, masks come from torch's global generator.
+    """
+
+    def __init__(self, p: float) -> None:
+        super().__init__()
+        self.p = p
+        self.random: StepRandom | None = None
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if not self.training or self.p == 0:
+            return x
+        if self.random is None:
+            return F.dropout(x, self.p)
+        return x * mask(self.random.bits(x.numel(), x.device), self.p, x.dtype).view(x.shape)
+
+    def extra_repr(self) -> str:
+        return f"p={self.p}"
+
+
+def mask(bits: torch.Tensor, p: float, dtype: torch.dtype) -> torch.Tensor:
+    """0 with probability `p`, else 1 / (1 - p), from the bits (int16) of a StepRandom. The mean is exactly 1."""
+    dropped = min(round(p * _LEVELS), _LEVELS - 1)
+    kept = torch.ge(bits, dropped - _LEVELS // 2)
+    return kept.to(dtype).mul_(_LEVELS / (_LEVELS - dropped))
