@@ -32,8 +32,9 @@ from models.planning.transfer import Start
 from models.settings import Limits
 from worker.training.build import build
 from worker.training.learner import Learner
-from worker.training.loop import Observer, Step
+from worker.training.loop import Step
 from worker.training.method import method_of
+from worker.training.step import Observer
 
 # As in a trainer; and threads on so little work only wait for each other.
 torch.set_num_threads(1)

@@ -1,7 +1,7 @@
 """The learner: a model and its optimizer in training, with the configuration of the training."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from itertools import chain
 
 import torch
@@ -10,6 +10,8 @@ from torch import nn
 from models.data.preparation.examples import Part
 from models.nn.dropout import StepRandom
 from models.nn.module_roles import frozen_modules, output_layers
+from worker.training.engine import Engine
+from worker.training.engines.eager import Eager
 from worker.training.loader import Batching
 from worker.training.stages.averaging import Averaging, Tensors, equal_average
 from worker.training.stages.clipping import Clipping
@@ -49,14 +51,15 @@ class Learner:
     state: LoopState = field(default_factory=LoopState)
     average: Tensors | None = None
     """The averaged weights (EMA or SWA). None before the average starts, or if the configuration has none."""
+    computes: InitVar[Engine | None] = None
+    """What computes gradients; by default PyTorch's autograd. `optimizer` is over what it trains."""
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, computes: Engine | None) -> None:
+        self.engine: Engine = computes or Eager(self.model)
         if self.average is None:
             self.average = self.config.averaging.start(self.model)
         self.readout = [each.weight for each in output_layers(self.model)]
         self.frozen = frozen_modules(self.model)
-        # Collected once: each step goes through them several times, and `requires_grad` never changes in a training.
-        self.parameters = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
         self.random = StepRandom(self.config.batching.seed)
         self.random.attach(self.model.modules())
         self.train()

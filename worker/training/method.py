@@ -11,7 +11,8 @@ from models.data.preparation.examples import Examples, Part
 from models.parts.architecture import Architecture
 from models.planning.spec import Hyperparameters
 from worker.training.learner import Learner
-from worker.training.loop import Observer, Step
+from worker.training.loop import Step
+from worker.training.step import Observer
 
 
 class TrainingMethod(Protocol):

@@ -22,14 +22,14 @@ MUTANTS: dict[str, Mutant] = {
     ),
     "draws-continue": Mutant(
         "the random numbers of a step hang on how many were drawn before it",
-        "worker.training:step",
+        "worker.training.step:forward",
         "    learner.random.begin(learner.state.step, learner.device)\n",
         "",
         RESUME,
     ),
     "draws-continue-at-large": Mutant(
         "the same, in a whole service whose trainer is killed at its sixtieth step",
-        "worker.training:step",
+        "worker.training.step:forward",
         "    learner.random.begin(learner.state.step, learner.device)\n",
         "",
         ("tests/chaos/test_failpoints.py", "-m", "proof", "-k", "embedded and trainer-steps"),

@@ -12,7 +12,8 @@ from models.parts.optimizers.adam import Adam
 from tests import small
 from worker.training import snapshot
 from worker.training.learner import Learner
-from worker.training.loop import STAGES, StepTensors, fit
+from worker.training.loop import fit
+from worker.training.step import STAGES, StepTensors
 
 FILES = ("weights.safetensors", "state.safetensors", "state.json")
 

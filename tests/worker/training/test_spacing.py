@@ -14,6 +14,7 @@ from tests.worker.training.driven import FOLDS, Job, Killed, Listening, upto
 from worker.training import loop, point_buffer, run, snapshot
 from worker.training.learner import Learner
 from worker.training.loop import NonFinite
+from worker.training.step import StepTensors, step
 
 
 class SpacedJob(Job):
@@ -123,12 +124,10 @@ def test_what_fails_after_a_failure_does_not_hide_it(tmp_path: Path, monkeypatch
 
 
 def _fails_at(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    truly = loop.step
-
-    def step(learner: Learner, *more: Any) -> loop.StepTensors:
-        tensors = truly(learner, *more)
+    def failing(learner: Learner, *more: Any) -> StepTensors:
+        tensors = step(learner, *more)
         if learner.state.step + 1 == number:
             tensors.loss = torch.tensor(math.nan)
         return tensors
 
-    monkeypatch.setattr(loop, "step", step)
+    monkeypatch.setattr(loop, "step", failing)

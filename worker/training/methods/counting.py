@@ -11,8 +11,9 @@ from models.data.preparation.examples import Examples, Part, Text
 from models.parts.architecture import Counted
 from models.planning.spec import Hyperparameters
 from worker.training.learner import Learner
-from worker.training.loop import Observer, Step
+from worker.training.loop import Step
 from worker.training.stages.progress import track
+from worker.training.step import Observer
 
 
 class Counting:

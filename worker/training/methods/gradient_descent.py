@@ -8,7 +8,8 @@ from torch import nn
 from models.data.preparation.examples import Examples, Part
 from models.planning.spec import Hyperparameters
 from worker.training.learner import Learner
-from worker.training.loop import Observer, Step, fit
+from worker.training.loop import Step, fit
+from worker.training.step import Observer
 
 
 class GradientDescent:

@@ -1,0 +1,1 @@
+"""Engines, one per file. A resolved spec names the file of its engine."""
