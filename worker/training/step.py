@@ -33,6 +33,11 @@ class StepTensors:
         nothing = torch.empty(0)
         return cls(batch, reports, nothing, nothing, nothing)
 
+    def release(self) -> None:
+        """Free the memory of batch and outputs."""
+        nothing = torch.empty(0)
+        self.batch, self.y_BK = Batch(nothing, nothing), nothing
+
 
 class Observer(Protocol):
     """Observes a training between the stages of its steps, and may add series.
