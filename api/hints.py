@@ -6,7 +6,7 @@ from fastapi import Depends, Query
 from pydantic import ValidationError
 
 from api.problems import MOST_FAULTS, Refused, in_query
-from athanor.contract import Fault, Hints
+from athanor.contract import Fault, Hints, NamedEncoding
 from models.data.intake import ReadHints
 from models.json_body import MalformedJson, TooManyValues, parse
 
@@ -21,7 +21,7 @@ def _described(name: str) -> str | None:
 
 def _hints(
     encoding: Annotated[
-        Literal["utf-8", "utf-16", "gb18030", "windows-1252", "big5", "shift_jis", "euc_jp", "euc_kr"] | None,
+        NamedEncoding | None,
         Query(description=_described("encoding")),
     ] = None,
     delimiter: Annotated[str | None, Query(min_length=1, max_length=1, description=_described("delimiter"))] = None,

@@ -40,7 +40,7 @@ def datasets(dataset: str | None, rows: int | None, after: str | None, as_json: 
 @click.option("--name", help="Name of the dataset. Default: the file's name.")
 @click.option(
     "--encoding",
-    help="Text files: utf-8, utf-16, gb18030, windows-1252, big5, shift_jis, euc_jp or euc_kr. Default: found out.",
+    help="Text files: utf-8, gb18030, windows-1251, latin-1 and others; a wrong one lists all. Default: found out.",
 )
 @click.option("--delimiter", metavar="CHARACTER", help="CSV: what is between the values of a row; tab for tabs.")
 @click.option("--header/--no-header", default=None, help="CSV: whether the first row names the columns.")

@@ -4,6 +4,7 @@ from athanor.contract.base import Answer, Frozen
 from athanor.contract.catalog import Catalog, ExportFormat, PartInfo
 from athanor.contract.checkpoint import Checkpoint, CheckpointFile
 from athanor.contract.dataset import Column, Dataset, Hints, Preview, Schema, Stored, Warned
+from athanor.contract.encodings import Encoding, NamedEncoding
 from athanor.contract.event import Event
 from athanor.contract.finding import Evidence, Finding, Interval
 from athanor.contract.job import (
@@ -61,6 +62,7 @@ __all__ = [
     "Device",
     "Direction",
     "EarlyStopping",
+    "Encoding",
     "Event",
     "Evidence",
     "ExportFormat",
@@ -79,6 +81,7 @@ __all__ = [
     "Metrics",
     "MetricsPolicy",
     "Name",
+    "NamedEncoding",
     "Origin",
     "Page",
     "Part",

@@ -6,6 +6,7 @@ from typing import Annotated, Literal, TypeVar
 from pydantic import FailFast, Field, JsonValue
 
 from athanor.contract.base import Answer, Frozen
+from athanor.contract.encodings import NamedEncoding
 from athanor.contract.jobspec import Name, Part
 
 T = TypeVar("T")
@@ -25,8 +26,8 @@ Many = Annotated[list[T], FirstFault()]
 class Hints(Frozen):
     """How to read a file. What is left out, the service finds out itself, and says in `dialect` of the dataset."""
 
-    encoding: Literal["utf-8", "utf-16", "gb18030", "windows-1252", "big5", "shift_jis", "euc_jp", "euc_kr"] | None = (
-        Field(None, description="text files: the encoding")
+    encoding: NamedEncoding | None = Field(
+        None, description="text files: the encoding; also by another of its names, such as cp1251 or latin-1"
     )
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = Field(
         None, description="CSV and TSV: the character between the values of a row"

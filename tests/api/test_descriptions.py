@@ -39,7 +39,7 @@ def test_the_same_bytes_with_other_hints_are_another_dataset(client: httpx.Clien
     ("query", "pointer"),
     [
         ({"delimiter": ";;"}, "?delimiter"),
-        ({"encoding": "latin-9"}, "?encoding"),
+        ({"encoding": "utf-9"}, "?encoding"),
         ({"decimal": "'"}, "?decimal"),
         ({"features": "{"}, "?features"),
         ({"features": "[]"}, "?features"),

@@ -2,15 +2,16 @@
 
 import codecs
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import Literal
 
-from models.data.formats import usual_letters
+from athanor.contract import Encoding
+from athanor.contract.encodings import CODECS, ENCODINGS
+from models.data.formats import alphabets, usual_letters
+from models.data.formats.alphabets import Reading
 from models.errors import DataError
-
-Encoding = Literal["utf-8", "utf-16", "gb18030", "windows-1252", "big5", "shift_jis", "euc_jp", "euc_kr"]
 
 PIECE = 1 << 20
 _SAMPLE = 4 << 20
@@ -32,18 +33,7 @@ _APART = 3
 """Letters and marks outside of ASCII that follow each other in Western text."""
 _PLAUSIBLE = 0.6
 _MOSTLY_UTF8 = 0.6
-_NAMES: dict[Encoding, str] = {
-    "utf-8": "UTF-8",
-    "utf-16": "UTF-16",
-    "gb18030": "GB18030",
-    "windows-1252": "Windows-1252",
-    "big5": "Big5",
-    "shift_jis": "Shift-JIS",
-    "euc_jp": "EUC-JP",
-    "euc_kr": "EUC-KR",
-}
-_CODECS = {"windows-1252": "cp1252", "big5": "cp950", "shift_jis": "cp932", "euc_kr": "cp949"}
-"""Python's names, where they are others: these have the letters that Windows added, too."""
+_WESTERN: Encoding = "windows-1252"
 _CHINESE: Encoding = "gb18030"
 _RIVALS: tuple[Encoding, ...] = ("big5", "shift_jis", "euc_jp", "euc_kr")
 _COMPARED = 1 << 18
@@ -52,7 +42,17 @@ _USUAL, _SURE, _NONE = 0.3, 0.5, 0.05
 """Shares of usual letters: enough for a language, enough to be sure of it, and too few for any."""
 _FEWEST, _SOME, _MANY = 5, 8, 20
 """Different letters that are enough to doubt, to be sure of such a share, and to be sure that there is none."""
-ENCODINGS = "utf-8, utf-16, gb18030, windows-1252, big5, shift_jis, euc_jp or euc_kr"
+_USUALLY = 2.0
+"""How much more surprising Western text may be than another, and still be what is taken: most files are Western."""
+_ALIKE = 3.0
+"""A difference in surprise that leaves a doubt: one is then at most twenty times as likely as the other."""
+_READS, _READS_WELL = 3.7, 2.5
+"""The most surprise per letter of text in a language, and of Western text that has too few letters to look like it.
+
+It is 3.4 at most in tables of three rows or more. That of East Asian text, read one byte a letter, is more than 4."""
+_TWO, _ENOUGH = 2, 20
+"""Letters that can tell a language, and that make it more likely than rare Chinese characters."""
+_ORDER = list(alphabets.ALPHABETS)
 _ADVICE = f"Give its encoding ({ENCODINGS}), or save the file as UTF-8."
 
 
@@ -95,7 +95,7 @@ def decide(path: Path, given: Encoding | None) -> Decoded:
             )
         return _checked(path, Decoded(encoding, marked[1], marked[0]))
     if given is not None:
-        codec = (_wide(start) or "utf-16-le") if given == "utf-16" else codec_of(given)
+        codec = (_wide(start) or "utf-16-le") if given == "utf-16" else CODECS[given]
         return _checked(path, Decoded(given, codec))
     if wide := _wide(start):
         return _checked(path, Decoded("utf-16", wide))
@@ -170,24 +170,66 @@ def _guess(path: Path, found: NotDecoded) -> Decoded:
     high = sum(map(len, _HIGH.findall(sample))) or 1
     if sum(map(len, _UTF8.findall(sample))) > _MOSTLY_UTF8 * high:
         raise DataError(f"{what}, but most of the file is. Correct the line, or save the file as UTF-8.")
-    chinese, western = _plausible(sample)
-    likely: list[Encoding] = []
-    if chinese >= _PLAUSIBLE and _decodes(path, "gb18030"):
-        likely.append("gb18030")
-    if western >= _PLAUSIBLE and _decodes(path, "windows-1252"):
-        likely.append("windows-1252")
-    likely = _weighed(path, sample[:_COMPARED], likely)
+    likely = _likely(path, sample)
     if len(likely) > 1:
         raise DataError(f"{what}; it may be {' or '.join(map(_shown, likely))}. {_ADVICE}")
     if not likely:
         raise DataError(f"{what}, and no other encoding that is known makes sense of the file. {_ADVICE}")
-    return Decoded(likely[0], codec_of(likely[0]), guessed=found.line)
+    return Decoded(likely[0], CODECS[likely[0]], guessed=found.line)
 
 
-def _weighed(path: Path, sample: bytes, likely: list[Encoding]) -> list[Encoding]:
-    """The likely encodings with those of other languages, and without those whose letters are rare ones."""
+def _likely(path: Path, sample: bytes) -> list[Encoding]:
+    """The encodings that make sense of the file. Where several are as likely, the file has to be refused."""
+    chinese, western = _plausible(sample)
+    if first := _HIGH.search(sample):
+        start = sample.rfind(b"\n", 0, first.start()) + 1
+        sample = sample[max(start, first.start() - _COMPARED // 2) :][:_COMPARED]
+    words = alphabets.words(sample)
+    letters = sum(map(len, _HIGH.findall(b" ".join(words))))
+    looks_western = western >= _PLAUSIBLE and _decodes(path, _WESTERN)
+    one_byte = _of_one_byte(path, words, letters, looks_western=looks_western)
+    likely: list[Encoding] = []
+    if chinese >= _PLAUSIBLE and _decodes(path, _CHINESE):
+        likely.append(_CHINESE)
+    if looks_western or one_byte == [_WESTERN]:
+        likely.append(_WESTERN)
+    likely, share = _weighed(path, sample, likely)
+    east = [each for each in likely if each != _WESTERN]
+    if one_byte[:1] in ([], [_WESTERN]) or (east and letters < _ENOUGH and share >= _SURE):
+        return likely
+    return one_byte if letters >= _ENOUGH and share < _USUAL else [*east, *one_byte]
+
+
+def _of_one_byte(path: Path, words: Sequence[bytes], letters: int, *, looks_western: bool) -> list[Encoding]:
+    """The encodings of one byte in which the words are those of a language: none, one, or several in doubt."""
+    known = alphabets.readings(words)
+    found = [
+        replace(reading, surprise=reading.surprise - (_USUALLY if reading.encoding == _WESTERN else 0))
+        for reading in known
+        if reading.surprise <= letters * (_READS if looks_western or reading.encoding != _WESTERN else _READS_WELL)
+    ]
+    likely = list[Reading]()
+    for reading in sorted(found, key=lambda each: each.surprise):
+        if likely and reading.surprise > likely[0].surprise + _ALIKE:
+            break
+        if any(reading.words == other.words for other in likely):
+            continue
+        # Encodings that differ in letters that the file does not have are no doubt.
+        same = sorted((each.encoding for each in known if each.words == reading.words), key=_ORDER.index)
+        if name := next((each for each in same if _decodes(path, each)), None):
+            likely.append(replace(reading, encoding=name))
+        if likely and likely[0].encoding == _WESTERN:
+            break
+    return [reading.encoding for reading in likely] if letters >= _TWO else []
+
+
+def _weighed(path: Path, sample: bytes, likely: list[Encoding]) -> tuple[list[Encoding], float]:
+    """The likely encodings with those of East Asia, and without those whose letters are rare ones.
+
+    Returns the share of usual letters in the best one of East Asia, too.
+    """
     shares = {
-        encoding: usual_letters.share(sample.decode(codec_of(encoding), "ignore"), encoding)
+        encoding: usual_letters.share(sample.decode(CODECS[encoding], "ignore"), encoding)
         for encoding in (_CHINESE, *_RIVALS)
     }
     share, letters = shares.pop(_CHINESE)
@@ -202,13 +244,13 @@ def _weighed(path: Path, sample: bytes, likely: list[Encoding]) -> list[Encoding
         if share >= least and letters >= _FEWEST and _decodes(path, each)
     }
     if not rivals:
-        return likely
+        return likely, share if _CHINESE in likely else 0
     best = max(rivals, key=lambda each: rivals[each])
     if 2 * share > rivals[best] and _CHINESE in likely:
-        return [*likely, best]
+        return [*likely, best], rivals[best]
     is_sure = rivals[best] >= _SURE and shares[best][1] >= _SOME
     others = [each for each, share in rivals.items() if 2 * share >= rivals[best]]
-    return others if is_sure or "windows-1252" not in likely else ["windows-1252", *others]
+    return others if is_sure or _WESTERN not in likely else [_WESTERN, *others], rivals[best]
 
 
 def _plausible(sample: bytes) -> tuple[float, float]:
@@ -239,16 +281,12 @@ def _plausible(sample: bytes) -> tuple[float, float]:
 
 def _decodes(path: Path, encoding: Encoding) -> bool:
     try:
-        check(path, Decoded(encoding, codec_of(encoding)))
+        check(path, Decoded(encoding, CODECS[encoding]))
     except NotDecoded:
         return False
     return True
 
 
-def codec_of(encoding: Encoding) -> str:
-    """Python's name of an encoding."""
-    return _CODECS.get(encoding, encoding)
-
-
 def _shown(encoding: Encoding) -> str:
-    return _NAMES[encoding]
+    name = encoding.replace("_", "-")
+    return name.capitalize().replace("jis", "JIS") if name.startswith(("big", "mac", "shift", "win")) else name.upper()

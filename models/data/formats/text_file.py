@@ -13,9 +13,10 @@ from pathlib import Path
 import numpy as np
 from pydantic import JsonValue
 
-from athanor.contract import Warned
+from athanor.contract import Encoding, Warned
+from athanor.contract.encodings import ENCODINGS
 from models.data.formats import stand_ins
-from models.data.formats.encoding import ENCODINGS, PIECE, Decoded, Encoding, decide
+from models.data.formats.encoding import PIECE, Decoded, decide
 from models.data.formats.limits import MIB, Limits
 from models.errors import DataError
 

@@ -8,10 +8,11 @@ from zipfile import ZipInfo
 
 import pyarrow as pa
 
-from athanor.contract import Hints, Warned
+from athanor.contract import Encoding, Hints, Warned
+from athanor.contract.encodings import CODECS, ENCODINGS
 from models.data.formats.archive import PART, Archive
 from models.data.formats.class_folders import Folders, Place, Placed, has_parts, is_unlabeled, places
-from models.data.formats.encoding import ENCODINGS, MARKS, Encoding, codec_of, decide
+from models.data.formats.encoding import MARKS, decide
 from models.data.formats.limits import Limits
 from models.data.formats.lines import batched
 from models.data.table import Source
@@ -122,7 +123,7 @@ def _content(archive: Archive, text: Placed) -> bytes:
 def _decoded(content: bytes, codec: Encoding) -> str | None:
     """The text in the encoding of its mark, else in UTF-8, else in `codec`; None if it is in none of them."""
     marked = next(((content[len(mark) :], name) for mark, name in MARKS if content.startswith(mark)), None)
-    for piece, name in [marked] if marked else [(content, "utf-8"), (content, codec_of(codec))]:
+    for piece, name in [marked] if marked else [(content, "utf-8"), (content, CODECS[codec])]:
         try:
             text = piece.decode(name)
         except UnicodeDecodeError:

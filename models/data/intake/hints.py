@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 else:
     AnyFeature = FEATURES.union()
 
-VERSION = 5
+VERSION = 6
 """Of the readers and the features: raise it when a file would be read in another way than before."""
 
 

@@ -25,6 +25,7 @@ def file(tmp_path: Path, stub: Stub) -> str:
         ([], {}),
         (["--delimiter", ";", "--decimal", ","], {"delimiter": ";", "decimal": ","}),
         (["--delimiter", "tab", "--encoding", "gb18030"], {"delimiter": "\t", "encoding": "gb18030"}),
+        (["--encoding", "CP1251"], {"encoding": "windows-1251"}),
         (["--no-header"], {"header": "false"}),
         (["--header"], {"header": "true"}),
     ],
@@ -56,7 +57,7 @@ def test_features_are_sent_as_json(stub: Stub, file: str, words: list[str], feat
     ("words", "says"),
     [
         (["--delimiter", ";;"], "--delimiter ;;"),
-        (["--encoding", "latin"], "--encoding latin"),
+        (["--encoding", "utf-9"], "--encoding utf-9"),
         (["--feature", "zip"], "write COLUMN=KIND"),
         (["--feature", "=text"], "write COLUMN=KIND"),
         (["--feature", "zip=category,few"], "write NAME=VALUE"),

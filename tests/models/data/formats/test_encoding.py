@@ -1,11 +1,13 @@
+# ruff: noqa: RUF001 -- letters that look like others are meant
 """Encodings of text: marks, UTF-8, and what the bytes themselves make likely."""
 
 from pathlib import Path
 
 import pytest
 
-from athanor.contract import Hints
-from models.data.formats import delimited, plain_text
+from athanor.contract import Encoding, Hints
+from athanor.contract.encodings import CODECS
+from models.data.formats import delimited, open_source, plain_text
 from models.data.formats.limits import Limits
 from models.data.table import Source
 from models.errors import DataError
@@ -86,11 +88,38 @@ def test_short_files_are_read_as_before(tmp_path: Path, text: str, codec: str, t
     assert _read(tmp_path, text.encode(codec)).dialect["encoding"] == told
 
 
-@pytest.mark.parametrize("codec", ["cp1251", "koi8-r", "cp1253"])
-def test_other_encodings_are_no_guess(tmp_path: Path, codec: str) -> None:
-    text = "ταινία πολύ καλή" if codec == "cp1253" else "очень хороший фильм"
-    with pytest.raises(DataError, match=r"Line 2 is not UTF-8 .* Give its encoding"):
-        _read(tmp_path, ("text,label\n" + f"{text},x\n" * 20).encode(codec))
+RUSSIAN = "очень хороший фильм\nмне не понравилось\nсмотреть можно\nактёры играют плохо\n"
+OBJECTS = "".join(f'{{"text": "{line}"}}\n' for line in RUSSIAN.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("csv", "текст\n" + RUSSIAN),
+        ("tsv", "текст\n" + RUSSIAN),
+        ("txt", RUSSIAN),
+        ("jsonl", OBJECTS),
+        ("json", f"[{','.join(OBJECTS.splitlines())}]"),
+    ],
+)
+@pytest.mark.parametrize("told", ["windows-1251", "koi8-r", "ibm866"])
+def test_texts_of_all_formats_are_decided_alike(tmp_path: Path, name: str, text: str, told: Encoding) -> None:
+    (tmp_path / "a").write_bytes(text.encode(CODECS[told]))
+    # What DOS wrote is no guess.
+    hints = Hints(encoding=told if told == "ibm866" else None)
+    source = open_source(name, tmp_path / "a", Limits(), hints)
+    assert [line for (line,) in _lines(source)] == RUSSIAN.splitlines()
+    assert source.dialect["encoding"] == told
+    assert [warned.code for warned in source.warnings if warned.code == "encoding_guessed"] == (
+        [] if hints.encoding else ["encoding_guessed"]
+    )
+
+
+def test_thai_is_no_guess(tmp_path: Path) -> None:
+    content = ("text,label\n" + "หนังเรื่องนี้ดีมาก,ใช่\nรอนานเกินไป ไม่ประทับใจ,ไม่\n" * 20).encode("cp874")
+    with pytest.raises(DataError, match=r"Line 2 is not UTF-8 .* Give its encoding .*windows-874"):
+        _read(tmp_path, content)
+    assert _lines(_read(tmp_path, content, Hints(encoding="windows-874")))[0] == ["หนังเรื่องนี้ดีมาก", "ใช่"]
 
 
 def test_few_letters_leave_a_doubt_between_the_west_and_the_east(tmp_path: Path) -> None:

@@ -78,6 +78,8 @@ def test_texts_in_other_encodings(tmp_path: Path) -> None:
     western = {**PAIR, "d/neg/1.txt": "caf\u00e9".encode("windows-1252")}
     given = _read(tmp_path, western, hints=Hints(encoding="windows-1252"))
     assert "café" in {row["text"] for row in _rows(given)} and given.warnings == []
+    polish = {**PAIR, "d/neg/1.txt": "łabędź".encode("cp1250"), "d/neg/2.txt": "świeża gęś, żółty".encode("cp1250")}
+    assert {"łabędź", "świeża gęś, żółty"} <= {row["text"] for row in _rows(_read(tmp_path, polish))}
     # With the letters that Windows added to the encoding.
     japanese = {**PAIR, "d/neg/1.txt": "番号①".encode("cp932")}
     given = _read(tmp_path, japanese, hints=Hints(encoding="shift_jis"))
