@@ -41,7 +41,7 @@ _HINTS: dict[str, frozenset[str]] = {
     **{name: reader.hints for name, reader in text_formats.FORMATS.items()},
     "xlsx": frozenset({"header"}),
     "files": frozenset({"encoding", "delimiter", "header", "decimal", "features"}),
-    "images": frozenset({"features"}),
+    "images": frozenset({"encoding", "features"}),
     "texts": frozenset({"encoding", "features"}),
     "parquet": frozenset({"features"}),
 }

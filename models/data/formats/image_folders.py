@@ -45,7 +45,8 @@ def read(path: Path, limits: Limits, hints: Hints = Hints()) -> Source:  # noqa:
     if len(pictures) > limits.max_rows:
         raise limits.refuse("max_rows", f"The zip contains {len(pictures):,} images")
     labels = {picture.label for picture in pictures if picture.label is not None}
-    found = label_tables.find(archive, [each.info for each in pictures], [(each.part, each.label) for each in pictures])
+    folders = [(each.part, each.label) for each in pictures]
+    found = label_tables.find(archive, [each.info for each in pictures], folders, hints.encoding)
     table = found.table
     if table is None:
         _check(pictures, labels, limits, found.warnings)

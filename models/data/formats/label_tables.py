@@ -11,7 +11,7 @@ from zipfile import ZipInfo
 import numpy as np
 import pyarrow as pa
 
-from athanor.contract import Hints, Warned
+from athanor.contract import Encoding, Hints, Warned
 from models.data.columns import shown
 from models.data.formats import delimited
 from models.data.formats.archive import Archive
@@ -62,7 +62,12 @@ class _Naming:
         return self.is_enough, 2 * self.whole > self.looked, 2 * self.sure > self.looked, self.named
 
 
-def find(archive: Archive, pictures: Sequence[ZipInfo], folders: Sequence[tuple[str | None, str | None]]) -> Found:
+def find(
+    archive: Archive,
+    pictures: Sequence[ZipInfo],
+    folders: Sequence[tuple[str | None, str | None]],
+    encoding: Encoding | None = None,
+) -> Found:
     """The tables of the zip that name pictures in a column, with or without folder and suffix, and say more of them.
 
     `folders` are the part and the class that the folders of each picture say. Where these name classes, a table counts
@@ -82,7 +87,7 @@ def find(archive: Archive, pictures: Sequence[ZipInfo], folders: Sequence[tuple[
             warnings.append(_left_out(info.filename, f"the zip has more than {_MOST_TABLES} tables", _CURE))
             continue
         try:
-            table, said, naming = _read(archive, info, names)
+            table, said, naming = _read(archive, info, names, encoding)
         except DataError as error:
             if not has_classes:
                 raise type(error)(f"{info.filename}: {error}") from error
@@ -161,13 +166,15 @@ _OF_FILES = re.compile(r"[0-9]|\.\w+$")
 """What names of files have, and names of columns have not."""
 
 
-def _read(archive: Archive, info: ZipInfo, pictures: PictureNames) -> tuple[NamingTable, list[Warned], _Naming | None]:
+def _read(
+    archive: Archive, info: ZipInfo, pictures: PictureNames, encoding: Encoding | None
+) -> tuple[NamingTable, list[Warned], _Naming | None]:
     """A table, what is said of it, and its column of names, which also tells whether the first line is a header."""
     with tempfile.TemporaryDirectory(prefix="unpacked-") as folder:
         path = Path(folder) / f"table{_suffix(info.filename)}"
         with archive.open(info) as stream, path.open("wb") as target:
             shutil.copyfileobj(stream, target)
-        source, cells = _opened(path, archive.limits, Hints())
+        source, cells = _opened(path, archive.limits, Hints(encoding=encoding))
         naming = _naming(cells, pictures)
         if naming is not None and naming.is_enough:
             has_header = bool(source.dialect["header"])
@@ -175,7 +182,7 @@ def _read(archive: Archive, info: ZipInfo, pictures: PictureNames) -> tuple[Nami
             is_picture = bool(first and pictures.fits([first])[first].pictures)
             # A name of a picture that is not there is no header.
             if is_picture if has_header else not is_picture and not _OF_FILES.search(first):
-                source, cells = _opened(path, archive.limits, Hints(header=not has_header))
+                source, cells = _opened(path, archive.limits, Hints(encoding=encoding, header=not has_header))
                 naming = _naming(cells, pictures)
     rows = np.setdiff1d(np.arange(1, cells.num_rows + len(source.skipped) + 1), source.skipped)
     # The rows of warnings are those of the dataset.

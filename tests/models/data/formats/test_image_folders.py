@@ -175,6 +175,14 @@ def test_a_table_beside_the_pictures_has_the_labels(tmp_path: Path) -> None:
     assert "1 of 5" in _code(source, "unlabeled_images").message
 
 
+def test_the_encoding_of_a_table_is_found_or_said(tmp_path: Path) -> None:
+    members = {f"{n}.png": _png() for n in range(6)}
+    for words, hints in [(["пёс", "кошка", "хомяк"], None), (["я", "ж", "ы"], ReadHints(encoding="windows-1251"))]:
+        table = "file,label\n" + "".join(f"{n}.png,{words[n % 3]}\n" for n in range(6))
+        source = _read(tmp_path, members | {"labels.csv": table.encode("cp1251")}, hints=hints)
+        assert [row["label"] for batch in source.batches for row in batch.to_pylist()] == words * 2
+
+
 def test_tables_called_train_and_test_are_the_parts(tmp_path: Path) -> None:
     members = {f"images/{n}.png": _png(level=n) for n in range(6)}
     tables = {"train.csv": b"file,y\n0.png,a\n1.png,b\n4.png,a\n", "test.csv": b"file,y\n3.png,a\n2.png,b\n"}
