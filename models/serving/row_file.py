@@ -12,7 +12,7 @@ import pyarrow as pa
 from pydantic import ValidationError
 
 from athanor.contract import Generation, Hints, Remarks
-from models.data.formats import open_source
+from models.data.formats import open_source, text_formats
 from models.data.formats.limits import Limits
 from models.data.table import Layout, Source
 from models.errors import DataError, SpecError
@@ -23,7 +23,6 @@ from models.serving.prediction import MAX_TOKENS, Predictor
 STEP = 1000
 """Rows that are predicted at once, as many as a request in JSON may have."""
 PIECE = 1 << 20
-HINTED = frozenset({"csv", "tsv"})
 
 
 @dataclass(frozen=True)
@@ -65,7 +64,7 @@ def predict(
 
 def _open(reader: Reader, path: Path, format: str, dialect: dict[str, Any], limits: Limits) -> _Opened:
     """The file as the dataset was read, or, if the columns are not found so, as it is recognized by itself."""
-    hints = _hints(path, dialect) if format in HINTED else _pictures(dialect)
+    hints = _hints(path, format, dialect)
     try:
         return _opened(reader, path, format, limits, hints)
     except (DataError, SpecError):
@@ -89,9 +88,11 @@ def _opened(reader: Reader, path: Path, format: str, limits: Limits, hints: Hint
     return _Opened(source, names, absent, chain([first], source.batches))
 
 
-def _hints(path: Path, dialect: dict[str, Any]) -> Hints:
-    """The hints that were found for the dataset. Its encoding is not for a file that is UTF-8."""
-    known = {name: dialect[name] for name in ("encoding", "delimiter", "header", "decimal") if name in dialect}
+def _hints(path: Path, format: str, dialect: dict[str, Any]) -> Hints:
+    """What was found out of the dataset and is for the format. Its encoding is not for a file that is UTF-8."""
+    follows = text_formats.FORMATS[format].hints if format in text_formats.FORMATS else frozenset()
+    known: dict[str, Any] = {name: dialect[name] for name in sorted(follows) if name in dialect}
+    known["features"] = _pictures(dialect)
     if "encoding" in known and _is_utf8(path):
         del known["encoding"]
     try:
@@ -100,14 +101,13 @@ def _hints(path: Path, dialect: dict[str, Any]) -> Hints:
         return Hints()
 
 
-def _pictures(dialect: dict[str, Any]) -> Hints:
+def _pictures(dialect: dict[str, Any]) -> dict[str, Any]:
     """The size that the dataset's pictures have, so that those of the file get it, too."""
-    features = {
+    return {
         name: {"kind": "image", "size": told["size"][:2], "resize": told["resize"]}
         for name, told in dialect.items()
         if isinstance(told, dict) and {"size", "resize"} <= told.keys()
     }
-    return Hints.model_validate({"features": features})
 
 
 def _is_utf8(path: Path) -> bool:

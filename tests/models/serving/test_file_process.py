@@ -12,7 +12,7 @@ import pytest
 
 from models.data.formats.limits import Limits
 from models.data.table import Table
-from models.errors import SpecError
+from models.errors import DataError, SpecError
 from models.planning.resolve import ResolvedSpec
 from models.planning.spec import JobSpec
 from models.serving import file_process, row_file
@@ -134,6 +134,19 @@ def test_it_is_read_as_the_dataset_was_or_else_by_itself(tmp_path: Path) -> None
     assert _answers(predictor, tmp_path, rows, "csv", **other) == _answers(predictor, tmp_path, rows, "csv")
     with pytest.raises(SpecError, match="no column 'hieght'"):
         _answers(predictor, tmp_path, "hieght,color\n1,red\n", "csv", delimiter=",")
+
+
+@pytest.mark.parametrize("format", ["csv", "jsonl"])
+def test_a_file_with_few_letters_has_the_encoding_of_the_dataset(tmp_path: Path, format: str) -> None:
+    resolved, table = _table(tmp_path)
+    predictor = Predictor.load(resolved, table.schema, tmp_path / "s")
+    rows = "height,color\n1,ж\n" if format == "csv" else '{"height": 1, "color": "ж"}\n'
+    (tmp_path / "rows").write_bytes(rows.encode("cp1251"))
+    with pytest.raises(DataError, match="Give its encoding"):
+        row_file.predict(predictor, tmp_path / "rows", format, {}, Limits(), tmp_path / "answers")
+    dialect = {"encoding": "windows-1251"}
+    row_file.predict(predictor, tmp_path / "rows", format, dialect, Limits(), tmp_path / "answers")
+    assert "ж" in (tmp_path / "answers").read_text()
 
 
 def test_a_column_that_the_file_does_not_have_is_filled_in(tmp_path: Path) -> None:
