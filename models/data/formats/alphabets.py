@@ -6,10 +6,10 @@ measured is the surprise at them: the negative logarithm of their likelihood. It
 text, so a few cells of a table tell encodings apart. The letters of a language are listed by frequency; of n letters,
 the one of rank r has a share of ln((n + 1) / r) / n, near enough (Gusein-Zade 1988).
 
-Detectors for the web were compared on tables of 5 to 40 rows with names, cities and short texts of 35 languages.
-charset-normalizer 3.5 reads three of four as they were written: it chooses among a hundred encodings, and finds Baltic
-or Macintosh ones in short Western texts. chardetng reads as many as this module, but names no rival and no doubt, which
-decide here whether a file is refused; and it is one more compiled package.
+Detectors of other projects were compared on tables of 5 to 40 rows, made of the frequent words of 30 languages.
+charset-normalizer 3.5 reads three of four as they were written: it chooses among a hundred encodings, and often finds
+Windows-1250 or one of the Macintosh in short Western texts. chardetng 0.3 reads as many as this module, but names no
+rival and no doubt, which decide here whether a file is refused; and it is one more compiled package.
 """
 
 import math
