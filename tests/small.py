@@ -25,6 +25,7 @@ from models.parts.schedule import Schedule
 from models.parts.targets.classes import FittedClasses
 from models.parts.targets.next_token import FittedNextToken
 from models.parts.targets.value import FittedValue
+from models.planning.engine import choose
 from models.planning.rehearsal import rehearse
 from models.planning.resolve import ResolvedSpec, resolve
 from models.planning.spec import JobSpec
@@ -165,6 +166,7 @@ def learner(
     batching: dict[str, Any] | None = None,
     evaluation: dict[str, Any] | None = None,
     progress: dict[str, Any] | None = None,
+    engine: str = "auto",
     **hyperparameters: Any,
 ) -> Learner:
     """A freshly built learner for `problem(kind)`, or for `text`, as the trainer builds it.
@@ -188,9 +190,10 @@ def learner(
             },
             "checkpoints": {"mode": "min"},
             "metrics": {"every_steps": every_steps},
-            "resources": {"device": "cpu"},
+            "resources": {"device": "cpu", "engine": engine},
         }
     )
+    spec = spec.model_copy(update={"resources": spec.resources.model_copy(update={"engine": choose(spec)[0]})})
     one = LANGUAGE if language else shape(architecture, kind)
     data = prepared(kind, rows, inputs=one, regression="classification" not in loss.tasks)
     if len(architecture.inputs) > 1:
@@ -204,7 +207,7 @@ def learner(
         evaluation=replace(config.evaluation, **(evaluation or {})),
         progress=replace(config.progress, **(progress or {})),
     )
-    return Learner(built.model, built.optimizer, config)
+    return Learner(built.model, built.optimizer, config, computes=built.engine)
 
 
 def steps(

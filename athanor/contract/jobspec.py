@@ -204,6 +204,11 @@ class Resources(Frozen):
         description="threads that compute on the CPU; auto: at most the processors of the worker, divided among its "
         "slots, and fewer where these are as fast. The first attempt settles it: another number gives other bits",
     )
+    engine: Literal["auto", "eager", "manual"] = Field(
+        "auto",
+        description="what computes gradients. eager: PyTorch's autograd, for every network; manual: derivatives by "
+        "hand, for mlp, faster if it is small; auto: manual where it can. Another engine gives other bits",
+    )
     data_workers: int = Field(
         0, ge=0, le=64, description="processes that prepare batches in advance; the result is the same with any number"
     )

@@ -65,4 +65,5 @@ class Plan(Answer):
     warnings: list[Warned] = Field(
         default_factory=list, description="what is odd about the data, and why the job would wait if it were queued now"
     )
+    engine_reason: str | None = Field(None, description="why the job takes its engine, resources.engine of the spec")
     spec: dict[str, JsonValue] = Field(description="the spec with every default filled in")

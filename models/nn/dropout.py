@@ -19,12 +19,13 @@ class StepRandom:
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
-        self.step = self.draws = 0
+        self.step = self.draws = self._of_step = 0
         self._generators: dict[torch.device, torch.Generator] = {}
 
     def begin(self, step: int, device: torch.device) -> None:
         """Use the sequences of `step`. Seeds torch's global generators."""
         self.step, self.draws = step, 0
+        self._of_step = _mixed(_mixed(0, self.seed), step)
         if device.type == "cuda":
             torch.cuda.manual_seed(self._key(-1))
         torch.default_generator.manual_seed(self._key(-1))
@@ -37,23 +38,30 @@ class StepRandom:
 
     def bits(self, numbers: int, device: torch.device) -> torch.Tensor:
         """bits_n, int16, each value equally likely: the next draw. A number does not depend on how many follow it."""
-        generator = self._generators.get(device)
+        words_n = torch.empty(-(-numbers // 4), dtype=torch.int64, device=device)
+        self.fill(words_n)
+        return words_n.view(torch.int16)[:numbers]
+
+    def fill(self, words_n: torch.Tensor) -> None:
+        """Fill int64 numbers with the bits of the next draw."""
+        generator = self._generators.get(words_n.device)
         if generator is None:
-            generator = self._generators[device] = torch.Generator(device)
+            generator = self._generators[words_n.device] = torch.Generator(words_n.device)
         generator.manual_seed(self._key(self.draws))
         self.draws += 1
-        words = torch.empty(-(-numbers // 4), dtype=torch.int64, device=device)
-        return words.random_(-(2**63), None, generator=generator).view(torch.int16)[:numbers]
+        words_n.random_(-(2**63), None, generator=generator)
 
     def _key(self, draw: int) -> int:
-        """64 bits from seed, step and draw by the mixing function of splitmix64 (Steele, Lea and Flood 2014)."""
-        z = 0
-        for number in (self.seed, self.step, draw):
-            z = (z + number + 0x9E3779B97F4A7C15) & _WORD
-            z = ((z ^ z >> 30) * 0xBF58476D1CE4E5B9) & _WORD
-            z = ((z ^ z >> 27) * 0x94D049BB133111EB) & _WORD
-            z ^= z >> 31
-        return z
+        """64 bits from seed, step and draw."""
+        return _mixed(self._of_step, draw)
+
+
+def _mixed(key: int, number: int) -> int:
+    """A key of 64 bits from another one and a number, by splitmix64 (Steele, Lea and Flood 2014)."""
+    z = (key + number + 0x9E3779B97F4A7C15) & _WORD
+    z = ((z ^ z >> 30) * 0xBF58476D1CE4E5B9) & _WORD
+    z = ((z ^ z >> 27) * 0x94D049BB133111EB) & _WORD
+    return z ^ z >> 31
 
 
 class Dropout(nn.Module):
@@ -81,6 +89,13 @@ class Dropout(nn.Module):
 
 def mask(bits: torch.Tensor, p: float, dtype: torch.dtype) -> torch.Tensor:
     """0 with probability `p`, else 1 / (1 - p), from the bits (int16) of a StepRandom. The mean is exactly 1."""
+    kept, drawn = torch.empty_like(bits, dtype=torch.bool), torch.empty_like(bits, dtype=dtype)
+    set_mask(bits, p, kept, drawn)
+    return drawn
+
+
+def set_mask(bits: torch.Tensor, p: float, kept: torch.Tensor, drawn: torch.Tensor) -> None:
+    """Write whether each element is kept, and its factor, to tensors of the same shape. They are made once."""
     dropped = min(round(p * _LEVELS), _LEVELS - 1)
-    kept = torch.ge(bits, dropped - _LEVELS // 2)
-    return kept.to(dtype).mul_(_LEVELS / (_LEVELS - dropped))
+    torch.ge(bits, dropped - _LEVELS // 2, out=kept)
+    torch.mul(kept, drawn.new_tensor(_LEVELS / (_LEVELS - dropped)), out=drawn)

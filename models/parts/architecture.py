@@ -113,6 +113,10 @@ class Architecture(Buildable, ABC):
         """Like `build`, for all named inputs."""
         return self.build(only(inputs), outputs)
 
+    def has_manual_gradients(self) -> bool:
+        """Whether the engine `manual` has the derivatives of this network."""
+        return False
+
     def settled(self, causal: bool) -> Self:
         """A copy with defaults that depend on the task filled in. `causal`: the task is to predict the next token."""
         return self

@@ -9,6 +9,8 @@ import torch
 from models.registry import Buildable, Registry
 
 Criterion = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+Slope = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
+"""From y_NK, t_N and scale_N: the losses of the rows, loss_N, and scale_n · ∂loss_n/∂y_NK."""
 
 
 class Loss(Buildable, ABC):
@@ -23,6 +25,13 @@ class Loss(Buildable, ABC):
     def build_for(self, counts_K: torch.Tensor | None) -> Criterion:
         """Like `build`, with the number of training rows per class, which losses with class weights need."""
         return self.build()
+
+    def slope(self) -> Slope | None:
+        """The derivative in closed form, for small networks, where autograd takes longer than the rest of a step.
+
+        None if there is none, or if `build_for` weights classes.
+        """
+        return None
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:

@@ -102,6 +102,7 @@ def rehearse(resolved: ResolvedSpec, schema: Schema, rows: int, limits: Limits, 
         shapes={name: list(each.shape) for name, each in islice(model.named_parameters(), SHOWN)},
         columns=resolved.columns,
         fresh=fresh,
+        engine_reason=resolved.engine_reason,
         spec=WireSpec.model_validate(spec.model_dump(mode="json")).model_dump(mode="json"),
     )
 

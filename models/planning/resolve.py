@@ -21,6 +21,7 @@ from models.parts.metric import direction
 from models.parts.split import Sizes, default_split
 from models.parts.target import TARGETS, Language
 from models.planning.column_roles import column_roles
+from models.planning.engine import choose as choose_engine
 from models.planning.method import planner_of
 from models.planning.spec import JobSpec
 from models.planning.transfer import Start
@@ -55,6 +56,8 @@ class ResolvedSpec(BaseModel):
     steps_per_epoch: int
     directions: dict[str, Direction]
     """For each measure of an evaluation, whether lower or higher is better."""
+    engine_reason: str | None = None
+    """Why the spec has its engine."""
     columns: list[ColumnRole] = []
     """What the job does with each column of the dataset."""
     described: list[Column] = []
@@ -107,6 +110,8 @@ def resolve(spec: JobSpec, schema: Schema, rows: int, start: Start | None = None
     if submitted.epochs is None and submitted.steps is None and chosen.epochs:
         chosen = chosen.model_copy(update={"epochs": method.epochs(spec.architecture, per_epoch[0])})
         spec = spec.model_copy(update={"hyperparameters": chosen})
+    engine, reason = choose_engine(spec)
+    spec = spec.model_copy(update={"resources": spec.resources.model_copy(update={"engine": engine})})
     return ResolvedSpec(
         spec=spec,
         roles=ResolvedRoles(
@@ -119,6 +124,7 @@ def resolve(spec: JobSpec, schema: Schema, rows: int, start: Start | None = None
         steps=sum(chosen.steps or (chosen.epochs or 1) * steps for steps in per_epoch),
         steps_per_epoch=per_epoch[0],
         directions=roles.asks.directions(),
+        engine_reason=reason,
         columns=column_roles(said, roles, schema, spec.architecture),
         described=[column for column in schema.columns if column.name in spec.dataset.features],
     )

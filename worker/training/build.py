@@ -16,6 +16,7 @@ from models.planning.spec import Hyperparameters, JobSpec
 from models.planning.transfer import take_over
 from worker.training import device as devices
 from worker.training.batch import AugmentedBatches
+from worker.training.engine import engine_of
 from worker.training.learner import Learner, TrainingConfig
 from worker.training.loader import Batching
 from worker.training.method import method_of
@@ -58,8 +59,9 @@ def build(spec: JobSpec, prepared: Prepared, initial: InitialWeights | None = No
     if any(each.channels_last for each in inputs.values()):
         model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     freeze(model, hyperparameters.freeze)
-    optimizer = method_of(spec.architecture).optimizer(hyperparameters, model)
-    return Learner(model, optimizer, _configure(spec, prepared, device))
+    engine = engine_of(spec.resources.engine)(model)
+    optimizer = method_of(spec.architecture).optimizer(hyperparameters, engine.trained)
+    return Learner(model, optimizer, _configure(spec, prepared, device), computes=engine)
 
 
 def _configure(spec: JobSpec, prepared: Prepared, device: torch.device) -> TrainingConfig:
@@ -71,7 +73,9 @@ def _configure(spec: JobSpec, prepared: Prepared, device: torch.device) -> Train
         counts_K = _count_classes(prepared.train.t, target.outputs).to(device)
     return TrainingConfig(
         forward=Forward(
-            target.criterion(hyperparameters.loss.build_for(counts_K)), bf16=hyperparameters.precision == "bf16"
+            target.criterion(hyperparameters.loss.build_for(counts_K)),
+            slope=None if target.part.per_word() else hyperparameters.loss.slope(),
+            bf16=hyperparameters.precision == "bf16",
         ),
         batching=batching_of(spec, prepared),
         evaluation=Evaluation(

@@ -1,11 +1,13 @@
-"""Engines: how outputs, loss and gradients of a step are computed. Each is a file in `engines/`."""
+"""Engines: how outputs, loss and gradients of a step are computed. Each is a file in `engines/`, named ENGINE there."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from importlib import import_module
 from typing import Protocol
 
 import torch
 from torch import nn
 
+from models.nn.dropout import StepRandom
 from worker.training.batch import Batch
 from worker.training.stages.forward import Forward
 
@@ -19,8 +21,8 @@ class Engine(Protocol):
     trained: nn.Module
     """The module whose parameters an optimizer changes: the network itself, or the same weights in fewer tensors."""
 
-    def forward(self, how: Forward, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
-        """y_BK and the loss, a scalar."""
+    def forward(self, how: Forward, batch: Batch, random: StepRandom) -> tuple[torch.Tensor, torch.Tensor]:
+        """y_BK and the loss, a scalar. `random` has the random numbers of the step."""
 
     def backward(self, loss: torch.Tensor) -> None:
         """Set the gradients of the loss that `forward` returned, in place of those before."""
@@ -29,7 +31,7 @@ class Engine(Protocol):
         """The gradients of all parameters, each of them once."""
 
 
-class EngineKind(Protocol):
-    """An engine for the network of a learner. Its file names it ENGINE."""
-
-    def __call__(self, model: nn.Module) -> Engine: ...
+def engine_of(name: str) -> Callable[[nn.Module], Engine]:
+    """Makes the engine with this name for a network. An engine may move the network's parameters."""
+    engine: Callable[[nn.Module], Engine] = import_module(f"worker.training.engines.{name}").ENGINE
+    return engine

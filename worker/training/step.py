@@ -58,7 +58,7 @@ def forward(learner: Learner, tensors: StepTensors) -> None:
         # An evaluation has been since the last step.
         learner.train()
     learner.random.begin(learner.state.step, learner.device)
-    tensors.y_BK, tensors.loss = learner.engine.forward(learner.config.forward, tensors.batch)
+    tensors.y_BK, tensors.loss = learner.engine.forward(learner.config.forward, tensors.batch, learner.random)
 
 
 def backward(learner: Learner, tensors: StepTensors) -> None:
@@ -75,7 +75,7 @@ def clip(learner: Learner, tensors: StepTensors) -> None:
 
 def update(learner: Learner, tensors: StepTensors) -> None:
     """Take a step of the optimizer, then apply the max-norm constraint to the output layers."""
-    learner.optimizer.step()
+    learner.update()
     learner.config.regularization.constrain(learner.readout)
 
 

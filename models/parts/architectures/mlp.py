@@ -33,6 +33,9 @@ class MLP(Architecture):
     )
     dropout: float = Field(0.3, ge=0, lt=1, description="probability that a hidden unit is zeroed in a training step")
 
+    def has_manual_gradients(self) -> bool:
+        return self.activation != "swiglu"
+
     def build(self, inputs: Inputs, outputs: int) -> nn.Module:
         return Perceptron(inputs.features, self.hidden, outputs, self.activation, self.dropout)
 

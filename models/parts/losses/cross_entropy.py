@@ -6,7 +6,11 @@ import torch
 from pydantic import Field
 from torch.nn import functional as F
 
-from models.parts.loss import Criterion, Loss, class_weights
+from models.parts.loss import Criterion, Loss, Slope, class_weights
+
+_aten = torch.ops.aten
+_EACH = 0
+"""The reduction of `nll_loss` that keeps the loss of each row."""
 
 
 class CrossEntropy(Loss):
@@ -37,5 +41,16 @@ class CrossEntropy(Loss):
 
         return criterion
 
+    def slope(self) -> Slope | None:
+        return None if self.label_smoothing or self.class_weights else _slope
+
     def build_for(self, counts_K: torch.Tensor | None) -> Criterion:
         return self.build(counts_K)
+
+
+def _slope(y_NK: torch.Tensor, t_N: torch.Tensor, scale_N: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """The kernels that autograd would call."""
+    logp_NK = torch.log_softmax(y_NK, 1)
+    loss_N, total = _aten.nll_loss_forward(logp_NK, t_N, None, _EACH, -1)
+    d_NK = _aten.nll_loss_backward(scale_N, logp_NK, t_N, None, _EACH, -1, total)
+    return loss_N, _aten._log_softmax_backward_data(d_NK, logp_NK, 1, y_NK.dtype)

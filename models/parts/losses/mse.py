@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 import torch
 from torch.nn import functional as F
 
-from models.parts.loss import Criterion, Loss
+from models.parts.loss import Criterion, Loss, Slope
 
 
 class MSE(Loss):
@@ -23,3 +23,11 @@ class MSE(Loss):
             return F.mse_loss(y_BK.squeeze(1), t_B)
 
         return criterion
+
+    def slope(self) -> Slope | None:
+        return _slope
+
+
+def _slope(y_NK: torch.Tensor, t_N: torch.Tensor, scale_N: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    error_N = y_NK.squeeze(1) - t_N
+    return error_N.square(), (2 * scale_N * error_N).unsqueeze(1)

@@ -1,7 +1,7 @@
 """Muon."""
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from pydantic import Field
@@ -20,6 +20,8 @@ class Muon(Optimizer):
     convolutions, biases and normalization follow AdamW (Loshchilov and Hutter 2019) with a rate of their own. The
     series `lr` shows Muon's rate if the network has a hidden matrix, else AdamW's.
     """
+
+    elementwise: ClassVar[bool] = False
 
     kind: Literal["muon"] = "muon"
     lr: float = Field(0.02, gt=0, le=1000, description="learning rate of hidden matrices, at the top of the schedule")

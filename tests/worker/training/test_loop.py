@@ -303,7 +303,15 @@ def test_a_batch_of_evaluation_is_no_larger_than_one_of_training(batch_size: int
     """Whoever could train can evaluate, also where the validation part has more rows than the training part."""
     architecture, kind = (RNN(hidden=3, embedding=3), "text") if language else (MLP(hidden=[4]), "vector")
     learner = small.learner(
-        architecture, PLAIN, cast(InputKind, kind), language=language, rows=rows, steps=30, batch_size=batch_size
+        architecture,
+        PLAIN,
+        cast(InputKind, kind),
+        language=language,
+        rows=rows,
+        steps=30,
+        batch_size=batch_size,
+        # The other engine does not call the network in training.
+        engine="eager",
     )
     seen: dict[bool, set[int]] = {True: set(), False: set()}
     learner.model.register_forward_pre_hook(lambda model, given: seen[model.training].add(len(given[0])))

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
+from models.nn.dropout import StepRandom
 from worker.training.batch import Batch
 from worker.training.stages.forward import Forward
 
@@ -17,7 +18,7 @@ class Eager:
         # Collected once: each step goes through them several times, and `requires_grad` never changes in a training.
         self._parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
 
-    def forward(self, how: Forward, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+    def forward(self, how: Forward, batch: Batch, random: StepRandom) -> tuple[torch.Tensor, torch.Tensor]:
         for parameter in self._parameters:
             parameter.grad = None
         y_BK = how.outputs(self.trained, batch.x)

@@ -18,7 +18,6 @@ class Clipping:
     value: float | None = None
     """Largest absolute value of each element, applied after `norm`."""
 
-    @torch.no_grad()
     def apply(self, gradients: Sequence[torch.Tensor]) -> torch.Tensor:
         """Clip the gradients in place. Returns their norm before clipping, a scalar."""
         if not gradients:

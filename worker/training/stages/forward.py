@@ -3,15 +3,13 @@
 Shape letters: B rows of a batch, T words, C channels, H height, W width, K outputs.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import nn
 
 from models.nn.named_tensors import NetworkInput, call, map_tensors, tensors
-
-Criterion = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+from models.parts.loss import Criterion, Slope
 
 
 @dataclass(frozen=True)
@@ -19,6 +17,8 @@ class Forward:
     """The loss, and the precision in which outputs are computed."""
 
     criterion: Criterion
+    slope: Slope | None = None
+    """The derivative of the criterion in closed form, if it has one."""
     bf16: bool = False
     """Whether matrix products are computed in bfloat16. Weights stay in float32."""
 

@@ -1,0 +1,32 @@
+"""Which engine computes the gradients of a job: PyTorch's autograd, or derivatives that are written by hand."""
+
+from models.errors import SpecError
+from models.planning.spec import JobSpec
+
+
+def choose(spec: JobSpec) -> tuple[str, str]:
+    """The engine of a spec that has all other defaults, and why. Raises SpecError if it names one that cannot."""
+    wanted, obstacle = spec.resources.engine, _obstacle(spec)
+    if wanted == "manual" and obstacle is not None:
+        raise SpecError(
+            "/resources/engine", f"manual cannot train this: {obstacle}", code="wrong_engine", suggestion="auto"
+        )
+    if obstacle is not None:
+        return "eager", f"manual cannot train this: {obstacle}"
+    if wanted == "eager":
+        return "eager", "the spec names it"
+    return "manual", f"{spec.architecture.kind} has derivatives by hand, which take less time than autograd"
+
+
+def _obstacle(spec: JobSpec) -> str | None:
+    """Why derivatives by hand cannot train this. None if they can."""
+    hyperparameters, architecture = spec.hyperparameters, spec.architecture
+    if not architecture.has_manual_gradients():
+        return f"{architecture.kind} has no derivatives by hand for these fields"
+    if hyperparameters.freeze:
+        return "it has no frozen layers"
+    if hyperparameters.precision != "fp32":
+        return f"it computes in fp32, not in {hyperparameters.precision}"
+    if hyperparameters.optimizer is None or not hyperparameters.optimizer.elementwise:
+        return f"{hyperparameters.optimizer.kind if hyperparameters.optimizer else 'no optimizer'} needs whole matrices"
+    return None
