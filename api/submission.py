@@ -1,9 +1,10 @@
 """Turn a spec into a queued job. Submitting and forking share this code."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from fastapi import Response
@@ -77,15 +78,23 @@ def plan(service: Service, spec: JobSpec, start: Start | None = None) -> Planned
     with service.rehearsals:
         resolved = resolve(spec, schema, dataset.rows, start)
         cost = rehearse(resolved, schema, dataset.rows, service.settings.limits, start)
-    return Planned(spec, resolved, cost, _about_data(dataset, resolved))
+    return Planned(spec, resolved, cost, _about_data(dataset, resolved, spec.dataset.features))
 
 
-def _about_data(dataset: Dataset, resolved: ResolvedSpec) -> list[Warned]:
+def _about_data(dataset: Dataset, resolved: ResolvedSpec, reread: Collection[str]) -> list[Warned]:
     """The first warnings about the dataset that concern a job."""
     roles = resolved.roles
     inputs = {name for names in roles.inputs.values() for name in names}
-    beside = roles.target, roles.split, dataset.schema_.target, roles.weight
-    found = [each for each in dataset.warnings if concerns(each, inputs, *beside)]
+    job = partial(
+        concerns,
+        inputs=inputs,
+        target=roles.target,
+        split=roles.split,
+        suggested=dataset.schema_.target,
+        reread=reread,
+        weight=roles.weight,
+    )
+    found = [each for each in dataset.warnings if job(each)]
     return [*unseen_words(resolved.columns), *found][:MOST_WARNINGS]
 
 

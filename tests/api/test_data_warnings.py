@@ -63,6 +63,23 @@ def test_the_trainer_says_what_depends_on_target_and_parts(house: Installation, 
     assert "warning: column 'label' determines the target" in logs
 
 
+def test_a_number_that_means_a_missing_value_is_settled_in_a_spec(house: Installation, client: httpx.Client) -> None:
+    rows = [f"{-999 if at % 10 == 3 else at % 7 + 10},{at % 5},{'ab'[at % 2]}" for at in range(60)]
+    dataset = kit.upload(client, "a.csv", ("temp,x,label\n" + "\n".join(rows) + "\n").encode())
+    assert codes(planned(client, kit.spec("linear", dataset["id"]))).count(("missing_marker", "temp")) == 1
+    settled = {"features": {"temp": {"kind": "number", "missing": ["-999"]}}}
+    wanted = kit.spec("linear", dataset["id"], choice=settled, hyperparameters={"epochs": 1})
+    assert ("missing_marker", "temp") not in codes(planned(client, wanted))
+    job_id = kit.submit(client, wanted)
+    kit.train(house.settings)
+    answers = [
+        client.post(f"/v1/jobs/{job_id}/predict", json={"rows": [{"temp": cell, "x": 2}]}).json()
+        for cell in (-999, "-999.0", None)
+    ]
+    assert all(("missing_values", "temp") in codes(answer) for answer in answers)
+    assert len({str(answer["predictions"]) for answer in answers}) == 1
+
+
 def test_nothing_left_to_learn_from(client: httpx.Client) -> None:
     content = "id,batch,label\n" + "".join(f"{at},x,{'ab'[at % 2]}\n" for at in range(50))
     dataset = kit.upload(client, "a.csv", content.encode())

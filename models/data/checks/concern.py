@@ -11,14 +11,19 @@ def concerns(
     target: str,
     split: str | None,
     suggested: str | None,
+    *,
+    reread: Collection[str] = (),
     weight: str | None = None,
 ) -> bool:
     """Whether a job has the problem.
 
     The job learns `target` from `inputs`; the column `split` divides its rows, or chance if it is None, and the column
-    `weight` weighs them. The dataset's warnings were made for the target `suggested`.
+    `weight` weighs them. It reads the columns `reread` in its own way. The dataset's warnings were made for the target
+    `suggested`.
     """
     match warned.code:
+        case "missing_marker" | "mostly_numbers" | "mostly_dates" if warned.column in reread:
+            return False
         case "duplicate_rows":
             # The job counts those that its parts share.
             return False

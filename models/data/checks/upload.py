@@ -16,6 +16,7 @@ from models.data.checks.dates import mostly_dates
 from models.data.checks.determination import determines
 from models.data.checks.groups import torn
 from models.data.checks.identifiers import identifier, is_named_id, resembles, rises
+from models.data.checks.markers import missing_marker
 from models.data.checks.parts import divides_rows, is_split, unused
 from models.data.checks.sample import Sample
 from models.data.checks.totals import total_row
@@ -49,7 +50,7 @@ def inspect(path: Path, schema: Schema, rows: int) -> Inspection:
         found.warnings += contradictions.of_file(path, inputs, target, rows)
     for column in schema.columns:
         if column.name not in found.left_out and column.name != schema.part:
-            found.warnings += near_equal(column, sample)
+            found.warnings += near_equal(column, sample) + missing_marker(column, sample)
         found.warnings += mostly_dates(column, sample)
     found.warnings += total_row(others, sample)
     splits = [column.name for column in schema.columns if column.name == schema.part or is_split(column)]

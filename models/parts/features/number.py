@@ -88,7 +88,7 @@ class Number(Feature):
     )
     unit: str = Field("", max_length=20, description="what stands before or after numbers, such as `kg`, `€` or `%`")
     missing: tuple[Annotated[str, Field(max_length=200)], ...] = Field(
-        (), max_length=20, description="more words that mean a missing value"
+        (), max_length=20, description="more words, or numbers such as -999, that mean a missing value"
     )
     _writing: Writing = PrivateAttr(default_factory=Writing)
 
@@ -189,8 +189,8 @@ class Number(Feature):
                 values = numerals.cast(pa.int64() if column.integer else pa.float64())
             except pa.ArrowInvalid:
                 values = numerals.cast(pa.float64())
-        elif missing := self._missing_numbers():
-            told = pc.is_in(values.cast(pa.float64()), value_set=pa.array(missing, pa.float64()))
+        if missing := self._missing_numbers():
+            told = pc.is_in(values.cast(pa.float64(), safe=False), value_set=pa.array(missing, pa.float64()))
             values = pc.if_else(told, pa.scalar(None, values.type), values)
         if pa.types.is_floating(values.type):
             values = pc.if_else(pc.is_nan(values), pa.scalar(None, values.type), values)
@@ -215,9 +215,16 @@ class Number(Feature):
         return written
 
     def _missing_numbers(self) -> list[float]:
-        """The numbers among the words that mean a missing value, such as -999."""
-        numbers = (parse(pa.array([word.strip()])) for word in self.missing)
-        return [found[0].as_py() for found in numbers if found is not None]
+        """The numbers among the words that mean a missing value, such as -999: a cell may have it as -999.0.
+
+        Each is there as float32 has it, too, because a file may have its numbers so.
+        """
+        if not self.missing:
+            return []
+        words = pa.array(self.missing, pa.string())
+        numerals = (plain(words, self.decimal or ".", self.unit)[0], plain(words, ".", "")[0])
+        found = pc.coalesce(*numerals).drop_null().cast(pa.float64()).to_pylist()
+        return [*found, *(float(np.float32(each)) for each in found)]
 
     def _as_written(self, value: Any) -> str:
         """A JSON number as the column has it. The shortest decimal of a float is read as the same float."""

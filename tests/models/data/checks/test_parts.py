@@ -73,7 +73,7 @@ def test_a_column_named_like_weights_of_rows(tmp_path: Path, name: str) -> None:
     assert left_out(intake) == [name] and "0.5 to 2" in warned.message
     assert json.loads((warned.suggestion or "").partition("set ")[2]) == {"dataset": {"weight": name}}
     assert concerns(warned, {"a"}, "label", None, "label")
-    assert not concerns(warned, {"a"}, "label", None, "label", name)
+    assert not concerns(warned, {"a"}, "label", None, "label", weight=name)
     assert not concerns(warned, {"a", name}, "label", None, "label")
 
 

@@ -184,6 +184,12 @@ def test_a_number_that_means_a_missing_value(tmp_path: Path) -> None:
     for cells in ([-999, 1], [-999.0, 1.0], ["-999", "1"], [-999, "1"]):
         assert feature.read(feature.cells(cells, column), column).to_pylist() == [None, 1.0]
     assert feature.read(pa.array([-999, 1]), column).to_pylist() == [None, 1.0]
+    for cells in (["-999.0", "1"], ["-9.99e2", "1"]):
+        assert feature.read(feature.cells(cells, column), column).to_pylist() == [None, 1.0]
+    wide = column.model_copy(update={"settings": {"decimal": ",", "unit": "kg", "missing": ["-99,9"]}})
+    feature = Number.model_validate(wide.settings)
+    for cells in ([-99.9, 1], ["-99,9 kg", "1 kg"], ["-99,90", "1,0"]):
+        assert feature.read(feature.cells(cells, wide), wide).to_pylist() == [None, 1.0]
 
 
 @pytest.mark.parametrize("cell", ["--5", "- -5", "+-5"])
