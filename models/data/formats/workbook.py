@@ -26,7 +26,8 @@ _SHOWN = 5
 def read(path: Path, limits: Limits, hints: Hints = Hints()) -> Source:  # noqa: B008 -- frozen
     """Cells as text: dates and times in ISO 8601, true and false, and an error of a formula as a missing value.
 
-    Empty rows are left out. The header is found as in a CSV file. Raises DataError for a file that is no workbook.
+    Empty rows are left out. The header is found as in a CSV file. Raises DataError for a file that is no workbook, and
+    for a column of formulas without results.
     """
     _check_members(path, limits)
     text = TextFile(path)
@@ -78,11 +79,13 @@ def _spool(text: TextFile, book: Any, limits: Limits) -> tuple[str, list[str]]:
 
     Returns its name, and those of the other sheets.
     """
+    from models.data.formats import sheet_rows
+
     for sheet in sorted(book.worksheets, key=lambda each: bool(each.sheet_state != "visible")):
-        # The size that a sheet gives for itself is often wrong.
-        sheet.reset_dimensions()
-        shape = _Shape(limits)
-        rewrite(text, shape.pieces(sheet), limits)
+        shape, uncalculated = _Shape(limits), sheet_rows.Uncalculated()
+        rewrite(text, shape.pieces(sheet_rows.rows(sheet, uncalculated)), limits)
+        if warned := uncalculated.check(sheet.title, shape.rows):
+            text.warnings.append(warned)
         if shape.rows:
             if shape.differ:
                 rewrite(text, _padded(text.path, shape.width), limits)
@@ -105,8 +108,8 @@ class _Shape:
         self.differ = False
         self.durations = 0
 
-    def pieces(self, sheet: Any) -> Iterator[bytes]:
-        for row in sheet.iter_rows(values_only=True):
+    def pieces(self, rows: Iterator[list[Any]]) -> Iterator[bytes]:
+        for row in rows:
             cells = [_text(value) for value in row]
             self.durations += sum(1 for value in row if isinstance(value, timedelta))
             while cells and not cells[-1]:

@@ -136,3 +136,38 @@ def test_durations_are_said(tmp_path: Path) -> None:
     assert [(warned.code, warned.message) for warned in source.warnings] == [
         ("durations", "2 cells are durations, and are read as numbers of seconds")
     ]
+
+
+def test_a_column_of_formulas_without_results_is_refused(tmp_path: Path) -> None:
+    """As openpyxl writes it, which does not calculate."""
+    rows: list[list[Any]] = [["a", "b", "sum"], *([at, at % 7, f"=A{at + 2}+B{at + 2}"] for at in range(60))]
+    with pytest.raises(DataError, match=r"Column C of the sheet 'data' has formulas .* first in C2, 60 in all.*Excel"):
+        workbook.read(_book(tmp_path / "a.xlsx", data=rows), Limits())
+    alone: list[list[Any]] = [["=1+1"], ["=A1"]]
+    with pytest.raises(DataError, match="Column A of the sheet 'sums'"):
+        workbook.read(_book(tmp_path / "b.xlsx", sums=alone, other=[["a"], [1]]), Limits())
+
+
+def test_single_formulas_without_results_are_said(tmp_path: Path) -> None:
+    rows: list[list[Any]] = [["a", "b"], *([at, at % 7] for at in range(60)), ["=SUM(A2:A61)", "=SUM(B2:B61)"]]
+    source = workbook.read(_book(tmp_path / "a.xlsx", data=rows), Limits())
+    (warned,) = source.warnings
+    assert warned.code == "uncalculated_formulas" and "2 cells" in warned.message and "A62" in warned.message
+    source = workbook.read(_book(tmp_path / "a.xlsx", data=[*rows[:-1], [1, "=B2"]]), Limits())
+    assert "1 cell has a formula" in source.warnings[0].message
+
+
+def test_stored_results_of_formulas_are_read(tmp_path: Path) -> None:
+    """An empty text is a result, too."""
+    cells = (
+        '<c r="A{at}"><f>1+1</f><v>2</v></c><c r="B{at}" t="str"><f>IF(A1,"")</f><v></v></c>'
+        '<c r="C{at}" t="str"><f>"x"</f><v>x</v></c><c r="D{at}"><v>{at}</v></c>'
+    )
+    rows = "".join(f'<row r="{at}">{cells.format(at=at)}</row>' for at in range(1, 9))
+    sheet = '<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main">'
+    good = _book(tmp_path / "good.xlsx", data=[["a"], [1]])
+    content = _with(good, "xl/worksheets/sheet1.xml", f"{sheet}<sheetData>{rows}</sheetData></worksheet>".encode())
+    (tmp_path / "a.xlsx").write_bytes(content)
+    found = _rows(tmp_path / "a.xlsx", Hints(header=False))
+    assert len(found) == 8 and found[7] == {"column_1": "2", "column_2": None, "column_3": "x", "column_4": "8"}
+    assert "uncalculated_formulas" not in [each.code for each in workbook.read(tmp_path / "a.xlsx", Limits()).warnings]
