@@ -14,6 +14,7 @@ from athanor.contract import Hints, Warned
 from models.data.formats import delimited
 from models.data.formats.archive import NUMBERS, Archive
 from models.data.formats.limits import Limits
+from models.data.formats.swapped_dates import SwappedDates
 from models.data.formats.text_file import TextFile, rewrite
 from models.data.table import Source
 from models.errors import DataError
@@ -42,7 +43,7 @@ def read(path: Path, limits: Limits, hints: Hints = Hints()) -> Source:  # noqa:
             warnings.simplefilter("ignore")
             with path.open("rb") as stream:
                 book = openpyxl.load_workbook(stream, read_only=True, data_only=True, keep_links=False)
-                sheet, others = _spool(text, book, limits)
+                sheet, others, dates = _spool(text, book, limits)
                 book.close()
     except DataError:
         raise
@@ -52,6 +53,8 @@ def read(path: Path, limits: Limits, hints: Hints = Hints()) -> Source:  # noqa:
     source = delimited.read_text(text, limits, given)
     told = {key: value for key, value in source.dialect.items() if key in ("header", "skipped_lines")}
     source.dialect = {"sheet": sheet, **told}
+    above = int(bool(told.get("header"))) + int(str(told.get("skipped_lines", 0)))
+    source.batches = dates.told(source.batches, source.warnings, above)
     if others:
         shown = ", ".join(repr(name[:40]) for name in others[:_SHOWN])
         source.warnings.append(
@@ -74,10 +77,10 @@ def _check_members(path: Path, limits: Limits) -> None:
         archive.close()
 
 
-def _spool(text: TextFile, book: Any, limits: Limits) -> tuple[str, list[str]]:
+def _spool(text: TextFile, book: Any, limits: Limits) -> tuple[str, list[str], SwappedDates]:
     """Write the first sheet with rows as CSV, a hidden one only if no other has any.
 
-    Returns its name, and those of the other sheets.
+    Returns its name, those of the other sheets, and what its dates look like.
     """
     from models.data.formats import sheet_rows
 
@@ -95,7 +98,7 @@ def _spool(text: TextFile, book: Any, limits: Limits) -> tuple[str, list[str]]:
                 text.warnings.append(Warned(code="durations", message=message, suggestion=cure))
             text.lines = shape.rows
             text.quotes = sum(piece.count(b'"') for piece in text.pieces())
-            return sheet.title, [other.title for other in book.worksheets if other is not sheet]
+            return sheet.title, [other.title for other in book.worksheets if other is not sheet], shape.dates
     raise DataError("The workbook has no rows. Save it with a sheet that has a header and rows.")
 
 
@@ -107,6 +110,7 @@ class _Shape:
         self.rows = self.width = 0
         self.differ = False
         self.durations = 0
+        self.dates = SwappedDates()
 
     def pieces(self, rows: Iterator[list[Any]]) -> Iterator[bytes]:
         for row in rows:
@@ -119,6 +123,7 @@ class _Shape:
             if len(cells) > self._limits.max_columns:
                 raise self._limits.refuse("max_columns", f"A row has {len(cells):,} cells")
             self.differ = self.differ or (self.rows > 0 and len(cells) != self.width)
+            self.dates.see(row, self.rows)
             self.rows, self.width = self.rows + 1, max(self.width, len(cells))
             self._limits.check_cells(self.rows, self.width, "The sheet", is_text=True)
             yield _line(cells)
