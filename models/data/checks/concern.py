@@ -39,7 +39,7 @@ def concerns(
             return weight is None and warned.column not in inputs
         case "groups":
             return split is None
-        case "rows_in_two_parts":
+        case "rows_in_two_parts" | "groups_in_two_parts":
             return split is not None
         case "untrained_classes":
             return split is not None and warned.column == target

@@ -1,4 +1,4 @@
-"""Groups of rows, such as those of one patient, that a random split puts on both sides."""
+"""Groups of rows, such as those of one patient, that stand in two parts: learned by heart, they look well predicted."""
 
 import re
 
@@ -8,8 +8,10 @@ import pyarrow.compute as pc
 
 from athanor.contract import Column, Warned
 from models.data.checks.identifiers import is_named_id, words
+from models.data.checks.overlap import GIVEN
 from models.data.checks.sample import Sample, codes
 from models.data.columns import shown
+from models.data.table import part_of
 
 FEWEST = 5
 """Groups below which a column is a category like others."""
@@ -26,20 +28,25 @@ _OWNERS = re.compile(
 _CODE = re.compile(r"[^\W\d]{1,12}[-_ ]?\d+")
 
 
-def torn(column: Column, sample: Sample) -> Warned | None:
-    """A warning about a column whose values repeat so that a random split tears their rows apart."""
+def are_groups(column: Column, sample: Sample) -> bool:
+    """Whether the values of a column repeat so as those of persons do, of whom each has several rows."""
     values = sample.columns[column.name]
     if not (pa.types.is_string(values.type) or column.integer):
-        return None
+        return False
     rows_N, groups = codes(values.drop_null())
     if groups < FEWEST or not SMALLEST <= len(rows_N) / groups <= LARGEST:
-        return None
-    if not (
+        return False
+    return (
         is_named_id(column.name)
         or any(_OWNERS.fullmatch(word) for word in words(column.name))
         or _names_groups(values, groups)
-    ):
-        return None
+    )
+
+
+def torn(column: Column, sample: Sample) -> Warned:
+    """A warning about a column of groups, whose rows a random split tears apart."""
+    values = sample.columns[column.name]
+    rows_N, groups = codes(values.drop_null())
     sizes = np.bincount(rows_N)
     shared = int(sizes[sizes > 1].sum())
     return Warned(
@@ -52,6 +59,34 @@ def torn(column: Column, sample: Sample) -> Warned | None:
         suggestion="if rows of one value are alike, add a column, part say, that says train, val or test for each "
         'row, the same for all rows of one value, and set {"dataset": {"split": {"kind": "given", "column": "part"}}}',
     )
+
+
+def torn_by(split: str, column: Column, sample: Sample) -> list[Warned]:
+    """A warning for each part of the column `split` but train that has rows of groups that train has, too."""
+    values = sample.columns[column.name]
+    are_known = values.is_valid().to_numpy(zero_copy_only=False)
+    groups_N, _ = codes(values)
+    said = np.array([part_of(value or "") or "" for value in sample.columns[split].cast(pa.string()).to_pylist()])
+    train, warned = np.unique(groups_N[(said == "train") & are_known]), []
+    for part in ("val", "test"):
+        of_part = (said == part) & are_known
+        again = of_part & np.isin(groups_N, train)
+        if not again.any() or again.sum() < GIVEN.share * (said == part).sum():
+            continue
+        count, of = len(np.unique(groups_N[again])), len(np.unique(groups_N[of_part]))
+        warned.append(
+            Warned(
+                code="groups_in_two_parts",
+                column=column.name,
+                message=f"column {shown(column.name)}: {count:,} of the {of:,} values in {part} are in train, too, and "
+                f"{int(again.sum()):,} of the {int((said == part).sum()):,} rows of {part} have one of them"
+                f"{sample.extent}; if rows of one value are alike, results on {part} look better than they are",
+                rows=sample.first(again),
+                suggestion=f"if so, write the same part into column {shown(split)} for all rows of one value, and "
+                "upload the file again",
+            )
+        )
+    return warned
 
 
 def _names_groups(values: pa.Array, groups: int) -> bool:

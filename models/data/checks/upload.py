@@ -14,7 +14,7 @@ from models.data.checks import contradictions, overlap
 from models.data.checks.classes import has_classes, near_equal, rare, untrained, whole_numbers
 from models.data.checks.dates import mostly_dates
 from models.data.checks.determination import determines
-from models.data.checks.groups import torn
+from models.data.checks.groups import are_groups, torn, torn_by
 from models.data.checks.identifiers import identifier, is_named_id, resembles, rises
 from models.data.checks.markers import missing_marker
 from models.data.checks.parts import divides_rows, is_split, unused
@@ -53,12 +53,17 @@ def inspect(path: Path, schema: Schema, rows: int) -> Inspection:
             found.warnings += near_equal(column, sample) + missing_marker(column, sample)
         found.warnings += mostly_dates(column, sample)
     found.warnings += total_row(others, sample)
+    groups = [column for column in inputs if column.name in sample.columns and are_groups(column, sample)]
+    if schema.part is None:
+        found.warnings += [torn(column, sample) for column in groups]
     splits = [column.name for column in schema.columns if column.name == schema.part or is_split(column)]
     if splits:
-        found.warnings += _of_given_parts(path, splits[0], inputs, target, rows)
-    else:
-        looked = [column for column in inputs if column.name in sample.columns]
-        found.warnings += [each for column in looked if (each := torn(column, sample))]
+        divided = groups if splits[0] in sample.columns else []
+        by_parts = [warned for column in divided for warned in torn_by(splits[0], column, sample)]
+        # Of these columns, more was just said than that their values are in two parts.
+        told = {warned.column for warned in by_parts}
+        alone = [column for column in inputs if not of(column).side_by_side and column.name not in told]
+        found.warnings += by_parts + _of_given_parts(path, splits[0], inputs, alone, target, rows)
     return found
 
 
@@ -158,10 +163,20 @@ def _without(column: Column, inputs: Sequence[Column]) -> str:
     return "if so, leave it out: " + json.dumps({"dataset": {"inputs": names}}, ensure_ascii=False)
 
 
-def _of_given_parts(path: Path, split: str, inputs: Sequence[Column], target: Column | None, rows: int) -> list[Warned]:
-    """Warnings about rows of given parts. Each batch is read once; only digests and classes are kept."""
+def _of_given_parts(
+    path: Path,
+    split: str,
+    inputs: Sequence[Column],
+    alone: Sequence[Column],
+    target: Column | None,
+    rows: int,
+) -> list[Warned]:
+    """Warnings about rows of given parts. Each batch is read once; only digests and classes are kept.
+
+    Rows are compared in all inputs, and in each of `alone`.
+    """
     compared = [column for column in inputs if column.name != split]
-    texts = [column for column in compared if not of(column).side_by_side] if len(compared) > 1 else []
+    texts = [column for column in alone if column.name != split] if len(compared) > 1 else []
     if not compared or rows > overlap.MOST_ROWS or rows * len(compared) > overlap.MOST_CELLS:
         return []
     width = sum(of(column).layout(column).width for column in compared if column.shape)

@@ -211,17 +211,6 @@ def test_whole_numbers_that_may_be_classes(tmp_path: Path) -> None:
     )
 
 
-def test_groups_that_a_random_split_tears_apart(tmp_path: Path) -> None:
-    patients = [f"P{at // 5:03}" for at in range(200)]
-    (warned,) = told(taken(tmp_path, beside(case_no=patients)), "groups")
-    assert "40 values, each in 5.0 rows" in warned.message and "200 of 200 rows" in warned.message
-    assert warned.rows == [1, 2, 3, 4, 5] and '"split"' in (warned.suggestion or "")
-    assert told(taken(tmp_path, beside(user_id=[at // 4 for at in range(200)])), "groups")
-    assert told(taken(tmp_path, beside(session=[at // 4 for at in range(200)])), "groups")
-    for other in ({"age": [20 + at % 40 for at in range(200)]}, {"color": ["red", "blue", "green", "gray"] * 50}):
-        assert not told(taken(tmp_path, beside(**other)), "groups")
-
-
 def _parts(train: bytes, test: bytes, suffix: str = "csv") -> bytes:
     return zipped([(f"train.{suffix}", train), (f"test.{suffix}", test)])
 
@@ -295,6 +284,7 @@ CODES = {
     "rising",
     "determines_target",
     "groups",
+    "groups_in_two_parts",
     "near_equal_classes",
     "rows_in_two_parts",
     "unused_split",
