@@ -104,6 +104,10 @@ class Encoder(Learned, ABC):
             return f"'{column.name}' is a {column.kind} column; the parent learned from a {self.reads} column"
         return self.model_copy(update={"name": column.name})
 
+    def after(self, table: Table, train: Rows) -> "Encoder":
+        """This encoder after a further training on these rows. It encodes as before, and knows what it has seen."""
+        return self
+
     @property
     def reads(self) -> str:
         """The kind of the columns that it encodes."""

@@ -83,6 +83,10 @@ class TensorEncoder(Learned):
             raise other_inputs("/architecture/kind", "the parent reads one input; this job would read several")
         return self.for_columns(roles.only)
 
+    def after(self, table: Table, train: Rows) -> "TensorEncoder":
+        """This encoder after a further training on these rows."""
+        return TensorEncoder(columns=[column.after(table, train) for column in self.columns])
+
     def for_columns(self, given: InputColumns) -> "TensorEncoder":
         """This encoder for the columns of one input. Raises SpecError if it cannot read them."""
         if self.required_columns is not None:
@@ -143,6 +147,10 @@ class NamedEncoder(Learned):
     def encode(self, table: Table) -> dict[str, torch.Tensor]:
         """x_N… of each input."""
         return {name: each.encode(table) for name, each in self.named.items()}
+
+    def after(self, table: Table, train: Rows) -> "NamedEncoder":
+        """This encoder after a further training on these rows."""
+        return NamedEncoder(named={name: each.after(table, train) for name, each in self.named.items()})
 
     def for_roles(self, roles: Roles) -> "NamedEncoder":
         """This encoder for the columns of another job. Raises SpecError if it cannot read them."""

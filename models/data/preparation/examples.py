@@ -138,7 +138,8 @@ def prepare(
     if roles.language is not None:
         return _prepare_language(table, roles, roles.language, split, fold, kept)
     division = divide(split, table, roles, fold)
-    encoder = reuse.column_encoder(kept.encoder, roles) if kept else encoders.fit(table, roles, division.train)
+    known = reuse.column_encoder(kept.encoder, roles) if kept else None
+    encoder = known.after(table, division.train) if known else encoders.fit(table, roles, division.train)
     target = reuse.target(kept.target, roles, roles.inputs[0].name) if kept else None
     target = target or fit_target(table, roles, division.train, encoder)
     preparation = Preparation(encoder=encoder, target=target)

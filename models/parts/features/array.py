@@ -16,7 +16,7 @@ from models.parts.feature import CellError, Encoder, Feature, Observation, Reals
 from models.parts.features.image import ImageEncoder, channels_height_width
 from models.parts.inputs import InputKind, Inputs
 from models.parts.oddity import Oddity
-from models.parts.reach import unlike, usual_peak
+from models.parts.reach import Reach, reach_of, unlike, usual_peak
 from models.parts.scaling import divisor
 
 LARGEST = float(np.finfo(np.float32).max)
@@ -30,6 +30,7 @@ class ArrayEncoder(Encoder):
     kind: Literal["array"] = "array"
     mean: list[float]
     std: list[float]
+    reach: Reach | None = Field(None, description="the smallest and the largest number of the training rows")
     usual_peak: float | None = Field(None, description="what the largest absolute number of nearly every row reaches")
 
     def inputs(self) -> Inputs:
@@ -41,9 +42,12 @@ class ArrayEncoder(Encoder):
         return (flat_NF - np.asarray(self.mean, np.float32)) / np.asarray(self.std, np.float32)
 
     def odd(self, table: Table, column: Column) -> list[Oddity]:
-        """Missing values, and rows of another scale than those of the dataset."""
+        """Missing values, and rows of another scale than the training rows."""
         values_NF = arrays(table, self.name).reshape(table.rows, -1)
-        return [*super().odd(table, column), *unlike(values_NF, column, self.usual_peak)]
+        return [*super().odd(table, column), *unlike(values_NF, self.reach, self.usual_peak)]
+
+    def after(self, table: Table, train: Rows) -> "ArrayEncoder":
+        return self.model_copy(update={"reach": reach_of(arrays(table, self.name)[train], self.reach)})
 
     def for_column(self, column: Column) -> Encoder | str:
         if column.kind == self.kind and int(np.prod(column.shape or [])) != len(self.mean):
@@ -129,5 +133,10 @@ class Array(Feature):
         values_NF = arrays(table, column.name)[train].reshape(len(train), -1).astype(np.float64)
         mean = values_NF.mean(0)
         std = divisor(values_NF.std(0), mean, len(values_NF))
-        peak = usual_peak(values_NF)
-        return ArrayEncoder(name=column.name, mean=mean.tolist(), std=std.tolist(), usual_peak=peak)
+        return ArrayEncoder(
+            name=column.name,
+            mean=mean.tolist(),
+            std=std.tolist(),
+            reach=reach_of(values_NF),
+            usual_peak=usual_peak(values_NF),
+        )

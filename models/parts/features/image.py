@@ -19,7 +19,7 @@ from models.parts.channels import Channels, last, likely, moved, packed, placed,
 from models.parts.feature import CellError, Encoder, Feature, Observation, Reals, Rows, arrays
 from models.parts.inputs import InputKind, Inputs
 from models.parts.oddity import Oddity
-from models.parts.reach import unlike, usual_peak
+from models.parts.reach import Reach, reach_of, unlike, usual_peak
 from models.parts.scaling import divisor
 
 Side = Annotated[int, Field(ge=1, le=images.LARGEST_SIDE)]
@@ -32,6 +32,7 @@ class ImageEncoder(Encoder):
     shape: tuple[int, int, int] = Field(description="C, H, W")
     mean: list[float]
     std: list[float]
+    reach: Reach | None = Field(None, description="the smallest and the largest number of the training rows")
     usual_peak: float | None = Field(None, description="what the largest absolute number of nearly every row reaches")
 
     @property
@@ -46,8 +47,14 @@ class ImageEncoder(Encoder):
         values = values_NF.reshape(-1, shape[0])
         mean = values.mean(0, dtype=np.float64)
         std = divisor(values.std(0, dtype=np.float64), mean, len(values))
-        peak = usual_peak(values_NF)
-        return cls(name=column.name, shape=shape, mean=mean.tolist(), std=std.tolist(), usual_peak=peak)
+        return cls(
+            name=column.name,
+            shape=shape,
+            mean=mean.tolist(),
+            std=std.tolist(),
+            reach=reach_of(values_NF),
+            usual_peak=usual_peak(values_NF),
+        )
 
     def inputs(self) -> Inputs:
         return Inputs("image", self.shape)
@@ -60,9 +67,12 @@ class ImageEncoder(Encoder):
         return np.ascontiguousarray(x_NHWC.transpose(0, 3, 1, 2))
 
     def odd(self, table: Table, column: Column) -> list[Oddity]:
-        """Missing values, and rows of another scale than those of the dataset."""
+        """Missing values, and rows of another scale than the training rows."""
         values_NF = arrays(table, self.name).reshape(table.rows, -1)
-        return [*super().odd(table, column), *unlike(values_NF, column, self.usual_peak)]
+        return [*super().odd(table, column), *unlike(values_NF, self.reach, self.usual_peak)]
+
+    def after(self, table: Table, train: Rows) -> "ImageEncoder":
+        return self.model_copy(update={"reach": reach_of(arrays(table, self.name)[train], self.reach)})
 
     def for_column(self, column: Column) -> Encoder | str:
         """A column of images or arrays fits if its shape is the same."""

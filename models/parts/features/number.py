@@ -29,7 +29,7 @@ from models.parts.inputs import InputKind, Inputs
 from models.parts.numerals import Writing, plain
 from models.parts.oddity import EXAMPLES, Oddity
 from models.parts.plain_numerals import parse
-from models.parts.reach import beyond
+from models.parts.reach import Reach, beyond, reach_of
 from models.parts.scaling import divisor
 from models.parts.units import is_known, multiplies
 from models.parts.versions import is_named_so
@@ -51,6 +51,7 @@ class NumberEncoder(Encoder):
     kind: Literal["number"] = "number"
     mean: float
     std: float
+    reach: Reach | None = Field(None, description="the smallest and the largest number of the training rows")
 
     def inputs(self) -> Inputs:
         return Inputs("vector", (1,))
@@ -60,16 +61,21 @@ class NumberEncoder(Encoder):
         return np.nan_to_num((table.numbers(self.name) - self.mean) / self.std, nan=0.0)[:, None]
 
     def odd(self, table: Table, column: Column) -> list[Oddity]:
-        """Missing values, and numbers further from the numbers of the dataset than these are from each other."""
+        """Missing values, and numbers further from the numbers of the training rows than these are from each other."""
         found = super().odd(table, column)
-        if column.min is None or column.max is None:
+        if self.reach is None:
             return found
         values = table.numbers(self.name)
-        far = np.flatnonzero(beyond(values, column.min, column.max)).tolist()
-        what = f"are far from the numbers of the dataset, which go from {column.min:.6g} to {column.max:.6g}"
+        far = np.flatnonzero(beyond(values, *self.reach)).tolist()
+        what = (
+            f"are far from the numbers of the training rows, which go from {self.reach[0]:.6g} to {self.reach[1]:.6g}"
+        )
         suggestion = "check the unit and the decimal mark of these numbers"
         examples = [f"{value:.6g}" for value in values[far[:EXAMPLES]]]
         return [*found, Oddity.of_rows("far_from_training", what, suggestion, far, len(values), examples)]
+
+    def after(self, table: Table, train: Rows) -> "NumberEncoder":
+        return self.model_copy(update={"reach": reach_of(table.numbers(self.name)[train], self.reach)})
 
     def stands_in(self) -> str:
         return f"{self.mean:.6g}, the mean of the training rows"
@@ -269,7 +275,8 @@ class Number(Feature):
         values = table.numbers(column.name)[train]
         values = values[np.isfinite(values)]
         mean, std = (float(values.mean()), float(values.std())) if len(values) else (0.0, 1.0)
-        return NumberEncoder(name=column.name, mean=mean, std=float(divisor(std, mean, len(values))))
+        std = float(divisor(std, mean, len(values)))
+        return NumberEncoder(name=column.name, mean=mean, std=std, reach=reach_of(values))
 
 
 def _is_number(value: Any) -> bool:
