@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from athanor.contract import Column, Warned
 from models.data.checks.sample import SHOWN, Sample, codes
 from models.data.columns import field, shown
+from models.data.counted import counted
 from models.data.table import Rows
 from models.data.whole_numbers import MOST, number_classes
 from models.parts.feature import of
@@ -57,7 +58,7 @@ def near_equal(column: Column, sample: Sample) -> list[Warned]:
         if len(names) < 2:
             continue
         names.sort(key=lambda name: -counts[name])
-        told = ", ".join(f"{name!r} ({counts[name]:,} rows)" for name in names[:LISTED])
+        told = ", ".join(f"{name!r} ({counted(counts[name], 'row', 'rows')})" for name in names[:LISTED])
         others = pc.fill_null(pc.is_in(values, value_set=pa.array(names[1:], pa.string())), False)
         found.append(
             Warned(
@@ -107,13 +108,13 @@ def rare(target: Column, sample: Sample) -> list[Warned]:
     values = sample.columns[target.name].cast(pa.string())
     chosen = pc.fill_null(pc.is_in(values, value_set=pa.array([name for name, _ in few], pa.string())), False)
     told = ", ".join(f"{name!r} ({count:,})" for name, count in few[:LISTED]) + (" …" if len(few) > LISTED else "")
+    many = counted(len(few), "has", "have", of=f"the {len(target.classes):,} classes of {shown(target.name)}")
     return [
         Warned(
             code="rare_classes",
             column=target.name,
-            message=f"{len(few):,} of the {len(target.classes):,} classes of {shown(target.name)} have fewer than "
-            f"{PARTS} rows: {told}; a random split keeps these rows for training, so no result says how "
-            "well they are learned",
+            message=f"{many} fewer than {PARTS} rows: {told}; a random split keeps these rows for training, so no "
+            "result says how well they are learned",
             rows=sample.first(np.asarray(chosen.to_numpy(zero_copy_only=False), bool)),
             suggestion="add rows of these classes, join them to one class, or leave them out",
         )
@@ -135,14 +136,11 @@ def untrained(values: pa.Array, target: Column, parts: Mapping[str, Rows]) -> li
             Warned(
                 code="untrained_classes",
                 column=field(target.name),
-                message=f"{len(unseen):,} of the {len(rows):,} rows of {part} are of {_counted(len(names))} of "
+                message=f"{counted(len(unseen), 'is', 'are', of=f'the {len(rows):,} rows of {part}')} of "
+                f"{counted(len(names), 'class', 'classes')} of "
                 f"{shown(target.name)} that no training row has: {told}; they cannot be predicted",
                 rows=[int(row) + 1 for row in np.sort(unseen)[:SHOWN]],
                 suggestion="move rows of these classes to the training part, or leave them out",
             )
         )
     return warned
-
-
-def _counted(classes: int) -> str:
-    return f"{classes:,} classes" if classes != 1 else "1 class"

@@ -11,6 +11,7 @@ from models.data.checks.identifiers import is_named_id, words
 from models.data.checks.overlap import GIVEN
 from models.data.checks.sample import Sample, codes
 from models.data.columns import shown
+from models.data.counted import counted
 from models.data.table import part_of
 
 FEWEST = 5
@@ -74,13 +75,14 @@ def torn_by(split: str, column: Column, sample: Sample) -> list[Warned]:
         if not again.any() or again.sum() < GIVEN.share * (said == part).sum():
             continue
         count, of = len(np.unique(groups_N[again])), len(np.unique(groups_N[of_part]))
+        told = counted(count, "is", "are", of=f"the {of:,} values in {part}")
+        have = counted(int(again.sum()), "has", "have", of=f"the {int((said == part).sum()):,} rows of {part}")
         warned.append(
             Warned(
                 code="groups_in_two_parts",
                 column=column.name,
-                message=f"column {shown(column.name)}: {count:,} of the {of:,} values in {part} are in train, too, and "
-                f"{int(again.sum()):,} of the {int((said == part).sum()):,} rows of {part} have one of them"
-                f"{sample.extent}; if rows of one value are alike, results on {part} look better than they are",
+                message=f"column {shown(column.name)}: {told} in train, too, and {have} one of "
+                f"them{sample.extent}; if rows of one value are alike, results on {part} look better than they are",
                 rows=sample.first(again),
                 suggestion=f"if so, write the same part into column {shown(split)} for all rows of one value, and "
                 "upload the file again",

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from athanor.contract import Column, Warned
 from models.data.checks.sample import SHOWN
+from models.data.counted import counted
 from models.data.table import Rows
 from models.parts.feature import of
 
@@ -116,11 +117,11 @@ def overlaps(
         again = rows[np.isin(found[rows], train)]
         if len(again) < max(tolerance.rows, tolerance.share * len(rows), by_chance * len(rows)):
             continue
+        told = counted(len(again), "stands", "stand", of=f"the {len(rows):,} rows of {part}")
         warned.append(
             Warned(
                 code="rows_in_two_parts",
-                message=f"{len(again):,} of the {len(rows):,} rows of {part} stand in train too ({what}); "
-                "they make results on it look better than they are",
+                message=f"{told} in train too ({what}), which makes results on it look better than they are",
                 rows=[int(row) for row in np.sort(again)[:SHOWN] + 1],
                 suggestion=suggestion,
             )

@@ -11,6 +11,7 @@ from typing import Literal
 import pyarrow as pa
 
 from athanor.contract import Hints, Warned
+from models.data.counted import counted
 from models.data.formats import blocks, separators, spaces
 from models.data.formats.dialect import Dialect, decide
 from models.data.formats.limits import Limits
@@ -220,7 +221,7 @@ class _Rows:
             return
         row, line, found = self.odd
         of = "header" if self.dialect.told.get("header") else "first row"
-        wanted = f"the {width:,} field{'s' if width > 1 else ''} of the {of}"
+        wanted = f"the {counted(width, 'field', 'fields')} of the {of}"
         mark = "tab" if self.dialect.delimiter == "\t" else f"'{self.dialect.delimiter}'"
         example = f"row {row:,} (line {line:,}) has {found:,}"
         cure = f"write every value of a row, and quotes around a value that contains a {mark}"
@@ -230,7 +231,8 @@ class _Rows:
                 f"{what} {wanted}; {example}. Correct the rows: {cure}. "
                 "Delete lines above the header, or give the delimiter."
             )
-        message = f"{skipped:,} of {self.rows:,} rows left out because they do not have {wanted}; {example}"
+        because = "was left out because it does not have", "were left out because they do not have"
+        message = f"{counted(skipped, *because, of=f'{self.rows:,} rows')} {wanted}; {example}"
         rows = self.source.skipped[:_SHOWN]
         self.source.warnings.append(Warned(code="ragged_rows", message=message, rows=rows, suggestion=cure))
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from athanor.contract import Warned
+from models.data.counted import counted
 from models.data.formats.limits import Limits
 from models.data.formats.sample import Record
 from models.data.missing_words import MISSING
@@ -52,8 +53,8 @@ def heading(records: Sequence[Record], given: bool | None, limits: Limits) -> He
         warnings.append(
             Warned(
                 code="title_lines",
-                message=f"the first {count:,} line{'s' if count > 1 else ''} of the file, {shown!r} …, "
-                f"{'are' if count > 1 else 'is'} not part of the table and left out",
+                message=f"the first {counted(count, 'line', 'lines')} of the file, {shown!r} …, "
+                f"{'is' if count == 1 else 'are'} not part of the table and left out",
                 suggestion="delete these lines if the table is not read as it should be",
             )
         )
@@ -90,7 +91,7 @@ def _no_header(names: list[str]) -> Warned:
     return Warned(
         code="no_header",
         message=f"the file has no header: the first line is like those below, so it was read as a row, and the "
-        f"{len(names):,} columns are called column_1 and so on",
+        f"{counted(len(names), 'column is', 'columns are')} called column_1 and so on",
         rows=[1],
         suggestion="add a line with the names of the columns; if the first line has them, upload with header=true",
     )
@@ -100,7 +101,8 @@ def _like_data(names: list[str]) -> Warned:
     numbers = sum(1 for name in names if NUMBER.fullmatch(name))
     return Warned(
         code="header_like_data",
-        message=f"the first line was read as the header, and {numbers:,} of its {len(names):,} names are numbers",
+        message="the first line was read as the header, and "
+        + counted(numbers, "is a number", "are numbers", of=f"its {len(names):,} names"),
         suggestion="if the first line is a row, upload with header=false, or add a header",
     )
 

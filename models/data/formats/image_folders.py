@@ -12,6 +12,7 @@ import pyarrow as pa
 from PIL import Image
 
 from athanor.contract import Hints, Warned
+from models.data.counted import counted
 from models.data.formats import label_tables
 from models.data.formats.archive import PART, Archive
 from models.data.formats.arrays import rows_at_once
@@ -158,7 +159,8 @@ def _said(archive: Archive, pictures: list[Placed], arrangement: Arrangement, ta
     ]
     if unknown:
         names = ", ".join(pictures[row].info.filename for row in unknown[:3])
-        message = f"{len(unknown):,} of {len(pictures):,} images have no label ({names}); no job learns from them"
+        told = counted(len(unknown), "has", "have", of=f"{len(pictures):,} images")
+        message = f"{told} no label ({names}); no job learns without one"
         found.append(
             Warned(
                 code="unlabeled_images",
@@ -168,7 +170,7 @@ def _said(archive: Archive, pictures: list[Placed], arrangement: Arrangement, ta
             )
         )
     if table is None and (empty := _empty(archive, pictures, arrangement)):
-        message = f"{len(empty):,} class folders have no images: {', '.join(empty[:5])}"
+        message = f"{counted(len(empty), 'class folder has', 'class folders have')} no images: {', '.join(empty[:5])}"
         cure = "add images to them, or remove the folders"
         found.append(Warned(code="empty_classes", message=message, suggestion=cure))
     if table is not None and len(labels := sorted({each.label for each in pictures if each.label is not None})) > 1:
@@ -179,7 +181,8 @@ def _said(archive: Archive, pictures: list[Placed], arrangement: Arrangement, ta
     readable = SUFFIXES | label_tables.READERS.keys()
     others = [info.filename for info in archive.members if _suffix(info) not in readable]
     if others:
-        message = f"{len(others):,} files that are not {NAMED} were left out: {', '.join(others[:5])}"
+        told = counted(len(others), f"file that is not {NAMED} was", f"files that are not {NAMED} were")
+        message = f"{told} left out: {', '.join(others[:5])}"
         cure = "convert them if they are pictures, or to CSV if they hold labels"
         found.append(Warned(code="ignored_files", message=message, suggestion=cure))
     return found
@@ -240,7 +243,8 @@ def _batches(
     if len(lost) == len(pictures):
         raise _broken(pictures[0].info)
     if lost:
-        message = f"{len(lost):,} of {len(pictures):,} images are damaged and left out: {', '.join(lost[:5])}"
+        told = counted(len(lost), "is", "are", of=f"{len(pictures):,} images")
+        message = f"{told} damaged and left out: {', '.join(lost[:5])}"
         cure = "write them again, and upload"
         rows = source.skipped[:SHOWN]
         source.warnings.append(Warned(code="damaged_images", message=message, rows=rows, suggestion=cure))

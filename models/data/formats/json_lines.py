@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from athanor.contract import Hints, Warned
 from models.data.columns import shown
+from models.data.counted import counted
 from models.data.formats.conversations import Form, form_of, silent
 from models.data.formats.json_objects import Located, Repeats, is_array, objects
 from models.data.formats.limits import Limits
@@ -88,13 +89,14 @@ class _Doubts:
     def warnings(self, rows: int) -> list[Warned]:
         found = []
         if self.repeated:
-            message = f"{len(self.repeated):,} of {rows:,} rows have a key twice, such as {shown(self.key)}; "
-            message += "the last value counts"
+            told = counted(len(self.repeated), "has", "have", of=f"{rows:,} rows")
+            message = f"{told} a key twice, such as {shown(self.key)}; the last value counts"
             cure = "give every key of a row its own name"
             found.append(Warned(code="repeated_keys", message=message, rows=self.repeated[:_SHOWN], suggestion=cure))
         if self.silent:
+            told = counted(len(self.silent), "has", "have", of=f"{rows:,} rows")
             message = (
-                f"{len(self.silent):,} of {rows:,} rows have {self.messages:,} messages without content, of which only "
+                f"{told} {counted(self.messages, 'message', 'messages')} without content, of which only "
                 "the role is read; calls of tools are not read"
             )
             cure = "write as content what is to be learned, or leave these messages out"

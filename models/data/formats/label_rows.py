@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from athanor.contract import Warned
 from models.data.columns import shown
+from models.data.counted import counted
 from models.data.formats.archive import PARTS
 from models.data.formats.class_folders import ORDER
 from models.data.formats.picture_names import PictureNames, normal
@@ -120,13 +121,17 @@ def _placed(
             missing.append(row)
     warned = []
     for rows, what, cure in (
-        (missing, "name no image of the zip", "correct the names, or add the images, if they should not be missing"),
-        (several, "name several images each", "write the folders of the images, too"),
+        (
+            missing,
+            ("names no image of the zip", "name no image of the zip"),
+            "correct the names, or add the images, if they should not be missing",
+        ),
+        (several, ("names several images", "name several images each"), "write the folders of the images, too"),
     ):
         if rows:
             told = ", ".join(f"{str(names[row])[:40]!r} in row {_source(tables, row)[1]:,}" for row in rows[:_NAMED])
             files = " and ".join(dict.fromkeys(_source(tables, row)[0] for row in rows))[:200]
-            message = f"{len(rows):,} of {len(names):,} rows of {files} {what} ({told}); they are left out"
+            message = counted(len(rows), *what, of=f"{len(names):,} rows of {files}") + f" ({told}): left out"
             warned.append(Warned(code="unmatched_names", message=message, suggestion=cure))
     return at, warned
 
@@ -171,7 +176,9 @@ def _contradictions(
             "label for each image. Keep one row for each, or cut the objects out and upload them as images."
         )
     emptied = [name for name in differing if not _has_values(agreed[name])]
-    message = f"{len(pictures):,} images have rows with different values in {columns}: {example}; "
+    message = (
+        f"{counted(len(pictures), 'image has', 'images have')} rows with different values in {columns}: {example}; "
+    )
     message += "these values are taken as missing"
     if emptied:
         message += ", which leaves none in " + ", ".join(shown(name) for name in emptied[:SHOWN])
@@ -216,9 +223,10 @@ def _parts(
     if not torn:
         return parts, []
     first = torn[0]
-    message = f"{len(torn):,} images are named by tables of several parts ({pictures.paths[first]} by those of "
+    told = counted(len(torn), "image is", "images are")
+    message = f"{told} named by tables of several parts ({pictures.paths[first]} by those of "
     message += " and ".join(sorted(set(of_tables[first]), key=lambda part: ORDER[part]))
-    message += "); they are in the first of these alone"
+    message += "), and only the first of these counts"
     cure = "name each image in one of the tables, and upload again"
     at_rows = [picture + 1 for picture in torn[:SHOWN]]
     return parts, [Warned(code="rows_in_two_parts", message=message, rows=at_rows, suggestion=cure)]

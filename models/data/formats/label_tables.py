@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from athanor.contract import Encoding, Hints, Warned
 from models.data.columns import shown
+from models.data.counted import counted
 from models.data.formats import delimited
 from models.data.formats.archive import Archive
 from models.data.formats.label_rows import LabelTable, NamingTable, joined
@@ -132,9 +133,12 @@ def _why(naming: _Naming | None, pictures: Sequence[ZipInfo]) -> str:
         return "it has no rows"
     if not naming.is_enough:
         example = PurePosixPath(pictures[0].filename).name[:100]
-        told = f"{naming.named:,} of {naming.looked:,} cells of its column {shown(naming.column)}"
-        return f"no column of it names most images, such as {example}; {told} name one"
-    return f"{naming.named:,} cells of its only column {shown(naming.column)} name images, and it says no more of them"
+        of = f"{naming.looked:,} cells of its column {shown(naming.column)}"
+        told = counted(naming.named, "names", "name", of=of)
+        return f"no column of it names most images, such as {example}; {told} one"
+    of_column = f"of its only column {shown(naming.column)}"
+    cells = counted(naming.named, f"cell {of_column} names an image", f"cells {of_column} name images")
+    return f"{cells}, and it says no more of them"
 
 
 def _why_folders(found: LabelTable, labels: Sequence[str | None]) -> str | None:

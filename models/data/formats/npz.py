@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from athanor.contract import Warned
+from models.data.counted import counted
 from models.data.formats.archive import NUMBERS, PART, Archive
 from models.data.formats.array_names import ArrayName, by_shape, meaning
 from models.data.formats.arrays import layout, pack, rows_at_once, stream_rows
@@ -96,7 +97,10 @@ def _named(members: list[_Member]) -> tuple[dict[str, ArrayName], list[Warned]]:
         return names, [Warned(code="guessed_arrays", message=message, suggestion=_ACCEPTED)]
     if not (ignored := [name for name, each in names.items() if each.role is None]):
         return names, []
-    message = f"{len(ignored)} arrays left out because their names are unknown: {', '.join(ignored[:_SHOWN])}"
+    told = counted(
+        len(ignored), "array was left out, because its name is", "arrays were left out, because their names are"
+    )
+    message = f"{told} unknown: {', '.join(ignored[:_SHOWN])}"
     return names, [Warned(code="ignored_arrays", message=message, suggestion=_ACCEPTED)]
 
 
@@ -112,7 +116,8 @@ def _said(pairs: list[_Pair], *, is_one_hot: bool) -> list[Warned]:
     unknown = sum(pair.inputs.shape[0] for pair in pairs if pair.targets is None)
     if pairs[0].targets is not None and unknown:
         names = ", ".join(pair.inputs.name for pair in pairs if pair.targets is None)
-        message = f"{unknown:,} rows of {names} have no target; no job learns from them"
+        told = counted(unknown, f"row of {names} has", f"rows of {names} have")
+        message = f"{told} no target; no job learns without one"
         cure = "send them to predict, or add their targets and upload again"
         found.append(Warned(code="unlabeled_rows", message=message, suggestion=cure))
     return found

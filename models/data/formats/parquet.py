@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from athanor.contract import Hints, Warned
 from models.data.columns import field as column_field
 from models.data.columns import shown
+from models.data.counted import counted
 from models.data.formats.json_lines import MOST_AXES
 from models.data.formats.limits import GIB, Limits
 from models.data.formats.lines import BATCH_BYTES, BATCH_CELLS, BATCH_ROWS
@@ -199,11 +200,14 @@ def _batches(
         reason = _first_line(error)
         raise DataError(f"The Parquet file is damaged after row {start} ({reason}). Write it again.") from error
     for name, count in durations.items():
-        message = f"column {shown(name)}: {count:,} durations are read as numbers of seconds"
+        message = f"column {shown(name)}: {counted(count, 'duration is', 'durations are')} read as numbers of seconds"
         cure = "send seconds to predict, too"
         source.warnings.append(Warned(code="durations", column=column_field(name), message=message, suggestion=cure))
     if source.skipped:
-        message = f"{len(source.skipped):,} of {start:,} rows left out, because their picture is missing or damaged"
+        message = (
+            counted(len(source.skipped), "was", "were", of=f"{start:,} rows")
+            + " left out, because a picture is missing or damaged"
+        )
         rows, cure = source.skipped[:_SHOWN], "write the pictures again, and upload"
         source.warnings.append(Warned(code="damaged_images", message=message, rows=rows, suggestion=cure))
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from athanor.contract import Hints, Warned
+from models.data.counted import counted
 from models.data.formats import separators
 from models.data.formats.limits import Limits
 from models.data.formats.lines import batched, read_lines
@@ -30,12 +31,11 @@ def read(path: Path, limits: Limits, hints: Hints = Hints()) -> Source:  # noqa:
 
 
 def _table(found: separators.Separator) -> Warned:
-    mark, suffix = ("tabs", ".tsv") if found.mark == "\t" else (repr(found.mark), ".csv")
-    mark = "tab" if mark == "tabs" and found.count == 1 else mark
+    (one, many), suffix = (("tab", "tabs"), ".tsv") if found.mark == "\t" else ((repr(found.mark),) * 2, ".csv")
     return Warned(
         code="table_in_text",
-        message=f"{found.rows:,} of the first {found.of:,} lines hold {found.count:,} {mark}, and each line is read "
-        "as a text",
+        message=f"{counted(found.rows, 'holds', 'hold', of=f'the first {found.of:,} lines')} "
+        f"{counted(found.count, one, many)}, and each line is read as a text",
         suggestion=f"if the file is a table, give it a name that ends in {suffix}, and upload it again",
     )
 

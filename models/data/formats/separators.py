@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pydantic import JsonValue
 
 from athanor.contract import Warned
+from models.data.counted import counted
 from models.data.formats.dialect import DELIMITERS
 from models.data.formats.header import NUMBER
 
@@ -42,12 +43,12 @@ class Separator:
 
     def warned(self, name: str) -> Warned:
         """The warning about a table that was read as one column."""
-        shown = f"{self.mark!r}" if self.mark != SPACE else "spaces between words"
+        shown = (repr(self.mark),) * 2 if self.mark != SPACE else ("space between words", "spaces between words")
         cure = f"upload it with delimiter={self.mark!r}" if self.is_delimiter else "write tabs in their place (.tsv)"
+        rows = counted(self.rows, "holds", "hold", of=f"{self.of:,} rows") + " " + counted(self.count, *shown)
         return Warned(
             code="single_column",
-            message=f"the file was read as one column, {name[:40]!r}; {self.rows:,} of {self.of:,} rows hold "
-            f"{self.count:,} {shown}, and so does the first line",
+            message=f"the file was read as one column, {name[:40]!r}; {rows}, and so does the first line",
             suggestion=f"if they separate values, {cure}",
         )
 

@@ -9,6 +9,7 @@ from openpyxl.utils import get_column_letter
 from openpyxl.worksheet._reader import FORMULA_TAG, VALUE_TAG, WorkSheetParser
 
 from athanor.contract import Warned
+from models.data.counted import counted
 from models.errors import DataError
 
 _CURE = "Open the workbook in Excel or LibreOffice, save it there, and upload it again"
@@ -39,8 +40,7 @@ class Uncalculated:
                 f"first in {self.first[column]}, {most:,} in all: the program that wrote the file did not calculate "
                 f"them. {_CURE}."
             )
-        total = self.counts.total()
-        what = "1 cell has a formula" if total == 1 else f"{total:,} cells have formulas"
+        what = counted(self.counts.total(), "cell has a formula", "cells have formulas")
         message = f"{what} without a result, and no value for a job: {next(iter(self.first.values()))} is the first"
         return Warned(code="uncalculated_formulas", message=message, suggestion=_CURE[0].lower() + _CURE[1:])
 

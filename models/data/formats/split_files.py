@@ -14,6 +14,7 @@ import pyarrow as pa
 from pydantic import JsonValue
 
 from athanor.contract import Hints, Warned
+from models.data.counted import counted
 from models.data.formats import parquet, text_formats
 from models.data.formats.archive import PART, PARTS, Archive
 from models.data.formats.class_folders import ORDER
@@ -118,9 +119,8 @@ def _members(archive: Archive) -> tuple[list[ZipInfo], list[Warned]]:
     ]
     if not others:
         return chosen, []
-    message = (
-        f"{len(others):,} files were left out, because others give the parts or the table: {', '.join(others[:5])}"
-    )
+    told = counted(len(others), "file was", "files were")
+    message = f"{told} left out, because others give the parts or the table: {', '.join(others[:5])}"
     cure = "name them after a part (train, val, test), or upload them on their own"
     return chosen, [Warned(code="ignored_files", message=message, suggestion=cure)]
 

@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image
 
 from athanor.contract import Hints, Warned
+from models.data.counted import counted
 from models.data.formats.images import Reading, is_deep, is_gray, is_transparent, upright, values
 from models.data.formats.limits import Limits
 from models.data.table import Layout
@@ -110,20 +111,20 @@ class Survey:
         if others:
             counts = Counter(self.sizes)
             usual = ", ".join(f"{count:,} of {high}×{wide}" for (high, wide), count in counts.most_common(3))
-            more = f" and {len(counts) - 3:,} more sizes" if len(counts) > 3 else ""
-            message = (
-                f"{len(others):,} of {len(self.sizes):,} images of another size were resized to {height}×{width} "
-                f"({reading.resize}); there are {usual}{more} (height × width)"
-            )
+            more = f" and {counted(len(counts) - 3, 'more size', 'more sizes')}" if len(counts) > 3 else ""
+            told = counted(len(others), "was", "were", of=f"{len(self.sizes):,} images of another size")
+            message = f"{told} resized to {height}×{width} ({reading.resize}); there are {usual}{more} (height × width)"
             cure = f"choose another size, or crop, pad or stretch, in features.{self.name} of the upload"
             found.append(self._warned("resized_images", message, others, cure))
         if self.animated:
-            message = f"{len(self.animated):,} images have several frames or pages; the first is read"
+            told = counted(len(self.animated), "image has", "images have")
+            message = f"{told} several frames or pages; the first is read"
             cure = "upload the frames as images of their own, if they matter"
             found.append(self._warned("first_frame", message, self.animated, cure))
         if self.transparent and self._cover:
             ground = _GROUNDS[reading.ground]
-            message = f"{self.transparent:,} images may have transparent pixels; they are put on a {ground} ground"
+            told = counted(self.transparent, "image", "images")
+            message = f"{told} may have transparent pixels, which are put on a {ground} ground"
             cure = "upload images without transparent pixels, if another ground is right"
             found.append(self._warned("transparent_images", message, [], cure))
         if reading.range is not None:

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from athanor.contract import Encoding, Hints, Warned
 from athanor.contract.encodings import CODECS, ENCODINGS
+from models.data.counted import counted
 from models.data.formats.archive import PART, Archive
 from models.data.formats.class_folders import Folders, Place, Placed, has_parts, is_unlabeled, places
 from models.data.formats.encoding import MARKS, decide
@@ -105,8 +106,11 @@ def _codec(archive: Archive, texts: Sequence[Placed], hints: Hints) -> tuple[Enc
         try:
             codec = decide(Path(sample.name), None).encoding
         except DataError as error:
-            raise DataError(f"{len(odd):,} texts, such as {first}, are not UTF-8. Together: {error}") from error
-    message = f"{len(odd):,} of {len(texts):,} texts are not UTF-8, such as {first}, and were read as {codec}"
+            raise DataError(
+                f"{counted(len(odd), 'text is', 'texts are')} not UTF-8, such as {first}. Together: {error}"
+            ) from error
+    message = counted(len(odd), "is", "are", of=f"{len(texts):,} texts")
+    message += f" not UTF-8, such as {first}, and read as {codec}"
     cure = f"if letters are wrong, upload it with another encoding ({ENCODINGS})"
     return codec, [Warned(code="encoding_guessed", message=message, suggestion=cure)]
 
@@ -138,14 +142,16 @@ def _said(archive: Archive, texts: Sequence[Placed]) -> list[Warned]:
     rows = [row for row, text in enumerate(texts, 1) if text.label is None]
     if rows:
         names = ", ".join(texts[row - 1].info.filename for row in rows[:3])
-        message = f"{len(rows):,} of {len(texts):,} texts have no label ({names}); no job learns a label from them"
+        message = counted(len(rows), "has", "have", of=f"{len(texts):,} texts")
+        message += f" no label ({names}); no job learns a label without one"
         cure = "send them to predict, or move them into class folders"
         found.append(Warned(code="unlabeled_texts", message=message, rows=rows[:_SHOWN], suggestion=cure))
     kept = {text.info.filename for text in texts}
     others = [info.filename for info in archive.members if info.filename not in kept]
     if others:
-        message = f"{len(others):,} files that are no {SUFFIX} file in a class folder were left out: "
-        message += ", ".join(others[:5])
+        of_class = f"{SUFFIX} file in a class folder"
+        told = counted(len(others), f"file that is no {of_class} was", f"files that are no {of_class} were")
+        message = f"{told} left out: {', '.join(others[:5])}"
         cure = "move texts into the folders of their classes"
         found.append(Warned(code="ignored_files", message=message, suggestion=cure))
     return found

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from athanor.contract import Hints, Warned
+from models.data.counted import counted
 from models.data.formats import delimited
 from models.data.formats.archive import NUMBERS, Archive
 from models.data.formats.limits import Limits
@@ -57,10 +58,11 @@ def read(path: Path, limits: Limits, hints: Hints = Hints()) -> Source:  # noqa:
     source.batches = dates.told(source.batches, source.warnings, above)
     if others:
         shown = ", ".join(repr(name[:40]) for name in others[:_SHOWN])
+        more = counted(len(others), "more sheet, which was", "more sheets, which were")
         source.warnings.append(
             Warned(
                 code="other_sheets",
-                message=f"the workbook has {len(others):,} more sheets, which were not read: {shown}",
+                message=f"the workbook has {more} not read: {shown}",
                 suggestion=f"if {sheet[:40]!r} is not the sheet you mean, save that one as a file of its own",
             )
         )
@@ -93,7 +95,8 @@ def _spool(text: TextFile, book: Any, limits: Limits) -> tuple[str, list[str], S
             if shape.differ:
                 rewrite(text, _padded(text.path, shape.width), limits)
             if shape.durations:
-                message = f"{shape.durations:,} cells are durations, and are read as numbers of seconds"
+                are = counted(shape.durations, "cell is a duration, and is", "cells are durations, and are")
+                message = f"{are} read as numbers of seconds"
                 cure = "send seconds to predict, too"
                 text.warnings.append(Warned(code="durations", message=message, suggestion=cure))
             text.lines = shape.rows

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from athanor.contract import Schema, Warned
 from models.data.checks import Inspection
 from models.data.columns import field, shown
+from models.data.counted import counted
 from models.data.intake.duplicates import Duplicates
 from models.data.intake.evidence import SHOWN, Evidence
 from models.data.intake.summary import Summary
@@ -55,7 +56,8 @@ def _of_column(summary: Summary, evidence: Evidence, schema: Schema, rows: int, 
         yield Warned(
             code="missing_values",
             column=field(name),
-            message=f"column {shown(name)}: {summary.missing:,} of {rows:,} rows have no value",
+            message=f"column {shown(name)}: "
+            + counted(summary.missing, "has no value", "have no value", of=f"{rows:,} rows"),
             rows=[_in_file(row, offsets) for row in summary.missing_at],
             suggestion="fill them in or leave the rows out, if these rows should not count like others",
         )
@@ -63,7 +65,7 @@ def _of_column(summary: Summary, evidence: Evidence, schema: Schema, rows: int, 
         told = " and ".join(
             ", ".join(repr(_short(each)) for each in spellings[:_SPELLINGS]) for spellings in merged[:2]
         )
-        count = "1 value" if len(merged) == 1 else f"{len(merged):,} values"
+        count = counted(len(merged), "value", "values")
         yield Warned(
             code="merged_spellings",
             column=field(name),
@@ -72,7 +74,8 @@ def _of_column(summary: Summary, evidence: Evidence, schema: Schema, rows: int, 
         )
     if not summary.has_numbers and (strays := evidence.strays()):
         at = [_in_file(row, offsets) for row, _ in strays.at]
-        message = f"column {shown(name)}: {strays.numbers:,} of {strays.values:,} values are numbers"
+        message = f"column {shown(name)}: "
+        message += counted(strays.numbers, "is a number", "are numbers", of=f"{strays.values:,} values")
         word = strays.word if field(name) and len(strays.word or "") <= _LONGEST else None
         message += "" if word is None else ", and all others are one word"
         yield Warned(
@@ -139,4 +142,7 @@ def _few(found: list[Warned]) -> list[Warned]:
         if told[warned.code] <= _MOST:
             kept.append(warned)
     more = {code: count - _MOST for code, count in total.items() if count > _MOST}
-    return kept + [Warned(code=code, message=f"{count:,} more warnings of this kind") for code, count in more.items()]
+    return kept + [
+        Warned(code=code, message=counted(count, "more warning", "more warnings") + " of this kind")
+        for code, count in more.items()
+    ]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from athanor.contract import Column, Schema
 from models.data.columns import find_column
+from models.data.counted import counted
 from models.data.preparation.choice import DatasetChoice
 from models.errors import SpecError
 from models.parts.architecture import Architecture
@@ -312,9 +313,10 @@ def _check_something_is_left(columns: Sequence[Column], schema: Schema, taken: s
         return
     told = "; ".join(f"'{name}': {why}" for name, why in reasons[:LISTED])
     more = f"; and {len(reasons) - LISTED:,} more" if len(reasons) > LISTED else ""
+    many = counted(len(reasons), "column beside the target is", "columns beside the target are")
     raise SpecError(
         "/dataset/inputs",
-        f"nothing is left to learn from: {len(reasons):,} columns beside the target are left out. {told}{more}",
+        f"nothing is left to learn from: {many} left out. {told}{more}",
         code="nothing_left",
         suggestion='add columns to the file, or name one all the same: "inputs": '
         + json.dumps([reasons[0][0]], ensure_ascii=False),

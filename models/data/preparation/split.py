@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from models.data.counted import counted
 from models.data.preparation.roles import Roles
 from models.data.preparation.stream import windows_of
 from models.data.table import Rows as Rows
@@ -40,7 +41,11 @@ def divide(split: Split, table: Table, roles: Roles, fold: int = 0) -> Division:
     values = None if roles.part is None else table.strings(roles.part)
     division = split.divide(known, strata, values, fold)
     if not len(division.train):
-        raise DataError(f"no rows are left to train on: {len(known)} of {table.rows} rows have a target")
+        raise DataError(
+            "no rows are left to train on: "
+            + counted(len(known), "has", "have", of=f"{table.rows:,} rows")
+            + " a target"
+        )
     return Division(np.sort(division.train), np.sort(division.val), np.sort(division.test))
 
 

@@ -118,4 +118,4 @@ def test_no_built_in_dataset_has_markers(kind: str, tmp_path: Path) -> None:
 def test_a_job_that_reads_the_column_in_its_own_way_is_not_warned(tmp_path: Path) -> None:
     (warned,) = told(taken(tmp_path, beside(v=_with(WARM, "-999"))), "missing_marker")
     assert concerns(warned, {"v"}, "label", None, "label") and not concerns(warned, {"a"}, "label", None, "label")
-    assert not concerns(warned, {"v"}, "label", None, "label", {"v"})
+    assert not concerns(warned, {"v"}, "label", None, "label", reread={"v"})

@@ -53,7 +53,7 @@ def test_ragged_rows_are_left_out_with_their_numbers(tmp_path: Path) -> None:
     assert source.skipped == [2, 4]
     assert [(warned.code, warned.rows) for warned in source.warnings] == [("ragged_rows", [2, 4])]
     assert source.warnings[0].message == (
-        "2 of 4 rows left out because they do not have the 2 fields of the header; row 2 (line 3) has 1"
+        "2 of 4 rows were left out because they do not have the 2 fields of the header; row 2 (line 3) has 1"
     )
     assert source.warnings[0].suggestion == "write every value of a row, and quotes around a value that contains a ','"
 

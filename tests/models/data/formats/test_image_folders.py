@@ -151,7 +151,7 @@ def test_the_first_frame_of_an_animation_is_read_and_said(tmp_path: Path) -> Non
 def test_empty_class_folders_are_said(tmp_path: Path) -> None:
     members = {"d/a/1.png": _png(), "d/b/2.png": _png(), "d/birds/": b"", "d/a/more/": b"", "d/": b""}
     warned = _code(_read(tmp_path, members), "empty_classes")
-    assert warned.message == "1 class folders have no images: birds"
+    assert warned.message == "1 class folder has no images: birds"
 
 
 def test_pictures_without_a_class_are_kept_without_a_label(tmp_path: Path) -> None:

@@ -194,4 +194,4 @@ def test_messages_without_content_are_said(tmp_path: Path, messages: str, role: 
     assert _rows(source)[1]["text"] == "user: What time is it?\nassistant: \nassistant: "
     (warned,) = source.warnings
     assert (warned.code, warned.rows) == ("empty_messages", [2])
-    assert warned.message.startswith("1 of 2 rows have 2 messages without content,")
+    assert warned.message.startswith("1 of 2 rows has 2 messages without content,")

@@ -101,8 +101,8 @@ def test_a_name_that_may_be_of_several_pictures_names_none(tmp_path: Path) -> No
     assert _labels(found.table) == [None, None, "q", "r"]
     none, several = found.warnings
     assert none.code == several.code == "unmatched_names"
-    assert none.message.startswith("1 of 4 rows of t.csv name no image of the zip ('x/1.png' in row 1)")
-    assert several.message.startswith("1 of 4 rows of t.csv name several images each ('1.png' in row 4)")
+    assert none.message.startswith("1 of 4 rows of t.csv names no image of the zip ('x/1.png' in row 1)")
+    assert several.message.startswith("1 of 4 rows of t.csv names several images ('1.png' in row 4)")
     flat = _all(tmp_path, _flat(1, 2, 3, 4), t="id,label\ntrain/1,p\ntest/1,q\n2,q\n3,r\n4,s\n")
     assert _labels(flat.table) == [None, "q", "r", "s"] and "2 of 5 rows" in flat.warnings[0].message
 
@@ -126,9 +126,7 @@ def test_rows_of_one_picture_that_differ_leave_its_label_out(tmp_path: Path) -> 
     assert (ragged.code, ragged.message[:18], ragged.rows) == ("ragged_rows", "t.csv: 1 of 9 rows", [])
     assert (missing.code, "('99' in row 9)" in missing.message) == ("unmatched_names", True)
     assert (contrary.code, contrary.rows) == ("contradicting_labels", [2])
-    assert (
-        "1 images have rows with different values in 'label': 2 is 'cat' and 'dog' in rows 2 and 3" in contrary.message
-    )
+    assert "1 image has rows with different values in 'label': 2 is 'cat' and 'dog' in rows 2 and 3" in contrary.message
 
 
 def test_boxes_around_objects(tmp_path: Path) -> None:

@@ -173,9 +173,9 @@ def test_pictures_of_all_files_have_one_size(tmp_path: Path) -> None:
         ("train_1.csv train_2.csv TEST.csv", None),
         (
             "train.csv test.csv more.csv readme.txt",
-            "1 files were left out, because others give the parts or the table: more",
+            "1 file was left out, because others give the parts or the table: more",
         ),
-        ("train.csv texts.txt", "1 files were left out"),
+        ("train.csv texts.txt", "1 file was left out"),
     ],
 )
 def test_names_that_are_lost_are_said(tmp_path: Path, names: str, said: str | None) -> None:

@@ -74,7 +74,7 @@ def test_texts_in_other_encodings(tmp_path: Path) -> None:
     source = _read(tmp_path, members)
     assert [row["text"] for row in _rows(source) if row["label"] == "neg"] == ["dull", chinese, "é"]
     (warned,) = source.warnings
-    assert (warned.code, warned.message[:26]) == ("encoding_guessed", "1 of 5 texts are not UTF-8")
+    assert (warned.code, warned.message[:25]) == ("encoding_guessed", "1 of 5 texts is not UTF-8")
     western = {**PAIR, "d/neg/1.txt": "caf\u00e9".encode("windows-1252")}
     given = _read(tmp_path, western, hints=Hints(encoding="windows-1252"))
     assert "café" in {row["text"] for row in _rows(given)} and given.warnings == []
