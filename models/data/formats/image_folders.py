@@ -33,7 +33,7 @@ SUFFIXES = frozenset(
 def read(path: Path, limits: Limits, hints: Hints = Hints()) -> Source:  # noqa: B008 -- frozen
     """Columns ``image`` and ``label``, and ``part`` if folders are called train, val or test.
 
-    The class of a picture is the top folder below those that all pictures share. A CSV or TSV that names the pictures
+    The class of a picture is the top folder below those that all pictures share. A table that names the pictures
     may have other labels: its columns are those of the dataset then, and files called train and test are its parts.
     Rows are ordered by part of the folder, file name without folder, and class. All pictures get one size (see Survey),
     with one channel if all are gray, else three. Pictures without a class have no label, and damaged ones are left out;
@@ -88,7 +88,7 @@ def _check(pictures: list[Placed], labels: set[str], limits: Limits, said: list[
         tables = "".join(f" ({warned.message})" for warned in said[:1])
         raise DataError(
             f"{pictures[0].info.filename} is not in a class folder. Put every image in a folder named after its class, "
-            f"or add a CSV with the names of the images and their labels{tables}."
+            f"or add a table with the names of the images and their labels{tables}."
         )
     if len(labels) > limits.max_classes:
         raise limits.refuse("max_classes", f"The zip has {len(labels):,} class folders")
@@ -183,7 +183,7 @@ def _said(archive: Archive, pictures: list[Placed], arrangement: Arrangement, ta
     if others:
         told = counted(len(others), f"file that is not {NAMED} was", f"files that are not {NAMED} were")
         message = f"{told} left out: {', '.join(others[:5])}"
-        cure = "convert them if they are pictures, or to CSV if they hold labels"
+        cure = "convert them if they are pictures, or to CSV, XLSX or JSON if they hold labels"
         found.append(Warned(code="ignored_files", message=message, suggestion=cure))
     return found
 

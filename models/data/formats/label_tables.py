@@ -14,7 +14,7 @@ import pyarrow as pa
 from athanor.contract import Encoding, Hints, Warned
 from models.data.columns import shown
 from models.data.counted import counted
-from models.data.formats import delimited
+from models.data.formats import delimited, json_lines, workbook
 from models.data.formats.archive import Archive
 from models.data.formats.label_rows import LabelTable, NamingTable, joined
 from models.data.formats.limits import Limits
@@ -22,7 +22,15 @@ from models.data.formats.picture_names import PictureNames
 from models.data.table import Source
 from models.errors import DataError
 
-READERS: dict[str, Callable[[Path, Limits, Hints], Source]] = {".csv": delimited.read, ".tsv": delimited.read_tsv}
+READERS: dict[str, Callable[[Path, Limits, Hints], Source]] = {
+    ".csv": delimited.read,
+    ".tsv": delimited.read_tsv,
+    ".xlsx": workbook.read,
+    ".json": json_lines.read,
+    ".jsonl": json_lines.read,
+}
+_TABLES = frozenset({".csv", ".tsv"})
+"""Of files with these suffixes, nothing but a table is expected. Others often describe pictures in another way."""
 _MOST_TABLES = 20
 _LOOKED_AT = 1000
 """Rows of a table that are compared to find the column with the names of pictures."""
@@ -72,7 +80,7 @@ def find(
     """The tables of the zip that name pictures in a column, with or without folder and suffix, and say more of them.
 
     `folders` are the part and the class that the folders of each picture say. Where these name classes, a table counts
-    only if it holds other labels. Raises DataError for a table that cannot be read where no folder names a class.
+    only if it holds other labels. Raises DataError for a CSV that cannot be read where no folder names a class.
     """
     files = [info for info in archive.members if _suffix(info.filename) in READERS]
     if not files:
@@ -90,7 +98,7 @@ def find(
         try:
             table, said, naming = _read(archive, info, names, encoding)
         except DataError as error:
-            if not has_classes:
+            if not has_classes and _suffix(info.filename) in _TABLES:
                 raise type(error)(f"{info.filename}: {error}") from error
             warnings.append(_left_out(info.filename, str(error).rstrip("."), _CURE))
             continue
@@ -101,8 +109,8 @@ def find(
         tables.append((table, naming))
     if not tables:
         return Found(None, warnings)
-    # Tables of parts have the same columns. Of others, the first that names most pictures counts.
-    tables.sort(key=lambda each: -each[0].cells.num_rows)
+    # Tables of parts have the same columns. Of others, the first that names most pictures counts, a CSV before others.
+    tables.sort(key=lambda each: (_suffix(each[0].name) not in _TABLES, -each[0].cells.num_rows))
     first, naming = tables[0]
     heads, columns = [], set(first.cells.column_names)
     for table, _ in tables:
@@ -179,9 +187,11 @@ def _read(
         with archive.open(info) as stream, path.open("wb") as target:
             shutil.copyfileobj(stream, target)
         source, cells = _opened(path, archive.limits, Hints(encoding=encoding))
+        if path.suffix == ".xlsx":
+            # It is packed once more.
+            archive.expand(cells.nbytes)
         naming = _naming(cells, pictures)
-        if naming is not None and naming.is_enough:
-            has_header = bool(source.dialect["header"])
+        if naming is not None and naming.is_enough and (has_header := source.dialect.get("header")) is not None:
             first = naming.column if has_header else cells[naming.column][0].as_py() or ""
             is_picture = bool(first and pictures.fits([first])[first].pictures)
             # A name of a picture that is not there is no header.
@@ -201,7 +211,16 @@ def _read(
 def _opened(path: Path, limits: Limits, hints: Hints) -> tuple[Source, pa.Table]:
     source = READERS[path.suffix](path, limits, hints)
     batches = list(source.batches)
-    return source, pa.Table.from_batches(batches) if batches else pa.table({})
+    table = pa.Table.from_batches(batches) if batches else pa.table({})
+    odd = [each for each in table.column_names if each in source.layouts or pa.types.is_nested(table[each].type)]
+    if odd:
+        message = f"{counted(len(odd), 'column has', 'columns have')} lists, and left out: "
+        message += ", ".join(map(shown, odd[:5]))
+        source.warnings.append(
+            Warned(code="ignored_columns", message=message, suggestion="give one value for each image")
+        )
+    single = table.drop_columns(odd)
+    return source, single.cast(pa.schema([(name, pa.string()) for name in single.column_names]))
 
 
 def _naming(table: pa.Table, pictures: PictureNames) -> _Naming | None:

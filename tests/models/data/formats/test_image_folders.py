@@ -196,13 +196,13 @@ def test_tables_called_train_and_test_are_the_parts(tmp_path: Path) -> None:
 def test_a_table_of_labels_counts_more_than_folders_of_batches(tmp_path: Path) -> None:
     members = {f"batch{n % 2}/{n // 2}.png": _png(level=n) for n in range(6)}
     table = "".join(f"{name},{'cat' if n < 3 else 'dog'}\n" for n, name in enumerate(members))
-    source = _read(tmp_path, members | {"labels.csv": b"file,label\n" + table.encode(), "a.json": b"{}"})
+    source = _read(tmp_path, members | {"labels.csv": b"file,label\n" + table.encode(), "a.txt": b"x"})
     # Rows are in the order of the names without folders.
     assert _labels(source) == ["cat", "cat", "cat", "dog", "dog", "dog"]
     assert (
         "the labels come from labels.csv, and not from the 2 folders batch0" in _code(source, "unused_folders").message
     )
-    assert _code(source, "ignored_files").message.endswith("left out: a.json")
+    assert _code(source, "ignored_files").message.endswith("left out: a.txt")
     with pytest.raises(DataError, match=r"images and their labels \(the table a\.csv was left out"):
         _read(tmp_path, {"1.png": _png(), "a.csv": b"a,b\nx,y\n"})
 

@@ -1,0 +1,100 @@
+"""Tables that name pictures and are no CSV: workbooks and JSON."""
+
+import io
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import pytest
+
+from models.data.formats import label_tables
+from models.data.formats.archive import Archive
+from models.data.formats.label_tables import Found
+from models.data.formats.limits import Limits
+from models.errors import DataError
+
+PICTURES = [f"{number}.png" for number in range(1, 5)]
+ROWS: list[dict[str, Any]] = [
+    {"file": "1.png", "label": "cat", "weight": 2.5},
+    {"file": "2.png", "label": "dog", "weight": 3},
+    {"file": "3.png", "label": "cat", "weight": None},
+    {"file": "4.png", "label": "dog", "weight": 4},
+]
+
+
+def _book(rows: list[dict[str, Any]]) -> bytes:
+    book, held = openpyxl.Workbook(), io.BytesIO()
+    for cells in ([*rows[0]], *([*row.values()] for row in rows)):
+        book.active.append(cells)
+    book.save(held)
+    return held.getvalue()
+
+
+def _found(tmp_path: Path, files: dict[str, bytes], classes: str = "", limits: Limits | None = None) -> Found:
+    """What is found beside the pictures."""
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        for name in PICTURES:
+            archive.writestr(name, b"")
+        for name, content in files.items():
+            archive.writestr(name, content)
+    opened = Archive(tmp_path / "a.zip", limits or Limits())
+    infos = [info for info in opened.members if info.filename in PICTURES]
+    said: list[str | None] = [*classes.split()] or [None] * len(PICTURES)
+    return label_tables.find(opened, infos, [(None, each) for each in said])
+
+
+FILES = {
+    "labels.xlsx": _book(ROWS),
+    "labels.json": json.dumps(ROWS).encode(),
+    "labels.jsonl": "\n".join(map(json.dumps, ROWS)).encode(),
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_labels_of_a_workbook_and_of_json(tmp_path: Path, name: str) -> None:
+    found = _found(tmp_path, {name: FILES[name]})
+    assert found.table is not None and found.warnings == []
+    cells = found.table.columns.to_pydict()
+    assert cells["label"] == ["cat", "dog", "cat", "dog"]
+    assert [cell and float(cell) for cell in cells["weight"]] == [2.5, 3.0, None, 4.0]
+
+
+def test_lists_are_no_labels(tmp_path: Path) -> None:
+    rows = [{**row, "box": [1, 2, 3, 4], "words": ["a"]} for row in ROWS]
+    found = _found(tmp_path, {"t.json": json.dumps(rows).encode()})
+    assert found.table is not None and found.table.names == ["label", "weight"]
+    (warned,) = found.warnings
+    assert warned.code == "ignored_columns" and "2 columns have lists, and left out: 'box', 'words'" in warned.message
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("coco.json", json.dumps({"images": [{"id": 1}], "annotations": []}).encode(), "nested or mixed values"),
+        ("notes.xlsx", b"PK", "cannot be read"),
+        ("sums.xlsx", _book([{"file": f"{n}.png", "label": "=A1"} for n in range(1, 5)]), "formulas without results"),
+        ("other.json", json.dumps([{"a": "x", "b": "y"}] * 4).encode(), "no column of it names most images"),
+    ],
+)
+def test_files_that_hold_no_table_of_labels_are_left_out(tmp_path: Path, name: str, content: bytes, said: str) -> None:
+    for classes in ("", "a a b b"):
+        found = _found(tmp_path, {name: content}, classes)
+        (warned,) = found.warnings
+        assert found.table is None and warned.code == "ignored_tables" and said in warned.message
+
+
+def test_a_csv_counts_before_others(tmp_path: Path) -> None:
+    csv = "file,label\n" + "".join(f"{row['file']},{row['label'].upper()}\n" for row in ROWS[:3])
+    found = _found(tmp_path, {"guesses.json": json.dumps(ROWS).encode(), "labels.csv": csv.encode()})
+    assert found.table is not None and found.table.files == ["labels.csv"]
+    assert [warned.code for warned in found.warnings] == ["ignored_tables"]
+    with pytest.raises(DataError, match=r"a\.csv: "):
+        _found(tmp_path, {"a.csv": b""})
+
+
+def test_a_workbook_is_within_the_bounds_of_the_zip(tmp_path: Path) -> None:
+    rows = [{"file": f"{n}.png", "label": "x" * 1000} for n in range(1, 400)]
+    (warned,) = _found(tmp_path, {"labels.xlsx": _book(rows)}, limits=Limits(max_expanded_bytes=450_000)).warnings
+    assert warned.code == "ignored_tables" and "max_expanded_bytes" in warned.message
