@@ -57,7 +57,7 @@ THERE, NOT_THERE = "有", "无"
 """The second one is a missing value beside other words than the first."""
 
 _MEANINGS = {word: True for word, _ in PAIRS} | {word: False for _, word in PAIRS} | DIGITS | {THERE: True}
-_MISSING = frozenset(MISSING).difference(ANSWERS)
+_MISSING = frozenset(MISSING)
 _FIRST, _MOST_WORDS = 16, 100
 
 
@@ -86,7 +86,8 @@ class Boolean(Feature):
     """True or false, as 1 or 0; where training rows have no value, a second number marks missing values.
 
     Words for true and false of many languages are read, in upper and lower case: `True`, `yes`, `Y`, `on`, `是`, and
-    `1` and `0` beside them.
+    `1` and `0` beside them. A column with `unknown`, too, is a category of three, unless a user chooses this feature,
+    which reads it as missing.
     """
 
     kind: Literal["boolean"] = "boolean"
@@ -95,6 +96,8 @@ class Boolean(Feature):
         "false", min_length=1, max_length=200, description="the word for false in answers; it is read, too"
     )
     _words: tuple[str, ...] = PrivateAttr(default=())
+    _third: tuple[str, ...] = PrivateAttr(default=())
+    """Words such as unknown, which may be a third answer."""
 
     precedence: ClassVar[int] = 20
     side_by_side: ClassVar[bool] = True
@@ -113,15 +116,18 @@ class Boolean(Feature):
         first = first_word(values)
         if first is not None and first.casefold() not in _MEANINGS:
             return None
-        words: list[str] = []
+        words, third = list[str](), list[str]()
         for part in (values.slice(0, _FIRST), values):
             if len(part) > _MOST_WORDS or pc.max(pc.binary_length(part)).as_py() > LONGEST:
                 return None
-            words = [word for cell in part.to_pylist() if (word := cell.strip()) not in _MISSING or word == NOT_THERE]
+            stripped = [cell.strip() for cell in part.to_pylist()]
+            words = [word for word in stripped if word not in _MISSING or word == NOT_THERE]
+            third = [word for word in stripped if word in ANSWERS]
             if not all(word.casefold() in _MEANINGS or word == NOT_THERE for word in words):
                 return None
         feature = self.model_copy()
         feature._words = tuple(dict.fromkeys((*self._words, *words)))
+        feature._third = tuple(dict.fromkeys((*self._third, *third)))
         return feature
 
     @classmethod
@@ -129,7 +135,7 @@ class Boolean(Feature):
         if pa.types.is_boolean(seen.type):
             return cls()
         words = _own_words(seen)
-        return None if words is None or seen.declared else cls(true=words[0], false=words[1])
+        return None if words is None or seen.declared or third_answers(seen) else cls(true=words[0], false=words[1])
 
     def settled(self, seen: Observation) -> Feature:
         """With the words of the column, if the user names none."""
@@ -139,7 +145,7 @@ class Boolean(Feature):
         return self.model_copy(update={"true": words[0], "false": words[1]})
 
     def read(self, values: pa.Array, column: Column) -> pa.Array:
-        """The words of the settings for true and false."""
+        """The words of the settings for true and false; unknown is a missing value, as it is in a predict request."""
         if not pa.types.is_string(values.type):
             values = values.cast(pa.string())
         encoded = values.dictionary_encode()
@@ -187,6 +193,11 @@ class Boolean(Feature):
     def fit(self, table: Table, column: Column, train: Rows, accepts: frozenset[InputKind]) -> BooleanEncoder:
         values = table.data[column.name].combine_chunks().take(pa.array(train))
         return BooleanEncoder(name=column.name, true=self.true, missing=values.null_count > 0)
+
+
+def third_answers(seen: Observation) -> tuple[str, ...]:
+    """Words such as unknown, if all other words of the column mean true, false or a missing value."""
+    return next((each._third for each in seen.fitting if isinstance(each, Boolean) and _own_words(seen)), ())
 
 
 def _own_words(seen: Observation) -> tuple[str, str] | None:

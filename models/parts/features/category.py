@@ -15,6 +15,7 @@ from models.data.formats.limits import Limits
 from models.data.table import Table
 from models.errors import SpecError
 from models.parts.feature import CellError, Encoder, Feature, Naming, Observation, Rows, is_text, json_kind
+from models.parts.features.boolean import third_answers
 from models.parts.inputs import InputKind, Inputs
 from models.parts.oddity import LONGEST, SHOWN, Oddity
 
@@ -94,6 +95,14 @@ class Category(Feature):
         is_short = seen.words <= 3 * seen.present
         few = seen.distinct < seen.present and seen.distinct <= max(FEW, seen.present // 10)
         return cls() if few and is_short else None
+
+    def guess(self, seen: Observation) -> str | None:
+        if not (third := third_answers(seen)) or seen.declared:
+            return None
+        told = " and ".join(map(repr, third[:3]))
+        return (
+            f'{told} count as answers beside true and false; features with {{"kind": "boolean"}} reads them as missing'
+        )
 
     def read(self, values: pa.Array, column: Column) -> pa.Array:
         """Strings without white space around them, in the composed form of Unicode; true and false are words."""

@@ -76,6 +76,31 @@ def test_predict_refuses_other_words(sent: Any) -> None:
     assert refused.value.row == 1
 
 
+@pytest.mark.parametrize("word", ["unknown", "Missing", "未知"])
+def test_a_third_answer_is_missing_where_a_user_says_so(tmp_path: Path, word: str) -> None:
+    cells = ["Yes", "No", word, "n/a", "yes"] * 3
+    column, found = _column(tmp_path, cells)
+    assert (column.kind, found) == ("category", cells)
+    assert column.guess is not None and repr(word) in column.guess and '{"kind": "boolean"}' in column.guess
+    source = FORMATS["csv"](tmp_path / "t.csv", Limits())
+    schema = ingest(source, tmp_path / "rows", features={"x": Boolean()}).schema
+    chosen = schema.columns[0]
+    assert chosen.settings == {"true": "Yes", "false": "No"} and chosen.missing == 6
+    uploaded = read(Table.open(tmp_path / "rows", schema), [chosen]).data["x"].to_pylist()
+    sent = of(chosen).read(of(chosen).cells(cells, chosen), chosen).to_pylist()
+    assert sent == uploaded == ["Yes", "No", None, None, "Yes"] * 3
+
+
+def test_a_word_for_a_missing_value_is_one_in_predict_too(tmp_path: Path) -> None:
+    column, _ = _column(tmp_path, ["yes", "no", "n/a"])
+    assert column.guess is None
+    assert of(column).read(of(column).cells(["unknown", "n/a", "yes"], column), column).to_pylist() == [
+        None,
+        None,
+        "yes",
+    ]
+
+
 def test_one_number_and_a_mark_for_missing_values() -> None:
     source = pa.table({"x": pa.array(["true", "false", None, "true"])})
     column = Column(name="x", kind="boolean")
