@@ -2,7 +2,7 @@
 
 import unicodedata
 from collections.abc import Iterable, Sequence
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -74,6 +74,9 @@ class Category(Feature):
     """
 
     kind: Literal["category"] = "category"
+    missing: tuple[Annotated[str, Field(max_length=200)], ...] = Field(
+        (), max_length=20, description="words, or numbers such as -9, that mean a missing value"
+    )
 
     precedence: ClassVar[int] = 40
     side_by_side: ClassVar[bool] = True
@@ -106,13 +109,17 @@ class Category(Feature):
 
     def read(self, values: pa.Array, column: Column) -> pa.Array:
         """Strings without white space around them, in the composed form of Unicode; true and false are words."""
-        return cleaned(values if pa.types.is_string(values.type) else values.cast(pa.string()))
+        values = cleaned(values if pa.types.is_string(values.type) else values.cast(pa.string()))
+        if not self.missing:
+            return values
+        told = pc.is_in(values, value_set=cleaned(pa.array(self.missing, pa.string())), skip_nulls=True)
+        return pc.if_else(told, pa.scalar(None, pa.string()), values)
 
     def cells(self, values: Sequence[Any], column: Column) -> pa.Array:
         for row, value in enumerate(values):
             if not (value is None or is_text(value) or isinstance(value, int | float | bool)):
                 raise CellError(row, f"must be a string; this is {json_kind(value)}")
-        known = frozenset(column.classes or [])
+        known = frozenset([*(column.classes or []), *self.missing])
         return pa.array([None if value is None else _as_written(value, known) for value in values], pa.string())
 
     def input_kind(self, column: Column, accepts: frozenset[InputKind]) -> InputKind:

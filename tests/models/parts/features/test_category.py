@@ -4,6 +4,7 @@
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from athanor.contract import Column
@@ -62,3 +63,13 @@ def test_too_many_values_are_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match="at most 1,000") as refused:
         of(column).expect(column, frozenset({"vector"}))
     assert refused.value.pointer == "/dataset/features/x"
+
+
+def test_words_that_mean_a_missing_value(tmp_path: Path) -> None:
+    column = _csv(tmp_path, ["red", " n/a", "blue", "-9", "n/a "] * 4, Category(missing=("n/a", "-9 ", "")))
+    assert (column.classes, column.missing) == (["blue", "red"], 12)
+    sent = ["red", "n/a", " -9", -9, -9.0, None, "N/A"]
+    feature = of(column)
+    assert feature.read(feature.cells(sent, column), column).to_pylist() == ["red", *[None] * 5, "N/A"]
+    typed = Category(missing=("-9",)).read(pa.array([1, -9, None]), column)
+    assert typed.to_pylist() == ["1", None, None]
