@@ -103,6 +103,13 @@ class Hyperparameters(Frozen):
     )
     steps: int | None = Field(None, ge=1, le=100_000_000, description="optimizer steps, in place of epochs")
     batch_size: int | None = Field(None, ge=1, le=MAX_BATCH, description="left out or null: the architecture's")
+    accumulate: int = Field(
+        1,
+        ge=1,
+        le=1024,
+        description="micro-batches of a step, one after the other: the gradient is that of the whole batch, and memory "
+        "is needed for one of them; not with batch normalization",
+    )
     seed: int = Field(0, ge=0, lt=2**32, description="seed of every random choice; equal specs give equal weights")
     optimizer: Part | None = Field(None, description="left out or null: the architecture's")
     schedule: Part | None = Field(None, description="left out: the architecture's; null: a constant learning rate")

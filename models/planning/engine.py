@@ -25,6 +25,8 @@ def _obstacle(spec: JobSpec) -> str | None:
         return f"{architecture.kind} has no derivatives by hand for these fields"
     if hyperparameters.freeze:
         return "it has no frozen layers"
+    if hyperparameters.accumulate > 1:
+        return "it takes each batch at once"
     if hyperparameters.precision != "fp32":
         return f"it computes in fp32, not in {hyperparameters.precision}"
     if hyperparameters.optimizer is None or not hyperparameters.optimizer.elementwise:

@@ -47,7 +47,15 @@ def rehearse(resolved: ResolvedSpec, schema: Schema, rows: int, limits: Limits, 
             code="over_limit",
             suggestion="sgd, whose batches are smaller",
         )
-    batch = min(chosen.batch_size, parts.train)
+    rows_of_step = min(chosen.batch_size, parts.train)
+    if chosen.accumulate > rows_of_step:
+        raise SpecError(
+            "/hyperparameters/accumulate",
+            f"a step has {rows_of_step:,} rows, too few for {chosen.accumulate:,} micro-batches",
+            code="too_few_rows",
+            suggestion=f"at most {rows_of_step}",
+        )
+    batch = -(-rows_of_step // chosen.accumulate)
     inputs, same_answers = start.reads(roles) if start else (foreseen(roles), False)
     # A language model predicts one of the tokens that it reads.
     outputs = only(inputs).vocabulary if roles.language else roles.outputs
@@ -59,6 +67,13 @@ def rehearse(resolved: ResolvedSpec, schema: Schema, rows: int, limits: Limits, 
     if stuck := [name for name, each in model.named_parameters() if name in fresh and not each.requires_grad]:
         raise SpecError("/hyperparameters/freeze", f"{stuck[0]} has random weights; frozen it would not learn")
     _check_bound(spec, model)
+    if chosen.accumulate > 1 and any(isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d) for module in model.modules()):
+        raise SpecError(
+            "/hyperparameters/accumulate",
+            "batch normalization takes its mean over a micro-batch, so the result would be another",
+            code="normalized",
+            suggestion="1, or architecture.normalization = none",
+        )
     if batch == 1 and any(isinstance(module, nn.BatchNorm1d) for module in model.modules()):
         raise SpecError(
             "/hyperparameters/batch_size",

@@ -3,7 +3,7 @@
 Shape letters: N rows of the training part, B rows of a batch, K outputs.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -46,6 +46,19 @@ class Batch:
         if self.other is None or self.share is None:
             return self.t
         return torch.where(self.share >= 0.5, self.t, self.other)
+
+    @property
+    def targets(self) -> int:
+        """The number of targets over which a criterion takes the mean: rows, or words without padding."""
+        return len(self.t) if self.t.dim() == 1 else int((self.t >= 0).sum())
+
+    def split(self, pieces: int) -> Iterator["Batch"]:
+        """The same rows in at most so many batches of equal size, the last of which may be smaller."""
+        size = -(-len(self) // pieces)
+        for start in range(0, len(self), size):
+            here = slice(start, start + size)
+            beside = (None if each is None else each[here] for each in (self.other, self.share, self.w))
+            yield Batch(map_tensors(lambda x, here=here: x[here], self.x), self.t[here], *beside)  # type: ignore[misc]
 
     def loss(self, criterion: Criterion, y_BK: torch.Tensor) -> torch.Tensor:
         """The mean of w · loss of the rows; w is 1 without weights.

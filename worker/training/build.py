@@ -74,6 +74,7 @@ def _configure(spec: JobSpec, prepared: Prepared, device: torch.device) -> Train
     return TrainingConfig(
         forward=Forward(
             target.criterion(hyperparameters.loss.build_for(counts_K)),
+            accumulate=hyperparameters.accumulate,
             slope=None if target.part.per_word() else hyperparameters.loss.slope(),
             bf16=hyperparameters.precision == "bf16",
         ),

@@ -111,7 +111,8 @@ class Learner:
         if weights is not None:
             trained = {name: value.clone() for name, value in self.model.state_dict().items()}
             self.model.load_state_dict(weights)
-        measured = config.evaluation.measure_part(self.model, config.forward, part, config.batching.batch_size)
+        rows = -(-config.batching.batch_size // config.forward.accumulate)
+        measured = config.evaluation.measure_part(self.model, config.forward, part, rows)
         if trained is not None:
             self.model.load_state_dict(trained)
         return measured

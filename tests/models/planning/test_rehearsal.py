@@ -308,3 +308,19 @@ def test_batch_normalization_of_single_rows_is_refused(pictures: Table) -> None:
     bare = _spec({"kind": "cnn", "normalization": "none"}, **said)
     assert small.planned(bare, pictures.schema, pictures.rows, Limits())
     assert small.planned(_spec({"kind": "cnn", "hidden": []}, **said), pictures.schema, pictures.rows, Limits())
+
+
+def test_micro_batches_save_memory_and_are_refused_where_they_change_the_result(tmp_path: Path) -> None:
+    table = small.table("image", tmp_path / "t")
+
+    def plan(accumulate: int, normalization: str = "none") -> Plan:
+        architecture = {"kind": "cnn", "normalization": normalization}
+        chosen = {"batch_size": 16, "accumulate": accumulate}
+        said = {"architecture": architecture, "dataset": {"id": "x"}, "hyperparameters": chosen}
+        return small.planned(JobSpec.model_validate(said), table.schema, table.rows, Limits())
+
+    assert plan(8).memory_bytes < plan(1).memory_bytes and plan(8).steps == plan(1).steps
+    for accumulate, normalization, code in ((2, "batch", "normalized"), (17, "none", "too_few_rows")):
+        with pytest.raises(SpecError) as refused:
+            plan(accumulate, normalization)
+        assert (refused.value.pointer, refused.value.code) == ("/hyperparameters/accumulate", code)

@@ -7,6 +7,7 @@ from torch import nn
 
 from models.nn.dropout import StepRandom
 from worker.training.batch import Batch
+from worker.training.stages.evaluation import joined
 from worker.training.stages.forward import Forward
 
 
@@ -21,8 +22,22 @@ class Eager:
     def forward(self, how: Forward, batch: Batch, random: StepRandom) -> tuple[torch.Tensor, torch.Tensor]:
         for parameter in self._parameters:
             parameter.grad = None
+        if how.accumulate > 1:
+            return self._accumulate(how, batch)
         y_BK = how.outputs(self.trained, batch.x)
         return y_BK, batch.loss(how.criterion, y_BK)
+
+    def _accumulate(self, how: Forward, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+        """Outputs and loss of all micro-batches. The gradients of all but the last are added up already."""
+        outputs, loss, targets = [], torch.zeros((), device=batch.t.device), batch.targets
+        for piece in batch.split(how.accumulate):
+            if loss.requires_grad:
+                self.backward(loss)
+            y_BK = how.outputs(self.trained, piece.x)
+            outputs.append(y_BK.detach())
+            if count := piece.targets:
+                loss = loss.detach() + piece.loss(how.criterion, y_BK) * (count / targets)
+        return joined(outputs), loss
 
     def backward(self, loss: torch.Tensor) -> None:
         loss.backward()  # type: ignore[no-untyped-call]

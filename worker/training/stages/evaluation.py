@@ -3,14 +3,14 @@
 Shape letters: N rows of a part, B rows of a batch, T words, K outputs.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import nn
 
 from models.data.preparation.examples import Part
-from models.nn.named_tensors import NetworkInput, split, tensors
+from models.nn.named_tensors import NetworkInput, split
 from worker.training.batch import weighted
 from worker.training.stages.forward import Forward
 
@@ -40,7 +40,7 @@ class Evaluation:
     def measure_part(self, model: nn.Module, forward: Forward, part: Part, batch_size: int) -> dict[str, float]:
         """`loss` and the metrics of a whole part. Weights of rows count in the loss, and not in the metrics.
 
-        `batch_size` is that of training, so a device that can train can also evaluate.
+        `batch_size` is that of a forward pass in training, so a device that can train can also evaluate.
         """
         x_N, t_N, *w_N = part
         if self.summed is not None:
@@ -66,11 +66,12 @@ def _measure_summed(
 def outputs(model: nn.Module, forward: Forward, x_N: NetworkInput, batch_size: int) -> torch.Tensor:
     """y_NK or y_NTK in float32, computed batch by batch in evaluation mode."""
     model.eval()
-    answers = []
-    for x_B in split(x_N, batch_size):
-        y_B = forward.outputs(model, x_B)
-        if y_B.dim() == 3:
-            # Each batch was cut to its longest text.
-            y_B = nn.functional.pad(y_B, (0, 0, 0, tensors(x_N)[0].shape[1] - y_B.shape[1]))
-        answers.append(y_B)
-    return torch.cat(answers)
+    return joined([forward.outputs(model, x_B) for x_B in split(x_N, batch_size)])
+
+
+def joined(outputs: Sequence[torch.Tensor]) -> torch.Tensor:
+    """The outputs of batches in one tensor. Each batch of texts was cut to its longest text."""
+    if outputs[0].dim() == 3:
+        words = max(y_BTK.shape[1] for y_BTK in outputs)
+        outputs = [nn.functional.pad(y_BTK, (0, 0, 0, words - y_BTK.shape[1])) for y_BTK in outputs]
+    return torch.cat(list(outputs))

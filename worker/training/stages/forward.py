@@ -19,6 +19,8 @@ class Forward:
     criterion: Criterion
     slope: Slope | None = None
     """The derivative of the criterion in closed form, if it has one."""
+    accumulate: int = 1
+    """Micro-batches of a step."""
     bf16: bool = False
     """Whether matrix products are computed in bfloat16. Weights stay in float32."""
 
