@@ -2,11 +2,13 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from models.registry import Buildable, Registry
+
+_EPOCHS, _STEPS = "_epochs", "_steps"
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,25 @@ class Schedule(Buildable, ABC):
     """
 
     warmup_steps: int = Field(0, ge=0, le=100_000_000, description="steps over which the rate rises from 0, linearly")
+    warmup_epochs: float | None = Field(None, gt=0, le=100_000, description="the same in epochs")
+
+    @model_validator(mode="after")
+    def _one_unit(self) -> Self:
+        for epochs, steps in self._in_epochs():
+            if steps in self.model_fields_set:
+                raise ValueError(f"give {steps} or {epochs}, not both")
+        return self
+
+    def _in_epochs(self) -> list[tuple[str, str]]:
+        """The fields that are given in epochs, each with its field in steps."""
+        names = [name for name in type(self).model_fields if name.endswith(_EPOCHS)]
+        return [(name, name.removesuffix(_EPOCHS) + _STEPS) for name in names if getattr(self, name) is not None]
+
+    def in_steps(self, steps_per_epoch: int) -> Self:
+        """The same schedule with nothing given in epochs."""
+        given = self._in_epochs()
+        steps = {name: max(1, round(getattr(self, epochs) * steps_per_epoch)) for epochs, name in given}
+        return type(self).model_validate(self.model_dump() | dict.fromkeys(dict(given)) | steps) if given else self
 
     @abstractmethod
     def shape(self, step: int, steps: int) -> float:

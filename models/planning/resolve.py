@@ -110,6 +110,9 @@ def resolve(spec: JobSpec, schema: Schema, rows: int, start: Start | None = None
     if submitted.epochs is None and submitted.steps is None and chosen.epochs:
         chosen = chosen.model_copy(update={"epochs": method.epochs(spec.architecture, per_epoch[0])})
         spec = spec.model_copy(update={"hyperparameters": chosen})
+    if chosen.schedule is not None:
+        chosen = chosen.model_copy(update={"schedule": chosen.schedule.in_steps(per_epoch[0])})
+        spec = spec.model_copy(update={"hyperparameters": chosen})
     engine, reason = choose_engine(spec)
     spec = spec.model_copy(update={"resources": spec.resources.model_copy(update={"engine": engine})})
     return ResolvedSpec(

@@ -261,3 +261,15 @@ def test_thousands_of_named_columns_are_resolved_at_once() -> None:
     resolved = resolve(_spec("linear", dataset={"id": "x", "inputs": names}), schema, 100)
     assert resolved.roles.inputs["x"] == names
     assert time.process_time() - began < 3.0
+
+
+def test_a_schedule_in_epochs_is_resolved_to_steps(tmp_path: Path) -> None:
+    table = small.table("vector", tmp_path / "t")
+    chosen = {"batch_size": 4, "epochs": 5, "schedule": {"kind": "step", "every_epochs": 2, "warmup_epochs": 1}}
+    said = {"architecture": {"kind": "linear"}, "dataset": {"id": "x"}, "hyperparameters": chosen}
+    resolved = resolve(JobSpec.model_validate(said), table.schema, table.rows)
+    schedule = resolved.spec.hyperparameters.schedule
+    assert schedule is not None and schedule.warmup_steps == resolved.steps_per_epoch > 1
+    assert schedule.model_dump()["every_steps"] == 2 * resolved.steps_per_epoch
+    again = resolve(resolved.spec, table.schema, table.rows)
+    assert again.spec.hyperparameters.schedule == schedule
