@@ -17,6 +17,7 @@ from models.parts.architecture import ARCHITECTURES, Architecture, Inputs
 from models.parts.inputs import ONLY, NamedInputs
 from models.parts.targets.classes import FittedClasses
 from models.parts.targets.next_token import FittedNextToken
+from models.planning.engine import choose
 from models.planning.spec import JobSpec
 from worker.training.build import build
 from worker.training.method import method_of
@@ -84,7 +85,8 @@ def losses(architecture: Architecture, inputs: NamedInputs, device: str) -> list
             "resources": {"device": device},
         }
     )
-    prepared = data(inputs)
+    resources = spec.resources.model_copy(update={"engine": choose(spec)[0]})
+    spec, prepared = spec.model_copy(update={"resources": resources}), data(inputs)
     steps = method_of(architecture).steps(build(spec, prepared), prepared.train, None)
     return [step.series["train/loss"] for step in steps]
 

@@ -79,7 +79,8 @@ def test_a_spec_has_columns_read_in_another_way(api: httpx.Client, table: dict[s
     plain = api.post("/v1/jobs?validate_only=true", json=kit.spec("mlp", table["id"])).json()
     assert plan["parameters"] - plain["parameters"] == 4 * 128
     job = api.post("/v1/jobs", json=kit.spec("mlp", table["id"], choice=choice)).json()
-    assert job["columns"] == plan["columns"] and job["spec"]["dataset"]["features"] == choice["features"]
+    assert job["columns"] == plan["columns"] and job["submitted"]["dataset"]["features"] == choice["features"]
+    assert job["spec"]["dataset"]["features"] == {"stars": {"kind": "category", "missing": []}}
 
 
 def test_a_column_that_is_left_out_says_why(api: httpx.Client, table: dict[str, Any]) -> None:
