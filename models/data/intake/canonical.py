@@ -280,10 +280,16 @@ def _divides(column: Column, seen: Evidence) -> bool:
 def batches(file: pq.ParquetFile, names: list[str]) -> Iterator[tuple[int, pa.RecordBatch]]:
     """The batches that were written, with these columns, each with the number of its first row."""
     start = 1
+    with contextlib.closing(_ahead(_read(file, names))) as read:
+        for batch in read:
+            yield start, batch
+            start += batch.num_rows
+
+
+def _read(file: pq.ParquetFile, names: list[str]) -> Iterator[pa.RecordBatch]:
     for group in range(file.num_row_groups if names else 0):
         (batch,) = file.read_row_group(group, columns=names, use_threads=False).combine_chunks().to_batches()
-        yield start, batch
-        start += batch.num_rows
+        yield batch
 
 
 def described(
