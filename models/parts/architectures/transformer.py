@@ -9,10 +9,10 @@ from typing import ClassVar, Literal
 import torch
 from pydantic import Field
 from torch import nn
-from torch.nn import functional as F
 
 from models.errors import SpecError
 from models.nn.activations import DenseActivation, activation, input_multiplier
+from models.nn.attention import attend
 from models.nn.dropout import Dropout
 from models.parts.architecture import Architecture, InputKind, Inputs, Recipe
 
@@ -157,11 +157,7 @@ class DotProductAttention(nn.Module):
             # After the rotation the product of two words depends on their distance only.
             position_T = torch.arange(q_BHTD.shape[2], device=q_BHTD.device)
             q_BHTD, k_BHSD = rotate(q_BHTD, position_T), rotate(k_BHSD, position_T)
-        if not q_BHTD.is_cpu:
-            return F.scaled_dot_product_attention(q_BHTD, k_BHSD, v_BHSD, mask_B11S)
-        # On a CPU the gradient in bfloat16 is seven times slower than in float32.
-        with torch.autocast("cpu", enabled=False):
-            return F.scaled_dot_product_attention(q_BHTD.float(), k_BHSD.float(), v_BHSD.float(), mask_B11S)
+        return attend(q_BHTD, k_BHSD, v_BHSD, mask=mask_B11S)
 
 
 class AdditiveAttention(nn.Module):

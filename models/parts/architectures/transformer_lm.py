@@ -9,6 +9,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from models.errors import SpecError
+from models.nn.attention import attend
 from models.nn.dropout import Dropout
 from models.parts.architecture import AnswerLevel, Architecture, InputKind, Inputs, Recipe
 
@@ -125,9 +126,7 @@ class CausalSelfAttention(nn.Module):
         )
         if self.rotary:
             q_BHTD, k_BHTD = _rotate(q_BHTD), _rotate(k_BHTD)
-        a_BHTD = F.scaled_dot_product_attention(
-            q_BHTD, k_BHTD, v_BHTD, is_causal=True, dropout_p=self.dropout_p if self.training else 0.0
-        )
+        a_BHTD = attend(q_BHTD, k_BHTD, v_BHTD, causal=True, dropout=self.dropout_p if self.training else 0.0)
         a_BTE: torch.Tensor = self.proj(a_BHTD.transpose(1, 2).flatten(2))
         return a_BTE
 
