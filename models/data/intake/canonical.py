@@ -57,9 +57,9 @@ def ingest(
     """Write `source` as the Parquet file that `Table.open` reads, and describe the columns.
 
     `features` says how columns are read, by their names; the others are recognized. The file has the cells as they are.
-    They are written in a first pass, which finds the types and describes columns of plain numbers; a second pass
-    describes the other columns. Only a few batches are in memory. Raises DataError or OverLimit; then `destination`
-    does not exist.
+    They are written in a first pass, which finds the types and describes columns of plain numbers and of classes; a
+    second pass describes the other columns. Only a few batches are in memory. Raises DataError or OverLimit; then
+    `destination` does not exist.
     """
     limits = limits or Limits()
     partial = destination.with_name(destination.name + ".partial")
@@ -202,12 +202,16 @@ def _describe(source: Source, first: _FirstPass, path: Path, limits: Limits, giv
             for name, seen in evidence.items()
         ]
         texts = Texts(limits)
+        known = {
+            column.name: settled(column, evidence[column.name]) or _counted(column, evidence[column.name], texts, most)
+            for column in columns
+        }
+        unknown_yet = [column for column in columns if known[column.name] is None]
         summaries = {
-            column.name: settled(column, evidence[column.name]) or Summary(column, feature_of(column), texts, most=most)
+            column.name: known[column.name] or Summary(column, feature_of(column), texts, most=most)
             for column in columns
         }
         gaps = Gaps([column.name for column in columns if _divides(column, evidence[column.name])])
-        unknown_yet = [column for column in columns if summaries[column.name] is not evidence[column.name].plain]
         # Missing values of all columns are counted by part, but few tables have a column that names parts.
         wanted = columns if gaps.has_parts else unknown_yet
         described_anew = {column.name for column in unknown_yet}
@@ -259,6 +263,20 @@ def settled(column: Column, seen: Evidence) -> Summary | None:
         return None
     seen.plain.settle(column)
     return seen.plain
+
+
+def _counted(column: Column, seen: Evidence, texts: Texts, most: int) -> Summary | None:
+    """The description of a column of classes, from its strings that the first pass has counted."""
+    feature = feature_of(column)
+    if feature.names != "classes" or not seen.counts:
+        return None
+    summary = Summary(column, feature, texts, most=most)
+    try:
+        values = feature.read(pa.array(seen.counts, pa.string()), column)
+    except UNREADABLE:
+        # A look at the rows tells which one it is.
+        return None
+    return summary if summary.see_counted(values, [*seen.counts.values()], seen.missing) else None
 
 
 def _decimal_of(source: Source, evidence: Mapping[str, Evidence]) -> Literal[".", ","] | None:

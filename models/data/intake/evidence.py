@@ -1,6 +1,6 @@
 """Collects facts about a column in a first pass over all rows."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from models.data.intake.missing import SHOWN, Missing
 from models.data.intake.texts import Texts
 from models.data.missing_words import MISSING
 from models.data.table import Layout, part_of
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 LONGEST_CLASS = 200
 _EXACT = 2.0**53
-SHOWN = 10
 _MOST_STRAYS = 10_000
 """The search for numbers stops after this many different values that are no numbers. This saves time on long texts."""
 _FIRST, _FEW = 16, 5
@@ -75,12 +75,14 @@ class Evidence:
         self._spelled: set[str] | None = set()
         self._present = 0
         self._words = 0
-        self._distinct: set[str] | None = set() if pa.types.is_string(kind) else None
+        self._distinct: dict[str, int] | None = {} if pa.types.is_string(kind) else None
+        self.missing = Missing()
         self._sample: list[str] = []
         self._fitting = [part.model_validate({}) for part in FEATURES]
 
     def see(self, values: pa.Array, start: int) -> pa.Array:
         """Add a raw batch, whose first row has the number `start`. Returns the cells by which rows are compared."""
+        self.missing.see(values, start)
         if self.plain is not None:
             numbers = self._plain_numbers(values)
             if numbers is not None:
@@ -204,7 +206,8 @@ class Evidence:
             words = pc.count_substring_regex(distinct, r"\S+").cast(pa.int64())
             self._words += pc.sum(pc.multiply(words, counts)).as_py()
             if pc.max(pc.binary_length(distinct)).as_py() <= LONGEST_CLASS:
-                self._distinct.update(distinct.to_pylist())
+                for value, count in zip(distinct.to_pylist(), counts.to_pylist(), strict=True):
+                    self._distinct[value] = self._distinct.get(value, 0) + count
             else:
                 self._distinct = None
         if self._distinct is not None and len(self._distinct) > self._most:
@@ -253,6 +256,11 @@ class Evidence:
     def spellings(self) -> Collection[str]:
         """The distinct strings of the file; empty if there are too many to keep."""
         return self._distinct or ()
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """How often each string occurs; empty if there are too many to keep."""
+        return self._distinct or {}
 
     @property
     def names_parts(self) -> bool:

@@ -1,11 +1,30 @@
-"""Count missing values by part of the split, because one part may have more missing targets than another."""
+"""Count missing values: all of a column, and by part of the split, since one part may have more than another."""
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from models.data.table import part_of
 
+SHOWN = 10
+"""Rows that are named."""
 MOST_PARTS = 16
 """Columns by whose values missing ones are counted. Counts and time grow with this number times the columns."""
+
+
+class Missing:
+    """The number of missing values of a column, and the first rows without a value."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.rows: list[int] = []
+
+    def see(self, values: pa.Array, start: int) -> None:
+        """Add a batch, whose first row has the number `start`."""
+        if values.null_count:
+            self.count += values.null_count
+            if len(self.rows) < SHOWN:
+                rows = pc.indices_nonzero(pc.is_null(values)).slice(0, SHOWN - len(self.rows))
+                self.rows += [start + row for row in rows.to_pylist()]
 
 
 class Gaps:

@@ -13,7 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from athanor.contract import Column
-from models.data.intake.evidence import LONGEST_CLASS, SHOWN
+from models.data.intake.evidence import LONGEST_CLASS
+from models.data.intake.missing import Missing
 from models.data.intake.text_sample import TextSample
 from models.data.intake.texts import Texts
 from models.errors import DataError
@@ -36,8 +37,7 @@ class Summary:
     def __init__(self, column: Column, feature: Feature, texts: Texts, *, most: int) -> None:
         self.name, self._column, self._feature, self._texts = column.name, column, feature, texts
         self._is_begun = False
-        self.missing = 0
-        self.missing_at: list[int] = []
+        self.missing = Missing()
         self._most = most
         self._counts: dict[str | int | float, int] | None = {} if feature.counts_values else None
         self._count, self._mean, self._squares = 0, 0.0, 0.0
@@ -54,11 +54,7 @@ class Summary:
 
         Raises DataError for infinities.
         """
-        if values.null_count:
-            self.missing += values.null_count
-            if len(self.missing_at) < SHOWN:
-                rows = pc.indices_nonzero(pc.is_null(values)).slice(0, SHOWN - len(self.missing_at))
-                self.missing_at.extend(start + row for row in rows.to_pylist())
+        self.missing.see(values, start)
         present = values.drop_null() if values.null_count else values
         if self._is_begun and not len(present):
             # A table with a column for every key has mostly such.
@@ -84,6 +80,18 @@ class Summary:
         if (words := self._feature.words(distinct)) is not None:
             self._has_words = True
             self._see_words(words, counts)
+
+    def see_counted(self, values: pa.Array, counts: Sequence[int], missing: Missing) -> bool:
+        """Take classes and the number of rows of each, in place of all batches.
+
+        False if the feature reads some as missing: the rows of those are not known.
+        """
+        if self._counts is None or values.null_count:
+            return False
+        self.missing = missing
+        for value, count in zip(values.to_pylist(), counts, strict=True):
+            self._counts[value] = self._counts.get(value, 0) + count
+        return True
 
     def _tally(self, counted: pa.StructArray) -> None:
         assert self._counts is not None
@@ -159,7 +167,7 @@ class Summary:
 
     def column(self) -> Column:
         """The description. Call it after the last batch."""
-        update: dict[str, Any] = {"missing": self.missing, "distinct": self.distinct}
+        update: dict[str, Any] = {"missing": self.missing.count, "distinct": self.distinct}
         if self._count:
             update |= {"min": self._min, "max": self._max, "mean": self._mean}
             update["std"] = math.sqrt(self._squares / self._count)

@@ -10,7 +10,8 @@ from models.data.checks import Inspection
 from models.data.columns import field, shown
 from models.data.counted import counted
 from models.data.intake.duplicates import Duplicates
-from models.data.intake.evidence import SHOWN, Evidence
+from models.data.intake.evidence import Evidence
+from models.data.intake.missing import SHOWN
 from models.data.intake.summary import Summary
 from models.data.table import Source
 
@@ -52,13 +53,13 @@ def warnings_of(
 
 def _of_column(summary: Summary, evidence: Evidence, schema: Schema, rows: int, offsets: list[int]) -> Iterator[Warned]:
     name = summary.name
-    if summary.missing:
+    if summary.missing.count:
         yield Warned(
             code="missing_values",
             column=field(name),
             message=f"column {shown(name)}: "
-            + counted(summary.missing, "has no value", "have no value", of=f"{rows:,} rows"),
-            rows=[_in_file(row, offsets) for row in summary.missing_at],
+            + counted(summary.missing.count, "has no value", "have no value", of=f"{rows:,} rows"),
+            rows=[_in_file(row, offsets) for row in summary.missing.rows],
             suggestion="fill them in or leave the rows out, if these rows should not count like others",
         )
     if merged := summary.merged(evidence.spellings):
@@ -94,11 +95,11 @@ def _of_column(summary: Summary, evidence: Evidence, schema: Schema, rows: int, 
         yield Warned(
             code="one_class_target",
             column=field(name),
-            message=f"the target {shown(name)} has the same value in all {rows - summary.missing:,} rows that have "
-            "one: there is nothing to learn",
+            message=f"the target {shown(name)} has the same value in all {rows - summary.missing.count:,} rows that "
+            "have one: there is nothing to learn",
             suggestion="name another column in dataset.target, or add rows with other values",
         )
-    elif not summary.missing and name != schema.part:
+    elif not summary.missing.count and name != schema.part:
         yield Warned(
             code="constant_column",
             column=field(name),
