@@ -33,14 +33,17 @@ class Eager:
         for piece in batch.split(how.accumulate):
             if loss.requires_grad:
                 self.backward(loss)
+                loss = loss.detach()
             y_BK = how.outputs(self.trained, piece.x)
             outputs.append(y_BK.detach())
             if count := piece.targets:
-                loss = loss.detach() + piece.loss(how.criterion, y_BK) * (count / targets)
+                loss = loss + piece.loss(how.criterion, y_BK) * (count / targets)
         return joined(outputs), loss
 
     def backward(self, loss: torch.Tensor) -> None:
-        loss.backward()  # type: ignore[no-untyped-call]
+        # The last micro-batch may have no targets.
+        if loss.requires_grad:
+            loss.backward()  # type: ignore[no-untyped-call]
 
     def gradients(self) -> Sequence[torch.Tensor]:
         return [parameter.grad for parameter in self._parameters if parameter.grad is not None]

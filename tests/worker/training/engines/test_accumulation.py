@@ -65,6 +65,21 @@ def test_mixed_and_weighted_rows_stay_with_their_partners() -> None:
     assert losses == pytest.approx([losses[0]] * 3, rel=1e-5)
 
 
+@pytest.mark.parametrize("empty", [[0, 1], [2, 3], [1, 2, 5]])
+def test_micro_batches_without_targets_change_nothing(empty: list[int]) -> None:
+    x_NT, t_NT, *_ = small.text(6)
+    t_NT = t_NT.clone()
+    t_NT[empty] = -1
+    found = []
+    for pieces in (1, 3, 6):
+        learner, _ = _learner("language", pieces)
+        found.append((float(step(learner, Batch(x_NT, t_NT)).loss), learner.weights()))
+    for loss, weights in found[1:]:
+        assert loss == pytest.approx(found[0][0], rel=1e-5)
+        for key, expected in found[0][1].items():
+            torch.testing.assert_close(weights[key], expected, rtol=1e-4, atol=1e-6)
+
+
 def test_dropout_draws_anew_for_each_micro_batch() -> None:
     architecture = CNN(channels=[3], hidden=[40], dropout=0.5, normalization="none")
     x_1, t_1, *_ = small.problem("image", 1)
