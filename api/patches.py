@@ -4,7 +4,13 @@ from typing import Any
 
 EXCLUSIVE = {
     name: other
-    for pair in (("epochs", "steps"), ("every_epochs", "every_steps"), ("input", "inputs"), ("ema", "swa"))
+    for pair in (
+        ("epochs", "steps"),
+        ("every_epochs", "every_steps"),
+        ("warmup_epochs", "warmup_steps"),
+        ("input", "inputs"),
+        ("ema", "swa"),
+    )
     for name, other in (pair, pair[::-1])
 }
 """Pairs of fields of which a spec has at most one. A patch that gives one removes the other."""

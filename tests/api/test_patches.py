@@ -97,6 +97,7 @@ SPEC: dict[str, Any] = {
         "loss": {"kind": "cross_entropy", "label_smoothing": 0.0, "class_weights": None},
     },
     "checkpoints": {"every_epochs": 1, "every_steps": None, "keep_last": 2, "series": "val/loss"},
+    "schedule": {"kind": "constant", "warmup_steps": 10, "warmup_epochs": None},
     "tags": {"kind": "first", "team": "nlp"},
 }
 
@@ -134,6 +135,7 @@ def test_another_kind_takes_the_place_of_a_part(patch: dict[str, Any], path: str
         ("hyperparameters", {"steps": 7}, "epochs"),
         ("hyperparameters", {"swa": {"start": 0.5}}, "ema"),
         ("checkpoints", {"every_steps": 7}, "every_epochs"),
+        ("schedule", {"warmup_epochs": 0.5}, "warmup_steps"),
         ("dataset", {"input": "a"}, "inputs"),
     ],
 )
