@@ -6,9 +6,11 @@ from typing import Any, Self
 
 from pydantic import Field, model_validator
 
+from models.errors import SpecError
 from models.registry import Buildable, Registry
 
 _EPOCHS, _STEPS = "_epochs", "_steps"
+MOST_STEPS = 100_000_000
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class Schedule(Buildable, ABC):
     the state.
     """
 
-    warmup_steps: int = Field(0, ge=0, le=100_000_000, description="steps over which the rate rises from 0, linearly")
+    warmup_steps: int = Field(0, ge=0, le=MOST_STEPS, description="steps over which the rate rises from 0, linearly")
     warmup_epochs: float | None = Field(None, gt=0, le=100_000, description="the same in epochs")
 
     @model_validator(mode="after")
@@ -47,9 +49,17 @@ class Schedule(Buildable, ABC):
         return [(name, name.removesuffix(_EPOCHS) + _STEPS) for name in names if getattr(self, name) is not None]
 
     def in_steps(self, steps_per_epoch: int) -> Self:
-        """The same schedule with nothing given in epochs."""
+        """The same schedule with nothing given in epochs. Raises SpecError if this takes too many steps."""
         given = self._in_epochs()
         steps = {name: max(1, round(getattr(self, epochs) * steps_per_epoch)) for epochs, name in given}
+        for epochs, name in given:
+            if steps[name] > MOST_STEPS:
+                raise SpecError(
+                    f"/hyperparameters/schedule/{epochs}",
+                    f"{getattr(self, epochs):,g} epochs of {steps_per_epoch:,} steps are {steps[name]:,} steps",
+                    code="too_many_steps",
+                    suggestion=f"fewer epochs: at most {MOST_STEPS:,} steps",
+                )
         return type(self).model_validate(self.model_dump() | dict.fromkeys(dict(given)) | steps) if given else self
 
     @abstractmethod

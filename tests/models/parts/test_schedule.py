@@ -3,6 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
+from models.errors import SpecError
 from models.parts.schedules.constant import Constant
 from models.parts.schedules.cosine import Cosine
 from models.parts.schedules.inverse_sqrt import InverseSqrt
@@ -28,3 +29,12 @@ def test_what_is_in_steps_stays() -> None:
 def test_one_unit_is_given(said: dict[str, float]) -> None:
     with pytest.raises(ValidationError, match=r"_steps or .*_epochs, not both"):
         StepDecay.model_validate(said)
+
+
+@pytest.mark.parametrize("field", ["warmup_epochs", "every_epochs"])
+def test_more_steps_than_a_job_may_have_are_refused(field: str) -> None:
+    schedule = StepDecay.model_validate({field: 100_000})
+    assert schedule.in_steps(1000).model_dump()[field.replace("epochs", "steps")] == 100_000_000
+    with pytest.raises(SpecError, match="epochs of 1,001 steps are 100,100,000 steps") as refused:
+        schedule.in_steps(1001)
+    assert refused.value.pointer == f"/hyperparameters/schedule/{field}"
