@@ -72,7 +72,9 @@ def rehearse(resolved: ResolvedSpec, schema: Schema, rows: int, limits: Limits, 
             "/hyperparameters/accumulate",
             "batch normalization takes its mean over a micro-batch, so the result would be another",
             code="normalized",
-            suggestion="1, or architecture.normalization = none",
+            suggestion="1, or architecture.normalization = none"
+            if "normalization" in type(spec.architecture).model_fields
+            else "1",
         )
     if batch == 1 and any(isinstance(module, nn.BatchNorm1d) for module in model.modules()):
         raise SpecError(

@@ -313,14 +313,19 @@ def test_batch_normalization_of_single_rows_is_refused(pictures: Table) -> None:
 def test_micro_batches_save_memory_and_are_refused_where_they_change_the_result(tmp_path: Path) -> None:
     table = small.table("image", tmp_path / "t")
 
-    def plan(accumulate: int, normalization: str = "none") -> Plan:
-        architecture = {"kind": "cnn", "normalization": normalization}
+    def plan(accumulate: int, normalization: str = "none", kind: str = "cnn") -> Plan:
+        architecture = {"kind": kind} | ({"normalization": normalization} if kind == "cnn" else {})
         chosen = {"batch_size": 16, "accumulate": accumulate}
         said = {"architecture": architecture, "dataset": {"id": "x"}, "hyperparameters": chosen}
         return small.planned(JobSpec.model_validate(said), table.schema, table.rows, Limits())
 
     assert plan(8).memory_bytes < plan(1).memory_bytes and plan(8).steps == plan(1).steps
-    for accumulate, normalization, code in ((2, "batch", "normalized"), (17, "none", "too_few_rows")):
+    for accumulate, normalization, kind, code, suggestion in (
+        (2, "batch", "cnn", "normalized", "1, or architecture.normalization = none"),
+        (2, "batch", "resnet", "normalized", "1"),
+        (17, "none", "cnn", "too_few_rows", "at most 16"),
+    ):
         with pytest.raises(SpecError) as refused:
-            plan(accumulate, normalization)
+            plan(accumulate, normalization, kind)
         assert (refused.value.pointer, refused.value.code) == ("/hyperparameters/accumulate", code)
+        assert refused.value.suggestion == suggestion
