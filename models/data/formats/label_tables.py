@@ -3,7 +3,8 @@
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from zipfile import ZipInfo
@@ -85,30 +86,33 @@ def find(
     files = [info for info in archive.members if _suffix(info.filename) in READERS]
     if not files:
         return Found(None, [])
+    # A zip may have a file of JSON for each picture. The table beside them is looked at all the same.
+    files.sort(key=lambda info: _suffix(info.filename) not in _TABLES)
     names, warnings = PictureNames([info.filename for info in pictures]), list[Warned]()
+    left_out: dict[tuple[str, str], list[str]] = defaultdict(list)
     has_classes = len({label for _, label in folders if label is not None}) > 1
     tables: list[tuple[NamingTable, _Naming]] = []
     for number, info in enumerate(files):
         if _NO_LABELS in info.filename.lower():
-            warnings.append(_left_out(info.filename, "its name says that it is an example of an answer", "rename it"))
+            left_out["its name says that it is an example of an answer", "rename it"].append(info.filename)
             continue
         if number >= _MOST_TABLES:
-            warnings.append(_left_out(info.filename, f"the zip has more than {_MOST_TABLES} tables", _CURE))
+            left_out[f"the zip has more than {_MOST_TABLES} tables", _CURE].append(info.filename)
             continue
         try:
             table, said, naming = _read(archive, info, names, encoding)
         except DataError as error:
             if not has_classes and _suffix(info.filename) in _TABLES:
                 raise type(error)(f"{info.filename}: {error}") from error
-            warnings.append(_left_out(info.filename, str(error).rstrip("."), _CURE))
+            left_out[str(error).rstrip("."), _CURE].append(info.filename)
             continue
         if naming is None or not naming.is_enough or table.cells.num_columns < 2:
-            warnings.append(_left_out(info.filename, _why(naming, pictures), _CURE))
+            left_out[_why(naming, pictures), _CURE].append(info.filename)
             continue
         warnings += said
         tables.append((table, naming))
     if not tables:
-        return Found(None, warnings)
+        return Found(None, [*warnings, *_said(left_out)])
     # Tables of parts have the same columns. Of others, the first that names most pictures counts, a CSV before others.
     tables.sort(key=lambda each: (_suffix(each[0].name) not in _TABLES, -each[0].cells.num_rows))
     first, naming = tables[0]
@@ -117,23 +121,32 @@ def find(
         if apart := columns ^ set(table.cells.column_names):
             told = ", ".join(map(shown, sorted(apart)[:5]))
             reason = f"it differs from {first.name} in the columns {told}"
-            warnings.append(_left_out(table.name, reason, "give both the same columns"))
+            left_out[reason, "give both the same columns"].append(table.name)
         else:
             heads.append(table)
     found = joined(heads, naming.column, names, [part for part, _ in folders])
     if has_classes and (why := _why_folders(found, [label for _, label in folders])):
-        cure = "call its column of labels 'label' if it is to count, or leave it out"
-        return Found(None, [*warnings, *(_left_out(file, why, cure) for file in found.files)])
-    return Found(found, warnings + found.warnings)
+        left_out[why, "call its column of labels 'label' if it is to count, or leave it out"] += found.files
+        return Found(None, [*warnings, *_said(left_out)])
+    return Found(found, [*warnings, *_said(left_out), *found.warnings])
 
 
 def _suffix(name: str) -> str:
     return PurePosixPath(name).suffix.lower()
 
 
-def _left_out(name: str, reason: str, cure: str) -> Warned:
-    message = f"the table {name[:200]} was left out: {reason}"
-    return Warned(code="ignored_tables", message=message, suggestion=cure)
+def _said(left_out: Mapping[tuple[str, str], Sequence[str]]) -> list[Warned]:
+    """A warning for each reason, with the tables that were left out for it."""
+    return [
+        Warned(
+            code="ignored_tables",
+            message=f"the table {names[0][:200]} was left out: {reason}"
+            if len(names) == 1
+            else f"{len(names):,} tables were left out, such as {names[0][:200]}: {reason}",
+            suggestion=cure,
+        )
+        for (reason, cure), names in left_out.items()
+    ]
 
 
 def _why(naming: _Naming | None, pictures: Sequence[ZipInfo]) -> str:
@@ -214,11 +227,13 @@ def _opened(path: Path, limits: Limits, hints: Hints) -> tuple[Source, pa.Table]
     table = pa.Table.from_batches(batches) if batches else pa.table({})
     odd = [each for each in table.column_names if each in source.layouts or pa.types.is_nested(table[each].type)]
     if odd:
-        message = f"{counted(len(odd), 'column has', 'columns have')} lists, and left out: "
+        message = f"{counted(len(odd), 'column has lists and is', 'columns have lists and are')} left out: "
         message += ", ".join(map(shown, odd[:5]))
         source.warnings.append(
             Warned(code="ignored_columns", message=message, suggestion="give one value for each image")
         )
+    if odd and len(odd) == table.num_columns:
+        raise DataError("All of its columns have lists")
     single = table.drop_columns(odd)
     return source, single.cast(pa.schema([(name, pa.string()) for name in single.column_names]))
 

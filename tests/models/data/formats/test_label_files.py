@@ -66,7 +66,9 @@ def test_lists_are_no_labels(tmp_path: Path) -> None:
     found = _found(tmp_path, {"t.json": json.dumps(rows).encode()})
     assert found.table is not None and found.table.names == ["label", "weight"]
     (warned,) = found.warnings
-    assert warned.code == "ignored_columns" and "2 columns have lists, and left out: 'box', 'words'" in warned.message
+    assert (
+        warned.code == "ignored_columns" and "2 columns have lists and are left out: 'box', 'words'" in warned.message
+    )
 
 
 @pytest.mark.parametrize(
@@ -98,3 +100,18 @@ def test_a_workbook_is_within_the_bounds_of_the_zip(tmp_path: Path) -> None:
     rows = [{"file": f"{n}.png", "label": "x" * 1000} for n in range(1, 400)]
     (warned,) = _found(tmp_path, {"labels.xlsx": _book(rows)}, limits=Limits(max_expanded_bytes=450_000)).warnings
     assert warned.code == "ignored_tables" and "max_expanded_bytes" in warned.message
+
+
+def test_a_file_for_each_picture_does_not_hide_the_table(tmp_path: Path) -> None:
+    shapes = json.dumps({"shapes": [{"label": "a"}]}).encode()
+    others = {f"{number}.json": shapes for number in range(30)}
+    found = _found(tmp_path, {**others, "z.csv": b"file,label\n1.png,a\n2.png,b\n3.png,a\n4.png,b\n"})
+    assert found.table is not None and found.table.files == ["z.csv"]
+    nested, more = [warned.message for warned in found.warnings if warned.code == "ignored_tables"]
+    assert nested.startswith("19 tables were left out, such as 0.json: ") and "nested" in nested
+    assert more == "11 tables were left out, such as 19.json: the zip has more than 20 tables"
+
+
+def test_a_table_of_lists_alone_says_so(tmp_path: Path) -> None:
+    (warned,) = _found(tmp_path, {"t.json": json.dumps([{"file": ["1.png"]}] * 3).encode()}).warnings
+    assert warned.message == "the table t.json was left out: All of its columns have lists"
