@@ -50,6 +50,8 @@ _READS, _READS_WELL = 3.7, 2.5
 """The most surprise per letter of text in a language, and of Western text that has too few letters to look like it.
 
 It is 3.4 at most in tables of three rows or more. That of East Asian text, read one byte a letter, is more than 4."""
+_WORSE = 1.5
+"""How many times more surprising than another Western text is that looks like it and reads like no language."""
 _TWO, _ENOUGH = 2, 20
 """Letters that can tell a language, and that make it more likely than rare Chinese characters."""
 _ORDER = list(alphabets.ALPHABETS)
@@ -208,6 +210,10 @@ def _of_one_byte(path: Path, words: Sequence[bytes], letters: int, *, looks_west
         for reading in known
         if reading.surprise <= letters * (_READS if looks_western or reading.encoding != _WESTERN else _READS_WELL)
     ]
+    if looks_western and not found and known[0].encoding != _WESTERN:
+        western = next(reading for reading in known if reading.encoding == _WESTERN)
+        is_worse = western.surprise > _WORSE * known[0].surprise and _decodes(path, known[0].encoding)
+        return [known[0].encoding, _WESTERN] if is_worse else []
     likely = list[Reading]()
     for reading in sorted(found, key=lambda each: each.surprise):
         if likely and reading.surprise > likely[0].surprise + _ALIKE:

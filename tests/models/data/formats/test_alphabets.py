@@ -107,6 +107,7 @@ def test_a_few_words_may_be_enough(tmp_path: Path, text: str, encoding: Encoding
         ("a,b\nМосква,1\nКазань,2\n", "windows-1251", "it may be GB18030 or Windows-1251"),
         ("a,b\nм,1\nж,2\n", "windows-1251", "it may be"),
         ("a,b\nIaşi,1\nTimişoara,2\n", "windows-1250", "it may be Windows-1250 or Windows-1252"),
+        ("a,b\nzażółć gęślą jaźń łódź,1\n", "windows-1250", "it may be Windows-1250 or Windows-1252"),
         ("a,b\nя,1\n", "windows-1251", "no other encoding"),
         ("a,b\nж,1\n", "windows-1251", "no other encoding"),
     ],
