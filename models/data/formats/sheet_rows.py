@@ -46,7 +46,7 @@ class Uncalculated:
 
 
 def rows(sheet: Any, uncalculated: Uncalculated) -> Iterator[list[Any]]:
-    """The values of each row that the file has, up to its last cell.
+    """The values of each row that the file has, up to its last value: rows may have formatted cells up to the end.
 
     openpyxl reads either formulas or results. So that one pass finds both, this looks at the elements it parses.
     """
@@ -70,8 +70,9 @@ def rows(sheet: Any, uncalculated: Uncalculated) -> Iterator[list[Any]]:
 
         parser.parse_cell = parse_cell
         for _, cells in parser.parse():
-            values: list[Any] = [None] * max((cell["column"] for cell in cells), default=0)
-            for cell in cells:
+            filled = [cell for cell in cells if cell["value"] is not None]
+            values: list[Any] = [None] * max((cell["column"] for cell in filled), default=0)
+            for cell in filled:
                 values[cell["column"] - 1] = cell["value"]
             yield values
 

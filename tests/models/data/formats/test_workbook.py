@@ -10,7 +10,7 @@ import openpyxl
 import pytest
 
 from athanor.contract import Hints
-from models.data.formats import workbook
+from models.data.formats import sheet_rows, workbook
 from models.data.formats.limits import Limits, OverLimit
 from models.data.intake import run
 from models.errors import DataError
@@ -30,6 +30,18 @@ def _book(path: Path, **sheets: list[list[Any]]) -> Path:
 
 def _rows(path: Path, hints: Hints = Hints()) -> list[dict[str, Any]]:  # noqa: B008 -- frozen
     return [row for batch in workbook.read(path, Limits(), hints).batches for row in batch.to_pylist()]
+
+
+def test_rows_end_with_their_last_value(tmp_path: Path) -> None:
+    """Of a row that is formatted up to the last column, the empty cells cost nothing."""
+    book = openpyxl.Workbook()
+    for cells in ([None, "a"], [1], []):
+        book.active.append(cells)
+    for row in (1, 2, 3):
+        book.active.cell(row, 16_384).font = openpyxl.styles.Font(bold=True)
+    book.save(tmp_path / "a.xlsx")
+    opened = openpyxl.load_workbook(tmp_path / "a.xlsx", read_only=True, data_only=True)
+    assert list(sheet_rows.rows(opened.active, sheet_rows.Uncalculated())) == [[None, "a"], [1], []]
 
 
 def test_cells_are_text(tmp_path: Path) -> None:
