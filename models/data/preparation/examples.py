@@ -164,10 +164,12 @@ def _weights(weights_N: npt.NDArray[np.float64], train: Rows) -> torch.Tensor:
     wrong = np.flatnonzero(~(weights_N >= 0))
     if len(wrong):
         raise DataError(f"Row {wrong[0] + 1} has the weight {weights_N[wrong[0]]:g}; a weight is a number from 0 on.")
-    mean = weights_N[train].mean()
-    if mean == 0:
+    # Divided first, because the sum of large ones is infinite.
+    largest = weights_N[train].max()
+    if largest == 0:
         raise DataError(f"All {len(train):,} rows of the training part have the weight 0; give some of them another.")
-    return torch.from_numpy((weights_N / mean).astype(np.float32))
+    weights_N = weights_N / largest
+    return torch.from_numpy((weights_N / weights_N[train].mean()).astype(np.float32))
 
 
 def _inspected(table: Table, roles: Roles, division: Division) -> list[Warned]:

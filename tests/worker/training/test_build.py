@@ -157,6 +157,17 @@ def test_entities_are_counted_in_evaluations_alone(tmp_path: Path, monkeypatch: 
     assert len(calls) == 2
 
 
+@pytest.mark.parametrize("unit", [1e-30, 1.0, 1e308])
+def test_the_unit_of_weights_does_not_count(unit: float, tmp_path: Path) -> None:
+    a_N = np.random.default_rng(0).normal(size=30)
+    columns = {"a": a_N, "count": np.where(np.arange(30) % 2, unit, 0), "target": 2 * a_N}
+    table = small.ingested(tmp_path / "t", {name: pa.array(column) for name, column in columns.items()})
+    split = {"kind": "holdout", "val": 0, "test": 0}
+    said = {"architecture": {"kind": "linear"}, "dataset": {"id": "x", "weight": "count", "split": split}}
+    _, prepared = small.resolve_and_prepare(JobSpec.model_validate(said), table)
+    assert prepared.train.w is not None and prepared.train.w.tolist() == [0, 2] * 15
+
+
 def test_row_weights_lead_to_weighted_least_squares(tmp_path: Path) -> None:
     """The solution of the normal equations (X'WX) b = X'Wy, whatever the unit of the weights."""
     draws = np.random.default_rng(0)
