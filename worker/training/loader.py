@@ -117,9 +117,6 @@ def load(batches: Batches, start: int) -> Iterator[Batch]:
                 # process id was recorded. The supervisor notices a batch that never arrives.
                 timeout=0,
                 worker_init_fn=_ignore_stop,
-                # By default the loader draws a seed from the global generator, which dropout uses. A resume would
-                # draw once more than an uninterrupted training.
-                generator=torch.Generator(),
             )
         )
     over = threading.Event()

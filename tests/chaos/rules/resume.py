@@ -76,13 +76,6 @@ MUTANTS: dict[str, Mutant] = {
         "manual_seed(seed << 24)",
         (f"{WORKER}/training/test_loop.py",),
     ),
-    "loader-draws": Mutant(
-        "the data workers get their seed from the generator that dropout uses",
-        "worker.training:load",
-        "                generator=torch.Generator(),\n",
-        "",
-        (f"{WORKER}/training/test_loader.py",),
-    ),
     "augmentation-by-batch": Mutant(
         "an augmentation draws by the position in the batch",
         "worker.training:AugmentedBatches._augment",
