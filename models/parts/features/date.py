@@ -29,7 +29,7 @@ from models.parts.feature import (
 from models.parts.inputs import InputKind, Inputs
 from models.parts.numerals import first_word
 from models.parts.oddity import EXAMPLES, Oddity
-from models.parts.reach import beyond
+from models.parts.reach import Reach, beyond, reach_of
 from models.parts.scaling import divisor
 
 Cycle = Literal["month", "day", "weekday", "time"]
@@ -58,6 +58,7 @@ class DateEncoder(Encoder):
     std: float
     cycles: list[Cycle]
     missing: bool
+    reach: Reach | None = Field(None, description="seconds between which most dates of several trainings are")
 
     def inputs(self) -> Inputs:
         return Inputs("vector", (1 + 2 * len(self.cycles) + self.missing,))
@@ -77,17 +78,30 @@ class DateEncoder(Encoder):
         """Missing values, and dates far from those of the training rows."""
         found = super().odd(table, column)
         seconds_N = table.numbers(self.name)
-        low, high = self.mean - _HALF * self.std, self.mean + _HALF * self.std
+        low, high = self.reach or _usual(self.mean, self.std)
         far = np.flatnonzero(beyond(seconds_N, low, high)).tolist()
         what = f"are far from the dates of the training rows, most of which are from {_day(low)} to {_day(high)}"
         suggestion = "check the order of day, month and year, or train on rows of these dates"
         examples = [_day(each) for each in seconds_N[far[:EXAMPLES]]]
         return [*found, Oddity.of_rows("far_from_training", what, suggestion, far, len(seconds_N), examples)]
 
+    def after(self, table: Table, train: Rows) -> "DateEncoder":
+        seconds_N = table.numbers(self.name)[train]
+        known_N = seconds_N[~np.isnan(seconds_N)]
+        if not len(known_N):
+            return self
+        now = np.array(_usual(float(known_N.mean()), float(known_N.std())))
+        return self.model_copy(update={"reach": reach_of(now, self.reach or _usual(self.mean, self.std))})
+
     def stands_in(self) -> str:
         return (
             "missing, as in the training rows" if self.missing else f"{_day(self.mean)}, the mean of the training rows"
         )
+
+
+def _usual(mean: float, std: float) -> Reach:
+    """Where most dates are."""
+    return mean - _HALF * std, mean + _HALF * std
 
 
 def _day(at: float) -> str:

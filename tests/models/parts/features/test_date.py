@@ -17,8 +17,8 @@ from models.data.formats.limits import Limits
 from models.data.intake import ingest
 from models.data.table import Table
 from models.parts.dates import narrowed, seconds
-from models.parts.feature import CellError, of, read
-from models.parts.features.date import Date
+from models.parts.feature import CellError, Encoder, of, read
+from models.parts.features.date import Date, DateEncoder
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -209,3 +209,17 @@ def test_years_of_four_digits_keep_them() -> None:
     found = seconds(pa.array(["0001-01-01", "2024-01-05T10:00:00Z"]), "ymd").to_pylist()
     assert [datetime.fromtimestamp(each, UTC).year if each > 0 else each for each in found] == [-62135596800, 2024]
     assert narrowed(pa.array(["0000-01-01"]), ("ymd",)) == ()
+
+
+def test_a_fork_knows_the_dates_of_both_trainings() -> None:
+    days = [datetime(year, month, 1) for year in (2020, 2030) for month in range(1, 13)]
+    table, column = _table([*days])
+    encoder = Date().fit(table, column, np.arange(12), frozenset({"vector"}))
+    later = encoder.after(table, np.arange(12, 24))
+
+    def far(each: Encoder) -> list[int]:
+        return [row for odd in each.odd(table, column) if odd.code == "far_from_training" for row in odd.rows]
+
+    assert far(encoder)[:3] == [12, 13, 14] and far(later) == []
+    np.testing.assert_array_equal(later.encode(table), encoder.encode(table))
+    assert DateEncoder.model_validate_json(later.model_dump_json()) == later
