@@ -92,6 +92,9 @@ def rehearse(resolved: ResolvedSpec, schema: Schema, rows: int, limits: Limits, 
     resident = held * sum(each.features * each.itemsize for each in inputs.values())
     # The batches of an evaluation are no larger than those of a step, so they need no more memory.
     memory = cost.memory_bytes + 4 * _kept_outputs(folds, inputs, outputs, roles) + resident
+    if chosen.accumulate > 1:
+        # The outputs of all micro-batches are kept, and then joined, for the metrics of the step.
+        memory += 2 * 4 * rows_of_step * _outputs_of_row(inputs, outputs, roles)
     if memory > limits.max_memory_bytes:
         raise SpecError(
             "/hyperparameters/optimizer/kind" if whole else "/hyperparameters/batch_size",
@@ -140,7 +143,11 @@ def _kept_outputs(folds: list[Sizes], inputs: NamedInputs, outputs: int, roles: 
     if roles.language is not None:
         return 0
     rows = max(max(fold.val, fold.test) for fold in folds)
-    return 3 * rows * outputs * (only(inputs).features if roles.asks.per_word() else 1)
+    return 3 * rows * _outputs_of_row(inputs, outputs, roles)
+
+
+def _outputs_of_row(inputs: NamedInputs, outputs: int, roles: Roles) -> int:
+    return outputs * (only(inputs).features if roles.asks.per_word() else 1)
 
 
 def _check_bound(spec: JobSpec, model: nn.Module) -> None:

@@ -310,6 +310,20 @@ def test_batch_normalization_of_single_rows_is_refused(pictures: Table) -> None:
     assert small.planned(_spec({"kind": "cnn", "hidden": []}, **said), pictures.schema, pictures.rows, Limits())
 
 
+@pytest.mark.parametrize(("kind", "context"), [("linear", 1), ("transformer_lm", 8)])
+def test_the_outputs_of_all_micro_batches_need_memory(kind: str, context: int, tmp_path: Path) -> None:
+    table = small.table("text" if kind == "transformer_lm" else "vector", tmp_path / "t")
+    dataset = {"id": "x", "context": 8} if kind == "transformer_lm" else {"id": "x"}
+    sizes = []
+    for batch in (2, 4):
+        chosen = {"batch_size": batch, "accumulate": batch}
+        spec = _spec({"kind": kind}, dataset=dataset, hyperparameters=chosen)
+        plan = small.planned(spec, table.schema, table.rows, Limits())
+        sizes.append(plan.memory_bytes)
+    outputs = plan.shapes["tok_emb.weight"][0] if kind == "transformer_lm" else small.CLASSES
+    assert sizes[1] - sizes[0] == 2 * 4 * 2 * context * outputs
+
+
 def test_micro_batches_save_memory_and_are_refused_where_they_change_the_result(tmp_path: Path) -> None:
     table = small.table("image", tmp_path / "t")
 
