@@ -1,6 +1,6 @@
 """Trainings whose rate is compared: as a file and a spec for the service, and as tensors for a plain PyTorch loop.
 
-Values are random, since a rate does not hang on them. Shape letters: N rows, F features, C channels, T words.
+Values are random, since a rate does not depend on them. Shape letters: N rows, F features, C channels, T words.
 """
 
 import json

@@ -207,7 +207,7 @@ def learner(
         evaluation=replace(config.evaluation, **(evaluation or {})),
         progress=replace(config.progress, **(progress or {})),
     )
-    return Learner(built.model, built.optimizer, config, computes=built.engine)
+    return Learner(built.model, built.optimizer, config, chosen_engine=built.engine)
 
 
 def steps(

@@ -280,3 +280,18 @@ def test_what_is_imported_is_declared() -> None:
     }
     theirs = imported - set(sys.stdlib_module_names) - {*SERVICE, "tests", "migrations"}
     assert {name for name in theirs if known.get(name, name).lower() not in declared} == set()
+
+
+def test_what_is_trained_draws_from_generators_that_a_step_seeds() -> None:
+    """Python's and NumPy's own generators have a state that no snapshot keeps: a resume would not be exact."""
+    rooms = ("models/nn", "models/parts", "worker/training")
+    stateful = re.compile(
+        r"^import random$|^from random import|\bnp\.random\.(?!default_rng|Generator\b)", re.MULTILINE
+    )
+    drawn = [
+        _at(path)
+        for path in SERVED
+        if str(path.relative_to(ROOT)).startswith(rooms) and stateful.search(path.read_text())
+    ]
+    # It seeds all of them once.
+    assert drawn == ["worker/training/device.py"]

@@ -52,6 +52,7 @@ _SUBSETS: dict[str, Encoding] = {
     "shift_jis": "shift_jis",
     "euc_kr": "euc_kr",
     "utf_8_sig": "utf-8",
+    "ascii": "utf-8",
     # Files that are said to be Latin-1 or Latin-5 hold the quotation marks and dashes of Windows.
     "latin_1": "windows-1252",
     "iso8859_1": "windows-1252",

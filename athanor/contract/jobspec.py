@@ -107,8 +107,8 @@ class Hyperparameters(Frozen):
         1,
         ge=1,
         le=1024,
-        description="micro-batches of a step, one after the other: the gradient is that of the whole batch, and memory "
-        "is needed for one of them; not with batch normalization",
+        description="micro-batches of a step, one after the other: the gradient is that of the whole batch, and what "
+        "the layers keep for it needs the memory of one; not with batch normalization",
     )
     seed: int = Field(0, ge=0, lt=2**32, description="seed of every random choice; equal specs give equal weights")
     optimizer: Part | None = Field(None, description="left out or null: the architecture's")

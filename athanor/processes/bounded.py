@@ -21,7 +21,7 @@ from typing import IO, Any, Protocol, Self
 from athanor.processes import confinement, full_disk
 from athanor.processes.child import MODULE
 from athanor.processes.child import Bounds as Bounds
-from athanor.processes.warm import HUNG, PIPES, WarmParent
+from athanor.processes.warm import PIPES, WarmParent
 
 PIECE = 2**16
 LAST_WORDS = 5.0
@@ -74,10 +74,9 @@ class _Started:
 class _Forked:
     def __init__(self, parent: WarmParent, order: dict[str, Any], pipes: Sequence[int]) -> None:
         environment = confinement.environment(order["folder"]) | order["environment"]
-        self.line, kill_parent = parent.fork(order | {"environment": environment}, pipes)
+        self.line, self.parent = parent.fork(order | {"environment": environment}, pipes)
         self.code: int | None = None
-        self.late = threading.Timer(HUNG, kill_parent)
-        self.late.daemon = True
+        self.has_ended, self.is_watched = threading.Event(), False
 
     def wait(self, timeout: float | None = None) -> int:
         if self.code is None:
@@ -88,17 +87,16 @@ class _Forked:
                 raise subprocess.TimeoutExpired("", timeout or 0.0) from None
             # Without an answer the warm parent was killed, and the child with it.
             self.code = int(said or -signal.SIGKILL)
-            self.late.cancel()
+            self.has_ended.set()
             self.line.close()
         return self.code
 
     def kill(self) -> None:
         with contextlib.suppress(OSError):
             self.line.shutdown(socket.SHUT_WR)
-        if self.code is None:
-            # A second kill finds the timer started.
-            with contextlib.suppress(RuntimeError):
-                self.late.start()
+        if self.code is None and not self.is_watched:
+            self.is_watched = True
+            threading.Thread(target=self.parent.end_unless, args=(self.has_ended,), daemon=True).start()
 
 
 class Child:

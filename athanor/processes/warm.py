@@ -3,6 +3,7 @@
 import gc
 import json
 import os
+import select
 import selectors
 import signal
 import socket
@@ -10,8 +11,9 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, NoReturn
 
@@ -23,8 +25,26 @@ PIPES = 3
 """A child's standard input, output and errors."""
 PATIENCE = 10.0
 """Seconds for a warm parent to end. It ends after its imports at the latest."""
-HUNG = 30.0
-"""Seconds for a warm parent to kill a child. One that takes longer, imports included, is killed itself."""
+HUNG, IMPORTS = 30.0, 300.0
+"""Seconds for a warm parent to kill a child, and before that for its imports. One that takes longer is killed."""
+READY = b"ready"
+"""What a warm parent says when it has imported everything."""
+
+
+@dataclass(frozen=True)
+class Incarnation:
+    """One process of a warm parent, which may be replaced by another."""
+
+    process: subprocess.Popen[bytes]
+    orders: socket.socket
+
+    def end_unless(self, answers: threading.Event) -> None:
+        """Wait until it `answers`, for a bounded time after its imports; then kill it, and with it its children."""
+        with suppress(OSError, ValueError):
+            # What it says when it is ready is never taken from the socket, so that all can see it.
+            select.select([self.orders], [], [], IMPORTS)
+        if not answers.wait(HUNG):
+            self.process.kill()
 
 
 class WarmParent:
@@ -45,11 +65,11 @@ class WarmParent:
         with self._lock:
             self._running()
 
-    def fork(self, order: dict[str, Any], pipes: Sequence[int]) -> tuple[socket.socket, Callable[[], None]]:
+    def fork(self, order: dict[str, Any], pipes: Sequence[int]) -> tuple[socket.socket, "Incarnation"]:
         """Fork a child with these three pipes. It carries out `order` (see child.py).
 
         Returns its line: the exit code arrives there as text. When the line is closed, the child's group is killed.
-        Returns also what kills this parent, and with it its children: it may hang and do nothing of that.
+        Returns also the process that has to do this, since it may hang.
         """
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs, self._lock:
@@ -61,8 +81,8 @@ class WarmParent:
                 self._end()
                 socket.send_fds(self._running(), [message], [*pipes, theirs.fileno()])
             self._has_forked = True
-            assert self._process is not None
-            return ours, self._process.kill
+            assert self._process is not None and self._orders is not None
+            return ours, Incarnation(self._process, self._orders)
 
     def close(self) -> None:
         """End the process, and with it its children."""
@@ -185,6 +205,8 @@ def main() -> None:
         import_module(module)
     gc.freeze()
     gc.enable()
+    with suppress(OSError):
+        orders.send(READY)
     serve(orders)
 
 

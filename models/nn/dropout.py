@@ -37,7 +37,7 @@ class StepRandom:
                 module.random = self
 
     def bits(self, numbers: int, device: torch.device) -> torch.Tensor:
-        """bits_n, int16, each value equally likely: the next draw. A number does not depend on how many follow it."""
+        """bits_n, int16, each value equally likely: the next draw. On a CPU none depends on how many follow."""
         words_n = torch.empty(-(-numbers // 4), dtype=torch.int64, device=device)
         self.fill(words_n)
         return words_n.view(torch.int16)[:numbers]
@@ -67,8 +67,8 @@ def _mixed(key: int, number: int) -> int:
 class Dropout(nn.Module):
     """Zeroes each element with probability `p` in training, and divides the others by 1 - p (Srivastava et al. 2014).
 
-    `p` is rounded to a multiple of 2⁻¹⁶. The mask of a row does not depend on the rows after it in its batch. Without a
-    StepRandom, masks come from torch's global generator.
+    `p` is rounded to a multiple of 2⁻¹⁶. On a CPU the mask of a row does not depend on the rows after it in its batch.
+    Without a StepRandom, masks come from torch's global generator.
     """
 
     def __init__(self, p: float) -> None:
@@ -81,7 +81,10 @@ class Dropout(nn.Module):
             return x
         if self.random is None:
             return F.dropout(x, self.p)
-        return x * mask(self.random.bits(x.numel(), x.device), self.p, x.dtype).view(x.shape)
+        # The factor is not rounded to half a precision.
+        dtype = x.dtype if x.dtype in (torch.float32, torch.float64) else torch.float32
+        factor = mask(self.random.bits(x.numel(), x.device), self.p, dtype).view(x.shape)
+        return (x * factor).to(x.dtype)
 
     def extra_repr(self) -> str:
         return f"p={self.p}"

@@ -19,7 +19,7 @@ class Optimizer(Buildable, ABC):
         0.0, ge=0, le=1000, description="factor of the L2 term that weight decay adds to the gradient"
     )
     elementwise: ClassVar[bool] = True
-    """Whether the step of a number hangs on nothing but its own gradients and the parameters' group."""
+    """Whether the step of a number depends on its own gradients and its group alone."""
     full_batch: ClassVar[bool] = False
     """Whether each step uses the whole training part; `batch_size` is then ignored."""
 

@@ -22,7 +22,7 @@ def _obstacle(spec: JobSpec) -> str | None:
     """Why derivatives by hand cannot train this. None if they can."""
     hyperparameters, architecture = spec.hyperparameters, spec.architecture
     if not architecture.has_manual_gradients():
-        return f"{architecture.kind} has no derivatives by hand for these fields"
+        return f"{architecture.kind} has no derivatives by hand, or not with these fields"
     if hyperparameters.freeze:
         return "it has no frozen layers"
     if hyperparameters.accumulate > 1:

@@ -97,7 +97,7 @@ def planned(tx: Session, job_id: str) -> Planned | None:
 
 
 STEADY = frozenset({"lr", "grad_norm", "samples_per_second", "unknown_words/val", "unknown_words/test"})
-"""Series that do not hang on the metrics of a job. A training may have them, some only from its first epoch on."""
+"""Series that do not depend on the metrics of a job. A training may have them, some only from its first epoch on."""
 
 
 def evaluated(tx: Session, job_id: str) -> set[str]:

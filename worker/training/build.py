@@ -61,7 +61,7 @@ def build(spec: JobSpec, prepared: Prepared, initial: InitialWeights | None = No
     freeze(model, hyperparameters.freeze)
     engine = engine_of(spec.resources.engine)(model)
     optimizer = method_of(spec.architecture).optimizer(hyperparameters, engine.trained)
-    return Learner(model, optimizer, _configure(spec, prepared, device), computes=engine)
+    return Learner(model, optimizer, _configure(spec, prepared, device), chosen_engine=engine)
 
 
 def _configure(spec: JobSpec, prepared: Prepared, device: torch.device) -> TrainingConfig:

@@ -52,11 +52,11 @@ class Learner:
     state: LoopState = field(default_factory=LoopState)
     average: Tensors | None = None
     """The averaged weights (EMA or SWA). None before the average starts, or if the configuration has none."""
-    computes: InitVar[Engine | None] = None
+    chosen_engine: InitVar[Engine | None] = None
     """What computes gradients; by default PyTorch's autograd. `optimizer` is over what it trains."""
 
-    def __post_init__(self, computes: Engine | None) -> None:
-        self.engine: Engine = computes or Eager(self.model)
+    def __post_init__(self, chosen_engine: Engine | None) -> None:
+        self.engine: Engine = chosen_engine or Eager(self.model)
         if self.average is None:
             self.average = self.config.averaging.start(self.model)
         self.readout = [each.weight for each in output_layers(self.model)]

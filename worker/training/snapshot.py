@@ -119,6 +119,7 @@ def _restore_optimizer(optimizer: torch.optim.Optimizer, arrays: Tensors, kept: 
             # Keep the parameter's memory layout: fused kernels read raw memory and ignore strides.
             value = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
         elif isinstance(value, torch.Tensor):
+            assert value.dim() == 0, f"{path} has the shape {list(value.shape)}: the state is that of another engine"
             # Copy: all loaded tensors share one buffer, and a single scalar would keep the buffer in memory.
             value = value.to(parameter.device, copy=True)
         optimizer.state[parameter][name] = value

@@ -35,6 +35,9 @@ def concerns(
             return True
         case "unused_split":
             return split is None and warned.column not in inputs
+        case "identifier" | "rising" if warned.column == weight:
+            # It is not learned from.
+            return False
         case "unused_weight":
             return weight is None and warned.column not in inputs
         case "groups":

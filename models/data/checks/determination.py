@@ -95,8 +95,8 @@ def _copied_number(column: Column, target: Column, values: pa.Array, answers: pa
         return None
     with np.errstate(all="ignore"):
         alike = abs(float(np.corrcoef(x_N, y_N)[0, 1])) >= _ALIKE
-    if alike:
-        slope = float((y_N.std() / x_N.std()) * np.sign(np.cov(x_N, y_N)[0, 1]))
+        slope = float((y_N.std() / x_N.std()) * np.sign(np.cov(x_N, y_N)[0, 1])) if alike else np.nan
+    if np.isfinite(slope):
         return (
             f"{shown(target.name)} is {slope:.6g} times it plus a constant in all {len(x_N):,} rows, but for rounding"
         )

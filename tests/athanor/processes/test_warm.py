@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from athanor.processes import bounded
+from athanor.processes import warm as warm_module
 from athanor.processes.bounded import Bounds, Child
 from athanor.processes.warm import WarmParent
 from tests.athanor.processes.test_bounded import libraries
@@ -121,7 +121,7 @@ def test_children_end_with_the_process_that_wanted_them(folder: Path) -> None:
 def test_a_parent_that_hangs_is_replaced_and_holds_nobody(
     folder: Path, warm: WarmParent, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bounded, "HUNG", 0.5)
+    monkeypatch.setattr(warm_module, "HUNG", 0.5)
     with echo(folder, warm) as child:
         hung = int(child.ask(b"x", 30).split()[2])
     os.kill(hung, signal.SIGSTOP)
@@ -131,3 +131,19 @@ def test_a_parent_that_hangs_is_replaced_and_holds_nobody(
     assert time.monotonic() - began < 5
     with echo(folder, warm) as child:
         assert int(child.ask(b"x", 30).split()[2]) != hung
+
+
+def test_a_parent_that_imports_slowly_is_no_parent_that_hangs(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    monkeypatch.setattr(warm_module, "HUNG", 0.5)
+    (folder / "slow.py").write_text("import time\ntime.sleep(3)\n")
+    slow = WarmParent("slow")
+    request.addfinalizer(slow.close)
+    began = time.monotonic()
+    with echo(folder, slow) as child:
+        assert child.ask(b"x", 0.2) == b""
+    assert time.monotonic() - began > 2
+    with echo(folder, slow) as child:
+        _, _, parent = child.ask(b"x", 30).split()
+    assert psutil.Process(int(parent)).create_time() < time.time() - 2.5

@@ -21,7 +21,7 @@ MUTANTS: dict[str, Mutant] = {
         (f"{WORKER}/training/test_snapshot.py",),
     ),
     "draws-continue": Mutant(
-        "the random numbers of a step hang on how many were drawn before it",
+        "the random numbers of a step depend on how many were drawn before it",
         "worker.training.step:forward",
         "    learner.random.begin(learner.state.step, learner.device)\n",
         "",

@@ -41,7 +41,7 @@ def test_a_layer_that_is_used_twice_draws_twice() -> None:
 
 
 @pytest.mark.parametrize("rows", [1, 3, 150])
-def test_a_row_does_not_hang_on_those_after_it(rows: int) -> None:
+def test_a_row_does_not_depend_on_those_after_it(rows: int) -> None:
     assert torch.equal(_drawn(3, 7, rows=rows)[0], _drawn(3, 7)[0][:rows])
 
 

@@ -32,7 +32,7 @@ def _doubled(architecture: MLP, loss: Loss | None = None, **more: Any) -> Learne
         architecture, AdamW(lr=0.01), "vector", rows=ROWS, batch_size=BATCH, steps=STEPS, loss=loss, **more
     )
     engine = Manual(built.model.double())
-    return Learner(built.model, AdamW(lr=0.01).over(engine.trained), built.config, computes=engine)
+    return Learner(built.model, AdamW(lr=0.01).over(engine.trained), built.config, chosen_engine=engine)
 
 
 def _problem(learner: Learner) -> tuple[torch.Tensor, torch.Tensor]:
