@@ -35,8 +35,8 @@ def figures() -> str:
         lines.append(f"| a CSV file of {what} becomes a dataset | {figure} | `python -m benchmarks tables` |")
     for what, took in measured("rates").items():
         ratio, threads = took["to_better"], took["threads"]
-        figure = f"{ratio['median']:.2f} ({ratio['min']:.2f} to {ratio['max']:.2f}), with {threads} threads"
-        label = f"samples/s of a job over a plain PyTorch loop, {what}"
+        figure = f"{ratio['median']:.2f} ({ratio['min']:.2f} to {ratio['max']:.2f}), with {threads} thread{'s' * (threads != 1)}"
+        label = f"samples/s of a job over the better plain PyTorch loop, {what}"
         lines.append(f"| {label} | {figure} | `python -m benchmarks rates` |")
     if norms := measured("observers"):
         low, high = norms["quartiles_percent"]
