@@ -35,7 +35,8 @@ def figures() -> str:
         lines.append(f"| a CSV file of {what} becomes a dataset | {figure} | `python -m benchmarks tables` |")
     for what, took in measured("rates").items():
         ratio, threads = took["to_better"], took["threads"]
-        figure = f"{ratio['median']:.2f} ({ratio['min']:.2f} to {ratio['max']:.2f}), with {threads} thread{'s' * (threads != 1)}"
+        with_threads = "1 thread" if threads == 1 else f"{threads} threads"
+        figure = f"{ratio['median']:.2f} ({ratio['min']:.2f} to {ratio['max']:.2f}), with {with_threads}"
         label = f"samples/s of a job over the better plain PyTorch loop, {what}"
         lines.append(f"| {label} | {figure} | `python -m benchmarks rates` |")
     if norms := measured("observers"):
