@@ -1,6 +1,6 @@
 """Rows that are equal in what a job learns from, and have different classes: no network can tell them apart."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,7 @@ from models.data.checks import overlap
 from models.data.checks.classes import has_classes
 from models.data.checks.sample import SHOWN, codes
 from models.data.columns import field, shown
+from models.data.formats.lines import ahead
 from models.data.table import Rows
 from models.parts.feature import of
 
@@ -36,15 +37,14 @@ def of_file(path: Path, inputs: Sequence[Column], target: Column, rows: int) -> 
         return []
     with pq.ParquetFile(path) as file:
 
-        def read(column: Column) -> list[pa.Array]:
-            groups = (
-                file.read_row_group(at, columns=[column.name], use_threads=False) for at in range(file.num_row_groups)
-            )
-            return [of(column).read(group[column.name].combine_chunks(), column) for group in groups]
+        def read(column: Column) -> Iterator[pa.Array]:
+            for at in range(file.num_row_groups):
+                group = file.read_row_group(at, columns=[column.name], use_threads=False)
+                yield of(column).read(group[column.name].combine_chunks(), column)
 
-        values = pa.concat_arrays(read(target))
+        values = pa.concat_arrays([*read(target)])
         ordered = sorted(compared, key=lambda column: (not of(column).side_by_side, -_values(column)))
-        digests = (np.concatenate([overlap.digests([cells]) for cells in read(column)]) for column in ordered)
+        digests = (np.concatenate([overlap.digests([cells]) for cells in ahead(read(column))]) for column in ordered)
         found = np.zeros(rows, np.uint64)
         left = np.flatnonzero(values.is_valid().to_numpy(zero_copy_only=False))
         for each in digests:

@@ -1,6 +1,7 @@
 """Read lines of text one at a time, and group rows into batches."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
@@ -49,3 +50,12 @@ def batched(rows: Iterable[tuple[int, Row]]) -> Iterator[list[Row]]:
             batch, size = [], 0
     if batch:
         yield batch
+
+
+def ahead(batches: Iterator[Row]) -> Generator[Row]:
+    """The same batches. A thread makes the next one while the caller works on the last."""
+    with ThreadPoolExecutor(1) as thread:
+        following = thread.submit(next, batches, None)
+        while (batch := following.result()) is not None:
+            following = thread.submit(next, batches, None)
+            yield batch

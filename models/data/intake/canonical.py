@@ -2,8 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Container, Generator, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -16,7 +15,7 @@ from pydantic import JsonValue
 from athanor.contract import Column, Schema, Stored, Warned
 from models.data.checks import divides_rows, inspect, is_named_id
 from models.data.formats.limits import Limits
-from models.data.formats.lines import BATCH_BYTES, BATCH_CELLS, BATCH_ROWS
+from models.data.formats.lines import BATCH_BYTES, BATCH_CELLS, BATCH_ROWS, ahead
 from models.data.intake.duplicates import Duplicates
 from models.data.intake.evidence import Evidence
 from models.data.intake.missing import Gaps
@@ -89,7 +88,7 @@ def _write(source: Source, partial: Path, limits: Limits, given: Container[str])
     rows = size = words = 0
     with contextlib.ExitStack() as stack:
         writer: RowWriter | None = None
-        for batch in stack.enter_context(contextlib.closing(_ahead(_resized(source.batches)))):
+        for batch in stack.enter_context(contextlib.closing(ahead(_resized(source.batches)))):
             if writer is None:
                 _check_columns(batch, limits)
                 writer = stack.enter_context(RowWriter(partial, batch))
@@ -146,15 +145,6 @@ def _resized(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
 
 def _joined(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
     return batches[0] if len(batches) == 1 else pa.concat_batches(batches)
-
-
-def _ahead(batches: Iterator[pa.RecordBatch]) -> Generator[pa.RecordBatch]:
-    """The same batches. A thread makes the next one while the caller works on the last."""
-    with ThreadPoolExecutor(1) as thread:
-        following = thread.submit(next, batches, None)
-        while (batch := following.result()) is not None:
-            following = thread.submit(next, batches, None)
-            yield batch
 
 
 def most_classes(limits: Limits, columns: int) -> int:
@@ -298,7 +288,7 @@ def _divides(column: Column, seen: Evidence) -> bool:
 def batches(file: pq.ParquetFile, names: list[str]) -> Iterator[tuple[int, pa.RecordBatch]]:
     """The batches that were written, with these columns, each with the number of its first row."""
     start = 1
-    with contextlib.closing(_ahead(_read(file, names))) as read:
+    with contextlib.closing(ahead(_read(file, names))) as read:
         for batch in read:
             yield start, batch
             start += batch.num_rows
