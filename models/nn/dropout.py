@@ -1,6 +1,7 @@
 """Dropout whose masks follow from seed, step and place in the network. No state of a generator has to be kept."""
 
 from collections.abc import Iterable
+from functools import cache
 
 import torch
 from torch import nn
@@ -101,4 +102,10 @@ def set_mask(bits: torch.Tensor, p: float, kept: torch.Tensor, drawn: torch.Tens
     """Write whether each element is kept, and its factor, to tensors of the same shape. They are made once."""
     dropped = min(round(p * _LEVELS), _LEVELS - 1)
     torch.ge(bits, dropped - _LEVELS // 2, out=kept)
-    torch.mul(kept, drawn.new_tensor(_LEVELS / (_LEVELS - dropped)), out=drawn)
+    torch.mul(kept, _factor(dropped, drawn.dtype, drawn.device), out=drawn)
+
+
+@cache
+def _factor(dropped: int, dtype: torch.dtype, device: torch.device) -> torch.Tensor:
+    """1 / (1 - p). A tensor, because a number would be rounded to float32 beside a mask of truth values."""
+    return torch.tensor(_LEVELS / (_LEVELS - dropped), dtype=dtype, device=device)
