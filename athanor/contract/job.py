@@ -125,6 +125,7 @@ class Job(Answer):
     threads: int | None = Field(
         None, description="threads that compute on the CPU; the first attempt settles it, and later ones keep it"
     )
+    engine_reason: str | None = Field(None, description="why the job has its engine, resources.engine of the spec")
     created_at: str
     started_at: str | None = None
     finished_at: str | None = None

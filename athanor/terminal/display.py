@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -112,6 +112,8 @@ def job(answer: Job) -> RenderableType:
         where += f", eta {duration(at.eta_seconds)}"
     found.add_row("progress", where)
     found.add_row("attempt", str(answer.attempt))
+    if answer.engine_reason:
+        found.add_row("engine", Text(engine(answer.spec, answer.engine_reason)))
     found.add_row("created", f"{answer.created_at} ({ago(answer.created_at)})")
     if answer.finished_at:
         found.add_row("finished", answer.finished_at)
@@ -215,8 +217,15 @@ def plan(answer: Plan) -> RenderableType:
     found.add_row("rows", f"{answer.train_rows:,} train, {answer.val_rows:,} val, {answer.test_rows:,} test")
     found.add_row("steps", f"{answer.steps:,} ({answer.steps_per_epoch:,} per epoch)")
     found.add_row("checkpoint", size(answer.checkpoint_bytes))
+    if answer.engine_reason:
+        found.add_row("engine", Text(engine(answer.spec, answer.engine_reason)))
     shown = [columns.roles(answer.columns)] if answer.columns else []
     return Group(found, *shown, *remarks.warnings(answer.warnings))
+
+
+def engine(spec: Mapping[str, Any], reason: str) -> str:
+    """The engine of a resolved spec, and why."""
+    return f"{spec['resources']['engine']}: {reason}"
 
 
 def datasets(answers: Sequence[Dataset], width: int) -> Table:

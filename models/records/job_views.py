@@ -161,6 +161,7 @@ def _answers(tx: Session, rows: list[Job], waits: Mapping[str, Waiting]) -> list
             origin=Origin.model_validate(row.origin) if row.origin else None,
             attempt=row.attempt,
             threads=threads.get(row.id),
+            engine_reason=(row.resolved or {}).get("engine_reason"),
             created_at=rfc3339(row.created_at),
             started_at=rfc3339(row.started_at),
             finished_at=rfc3339(row.finished_at),

@@ -198,3 +198,12 @@ def test_few_plans_are_made_at_once(
         answers = [*pool.map(lambda _: served.post("/v1/jobs?validate_only=true", json=spec).status_code, range(6))]
     assert answers == [200] * 6
     assert most == REHEARSALS
+
+
+def test_plan_and_job_say_which_engine_and_why(api: httpx.Client) -> None:
+    for kind, engine, why in (("mlp", "manual", "derivatives by hand"), ("linear", "eager", "no derivatives by hand")):
+        plan = api.post("/v1/jobs?validate_only=true", json=kit.spec(kind, "iris")).json()
+        job = api.post("/v1/jobs", json=kit.spec(kind, "iris")).json()
+        for answer in (plan, job):
+            assert answer["spec"]["resources"]["engine"] == engine and why in answer["engine_reason"]
+        assert job["submitted"].get("resources", {}).get("engine") is None

@@ -90,6 +90,13 @@ def test_a_plan_shows_its_warnings() -> None:
     assert "warning: no worker has CUDA" in out.getvalue()
 
 
+def test_a_job_says_its_engine_and_why() -> None:
+    spec = {"resources": {"engine": "manual"}}
+    shown = _shown(spec=spec, engine_reason="mlp has derivatives by hand")
+    assert "manual: mlp has derivatives by hand" in shown
+    assert "engine" not in _shown()
+
+
 def test_a_job_is_asked_for_what_it_has_not_done_yet() -> None:
     assert _row(_shown(desired="pause"), "asked to") == ["asked", "to", "pause"]
     assert _row(_shown(state="paused", desired="cancel"), "asked to")[-1] == "cancel"
