@@ -108,6 +108,16 @@ def warned(service: Service, planned: Planned, *more: Warned) -> Plan:
     if given.batch_size not in (None, used.batch_size) and used.optimizer:
         unused = f"{used.optimizer.kind} takes all rows in one batch; batch_size = {given.batch_size} is not used"
         found.append(Warned(code="unused", message=unused))
+    trainings, schedule = len(planned.resolved.sizes), used.schedule
+    if schedule is not None and schedule.warmup_steps >= planned.resolved.steps / trainings:
+        found.append(
+            Warned(
+                code="unused",
+                message=f"the warm-up takes {schedule.warmup_steps:,} steps, and a training has "
+                f"{planned.resolved.steps // trainings:,}: the learning rate never reaches its top",
+                suggestion="a shorter warm-up, or more epochs",
+            )
+        )
     with service.database.reading() as tx:
         found += waiting.warnings(tx, planned.spec.resources.device, service.settings.timing.lease)
     return planned.plan.model_copy(update={"warnings": found})

@@ -46,7 +46,7 @@ class DatasetChoice(Frozen):
     weight: Name | None = Field(
         None,
         description="a column of numbers that are not negative: how much the loss of each row counts. They are divided "
-        "by their mean over the training part. Metrics count all rows alike; default: so does the loss",
+        "by their mean over each part. Metrics count all rows alike; default: so does the loss",
     )
     tokens: Name | None = Field(
         None,

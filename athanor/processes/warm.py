@@ -134,7 +134,10 @@ def serve(orders: socket.socket) -> None:
     while True:
         for key, _ in watched.select():
             if key.data is None:
-                message, pipes, _, _ = socket.recv_fds(orders, LONGEST_ORDER, PIPES + 1)
+                message, pipes = b"", list[int]()
+                # The sender never takes READY from its socket, so its end looks like a broken connection.
+                with suppress(ConnectionResetError):
+                    message, pipes, _, _ = socket.recv_fds(orders, LONGEST_ORDER, PIPES + 1)
                 if not message:
                     for pid in lines:
                         _kill(pid)

@@ -14,7 +14,7 @@ from athanor.terminal.tables import number, table
 MOST_CLASSES = 8
 MOST_ROWS = 60
 """Rows of a table of roles; below, the rest is counted."""
-ROLES = {"input": "green", "target": "bold", "split": "cyan", "left_out": "yellow"}
+ROLES = {"input": "green", "target": "bold", "split": "cyan", "weight": "cyan", "left_out": "yellow"}
 
 
 def reading(kind: str, settings: Mapping[str, JsonValue]) -> str:

@@ -113,9 +113,9 @@ class Architecture(Buildable, ABC):
         """Like `build`, for all named inputs."""
         return self.build(only(inputs), outputs)
 
-    def has_manual_gradients(self) -> bool:
-        """Whether the engine `manual` has the derivatives of this network."""
-        return False
+    def without_manual(self) -> str | None:
+        """Why the engine `manual` cannot train this network; None if it has its derivatives."""
+        return "it has derivatives for stacks of dense layers alone"
 
     def settled(self, causal: bool) -> Self:
         """A copy with defaults that depend on the task filled in. `causal`: the task is to predict the next token."""

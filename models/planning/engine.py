@@ -20,15 +20,16 @@ def choose(spec: JobSpec) -> tuple[str, str]:
 
 def _obstacle(spec: JobSpec) -> str | None:
     """Why derivatives by hand cannot train this. None if they can."""
-    hyperparameters, architecture = spec.hyperparameters, spec.architecture
-    if not architecture.has_manual_gradients():
-        return f"{architecture.kind} has no derivatives by hand, or not with these fields"
+    hyperparameters = spec.hyperparameters
+    if (reason := spec.architecture.without_manual()) is not None:
+        return reason
     if hyperparameters.freeze:
-        return "it has no frozen layers"
+        return "it has no frozen layers (hyperparameters.freeze)"
     if hyperparameters.accumulate > 1:
-        return "it takes each batch at once"
+        return "it takes the batch of a step at once (hyperparameters.accumulate)"
     if hyperparameters.precision != "fp32":
-        return f"it computes in fp32, not in {hyperparameters.precision}"
+        return f"it computes in fp32, not in {hyperparameters.precision} (hyperparameters.precision)"
     if hyperparameters.optimizer is None or not hyperparameters.optimizer.elementwise:
-        return f"{hyperparameters.optimizer.kind if hyperparameters.optimizer else 'no optimizer'} needs whole matrices"
+        kind = hyperparameters.optimizer.kind if hyperparameters.optimizer else "no optimizer"
+        return f"it keeps all weights in one tensor, and {kind} needs each matrix by itself"
     return None

@@ -201,9 +201,17 @@ def test_few_plans_are_made_at_once(
 
 
 def test_plan_and_job_say_which_engine_and_why(api: httpx.Client) -> None:
-    for kind, engine, why in (("mlp", "manual", "derivatives by hand"), ("linear", "eager", "no derivatives by hand")):
+    for kind, engine, why in (("mlp", "manual", "derivatives by hand"), ("linear", "eager", "dense layers alone")):
         plan = api.post("/v1/jobs?validate_only=true", json=kit.spec(kind, "iris")).json()
         job = api.post("/v1/jobs", json=kit.spec(kind, "iris")).json()
         for answer in (plan, job):
             assert answer["spec"]["resources"]["engine"] == engine and why in answer["engine_reason"]
         assert job["submitted"].get("resources", {}).get("engine") is None
+
+
+def test_a_warm_up_that_never_ends_is_told(api: httpx.Client) -> None:
+    for epochs, is_told in ((4, False), (5, True)):
+        chosen = {"epochs": 5, "schedule": {"kind": "cosine", "warmup_epochs": epochs}}
+        said = {"architecture": {"kind": "linear"}, "dataset": {"id": "iris"}, "hyperparameters": chosen}
+        plan = api.post("/v1/jobs?validate_only=true", json=said).json()
+        assert any("warm-up takes" in each["message"] for each in plan["warnings"]) is is_told

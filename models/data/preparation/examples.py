@@ -144,11 +144,11 @@ def prepare(
     target = target or fit_target(table, roles, division.train, encoder)
     preparation = Preparation(encoder=encoder, target=target)
     x = preparation.encoder.encode(table)
-    w_N = None if roles.weight is None else _weights(table.numbers(roles.weight.name), division.train)
+    weights_N = None if roles.weight is None else table.numbers(roles.weight.name)
 
-    def part(rows: Rows) -> Examples:
+    def part(rows: Rows, name: str) -> Examples:
         here = torch.from_numpy(rows)
-        w = None if w_N is None else w_N[here]
+        w = None if weights_N is None else _weights(weights_N, rows, name)
         return Examples(map_tensors(lambda x: x[here], x), preparation.target.encode(table, rows), w=w)
 
     warnings = (
@@ -156,20 +156,27 @@ def prepare(
         if is_inspected
         else ()
     )
-    return Prepared(preparation, part(division.train), part(division.val), part(division.test), warnings)
+    train, val, test = part(division.train, "training"), part(division.val, "validation"), part(division.test, "test")
+    return Prepared(preparation, train, val, test, warnings)
 
 
-def _weights(weights_N: npt.NDArray[np.float64], train: Rows) -> torch.Tensor:
-    """w_N, float32: the weights of all rows, divided by their mean over the training part. Raises DataError."""
-    wrong = np.flatnonzero(~(weights_N >= 0))
+def _weights(weights_N: npt.NDArray[np.float64], rows: Rows, part: str) -> torch.Tensor:
+    """w_n, float32: the weights of the rows of a part, divided by their mean. Raises DataError.
+
+    So the mean of weighted losses is the weighted mean of the losses, in every part.
+    """
+    weights_n = weights_N[rows]
+    wrong = rows[~(weights_n >= 0)]
     if len(wrong):
         raise DataError(f"Row {wrong[0] + 1} has the weight {weights_N[wrong[0]]:g}; a weight is a number from 0 on.")
+    if not len(rows):
+        return torch.empty(0)
     # Divided first, because the sum of large ones is infinite.
-    largest = weights_N[train].max()
+    largest = weights_n.max()
     if largest == 0:
-        raise DataError(f"All {len(train):,} rows of the training part have the weight 0; give some of them another.")
-    weights_N = weights_N / largest
-    return torch.from_numpy((weights_N / weights_N[train].mean()).astype(np.float32))
+        raise DataError(f"All {len(rows):,} rows of the {part} part have the weight 0; give some of them another.")
+    weights_n = weights_n / largest
+    return torch.from_numpy((weights_n / weights_n.mean()).astype(np.float32))
 
 
 def _inspected(table: Table, roles: Roles, division: Division) -> list[Warned]:

@@ -33,8 +33,8 @@ class MLP(Architecture):
     )
     dropout: float = Field(0.3, ge=0, lt=1, description="probability that a hidden unit is zeroed in a training step")
 
-    def has_manual_gradients(self) -> bool:
-        return self.activation != "swiglu"
+    def without_manual(self) -> str | None:
+        return "it has no derivative of the activation swiglu" if self.activation == "swiglu" else None
 
     def build(self, inputs: Inputs, outputs: int) -> nn.Module:
         return Perceptron(inputs.features, self.hidden, outputs, self.activation, self.dropout)

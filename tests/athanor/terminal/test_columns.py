@@ -1,7 +1,7 @@
 """How the columns of a dataset and of a job are shown."""
 
 import io
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from rich.console import Console, RenderableType
@@ -82,3 +82,10 @@ def test_a_long_table_counts_the_rest() -> None:
 def test_a_column_of_several_inputs_names_its_own() -> None:
     shown = _text(columns.roles(_roles({"name": "a", "role": "input", "kind": "text", "input": "words"})))
     assert _row(shown, "a")[1:3] == ["input", "words"]
+
+
+def test_every_role_is_shown() -> None:
+    (said,) = [each.annotation for name, each in ColumnRole.model_fields.items() if name == "role"]
+    for role in get_args(said):
+        assert role.replace("_", " ") in _text(columns.roles(_roles({"name": "x", "role": role, "kind": "number"})))
+    assert len(get_args(said)) == len(columns.ROLES)

@@ -11,6 +11,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from torch.nn import functional as F
 
 from models.data.preparation.examples import Prepared
+from models.data.preparation.split import divide
 from models.data.table import Table
 from models.parts.augmentations.mixup import Mixup
 from models.parts.augmentations.noise import Noise
@@ -182,6 +183,7 @@ def test_row_weights_lead_to_weighted_least_squares(tmp_path: Path) -> None:
     }
     resolved, prepared = small.resolve_and_prepare(JobSpec.model_validate(said), table)
     assert [(each.name, each.role) for each in resolved.columns][2] == ("count", "weight")
+    division = divide(resolved.spec.dataset.split, table, resolved.roles_in(table.schema), 0)
     learner = build(resolved.spec, prepared)
     steps = list(fit(learner, prepared.train.part(), None))
     encoded = [small.single(prepared.train.x).double().numpy(), prepared.train.t.double().numpy()]
@@ -193,7 +195,9 @@ def test_row_weights_lead_to_weighted_least_squares(tmp_path: Path) -> None:
     found = np.concatenate([each.detach().double().numpy().ravel() for each in learner.model.parameters()])
     np.testing.assert_allclose(found, b_F, atol=1e-4)
     assert steps[-1].series["train/loss"] == pytest.approx((w_n * (x_nF @ b_F - t_n) ** 2).mean(), rel=1e-4)
-    # Rows of another part have weights of the same unit, and metrics count them alike.
-    tested = learner.evaluate(prepared.test.part())
-    assert tested["rmse"] == learner.evaluate((prepared.test.x, prepared.test.t))["rmse"]
-    assert tested["loss"] != learner.evaluate((prepared.test.x, prepared.test.t))["loss"]
+    # The loss of another part is the weighted mean over its rows, and metrics count them alike.
+    tested, rows_m = learner.evaluate(prepared.test.part()), prepared.test.x
+    assert tested["rmse"] == learner.evaluate((rows_m, prepared.test.t))["rmse"]
+    losses_m = (learner.model(small.single(rows_m)).detach().squeeze(1) - prepared.test.t).double() ** 2
+    held = np.setdiff1d(np.arange(60), division.train)
+    assert tested["loss"] == pytest.approx(np.average(losses_m.numpy(), weights=w_N[held]), rel=1e-5)
