@@ -46,8 +46,9 @@ class ThreadChoices:
         kind = [
             spec["architecture"],
             {name: value for name, value in spec["dataset"].items() if name != "split"},
-            [hyperparameters.get(name) for name in ("batch_size", "precision", "augmentations", "ema")],
+            [hyperparameters.get(name) for name in ("batch_size", "accumulate", "precision", "augmentations", "ema")],
             (hyperparameters.get("optimizer") or {}).get("kind"),
+            spec.get("resources", {}).get("engine"),
             processors,
         ]
         return self.folder / hashlib.sha256(json.dumps(kind, sort_keys=True).encode()).hexdigest()
