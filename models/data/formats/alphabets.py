@@ -22,7 +22,8 @@ from functools import cache
 from athanor.contract import Encoding
 from athanor.contract.encodings import CODECS
 
-_GREEK = "ατοσιενρπκμηυλίάόέγδωήχθύφώβξζψςϊϋΐΰ"
+_GREEK = ("ατοσιενρπκμηυλίάόέγδωήχθύφώβξζψςϊϋΐΰ", "αοιετσνηρυπκμλωδγχθφβξζψς")
+"""The second is that of capitals, which have no accents."""
 _RUSSIAN = "оеаинтсрвлкмдпуяыгьбзчйжхшюцэщфёъ"
 _UKRAINIAN = "оаніивтерскудлмпзябьгйчцхжїюшщєфґ"
 _CENTRAL = (
@@ -59,7 +60,7 @@ ALPHABETS: dict[Encoding, tuple[str, ...]] = {
         "аоеинтсрвдкмлпујгзбшчцжњхљфћђџќѓѕ",
         "аоіеуынтсрвлкмдпяьбзчйжхшюцэфёўг",
     ),
-    "windows-1253": (_GREEK,),
+    "windows-1253": _GREEK,
     "windows-1254": ("ıüşçğöiâî",),
     "windows-1255": ("יוהלאתרבמשענםדכחקפסןגזצטךףץ",),
     # Arabic and Persian.
@@ -69,20 +70,24 @@ ALPHABETS: dict[Encoding, tuple[str, ...]] = {
     "koi8-r": (_RUSSIAN, _UKRAINIAN),
     "koi8-u": (_UKRAINIAN,),
     "iso-8859-2": _CENTRAL,
-    "iso-8859-7": (_GREEK,),
+    "iso-8859-7": _GREEK,
 }
 _LATIN = frozenset({"windows-1250", "windows-1252", "windows-1254", "windows-1257", "iso-8859-2"})
 """Encodings in which letters of ASCII are in the same words."""
-_MARKS = frozenset("‘’“”„‚–—…•€£¥§°«»‹›©®™№²³½¼¾±×·¿¡´`¨¢¤µ\xa0\xad")
+_MARKS = frozenset("‘’“”„‚–—…•€£¥§°«»‹›©®™№²³½¼¾±×·¿¡´`¨¢¤µ†‡‰¦¬¶¯¹÷\xa0\xad")
 _INNER = frozenset("’–—·´`\xad\xa0")
 """Marks that may stand between letters."""
-_CLOSING = frozenset("’”")
+_OPENING = frozenset("‘“„‚–—…•€§°«»‹›©№×·¿¡´`¨µ†‡\xa0\xad")
+"""Marks that may stand before a word. A pound sign or a half stands beside numbers."""
+_CLOSING = frozenset("‘’“”–—…•€°«»‹›©®™²³·´`¨†‡\xa0\xad")
+"""Marks that may stand after a word."""
 
 _STRANGE = -math.log(1e-4)
 """A letter of no word of the language, or a mark that has no place in a word."""
 _TURN = -math.log(0.01)
-"""A capital after a small letter, a letter of another script, or a closing mark before a letter."""
-_CAPITAL = 0.2
+"""A capital after a small letter, a letter of another script, or a mark on a side of a word where it has no place."""
+_CAPITAL, _CAPITALS = 0.2, 2.0
+"""A capital, and all of a text: one in capitals is a choice of its writer, and tells no more with each letter."""
 _SELDOM = -math.log(0.1)
 """A second letter outside of ASCII in a row, a mark between letters, or a lone capital."""
 _MARK = -math.log(0.03)
@@ -125,18 +130,19 @@ def readings(found: Sequence[bytes]) -> list[Reading]:
 def _surprise(said: Iterable[str], alphabets: Sequence[str], *, is_latin: bool) -> float:
     """Of all words in the language that fits best, or of each in any of the languages."""
     known = [_surprises(alphabet) for alphabet in alphabets]
-    whole, mixed = [0.0] * len(known), 0.0
+    whole, mixed, capitals = [0.0] * len(known), 0.0, 0
     for word in said:
         letters, shared = _letters(word, is_latin=is_latin)
+        capitals += sum(not letter.isascii() and letter.isupper() for letter in word)
         each = [shared + sum(surprises.get(letter, _STRANGE) for letter in letters) for surprises in known]
         whole = [sum(pair) for pair in zip(whole, each, strict=True)]
         least = min(each)
         mixed += least - math.log(sum(math.exp(least - other) for other in each) / len(each))
-    return min(*whole, mixed)
+    return min(*whole, mixed) + min(_CAPITAL * capitals, _CAPITALS)
 
 
 def _letters(word: str, *, is_latin: bool) -> tuple[list[str], float]:
-    """The small letters outside of ASCII of a word, and the surprise at everything else in it."""
+    """The small letters outside of ASCII of a word, and the surprise at everything else in it but capitals."""
     # A lone capital is rather a mark, such as a pound sign.
     letters, surprise = [], _SELDOM if len(word) == 1 and word.isupper() else 0.0
     for before, letter, after in zip(" " + word, word, word[1:] + " ", strict=False):
@@ -147,7 +153,6 @@ def _letters(word: str, *, is_latin: bool) -> tuple[list[str], float]:
         elif _is_letter(letter):
             # The small letter of a Turkish İ is an i and a dot.
             letters.append(letter.lower()[0])
-            surprise += _CAPITAL * letter.isupper()
             if follows:
                 surprise += _TURN * (before.islower() and letter.isupper())
                 if before.isascii():
@@ -159,7 +164,8 @@ def _letters(word: str, *, is_latin: bool) -> tuple[list[str], float]:
         elif follows and _is_letter(after):
             surprise += _MARK + (_SELDOM if is_latin else _TURN) if letter in _INNER else _STRANGE
         else:
-            surprise += _MARK + (_TURN if letter in _CLOSING and _is_letter(after) else 0)
+            is_odd = (follows and letter not in _CLOSING) or (_is_letter(after) and letter not in _OPENING)
+            surprise += _MARK + _TURN * is_odd
     return letters, surprise
 
 

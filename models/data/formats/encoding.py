@@ -49,8 +49,11 @@ _ALIKE = 3.0
 _READS, _READS_WELL = 3.7, 2.5
 """The most surprise per letter of text in a language, and of Western text that has too few letters to look like it.
 
-It is 3.4 at most in tables of three rows or more. That of East Asian text, read one byte a letter, is more than 4."""
-_WORSE = 1.5
+It is seldom over 3.4 in tables of three rows or more. That of East Asian text, read one byte a letter, is more than 4.
+"""
+_ODD = 5.0
+"""Text with more surprise per letter is not Western, whatever it looks like: its words have marks within them."""
+_WORSE = 1.3
 """How many times more surprising than another Western text is that looks like it and reads like no language."""
 _TWO, _ENOUGH = 2, 20
 """Letters that can tell a language, and that make it more likely than rare Chinese characters."""
@@ -188,8 +191,9 @@ def _likely(path: Path, sample: bytes) -> list[Encoding]:
         sample = sample[max(start, first.start() - _COMPARED // 2) :][:_COMPARED]
     words = alphabets.words(sample)
     letters = sum(map(len, _HIGH.findall(b" ".join(words))))
+    known = alphabets.readings(words)
     looks_western = western >= _PLAUSIBLE and _decodes(path, _WESTERN)
-    one_byte = _of_one_byte(path, words, letters, looks_western=looks_western)
+    one_byte = _of_one_byte(path, known, letters, looks_western=looks_western)
     likely: list[Encoding] = []
     if chinese >= _PLAUSIBLE and _decodes(path, _CHINESE):
         likely.append(_CHINESE)
@@ -197,14 +201,20 @@ def _likely(path: Path, sample: bytes) -> list[Encoding]:
         likely.append(_WESTERN)
     likely, share = _weighed(path, sample, likely)
     east = [each for each in likely if each != _WESTERN]
+    if not one_byte and likely == [_WESTERN] and not _makes_sense(known, letters):
+        return []
     if one_byte[:1] in ([], [_WESTERN]) or (east and letters < _ENOUGH and share >= _SURE):
         return likely
     return one_byte if letters >= _ENOUGH and share < _USUAL else [*east, *one_byte]
 
 
-def _of_one_byte(path: Path, words: Sequence[bytes], letters: int, *, looks_western: bool) -> list[Encoding]:
+def _makes_sense(known: Sequence[Reading], letters: int) -> bool:
+    """Whether the words are those of Western text, even one in a language that is not known."""
+    return any(each.encoding == _WESTERN and each.surprise <= _ODD * letters for each in known)
+
+
+def _of_one_byte(path: Path, known: Sequence[Reading], letters: int, *, looks_western: bool) -> list[Encoding]:
     """The encodings of one byte in which the words are those of a language: none, one, or several in doubt."""
-    known = alphabets.readings(words)
     found = [
         replace(reading, surprise=reading.surprise - (_USUALLY if reading.encoding == _WESTERN else 0))
         for reading in known

@@ -91,6 +91,62 @@ def test_a_table_in_capitals_is_read_too(tmp_path: Path, language: str) -> None:
     assert _told(tmp_path, text.upper(), encoding) == encoding
 
 
+def _rows(header: str, first: str, second: str, number: int) -> str:
+    ones, twos = first.split(), second.split()
+    lines = (f"{ones[row % len(ones)]};{row};{twos[row % len(twos)]}\n" for row in range(number))
+    return header + "\n" + "".join(lines)
+
+
+@pytest.mark.parametrize("number", [4, 60])
+@pytest.mark.parametrize("encoding", ["windows-1253", "iso-8859-7"])
+@pytest.mark.parametrize(
+    ("header", "first", "second"),
+    [
+        ("ΟΝΟΜΑ;x;ΠΟΛΗ", "ΓΙΩΡΓΟΣ ΜΑΡΙΑ ΝΙΚΟΣ", "ΑΘΗΝΑ ΠΑΤΡΑ"),
+        ("ΠΡΟΪΟΝ;x;ΧΡΩΜΑ", "ΤΡΑΠΕΖΙ ΚΑΡΕΚΛΑ ΛΑΜΠΑ ΚΟΥΡΤΙΝΑ", "ΜΑΥΡΟ ΛΕΥΚΟ"),
+        ("name;x;city", "ΔΗΜΗΤΡΗΣ ΕΛΕΝΗ ΚΩΣΤΑΣ ΣΟΦΙΑ", "ΘΕΣΣΑΛΟΝΙΚΗ ΛΑΡΙΣΑ ΒΟΛΟΣ"),
+    ],
+)
+def test_greek_capitals_are_no_russian_in_small_letters(
+    tmp_path: Path, header: str, first: str, second: str, encoding: Encoding, number: int
+) -> None:
+    # The letters are the same in both, and the first is named.
+    assert _told(tmp_path, _rows(header, first, second, number), encoding) == "windows-1253"
+
+
+@pytest.mark.parametrize("number", [3, 6, 80])
+@pytest.mark.parametrize("encoding", ["iso-8859-2", "windows-1250"])
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("Łódź Kraków Gdańsk Poznań", "dobrze źle"),
+        ("źródło łąka ścieżka", "śnieg ciąża"),
+        ("Děčín Plzeň Jihlava", "ťukání příliš"),
+        ("Žilina Ľubica Šaľa", "ťažké ľahké"),
+    ],
+)
+def test_marks_before_and_after_words_are_no_western_text(
+    tmp_path: Path, first: str, second: str, encoding: Encoding, number: int
+) -> None:
+    assert _told(tmp_path, _rows("city;x;label", first, second, number), encoding) == encoding
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "£5 ½ 3½",
+        "«oui» „nein“ ¿qué? ¡sí!",
+        "m² km³ 20°C N°",
+        "Acme™ Acme® ©Acme",
+        "5 µm 2× §a ±3",
+        "k€ €uro",
+        "¶ † ‡ ÷ ‰",
+    ],
+)
+def test_marks_of_western_text_are_still_western(tmp_path: Path, words: str) -> None:
+    assert _told(tmp_path, f"a,b\n{words},1\n", "windows-1252") == "windows-1252"
+
+
 @pytest.mark.parametrize(
     ("text", "encoding"),
     [("a,b\nŁódź,1\nKraków,2\n", "windows-1250"), ("a,b\nда,1\nнет,2\nне знаю,3\n", "windows-1251")],
@@ -108,6 +164,7 @@ def test_a_few_words_may_be_enough(tmp_path: Path, text: str, encoding: Encoding
         ("a,b\nм,1\nж,2\n", "windows-1251", "it may be"),
         ("a,b\nIaşi,1\nTimişoara,2\n", "windows-1250", "it may be Windows-1250 or Windows-1252"),
         ("a,b\nzażółć gęślą jaźń łódź,1\n", "windows-1250", "it may be Windows-1250 or Windows-1252"),
+        ("a,b\nŠumperk,1\nTřebíč,2\nŽďár,3\nkošile,4\ndéšť,5\n", "iso-8859-2", "ISO-8859-2 or Windows-1252"),
         ("a,b\nя,1\n", "windows-1251", "no other encoding"),
         ("a,b\nж,1\n", "windows-1251", "no other encoding"),
     ],
@@ -130,6 +187,24 @@ def test_few_chinese_words_are_still_chinese(tmp_path: Path, words: str) -> None
 @pytest.mark.parametrize("words", ["è à", "à la carte, città", "ÄÖÜ ÜBER", "perché", "£5", "€ 5 £ 7", "mañana"])
 def test_few_western_letters_are_still_western(tmp_path: Path, words: str) -> None:
     assert _told(tmp_path, f"a,b\n{words},1\n", "windows-1252") == "windows-1252"
+
+
+@pytest.mark.parametrize("times", [1, 20])
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("jméno;příjmení;město\nJiří;Dvořák;Plzeň\nŠárka;Nováková;účetnictví\nZdeněk;Kučera;možná\n", "ibm852"),
+        ("imię;miasto\nŁukasz;Łódź\nŻaneta;Kraków\nPaweł;Częstochowa\nJaś;gęś\n", "ibm852"),
+        ("név;város\nGyőző;Győr\nZsófia;Pécs\nJenő;szép idő\n", "ibm852"),
+        ("nom;âge\nZoé;élève\nAgnès;très déçue\nJérôme;bientôt\n", "ibm850"),
+        ("Name;Größe\nJörg;schön\nKäthe;spät\nBjörn;häßlich\n", "macintosh"),
+    ],
+)
+def test_what_dos_and_the_macintosh_wrote_is_no_western_text(
+    tmp_path: Path, text: str, encoding: Encoding, times: int
+) -> None:
+    with pytest.raises(DataError, match=rf"(it may be|no other encoding) .*Give its encoding .*{encoding}"):
+        _told(tmp_path, text * times, encoding)
 
 
 def test_languages_of_other_scripts_read_badly_one_byte_a_letter() -> None:
