@@ -11,6 +11,8 @@ import torch
 
 from athanor.contract import Warned
 from models.data.checks import inspect_job
+from models.data.columns import field as field_of
+from models.data.columns import shown
 from models.data.preparation import encoders, reuse, stream
 from models.data.preparation.encoders import Encoder
 from models.data.preparation.roles import Roles
@@ -31,6 +33,8 @@ else:
     AnyTarget = fitted_union()
 
 
+_FEW = 5
+"""Training rows of which one may have most of the weight."""
 Part = tuple[NetworkInput, torch.Tensor] | tuple[NetworkInput, torch.Tensor, torch.Tensor]
 """Inputs x_N… and targets t_N… of one part, and the weights w_N of its rows if the job has any."""
 
@@ -151,11 +155,11 @@ def prepare(
         w = None if weights_N is None else _weights(weights_N, rows, name)
         return Examples(map_tensors(lambda x: x[here], x), preparation.target.encode(table, rows), w=w)
 
-    warnings = (
-        [*_inspected(table, roles, division), *_unlike_training(table, roles, division, encoder)]
-        if is_inspected
-        else ()
-    )
+    warnings: list[Warned] = []
+    if is_inspected:
+        warnings = [*_inspected(table, roles, division), *_unlike_training(table, roles, division, encoder)]
+        if roles.weight is not None and weights_N is not None:
+            warnings += _heavy(weights_N, division.train, roles.weight.name)
     train, val, test = part(division.train, "training"), part(division.val, "validation"), part(division.test, "test")
     return Prepared(preparation, train, val, test, warnings)
 
@@ -177,6 +181,25 @@ def _weights(weights_N: npt.NDArray[np.float64], rows: Rows, part: str) -> torch
         raise DataError(f"All {len(rows):,} rows of the {part} part have the weight 0; give some of them another.")
     weights_n = weights_n / largest
     return torch.from_numpy((weights_n / weights_n.mean()).astype(np.float32))
+
+
+def _heavy(weights_N: npt.NDArray[np.float64], train: Rows, name: str) -> list[Warned]:
+    """A warning if a single row has more weight than all others of the training part together."""
+    weights_n = weights_N[train] / weights_N[train].max()
+    place, share = int(weights_n.argmax()), float(weights_n.max() / weights_n.sum())
+    if len(train) < _FEW or share <= 0.5:
+        return []
+    row = int(train[place]) + 1
+    return [
+        Warned(
+            code="heavy_row",
+            column=field_of(name),
+            message=f"row {row:,} has {share:.0%} of all weights in column {shown(name)} of the training part; a job "
+            "learns little else",
+            rows=[row],
+            suggestion="check the unit of its weight",
+        )
+    ]
 
 
 def _inspected(table: Table, roles: Roles, division: Division) -> list[Warned]:

@@ -9,7 +9,7 @@ import torch
 from models.data.formats.limits import Limits
 from models.data.intake.description import describe
 from models.data.preparation.choice import DatasetChoice
-from models.data.preparation.examples import Preparation, prepare
+from models.data.preparation.examples import Preparation, Prepared, prepare
 from models.data.preparation.roles import assign
 from models.data.preparation.split import divide
 from models.data.table import Table
@@ -21,6 +21,8 @@ from models.parts.features.text import Text
 from models.parts.inputs import only
 from models.parts.splits.given import Given
 from models.parts.splits.holdout import Holdout
+from models.planning.resolve import resolve
+from models.planning.spec import JobSpec
 from tests import small
 
 FITTING: dict[InputKind, Architecture] = {"vector": Linear(), "image": CNN(), "text": TextCNN()}
@@ -64,3 +66,32 @@ def test_words_that_no_training_row_has_are_told(is_strange: bool, tmp_path: Pat
     assert ("unknown_words" in told) == is_strange
     if is_strange:
         assert told["unknown_words"].rows[0] == 31 and "'seven'" in told["unknown_words"].message
+
+
+def _weighed(tmp_path: Path, weights: list[float], **split: float) -> Prepared:
+    rows = len(weights)
+    content = {
+        "x": pa.array([float(at) for at in range(rows)]),
+        "people": pa.array(weights),
+        "target": pa.array(["a", "b"] * (rows // 2)),
+    }
+    table = small.ingested(tmp_path / "t", content)
+    dataset = {"id": "x", "weight": "people", "inputs": ["x"], "split": {"kind": "holdout", **split}}
+    said = {"architecture": {"kind": "linear"}, "dataset": dataset}
+    resolved = resolve(JobSpec.model_validate(said), table.schema, table.rows)
+    return prepare(table, resolved.roles_in(table.schema), resolved.spec.dataset.split, is_inspected=True)
+
+
+def test_a_row_with_most_of_the_weight_is_told(tmp_path: Path) -> None:
+    for name, weights, rows in (("one", [*[2.0] * 39, 1e30], [40]), ("even", [2.0, 3.0] * 20, [])):
+        (tmp_path / name).mkdir()
+        warnings = _weighed(tmp_path / name, weights, val=0, test=0).warnings
+        heavy = [each for each in warnings if each.code == "heavy_row"]
+        assert [row for each in heavy for row in each.rows] == rows and all(each.column == "people" for each in heavy)
+
+
+def test_weights_have_the_mean_one_in_every_part(tmp_path: Path) -> None:
+    made = _weighed(tmp_path, [float(1 + at % 7) for at in range(60)])
+    for part in (made.train, made.val, made.test):
+        assert part.w is not None and len(part.w) == len(part) > 0
+        assert float(part.w.mean()) == pytest.approx(1, rel=1e-6)
