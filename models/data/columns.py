@@ -1,4 +1,9 @@
-"""Look up a column of a schema by its name."""
+"""Look up a column of a schema by its name, and say how a column is read."""
+
+import json
+import shlex
+from collections.abc import Mapping
+from typing import Any
 
 from athanor.contract import Column, Schema
 from models.errors import SpecError, similar
@@ -19,6 +24,12 @@ def shown(name: str) -> str:
 def field(name: str) -> str | None:
     """The column of a warning. None for a name that would be most of a long list of warnings."""
     return name if len(name) <= LONGEST_FIELD else None
+
+
+def settled(features: Mapping[str, Mapping[str, Any]]) -> str:
+    """What to set so that columns are read by `features`: JSON for a job spec, and an option of the command line."""
+    spec, option = (json.dumps(each, ensure_ascii=False) for each in ({"dataset": {"features": features}}, features))
+    return f"set {spec} in the spec, or upload with --feature {shlex.quote(option)}"
 
 
 def find_column(schema: Schema, name: str, pointer: str) -> Column:

@@ -1,14 +1,12 @@
 """Numbers that may stand for a missing value, such as -999: they move the mean of a column, and its scale."""
 
-import json
-
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from athanor.contract import Column, Warned
 from models.data.checks.sample import Sample
-from models.data.columns import shown
+from models.data.columns import settled, shown
 from models.parts.feature import of
 from models.parts.reach import beyond
 
@@ -18,6 +16,10 @@ TWICE = 2
 """Rows from which a number is no accident."""
 _MANY = 0.3
 """The share of different numbers that end in 9 from which these are prices: by chance it is a tenth."""
+_APART = 10
+"""How many times larger than all others the smallest of several positive markers is: 99 and 999 may be prices."""
+_PLACES = 2
+"""Decimal places of prices."""
 
 _WRITTEN = ["9" * whole + (f".{'9' * part}" if part else "") for whole in range(2, 11) for part in range(3)]
 _SPELLED = {float(np.float32(each)): each for each in _WRITTEN if len(each) <= 7} | {
@@ -44,7 +46,7 @@ def missing_marker(column: Column, sample: Sample) -> list[Warned]:
     mark = str(column.settings.get("decimal") or ".")
     known = column.settings.get("missing")
     words = [*(known if isinstance(known, list) else []), *(_spelled(marker).replace(".", mark) for marker in markers)]
-    feature = {"kind": column.kind, **column.settings, "missing": words}
+    feature = {column.name: {"kind": column.kind, **column.settings, "missing": words}}
     return [
         Warned(
             code="missing_marker",
@@ -53,9 +55,7 @@ def missing_marker(column: Column, sample: Sample) -> list[Warned]:
             f"from {others.min():.6g} to {others.max():.6g}; such numbers often mean that a value is missing, and a "
             f"job learns from them as from all numbers{sample.extent}",
             rows=sample.first(are_marked),
-            suggestion="if they do, upload with features="
-            + json.dumps({column.name: feature}, ensure_ascii=False)
-            + "; dataset.features of a spec says the same for one job",
+            suggestion=f"if they do, {settled(feature)}",
         )
     ]
 
@@ -66,22 +66,42 @@ def _markers(numbers_N: npt.NDArray[np.float64], *, is_whole: bool) -> list[floa
     if not is_nines.any():
         return []
     found, counts = np.unique(numbers_N[is_nines], return_counts=True)
-    candidates = found[counts >= TWICE]
-    others = numbers_N[~np.isin(numbers_N, candidates)]
-    distinct = np.unique(others)
-    if len(others) < FEWEST or len(distinct) < TWICE:
-        return []
-    far = beyond(candidates, float(distinct[0]), float(distinct[-1]))
+    markers = found[counts >= TWICE]
+    # What is no marker is one of the others, from which the next markers have to be far.
+    while len(markers):
+        others = numbers_N[~np.isin(numbers_N, markers)]
+        if len(others) < FEWEST or len(np.unique(others)) < TWICE:
+            return []
+        kept = _far(markers, np.unique(others))
+        if len(kept) == len(markers):
+            break
+        markers = kept
+    return [float(each) for each in markers]
+
+
+def _far(markers: npt.NDArray[np.float64], others: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Those of the different numbers `markers` that are far from the different numbers `others`, and no prices."""
+    far = beyond(markers, float(others[0]), float(others[-1]))
     # Where nothing else is negative, -999 is no amount, however large the others are.
-    far |= (candidates <= -99) & (candidates == np.round(candidates)) & (distinct[0] >= 0)
-    return [float(each) for each in candidates[far] if each < 0 or not _are_prices(distinct, float(each))]
+    far |= (markers <= -99) & (markers == np.round(markers)) & (others[0] >= 0)
+    positive = markers[far & (markers > 0)]
+    is_ladder = len(positive) > 1 and positive[0] < _APART * np.abs(others).max()
+    if is_ladder or _are_prices(others, positive):
+        far &= markers < 0
+    return markers[far]
 
 
-def _are_prices(distinct: npt.NDArray[np.float64], candidate: float) -> bool:
-    """Whether many numbers end in 9 at the last place of `candidate`, as prices do: 19.99, or 29 and 399."""
-    places = len(_spelled(candidate).partition(".")[2])
-    ends = np.round(np.abs(distinct) * 10**places) % 10
-    return bool(np.mean(ends == 9) > _MANY)
+def _are_prices(others: npt.NDArray[np.float64], markers: npt.NDArray[np.float64]) -> bool:
+    """Whether many numbers end in 9 at the last place of the markers or at one behind it: 19.99, or 29 and 399."""
+    if not len(markers):
+        return False
+    first = min(len(_spelled(float(each)).partition(".")[2]) for each in markers)
+    for places in range(first, _PLACES + 1):
+        scaled = np.round(np.abs(others) * 10**places)
+        nines = int(np.sum((scaled % 10 == 9) & (scaled > 9)))
+        if nines and nines + len(markers) > _MANY * (len(others) + len(markers)):
+            return True
+    return False
 
 
 def _spelled(number: float) -> str:

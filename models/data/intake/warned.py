@@ -1,13 +1,12 @@
 """Warnings about a dataset, with row numbers."""
 
-import json
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator
 
 from athanor.contract import Schema, Warned
 from models.data.checks import Inspection
-from models.data.columns import field, shown
+from models.data.columns import field, settled, shown
 from models.data.counted import counted
 from models.data.intake.duplicates import Duplicates
 from models.data.intake.evidence import Evidence
@@ -86,8 +85,8 @@ def _of_column(summary: Summary, evidence: Evidence, schema: Schema, rows: int, 
             rows=at,
             suggestion="correct these cells or leave them empty, so that the column is read as numbers"
             if word is None
-            else f"if {word!r} means that a value is missing, upload with features="
-            + json.dumps({field(name): {"kind": "number", "missing": [word]}}, ensure_ascii=False),
+            else f"if {word!r} means that a value is missing, "
+            + settled({name: {"kind": "number", "missing": [word]}}),
         )
     if summary.distinct != 1 or rows == 1:
         return

@@ -1,6 +1,7 @@
 """Numbers that stand for a missing value: told where they are, and not a word about prices, ages and scores."""
 
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from athanor.commands import hints
 from models.data.checks import concerns
 from models.data.formats import FORMATS
 from models.data.formats.limits import Limits
@@ -39,6 +41,12 @@ MARKED: dict[str, tuple[list[Any], str]] = {
     "-9 in genotypes": (_with(RNG.integers(0, 3, 200).tolist(), -9), "10 of 200 rows have -9,"),
     "-99 where nothing is negative": (_with(RNG.integers(0, 90_000, 200).tolist(), -99), "10 of 200 rows have -99,"),
     "two of them": (_with(_with(WARM, "-999"), "9999", every=30), "13 of 200 rows have -999 (6) or 9999 (7)"),
+    "99 and 999 in answers from 1 to 5": (
+        _with(_with(RNG.integers(1, 6, 200).tolist(), 99), 999, every=30),
+        "have 99 (6) or 999 (7)",
+    ),
+    "999 in ages, of which some are 99": (_with([*AGES[:190], *[99] * 10], 999), "10 of 200 rows have 999,"),
+    "-99 and -999 in temperatures": (_with(_with(WARM, "-99"), "-999", every=30), "have -999 (7) or -99 (6)"),
     "9999 in years": (_with(RNG.integers(1950, 2024, 200).tolist(), 9999), "10 of 200 rows have 9999,"),
 }
 
@@ -58,9 +66,18 @@ def test_a_marker_is_told_and_settled(tmp_path: Path, case: str) -> None:
 
 def _again(folder: Path, suggestion: str) -> Intake:
     """What is found in the same file with the features that the suggestion has."""
-    given, _ = json.JSONDecoder().raw_decode(suggestion.partition("features=")[2])
-    features = ReadHints.model_validate({"features": given}).features
+    features = ReadHints.model_validate({"features": _given(suggestion)}).features
     return ingest(FORMATS["csv"](folder / "upload", Limits()), folder / "rows", features=features)
+
+
+def _given(suggestion: str) -> Any:
+    """The features that the suggestion has for a spec, and once more for the command line."""
+    found, _ = json.JSONDecoder().raw_decode(suggestion.partition("set ")[2])
+    option = shlex.split(suggestion.partition(" or upload with ")[2])
+    given = found["dataset"]["features"]
+    features = hints.read(None, None, None, None, (option[1],)).features
+    assert option[0] == "--feature" and {name: part.model_dump() for name, part in features.items()} == given
+    return given
 
 
 def test_a_marker_in_a_column_with_a_unit_and_a_comma(tmp_path: Path) -> None:
@@ -79,7 +96,7 @@ def test_a_marker_of_a_typed_file(tmp_path: Path, kind: pa.DataType) -> None:
     pq.write_table(pa.table({"v": numbers, "label": ["a", "b"] * 100}), tmp_path / "t.parquet")
     intake = ingest(FORMATS["parquet"](tmp_path / "t.parquet", Limits()), tmp_path / "rows")
     (warned,) = told(intake, "missing_marker")
-    given, _ = json.JSONDecoder().raw_decode(str(warned.suggestion).partition("features=")[2])
+    given = _given(str(warned.suggestion))
     features = ReadHints.model_validate({"features": given}).features
     assert given["v"]["missing"] == [str(marker)]
     again = ingest(FORMATS["parquet"](tmp_path / "t.parquet", Limits()), tmp_path / "rows", features=features)
@@ -95,6 +112,13 @@ REAL: dict[str, list[Any]] = {
     "scores": [*RNG.integers(40, 101, 200).tolist(), 99, 99, 99],
     "prices": [f"{euros}.99" for euros in RNG.integers(1, 20, 100)] + ["99.99"] * 5,
     "prices of whole euros": [int(tens) * 10 + 9 for tens in RNG.integers(1, 30, 100)] + [999] * 5,
+    "prices up to 999.99": [
+        price for price in ("4.99", "9.99", "19.99", "49.99", "99.99", "999", "999.99") for _ in range(29)
+    ],
+    "prices and 999": [price for price in ("4.99", "9.99", "19.99", "49.99", "999") for _ in range(40)],
+    "steps of a price list": [price for price in (5, 10, 20, 49, 99, 999) for _ in range(34)],
+    "steps up to 99": [price for price in (5, 10, 20, 49, 99) for _ in range(40)],
+    "steps that do not end in 9": [price for price in (5, 10, 20, 50, 99, 999) for _ in range(34)],
     "once": _with(WARM, "-999", every=200),
     "inside of the others": RNG.integers(-5000, 5000, 200).tolist() + [-999] * 3,
     "noise of one degree": RNG.integers(-20, 20, 200).tolist() + [-9] * 5,

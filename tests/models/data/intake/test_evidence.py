@@ -102,8 +102,9 @@ def test_one_word_among_numbers_is_said(cells: list[str], message: str | None, t
     assert [each.message for each in told] == ([] if message is None else [f"column 'x': {message}"])
     if told:
         assert told[0].suggestion == (
-            "if 'pending' means that a value is missing, upload with "
-            'features={"x": {"kind": "number", "missing": ["pending"]}}'
+            "if 'pending' means that a value is missing, set "
+            '{"dataset": {"features": {"x": {"kind": "number", "missing": ["pending"]}}}} in the spec, or upload with '
+            """--feature '{"x": {"kind": "number", "missing": ["pending"]}}'"""
         )
 
 
