@@ -10,12 +10,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from inspect import isabstract
-from typing import Any, ClassVar, Literal, get_args
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from pydantic import JsonValue
+from pydantic import BeforeValidator, Field, JsonValue
 
 from athanor.contract import Column
 from models.data.table import Layout, Table
@@ -27,6 +27,14 @@ from models.registry import Buildable, Registry
 Rows = npt.NDArray[np.int64]
 Reals = npt.NDArray[Any]
 Naming = Literal["classes", "whole numbers", "words"]
+
+
+def _word(value: Any) -> Any:
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+MissingWord = Annotated[str, Field(max_length=200), BeforeValidator(_word)]
+"""A word that means a missing value. A number is the word that JSON writes for it."""
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import unicodedata
 from collections.abc import Iterable, Sequence
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,7 @@ from athanor.contract import Column
 from models.data.formats.limits import Limits
 from models.data.table import Table
 from models.errors import SpecError
-from models.parts.feature import CellError, Encoder, Feature, Naming, Observation, Rows, is_text, json_kind
+from models.parts.feature import CellError, Encoder, Feature, MissingWord, Naming, Observation, Rows, is_text, json_kind
 from models.parts.features.boolean import third_answers
 from models.parts.inputs import InputKind, Inputs
 from models.parts.oddity import LONGEST, SHOWN, Oddity
@@ -74,7 +74,7 @@ class Category(Feature):
     """
 
     kind: Literal["category"] = "category"
-    missing: tuple[Annotated[str, Field(max_length=200)], ...] = Field(
+    missing: tuple[MissingWord, ...] = Field(
         (), max_length=20, description="words, or numbers such as -9, that mean a missing value"
     )
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,7 @@ from models.parts.feature import (
     CellError,
     Encoder,
     Feature,
+    MissingWord,
     Naming,
     Observation,
     Reals,
@@ -93,7 +94,7 @@ class Number(Feature):
         None, description="the decimal mark; the other one groups digits. null: as the column shows it, else a point"
     )
     unit: str = Field("", max_length=20, description="what stands before or after numbers, such as `kg`, `€` or `%`")
-    missing: tuple[Annotated[str, Field(max_length=200)], ...] = Field(
+    missing: tuple[MissingWord, ...] = Field(
         (), max_length=20, description="more words, or numbers such as -999, that mean a missing value"
     )
     _writing: Writing = PrivateAttr(default_factory=Writing)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from pydantic import ValidationError
 
 from athanor.contract import Column
 from models.data.formats import FORMATS
@@ -14,6 +15,7 @@ from models.data.intake import ingest
 from models.errors import SpecError
 from models.parts.feature import of
 from models.parts.features.category import Category, near_equal
+from models.parts.features.number import Number
 from models.parts.features.text import Text
 
 
@@ -73,3 +75,12 @@ def test_words_that_mean_a_missing_value(tmp_path: Path) -> None:
     assert feature.read(feature.cells(sent, column), column).to_pylist() == ["red", *[None] * 5, "N/A"]
     typed = Category(missing=("-9",)).read(pa.array([1, -9, None]), column)
     assert typed.to_pylist() == ["1", None, None]
+
+
+@pytest.mark.parametrize("kind", [Category, Number])
+def test_a_number_of_json_means_a_missing_value_as_its_text_does(kind: type[Category | Number]) -> None:
+    given = kind.model_validate({"missing": [-999, -99.5, "n/a"]})
+    assert given == kind.model_validate({"missing": ["-999", "-99.5", "n/a"]}) and given.missing[0] == "-999"
+    for wrong in (True, None, [1]):
+        with pytest.raises(ValidationError):
+            kind.model_validate({"missing": [wrong]})
