@@ -31,6 +31,8 @@ MOST_FAULTS = 50
 SPECS = "/v1/jobs"
 """The path of requests whose body is a job spec."""
 QUOTE = "'"
+_ANY = "<column>"
+"""Stands for the keys of an object that users choose, such as the columns of dataset.features."""
 PROBLEM = "application/problem+json"
 
 
@@ -88,9 +90,7 @@ def _fault(error: dict[str, Any], body: Any, is_spec: bool) -> Fault:
         at += f"/{error['ctx']['discriminator'].strip(QUOTE)}"
         suggestion = _known_kind(error["ctx"]["tag"], error["ctx"]["expected_tags"])
     elif found.code == "union_tag_not_found" and is_spec:
-        place = ".".join(part for part in at.strip("/").split("/") if not part.isdecimal())
-        kinds = sorted(kind for there, kind in _fields()["kind"] if there == place and kind)
-        suggestion = f"one of {', '.join(kinds)}"
+        suggestion = _kinds(at)
     elif found.code == "extra_forbidden" and is_spec:
         parents = [part for part in at.strip("/").split("/")[:-1] if not part.isdecimal()]
         suggestion = _known_field(parents, [str(part) for part in loc])
@@ -100,7 +100,19 @@ def _fault(error: dict[str, Any], body: Any, is_spec: bool) -> Fault:
 def in_query(error: dict[str, Any], values: dict[str, Any]) -> Fault:
     """The fault of one pydantic error in a value of the query that is JSON: `?features/zip/kind`."""
     found = _fault({**error, "loc": ("body", *error["loc"])}, values, is_spec=False)
+    if found.code == "union_tag_not_found":
+        # Such a value stands in the dataset of a spec, too.
+        found = found.model_copy(update={"suggestion": _kinds("/dataset" + found.pointer)})
     return found.model_copy(update={"pointer": "?" + found.pointer.removeprefix("/")})
+
+
+def _kinds(pointer: str) -> str | None:
+    """The kinds of the part of a spec at `pointer`, which does not say its own."""
+    *above, last = pointer.strip("/").split("/")
+    home = [part for part in above if not part.isdecimal()]
+    places = {".".join(home if last.isdecimal() else [*home, last]), ".".join([*home, _ANY])}
+    kinds = sorted(kind for there, kind in _fields()["kind"] if there in places and kind)
+    return f"one of {', '.join(kinds)}" if kinds else None
 
 
 def _known_kind(given: str, expected: str) -> str:
@@ -153,12 +165,16 @@ def _fields() -> dict[str, dict[tuple[str, str | None], str]]:
             walk(schema["$defs"][node["$ref"].rpartition("/")[2]], place)
         if "items" in node:
             walk(node["items"], place)
+        if isinstance(values := node.get("additionalProperties"), dict):
+            walk(values, f"{place}.{_ANY}".lstrip("."))
         for member in (*node.get("anyOf", ()), *node.get("oneOf", ())):
             walk(member, place)
         fields = node.get("properties", {})
         for name, field in fields.items():
             home = place, fields.get("kind", {}).get("const")
-            found.setdefault(name, {})[home] = field.get("description", "")
+            # Settings of a column's feature are no places for a field that is misplaced elsewhere.
+            if name == "kind" or _ANY not in place:
+                found.setdefault(name, {})[home] = field.get("description", "")
             walk(field, f"{place}.{name}".lstrip("."))
 
     walk(schema, "")

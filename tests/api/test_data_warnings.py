@@ -1,5 +1,6 @@
 """Warnings about data go from the upload to the plan, and are kept with the job."""
 
+import json
 from typing import Any
 
 import httpx
@@ -67,7 +68,9 @@ def test_a_number_that_means_a_missing_value_is_settled_in_a_spec(house: Install
     rows = [f"{-999 if at % 10 == 3 else at % 7 + 10},{at % 5},{'ab'[at % 2]}" for at in range(60)]
     dataset = kit.upload(client, "a.csv", ("temp,x,label\n" + "\n".join(rows) + "\n").encode())
     assert codes(planned(client, kit.spec("linear", dataset["id"]))).count(("missing_marker", "temp")) == 1
-    settled = {"features": {"temp": {"kind": "number", "missing": ["-999"]}}}
+    (warned,) = [each for each in dataset["warnings"] if each["code"] == "missing_marker"]
+    settled = json.JSONDecoder().raw_decode(warned["suggestion"].partition("set ")[2])[0]["dataset"]
+    assert settled == {"features": {"temp": {"kind": "number", "missing": ["-999"]}}}
     wanted = kit.spec("linear", dataset["id"], choice=settled, hyperparameters={"epochs": 1})
     assert ("missing_marker", "temp") not in codes(planned(client, wanted))
     job_id = kit.submit(client, wanted)

@@ -31,7 +31,8 @@ def test_features_decide_how_columns_are_read(client: httpx.Client) -> None:
         ({"zip": {"kind": "categry"}}, "?features/zip/kind", "did you mean 'category'?"),
         ({"zip": {"kind": "§"}}, "?features/zip/kind", "one of array, boolean, category"),
         ({"zip": {"kind": "text", "tokenizr": 1}}, "?features/zip/tokenizr", ""),
-        ({"zip": {}}, "?features/zip", ""),
+        ({"zip": {}}, "?features/zip", "one of array, boolean, category"),
+        ({"0": {"missing": ["-9"]}}, "?features/0", "one of array, boolean, category"),
         ([1], "?features", ""),
     ],
 )

@@ -10,6 +10,7 @@ import pytest
 
 from models.parts.architecture import ARCHITECTURES
 from models.parts.augmentation import AUGMENTATIONS
+from models.parts.feature import FEATURES
 from models.parts.optimizer import OPTIMIZERS
 from models.records import job_views
 from models.registry import Registry
@@ -114,6 +115,9 @@ def test_sentences(api: httpx.Client, path: str, value: Any, message: str) -> No
         ("hyperparameters.optimizer", {"lr": 1}, OPTIMIZERS),
         ("hyperparameters.augmentations", [{"kind": "flip"}, {}], AUGMENTATIONS),
         ("architecture", {}, ARCHITECTURES),
+        ("dataset.features", {"temp": {"missing": ["-999"]}}, FEATURES),
+        ("dataset.features", {"1": {}}, FEATURES),
+        ("dataset.features", {"a/b.c": {}}, FEATURES),
     ],
 )
 def test_a_missing_kind_is_answered_with_the_kinds(
