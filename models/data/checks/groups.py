@@ -62,14 +62,22 @@ def torn(column: Column, sample: Sample) -> Warned:
     )
 
 
-def torn_by(split: str, column: Column, sample: Sample) -> list[Warned]:
-    """A warning for each part of the column `split` but train that has rows of groups that train has, too."""
+def torn_by(split: str, column: Column, sample: Sample, *, of_files: bool) -> list[Warned]:
+    """A warning for each part of the column `split` but train that has rows of groups that train has, too.
+
+    `of_files` says that the parts are files of the upload, and that no file has the column.
+    """
     values = sample.columns[column.name]
     are_known = values.is_valid().to_numpy(zero_copy_only=False)
     groups_N, _ = codes(values)
     said = np.array([part_of(value or "") or "" for value in sample.columns[split].cast(pa.string()).to_pylist()])
     train, warned = np.unique(groups_N[(said == "train") & are_known]), []
     for part in ("val", "test"):
+        cure = (
+            f"move rows to the other file, so that all rows of one value are in train or all in {part}"
+            if of_files
+            else f"write the same part into column {shown(split)} for all rows of one value"
+        )
         of_part = (said == part) & are_known
         again = of_part & np.isin(groups_N, train)
         if not again.any() or again.sum() < GIVEN.share * (said == part).sum():
@@ -84,8 +92,7 @@ def torn_by(split: str, column: Column, sample: Sample) -> list[Warned]:
                 message=f"column {shown(column.name)}: {told} in train, too, and {have} one of "
                 f"them{sample.extent}; if rows of one value are alike, results on {part} look better than they are",
                 rows=sample.first(again),
-                suggestion=f"if so, write the same part into column {shown(split)} for all rows of one value, and "
-                "upload the file again",
+                suggestion=f"if so, {cure}, and upload the file again",
             )
         )
     return warned

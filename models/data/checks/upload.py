@@ -59,7 +59,8 @@ def inspect(path: Path, schema: Schema, rows: int) -> Inspection:
     splits = [column.name for column in schema.columns if column.name == schema.part or is_split(column)]
     if splits:
         divided = groups if splits[0] in sample.columns else []
-        by_parts = [warned for column in divided for warned in torn_by(splits[0], column, sample)]
+        of_files = splits[0] == schema.part
+        by_parts = [each for column in divided for each in torn_by(splits[0], column, sample, of_files=of_files)]
         # Of these columns, more was just said than that their values are in two parts.
         told = {warned.column for warned in by_parts}
         alone = [column for column in inputs if not of(column).side_by_side and column.name not in told]

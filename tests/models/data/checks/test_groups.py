@@ -61,4 +61,6 @@ def test_groups_in_two_files(tmp_path: Path) -> None:
     assert intake.schema.part is not None
     (warned,) = told(intake, "groups_in_two_parts")
     assert warned.column == "patient" and not told(intake, "groups")
+    assert "move rows to the other file" in (warned.suggestion or "")
+    assert "column" not in (warned.suggestion or "")
     assert not told(_files(tmp_path, BY_PATIENT), "groups_in_two_parts")
