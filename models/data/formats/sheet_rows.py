@@ -12,6 +12,9 @@ from athanor.contract import Warned
 from models.data.counted import counted
 from models.errors import DataError
 
+SHOWN = 10
+_KEPT = 100
+"""Lines that are kept: some are above the rows of data."""
 _CURE = "Open the workbook in Excel or LibreOffice, save it there, and upload it again"
 
 
@@ -21,18 +24,29 @@ class Uncalculated:
 
     counts: Counter[int] = field(default_factory=Counter)
     first: dict[int, str] = field(default_factory=dict)
+    lines: list[int] = field(default_factory=list)
+    """The first lines that have such a formula beside values, from 0. Lines without values do not count."""
+    is_here: bool = False
+    """Whether the line that is read now has one."""
 
     def see(self, row: int, column: int) -> None:
+        self.is_here = True
         self.counts[column] += 1
         self.first.setdefault(column, f"{get_column_letter(column)}{row}")
 
-    def check(self, sheet: str, rows: int) -> Warned | None:
-        """A warning about single cells. Raises DataError if a column lacks the results in half of the rows or more.
+    def end(self, line: int | None) -> None:
+        """Note that a line with this number ends, or one without values."""
+        if self.is_here and line is not None and len(self.lines) < _KEPT:
+            self.lines.append(line)
+        self.is_here = False
+
+    def check(self, sheet: str, rows: int) -> None:
+        """Raises DataError if a column lacks the results in half of the rows or more.
 
         `rows` counts the rows of the sheet, with its header.
         """
         if not self.counts:
-            return None
+            return
         column, most = self.counts.most_common(1)[0]
         if 2 * most >= rows - 1:
             raise DataError(
@@ -40,9 +54,16 @@ class Uncalculated:
                 f"first in {self.first[column]}, {most:,} in all: the program that wrote the file did not calculate "
                 f"them. {_CURE}."
             )
+
+    def warnings(self, above: int) -> list[Warned]:
+        """A warning about single cells. `above` lines are above the first row of data."""
+        if not self.counts:
+            return []
         what = counted(self.counts.total(), "cell has a formula", "cells have formulas")
         message = f"{what} without a result, and no value for a job: {next(iter(self.first.values()))} is the first"
-        return Warned(code="uncalculated_formulas", message=message, suggestion=_CURE[0].lower() + _CURE[1:])
+        rows = [line - above + 1 for line in self.lines if line >= above][:SHOWN]
+        cure = _CURE[0].lower() + _CURE[1:]
+        return [Warned(code="uncalculated_formulas", message=message, rows=rows, suggestion=cure)]
 
 
 def rows(sheet: Any, uncalculated: Uncalculated) -> Iterator[list[Any]]:

@@ -1,11 +1,11 @@
-"""Workbooks of Excel (.xlsx): the first visible sheet that has rows, as a table of text."""
+"""Workbooks of Excel (.xlsx): the first visible sheet that has two lines or more, as a table of text."""
 
 import csv
 import io
 import mimetypes
 import warnings
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
@@ -44,7 +44,7 @@ def read(path: Path, limits: Limits, hints: Hints = Hints()) -> Source:  # noqa:
             warnings.simplefilter("ignore")
             with path.open("rb") as stream:
                 book = openpyxl.load_workbook(stream, read_only=True, data_only=True, keep_links=False)
-                sheet, others, dates = _spool(text, book, limits)
+                sheet, others, shape = _spool(text, book, limits, least=1 if hints.header is False else 2)
                 book.close()
     except DataError:
         raise
@@ -55,7 +55,8 @@ def read(path: Path, limits: Limits, hints: Hints = Hints()) -> Source:  # noqa:
     told = {key: value for key, value in source.dialect.items() if key in ("header", "skipped_lines")}
     source.dialect = {"sheet": sheet, **told}
     above = int(bool(told.get("header"))) + int(str(told.get("skipped_lines", 0)))
-    source.batches = dates.told(source.batches, source.warnings, above)
+    source.warnings += shape.uncalculated.warnings(above)
+    source.batches = shape.dates.told(source.batches, source.warnings, above)
     if others:
         shown = ", ".join(repr(name[:40]) for name in others[:_SHOWN])
         more = counted(len(others), "more sheet, which was", "more sheets, which were")
@@ -79,19 +80,20 @@ def _check_members(path: Path, limits: Limits) -> None:
         archive.close()
 
 
-def _spool(text: TextFile, book: Any, limits: Limits) -> tuple[str, list[str], SwappedDates]:
-    """Write the first sheet with rows as CSV, a hidden one only if no other has any.
+def _spool(text: TextFile, book: Any, limits: Limits, least: int) -> tuple[str, list[str], "_Shape"]:
+    """Write the first sheet with two lines or more as CSV, a hidden one only if no other has them.
 
-    Returns its name, those of the other sheets, and what its dates look like.
+    One line is a cover. Where all sheets have fewer, one with `least` lines is read. Returns its name, those of the
+    other sheets, and what is in it. Raises DataError if there is none.
     """
-    from models.data.formats import sheet_rows
-
-    for sheet in sorted(book.worksheets, key=lambda each: bool(each.sheet_state != "visible")):
-        shape, uncalculated = _Shape(limits), sheet_rows.Uncalculated()
-        rewrite(text, shape.pieces(sheet_rows.rows(sheet, uncalculated)), limits)
-        if warned := uncalculated.check(sheet.title, shape.rows):
-            text.warnings.append(warned)
-        if shape.rows:
+    sheets = sorted(book.worksheets, key=lambda each: bool(each.sheet_state != "visible"))
+    for lines in range(2, least - 1, -1):
+        for sheet in sheets:
+            shape = _Shape(limits)
+            rewrite(text, shape.pieces(sheet), limits)
+            if shape.rows < lines and max(shape.uncalculated.counts.values(), default=0) < lines:
+                continue
+            shape.uncalculated.check(sheet.title, shape.rows)
             if shape.differ:
                 rewrite(text, _padded(text.path, shape.width), limits)
             if shape.durations:
@@ -101,26 +103,37 @@ def _spool(text: TextFile, book: Any, limits: Limits) -> tuple[str, list[str], S
                 text.warnings.append(Warned(code="durations", message=message, suggestion=cure))
             text.lines = shape.rows
             text.quotes = sum(piece.count(b'"') for piece in text.pieces())
-            return sheet.title, [other.title for other in book.worksheets if other is not sheet], shape.dates
-    raise DataError("The workbook has no rows. Save it with a sheet that has a header and rows.")
+            return sheet.title, [other.title for other in book.worksheets if other is not sheet], shape
+    raise DataError(_no_rows([sheet.title for sheet in sheets]))
+
+
+def _no_rows(sheets: Sequence[str]) -> str:
+    named = ", ".join(repr(name[:40]) for name in sheets[:_SHOWN]) + (" …" if len(sheets) > _SHOWN else "")
+    what = f"its sheet {named} has" if len(sheets) == 1 else f"none of its {len(sheets):,} sheets {named} has"
+    no = "no more than one line" if len(sheets) == 1 else "more than one line"
+    return f"The workbook has no rows: {what} {no}. Save it with a sheet that has a header and rows."
 
 
 class _Shape:
     """Counts the rows of a sheet, and the cells of its longest row, while it becomes CSV."""
 
     def __init__(self, limits: Limits) -> None:
-        self._limits = limits
+        from models.data.formats import sheet_rows
+
+        self._limits, self._read = limits, sheet_rows.rows
+        self.uncalculated = sheet_rows.Uncalculated()
         self.rows = self.width = 0
         self.differ = False
         self.durations = 0
         self.dates = SwappedDates()
 
-    def pieces(self, rows: Iterator[list[Any]]) -> Iterator[bytes]:
-        for row in rows:
+    def pieces(self, sheet: Any) -> Iterator[bytes]:
+        for row in self._read(sheet, self.uncalculated):
             cells = [_text(value) for value in row]
             self.durations += sum(1 for value in row if isinstance(value, timedelta))
             while cells and not cells[-1]:
                 cells.pop()
+            self.uncalculated.end(self.rows if cells else None)
             if not cells:
                 continue
             if len(cells) > self._limits.max_columns:

@@ -80,6 +80,33 @@ def test_a_hidden_sheet_is_read_last(tmp_path: Path) -> None:
     assert _rows(tmp_path / "t.xlsx") == [{"a": "2", "b": "2"}]
 
 
+COVERS: dict[str, list[list[Any]]] = {
+    "a cell": [["Sales of 2024"]],
+    "a line": [["Sales", None, 2024]],
+    "a line far below": [[], [], ["Sales"]],
+    "a formula": [["Made on", "=TODAY()"]],
+    "nothing": [],
+}
+
+
+@pytest.mark.parametrize("cover", COVERS)
+def test_a_sheet_of_one_line_is_a_cover(tmp_path: Path, cover: str) -> None:
+    path = _book(tmp_path / "a.xlsx", Cover=COVERS[cover], Data=[["a", "label"], [1, "x"], [2, "y"]])
+    source = workbook.read(path, Limits())
+    assert [row["label"] for batch in source.batches for row in batch.to_pylist()] == ["x", "y"]
+    (warned,) = source.warnings
+    assert source.dialect["sheet"] == "Data" and warned.code == "other_sheets" and "'Cover'" in warned.message
+
+
+def test_a_workbook_of_single_lines_is_refused_with_its_sheets(tmp_path: Path) -> None:
+    path = _book(tmp_path / "a.xlsx", Cover=[["Sales"]], Data=[["a", "b"]])
+    with pytest.raises(DataError, match="none of its 2 sheets 'Cover', 'Data' has more than one line"):
+        _rows(path)
+    assert _rows(path, Hints(header=False)) == [{"column_1": "Sales"}]
+    with pytest.raises(DataError, match="its sheet 'Data' has no more than one line"):
+        _rows(_book(tmp_path / "b.xlsx", Data=[["a", "b"]]))
+
+
 def test_a_sheet_without_a_header(tmp_path: Path) -> None:
     path = _book(tmp_path / "a.xlsx", data=[[1.5, "x"], [2.5, "x"], [3.5, "y"]])
     assert len(_rows(path)) == 3
@@ -166,7 +193,15 @@ def test_single_formulas_without_results_are_said(tmp_path: Path) -> None:
     (warned,) = source.warnings
     assert warned.code == "uncalculated_formulas" and "2 cells" in warned.message and "A62" in warned.message
     source = workbook.read(_book(tmp_path / "a.xlsx", data=[*rows[:-1], [1, "=B2"]]), Limits())
-    assert "1 cell has a formula" in source.warnings[0].message
+    assert "1 cell has a formula" in source.warnings[0].message and source.warnings[0].rows == [61]
+    lacks: list[Any] = [1, "=B2", "x"]
+    table = [["a", "b", "label"], *([at, at % 7, "xy"[at % 2]] for at in range(60)), *[lacks] * 12]
+    titled = [["Station 7"], [], *table[:3], lacks, [], *table[3:]]
+    source = workbook.read(_book(tmp_path / "a.xlsx", data=titled), Limits())
+    (warned,) = [each for each in source.warnings if each.code == "uncalculated_formulas"]
+    assert warned.rows == [3, *range(62, 71)]
+    cells = [row["b"] for batch in source.batches for row in batch.to_pylist()]
+    assert [at for at, cell in enumerate(cells, 1) if cell is None][:10] == warned.rows
 
 
 def test_stored_results_of_formulas_are_read(tmp_path: Path) -> None:
