@@ -15,7 +15,7 @@ import pyarrow as pa
 from athanor.contract import Encoding, Hints, Warned
 from models.data.columns import shown
 from models.data.counted import counted
-from models.data.formats import delimited, json_lines, workbook
+from models.data.formats import delimited, json_lines, label_objects, workbook
 from models.data.formats.archive import Archive
 from models.data.formats.label_rows import LabelTable, NamingTable, joined
 from models.data.formats.limits import Limits
@@ -199,7 +199,8 @@ def _read(
         path = Path(folder) / f"table{_suffix(info.filename)}"
         with archive.open(info) as stream, path.open("wb") as target:
             shutil.copyfileobj(stream, target)
-        source, cells = _opened(path, archive.limits, Hints(encoding=encoding))
+        named = label_objects.read(path, archive.limits, encoding, pictures) if path.suffix == ".json" else None
+        source, cells = _opened(path, archive.limits, Hints(encoding=encoding), named)
         if path.suffix == ".xlsx":
             # It is packed once more.
             archive.expand(cells.nbytes)
@@ -221,8 +222,8 @@ def _read(
     return NamingTable(info.filename, cells, rows), said, naming
 
 
-def _opened(path: Path, limits: Limits, hints: Hints) -> tuple[Source, pa.Table]:
-    source = READERS[path.suffix](path, limits, hints)
+def _opened(path: Path, limits: Limits, hints: Hints, source: Source | None = None) -> tuple[Source, pa.Table]:
+    source = source or READERS[path.suffix](path, limits, hints)
     batches = list(source.batches)
     table = pa.Table.from_batches(batches) if batches else pa.table({})
     odd = [each for each in table.column_names if each in source.layouts or pa.types.is_nested(table[each].type)]

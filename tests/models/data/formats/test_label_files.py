@@ -115,3 +115,37 @@ def test_a_file_for_each_picture_does_not_hide_the_table(tmp_path: Path) -> None
 def test_a_table_of_lists_alone_says_so(tmp_path: Path) -> None:
     (warned,) = _found(tmp_path, {"t.json": json.dumps([{"file": ["1.png"]}] * 3).encode()}).warnings
     assert warned.message == "the table t.json was left out: All of its columns have lists"
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+@pytest.mark.parametrize("suffix", [".png", ""])
+def test_one_object_of_names_and_labels(tmp_path: Path, indent: int | None, suffix: str) -> None:
+    labels: list[Any] = ["cat", 7, 2.5, None]
+    content = json.dumps({f"{n}{suffix}": label for n, label in enumerate(labels, 1)}, indent=indent).encode()
+    found = _found(tmp_path, {"labels.json": content})
+    assert found.table is not None and found.warnings == []
+    assert found.table.columns.to_pydict() == {"label": ["cat", "7", "2.5", None]}
+
+
+@pytest.mark.parametrize(
+    "value", [{"1.png": "cat", "2.png": ["dog"]}, {"1.png": True, "2.png": "dog"}, {"a": "cat", "b": "dog"}]
+)
+def test_other_objects_are_no_labels(tmp_path: Path, value: Any) -> None:
+    (warned,) = _found(tmp_path, {"labels.json": json.dumps(value).encode()}).warnings
+    assert warned.code == "ignored_tables"
+
+
+def test_an_object_of_labels_is_within_the_bounds_of_an_object(tmp_path: Path) -> None:
+    content = json.dumps({f"{n}.png": "x" * 30 for n in range(1, 5)}).encode()
+    for limits in (Limits(max_line_bytes=100), Limits(max_text_cells=3)):
+        (warned,) = _found(tmp_path, {"labels.json": content}, limits=limits).warnings
+        assert warned.code == "ignored_tables" and "the limit max_" in warned.message
+
+
+def test_a_cover_of_a_workbook_hides_no_labels(tmp_path: Path) -> None:
+    book = openpyxl.load_workbook(io.BytesIO(_book(ROWS)))
+    book.create_sheet("Cover", 0).append(["Labels of 2024"])
+    book.save(held := io.BytesIO())
+    found = _found(tmp_path, {"labels.xlsx": held.getvalue()})
+    assert found.table is not None and found.table.columns.to_pydict()["label"] == ["cat", "dog", "cat", "dog"]
+    assert [warned.code for warned in found.warnings] == ["other_sheets"]

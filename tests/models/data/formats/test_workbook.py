@@ -194,8 +194,8 @@ def test_single_formulas_without_results_are_said(tmp_path: Path) -> None:
     assert warned.code == "uncalculated_formulas" and "2 cells" in warned.message and "A62" in warned.message
     source = workbook.read(_book(tmp_path / "a.xlsx", data=[*rows[:-1], [1, "=B2"]]), Limits())
     assert "1 cell has a formula" in source.warnings[0].message and source.warnings[0].rows == [61]
-    lacks: list[Any] = [1, "=B2", "x"]
-    table = [["a", "b", "label"], *([at, at % 7, "xy"[at % 2]] for at in range(60)), *[lacks] * 12]
+    lacks = [1, "=B2", "x"]
+    table: list[list[Any]] = [["a", "b", "label"], *([at, at % 7, "xy"[at % 2]] for at in range(60)), *[lacks] * 12]
     titled = [["Station 7"], [], *table[:3], lacks, [], *table[3:]]
     source = workbook.read(_book(tmp_path / "a.xlsx", data=titled), Limits())
     (warned,) = [each for each in source.warnings if each.code == "uncalculated_formulas"]
