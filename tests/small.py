@@ -8,6 +8,7 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pytest
 import torch
 from torch import nn
 
@@ -33,7 +34,7 @@ from models.planning.transfer import Start
 from models.settings import Limits
 from worker.training.build import build
 from worker.training.learner import Learner
-from worker.training.loop import Step
+from worker.training.loop import Step, fit
 from worker.training.method import method_of
 from worker.training.step import Observer
 
@@ -286,3 +287,12 @@ def kinds_of(part: type[Architecture]) -> list[InputKind]:
 def plain(columns: dict[str, pa.Array], schema: Schema) -> Table:
     """A table as it is given, with no intake to improve on it."""
     return Table(schema, pa.table(columns))
+
+
+def assert_alike(one: Learner, other: Learner, part: Part, val: Part | None, *, rel: float, at: float) -> None:
+    """Train both, and compare all points and weights, to a relative error `rel` or an absolute one `at`."""
+    for step, same in zip(timeless(fit(one, part, val)), timeless(fit(other, part, val)), strict=True):
+        assert same.series == pytest.approx(step.series, rel=rel, abs=at)
+    weights = other.weights()
+    for name, expected in one.weights().items():
+        torch.testing.assert_close(weights[name], expected, rtol=rel, atol=at)

@@ -17,7 +17,7 @@ SMALLER = 10
 
 def reach_of(values: npt.NDArray[np.generic], known: Reach | None = None) -> Reach | None:
     """The reach of these numbers, and of those of `known`. NaN does not count; None if there is nothing else."""
-    # No copy is made, because images are large.
+    # No absolute values and no mask, because each would be a copy, and images are large.
     found = (float(np.fmin.reduce(values, None)), float(np.fmax.reduce(values, None))) if values.size else (np.nan,) * 2
     if np.isnan(found[0]):
         return known

@@ -5,6 +5,7 @@ Shape letters: N rows of the training part, B rows of a batch, K outputs.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 
 import torch
 
@@ -58,7 +59,7 @@ class Batch:
         for start in range(0, len(self), size):
             here = slice(start, start + size)
             beside = (None if each is None else each[here] for each in (self.other, self.share, self.w))
-            yield Batch(map_tensors(lambda x, here=here: x[here], self.x), self.t[here], *beside)  # type: ignore[misc]
+            yield Batch(map_tensors(itemgetter(here), self.x), self.t[here], *beside)
 
     def loss(self, criterion: Criterion, y_BK: torch.Tensor) -> torch.Tensor:
         """The mean of w · loss of the rows; w is 1 without weights.

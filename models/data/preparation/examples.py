@@ -155,12 +155,12 @@ def prepare(
         w = None if weights_N is None else _weights(weights_N, rows, name)
         return Examples(map_tensors(lambda x: x[here], x), preparation.target.encode(table, rows), w=w)
 
+    train, val, test = part(division.train, "training"), part(division.val, "validation"), part(division.test, "test")
     warnings: list[Warned] = []
     if is_inspected:
         warnings = [*_inspected(table, roles, division), *_unlike_training(table, roles, division, encoder)]
         if roles.weight is not None and weights_N is not None:
             warnings += _heavy(weights_N, division.train, roles.weight.name)
-    train, val, test = part(division.train, "training"), part(division.val, "validation"), part(division.test, "test")
     return Prepared(preparation, train, val, test, warnings)
 
 

@@ -128,11 +128,18 @@ def test_one_object_of_names_and_labels(tmp_path: Path, indent: int | None, suff
 
 
 @pytest.mark.parametrize(
-    "value", [{"1.png": "cat", "2.png": ["dog"]}, {"1.png": True, "2.png": "dog"}, {"a": "cat", "b": "dog"}]
+    "value",
+    [
+        {"1.png": "cat", "2.png": ["dog"]},
+        {"1.png": "cat", "2.png": True, "3.png": 3},
+        {"1.png": "\ud800"},
+        {"\ud800": "cat"},
+        {"a": "cat", "b": "dog"},
+    ],
 )
 def test_other_objects_are_no_labels(tmp_path: Path, value: Any) -> None:
-    (warned,) = _found(tmp_path, {"labels.json": json.dumps(value).encode()}).warnings
-    assert warned.code == "ignored_tables"
+    found = _found(tmp_path, {"labels.json": json.dumps(value).encode()})
+    assert [warned.code for warned in found.warnings] == ["ignored_tables"] and found.table is None
 
 
 def test_an_object_of_labels_is_within_the_bounds_of_an_object(tmp_path: Path) -> None:
@@ -149,3 +156,12 @@ def test_a_cover_of_a_workbook_hides_no_labels(tmp_path: Path) -> None:
     found = _found(tmp_path, {"labels.xlsx": held.getvalue()})
     assert found.table is not None and found.table.columns.to_pydict()["label"] == ["cat", "dog", "cat", "dog"]
     assert [warned.code for warned in found.warnings] == ["other_sheets"]
+
+
+def test_numbers_of_an_object_stay_as_they_are_written(tmp_path: Path) -> None:
+    pairs = ", ".join(f'"{name}": {label}' for name, label in zip(PICTURES, ("1.50", "2", "1e3", "-0.0"), strict=True))
+    found = _found(tmp_path, {"labels.json": f"{{{pairs}}}".encode()})
+    assert found.table is not None and found.table.columns["label"].to_pylist() == ["1.50", "2", "1e3", "-0.0"]
+    (tmp_path / "nan").mkdir()
+    found = _found(tmp_path / "nan", {"labels.json": f"{{{pairs}}}".replace("1e3", "NaN").encode()})
+    assert found.table is not None and found.table.columns["label"].to_pylist() == ["1.50", "2", None, "-0.0"]

@@ -13,6 +13,7 @@ from models.data.preparation.examples import Preparation, Prepared, prepare
 from models.data.preparation.roles import assign
 from models.data.preparation.split import divide
 from models.data.table import Table
+from models.errors import DataError
 from models.parts.architecture import Architecture, InputKind
 from models.parts.architectures.cnn import CNN
 from models.parts.architectures.linear import Linear
@@ -95,3 +96,21 @@ def test_weights_have_the_mean_one_in_every_part(tmp_path: Path) -> None:
     for part in (made.train, made.val, made.test):
         assert part.w is not None and len(part.w) == len(part) > 0
         assert float(part.w.mean()) == pytest.approx(1, rel=1e-6)
+
+
+@pytest.mark.filterwarnings("error")
+def test_weights_that_are_all_zero_or_wrong_are_refused_first(tmp_path: Path) -> None:
+    """A given part can have such rows, although the column has others."""
+    content = {
+        "x": pa.array([float(at) for at in range(20)]),
+        "people": pa.array([0.0] * 14 + [1.0] * 6),
+        "part": pa.array(["train"] * 14 + ["val"] * 3 + ["test"] * 3),
+        "target": pa.array(["a", "b"] * 10),
+    }
+    table = small.ingested(tmp_path / "t", content)
+    dataset = {"id": "x", "weight": "people", "inputs": ["x"], "split": {"kind": "given", "column": "part"}}
+    resolved = resolve(
+        JobSpec.model_validate({"architecture": {"kind": "linear"}, "dataset": dataset}), table.schema, table.rows
+    )
+    with pytest.raises(DataError, match="All 14 rows of the training part have the weight 0"):
+        prepare(table, resolved.roles_in(table.schema), resolved.spec.dataset.split, is_inspected=True)

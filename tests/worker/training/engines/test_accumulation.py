@@ -38,16 +38,8 @@ def _learner(name: str, accumulate: int, **more: Any) -> tuple[Learner, Part]:
 @pytest.mark.parametrize("accumulate", [2, 3, 7])
 def test_a_training_is_that_of_whole_batches(name: str, accumulate: int) -> None:
     """To rounding, also where the pieces have fewer words than others, and where the last batch is smaller."""
-    found = []
-    for pieces in (1, accumulate):
-        learner, part = _learner(name, pieces, clip_norm=0.5, l1=0.01)
-        history = [step.series for step in small.timeless(fit(learner, part, part))]
-        found.append((history, learner.weights()))
-    (whole, weights), (pieced, others) = found
-    for one, other in zip(whole, pieced, strict=True):
-        assert other == pytest.approx(one, rel=1e-4, abs=1e-6)
-    for key, expected in weights.items():
-        torch.testing.assert_close(others[key], expected, rtol=1e-4, atol=1e-6)
+    (whole, part), (pieced, _) = (_learner(name, pieces, clip_norm=0.5, l1=0.01) for pieces in (1, accumulate))
+    small.assert_alike(whole, pieced, part, part, rel=1e-4, at=1e-6)
 
 
 def test_memory_is_needed_for_one_micro_batch() -> None:
